@@ -1,0 +1,1 @@
+//! Compiles every golden under `deny(warnings)`.
