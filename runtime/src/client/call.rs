@@ -1,0 +1,197 @@
+//! The client that generated ones forward to.
+//!
+//! The generic methods only encode, call and decode; all else is compiled once.
+
+use bytes::Bytes;
+use http::Extensions;
+use prost::Message;
+use tokio::time::Instant;
+use tonic::{
+    IntoRequest, Request, Response, Status,
+    codec::{CompressionEncoding, EnabledCompressionEncodings},
+    metadata::MetadataMap,
+};
+
+use super::{Channel, channel::Outgoing};
+use crate::{
+    IntoStreamingRequest, MethodDescriptor, Streaming,
+    server::Reply,
+    wire::{
+        body::{self, Body, Side},
+        deadline::{self, Deadline},
+        frame::{self, DEFAULT_DECODING_LIMIT, Encoder, Frames},
+        messages::Messages,
+    },
+};
+
+/// A [`Channel`] with the limits and compressions of its calls.
+#[derive(Clone, Debug)]
+pub struct Client {
+    channel: Channel,
+    encoder: Encoder,
+    decoding_limit: usize,
+    accepted: EnabledCompressionEncodings,
+}
+
+impl Client {
+    /// Calls through `channel`: responses of up to 4 MiB, requests of any size, no compression.
+    pub fn new(channel: impl Into<Channel>) -> Self {
+        Self {
+            channel: channel.into(),
+            encoder: Encoder { encoding: None, limit: usize::MAX },
+            decoding_limit: DEFAULT_DECODING_LIMIT,
+            accepted: EnabledCompressionEncodings::default(),
+        }
+    }
+
+    /// The largest response message, in bytes.
+    pub fn max_decoding_message_size(&mut self, limit: usize) {
+        self.decoding_limit = limit;
+    }
+
+    /// The largest request message, in bytes.
+    pub fn max_encoding_message_size(&mut self, limit: usize) {
+        self.encoder.limit = limit;
+    }
+
+    /// Adds to the compressions that responses may have.
+    pub fn accept_compressed(&mut self, encoding: CompressionEncoding) {
+        self.accepted.enable(encoding);
+    }
+
+    /// Compresses requests.
+    pub fn send_compressed(&mut self, encoding: CompressionEncoding) {
+        self.encoder.encoding = Some(encoding);
+    }
+
+    /// Sends one request for one response.
+    pub async fn unary<Req: Message, Res: Message + Default>(
+        &self,
+        method: &'static MethodDescriptor,
+        request: impl IntoRequest<Req>,
+    ) -> Result<Response<Res>, Status> {
+        let call = self.with_message(method, request.into_request())?;
+        self.only(call).await?.decode()
+    }
+
+    /// Sends a stream of requests for one response.
+    pub async fn client_streaming<Req: Message + 'static, Res: Message + Default>(
+        &self,
+        method: &'static MethodDescriptor,
+        requests: impl IntoStreamingRequest<Req>,
+    ) -> Result<Response<Res>, Status> {
+        let call = self.with_messages(method, requests.into_streaming_request())?;
+        self.only(call).await?.decode()
+    }
+
+    /// Sends one request for a stream of responses.
+    pub async fn server_streaming<Req: Message, Res: Message + Default + 'static>(
+        &self,
+        method: &'static MethodDescriptor,
+        request: impl IntoRequest<Req>,
+    ) -> Result<Response<Streaming<Res>>, Status> {
+        let call = self.with_message(method, request.into_request())?;
+        Ok(self.stream(call).await?.map(Streaming::decoding))
+    }
+
+    /// Sends a stream of requests for a stream of responses.
+    pub async fn bidi_streaming<Req: Message + 'static, Res: Message + Default + 'static>(
+        &self,
+        method: &'static MethodDescriptor,
+        requests: impl IntoStreamingRequest<Req>,
+    ) -> Result<Response<Streaming<Res>>, Status> {
+        let call = self.with_messages(method, requests.into_streaming_request())?;
+        Ok(self.stream(call).await?.map(Streaming::decoding))
+    }
+
+    fn with_message<M: Message>(
+        &self,
+        method: &'static MethodDescriptor,
+        request: Request<M>,
+    ) -> Result<Call, Status> {
+        let (metadata, extensions, message) = request.into_parts();
+        let body = Body::once(self.encoder.encode_one(&message)?);
+        self.prepare(method, Request::from_parts(metadata, extensions, body))
+    }
+
+    fn with_messages<M: Message + 'static>(
+        &self,
+        method: &'static MethodDescriptor,
+        request: Request<Streaming<M>>,
+    ) -> Result<Call, Status> {
+        let (metadata, extensions, messages) = request.into_parts();
+        let body = Body::outgoing(messages, self.encoder, Deadline::default());
+        self.prepare(method, Request::from_parts(metadata, extensions, body))
+    }
+
+    fn prepare(
+        &self,
+        method: &'static MethodDescriptor,
+        request: Request<Body>,
+    ) -> Result<Call, Status> {
+        let timeout = deadline::timeout(request.metadata().as_ref())?;
+        let (metadata, mut extensions, body) = request.into_parts();
+        method.describe(&mut extensions);
+        let outgoing = Outgoing {
+            method,
+            metadata,
+            extensions,
+            body,
+            timeout,
+            encoding: self.encoder.encoding,
+            accepted: self.accepted,
+        };
+        Ok(Call {
+            outgoing,
+            deadline: Deadline::at(timeout.map(|timeout| Instant::now() + timeout)),
+        })
+    }
+
+    /// Waits for the response of a method that answers with one message.
+    async fn only(&self, call: Call) -> Result<Undecoded, Status> {
+        let Call { outgoing, mut deadline } = call;
+        let reply = self.channel.start(outgoing);
+        let answered = async {
+            let reply = reply.reply().await?;
+            let mut messages = self.messages(reply.body, reply.encoding);
+            let message = messages.only().await?;
+            let mut metadata = reply.metadata;
+            body::merge(&mut metadata, messages.take_trailers());
+            Ok(Undecoded { metadata, extensions: reply.extensions, message })
+        };
+        deadline.limit(answered).await
+    }
+
+    /// Waits for the beginning of a stream of responses.
+    async fn stream(&self, call: Call) -> Result<Response<Messages>, Status> {
+        let Call { outgoing, mut deadline } = call;
+        let Reply { metadata, extensions, encoding, body } =
+            deadline.limit(self.channel.start(outgoing).reply()).await?;
+        let messages = self.messages(body, encoding).with_deadline(deadline);
+        Ok(Response::from_parts(metadata, messages, extensions))
+    }
+
+    fn messages(&self, body: Body, encoding: Option<CompressionEncoding>) -> Messages {
+        Messages::new(body, Frames::new(encoding, self.decoding_limit), Side::Response)
+    }
+}
+
+/// A call that is ready to be sent.
+struct Call {
+    outgoing: Outgoing,
+    deadline: Deadline,
+}
+
+/// A response whose message is still bytes.
+struct Undecoded {
+    metadata: MetadataMap,
+    extensions: Extensions,
+    message: Bytes,
+}
+
+impl Undecoded {
+    fn decode<M: Message + Default>(self) -> Result<Response<M>, Status> {
+        let message = frame::decode(self.message)?;
+        Ok(Response::from_parts(self.metadata, message, self.extensions))
+    }
+}

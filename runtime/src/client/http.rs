@@ -1,0 +1,100 @@
+//! The way through tower: a call becomes an `http::Request`, its answer comes back as one.
+
+use std::future::poll_fn;
+
+use http::{HeaderMap, HeaderValue, Method, Uri, Version, header, response, uri::PathAndQuery};
+use tonic::{Status, codec::EnabledCompressionEncodings, metadata::MetadataMap};
+use tower_service::Service;
+
+use super::channel::{Outgoing, Transport};
+use crate::{
+    server::{Reply, ReplyFuture, RequestBody},
+    wire::{
+        body::{Body, HttpBody, Side},
+        compression,
+        deadline::Deadline,
+        headers, status,
+        status::BoxError,
+    },
+};
+
+/// A tower service that speaks gRPC.
+pub(super) struct Tower<S>(pub(super) S);
+
+impl<S, B> Transport for Tower<S>
+where
+    S: Service<http::Request<tonic::body::Body>, Response = http::Response<B>>,
+    S: Clone + Send + Sync + 'static,
+    S::Error: Into<BoxError>,
+    S::Future: Send,
+    B: RequestBody,
+{
+    fn start(&self, call: Outgoing) -> ReplyFuture {
+        let mut service = self.0.clone();
+        ReplyFuture::new(Deadline::default(), async move {
+            let failed = |error: S::Error| status::from_transport(error.into());
+            poll_fn(|cx| service.poll_ready(cx)).await.map_err(failed)?;
+            let accepted = call.accepted;
+            let response = service.call(request(call)).await.map_err(failed)?;
+            reply(response.map(tonic::body::Body::new), accepted)
+        })
+    }
+}
+
+fn request(call: Outgoing) -> http::Request<tonic::body::Body> {
+    let mut request = http::Request::new(HttpBody::request(call.body));
+    *request.method_mut() = Method::POST;
+    *request.version_mut() = Version::HTTP_2;
+    *request.uri_mut() = Uri::from(PathAndQuery::from_static(call.method.path));
+    *request.extensions_mut() = call.extensions;
+    let fields = request.headers_mut();
+    *fields = request_headers(call.metadata);
+    if let Some(encoding) = call.encoding {
+        let name = HeaderValue::from_static(compression::name(encoding));
+        fields.insert(headers::GRPC_ENCODING, name);
+    }
+    if let Some(accepted) = compression::accept_header(call.accepted) {
+        fields.insert(headers::GRPC_ACCEPT_ENCODING, accepted);
+    }
+    request
+}
+
+fn request_headers(metadata: MetadataMap) -> HeaderMap {
+    let mut fields = headers::from_metadata(metadata);
+    fields.insert(header::TE, HeaderValue::from_static("trailers"));
+    fields.insert(header::CONTENT_TYPE, headers::APPLICATION_GRPC);
+    fields
+}
+
+fn reply(
+    response: http::Response<tonic::body::Body>,
+    accepted: EnabledCompressionEncodings,
+) -> Result<Reply, Status> {
+    let (head, body) = response.into_parts();
+    match status::from_trailers(&head.headers) {
+        Some(Err(status)) => return Err(status),
+        Some(Ok(())) => return Ok(empty(head)),
+        None if head.status.is_success() && headers::is_grpc(&head.headers) => {}
+        None => return Err(status::from_http(head.status, &head.headers)),
+    }
+    Ok(Reply {
+        encoding: headers::encoding(&head.headers, accepted).map_err(|name| unreadable(&name))?,
+        body: Body::from_http(body, Side::Response),
+        metadata: headers::into_metadata(head.headers),
+        extensions: head.extensions,
+    })
+}
+
+/// An answer that said OK in its headers: it has no messages.
+fn empty(head: response::Parts) -> Reply {
+    Reply {
+        metadata: headers::into_trailers(head.headers),
+        extensions: head.extensions,
+        encoding: None,
+        body: Body::empty(),
+    }
+}
+
+fn unreadable(encoding: &str) -> Status {
+    Status::internal(format!("the responses are compressed with `{encoding}`, unasked"))
+}

@@ -1,0 +1,35 @@
+//! The door without HTTP: a call goes from the client straight into the dispatch.
+
+use tokio::time::Instant;
+
+use super::channel::{Outgoing, Transport};
+use crate::{
+    server::{Dispatch, Incoming, ReplyFuture, ServerCall},
+    wire::{compression, deadline::Deadline, headers},
+};
+
+/// A server in this process.
+pub(super) struct InProcess<D>(pub(super) D);
+
+impl<D: Dispatch> Transport for InProcess<D> {
+    fn start(&self, call: Outgoing) -> ReplyFuture {
+        start(&self.0, call)
+    }
+}
+
+fn start(server: &dyn Dispatch, call: Outgoing) -> ReplyFuture {
+    let accepted = server.config().accepted;
+    if let Some(encoding) = call.encoding.filter(|encoding| !accepted.is_enabled(*encoding)) {
+        let refusal = headers::unsupported_encoding(compression::name(encoding), accepted);
+        return ReplyFuture::new(Deadline::default(), async { Err(refusal) });
+    }
+    let incoming = Incoming {
+        metadata: call.metadata,
+        extensions: call.extensions,
+        body: call.body,
+        encoding: call.encoding,
+        accepted: call.accepted,
+        deadline: call.timeout.map(|timeout| Instant::now() + timeout),
+    };
+    ServerCall::start(server, call.method.path, incoming)
+}

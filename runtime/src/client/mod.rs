@@ -1,0 +1,8 @@
+//! The client's half of a call: encode, hand it to a channel, and decode what comes back.
+
+mod call;
+mod channel;
+mod http;
+mod in_process;
+
+pub use self::{call::Client, channel::Channel};

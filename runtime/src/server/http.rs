@@ -1,0 +1,148 @@
+//! The door for tower: `http::Request` in, `http::Response` out, under tonic, axum or hyper.
+
+use std::{
+    convert::Infallible,
+    fmt,
+    future::Future,
+    pin::Pin,
+    task::{Context, Poll, ready},
+    time::Duration,
+};
+
+use bytes::Bytes;
+use http::{HeaderValue, Method, StatusCode, header, request};
+use tokio::time::Instant;
+use tonic::Status;
+
+use super::{Dispatch, Incoming, Reply, ReplyFuture, ServerCall};
+use crate::wire::{
+    body::{Body, HttpBody, Side},
+    compression, deadline, headers,
+    status::BoxError,
+};
+
+/// What the deadline comes earlier by than the client's, so that its status can still arrive
+/// there, and a server around this one, as tonic's is, does not speak first.
+const HEAD_START: Duration = Duration::from_millis(1);
+
+/// A body of a request, from whichever HTTP library.
+pub trait RequestBody:
+    http_body::Body<Data = Bytes, Error: Into<BoxError>> + Send + 'static
+{
+}
+
+impl<B: http_body::Body<Data = Bytes, Error: Into<BoxError>> + Send + 'static> RequestBody for B {}
+
+/// Serves one HTTP request.
+pub fn serve_http<B: RequestBody>(
+    server: &impl Dispatch,
+    request: http::Request<B>,
+) -> HttpReplyFuture {
+    let (head, body) = request.into_parts();
+    HttpReplyFuture(match start(server, head, tonic::body::Body::new(body)) {
+        Ok(reply) => State::Waiting(reply),
+        Err(refusal) => State::Refused(Some(refusal)),
+    })
+}
+
+fn start(
+    server: &dyn Dispatch,
+    head: request::Parts,
+    body: tonic::body::Body,
+) -> Result<ReplyFuture, Box<HttpResponse>> {
+    if head.method != Method::POST {
+        let allow = (header::ALLOW, HeaderValue::from_static("POST"));
+        return Err(refuse(StatusCode::METHOD_NOT_ALLOWED, allow));
+    }
+    if !headers::is_grpc(&head.headers) {
+        let accept = (header::ACCEPT, headers::APPLICATION_GRPC);
+        return Err(refuse(StatusCode::UNSUPPORTED_MEDIA_TYPE, accept));
+    }
+    let uri = head.uri.clone();
+    let call = incoming(server, head, body).map_err(|status| Box::new(failure(&status)))?;
+    Ok(ServerCall::start(server, uri.path(), call))
+}
+
+fn incoming(
+    server: &dyn Dispatch,
+    head: request::Parts,
+    body: tonic::body::Body,
+) -> Result<Incoming, Status> {
+    let accepted = server.config().accepted;
+    Ok(Incoming {
+        encoding: headers::encoding(&head.headers, accepted)
+            .map_err(|name| headers::unsupported_encoding(&name, accepted))?,
+        accepted: headers::accepted(&head.headers),
+        deadline: deadline::timeout(&head.headers)?
+            .map(|timeout| Instant::now() + timeout.saturating_sub(HEAD_START)),
+        body: Body::from_http(body, Side::Request),
+        metadata: headers::into_metadata(head.headers),
+        extensions: head.extensions,
+    })
+}
+
+type HttpResponse = http::Response<tonic::body::Body>;
+
+/// An answer that is not gRPC's, for a request that is not.
+fn refuse(status: StatusCode, hint: (header::HeaderName, HeaderValue)) -> Box<HttpResponse> {
+    let mut response = http::Response::new(tonic::body::Body::empty());
+    *response.status_mut() = status;
+    response.headers_mut().extend([hint]);
+    Box::new(response)
+}
+
+/// An answer of headers only.
+fn failure(status: &Status) -> HttpResponse {
+    let mut response = http::Response::new(tonic::body::Body::empty());
+    *response.headers_mut() = headers::status_trailers(status);
+    response.headers_mut().insert(header::CONTENT_TYPE, headers::APPLICATION_GRPC);
+    response
+}
+
+fn success(reply: Reply) -> HttpResponse {
+    let mut response = http::Response::new(HttpBody::response(reply.body));
+    *response.extensions_mut() = reply.extensions;
+    let fields = response.headers_mut();
+    *fields = headers::from_metadata(reply.metadata);
+    fields.insert(header::CONTENT_TYPE, headers::APPLICATION_GRPC);
+    if let Some(encoding) = reply.encoding {
+        let name = HeaderValue::from_static(compression::name(encoding));
+        fields.insert(headers::GRPC_ENCODING, name);
+    }
+    response
+}
+
+/// Waits for the answer to an HTTP request.
+#[derive(Debug)]
+pub struct HttpReplyFuture(State);
+
+enum State {
+    Waiting(ReplyFuture),
+    Refused(Option<Box<HttpResponse>>),
+}
+
+impl Future for HttpReplyFuture {
+    type Output = Result<HttpResponse, Infallible>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        Poll::Ready(Ok(match &mut self.0 {
+            State::Waiting(reply) => match ready!(reply.poll(cx)) {
+                Ok(reply) => success(reply),
+                Err(status) => failure(&status),
+            },
+            State::Refused(refusal) => match refusal.take() {
+                Some(response) => *response,
+                None => return Poll::Pending,
+            },
+        }))
+    }
+}
+
+impl fmt::Debug for State {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Waiting(_) => "Waiting",
+            Self::Refused(_) => "Refused",
+        })
+    }
+}

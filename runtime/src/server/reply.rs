@@ -1,0 +1,67 @@
+//! What a call comes back with, and the wait for it.
+
+use std::{
+    fmt,
+    future::{Future, poll_fn},
+    panic::{AssertUnwindSafe, catch_unwind},
+    pin::Pin,
+    task::{Context, Poll},
+};
+
+use http::Extensions;
+use tonic::{Status, codec::CompressionEncoding, metadata::MetadataMap};
+
+use crate::wire::{body::Body, deadline::Deadline, status};
+
+/// The beginning of a response, with its messages still to come.
+#[derive(Debug)]
+pub(crate) struct Reply {
+    pub(crate) metadata: MetadataMap,
+    pub(crate) extensions: Extensions,
+    pub(crate) encoding: Option<CompressionEncoding>,
+    pub(crate) body: Body,
+}
+
+/// Waits for a [`Reply`]. The handler is dropped when it has answered, when the deadline passes,
+/// or when this is dropped; if it panics, the call fails and nothing else does.
+pub struct ReplyFuture {
+    handler: Option<Handler>,
+    deadline: Deadline,
+}
+
+type Handler = Pin<Box<dyn Future<Output = Result<Reply, Status>> + Send>>;
+
+impl ReplyFuture {
+    pub(crate) fn new(
+        deadline: Deadline,
+        handler: impl Future<Output = Result<Reply, Status>> + Send + 'static,
+    ) -> Self {
+        Self { handler: Some(Box::pin(handler)), deadline }
+    }
+
+    pub(crate) async fn reply(mut self) -> Result<Reply, Status> {
+        poll_fn(|cx| self.poll(cx)).await
+    }
+
+    pub(crate) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<Reply, Status>> {
+        let Some(handler) = &mut self.handler else { return Poll::Pending };
+        let result = match catch_unwind(AssertUnwindSafe(|| handler.as_mut().poll(cx))) {
+            Ok(Poll::Ready(result)) => result,
+            Ok(Poll::Pending) => match self.deadline.check(cx) {
+                Ok(()) => return Poll::Pending,
+                Err(late) => Err(late),
+            },
+            Err(_) => Err(status::panicked()),
+        };
+        self.handler = None;
+        Poll::Ready(result)
+    }
+}
+
+impl fmt::Debug for ReplyFuture {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ReplyFuture")
+            .field("answered", &self.handler.is_none())
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,113 @@
+//! A server on sockets, for generated services and any other tower gRPC service.
+
+use std::{convert::Infallible, future::Future, io};
+
+use tokio::{
+    io::{AsyncRead, AsyncWrite},
+    net::{TcpListener, ToSocketAddrs},
+};
+use tokio_stream::Stream;
+use tonic::{
+    body::Body,
+    server::NamedService,
+    service::Routes,
+    transport::server::{Connected, TcpIncoming},
+};
+use tower_service::Service;
+
+/// Serves gRPC services over HTTP/2.
+///
+/// ```no_run
+/// # async fn serve<S>(calculator: S) -> std::io::Result<()>
+/// # where
+/// #     S: tower_service::Service<
+/// #             http::Request<rust_scaffold::tonic::body::Body>,
+/// #             Response = http::Response<rust_scaffold::tonic::body::Body>,
+/// #             Error = std::convert::Infallible,
+/// #             Future: Send + 'static,
+/// #         > + rust_scaffold::tonic::server::NamedService + Clone + Send + Sync + 'static,
+/// # {
+/// use rust_scaffold::Server;
+///
+/// Server::new().add_service(calculator).serve("[::]:50051").await
+/// # }
+/// ```
+#[derive(Clone, Debug, Default)]
+pub struct Server {
+    routes: Routes,
+}
+
+impl Server {
+    /// A server without services: it answers every call with `Unimplemented`.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Adds a service: a generated server, or one of tonic's.
+    #[must_use]
+    pub fn add_service<S>(mut self, service: S) -> Self
+    where
+        S: Service<http::Request<Body>, Response = http::Response<Body>, Error = Infallible>,
+        S: NamedService + Clone + Send + Sync + 'static,
+        S::Future: Send + 'static,
+    {
+        self.routes = self.routes.add_service(service);
+        self
+    }
+
+    /// Serves on `address` until the process ends.
+    ///
+    /// # Errors
+    /// When `address` cannot be listened on, or accepting connections fails for good.
+    pub async fn serve(self, address: impl ToSocketAddrs) -> io::Result<()> {
+        self.serve_with_shutdown(address, std::future::pending()).await
+    }
+
+    /// Serves on `address` until `signal` completes and the calls in progress have ended.
+    ///
+    /// # Errors
+    /// When `address` cannot be listened on, or accepting connections fails for good.
+    pub async fn serve_with_shutdown(
+        self,
+        address: impl ToSocketAddrs,
+        signal: impl Future<Output = ()>,
+    ) -> io::Result<()> {
+        let incoming =
+            TcpIncoming::from(TcpListener::bind(address).await?).with_nodelay(Some(true));
+        self.serve_incoming_with_shutdown(incoming, signal).await
+    }
+
+    /// Serves the connections that `incoming` accepts, until it ends.
+    ///
+    /// # Errors
+    /// When accepting connections fails for good.
+    pub async fn serve_incoming<IO>(
+        self,
+        incoming: impl Stream<Item = io::Result<IO>>,
+    ) -> io::Result<()>
+    where
+        IO: AsyncRead + AsyncWrite + Connected + Unpin + Send + 'static,
+    {
+        self.serve_incoming_with_shutdown(incoming, std::future::pending()).await
+    }
+
+    /// Serves the connections that `incoming` accepts, until `signal` completes and the calls in
+    /// progress have ended.
+    ///
+    /// # Errors
+    /// When accepting connections fails for good.
+    pub async fn serve_incoming_with_shutdown<IO>(
+        self,
+        incoming: impl Stream<Item = io::Result<IO>>,
+        signal: impl Future<Output = ()>,
+    ) -> io::Result<()>
+    where
+        IO: AsyncRead + AsyncWrite + Connected + Unpin + Send + 'static,
+    {
+        tonic::transport::Server::builder()
+            .add_routes(self.routes)
+            .serve_with_incoming_shutdown(incoming, signal)
+            .await
+            .map_err(io::Error::other)
+    }
+}

@@ -1,0 +1,327 @@
+//! [`Streaming`]: the stream of messages of a call, one type for both sides and both directions.
+
+use std::{
+    any::Any,
+    fmt,
+    future::poll_fn,
+    pin::Pin,
+    task::{Context, Poll, ready},
+};
+
+use bytes::Bytes;
+use futures_core::Stream;
+use prost::Message;
+use tokio::sync::mpsc;
+use tokio_stream::StreamExt as _;
+use tonic::{Request, Status, metadata::MetadataMap};
+
+use crate::wire::{frame, messages::Messages};
+
+/// A stream of messages, as a call sends or receives it.
+///
+/// A server's handler and a client's caller get one to read from, and make one to send: from any
+/// stream ([`new`](Self::new)), from messages that are at hand ([`from_iter`](Self::from_iter)),
+/// or piece by piece ([`channel`](Self::channel)).
+///
+/// It ends well, with `None`, or with one [`Status`]; after either there is only `None`.
+/// Dropping one that is received cancels the call, or what is left of it.
+///
+/// ```
+/// # use rust_scaffold::{Status, Streaming};
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Status> {
+/// let mut numbers = Streaming::from_iter([1, 2]);
+/// while let Some(number) = numbers.message().await? {
+///     println!("{number}");
+/// }
+/// # Ok(())
+/// # }
+/// ```
+pub struct Streaming<T> {
+    /// None once it has ended, so that what it holds is dropped at once.
+    source: Option<Pin<Box<dyn Source<T>>>>,
+    trailers: MetadataMap,
+}
+
+/// Where messages come from.
+trait Source<T>: Send {
+    fn poll_message(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<T, Status>>>;
+
+    /// The trailers behind the last message.
+    fn take_trailers(self: Pin<&mut Self>) -> MetadataMap {
+        MetadataMap::new()
+    }
+}
+
+impl<T> Streaming<T> {
+    /// Sends what `stream` yields, up to its end or its first error.
+    pub fn new(stream: impl Stream<Item = Result<T, Status>> + Send + 'static) -> Self {
+        Self::from_source(stream)
+    }
+
+    /// A stream that a [`Sender`] fills, holding at most `capacity` messages (at least one).
+    pub fn channel(capacity: usize) -> (Sender<T>, Self)
+    where
+        T: Send + 'static,
+    {
+        let (sender, receiver) = mpsc::channel(capacity.max(1));
+        (Sender(sender), Self::from_source(Channel { receiver, trailers: MetadataMap::new() }))
+    }
+
+    /// Adds `trailers` to those that are sent when the stream ends well.
+    #[must_use]
+    pub fn with_trailers(mut self, trailers: MetadataMap) -> Self {
+        crate::wire::body::merge(&mut self.trailers, trailers);
+        self
+    }
+
+    /// The next message, or `None` at the end of the stream.
+    ///
+    /// Cancel safe: a message is never lost when the future is dropped.
+    ///
+    /// # Errors
+    /// The status that the other side, the transport or the deadline ended the stream with.
+    pub async fn message(&mut self) -> Result<Option<T>, Status> {
+        poll_fn(|cx| self.poll_message(cx)).await.transpose()
+    }
+
+    /// Skips what is left of the stream and returns the trailers behind it.
+    ///
+    /// # Errors
+    /// The status that the stream ended with, unless [`message`](Self::message) has already
+    /// returned it.
+    pub async fn trailers(&mut self) -> Result<MetadataMap, Status> {
+        while self.message().await?.is_some() {}
+        Ok(self.trailers.clone())
+    }
+
+    pub(crate) fn poll_message(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<T, Status>>> {
+        let Some(source) = &mut self.source else {
+            return Poll::Ready(None);
+        };
+        let next = ready!(source.as_mut().poll_message(cx));
+        if !matches!(next, Some(Ok(_))) {
+            crate::wire::body::merge(&mut self.trailers, source.as_mut().take_trailers());
+            self.source = None;
+        }
+        Poll::Ready(next)
+    }
+
+    pub(crate) fn take_received_trailers(&mut self) -> MetadataMap {
+        std::mem::take(&mut self.trailers)
+    }
+
+    /// `stream` itself when it is a `Streaming` already.
+    fn adopt<S>(stream: S) -> Self
+    where
+        T: 'static,
+        S: Stream<Item: IntoItem<T>> + Send + 'static,
+    {
+        let mut stream = Some(stream);
+        let adopted = match (&mut stream as &mut dyn Any).downcast_mut::<Option<Self>>() {
+            Some(same) => same.take(),
+            None => stream.map(|stream| Self::new(stream.map(IntoItem::into_item))),
+        };
+        adopted.unwrap_or_default()
+    }
+
+    fn from_source(source: impl Source<T> + 'static) -> Self {
+        Self { source: Some(Box::pin(source)), trailers: MetadataMap::new() }
+    }
+}
+
+impl<T: Message + Default + 'static> Streaming<T> {
+    /// Decodes `messages` as they arrive.
+    pub(crate) fn decoding(messages: Messages) -> Self {
+        Self::from_source(Wire { messages, decode: frame::decode::<T> })
+    }
+}
+
+impl<T: Send + 'static> FromIterator<T> for Streaming<T> {
+    /// Sends the messages that are at hand.
+    fn from_iter<I: IntoIterator<Item = T>>(messages: I) -> Self {
+        let messages: Vec<T> = messages.into_iter().collect();
+        Self::new(tokio_stream::iter(messages.into_iter().map(Ok)))
+    }
+}
+
+impl<T> Stream for Streaming<T> {
+    type Item = Result<T, Status>;
+
+    fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        self.get_mut().poll_message(cx)
+    }
+}
+
+impl<T> Default for Streaming<T> {
+    /// A stream without messages.
+    fn default() -> Self {
+        Self { source: None, trailers: MetadataMap::new() }
+    }
+}
+
+impl<T> fmt::Debug for Streaming<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Streaming").field("ended", &self.source.is_none()).finish_non_exhaustive()
+    }
+}
+
+impl<T, S: Stream<Item = Result<T, Status>> + Send> Source<T> for S {
+    fn poll_message(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<T, Status>>> {
+        self.poll_next(cx)
+    }
+}
+
+struct Channel<T> {
+    receiver: mpsc::Receiver<Item<T>>,
+    trailers: MetadataMap,
+}
+
+enum Item<T> {
+    Message(T),
+    Failure(Status),
+    Trailers(MetadataMap),
+}
+
+impl<T: Send> Source<T> for Channel<T> {
+    fn poll_message(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<T, Status>>> {
+        Poll::Ready(match ready!(self.receiver.poll_recv(cx)) {
+            Some(Item::Message(message)) => Some(Ok(message)),
+            Some(Item::Failure(status)) => Some(Err(status)),
+            Some(Item::Trailers(trailers)) => {
+                self.trailers = trailers;
+                None
+            }
+            None => None,
+        })
+    }
+
+    fn take_trailers(mut self: Pin<&mut Self>) -> MetadataMap {
+        std::mem::take(&mut self.trailers)
+    }
+}
+
+struct Wire<T> {
+    messages: Messages,
+    decode: fn(Bytes) -> Result<T, Status>,
+}
+
+impl<T> Source<T> for Wire<T> {
+    fn poll_message(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<T, Status>>> {
+        let next = ready!(self.messages.poll_next(cx));
+        Poll::Ready(next.map(|message| (self.decode)(message?)))
+    }
+
+    fn take_trailers(mut self: Pin<&mut Self>) -> MetadataMap {
+        self.messages.take_trailers()
+    }
+}
+
+/// The sending end of [`Streaming::channel`]. The stream ends well when the last clone is dropped.
+pub struct Sender<T>(mpsc::Sender<Item<T>>);
+
+impl<T> Sender<T> {
+    /// Sends `message`, once there is room for it.
+    ///
+    /// # Errors
+    /// [`Closed`] when nobody reads the stream any more, as after a cancelled call.
+    pub async fn send(&self, message: T) -> Result<(), Closed> {
+        self.put(Item::Message(message)).await
+    }
+
+    /// Ends the stream with `status`.
+    ///
+    /// # Errors
+    /// [`Closed`] when nobody reads the stream any more.
+    pub async fn fail(self, status: Status) -> Result<(), Closed> {
+        self.put(Item::Failure(status)).await
+    }
+
+    /// Ends the stream well, with `trailers` behind the last message.
+    ///
+    /// # Errors
+    /// [`Closed`] when nobody reads the stream any more.
+    pub async fn finish(self, trailers: MetadataMap) -> Result<(), Closed> {
+        self.put(Item::Trailers(trailers)).await
+    }
+
+    /// Waits until nobody reads the stream any more.
+    pub async fn closed(&self) {
+        self.0.closed().await;
+    }
+
+    async fn put(&self, item: Item<T>) -> Result<(), Closed> {
+        self.0.send(item).await.map_err(|_| Closed)
+    }
+}
+
+impl<T> Clone for Sender<T> {
+    fn clone(&self) -> Self {
+        Self(self.0.clone())
+    }
+}
+
+impl<T> fmt::Debug for Sender<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Sender").field("closed", &self.0.is_closed()).finish_non_exhaustive()
+    }
+}
+
+/// Nobody reads the stream any more: the call was cancelled, failed, or reached its deadline.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Closed;
+
+impl fmt::Display for Closed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("nobody reads the stream any more")
+    }
+}
+
+impl std::error::Error for Closed {}
+
+impl From<Closed> for Status {
+    fn from(closed: Closed) -> Self {
+        Status::cancelled(closed.to_string())
+    }
+}
+
+/// What a client's method takes as its stream of requests: any stream of messages, or of
+/// `Result<message, Status>` as a [`Streaming`] is, with or without a [`Request`] around it that
+/// adds metadata. An `Err` in the stream cancels the call.
+pub trait IntoStreamingRequest<T> {
+    /// Makes the request.
+    fn into_streaming_request(self) -> Request<Streaming<T>>;
+}
+
+impl<T: 'static, R> IntoStreamingRequest<T> for R
+where
+    R: tonic::IntoStreamingRequest<Message: IntoItem<T>>,
+{
+    fn into_streaming_request(self) -> Request<Streaming<T>> {
+        tonic::IntoStreamingRequest::into_streaming_request(self).map(Streaming::adopt)
+    }
+}
+
+/// An item of a stream of requests: a message, or what has become of one.
+pub trait IntoItem<T> {
+    /// The message, or the status that ends the stream.
+    fn into_item(self) -> Result<T, Status>;
+}
+
+impl<T> IntoItem<T> for T {
+    fn into_item(self) -> Result<T, Status> {
+        Ok(self)
+    }
+}
+
+impl<T> IntoItem<T> for Result<T, Status> {
+    fn into_item(self) -> Result<T, Status> {
+        self
+    }
+}

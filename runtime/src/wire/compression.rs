@@ -1,0 +1,157 @@
+//! Compression of single messages and the names it is negotiated by.
+//!
+//! See [compression in gRPC](https://github.com/grpc/grpc/blob/master/doc/compression.md).
+
+use bytes::{Bytes, BytesMut};
+use http::HeaderValue;
+use tonic::{
+    Status,
+    codec::{CompressionEncoding, EnabledCompressionEncodings},
+};
+
+/// The name of `encoding` in `grpc-encoding`.
+pub(crate) fn name(encoding: CompressionEncoding) -> &'static str {
+    match encoding {
+        #[cfg(feature = "gzip")]
+        CompressionEncoding::Gzip => "gzip",
+        #[cfg(feature = "deflate")]
+        CompressionEncoding::Deflate => "deflate",
+        #[cfg(feature = "zstd")]
+        CompressionEncoding::Zstd => "zstd",
+        _ => "identity",
+    }
+}
+
+/// The encoding that `grpc-encoding` calls `name`, if this build has it.
+pub(crate) fn by_name(name: &str) -> Option<CompressionEncoding> {
+    match name {
+        #[cfg(feature = "gzip")]
+        "gzip" => Some(CompressionEncoding::Gzip),
+        #[cfg(feature = "deflate")]
+        "deflate" => Some(CompressionEncoding::Deflate),
+        #[cfg(feature = "zstd")]
+        "zstd" => Some(CompressionEncoding::Zstd),
+        _ => None,
+    }
+}
+
+/// The encodings of this build, in the order in which a choice is made among them.
+pub(crate) const ALL: &[CompressionEncoding] = &[
+    #[cfg(feature = "zstd")]
+    CompressionEncoding::Zstd,
+    #[cfg(feature = "gzip")]
+    CompressionEncoding::Gzip,
+    #[cfg(feature = "deflate")]
+    CompressionEncoding::Deflate,
+];
+
+/// The value of `grpc-accept-encoding` for `encodings`; none where there is nothing to announce.
+pub(crate) fn accept_header(encodings: EnabledCompressionEncodings) -> Option<HeaderValue> {
+    if encodings.is_empty() {
+        return None;
+    }
+    let mut value = String::with_capacity(32);
+    for encoding in ALL.iter().filter(|encoding| encodings.is_enabled(**encoding)) {
+        value.push_str(name(*encoding));
+        value.push(',');
+    }
+    value.push_str("identity");
+    HeaderValue::try_from(value).ok()
+}
+
+/// What both a sender and a receiver of `accepted` know, best first; none means `identity`.
+pub(crate) fn choose(
+    sender: EnabledCompressionEncodings,
+    accepted: EnabledCompressionEncodings,
+) -> Option<CompressionEncoding> {
+    ALL.iter()
+        .copied()
+        .find(|encoding| sender.is_enabled(*encoding) && accepted.is_enabled(*encoding))
+}
+
+/// Compresses one message.
+pub(crate) fn compress(
+    encoding: CompressionEncoding,
+    message: &[u8],
+    into: &mut BytesMut,
+) -> Result<(), Status> {
+    #[cfg(any(feature = "gzip", feature = "deflate", feature = "zstd"))]
+    {
+        let mut writer = bytes::BufMut::writer(into);
+        let copied = match encoding {
+            #[cfg(feature = "gzip")]
+            CompressionEncoding::Gzip => std::io::copy(
+                &mut flate2::read::GzEncoder::new(message, flate2::Compression::default()),
+                &mut writer,
+            ),
+            #[cfg(feature = "deflate")]
+            CompressionEncoding::Deflate => std::io::copy(
+                &mut flate2::read::ZlibEncoder::new(message, flate2::Compression::default()),
+                &mut writer,
+            ),
+            #[cfg(feature = "zstd")]
+            CompressionEncoding::Zstd => {
+                zstd::stream::copy_encode(message, &mut writer, zstd::DEFAULT_COMPRESSION_LEVEL)
+                    .map(|()| 0)
+            }
+            _ => return Err(unknown(encoding)),
+        };
+        copied.map(drop).map_err(|error| {
+            Status::internal(format!("cannot compress a message with {}: {error}", name(encoding)))
+        })
+    }
+    #[cfg(not(any(feature = "gzip", feature = "deflate", feature = "zstd")))]
+    {
+        let _ = (message, into);
+        Err(unknown(encoding))
+    }
+}
+
+/// Decompresses one message, which may come out no larger than `limit` bytes.
+pub(crate) fn decompress(
+    encoding: CompressionEncoding,
+    message: &[u8],
+    limit: usize,
+) -> Result<Bytes, Status> {
+    #[cfg(any(feature = "gzip", feature = "deflate", feature = "zstd"))]
+    {
+        let plain = match encoding {
+            #[cfg(feature = "gzip")]
+            CompressionEncoding::Gzip => {
+                read_limited(flate2::read::MultiGzDecoder::new(message), limit)
+            }
+            #[cfg(feature = "deflate")]
+            CompressionEncoding::Deflate => {
+                read_limited(flate2::read::ZlibDecoder::new(message), limit)
+            }
+            #[cfg(feature = "zstd")]
+            CompressionEncoding::Zstd => {
+                zstd::stream::read::Decoder::new(message).and_then(|it| read_limited(it, limit))
+            }
+            _ => return Err(unknown(encoding)),
+        };
+        let plain = plain.map_err(|error| {
+            Status::internal(format!("a message is not valid {}: {error}", name(encoding)))
+        })?;
+        super::frame::check_size("a decompressed message", plain.len(), limit)?;
+        Ok(plain.into())
+    }
+    #[cfg(not(any(feature = "gzip", feature = "deflate", feature = "zstd")))]
+    {
+        let _ = (message, limit);
+        Err(unknown(encoding))
+    }
+}
+
+/// Reads to the end, or one byte past `limit`, so that a small bomb cannot fill the memory.
+#[cfg(any(feature = "gzip", feature = "deflate", feature = "zstd"))]
+fn read_limited(reader: impl std::io::Read, limit: usize) -> std::io::Result<Vec<u8>> {
+    use std::io::Read as _;
+    let mut plain = Vec::new();
+    reader.take((limit as u64).saturating_add(1)).read_to_end(&mut plain)?;
+    Ok(plain)
+}
+
+fn unknown(encoding: CompressionEncoding) -> Status {
+    Status::internal(format!("this build has no compression called {encoding:?}"))
+}

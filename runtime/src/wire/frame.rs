@@ -1,0 +1,253 @@
+//! One message as gRPC puts it on the wire: a flag, four bytes of length, the message.
+//!
+//! See `Length-Prefixed-Message` in [gRPC over
+//! HTTP/2](https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md#requests).
+
+use bytes::{Buf, BufMut, Bytes, BytesMut};
+use prost::Message;
+use tonic::{Status, codec::CompressionEncoding};
+
+use super::compression;
+
+const HEADER: usize = 5;
+/// The largest message that is read when nothing else was said: 4 MiB, as in gRPC everywhere.
+pub(crate) const DEFAULT_DECODING_LIMIT: usize = 4 * 1024 * 1024;
+
+/// How messages are written: with which compression, and how large at the most.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Encoder {
+    pub(crate) encoding: Option<CompressionEncoding>,
+    pub(crate) limit: usize,
+}
+
+impl Encoder {
+    /// One message in a buffer that it fills exactly.
+    pub(crate) fn encode_one(&self, message: &impl Message) -> Result<Bytes, Status> {
+        let mut frame = BytesMut::with_capacity(HEADER + message.encoded_len().min(self.limit));
+        self.encode(message, &mut frame)?;
+        Ok(frame.freeze())
+    }
+
+    /// Appends one message.
+    pub(crate) fn encode(&self, message: &impl Message, into: &mut BytesMut) -> Result<(), Status> {
+        let length = message.encoded_len();
+        check_size("a message to send", length, self.limit.min(u32::MAX as usize))?;
+        let start = into.len();
+        into.reserve(HEADER + length);
+        put_header(into, 0, length);
+        message.encode_raw(into);
+        match self.encoding {
+            None => Ok(()),
+            Some(encoding) => compress_frame(into, start, encoding),
+        }
+    }
+}
+
+fn put_header(into: &mut BytesMut, flag: u8, length: usize) {
+    into.put_u8(flag);
+    into.put_u32(length as u32);
+}
+
+/// Replaces the plain frame that begins at `start` by a compressed one.
+fn compress_frame(
+    frames: &mut BytesMut,
+    start: usize,
+    encoding: CompressionEncoding,
+) -> Result<(), Status> {
+    let message = frames.split_off(start + HEADER);
+    compression::compress(encoding, &message, frames)?;
+    let length = frames.len() - start - HEADER;
+    let mut header = &mut frames[start..start + HEADER];
+    header.put_u8(1);
+    header.put_u32(length as u32);
+    Ok(())
+}
+
+/// Refuses what is larger than `limit` bytes.
+pub(crate) fn check_size(what: &str, size: usize, limit: usize) -> Result<(), Status> {
+    if size <= limit {
+        return Ok(());
+    }
+    Err(Status::resource_exhausted(format!(
+        "{what} has {size} bytes or more, over the limit of {limit} bytes"
+    )))
+}
+
+/// Decodes the message in a frame that [`Frames`] gave out.
+pub(crate) fn decode<M: Message + Default>(message: Bytes) -> Result<M, Status> {
+    M::decode(message).map_err(|error| undecodable(&error))
+}
+
+#[cold]
+fn undecodable(error: &prost::DecodeError) -> Status {
+    Status::internal(format!("cannot decode a message: {error}"))
+}
+
+/// Cuts received bytes into messages, copying only those that arrive in pieces.
+#[derive(Debug)]
+pub(crate) struct Frames {
+    encoding: Option<CompressionEncoding>,
+    limit: usize,
+    /// What was received and not yet given out. Only one of the two holds bytes.
+    whole: Bytes,
+    pieces: BytesMut,
+}
+
+impl Frames {
+    pub(crate) fn new(encoding: Option<CompressionEncoding>, limit: usize) -> Self {
+        Self { encoding, limit, whole: Bytes::new(), pieces: BytesMut::new() }
+    }
+
+    /// Takes what was received next.
+    pub(crate) fn push(&mut self, data: Bytes) {
+        if self.is_empty() {
+            self.whole = data;
+            return;
+        }
+        if !self.whole.is_empty() {
+            let known = std::mem::take(&mut self.whole);
+            let wanted = self.announced(&known).unwrap_or(0).max(known.len() + data.len());
+            self.pieces.reserve(wanted);
+            self.pieces.extend_from_slice(&known);
+        }
+        self.pieces.extend_from_slice(&data);
+    }
+
+    /// The size of the frame that `known` begins, if that is legal.
+    fn announced(&self, known: &[u8]) -> Option<usize> {
+        let length = u32::from_be_bytes(known.get(1..HEADER)?.try_into().ok()?) as usize;
+        (length <= self.limit).then_some(HEADER + length)
+    }
+
+    /// Whether there is nothing left of a message.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.whole.is_empty() && self.pieces.is_empty()
+    }
+
+    /// The next whole message, decompressed.
+    pub(crate) fn next(&mut self) -> Result<Option<Bytes>, Status> {
+        let received: &[u8] = if self.whole.is_empty() { &self.pieces } else { &self.whole };
+        let Some((flag, length)) = header(received)? else {
+            return Ok(None);
+        };
+        check_size("a received message", length, self.limit)?;
+        if received.len() < HEADER + length {
+            return Ok(None);
+        }
+        let mut frame = self.take(HEADER + length);
+        frame.advance(HEADER);
+        match (flag, self.encoding) {
+            (Flag::Plain, _) => Ok(Some(frame)),
+            (Flag::Compressed, Some(encoding)) => {
+                compression::decompress(encoding, &frame, self.limit).map(Some)
+            }
+            (Flag::Compressed, None) => Err(Status::internal(
+                "a message is marked as compressed, but grpc-encoding names no compression",
+            )),
+        }
+    }
+
+    fn take(&mut self, size: usize) -> Bytes {
+        if self.whole.is_empty() {
+            self.whole = std::mem::take(&mut self.pieces).freeze();
+        }
+        if self.whole.len() == size {
+            return std::mem::take(&mut self.whole);
+        }
+        self.whole.split_to(size)
+    }
+}
+
+enum Flag {
+    Plain,
+    Compressed,
+}
+
+fn header(received: &[u8]) -> Result<Option<(Flag, usize)>, Status> {
+    let Some(length) = received.get(1..HEADER) else {
+        return Ok(None);
+    };
+    let length = length.iter().fold(0, |length, byte| length << 8 | usize::from(*byte));
+    let flag = match received[0] {
+        0 => Flag::Plain,
+        1 => Flag::Compressed,
+        other => {
+            return Err(Status::internal(format!(
+                "a message begins with {other}, which is no compression flag (0 or 1)"
+            )));
+        }
+    };
+    Ok(Some((flag, length)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn encoder() -> Encoder {
+        Encoder { encoding: None, limit: 100 }
+    }
+
+    fn messages(frames: &mut Frames) -> Vec<String> {
+        std::iter::from_fn(|| frames.next().unwrap()).map(|it| decode(it).unwrap()).collect()
+    }
+
+    #[test]
+    fn messages_survive_any_cut_of_the_stream() {
+        let mut stream = BytesMut::new();
+        for message in ["one", "", "three"] {
+            encoder().encode(&message.to_owned(), &mut stream).unwrap();
+        }
+        let stream = stream.freeze();
+        for size in 1..=stream.len() {
+            let mut frames = Frames::new(None, 100);
+            let mut seen = Vec::new();
+            for start in (0..stream.len()).step_by(size) {
+                frames.push(stream.slice(start..stream.len().min(start + size)));
+                seen.extend(messages(&mut frames));
+            }
+            assert_eq!(seen, ["one", "", "three"], "in pieces of {size}");
+            assert!(frames.is_empty());
+        }
+    }
+
+    #[test]
+    fn a_message_in_one_piece_is_not_copied() {
+        let frame = encoder().encode_one(&"hello".to_owned()).unwrap();
+        let place = frame.as_ptr();
+        let mut frames = Frames::new(None, 100);
+        frames.push(frame);
+        assert_eq!(frames.next().unwrap().unwrap().as_ptr(), place.wrapping_add(HEADER));
+    }
+
+    #[test]
+    fn sizes_over_the_limit_are_resource_exhausted() {
+        let long = "x".repeat(99);
+        let sent = encoder().encode_one(&long).unwrap_err();
+        assert_eq!(sent.code(), tonic::Code::ResourceExhausted);
+        let mut frames = Frames::new(None, 100);
+        frames.push(Bytes::from_static(&[0, 0, 0, 0, 101]));
+        assert_eq!(frames.next().unwrap_err().code(), tonic::Code::ResourceExhausted);
+    }
+
+    #[test]
+    fn broken_headers_are_internal() {
+        for bytes in [[2, 0, 0, 0, 0], [1, 0, 0, 0, 0]] {
+            let mut frames = Frames::new(None, 100);
+            frames.push(Bytes::copy_from_slice(&bytes));
+            assert_eq!(frames.next().unwrap_err().code(), tonic::Code::Internal);
+        }
+    }
+
+    #[cfg(feature = "gzip")]
+    #[test]
+    fn a_compressed_message_may_not_outgrow_the_limit() {
+        let encoding = Some(CompressionEncoding::Gzip);
+        let sender = Encoder { encoding, limit: usize::MAX };
+        let frame = sender.encode_one(&"x".repeat(100_000)).unwrap();
+        assert!(frame.len() < 1000);
+        let mut frames = Frames::new(encoding, 1000);
+        frames.push(frame);
+        assert_eq!(frames.next().unwrap_err().code(), tonic::Code::ResourceExhausted);
+    }
+}

@@ -1,0 +1,89 @@
+//! Messages as they arrive, still encoded, until the other side or the deadline ends them.
+
+use std::{
+    future::poll_fn,
+    task::{Context, Poll, ready},
+};
+
+use bytes::Bytes;
+use tonic::{Status, metadata::MetadataMap};
+
+use super::{
+    body::{Body, Side},
+    deadline::Deadline,
+    frame::Frames,
+};
+
+/// The messages of a [`Body`].
+#[derive(Debug)]
+pub(crate) struct Messages {
+    body: Body,
+    frames: Frames,
+    deadline: Deadline,
+    side: Side,
+}
+
+impl Messages {
+    pub(crate) fn new(body: Body, frames: Frames, side: Side) -> Self {
+        Self { body, frames, deadline: Deadline::default(), side }
+    }
+
+    /// Ends the messages with `DeadlineExceeded` when `deadline` passes.
+    pub(crate) fn with_deadline(mut self, deadline: Deadline) -> Self {
+        self.deadline = deadline;
+        self
+    }
+
+    /// The trailers of messages that have ended well.
+    pub(crate) fn take_trailers(&mut self) -> MetadataMap {
+        self.body.take_trailers()
+    }
+
+    /// The next message; an error is what the messages ended with.
+    pub(crate) fn poll_next(
+        &mut self,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Bytes, Status>>> {
+        loop {
+            if let Some(message) = self.frames.next().transpose() {
+                return Poll::Ready(Some(message));
+            }
+            if let Err(late) = self.deadline.check(cx) {
+                return Poll::Ready(Some(Err(late)));
+            }
+            match ready!(self.body.poll_data(cx)) {
+                Some(Ok(data)) => self.frames.push(data),
+                Some(Err(status)) => return Poll::Ready(Some(Err(status))),
+                None if self.frames.is_empty() => return Poll::Ready(None),
+                None => return Poll::Ready(Some(Err(self.cut_short()))),
+            }
+        }
+    }
+
+    /// Reads to the end, where there must have been one message exactly.
+    ///
+    /// Anything else is `Unimplemented`, says [gRPC's list of
+    /// codes](https://github.com/grpc/grpc/blob/master/doc/statuscodes.md).
+    pub(crate) async fn only(&mut self) -> Result<Bytes, Status> {
+        let first = poll_fn(|cx| self.poll_next(cx)).await.transpose()?;
+        let Some(message) = first else {
+            return Err(self.wrong_number("none"));
+        };
+        match poll_fn(|cx| self.poll_next(cx)).await.transpose()? {
+            None => Ok(message),
+            Some(_) => Err(self.wrong_number("more than one")),
+        }
+    }
+
+    fn wrong_number(&self, number: &str) -> Status {
+        let what = match self.side {
+            Side::Request => "request",
+            Side::Response => "response",
+        };
+        Status::unimplemented(format!("the method takes one {what} message; there was {number}"))
+    }
+
+    fn cut_short(&self) -> Status {
+        Status::internal("the stream ended inside a message")
+    }
+}

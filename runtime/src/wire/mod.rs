@@ -1,0 +1,12 @@
+//! gRPC's bytes: frames, compression, timeouts, statuses, and bodies that carry them.
+//!
+//! Nothing here knows a message type except the two ends of [`frame`].
+
+pub(crate) mod body;
+pub(crate) mod compression;
+pub(crate) mod deadline;
+pub(crate) mod frame;
+pub(crate) mod headers;
+pub(crate) mod messages;
+pub(crate) mod outgoing;
+pub(crate) mod status;

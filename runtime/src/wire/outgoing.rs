@@ -1,0 +1,130 @@
+//! A stream of messages on its way out: small ones share a chunk, and none waits for another.
+
+use std::{
+    fmt,
+    panic::{AssertUnwindSafe, catch_unwind},
+    task::{Context, Poll},
+};
+
+use bytes::{Bytes, BytesMut};
+use prost::Message;
+use tonic::{Status, metadata::MetadataMap};
+
+use super::{deadline::Deadline, frame::Encoder};
+use crate::{Streaming, wire::status};
+
+/// Messages are gathered into one chunk up to this size.
+const CHUNK: usize = 32 * 1024;
+
+/// The frames of a [`Streaming`], encoded when the other side has room for them.
+pub(crate) struct Outgoing {
+    /// None once it has ended, so that it is dropped as early as possible.
+    source: Option<Box<dyn Source>>,
+    encoder: Encoder,
+    deadline: Deadline,
+    chunk: BytesMut,
+    /// How the source ended while there was still a chunk to send.
+    failure: Option<Status>,
+    trailers: MetadataMap,
+}
+
+/// What an [`Outgoing`] needs of a stream, whatever its messages are.
+trait Source: Send {
+    /// Appends the next message to `chunk`.
+    fn poll_encode(
+        &mut self,
+        encoder: &Encoder,
+        chunk: &mut BytesMut,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<(), Status>>>;
+
+    fn take_trailers(&mut self) -> MetadataMap;
+}
+
+impl<T: Message> Source for Streaming<T> {
+    fn poll_encode(
+        &mut self,
+        encoder: &Encoder,
+        chunk: &mut BytesMut,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<(), Status>>> {
+        self.poll_message(cx).map(|next| next.map(|message| encoder.encode(&message?, chunk)))
+    }
+
+    fn take_trailers(&mut self) -> MetadataMap {
+        self.take_received_trailers()
+    }
+}
+
+impl Outgoing {
+    pub(crate) fn new<T: Message + 'static>(
+        messages: Streaming<T>,
+        encoder: Encoder,
+        deadline: Deadline,
+    ) -> Self {
+        Self {
+            source: Some(Box::new(messages)),
+            encoder,
+            deadline,
+            chunk: BytesMut::new(),
+            failure: None,
+            trailers: MetadataMap::new(),
+        }
+    }
+
+    /// The trailers of a stream that has ended well.
+    pub(crate) fn take_trailers(&mut self) -> MetadataMap {
+        std::mem::take(&mut self.trailers)
+    }
+
+    /// The next chunk of frames; an error is what the stream ended with.
+    pub(crate) fn poll_data(
+        &mut self,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Bytes, Status>>> {
+        let pending = self.fill(cx).is_pending();
+        if !self.chunk.is_empty() {
+            return Poll::Ready(Some(Ok(self.chunk.split().freeze())));
+        }
+        if pending {
+            return Poll::Pending;
+        }
+        Poll::Ready(self.failure.take().map(Err))
+    }
+
+    /// Encodes messages until the chunk is full, the source has no more for now, or it has ended.
+    fn fill(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        while let Some(source) = &mut self.source {
+            if let Err(late) = self.deadline.check(cx) {
+                self.end(Some(late));
+                break;
+            }
+            if self.chunk.len() >= CHUNK {
+                break;
+            }
+            let poll = || source.poll_encode(&self.encoder, &mut self.chunk, cx);
+            match catch_unwind(AssertUnwindSafe(poll)) {
+                Ok(Poll::Pending) => return Poll::Pending,
+                Ok(Poll::Ready(Some(Ok(())))) => {}
+                Ok(Poll::Ready(Some(Err(status)))) => self.end(Some(status)),
+                Ok(Poll::Ready(None)) => {
+                    self.trailers = source.take_trailers();
+                    self.end(None);
+                }
+                Err(_) => self.end(Some(status::panicked())),
+            }
+        }
+        Poll::Ready(())
+    }
+
+    fn end(&mut self, failure: Option<Status>) {
+        self.source = None;
+        self.failure = failure;
+    }
+}
+
+impl fmt::Debug for Outgoing {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Outgoing").field("encoder", &self.encoder).finish_non_exhaustive()
+    }
+}

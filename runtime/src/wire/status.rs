@@ -1,0 +1,113 @@
+//! Statuses for what went wrong below gRPC: in HTTP, in HTTP/2, or on the connection.
+
+use std::error::Error;
+
+use http::{HeaderMap, StatusCode};
+use tonic::{Code, Status, TimeoutExpired};
+
+use super::deadline;
+
+pub(crate) type BoxError = Box<dyn Error + Send + Sync>;
+
+/// The status that `trailers` (or the headers of an answer without messages) carry.
+pub(crate) fn from_trailers(trailers: &HeaderMap) -> Option<Result<(), Status>> {
+    if trailers.get(super::headers::GRPC_STATUS).is_some_and(|code| code == "0") {
+        return Some(Ok(()));
+    }
+    let status = Status::from_header_map(trailers)?;
+    Some(if status.code() == Code::Ok { Ok(()) } else { Err(status) })
+}
+
+/// The status for an answer that is HTTP but not gRPC, say, from a proxy.
+///
+/// See [the mapping of HTTP to gRPC
+/// statuses](https://github.com/grpc/grpc/blob/master/doc/http-grpc-status-mapping.md).
+pub(crate) fn from_http(status: StatusCode, headers: &HeaderMap) -> Status {
+    let code = match status {
+        StatusCode::BAD_REQUEST => Code::Internal,
+        StatusCode::UNAUTHORIZED => Code::Unauthenticated,
+        StatusCode::FORBIDDEN => Code::PermissionDenied,
+        StatusCode::NOT_FOUND => Code::Unimplemented,
+        StatusCode::TOO_MANY_REQUESTS
+        | StatusCode::BAD_GATEWAY
+        | StatusCode::SERVICE_UNAVAILABLE
+        | StatusCode::GATEWAY_TIMEOUT => Code::Unavailable,
+        _ => Code::Unknown,
+    };
+    let content_type = headers.get(http::header::CONTENT_TYPE);
+    let content_type =
+        content_type.map_or("none".into(), |it| String::from_utf8_lossy(it.as_bytes()));
+    Status::new(
+        code,
+        format!("the answer is not gRPC: HTTP status {status}, content type {content_type}"),
+    )
+}
+
+/// The status of a call whose server ended the stream without one.
+pub(crate) fn missing() -> Status {
+    Status::unknown("the server ended the call without a grpc-status")
+}
+
+/// The status for an error of the transport: what the peer or HTTP/2 said, else `Unavailable`.
+///
+/// See [the mapping of HTTP/2
+/// errors](https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md#errors).
+pub(crate) fn from_transport(error: BoxError) -> Status {
+    let (code, message) = match find(&*error) {
+        Some(Cause::Timeout) => return deadline::exceeded(),
+        Some(Cause::Reset(reason)) => (from_reset(reason), describe(&*error)),
+        Some(Cause::Status(status)) => (status.code(), status.message().to_owned()),
+        None => (Code::Unavailable, describe(&*error)),
+    };
+    let mut status = Status::new(code, message);
+    status.set_source(error.into());
+    status
+}
+
+enum Cause<'a> {
+    Timeout,
+    Reset(h2::Reason),
+    /// A status that somebody chose, as an interceptor does: not tonic's guess at an error.
+    Status(&'a Status),
+}
+
+fn find<'a>(error: &'a (dyn Error + 'static)) -> Option<Cause<'a>> {
+    if error.is::<TimeoutExpired>() {
+        return Some(Cause::Timeout);
+    }
+    if let Some(reason) = error.downcast_ref::<h2::Error>().and_then(h2::Error::reason) {
+        return Some(Cause::Reset(reason));
+    }
+    let deeper = error.source().and_then(find);
+    match error.downcast_ref::<Status>() {
+        Some(status) if deeper.is_none() && error.source().is_none() => Some(Cause::Status(status)),
+        _ => deeper,
+    }
+}
+
+fn from_reset(reason: h2::Reason) -> Code {
+    match reason {
+        h2::Reason::REFUSED_STREAM => Code::Unavailable,
+        h2::Reason::CANCEL => Code::Cancelled,
+        h2::Reason::ENHANCE_YOUR_CALM => Code::ResourceExhausted,
+        h2::Reason::INADEQUATE_SECURITY => Code::PermissionDenied,
+        _ => Code::Internal,
+    }
+}
+
+/// The error and its causes in one line.
+pub(crate) fn describe(error: &(dyn Error + 'static)) -> String {
+    let mut lines = vec![error.to_string()];
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        lines.push(error.to_string());
+        cause = error.source();
+    }
+    lines.dedup();
+    lines.join(": ")
+}
+
+/// The status of a call whose handler or stream panicked. What it panicked with stays here.
+pub(crate) fn panicked() -> Status {
+    Status::internal("the handler of the call panicked")
+}
