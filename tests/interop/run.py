@@ -1,0 +1,69 @@
+"""Runs every pair of client and server and counts the checks; see README.md."""
+
+import itertools
+import subprocess
+import sys
+from contextlib import contextmanager
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+PEERS = {
+    "rust": ["cargo", "run", "--quiet", "--package", "interop", "--"],
+    "python": [sys.executable, str(HERE / "python" / "peer.py")],
+}
+LISTENING = "listening on "
+
+
+def main():
+    passed, failed = 0, 0
+    checks = {}
+    for client, server in itertools.product(PEERS, PEERS):
+        print(f"\n{client} client, {server} server", flush=True)
+        results = run_checks(client, server)
+        passed += sum(results.values())
+        failed += len(results) - sum(results.values())
+        checks[client] = results.keys()
+
+    for name in sorted(checks["rust"] ^ checks["python"]):
+        print(f"FAILED {name}: only one of the clients checks this")
+        failed += 1
+    print(f"\n{passed} passed, {failed} failed")
+    sys.exit(failed != 0)
+
+
+def run_checks(client, server):
+    """What each check has come to: `{name: passed}`."""
+    results = {}
+    with serving(server) as address:
+        checker = subprocess.Popen(
+            [*PEERS[client], "check", address], cwd=HERE, stdout=subprocess.PIPE, text=True
+        )
+        for line in checker.stdout:
+            print(line, end="", flush=True)
+            verdict, _, name = line.strip().partition(" ")
+            if verdict in ("ok", "FAILED"):
+                results[name.partition(":")[0]] = verdict == "ok"
+        if checker.wait() != 0 and all(results.values()):
+            print(f"FAILED the client itself: exit code {checker.returncode}")
+            results["the client itself"] = False
+    return results
+
+
+@contextmanager
+def serving(peer):
+    """The address of a server that is terminated in the end."""
+    server = subprocess.Popen(
+        [*PEERS[peer], "serve"], cwd=HERE, stdout=subprocess.PIPE, text=True
+    )
+    try:
+        line = server.stdout.readline().strip()
+        if not line.startswith(LISTENING):
+            sys.exit(f"the {peer} server says {line!r} instead of its address")
+        yield line.removeprefix(LISTENING)
+    finally:
+        server.terminate()
+        server.wait()
+
+
+if __name__ == "__main__":
+    main()
