@@ -1,0 +1,61 @@
+//! Writes what was generated, and only what has changed.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs, io,
+    path::{Path, PathBuf},
+    sync::{Mutex, PoisonError},
+};
+
+use crate::{emit, error::Error, names::layout};
+
+/// Writes files below a directory; those whose bytes are there already are left alone, so that
+/// nothing is compiled again for them.
+pub(super) fn write(directory: &Path, files: &[(String, String)]) -> Result<(), Error> {
+    if !directory.is_dir() {
+        return Err(Error::Io {
+            action: "write to",
+            path: directory.to_owned(),
+            help: "the output directory has to exist: make it, or correct `out_dir`",
+            source: io::Error::from(io::ErrorKind::NotADirectory),
+        });
+    }
+    for (name, content) in files {
+        let path = directory.join(name);
+        if fs::read(&path).is_ok_and(|present| present == content.as_bytes()) {
+            continue;
+        }
+        if let Some(parent) = path.parent() {
+            fs::create_dir_all(parent).map_err(|source| failed("create", parent, source))?;
+        }
+        fs::write(&path, content).map_err(|source| failed("write", &path, source))?;
+    }
+    Ok(())
+}
+
+/// For each package, the file that `include_proto!` includes.
+///
+/// A build script may generate the files of a package with several calls: the file names those of
+/// the calls before, too.
+pub(super) fn package_files(
+    directory: &Path,
+    packages: &BTreeMap<String, Vec<String>>,
+) -> Vec<(String, String)> {
+    static INCLUDED: Mutex<BTreeMap<PathBuf, BTreeSet<String>>> = Mutex::new(BTreeMap::new());
+    let mut included = INCLUDED.lock().unwrap_or_else(PoisonError::into_inner);
+    let header = emit::header(None, &[]);
+    let files = packages.iter().map(|(package, paths)| {
+        let name = layout::package_path(package);
+        let all = included.entry(directory.join(&name)).or_default();
+        all.extend(paths.iter().cloned());
+        let includes = all.iter().map(|path| format!("include!({path:?});\n"));
+        let content = format!("{header}\n{}", includes.collect::<String>());
+        (name, content)
+    });
+    files.collect()
+}
+
+fn failed(action: &'static str, path: &Path, source: io::Error) -> Error {
+    let help = "check that the output directory may be written to";
+    Error::Io { action, path: path.to_owned(), help, source }
+}

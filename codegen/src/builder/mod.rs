@@ -1,0 +1,265 @@
+//! The generator in a build script: runs protoc, writes files, talks to cargo.
+
+mod cargo;
+mod files;
+mod protoc;
+
+use std::{
+    collections::BTreeSet,
+    env, fmt,
+    path::{Path, PathBuf},
+};
+
+use self::protoc::Protoc;
+use crate::{
+    descriptor::{self, Customize, FileDescriptorSet},
+    diagnostics::Problem,
+    error::Error,
+    generate::{Input, generate},
+    names::paths::Paths,
+    options::{Options, Pair},
+};
+
+/// Generates one proto file and what it imports into `OUT_DIR`.
+///
+/// Imports are looked for in the directory of the file; use [`configure`] for other directories
+/// and for options.
+///
+/// # Errors
+/// Whatever is wrong with the file, in protoc's words or ours; a protoc that cannot be run; a
+/// directory that cannot be written.
+pub fn compile_protos(proto: impl AsRef<Path>) -> Result<(), Error> {
+    let proto = proto.as_ref();
+    let include = match proto.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent,
+        _ => Path::new("."),
+    };
+    configure().compile_protos(&[proto], &[include])
+}
+
+/// A [`Builder`] with all options at their defaults.
+pub fn configure() -> Builder {
+    Builder {
+        options: Options::default(),
+        out_dir: None,
+        protoc: Protoc::default(),
+        emit_rerun_if_changed: env::var_os("CARGO").is_some(),
+        customize: None,
+    }
+}
+
+/// What to generate, how, and where to. Made by [`configure`].
+///
+/// ```no_run
+/// fn main() -> Result<(), rust_scaffold_build::Error> {
+///     rust_scaffold_build::configure()
+///         .build_server(false)
+///         .type_attribute(".shop.Order", "#[derive(Eq, Hash)]")
+///         .compile_protos(&["proto/shop/order.proto"], &["proto"])
+/// }
+/// ```
+#[must_use = "nothing is generated before `compile_protos` or `compile_fds`"]
+pub struct Builder {
+    options: Options,
+    out_dir: Option<PathBuf>,
+    protoc: Protoc,
+    emit_rerun_if_changed: bool,
+    customize: Option<Customize>,
+}
+
+impl Builder {
+    /// Generates servers (default: true).
+    pub fn build_server(mut self, enable: bool) -> Self {
+        self.options.build_server = enable;
+        self
+    }
+
+    /// Generates clients (default: true).
+    pub fn build_client(mut self, enable: bool) -> Self {
+        self.options.build_client = enable;
+        self
+    }
+
+    /// Gives every method of the trait a body that answers `Unimplemented`, so that a new rpc
+    /// breaks no implementation (default: false, a new rpc is a compile error).
+    pub fn default_stubs(mut self, enable: bool) -> Self {
+        self.options.default_stubs = enable;
+        self
+    }
+
+    /// Writes files to a directory of your choice, which has to exist (default: `OUT_DIR`).
+    ///
+    /// [`include_file`](Self::include_file) adds a tree of modules for them.
+    pub fn out_dir(mut self, directory: impl Into<PathBuf>) -> Self {
+        self.out_dir = Some(directory.into());
+        self
+    }
+
+    /// Takes a package, or one type, from elsewhere instead of generating it:
+    /// `.extern_path(".google.type", "::google_types")`. The longest match wins.
+    pub fn extern_path(mut self, proto: impl Into<String>, rust: impl Into<String>) -> Self {
+        self.options.extern_path.push(Pair { proto: proto.into(), rust: rust.into() });
+        self
+    }
+
+    /// Puts an attribute on messages, enums and oneofs. `path` is a full name (`.shop.Order`), the
+    /// end of one (`Order`), the start of one (`.shop`) or `.` for all.
+    pub fn type_attribute(mut self, path: impl Into<String>, attribute: impl Into<String>) -> Self {
+        self.options.type_attribute.push(Pair { proto: path.into(), rust: attribute.into() });
+        self
+    }
+
+    /// Puts an attribute on fields, oneof variants and enum values; paths as in
+    /// [`type_attribute`](Self::type_attribute).
+    pub fn field_attribute(
+        mut self,
+        path: impl Into<String>,
+        attribute: impl Into<String>,
+    ) -> Self {
+        self.options.field_attribute.push(Pair { proto: path.into(), rust: attribute.into() });
+        self
+    }
+
+    /// Makes `bytes` fields `Bytes`, which are not copied out of the request, instead of
+    /// `Vec<u8>`; paths as in [`type_attribute`](Self::type_attribute).
+    pub fn bytes(mut self, path: impl Into<String>) -> Self {
+        self.options.bytes.push(path.into());
+        self
+    }
+
+    /// Makes `map` fields `BTreeMap` instead of `HashMap`; paths as in
+    /// [`type_attribute`](Self::type_attribute).
+    pub fn btree_map(mut self, path: impl Into<String>) -> Self {
+        self.options.btree_map.push(path.into());
+        self
+    }
+
+    /// Puts message fields into a `Box`; paths as in [`type_attribute`](Self::type_attribute).
+    pub fn boxed(mut self, path: impl Into<String>) -> Self {
+        self.options.boxed.push(path.into());
+        self
+    }
+
+    /// Generates `google.protobuf.*` like other packages, instead of taking the types of the
+    /// runtime (default: false).
+    pub fn compile_well_known_types(mut self, enable: bool) -> Self {
+        self.options.compile_well_known_types = enable;
+        self
+    }
+
+    /// Embeds the descriptors of each file as a constant, which reflection needs (default: false).
+    pub fn file_descriptor_set(mut self, enable: bool) -> Self {
+        self.options.file_descriptor_set = enable;
+        self
+    }
+
+    /// Writes one more file, `mod.rs` for example, with the modules of all packages.
+    pub fn include_file(mut self, path: impl Into<String>) -> Self {
+        self.options.include_file = path.into();
+        self
+    }
+
+    /// Where generated code finds the runtime (default: `::rust_scaffold`).
+    pub fn runtime_path(mut self, path: impl Into<String>) -> Self {
+        self.options.runtime_path = path.into();
+        self
+    }
+
+    /// The protoc to run (default: `$PROTOC`, else the one that comes with this crate).
+    pub fn protoc(mut self, path: impl Into<PathBuf>) -> Self {
+        self.protoc.path = Some(path.into());
+        self
+    }
+
+    /// Hands an argument to protoc.
+    pub fn protoc_arg(mut self, argument: impl Into<String>) -> Self {
+        self.protoc.arguments.push(argument.into());
+        self
+    }
+
+    /// Tells cargo to run the build script again when a proto file or `PROTOC` changes (default:
+    /// true under cargo).
+    pub fn emit_rerun_if_changed(mut self, enable: bool) -> Self {
+        self.emit_rerun_if_changed = enable;
+        self
+    }
+
+    /// Changes the configuration of prost-build, which generates the messages, for what has no
+    /// option here. Use [`extern_path`](Self::extern_path) for types from elsewhere: services
+    /// have to know of them, too.
+    pub fn prost_config(mut self, change: impl FnOnce(&mut prost_build::Config) + 'static) -> Self {
+        let before = self.customize.take();
+        self.customize = Some(Box::new(move |config| {
+            if let Some(before) = before {
+                before(config);
+            }
+            change(config);
+        }));
+        self
+    }
+
+    /// Generates proto files and what they import, found in the `includes` directories.
+    ///
+    /// # Errors
+    /// Whatever is wrong with the files, in protoc's words or ours; a protoc that cannot be run; a
+    /// directory that cannot be written.
+    pub fn compile_protos(
+        self,
+        protos: &[impl AsRef<Path>],
+        includes: &[impl AsRef<Path>],
+    ) -> Result<(), Error> {
+        let protos = protos.iter().map(|path| path.as_ref().to_owned()).collect::<Vec<_>>();
+        let includes = includes.iter().map(|path| path.as_ref().to_owned()).collect::<Vec<_>>();
+        if self.emit_rerun_if_changed {
+            // Before protoc runs: a build that fails is tried again when the file is mended.
+            cargo::rerun_if_changed(&protos);
+        }
+        let set = self.protoc.run(&protos, &includes)?;
+        if self.emit_rerun_if_changed {
+            cargo::rerun_if_changed(&protoc::sources(&set, &includes));
+        }
+        let named = protoc::names(&protos, &includes);
+        self.generate(set, &named)
+    }
+
+    /// Generates all files of a set of descriptors, as `protoc --descriptor_set_out` writes it
+    /// with `--include_imports` and `--include_source_info`.
+    ///
+    /// # Errors
+    /// Whatever is wrong with the descriptors; a directory that cannot be written.
+    pub fn compile_fds(self, set: FileDescriptorSet) -> Result<(), Error> {
+        self.generate(set, &BTreeSet::new())
+    }
+
+    fn generate(self, set: FileDescriptorSet, named: &BTreeSet<String>) -> Result<(), Error> {
+        let Self { options, customize, out_dir, .. } = self;
+        let wanted = descriptor::to_generate(&set, named, &Paths::new(&options));
+        let generated = generate(Input { set, wanted, options: &options, customize })?;
+        cargo::warn(&generated.warnings);
+        match out_dir {
+            Some(directory) => files::write(&directory, &generated.files),
+            None => {
+                let directory = env::var_os("OUT_DIR").ok_or_else(no_out_dir)?;
+                let directory = Path::new(&directory);
+                files::write(directory, &generated.files)?;
+                files::write(directory, &files::package_files(directory, &generated.packages))
+            }
+        }
+    }
+}
+
+impl fmt::Debug for Builder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Builder")
+            .field("options", &self.options)
+            .field("out_dir", &self.out_dir)
+            .field("protoc", &self.protoc)
+            .finish_non_exhaustive()
+    }
+}
+
+fn no_out_dir() -> Error {
+    Problem::new("there is no directory to write to: `OUT_DIR` is not set")
+        .help("call this from build.rs, or say where to with `configure().out_dir(…)`")
+        .into()
+}

@@ -1,0 +1,101 @@
+//! The contract: the trait of a service and the table of its methods.
+
+use proc_macro2::TokenStream;
+use quote::quote;
+
+use super::{Context, Method, doc, docs};
+use crate::model::{Idempotency, Kind};
+
+/// ```text
+/// /// The contract of `calculator.Calculator`.
+/// pub mod calculator_service {
+///     use ::rust_scaffold::codegen as rt;
+///
+///     const _: () = rt::check_generation(1);
+///
+///     pub trait Calculator: rt::Send + rt::Sync + 'static { … }
+///
+///     pub static SERVICE: rt::ServiceDescriptor = …;
+/// }
+/// ```
+pub(super) fn contract(cx: &Context) -> TokenStream {
+    let (module, runtime) = (&cx.names.contract.module, cx.runtime());
+    let about = doc(&format!("The contract of `{}`.", cx.service.full_name));
+    let (contract, table) = (contract_trait(cx), table(cx));
+    quote! {
+        #about
+        pub mod #module {
+            #runtime
+            const _: () = rt::check_generation(1);
+            #contract
+            #table
+        }
+    }
+}
+
+/// `pub trait Calculator: rt::Send + rt::Sync + 'static { … }`
+fn contract_trait(cx: &Context) -> TokenStream {
+    let (name, docs) = (&cx.names.contract.name, docs(&cx.service.docs));
+    let methods = cx.methods().map(|method| trait_method(cx, &method));
+    quote! {
+        #docs
+        pub trait #name: rt::Send + rt::Sync + 'static { #(#methods)* }
+    }
+}
+
+/// `fn add(&self, request: rt::Request<…>) -> impl rt::Future<Output = …> + rt::Send;`
+fn trait_method(cx: &Context, method: &Method) -> TokenStream {
+    let (name, docs, deprecated) = (&method.names.method, method.docs(), method.deprecated());
+    let (request, response) = (method.request_type(), method.response_type());
+    let body = if cx.options.default_stubs { stub(method) } else { quote!(;) };
+    quote! {
+        #docs
+        #deprecated
+        fn #name(
+            &self,
+            request: #request,
+        ) -> impl rt::Future<Output = #response> + rt::Send #body
+    }
+}
+
+/// `{ let _ = request; rt::unimplemented(&SERVICE.methods[0]) }`
+fn stub(method: &Method) -> TokenStream {
+    let index = proc_macro2::Literal::usize_unsuffixed(method.index);
+    quote!({
+        let _ = request;
+        rt::unimplemented(&SERVICE.methods[#index])
+    })
+}
+
+/// `pub static SERVICE: rt::ServiceDescriptor = rt::ServiceDescriptor::new("…", &[…]);`
+fn table(cx: &Context) -> TokenStream {
+    let name = &cx.service.full_name;
+    let about = doc(&format!("The methods of `{name}`, in the order of the proto."));
+    let methods = cx.methods().map(|method| table_entry(&method));
+    let set = cx.descriptor_set.map(|set| quote!(.file_descriptor_set(super::#set)));
+    quote! {
+        #about
+        pub static SERVICE: rt::ServiceDescriptor =
+            rt::ServiceDescriptor::new(#name, &[#(#methods),*]) #set;
+    }
+}
+
+/// `rt::MethodDescriptor::new("/calculator.Calculator/Add", rt::MethodKind::Unary)`
+fn table_entry(method: &Method) -> TokenStream {
+    let path = &method.facts.path;
+    let kind = match method.facts.kind {
+        Kind::Unary => quote!(Unary),
+        Kind::ClientStreaming => quote!(ClientStreaming),
+        Kind::ServerStreaming => quote!(ServerStreaming),
+        Kind::BidiStreaming => quote!(BidiStreaming),
+    };
+    let idempotency = method.facts.idempotency.map(|level| {
+        let level = match level {
+            Idempotency::NoSideEffects => quote!(NoSideEffects),
+            Idempotency::Idempotent => quote!(Idempotent),
+        };
+        quote!(.idempotency_level(rt::IdempotencyLevel::#level))
+    });
+    let deprecated = method.facts.deprecated.then(|| quote!(.deprecated()));
+    quote!(rt::MethodDescriptor::new(#path, rt::MethodKind::#kind) #idempotency #deprecated)
+}

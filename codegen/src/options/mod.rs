@@ -1,0 +1,145 @@
+//! Everything that can be asked of the generator, the same through both doors.
+
+mod parameter;
+mod table;
+
+pub(crate) use self::table::TABLE;
+
+use crate::{
+    diagnostics::{Problem, Problems},
+    names::{ident, paths},
+};
+
+/// What to generate, and how. [`Builder`](crate::Builder) documents each option.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Options {
+    pub(crate) build_server: bool,
+    pub(crate) build_client: bool,
+    pub(crate) default_stubs: bool,
+    pub(crate) extern_path: Vec<Pair>,
+    pub(crate) type_attribute: Vec<Pair>,
+    pub(crate) field_attribute: Vec<Pair>,
+    pub(crate) bytes: Vec<String>,
+    pub(crate) btree_map: Vec<String>,
+    pub(crate) boxed: Vec<String>,
+    pub(crate) compile_well_known_types: bool,
+    pub(crate) file_descriptor_set: bool,
+    pub(crate) include_file: String,
+    pub(crate) runtime_path: String,
+}
+
+/// A proto path and what it maps to: a Rust path or an attribute.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Pair {
+    pub(crate) proto: String,
+    pub(crate) rust: String,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            build_server: true,
+            build_client: true,
+            default_stubs: false,
+            extern_path: Vec::new(),
+            type_attribute: Vec::new(),
+            field_attribute: Vec::new(),
+            bytes: Vec::new(),
+            btree_map: Vec::new(),
+            boxed: Vec::new(),
+            compile_well_known_types: false,
+            file_descriptor_set: false,
+            include_file: String::new(),
+            runtime_path: "::rust_scaffold".to_owned(),
+        }
+    }
+}
+
+impl Options {
+    /// Reads the parameter that protoc hands to a plugin, such as
+    /// `build_server=false,extern_path=.google.type=::google_types`.
+    pub(crate) fn parse(parameter: &str) -> Result<Self, Problems> {
+        let mut options = Self::default();
+        let mut problems = Problems::default();
+        for part in parameter::split(parameter)? {
+            let (name, value) = match part.split_once('=') {
+                Some((name, value)) => (name.trim(), Some(value)),
+                None => (part.trim(), None),
+            };
+            if let Err(problem) = table::set(&mut options, name, value) {
+                problems.push(problem);
+            }
+        }
+        problems.stop().map(|()| options)
+    }
+
+    /// What is set away from its default and changes the text of generated files, in one spelling.
+    pub(crate) fn canonical(&self) -> Vec<String> {
+        let mut options = self.clone();
+        TABLE.iter().flat_map(|entry| entry.canonical(&mut options)).collect()
+    }
+
+    /// Finds values that no Rust could come of.
+    pub(crate) fn check(&self) -> Result<(), Problems> {
+        let mut problems = Problems::default();
+        for Pair { proto, rust } in &self.extern_path {
+            check_extern_path(proto, rust, &mut problems);
+            if !self.compile_well_known_types && paths::is_well_known(proto) {
+                problems.push(
+                    Problem::new(format!("option `extern_path`: `{proto}` is mapped already"))
+                        .help("set `compile_well_known_types` to map it yourself"),
+                );
+            }
+        }
+        for (index, Pair { proto, .. }) in self.extern_path.iter().enumerate() {
+            if self.extern_path[..index].iter().any(|earlier| earlier.proto == *proto) {
+                problems.push(Problem::new(format!("option `extern_path` maps `{proto}` twice")));
+            }
+        }
+        for (name, pairs) in
+            [("type_attribute", &self.type_attribute), ("field_attribute", &self.field_attribute)]
+        {
+            for Pair { rust, .. } in pairs.iter().filter(|pair| !is_attributes(&pair.rust)) {
+                problems.push(
+                    Problem::new(format!("option `{name}`: `{rust}` is not a Rust attribute"))
+                        .help(format!("write it as in `{name}=.shop.Order=#[derive(Eq, Hash)]`")),
+                );
+            }
+        }
+        if syn::parse_str::<syn::Path>(&self.runtime_path).is_err() {
+            let path = &self.runtime_path;
+            problems.push(
+                Problem::new(format!("option `runtime_path`: `{path}` is not a Rust path"))
+                    .help("write it as in `runtime_path=::rust_scaffold`"),
+            );
+        }
+        problems.stop()
+    }
+}
+
+fn check_extern_path(proto: &str, rust: &str, problems: &mut Problems) {
+    let example = "write it as in `extern_path=.google.type=::google_types`";
+    let segments = proto.strip_prefix('.').map(|path| path.split('.'));
+    if !segments.is_some_and(|mut segments| segments.all(ident::is_proto_identifier)) {
+        problems.push(
+            Problem::new(format!(
+                "option `extern_path`: `{proto}` is not a full proto name with a leading dot"
+            ))
+            .help(example),
+        );
+    }
+    if syn::parse_str::<syn::Type>(rust).is_err() {
+        problems.push(
+            Problem::new(format!("option `extern_path`: `{rust}` is not a Rust path"))
+                .help(example),
+        );
+    }
+}
+
+fn is_attributes(text: &str) -> bool {
+    let parsed = syn::parse::Parser::parse_str(syn::Attribute::parse_outer, text);
+    parsed.is_ok_and(|attributes| !attributes.is_empty())
+}
+
+#[cfg(test)]
+mod tests;
