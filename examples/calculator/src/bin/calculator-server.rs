@@ -1,0 +1,37 @@
+//! Serves the calculator until Ctrl-C.
+
+use std::{io, process::ExitCode};
+
+use calculator::{CalculatorServer, MyCalculator, args};
+use rust_scaffold::Server;
+use tokio::{net::TcpListener, signal};
+use tokio_stream::wrappers::TcpListenerStream;
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let address = args::address_or_exit("[::]:50051");
+    match serve(&address).await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("cannot serve on {address}: {error}");
+            eprintln!("--addr HOST:PORT chooses another address");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn serve(address: &str) -> io::Result<()> {
+    let listener = TcpListener::bind(address).await?;
+    println!("Calculator serving on {}", listener.local_addr()?);
+    Server::new()
+        .add_service(CalculatorServer::new(MyCalculator))
+        .serve_incoming_with_shutdown(TcpListenerStream::new(listener), interrupted())
+        .await
+}
+
+async fn interrupted() {
+    if let Err(error) = signal::ctrl_c().await {
+        eprintln!("Ctrl-C cannot be caught: {error}");
+        std::future::pending::<()>().await;
+    }
+}
