@@ -28,7 +28,7 @@ fn code_never_becomes_a_doctest() {
 fn code_in_a_list_item_is_fenced_in_the_item() {
     assert_eq!(
         doc(" - so:\n\n       panic!()\n - end"),
-        "- so:\n\n  ```text\n   panic!()\n  ```\n- end"
+        "- so:\n\n  ```text\n  panic!()\n  ```\n- end"
     );
 }
 
@@ -61,5 +61,5 @@ fn what_rustdoc_would_resolve_or_render_is_escaped() {
 
 #[test]
 fn hidden_characters_are_gone() {
-    assert_eq!(doc(" a\u{202e}b\rc\u{0}\td"), "a b\nc    d".replace("a b", "ab"));
+    assert_eq!(doc(" a\u{202e}b\rc\u{0}\td"), "ab\nc    d");
 }

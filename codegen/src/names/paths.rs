@@ -71,8 +71,9 @@ fn in_package(package: &str, type_name: &str) -> String {
     segments.join("::")
 }
 
+/// Of `::x` the first segment is empty, and `crate` is no name.
 fn snake_segment(segment: &str) -> String {
-    if segment == "crate" { segment.to_owned() } else { snake(segment) }
+    if matches!(segment, "" | "crate") { segment.to_owned() } else { snake(segment) }
 }
 
 /// The types that prost has built in, and those of `prost-types`.
