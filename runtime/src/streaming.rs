@@ -5,6 +5,10 @@ use std::{
     fmt,
     future::poll_fn,
     pin::Pin,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
     task::{Context, Poll, ready},
 };
 
@@ -15,7 +19,7 @@ use tokio::sync::mpsc;
 use tokio_stream::StreamExt as _;
 use tonic::{Request, Status, metadata::MetadataMap};
 
-use crate::wire::{frame, messages::Messages};
+use crate::wire::{frame, messages::Messages, status};
 
 /// A stream of messages, as a call sends or receives it.
 ///
@@ -64,8 +68,10 @@ impl<T> Streaming<T> {
     where
         T: Send + 'static,
     {
-        let (sender, receiver) = mpsc::channel(capacity.max(1));
-        (Sender(sender), Self::from_source(Channel { receiver, trailers: MetadataMap::new() }))
+        let (items, receiver) = mpsc::channel(capacity.max(1));
+        let panicked = Arc::new(AtomicBool::new(false));
+        let sender = Sender { items, panicked: Arc::clone(&panicked) };
+        (sender, Self::from_source(Channel { receiver, panicked, trailers: MetadataMap::new() }))
     }
 
     /// Adds `trailers` to those that are sent when the stream ends well.
@@ -174,6 +180,7 @@ impl<T, S: Stream<Item = Result<T, Status>> + Send> Source<T> for S {
 
 struct Channel<T> {
     receiver: mpsc::Receiver<Item<T>>,
+    panicked: Arc<AtomicBool>,
     trailers: MetadataMap,
 }
 
@@ -195,6 +202,7 @@ impl<T: Send> Source<T> for Channel<T> {
                 self.trailers = trailers;
                 None
             }
+            None if self.panicked.load(Ordering::Acquire) => Some(Err(status::panicked())),
             None => None,
         })
     }
@@ -223,8 +231,14 @@ impl<T> Source<T> for Wire<T> {
     }
 }
 
-/// The sending end of [`Streaming::channel`]. The stream ends well when the last clone is dropped.
-pub struct Sender<T>(mpsc::Sender<Item<T>>);
+/// The sending end of [`Streaming::channel`].
+///
+/// The stream ends well when the last clone is dropped, unless one of them is dropped by a panic:
+/// then it ends with `Internal`, so that nobody takes half of it for the whole.
+pub struct Sender<T> {
+    items: mpsc::Sender<Item<T>>,
+    panicked: Arc<AtomicBool>,
+}
 
 impl<T> Sender<T> {
     /// Sends `message`, once there is room for it.
@@ -253,23 +267,31 @@ impl<T> Sender<T> {
 
     /// Waits until nobody reads the stream any more.
     pub async fn closed(&self) {
-        self.0.closed().await;
+        self.items.closed().await;
     }
 
     async fn put(&self, item: Item<T>) -> Result<(), Closed> {
-        self.0.send(item).await.map_err(|_| Closed)
+        self.items.send(item).await.map_err(|_| Closed)
     }
 }
 
 impl<T> Clone for Sender<T> {
     fn clone(&self) -> Self {
-        Self(self.0.clone())
+        Self { items: self.items.clone(), panicked: Arc::clone(&self.panicked) }
+    }
+}
+
+impl<T> Drop for Sender<T> {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.panicked.store(true, Ordering::Release);
+        }
     }
 }
 
 impl<T> fmt::Debug for Sender<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Sender").field("closed", &self.0.is_closed()).finish_non_exhaustive()
+        f.debug_struct("Sender").field("closed", &self.items.is_closed()).finish_non_exhaustive()
     }
 }
 

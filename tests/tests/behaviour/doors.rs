@@ -1,0 +1,103 @@
+//! Every way from a client to a server.
+
+use std::net::SocketAddr;
+
+use rust_scaffold::{Channel, Server, tonic};
+use tokio::{net::TcpListener, task::JoinHandle};
+use tokio_stream::wrappers::TcpListenerStream;
+
+use crate::{
+    station::Station,
+    telemetry::{TelemetryClient, TelemetryServer},
+};
+
+/// A way to a server, which stops when this is dropped.
+pub(crate) struct Door {
+    pub(crate) name: &'static str,
+    pub(crate) client: TelemetryClient,
+    server: Option<JoinHandle<()>>,
+}
+
+impl Drop for Door {
+    fn drop(&mut self) {
+        if let Some(server) = &self.server {
+            server.abort();
+        }
+    }
+}
+
+/// Opens every door to `server`.
+pub(crate) async fn all(server: TelemetryServer<Station>) -> Vec<Door> {
+    let mut doors = vec![
+        open("in process", Channel::in_process(server.clone()), None),
+        open("tower", Channel::new(server.clone()), None),
+    ];
+    doors.extend(over_sockets(server).await);
+    doors
+}
+
+/// Opens the doors to `server` that have a connection.
+pub(crate) async fn over_sockets(server: TelemetryServer<Station>) -> Vec<Door> {
+    let mut doors = Vec::new();
+    for (name, serve) in [
+        ("our server", serve_ours as fn(TelemetryServer<Station>, TcpListener) -> JoinHandle<()>),
+        ("tonic's server", serve_tonic),
+        ("axum", serve_axum),
+        ("hyper", serve_hyper),
+    ] {
+        let (listener, address) = listen().await;
+        let task = serve(server.clone(), listener);
+        let channel = Channel::connect(format!("http://{address}")).await.unwrap();
+        doors.push(open(name, channel, Some(task)));
+    }
+    doors
+}
+
+fn open(name: &'static str, channel: Channel, server: Option<JoinHandle<()>>) -> Door {
+    Door { name, client: TelemetryClient::new(channel), server }
+}
+
+pub(crate) async fn listen() -> (TcpListener, SocketAddr) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    (listener, address)
+}
+
+pub(crate) fn serve_ours(
+    server: TelemetryServer<Station>,
+    listener: TcpListener,
+) -> JoinHandle<()> {
+    tokio::spawn(async move {
+        let incoming = TcpListenerStream::new(listener);
+        Server::new().add_service(server).serve_incoming(incoming).await.unwrap();
+    })
+}
+
+fn serve_tonic(server: TelemetryServer<Station>, listener: TcpListener) -> JoinHandle<()> {
+    tokio::spawn(async move {
+        let incoming = TcpListenerStream::new(listener);
+        let builder = &mut tonic::transport::Server::builder();
+        builder.add_service(server).serve_with_incoming(incoming).await.unwrap();
+    })
+}
+
+fn serve_axum(server: TelemetryServer<Station>, listener: TcpListener) -> JoinHandle<()> {
+    let router = axum::Router::new()
+        .route("/", axum::routing::get(|| async { "a page beside the service" }))
+        .route_service("/telemetry.Telemetry/{*method}", server);
+    tokio::spawn(async move { axum::serve(listener, router).await.unwrap() })
+}
+
+fn serve_hyper(server: TelemetryServer<Station>, listener: TcpListener) -> JoinHandle<()> {
+    use hyper_util::rt::{TokioExecutor, TokioIo};
+    tokio::spawn(async move {
+        loop {
+            let (stream, _) = listener.accept().await.unwrap();
+            let service = hyper_util::service::TowerToHyperService::new(server.clone());
+            tokio::spawn(
+                hyper::server::conn::http2::Builder::new(TokioExecutor::new())
+                    .serve_connection(TokioIo::new(stream), service),
+            );
+        }
+    })
+}

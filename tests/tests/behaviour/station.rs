@@ -1,0 +1,175 @@
+//! A telemetry service whose series each behave in their own way.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
+
+use rust_scaffold::{
+    MethodDescriptor, Request, Response, Status, Streaming, Trailers, metadata::MetadataMap,
+};
+use tokio_stream::{StreamExt as _, iter};
+
+use crate::telemetry::{Point, Query, Summary, Telemetry};
+
+type Answer<T> = Result<Response<T>, Status>;
+
+/// Answers by the series that is asked for; see [`Station::act`].
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Station {
+    /// How many handlers are at work.
+    pub(crate) busy: Arc<AtomicUsize>,
+}
+
+impl Station {
+    /// What the name of a series does: `fails`, `panics`, `hangs`; anything else goes well.
+    async fn act(&self, series: &str) -> Result<(), Status> {
+        let _busy = Busy::new(&self.busy);
+        match series {
+            "fails" => Err(Status::with_details(
+                rust_scaffold::Code::FailedPrecondition,
+                "größer als 100 %",
+                vec![0, 159, 146, 150].into(),
+            )),
+            "panics" => panic!("this series panics"),
+            "hangs" => {
+                tokio::time::sleep(Duration::from_secs(3600)).await;
+                Ok(())
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Waits until no handler is at work.
+    pub(crate) async fn idle(&self) {
+        while self.busy.load(Ordering::SeqCst) > 0 {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+    }
+
+    /// Waits until a handler is at work.
+    pub(crate) async fn busy(&self) {
+        while self.busy.load(Ordering::SeqCst) == 0 {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+    }
+}
+
+/// Counts as a handler at work until it is dropped.
+pub(crate) struct Busy(Arc<AtomicUsize>);
+
+impl Busy {
+    pub(crate) fn new(count: &Arc<AtomicUsize>) -> Self {
+        count.fetch_add(1, Ordering::SeqCst);
+        Self(Arc::clone(count))
+    }
+}
+
+impl Drop for Busy {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::SeqCst);
+    }
+}
+
+/// A point of `series`.
+pub(crate) fn point(series: &str) -> Point {
+    Point { series: series.into(), ..Point::default() }
+}
+
+/// A query for `limit` points of `series`.
+pub(crate) fn query(series: &str, limit: u32) -> Query {
+    Query { series: series.into(), limit, ..Query::default() }
+}
+
+/// `message` with the request's own metadata in its metadata and trailers.
+fn echo<T, M>(request: &Request<T>, message: M) -> Response<M> {
+    let mut response = Response::new(message);
+    let mut trailers = MetadataMap::new();
+    if let Some(value) = request.metadata().get("word") {
+        response.metadata_mut().insert("word", value.clone());
+        trailers.insert("last-word", value.clone());
+    }
+    if let Some(value) = request.metadata().get_bin("bytes-bin") {
+        response.metadata_mut().insert_bin("bytes-bin", value.clone());
+        trailers.insert_bin("last-bytes-bin", value.clone());
+    }
+    if let Some(method) = request.extensions().get::<&MethodDescriptor>() {
+        response.metadata_mut().insert("method", method.path.parse().unwrap());
+    }
+    response.extensions_mut().insert(Trailers(trailers));
+    response
+}
+
+impl Telemetry for Station {
+    async fn latest(&self, request: Request<Query>) -> Answer<Point> {
+        self.act(&request.get_ref().series).await?;
+        let series = "x".repeat(request.get_ref().limit as usize);
+        Ok(echo(&request, point(&series)))
+    }
+
+    async fn watch(&self, request: Request<Query>) -> Answer<Streaming<Point>> {
+        let Query { series, limit, .. } = request.get_ref().clone();
+        if series == "refused" {
+            return Err(Status::permission_denied("not this one"));
+        }
+        let points = iter(vec![Ok(point(&series)); limit as usize]);
+        let (station, busy) = (self.clone(), Busy::new(&self.busy));
+        let end = futures_util::stream::once(async move {
+            let _busy = busy;
+            station.act(&series).await.map(|()| point("end"))
+        });
+        Ok(echo(&request, Streaming::new(points.chain(end))))
+    }
+
+    async fn upload(&self, request: Request<Streaming<Point>>) -> Answer<Summary> {
+        let mut summary = Summary::default();
+        let mut response = echo(&request, ());
+        let mut points = request.into_inner();
+        let _busy = Busy::new(&self.busy);
+        while let Some(point) = points.message().await? {
+            self.act(&point.series).await?;
+            summary.accepted += 1;
+            *summary.accepted_by_series.entry(point.series).or_default() += 1;
+        }
+        let trailers = response.extensions_mut().remove::<Trailers>();
+        let mut response = response.map(|()| summary);
+        response.extensions_mut().insert(trailers.unwrap());
+        Ok(response)
+    }
+
+    async fn tail(&self, request: Request<Streaming<Query>>) -> Answer<Streaming<Point>> {
+        let (points, stream) = Streaming::channel(4);
+        let response = echo(&request, stream);
+        let (station, mut queries) = (self.clone(), request.into_inner());
+        tokio::spawn(async move {
+            let _busy = Busy::new(&station.busy);
+            loop {
+                let query = tokio::select! {
+                    query = queries.message() => query,
+                    () = points.closed() => return,
+                };
+                let step = async {
+                    let Some(query) = query? else { return Ok(false) };
+                    station.act(&query.series).await?;
+                    for _ in 0..query.limit {
+                        points.send(point(&query.series)).await?;
+                    }
+                    Ok::<_, Status>(true)
+                };
+                match step.await {
+                    Ok(true) => {}
+                    Ok(false) => return,
+                    Err(status) => return points.fail(status).await.unwrap_or(()),
+                }
+            }
+        });
+        Ok(response)
+    }
+
+    async fn last(&self, request: Request<Query>) -> Answer<Point> {
+        self.latest(request).await
+    }
+}

@@ -1,0 +1,111 @@
+//! [`Streaming`] by itself, and long streams through every door.
+
+use rust_scaffold::{Code, Request, Status, Streaming, metadata::MetadataMap, streaming::Closed};
+use tokio_stream::StreamExt as _;
+
+use crate::{
+    doors,
+    station::{Station, point, query},
+    telemetry::TelemetryServer,
+};
+
+#[tokio::test]
+async fn a_stream_ends_once() {
+    let items = [Ok(1), Err(Status::aborted("enough")), Ok(2)];
+    let mut stream = Streaming::new(tokio_stream::iter(items));
+    assert_eq!(stream.message().await.unwrap(), Some(1));
+    assert_eq!(stream.message().await.unwrap_err().code(), Code::Aborted);
+    assert_eq!(stream.message().await.unwrap(), None);
+    assert!(stream.next().await.is_none());
+}
+
+#[tokio::test]
+async fn a_stream_is_filled_piece_by_piece() {
+    let (sender, mut stream) = Streaming::channel(1);
+    let writer = tokio::spawn(async move {
+        for number in 0..100 {
+            sender.send(number).await.unwrap();
+        }
+        let mut trailers = MetadataMap::new();
+        trailers.insert("count", 100.into());
+        sender.finish(trailers).await.unwrap();
+    });
+    let mut sum = 0;
+    while let Some(number) = stream.message().await.unwrap() {
+        sum += number;
+    }
+    assert_eq!(sum, 4950);
+    assert_eq!(stream.trailers().await.unwrap().get("count").unwrap(), "100");
+    writer.await.unwrap();
+}
+
+#[tokio::test]
+async fn a_sender_learns_that_nobody_reads() {
+    let (sender, stream) = Streaming::channel(1);
+    drop(stream);
+    sender.closed().await;
+    assert_eq!(sender.send(1).await, Err(Closed));
+    assert_eq!(Status::from(Closed).code(), Code::Cancelled);
+}
+
+#[tokio::test]
+async fn a_panicking_sender_does_not_end_the_stream_well() {
+    let (sender, mut stream) = Streaming::channel(1);
+    let panicked = tokio::spawn(async move {
+        sender.send(1).await.unwrap();
+        panic!("half way");
+    });
+    assert_eq!(stream.message().await.unwrap(), Some(1));
+    assert_eq!(stream.message().await.unwrap_err().code(), Code::Internal);
+    assert!(panicked.await.is_err());
+}
+
+#[tokio::test]
+async fn requests_are_any_stream_of_messages_or_results() {
+    use rust_scaffold::IntoStreamingRequest;
+    async fn count(requests: impl IntoStreamingRequest<i32>) -> usize {
+        requests
+            .into_streaming_request()
+            .into_inner()
+            .filter_map(Result::ok)
+            .collect::<Vec<_>>()
+            .await
+            .len()
+    }
+    assert_eq!(count(tokio_stream::iter([1, 2])).await, 2);
+    assert_eq!(count(tokio_stream::iter([Ok(1), Err(Status::aborted("")), Ok(2)])).await, 1);
+    assert_eq!(count(Streaming::from_iter([1, 2, 3])).await, 3);
+    assert_eq!(count(Request::new(Streaming::from_iter([1]))).await, 1);
+    assert_eq!(count(Request::new(tokio_stream::iter([1]))).await, 1);
+    assert_eq!(count(Streaming::default()).await, 0);
+}
+
+#[tokio::test]
+async fn long_streams_of_small_messages_pass_every_door() {
+    const COUNT: u32 = 20_000;
+    for door in doors::all(TelemetryServer::new(Station::default())).await {
+        let points = tokio_stream::iter((0..COUNT).map(|_| point("0123456789")));
+        let summary = door.client.upload(points).await.unwrap().into_inner();
+        assert_eq!(summary.accepted, u64::from(COUNT), "{}", door.name);
+
+        let queries = tokio_stream::iter((0..COUNT).map(|_| query("0123456789", 1)));
+        let mut points = door.client.tail(queries).await.unwrap().into_inner();
+        let mut count = 0;
+        while points.message().await.unwrap().is_some() {
+            count += 1;
+        }
+        assert_eq!(count, COUNT, "{}", door.name);
+    }
+}
+
+#[tokio::test]
+async fn large_messages_pass_every_door() {
+    const SIZE: u32 = 3 * 1024 * 1024;
+    for door in doors::all(TelemetryServer::new(Station::default())).await {
+        let latest = door.client.latest(query("a", SIZE)).await.unwrap().into_inner();
+        assert_eq!(latest.series.len(), SIZE as usize, "{}", door.name);
+        let large = point(&"y".repeat(SIZE as usize));
+        let summary = door.client.upload(tokio_stream::iter([large.clone(), large])).await;
+        assert_eq!(summary.unwrap().into_inner().accepted, 2, "{}", door.name);
+    }
+}
