@@ -1,1 +1,41 @@
 //! Compiles every golden under `deny(warnings)`.
+//!
+//! What protos may do is allowed: leave fields without a comment, write comments that were not
+//! meant for Markdown, have services of many methods. prost derives functions of five arguments.
+
+#![deny(warnings)]
+#![allow(missing_docs)]
+#![allow(clippy::doc_markdown, clippy::too_many_arguments, clippy::too_many_lines)]
+
+#[path = "../golden/attributes/expected/mod.rs"]
+pub mod attributes;
+#[path = "../golden/clashes/expected/mod.rs"]
+pub mod clashes;
+#[path = "../golden/client_only/expected/mod.rs"]
+pub mod client_only;
+#[path = "../golden/cross_package/expected/mod.rs"]
+pub mod cross_package;
+#[path = "../golden/default_stubs/expected/mod.rs"]
+pub mod default_stubs;
+#[path = "../golden/deprecated/expected/mod.rs"]
+pub mod deprecated;
+#[path = "../golden/descriptor_set/expected/mod.rs"]
+pub mod descriptor_set;
+#[path = "../golden/docs/expected/mod.rs"]
+pub mod docs;
+#[path = "../golden/keywords/expected/mod.rs"]
+pub mod keywords;
+#[path = "../golden/nested/expected/mod.rs"]
+pub mod nested;
+#[path = "../golden/no_service/expected/mod.rs"]
+pub mod no_service;
+#[path = "../golden/proto2/expected/mod.rs"]
+pub mod proto2;
+#[path = "../golden/server_only/expected/mod.rs"]
+pub mod server_only;
+#[path = "../golden/streaming/expected/mod.rs"]
+pub mod streaming;
+#[path = "../golden/unary/expected/mod.rs"]
+pub mod unary;
+#[path = "../golden/well_known_types/expected/mod.rs"]
+pub mod well_known_types;

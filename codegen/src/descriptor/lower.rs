@@ -175,7 +175,7 @@ fn type_names(
     }
 }
 
-fn is_map_entry(message: &DescriptorProto) -> bool {
+pub(super) fn is_map_entry(message: &DescriptorProto) -> bool {
     message.options.as_ref().is_some_and(MessageOptions::map_entry)
 }
 

@@ -14,7 +14,7 @@ use prost_types::{
     source_code_info::Location,
 };
 
-use super::source_info::SourceInfo;
+use super::{debug, source_info::SourceInfo};
 use crate::{
     error::Error,
     format,
@@ -31,6 +31,13 @@ pub(crate) fn messages(
     options: &Options,
     customize: Option<Customize>,
 ) -> Result<BTreeMap<String, String>, Error> {
+    let mut config = configure(options);
+    for message in debug::messages_with_btree_maps(&set, &options.btree_map) {
+        config
+            .skip_debug([&message])
+            .message_attribute(&message, "#[derive(Debug)]")
+            .enum_attribute(&message, "#[derive(Debug)]");
+    }
     let mut docs = Vec::new();
     let requests = set.file.into_iter().map(|file| {
         // A module of its own for each file gives a text of its own for each; paths of types
@@ -40,7 +47,6 @@ pub(crate) fn messages(
         (module, prepare(file, is_wanted, &mut docs))
     });
     let requests = requests.collect();
-    let mut config = configure(options);
     if let Some(customize) = customize {
         customize(&mut config);
     }

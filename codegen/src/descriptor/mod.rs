@@ -1,6 +1,7 @@
 //! The only place that knows protobuf's descriptors: they are lowered to [`crate::model`] here,
 //! and handed on to prost-build for the messages.
 
+mod debug;
 mod lower;
 mod messages;
 mod plugin;

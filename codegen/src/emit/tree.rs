@@ -12,6 +12,7 @@ use crate::names::{
 
 /// ```text
 /// include!("root.rs");
+/// #[allow(clippy::module_inception)]
 /// pub mod shop {
 ///     include!("shop/order.rs");
 ///     pub mod v1 {
@@ -28,7 +29,7 @@ pub(crate) fn tree(packages: &BTreeMap<String, Vec<String>>, tree_file: &str) ->
         }
         module.files.extend(paths.iter().map(|path| relative_path(tree_file, path)));
     }
-    root.tokens()
+    root.tokens(None)
 }
 
 #[derive(Default)]
@@ -38,11 +39,15 @@ struct Module {
 }
 
 impl Module {
-    fn tokens(&self) -> TokenStream {
+    /// A module may be called like the one around it: a package such as `a.a`, or a user's own
+    /// module with the tree of one package in it.
+    fn tokens(&self, name: Option<&str>) -> TokenStream {
         let files = &self.files;
-        let modules = self.modules.iter().map(|(name, module)| {
-            let (name, content) = (token(name), module.tokens());
-            quote!(pub mod #name { #content })
+        let modules = self.modules.iter().map(|(inner, module)| {
+            let may_repeat = name.is_none_or(|name| name == inner);
+            let allow = may_repeat.then(|| quote!(#[allow(clippy::module_inception)]));
+            let (ident, content) = (token(inner), module.tokens(Some(inner)));
+            quote!(#allow pub mod #ident { #content })
         });
         quote! { #(include!(#files);)* #(#modules)* }
     }
