@@ -1,0 +1,49 @@
+//! The Rust peer: serves the scenarios of `README.md`, or checks a server that does.
+
+mod checks;
+mod contract;
+mod relay;
+mod scenarios;
+
+use std::{env, error::Error, io, process::ExitCode};
+
+use tokio::net::TcpListener;
+
+const USAGE: &str = "\
+Usage: interop serve               serve on a free port of 127.0.0.1 and print it
+       interop check HOST:PORT     run every check";
+
+#[tokio::main]
+async fn main() -> Result<ExitCode, Box<dyn Error>> {
+    let args: Vec<String> = env::args().skip(1).collect();
+    let args: Vec<&str> = args.iter().map(String::as_str).collect();
+    match args[..] {
+        ["serve"] => serve().await?,
+        ["check", address] if checks::run(address).await => {}
+        ["check", _] => return Ok(ExitCode::FAILURE),
+        _ => {
+            eprintln!("{USAGE}");
+            return Ok(ExitCode::from(2));
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn serve() -> io::Result<()> {
+    let listener = TcpListener::bind("127.0.0.1:0").await?;
+    println!("listening on {}", listener.local_addr()?);
+    scenarios::serve(listener).await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn our_client_and_our_server_pass_every_check() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap().to_string();
+        tokio::spawn(scenarios::serve(listener));
+        assert!(checks::run(&address).await, "see the lines above");
+    }
+}

@@ -1,0 +1,84 @@
+//! The server: every behaviour in the table of `README.md`.
+
+mod calls;
+mod echo;
+mod telemetry;
+
+use std::io;
+
+use rust_scaffold::{
+    CompressionEncoding, Request, Response, Server, Status, prost_types::Timestamp,
+};
+use tokio::net::TcpListener;
+use tokio_stream::wrappers::TcpListenerStream;
+
+use self::telemetry::Scenarios;
+use crate::contract::{
+    calculator::{
+        AddRequest, AddResponse, Calculator, CalculatorServer, SubtractRequest, SubtractResponse,
+    },
+    telemetry::{
+        Point, TelemetryServer,
+        point::{Histogram, Quality, Value, histogram::Bucket},
+    },
+};
+
+pub(crate) const ERROR_MESSAGE: &str = "100 % naïve: 日本語\nmore";
+pub(crate) const ERROR_DETAILS: &[u8] = b"\x00\x01\xfe\xff";
+
+/// Serves the scenarios to every connection of `listener`.
+pub(crate) async fn serve(listener: TcpListener) -> io::Result<()> {
+    let telemetry = TelemetryServer::new(Scenarios::default())
+        .accept_compressed(CompressionEncoding::Gzip)
+        .send_compressed(CompressionEncoding::Gzip);
+    Server::new()
+        .add_service(CalculatorServer::new(CheckedCalculator))
+        .add_service(telemetry)
+        .serve_incoming(TcpListenerStream::new(listener))
+        .await
+}
+
+/// One point with each kind of value; `python/scenarios.py` has the same.
+pub(crate) fn kinds() -> Vec<Point> {
+    let histogram = Histogram {
+        buckets: vec![
+            Bucket { upper_bound: 1.5, count: u64::MAX },
+            Bucket { upper_bound: f64::INFINITY, count: 0 },
+        ],
+        sum: -1e300,
+    };
+    let values = [
+        Value::Number(-0.5),
+        Value::Count(i64::MIN),
+        Value::Text("naïve 日本語".to_owned()),
+        Value::Raw(b"\x00\xff\x80".to_vec()),
+        Value::Histogram(histogram),
+    ];
+    let point = |value| Point {
+        series: "kinds".to_owned(),
+        time: Some(Timestamp { seconds: 981_173_106, nanos: 789_000_000 }),
+        labels: [("größe", "1 µm"), ("", "")].map(|(k, v)| (k.to_owned(), v.to_owned())).into(),
+        quality: Quality::Bad.into(),
+        value: Some(value),
+    };
+    values.into_iter().map(point).collect()
+}
+
+struct CheckedCalculator;
+
+impl Calculator for CheckedCalculator {
+    async fn add(&self, request: Request<AddRequest>) -> Result<Response<AddResponse>, Status> {
+        let AddRequest { a, b } = request.into_inner();
+        let result = a.checked_add(b).ok_or_else(|| Status::out_of_range("no int32"))?;
+        Ok(Response::new(AddResponse { result }))
+    }
+
+    async fn subtract(
+        &self,
+        request: Request<SubtractRequest>,
+    ) -> Result<Response<SubtractResponse>, Status> {
+        let SubtractRequest { a, b } = request.into_inner();
+        let result = a.checked_sub(b).ok_or_else(|| Status::out_of_range("no int32"))?;
+        Ok(Response::new(SubtractResponse { result }))
+    }
+}
