@@ -57,8 +57,27 @@ pub struct MethodDescriptor {
 }
 
 impl MethodDescriptor {
-    /// Describes the method that is called by `path`.
-    pub const fn new(path: &'static str, kind: MethodKind) -> Self {
+    /// Describes the method with one request and one response that is called by `path`.
+    pub const fn unary(path: &'static str) -> Self {
+        Self::new(path, MethodKind::Unary)
+    }
+
+    /// Describes the method with a stream of requests that is called by `path`.
+    pub const fn client_streaming(path: &'static str) -> Self {
+        Self::new(path, MethodKind::ClientStreaming)
+    }
+
+    /// Describes the method with a stream of responses that is called by `path`.
+    pub const fn server_streaming(path: &'static str) -> Self {
+        Self::new(path, MethodKind::ServerStreaming)
+    }
+
+    /// Describes the method with a stream each way that is called by `path`.
+    pub const fn bidi_streaming(path: &'static str) -> Self {
+        Self::new(path, MethodKind::BidiStreaming)
+    }
+
+    const fn new(path: &'static str, kind: MethodKind) -> Self {
         Self { path, kind, idempotency_level: IdempotencyLevel::Unknown, deprecated: false }
     }
 

@@ -42,7 +42,7 @@ pub use tonic::{
 pub use self::{
     client::Channel,
     descriptor::{IdempotencyLevel, MethodDescriptor, MethodKind, ServiceDescriptor},
-    server::Server,
+    server::{Server, ServiceServer},
     streaming::{IntoStreamingRequest, Streaming},
     trailers::Trailers,
 };

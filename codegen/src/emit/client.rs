@@ -36,6 +36,7 @@ pub(super) fn client(cx: &Context) -> TokenStream {
             #runtime
             #table
             #definition
+            #[allow(dead_code)]
             impl #name {
                 #constructors
                 #settings

@@ -4,7 +4,7 @@ use proc_macro2::TokenStream;
 use quote::quote;
 
 use super::{Context, Method, doc, docs};
-use crate::model::{Idempotency, Kind};
+use crate::model::Idempotency;
 
 /// ```text
 /// /// The contract of `calculator.Calculator`.
@@ -80,15 +80,9 @@ fn table(cx: &Context) -> TokenStream {
     }
 }
 
-/// `rt::MethodDescriptor::new("/calculator.Calculator/Add", rt::MethodKind::Unary)`
+/// `rt::MethodDescriptor::unary("/calculator.Calculator/Add")`
 fn table_entry(method: &Method) -> TokenStream {
-    let path = &method.facts.path;
-    let kind = match method.facts.kind {
-        Kind::Unary => quote!(Unary),
-        Kind::ClientStreaming => quote!(ClientStreaming),
-        Kind::ServerStreaming => quote!(ServerStreaming),
-        Kind::BidiStreaming => quote!(BidiStreaming),
-    };
+    let (kind, path) = (method.runtime_function(), &method.facts.path);
     let idempotency = method.facts.idempotency.map(|level| {
         let level = match level {
             Idempotency::NoSideEffects => quote!(NoSideEffects),
@@ -97,5 +91,5 @@ fn table_entry(method: &Method) -> TokenStream {
         quote!(.idempotency_level(rt::IdempotencyLevel::#level))
     });
     let deprecated = method.facts.deprecated.then(|| quote!(.deprecated()));
-    quote!(rt::MethodDescriptor::new(#path, rt::MethodKind::#kind) #idempotency #deprecated)
+    quote!(rt::MethodDescriptor::#kind(#path) #idempotency #deprecated)
 }

@@ -151,6 +151,7 @@ fn service(cx: &Context) -> TokenStream {
 }
 
 /// `pub use self::calculator_service::Calculator;`, for each name that the package has once.
+/// A binary that has it in a private module and does not use it gets no warning for that.
 fn reexports(cx: &Context) -> impl Iterator<Item = TokenStream> {
     let items = [
         (&cx.names.client, cx.options.build_client),
@@ -158,7 +159,12 @@ fn reexports(cx: &Context) -> impl Iterator<Item = TokenStream> {
         (&cx.names.contract, true),
     ];
     let reexported = items.into_iter().filter(|(item, is_built)| *is_built && item.reexported);
-    reexported.map(|(Item { module, name, .. }, _)| quote!(pub use self::#module::#name;))
+    reexported.map(|(Item { module, name, .. }, _)| {
+        quote! {
+            #[allow(unused_imports)]
+            pub use self::#module::#name;
+        }
+    })
 }
 
 /// One attribute for each line: a literal of several lines would be printed as a block comment.

@@ -44,6 +44,8 @@ pub(crate) struct FileNames {
 pub(crate) struct ServiceNames {
     pub(crate) contract: Item,
     pub(crate) server: Item,
+    /// The type, in the server's module, that finds a method's handler.
+    pub(crate) dispatch: Ident,
     pub(crate) client: Item,
     pub(crate) methods: Vec<MethodNames>,
 }

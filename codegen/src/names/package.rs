@@ -51,6 +51,7 @@ impl<'a> Package<'a> {
         ServiceNames {
             contract: self.item(service, ("_service", contract, true), notes),
             server: self.item(service, ("_server", server, self.options.build_server), notes),
+            dispatch: ident::token(&ident::upper_camel_with(&service.name, "Dispatch")),
             client: self.item(service, ("_client", client, self.options.build_client), notes),
             methods,
         }

@@ -14,7 +14,7 @@ use tower_service::Service;
 use super::{http::Tower, in_process::InProcess};
 use crate::{
     MethodDescriptor,
-    server::{Dispatch, ReplyFuture, RequestBody},
+    server::{Dispatch, ReplyFuture, RequestBody, ServiceServer},
     wire::{body::Body, status::BoxError},
 };
 
@@ -89,7 +89,11 @@ impl Channel {
 
     /// Calls `server`, a generated one, in this process: no socket, no task, no HTTP, but the
     /// same codec, metadata, deadlines, cancellation, limits and compression.
-    pub fn in_process(server: impl Dispatch) -> Self {
+    pub fn in_process<D, S>(server: ServiceServer<D, S>) -> Self
+    where
+        D: Dispatch<S>,
+        S: Send + Sync + 'static,
+    {
         Self { transport: Arc::new(InProcess(server)) }
     }
 

@@ -4,20 +4,20 @@ use tokio::time::Instant;
 
 use super::channel::{Outgoing, Transport};
 use crate::{
-    server::{Dispatch, Incoming, ReplyFuture, ServerCall},
+    server::{Incoming, ReplyFuture, Serve, ServerCall},
     wire::{compression, deadline::Deadline, headers},
 };
 
 /// A server in this process.
-pub(super) struct InProcess<D>(pub(super) D);
+pub(super) struct InProcess<S>(pub(super) S);
 
-impl<D: Dispatch> Transport for InProcess<D> {
+impl<S: Serve> Transport for InProcess<S> {
     fn start(&self, call: Outgoing) -> ReplyFuture {
         start(&self.0, call)
     }
 }
 
-fn start(server: &dyn Dispatch, call: Outgoing) -> ReplyFuture {
+fn start(server: &dyn Serve, call: Outgoing) -> ReplyFuture {
     let accepted = server.config().accepted;
     if let Some(encoding) = call.encoding.filter(|encoding| !accepted.is_enabled(*encoding)) {
         let refusal = headers::unsupported_encoding(compression::name(encoding), accepted);

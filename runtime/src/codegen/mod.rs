@@ -3,29 +3,22 @@
 
 pub use std::{
     clone::Clone,
-    convert::{AsRef, Infallible, Into},
+    convert::{AsRef, Into},
     fmt::Debug,
     future::Future,
     marker::{Send, Sync},
     result::Result,
     sync::Arc,
-    task::{Context, Poll},
 };
 
-pub use http;
-pub use tonic::{
-    IntoRequest, Request, Response, Status, body::Body, codec::CompressionEncoding,
-    server::NamedService,
-};
-pub use tower_service::Service;
+pub use tonic::{IntoRequest, Request, Response, Status, codec::CompressionEncoding};
 
 pub use crate::{
-    Channel, IdempotencyLevel, IntoStreamingRequest, MethodDescriptor, MethodKind,
-    ServiceDescriptor, Streaming,
+    Channel, IdempotencyLevel, IntoStreamingRequest, MethodDescriptor, ServiceDescriptor,
+    ServiceServer, Streaming,
     client::Client,
     server::{
-        Dispatch, HttpReplyFuture, ReplyFuture, RequestBody, ServerCall, ServerConfig, serve_http,
-        unimplemented,
+        Dispatch, Handler, HttpReplyFuture, ReplyFuture, RequestBody, ServerCall, unimplemented,
     },
 };
 

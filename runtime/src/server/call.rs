@@ -2,7 +2,7 @@
 //!
 //! The generic methods only decode, call and encode; all else is compiled once.
 
-use std::future::Future;
+use std::{future::Future, sync::Arc};
 
 use bytes::Bytes;
 use http::Extensions;
@@ -14,7 +14,7 @@ use tonic::{
     metadata::MetadataMap,
 };
 
-use super::{Reply, ReplyFuture, ServerConfig};
+use super::{Reply, ReplyFuture, Serve, ServerConfig};
 use crate::{
     MethodDescriptor, ServiceDescriptor, Streaming, Trailers,
     wire::{
@@ -26,16 +26,38 @@ use crate::{
     },
 };
 
-/// What every door serves: a generated server.
-pub trait Dispatch: Send + Sync + 'static {
-    /// The service that is served.
-    fn service(&self) -> &'static ServiceDescriptor;
+/// The part of a server that is generated: from a method's position to its handler.
+pub trait Dispatch<S>: 'static {
+    /// The service whose methods these are.
+    const SERVICE: &'static ServiceDescriptor;
 
-    /// The limits and compressions of its calls.
-    fn config(&self) -> &ServerConfig;
+    /// Hands `call` to the method at that position in [`SERVICE`](Self::SERVICE).
+    fn call(service: Arc<S>, method: usize, call: ServerCall) -> ReplyFuture;
+}
 
-    /// Hands `call` to the method at that position in [`service`](Self::service).
-    fn call(&self, method: usize, call: ServerCall) -> ReplyFuture;
+/// A method of a contract, such as `S::add`: what takes a request and gives a response.
+pub trait Handler<'a, S, Req>: Send {
+    /// What the response carries.
+    type Res;
+    /// Waits for the response.
+    type Future: Future<Output = Result<Response<Self::Res>, Status>> + Send + 'a;
+
+    /// Calls the method.
+    fn handle(self, service: &'a S, request: Request<Req>) -> Self::Future;
+}
+
+impl<'a, S, Req, Res, H, F> Handler<'a, S, Req> for H
+where
+    S: 'a,
+    H: FnOnce(&'a S, Request<Req>) -> F + Send,
+    F: Future<Output = Result<Response<Res>, Status>> + Send + 'a,
+{
+    type Res = Res;
+    type Future = F;
+
+    fn handle(self, service: &'a S, request: Request<Req>) -> F {
+        self(service, request)
+    }
 }
 
 /// What a door knows of a call.
@@ -69,7 +91,7 @@ struct Answer {
 
 impl ServerCall {
     /// Starts the method of `server` that is called by `path`.
-    pub(crate) fn start(server: &dyn Dispatch, path: &str, mut call: Incoming) -> ReplyFuture {
+    pub(crate) fn start(server: &dyn Serve, path: &str, mut call: Incoming) -> ReplyFuture {
         let service = server.service();
         let Some(position) = service.position(path) else {
             let status = Status::unimplemented(format!("{} has no method {path}", service.name));
@@ -94,65 +116,60 @@ impl ServerCall {
     }
 
     /// Answers one request with one response.
-    pub fn unary<Req, Res, F>(
-        self,
-        handler: impl FnOnce(Request<Req>) -> F + Send + 'static,
-    ) -> ReplyFuture
+    pub fn unary<S, Req, Res, H>(self, service: Arc<S>, handler: H) -> ReplyFuture
     where
+        S: Send + Sync + 'static,
         Req: Message + Default,
         Res: Message,
-        F: Future<Output = Result<Response<Res>, Status>> + Send,
+        H: for<'a> Handler<'a, S, Req, Res = Res> + 'static,
     {
         let answer = self.answer;
         answer.wait(async move {
             let request = self.only().await?.decode()?;
-            answer.message(handler(request).await?)
+            answer.message(handler.handle(&service, request).await?)
         })
     }
 
     /// Answers a stream of requests with one response.
-    pub fn client_streaming<Req, Res, F>(
-        self,
-        handler: impl FnOnce(Request<Streaming<Req>>) -> F + Send + 'static,
-    ) -> ReplyFuture
+    pub fn client_streaming<S, Req, Res, H>(self, service: Arc<S>, handler: H) -> ReplyFuture
     where
+        S: Send + Sync + 'static,
         Req: Message + Default + 'static,
         Res: Message,
-        F: Future<Output = Result<Response<Res>, Status>> + Send,
+        H: for<'a> Handler<'a, S, Streaming<Req>, Res = Res> + 'static,
     {
         let answer = self.answer;
-        answer.wait(async move { answer.message(handler(self.streaming()).await?) })
+        answer
+            .wait(async move { answer.message(handler.handle(&service, self.streaming()).await?) })
     }
 
     /// Answers one request with a stream of responses.
-    pub fn server_streaming<Req, Res, F>(
-        self,
-        handler: impl FnOnce(Request<Req>) -> F + Send + 'static,
-    ) -> ReplyFuture
+    pub fn server_streaming<S, Req, Res, H>(self, service: Arc<S>, handler: H) -> ReplyFuture
     where
+        S: Send + Sync + 'static,
         Req: Message + Default,
         Res: Message + 'static,
-        F: Future<Output = Result<Response<Streaming<Res>>, Status>> + Send,
+        H: for<'a> Handler<'a, S, Req, Res = Streaming<Res>> + 'static,
     {
         let answer = self.answer;
         answer.wait(async move {
             let request = self.only().await?.decode()?;
-            Ok(answer.messages(handler(request).await?))
+            Ok(answer.messages(handler.handle(&service, request).await?))
         })
     }
 
     /// Answers a stream of requests with a stream of responses.
-    pub fn bidi_streaming<Req, Res, F>(
-        self,
-        handler: impl FnOnce(Request<Streaming<Req>>) -> F + Send + 'static,
-    ) -> ReplyFuture
+    pub fn bidi_streaming<S, Req, Res, H>(self, service: Arc<S>, handler: H) -> ReplyFuture
     where
+        S: Send + Sync + 'static,
         Req: Message + Default + 'static,
         Res: Message + 'static,
-        F: Future<Output = Result<Response<Streaming<Res>>, Status>> + Send,
+        H: for<'a> Handler<'a, S, Streaming<Req>, Res = Streaming<Res>> + 'static,
     {
         let answer = self.answer;
-        answer.wait(async move { Ok(answer.messages(handler(self.streaming()).await?)) })
+        answer.wait(async move {
+            Ok(answer.messages(handler.handle(&service, self.streaming()).await?))
+        })
     }
 
     /// Refuses a call of a method that the service does not have.

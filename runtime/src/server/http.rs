@@ -14,7 +14,7 @@ use http::{HeaderValue, Method, StatusCode, header, request};
 use tokio::time::Instant;
 use tonic::Status;
 
-use super::{Dispatch, Incoming, Reply, ReplyFuture, ServerCall};
+use super::{Incoming, Reply, ReplyFuture, Serve, ServerCall};
 use crate::wire::{
     body::{Body, HttpBody, Side},
     compression, deadline, headers,
@@ -34,19 +34,19 @@ pub trait RequestBody:
 impl<B: http_body::Body<Data = Bytes, Error: Into<BoxError>> + Send + 'static> RequestBody for B {}
 
 /// Serves one HTTP request.
-pub fn serve_http<B: RequestBody>(
-    server: &impl Dispatch,
-    request: http::Request<B>,
+pub(super) fn serve(
+    server: &dyn Serve,
+    request: http::Request<tonic::body::Body>,
 ) -> HttpReplyFuture {
     let (head, body) = request.into_parts();
-    HttpReplyFuture(match start(server, head, tonic::body::Body::new(body)) {
+    HttpReplyFuture(match start(server, head, body) {
         Ok(reply) => State::Waiting(reply),
         Err(refusal) => State::Refused(Some(refusal)),
     })
 }
 
 fn start(
-    server: &dyn Dispatch,
+    server: &dyn Serve,
     head: request::Parts,
     body: tonic::body::Body,
 ) -> Result<ReplyFuture, Box<HttpResponse>> {
@@ -64,7 +64,7 @@ fn start(
 }
 
 fn incoming(
-    server: &dyn Dispatch,
+    server: &dyn Serve,
     head: request::Parts,
     body: tonic::body::Body,
 ) -> Result<Incoming, Status> {

@@ -1,16 +1,20 @@
 //! The server's half of a call: from whichever door it comes in, to the handler, and back.
 
 mod call;
-mod config;
 mod http;
 mod reply;
 mod serve;
+mod service;
 
-pub(crate) use self::{call::Incoming, reply::Reply};
+pub(crate) use self::{
+    call::Incoming,
+    reply::Reply,
+    service::{Serve, ServerConfig},
+};
 pub use self::{
-    call::{Dispatch, ServerCall, unimplemented},
-    config::ServerConfig,
-    http::{HttpReplyFuture, RequestBody, serve_http},
+    call::{Dispatch, Handler, ServerCall, unimplemented},
+    http::{HttpReplyFuture, RequestBody},
     reply::ReplyFuture,
     serve::Server,
+    service::ServiceServer,
 };

@@ -1,2 +1,51 @@
-//! Benchmarks.
-fn main() {}
+//! `cargo run --release -p bench -- allocs|lines [--json FILE]`: ours against the peers, in one
+//! run, as counts and ratios.
+
+mod allocs;
+mod lines;
+mod report;
+
+use std::{path::PathBuf, process::ExitCode};
+
+use report::Report;
+
+/// Counts the allocations of every peer alike.
+#[global_allocator]
+static ALLOCATOR: dhat::Alloc = dhat::Alloc;
+
+const USAGE: &str = "usage: bench allocs|lines [--json FILE]";
+
+fn main() -> ExitCode {
+    let done = parse(std::env::args().skip(1)).and_then(|(benchmark, json)| {
+        let report = benchmark();
+        print!("{report}");
+        json.map_or(Ok(()), |file| report.write_json(&file))
+    });
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(problem) => {
+            eprintln!("{problem}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+type Benchmark = fn() -> Report;
+
+fn parse(mut words: impl Iterator<Item = String>) -> Result<(Benchmark, Option<PathBuf>), String> {
+    let benchmark = match words.next().as_deref() {
+        Some("allocs") => allocs::run as Benchmark,
+        Some("lines") => lines::run,
+        Some(other) => return Err(format!("no benchmark is called `{other}`\n{USAGE}")),
+        None => return Err(USAGE.into()),
+    };
+    let mut json = None;
+    while let Some(word) = words.next() {
+        match (word.as_str(), words.next()) {
+            ("--json", Some(file)) => json = Some(PathBuf::from(file)),
+            ("--json", None) => return Err(format!("--json needs a file\n{USAGE}")),
+            (other, _) => return Err(format!("unknown option `{other}`\n{USAGE}")),
+        }
+    }
+    Ok((benchmark, json))
+}

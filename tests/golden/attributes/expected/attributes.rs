@@ -47,7 +47,7 @@ pub mod blobs_service {
     /// The methods of `attributes.Blobs`, in the order of the proto.
     pub static SERVICE: rt::ServiceDescriptor = rt::ServiceDescriptor::new(
         "attributes.Blobs",
-        &[rt::MethodDescriptor::new("/attributes.Blobs/Get", rt::MethodKind::Unary)],
+        &[rt::MethodDescriptor::unary("/attributes.Blobs/Get")],
     );
 }
 
@@ -55,107 +55,28 @@ pub mod blobs_service {
 pub mod blobs_server {
     use ::rust_scaffold::codegen as rt;
 
+    #[allow(unused_imports)]
     pub use super::blobs_service::Blobs;
-    use super::blobs_service::SERVICE;
 
     /// Serves a [`Blobs`] over gRPC, in any tower-based server or in process.
+    pub type BlobsServer<S> = rt::ServiceServer<BlobsDispatch, S>;
+
+    /// Hands the calls of a [`BlobsServer`] to its methods.
     #[derive(rt::Debug)]
-    pub struct BlobsServer<S> {
-        service: rt::Arc<S>,
-        config: rt::ServerConfig,
-    }
+    pub enum BlobsDispatch {}
 
-    impl<S: super::blobs_service::Blobs> BlobsServer<S> {
-        /// Serves `service`.
-        pub fn new(service: S) -> Self {
-            Self::from_arc(rt::Arc::new(service))
-        }
+    impl<S: super::blobs_service::Blobs> rt::Dispatch<S> for BlobsDispatch {
+        const SERVICE: &'static rt::ServiceDescriptor = &super::blobs_service::SERVICE;
 
-        /// Serves a `service` that is shared with others.
-        pub fn from_arc(service: rt::Arc<S>) -> Self {
-            Self {
-                service,
-                config: rt::ServerConfig::new(),
-            }
-        }
-
-        /// Refuses requests whose messages are larger than `limit` bytes (default: 4 MiB).
-        pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
-            self.config.max_decoding_message_size(limit);
-            self
-        }
-
-        /// Refuses to send messages that are larger than `limit` bytes (default: no limit).
-        pub fn max_encoding_message_size(mut self, limit: usize) -> Self {
-            self.config.max_encoding_message_size(limit);
-            self
-        }
-
-        /// Accepts requests that are compressed with `encoding`.
-        pub fn accept_compressed(mut self, encoding: rt::CompressionEncoding) -> Self {
-            self.config.accept_compressed(encoding);
-            self
-        }
-
-        /// Compresses responses with `encoding` for clients that accept it.
-        pub fn send_compressed(mut self, encoding: rt::CompressionEncoding) -> Self {
-            self.config.send_compressed(encoding);
-            self
-        }
-    }
-
-    impl<S> rt::Clone for BlobsServer<S> {
-        fn clone(&self) -> Self {
-            Self {
-                service: rt::Clone::clone(&self.service),
-                config: self.config,
-            }
-        }
-    }
-
-    impl<S> rt::NamedService for BlobsServer<S> {
-        const NAME: &'static str = "attributes.Blobs";
-    }
-
-    impl<S: super::blobs_service::Blobs> rt::Dispatch for BlobsServer<S> {
-        fn service(&self) -> &'static rt::ServiceDescriptor {
-            &SERVICE
-        }
-
-        fn config(&self) -> &rt::ServerConfig {
-            &self.config
-        }
-
-        fn call(&self, method: usize, call: rt::ServerCall) -> rt::ReplyFuture {
-            let service = rt::Clone::clone(&self.service);
+        fn call(
+            service: rt::Arc<S>,
+            method: usize,
+            call: rt::ServerCall,
+        ) -> rt::ReplyFuture {
             match method {
-                0 => {
-                    call.unary(move |request| async move {
-                        S::get(&service, request).await
-                    })
-                }
+                0 => call.unary(service, S::get),
                 _ => call.unimplemented(),
             }
-        }
-    }
-
-    impl<
-        S: super::blobs_service::Blobs,
-        B: rt::RequestBody,
-    > rt::Service<rt::http::Request<B>> for BlobsServer<S> {
-        type Response = rt::http::Response<rt::Body>;
-        type Error = rt::Infallible;
-        type Future = rt::HttpReplyFuture;
-
-        fn poll_ready(
-            &mut self,
-            _: &mut rt::Context<'_>,
-        ) -> rt::Poll<rt::Result<(), Self::Error>> {
-            rt::Poll::Ready(rt::Result::Ok(()))
-        }
-
-        fn call(&mut self, request: rt::http::Request<B>) -> Self::Future {
-            rt::serve_http(self, request)
         }
     }
 }
@@ -172,6 +93,7 @@ pub mod blobs_client {
         client: rt::Client,
     }
 
+    #[allow(dead_code)]
     impl BlobsClient {
         /// Connects to `address`, for example `http://localhost:50051`.
         ///
@@ -249,6 +171,11 @@ pub mod blobs_client {
     }
 }
 
+#[allow(unused_imports)]
 pub use self::blobs_client::BlobsClient;
+
+#[allow(unused_imports)]
 pub use self::blobs_server::BlobsServer;
+
+#[allow(unused_imports)]
 pub use self::blobs_service::Blobs;

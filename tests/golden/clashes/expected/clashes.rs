@@ -42,7 +42,7 @@ pub mod store_service {
     /// The methods of `clashes.Store`, in the order of the proto.
     pub static SERVICE: rt::ServiceDescriptor = rt::ServiceDescriptor::new(
         "clashes.Store",
-        &[rt::MethodDescriptor::new("/clashes.Store/Get", rt::MethodKind::Unary)],
+        &[rt::MethodDescriptor::unary("/clashes.Store/Get")],
     );
 }
 
@@ -50,109 +50,30 @@ pub mod store_service {
 pub mod store_server {
     use ::rust_scaffold::codegen as rt;
 
+    #[allow(unused_imports)]
     pub use super::store_service::Store;
-    use super::store_service::SERVICE;
 
     /// Serves a [`Store`] over gRPC, in any tower-based server or in process.
     ///
     /// Its trait and its server have the names of messages.
+    pub type StoreServer<S> = rt::ServiceServer<StoreDispatch, S>;
+
+    /// Hands the calls of a [`StoreServer`] to its methods.
     #[derive(rt::Debug)]
-    pub struct StoreServer<S> {
-        service: rt::Arc<S>,
-        config: rt::ServerConfig,
-    }
+    pub enum StoreDispatch {}
 
-    impl<S: super::store_service::Store> StoreServer<S> {
-        /// Serves `service`.
-        pub fn new(service: S) -> Self {
-            Self::from_arc(rt::Arc::new(service))
-        }
+    impl<S: super::store_service::Store> rt::Dispatch<S> for StoreDispatch {
+        const SERVICE: &'static rt::ServiceDescriptor = &super::store_service::SERVICE;
 
-        /// Serves a `service` that is shared with others.
-        pub fn from_arc(service: rt::Arc<S>) -> Self {
-            Self {
-                service,
-                config: rt::ServerConfig::new(),
-            }
-        }
-
-        /// Refuses requests whose messages are larger than `limit` bytes (default: 4 MiB).
-        pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
-            self.config.max_decoding_message_size(limit);
-            self
-        }
-
-        /// Refuses to send messages that are larger than `limit` bytes (default: no limit).
-        pub fn max_encoding_message_size(mut self, limit: usize) -> Self {
-            self.config.max_encoding_message_size(limit);
-            self
-        }
-
-        /// Accepts requests that are compressed with `encoding`.
-        pub fn accept_compressed(mut self, encoding: rt::CompressionEncoding) -> Self {
-            self.config.accept_compressed(encoding);
-            self
-        }
-
-        /// Compresses responses with `encoding` for clients that accept it.
-        pub fn send_compressed(mut self, encoding: rt::CompressionEncoding) -> Self {
-            self.config.send_compressed(encoding);
-            self
-        }
-    }
-
-    impl<S> rt::Clone for StoreServer<S> {
-        fn clone(&self) -> Self {
-            Self {
-                service: rt::Clone::clone(&self.service),
-                config: self.config,
-            }
-        }
-    }
-
-    impl<S> rt::NamedService for StoreServer<S> {
-        const NAME: &'static str = "clashes.Store";
-    }
-
-    impl<S: super::store_service::Store> rt::Dispatch for StoreServer<S> {
-        fn service(&self) -> &'static rt::ServiceDescriptor {
-            &SERVICE
-        }
-
-        fn config(&self) -> &rt::ServerConfig {
-            &self.config
-        }
-
-        fn call(&self, method: usize, call: rt::ServerCall) -> rt::ReplyFuture {
-            let service = rt::Clone::clone(&self.service);
+        fn call(
+            service: rt::Arc<S>,
+            method: usize,
+            call: rt::ServerCall,
+        ) -> rt::ReplyFuture {
             match method {
-                0 => {
-                    call.unary(move |request| async move {
-                        S::get(&service, request).await
-                    })
-                }
+                0 => call.unary(service, S::get),
                 _ => call.unimplemented(),
             }
-        }
-    }
-
-    impl<
-        S: super::store_service::Store,
-        B: rt::RequestBody,
-    > rt::Service<rt::http::Request<B>> for StoreServer<S> {
-        type Response = rt::http::Response<rt::Body>;
-        type Error = rt::Infallible;
-        type Future = rt::HttpReplyFuture;
-
-        fn poll_ready(
-            &mut self,
-            _: &mut rt::Context<'_>,
-        ) -> rt::Poll<rt::Result<(), Self::Error>> {
-            rt::Poll::Ready(rt::Result::Ok(()))
-        }
-
-        fn call(&mut self, request: rt::http::Request<B>) -> Self::Future {
-            rt::serve_http(self, request)
         }
     }
 }
@@ -171,6 +92,7 @@ pub mod store_client {
         client: rt::Client,
     }
 
+    #[allow(dead_code)]
     impl StoreClient {
         /// Connects to `address`, for example `http://localhost:50051`.
         ///
@@ -267,7 +189,7 @@ pub mod log_service {
     /// The methods of `clashes.Log`, in the order of the proto.
     pub static SERVICE: rt::ServiceDescriptor = rt::ServiceDescriptor::new(
         "clashes.Log",
-        &[rt::MethodDescriptor::new("/clashes.Log/Read", rt::MethodKind::Unary)],
+        &[rt::MethodDescriptor::unary("/clashes.Log/Read")],
     );
 }
 
@@ -275,109 +197,30 @@ pub mod log_service {
 pub mod log_server {
     use ::rust_scaffold::codegen as rt;
 
+    #[allow(unused_imports)]
     pub use super::log_service::Log;
-    use super::log_service::SERVICE;
 
     /// Serves a [`Log`] over gRPC, in any tower-based server or in process.
     ///
     /// Its server is called like the next service's trait.
+    pub type LogServer<S> = rt::ServiceServer<LogDispatch, S>;
+
+    /// Hands the calls of a [`LogServer`] to its methods.
     #[derive(rt::Debug)]
-    pub struct LogServer<S> {
-        service: rt::Arc<S>,
-        config: rt::ServerConfig,
-    }
+    pub enum LogDispatch {}
 
-    impl<S: super::log_service::Log> LogServer<S> {
-        /// Serves `service`.
-        pub fn new(service: S) -> Self {
-            Self::from_arc(rt::Arc::new(service))
-        }
+    impl<S: super::log_service::Log> rt::Dispatch<S> for LogDispatch {
+        const SERVICE: &'static rt::ServiceDescriptor = &super::log_service::SERVICE;
 
-        /// Serves a `service` that is shared with others.
-        pub fn from_arc(service: rt::Arc<S>) -> Self {
-            Self {
-                service,
-                config: rt::ServerConfig::new(),
-            }
-        }
-
-        /// Refuses requests whose messages are larger than `limit` bytes (default: 4 MiB).
-        pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
-            self.config.max_decoding_message_size(limit);
-            self
-        }
-
-        /// Refuses to send messages that are larger than `limit` bytes (default: no limit).
-        pub fn max_encoding_message_size(mut self, limit: usize) -> Self {
-            self.config.max_encoding_message_size(limit);
-            self
-        }
-
-        /// Accepts requests that are compressed with `encoding`.
-        pub fn accept_compressed(mut self, encoding: rt::CompressionEncoding) -> Self {
-            self.config.accept_compressed(encoding);
-            self
-        }
-
-        /// Compresses responses with `encoding` for clients that accept it.
-        pub fn send_compressed(mut self, encoding: rt::CompressionEncoding) -> Self {
-            self.config.send_compressed(encoding);
-            self
-        }
-    }
-
-    impl<S> rt::Clone for LogServer<S> {
-        fn clone(&self) -> Self {
-            Self {
-                service: rt::Clone::clone(&self.service),
-                config: self.config,
-            }
-        }
-    }
-
-    impl<S> rt::NamedService for LogServer<S> {
-        const NAME: &'static str = "clashes.Log";
-    }
-
-    impl<S: super::log_service::Log> rt::Dispatch for LogServer<S> {
-        fn service(&self) -> &'static rt::ServiceDescriptor {
-            &SERVICE
-        }
-
-        fn config(&self) -> &rt::ServerConfig {
-            &self.config
-        }
-
-        fn call(&self, method: usize, call: rt::ServerCall) -> rt::ReplyFuture {
-            let service = rt::Clone::clone(&self.service);
+        fn call(
+            service: rt::Arc<S>,
+            method: usize,
+            call: rt::ServerCall,
+        ) -> rt::ReplyFuture {
             match method {
-                0 => {
-                    call.unary(move |request| async move {
-                        S::read(&service, request).await
-                    })
-                }
+                0 => call.unary(service, S::read),
                 _ => call.unimplemented(),
             }
-        }
-    }
-
-    impl<
-        S: super::log_service::Log,
-        B: rt::RequestBody,
-    > rt::Service<rt::http::Request<B>> for LogServer<S> {
-        type Response = rt::http::Response<rt::Body>;
-        type Error = rt::Infallible;
-        type Future = rt::HttpReplyFuture;
-
-        fn poll_ready(
-            &mut self,
-            _: &mut rt::Context<'_>,
-        ) -> rt::Poll<rt::Result<(), Self::Error>> {
-            rt::Poll::Ready(rt::Result::Ok(()))
-        }
-
-        fn call(&mut self, request: rt::http::Request<B>) -> Self::Future {
-            rt::serve_http(self, request)
         }
     }
 }
@@ -396,6 +239,7 @@ pub mod log_client {
         client: rt::Client,
     }
 
+    #[allow(dead_code)]
     impl LogClient {
         /// Connects to `address`, for example `http://localhost:50051`.
         ///
@@ -491,7 +335,7 @@ pub mod log_server_service {
     /// The methods of `clashes.LogServer`, in the order of the proto.
     pub static SERVICE: rt::ServiceDescriptor = rt::ServiceDescriptor::new(
         "clashes.LogServer",
-        &[rt::MethodDescriptor::new("/clashes.LogServer/Read", rt::MethodKind::Unary)],
+        &[rt::MethodDescriptor::unary("/clashes.LogServer/Read")],
     );
 }
 
@@ -499,107 +343,28 @@ pub mod log_server_service {
 pub mod log_server_server {
     use ::rust_scaffold::codegen as rt;
 
+    #[allow(unused_imports)]
     pub use super::log_server_service::LogServer;
-    use super::log_server_service::SERVICE;
 
     /// Serves a [`LogServer`] over gRPC, in any tower-based server or in process.
+    pub type LogServerServer<S> = rt::ServiceServer<LogServerDispatch, S>;
+
+    /// Hands the calls of a [`LogServerServer`] to its methods.
     #[derive(rt::Debug)]
-    pub struct LogServerServer<S> {
-        service: rt::Arc<S>,
-        config: rt::ServerConfig,
-    }
+    pub enum LogServerDispatch {}
 
-    impl<S: super::log_server_service::LogServer> LogServerServer<S> {
-        /// Serves `service`.
-        pub fn new(service: S) -> Self {
-            Self::from_arc(rt::Arc::new(service))
-        }
+    impl<S: super::log_server_service::LogServer> rt::Dispatch<S> for LogServerDispatch {
+        const SERVICE: &'static rt::ServiceDescriptor = &super::log_server_service::SERVICE;
 
-        /// Serves a `service` that is shared with others.
-        pub fn from_arc(service: rt::Arc<S>) -> Self {
-            Self {
-                service,
-                config: rt::ServerConfig::new(),
-            }
-        }
-
-        /// Refuses requests whose messages are larger than `limit` bytes (default: 4 MiB).
-        pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
-            self.config.max_decoding_message_size(limit);
-            self
-        }
-
-        /// Refuses to send messages that are larger than `limit` bytes (default: no limit).
-        pub fn max_encoding_message_size(mut self, limit: usize) -> Self {
-            self.config.max_encoding_message_size(limit);
-            self
-        }
-
-        /// Accepts requests that are compressed with `encoding`.
-        pub fn accept_compressed(mut self, encoding: rt::CompressionEncoding) -> Self {
-            self.config.accept_compressed(encoding);
-            self
-        }
-
-        /// Compresses responses with `encoding` for clients that accept it.
-        pub fn send_compressed(mut self, encoding: rt::CompressionEncoding) -> Self {
-            self.config.send_compressed(encoding);
-            self
-        }
-    }
-
-    impl<S> rt::Clone for LogServerServer<S> {
-        fn clone(&self) -> Self {
-            Self {
-                service: rt::Clone::clone(&self.service),
-                config: self.config,
-            }
-        }
-    }
-
-    impl<S> rt::NamedService for LogServerServer<S> {
-        const NAME: &'static str = "clashes.LogServer";
-    }
-
-    impl<S: super::log_server_service::LogServer> rt::Dispatch for LogServerServer<S> {
-        fn service(&self) -> &'static rt::ServiceDescriptor {
-            &SERVICE
-        }
-
-        fn config(&self) -> &rt::ServerConfig {
-            &self.config
-        }
-
-        fn call(&self, method: usize, call: rt::ServerCall) -> rt::ReplyFuture {
-            let service = rt::Clone::clone(&self.service);
+        fn call(
+            service: rt::Arc<S>,
+            method: usize,
+            call: rt::ServerCall,
+        ) -> rt::ReplyFuture {
             match method {
-                0 => {
-                    call.unary(move |request| async move {
-                        S::read(&service, request).await
-                    })
-                }
+                0 => call.unary(service, S::read),
                 _ => call.unimplemented(),
             }
-        }
-    }
-
-    impl<
-        S: super::log_server_service::LogServer,
-        B: rt::RequestBody,
-    > rt::Service<rt::http::Request<B>> for LogServerServer<S> {
-        type Response = rt::http::Response<rt::Body>;
-        type Error = rt::Infallible;
-        type Future = rt::HttpReplyFuture;
-
-        fn poll_ready(
-            &mut self,
-            _: &mut rt::Context<'_>,
-        ) -> rt::Poll<rt::Result<(), Self::Error>> {
-            rt::Poll::Ready(rt::Result::Ok(()))
-        }
-
-        fn call(&mut self, request: rt::http::Request<B>) -> Self::Future {
-            rt::serve_http(self, request)
         }
     }
 }
@@ -616,6 +381,7 @@ pub mod log_server_client {
         client: rt::Client,
     }
 
+    #[allow(dead_code)]
     impl LogServerClient {
         /// Connects to `address`, for example `http://localhost:50051`.
         ///
@@ -714,7 +480,7 @@ pub mod cache_service {
     /// The methods of `clashes.Cache`, in the order of the proto.
     pub static SERVICE: rt::ServiceDescriptor = rt::ServiceDescriptor::new(
         "clashes.Cache",
-        &[rt::MethodDescriptor::new("/clashes.Cache/Read", rt::MethodKind::Unary)],
+        &[rt::MethodDescriptor::unary("/clashes.Cache/Read")],
     );
 }
 
@@ -722,109 +488,30 @@ pub mod cache_service {
 pub mod cache_server_ {
     use ::rust_scaffold::codegen as rt;
 
+    #[allow(unused_imports)]
     pub use super::cache_service::Cache;
-    use super::cache_service::SERVICE;
 
     /// Serves a [`Cache`] over gRPC, in any tower-based server or in process.
     ///
     /// Its module is taken by what is nested in a message.
+    pub type CacheServer<S> = rt::ServiceServer<CacheDispatch, S>;
+
+    /// Hands the calls of a [`CacheServer`] to its methods.
     #[derive(rt::Debug)]
-    pub struct CacheServer<S> {
-        service: rt::Arc<S>,
-        config: rt::ServerConfig,
-    }
+    pub enum CacheDispatch {}
 
-    impl<S: super::cache_service::Cache> CacheServer<S> {
-        /// Serves `service`.
-        pub fn new(service: S) -> Self {
-            Self::from_arc(rt::Arc::new(service))
-        }
+    impl<S: super::cache_service::Cache> rt::Dispatch<S> for CacheDispatch {
+        const SERVICE: &'static rt::ServiceDescriptor = &super::cache_service::SERVICE;
 
-        /// Serves a `service` that is shared with others.
-        pub fn from_arc(service: rt::Arc<S>) -> Self {
-            Self {
-                service,
-                config: rt::ServerConfig::new(),
-            }
-        }
-
-        /// Refuses requests whose messages are larger than `limit` bytes (default: 4 MiB).
-        pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
-            self.config.max_decoding_message_size(limit);
-            self
-        }
-
-        /// Refuses to send messages that are larger than `limit` bytes (default: no limit).
-        pub fn max_encoding_message_size(mut self, limit: usize) -> Self {
-            self.config.max_encoding_message_size(limit);
-            self
-        }
-
-        /// Accepts requests that are compressed with `encoding`.
-        pub fn accept_compressed(mut self, encoding: rt::CompressionEncoding) -> Self {
-            self.config.accept_compressed(encoding);
-            self
-        }
-
-        /// Compresses responses with `encoding` for clients that accept it.
-        pub fn send_compressed(mut self, encoding: rt::CompressionEncoding) -> Self {
-            self.config.send_compressed(encoding);
-            self
-        }
-    }
-
-    impl<S> rt::Clone for CacheServer<S> {
-        fn clone(&self) -> Self {
-            Self {
-                service: rt::Clone::clone(&self.service),
-                config: self.config,
-            }
-        }
-    }
-
-    impl<S> rt::NamedService for CacheServer<S> {
-        const NAME: &'static str = "clashes.Cache";
-    }
-
-    impl<S: super::cache_service::Cache> rt::Dispatch for CacheServer<S> {
-        fn service(&self) -> &'static rt::ServiceDescriptor {
-            &SERVICE
-        }
-
-        fn config(&self) -> &rt::ServerConfig {
-            &self.config
-        }
-
-        fn call(&self, method: usize, call: rt::ServerCall) -> rt::ReplyFuture {
-            let service = rt::Clone::clone(&self.service);
+        fn call(
+            service: rt::Arc<S>,
+            method: usize,
+            call: rt::ServerCall,
+        ) -> rt::ReplyFuture {
             match method {
-                0 => {
-                    call.unary(move |request| async move {
-                        S::read(&service, request).await
-                    })
-                }
+                0 => call.unary(service, S::read),
                 _ => call.unimplemented(),
             }
-        }
-    }
-
-    impl<
-        S: super::cache_service::Cache,
-        B: rt::RequestBody,
-    > rt::Service<rt::http::Request<B>> for CacheServer<S> {
-        type Response = rt::http::Response<rt::Body>;
-        type Error = rt::Infallible;
-        type Future = rt::HttpReplyFuture;
-
-        fn poll_ready(
-            &mut self,
-            _: &mut rt::Context<'_>,
-        ) -> rt::Poll<rt::Result<(), Self::Error>> {
-            rt::Poll::Ready(rt::Result::Ok(()))
-        }
-
-        fn call(&mut self, request: rt::http::Request<B>) -> Self::Future {
-            rt::serve_http(self, request)
         }
     }
 }
@@ -843,6 +530,7 @@ pub mod cache_client_ {
         client: rt::Client,
     }
 
+    #[allow(dead_code)]
     impl CacheClient {
         /// Connects to `address`, for example `http://localhost:50051`.
         ///
@@ -920,10 +608,23 @@ pub mod cache_client_ {
     }
 }
 
+#[allow(unused_imports)]
 pub use self::store_client::StoreClient;
+
+#[allow(unused_imports)]
 pub use self::log_client::LogClient;
+
+#[allow(unused_imports)]
 pub use self::log_service::Log;
+
+#[allow(unused_imports)]
 pub use self::log_server_client::LogServerClient;
+
+#[allow(unused_imports)]
 pub use self::log_server_server::LogServerServer;
+
+#[allow(unused_imports)]
 pub use self::cache_server_::CacheServer;
+
+#[allow(unused_imports)]
 pub use self::cache_service::Cache;

@@ -36,7 +36,7 @@ pub mod greeter_service {
     /// The methods of `greeter.Greeter`, in the order of the proto.
     pub static SERVICE: rt::ServiceDescriptor = rt::ServiceDescriptor::new(
         "greeter.Greeter",
-        &[rt::MethodDescriptor::new("/greeter.Greeter/SayHello", rt::MethodKind::Unary)],
+        &[rt::MethodDescriptor::unary("/greeter.Greeter/SayHello")],
     );
 }
 
@@ -54,6 +54,7 @@ pub mod greeter_client {
         client: rt::Client,
     }
 
+    #[allow(dead_code)]
     impl GreeterClient {
         /// Connects to `address`, for example `http://localhost:50051`.
         ///
@@ -125,5 +126,8 @@ pub mod greeter_client {
     }
 }
 
+#[allow(unused_imports)]
 pub use self::greeter_client::GreeterClient;
+
+#[allow(unused_imports)]
 pub use self::greeter_service::Greeter;

@@ -27,7 +27,7 @@ pub mod roots_service {
     /// The methods of `Roots`, in the order of the proto.
     pub static SERVICE: rt::ServiceDescriptor = rt::ServiceDescriptor::new(
         "Roots",
-        &[rt::MethodDescriptor::new("/Roots/Get", rt::MethodKind::Unary)],
+        &[rt::MethodDescriptor::unary("/Roots/Get")],
     );
 }
 
@@ -35,107 +35,28 @@ pub mod roots_service {
 pub mod roots_server {
     use ::rust_scaffold::codegen as rt;
 
+    #[allow(unused_imports)]
     pub use super::roots_service::Roots;
-    use super::roots_service::SERVICE;
 
     /// Serves a [`Roots`] over gRPC, in any tower-based server or in process.
+    pub type RootsServer<S> = rt::ServiceServer<RootsDispatch, S>;
+
+    /// Hands the calls of a [`RootsServer`] to its methods.
     #[derive(rt::Debug)]
-    pub struct RootsServer<S> {
-        service: rt::Arc<S>,
-        config: rt::ServerConfig,
-    }
+    pub enum RootsDispatch {}
 
-    impl<S: super::roots_service::Roots> RootsServer<S> {
-        /// Serves `service`.
-        pub fn new(service: S) -> Self {
-            Self::from_arc(rt::Arc::new(service))
-        }
+    impl<S: super::roots_service::Roots> rt::Dispatch<S> for RootsDispatch {
+        const SERVICE: &'static rt::ServiceDescriptor = &super::roots_service::SERVICE;
 
-        /// Serves a `service` that is shared with others.
-        pub fn from_arc(service: rt::Arc<S>) -> Self {
-            Self {
-                service,
-                config: rt::ServerConfig::new(),
-            }
-        }
-
-        /// Refuses requests whose messages are larger than `limit` bytes (default: 4 MiB).
-        pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
-            self.config.max_decoding_message_size(limit);
-            self
-        }
-
-        /// Refuses to send messages that are larger than `limit` bytes (default: no limit).
-        pub fn max_encoding_message_size(mut self, limit: usize) -> Self {
-            self.config.max_encoding_message_size(limit);
-            self
-        }
-
-        /// Accepts requests that are compressed with `encoding`.
-        pub fn accept_compressed(mut self, encoding: rt::CompressionEncoding) -> Self {
-            self.config.accept_compressed(encoding);
-            self
-        }
-
-        /// Compresses responses with `encoding` for clients that accept it.
-        pub fn send_compressed(mut self, encoding: rt::CompressionEncoding) -> Self {
-            self.config.send_compressed(encoding);
-            self
-        }
-    }
-
-    impl<S> rt::Clone for RootsServer<S> {
-        fn clone(&self) -> Self {
-            Self {
-                service: rt::Clone::clone(&self.service),
-                config: self.config,
-            }
-        }
-    }
-
-    impl<S> rt::NamedService for RootsServer<S> {
-        const NAME: &'static str = "Roots";
-    }
-
-    impl<S: super::roots_service::Roots> rt::Dispatch for RootsServer<S> {
-        fn service(&self) -> &'static rt::ServiceDescriptor {
-            &SERVICE
-        }
-
-        fn config(&self) -> &rt::ServerConfig {
-            &self.config
-        }
-
-        fn call(&self, method: usize, call: rt::ServerCall) -> rt::ReplyFuture {
-            let service = rt::Clone::clone(&self.service);
+        fn call(
+            service: rt::Arc<S>,
+            method: usize,
+            call: rt::ServerCall,
+        ) -> rt::ReplyFuture {
             match method {
-                0 => {
-                    call.unary(move |request| async move {
-                        S::get(&service, request).await
-                    })
-                }
+                0 => call.unary(service, S::get),
                 _ => call.unimplemented(),
             }
-        }
-    }
-
-    impl<
-        S: super::roots_service::Roots,
-        B: rt::RequestBody,
-    > rt::Service<rt::http::Request<B>> for RootsServer<S> {
-        type Response = rt::http::Response<rt::Body>;
-        type Error = rt::Infallible;
-        type Future = rt::HttpReplyFuture;
-
-        fn poll_ready(
-            &mut self,
-            _: &mut rt::Context<'_>,
-        ) -> rt::Poll<rt::Result<(), Self::Error>> {
-            rt::Poll::Ready(rt::Result::Ok(()))
-        }
-
-        fn call(&mut self, request: rt::http::Request<B>) -> Self::Future {
-            rt::serve_http(self, request)
         }
     }
 }
@@ -152,6 +73,7 @@ pub mod roots_client {
         client: rt::Client,
     }
 
+    #[allow(dead_code)]
     impl RootsClient {
         /// Connects to `address`, for example `http://localhost:50051`.
         ///
@@ -229,6 +151,11 @@ pub mod roots_client {
     }
 }
 
+#[allow(unused_imports)]
 pub use self::roots_client::RootsClient;
+
+#[allow(unused_imports)]
 pub use self::roots_server::RootsServer;
+
+#[allow(unused_imports)]
 pub use self::roots_service::Roots;

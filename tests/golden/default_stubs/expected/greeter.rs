@@ -39,7 +39,7 @@ pub mod greeter_service {
     /// The methods of `greeter.Greeter`, in the order of the proto.
     pub static SERVICE: rt::ServiceDescriptor = rt::ServiceDescriptor::new(
         "greeter.Greeter",
-        &[rt::MethodDescriptor::new("/greeter.Greeter/SayHello", rt::MethodKind::Unary)],
+        &[rt::MethodDescriptor::unary("/greeter.Greeter/SayHello")],
     );
 }
 
@@ -47,109 +47,30 @@ pub mod greeter_service {
 pub mod greeter_server {
     use ::rust_scaffold::codegen as rt;
 
+    #[allow(unused_imports)]
     pub use super::greeter_service::Greeter;
-    use super::greeter_service::SERVICE;
 
     /// Serves a [`Greeter`] over gRPC, in any tower-based server or in process.
     ///
     /// Says hello.
+    pub type GreeterServer<S> = rt::ServiceServer<GreeterDispatch, S>;
+
+    /// Hands the calls of a [`GreeterServer`] to its methods.
     #[derive(rt::Debug)]
-    pub struct GreeterServer<S> {
-        service: rt::Arc<S>,
-        config: rt::ServerConfig,
-    }
+    pub enum GreeterDispatch {}
 
-    impl<S: super::greeter_service::Greeter> GreeterServer<S> {
-        /// Serves `service`.
-        pub fn new(service: S) -> Self {
-            Self::from_arc(rt::Arc::new(service))
-        }
+    impl<S: super::greeter_service::Greeter> rt::Dispatch<S> for GreeterDispatch {
+        const SERVICE: &'static rt::ServiceDescriptor = &super::greeter_service::SERVICE;
 
-        /// Serves a `service` that is shared with others.
-        pub fn from_arc(service: rt::Arc<S>) -> Self {
-            Self {
-                service,
-                config: rt::ServerConfig::new(),
-            }
-        }
-
-        /// Refuses requests whose messages are larger than `limit` bytes (default: 4 MiB).
-        pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
-            self.config.max_decoding_message_size(limit);
-            self
-        }
-
-        /// Refuses to send messages that are larger than `limit` bytes (default: no limit).
-        pub fn max_encoding_message_size(mut self, limit: usize) -> Self {
-            self.config.max_encoding_message_size(limit);
-            self
-        }
-
-        /// Accepts requests that are compressed with `encoding`.
-        pub fn accept_compressed(mut self, encoding: rt::CompressionEncoding) -> Self {
-            self.config.accept_compressed(encoding);
-            self
-        }
-
-        /// Compresses responses with `encoding` for clients that accept it.
-        pub fn send_compressed(mut self, encoding: rt::CompressionEncoding) -> Self {
-            self.config.send_compressed(encoding);
-            self
-        }
-    }
-
-    impl<S> rt::Clone for GreeterServer<S> {
-        fn clone(&self) -> Self {
-            Self {
-                service: rt::Clone::clone(&self.service),
-                config: self.config,
-            }
-        }
-    }
-
-    impl<S> rt::NamedService for GreeterServer<S> {
-        const NAME: &'static str = "greeter.Greeter";
-    }
-
-    impl<S: super::greeter_service::Greeter> rt::Dispatch for GreeterServer<S> {
-        fn service(&self) -> &'static rt::ServiceDescriptor {
-            &SERVICE
-        }
-
-        fn config(&self) -> &rt::ServerConfig {
-            &self.config
-        }
-
-        fn call(&self, method: usize, call: rt::ServerCall) -> rt::ReplyFuture {
-            let service = rt::Clone::clone(&self.service);
+        fn call(
+            service: rt::Arc<S>,
+            method: usize,
+            call: rt::ServerCall,
+        ) -> rt::ReplyFuture {
             match method {
-                0 => {
-                    call.unary(move |request| async move {
-                        S::say_hello(&service, request).await
-                    })
-                }
+                0 => call.unary(service, S::say_hello),
                 _ => call.unimplemented(),
             }
-        }
-    }
-
-    impl<
-        S: super::greeter_service::Greeter,
-        B: rt::RequestBody,
-    > rt::Service<rt::http::Request<B>> for GreeterServer<S> {
-        type Response = rt::http::Response<rt::Body>;
-        type Error = rt::Infallible;
-        type Future = rt::HttpReplyFuture;
-
-        fn poll_ready(
-            &mut self,
-            _: &mut rt::Context<'_>,
-        ) -> rt::Poll<rt::Result<(), Self::Error>> {
-            rt::Poll::Ready(rt::Result::Ok(()))
-        }
-
-        fn call(&mut self, request: rt::http::Request<B>) -> Self::Future {
-            rt::serve_http(self, request)
         }
     }
 }
@@ -168,6 +89,7 @@ pub mod greeter_client {
         client: rt::Client,
     }
 
+    #[allow(dead_code)]
     impl GreeterClient {
         /// Connects to `address`, for example `http://localhost:50051`.
         ///
@@ -248,6 +170,11 @@ pub mod greeter_client {
     }
 }
 
+#[allow(unused_imports)]
 pub use self::greeter_client::GreeterClient;
+
+#[allow(unused_imports)]
 pub use self::greeter_server::GreeterServer;
+
+#[allow(unused_imports)]
 pub use self::greeter_service::Greeter;

@@ -104,16 +104,9 @@ pub mod greeter_service {
     pub static SERVICE: rt::ServiceDescriptor = rt::ServiceDescriptor::new(
         "deprecated.Greeter",
         &[
-            rt::MethodDescriptor::new(
-                "/deprecated.Greeter/Hello",
-                rt::MethodKind::Unary,
-            ),
-            rt::MethodDescriptor::new("/deprecated.Greeter/Hallo", rt::MethodKind::Unary)
-                .deprecated(),
-            rt::MethodDescriptor::new(
-                    "/deprecated.Greeter/Hallos",
-                    rt::MethodKind::BidiStreaming,
-                )
+            rt::MethodDescriptor::unary("/deprecated.Greeter/Hello"),
+            rt::MethodDescriptor::unary("/deprecated.Greeter/Hallo").deprecated(),
+            rt::MethodDescriptor::bidi_streaming("/deprecated.Greeter/Hallos")
                 .idempotency_level(rt::IdempotencyLevel::Idempotent)
                 .deprecated(),
         ],
@@ -124,120 +117,33 @@ pub mod greeter_service {
 pub mod greeter_server {
     use ::rust_scaffold::codegen as rt;
 
+    #[allow(unused_imports)]
     pub use super::greeter_service::Greeter;
-    use super::greeter_service::SERVICE;
 
     /// Serves a [`Greeter`] over gRPC, in any tower-based server or in process.
     ///
     /// Greets.
+    pub type GreeterServer<S> = rt::ServiceServer<GreeterDispatch, S>;
+
+    /// Hands the calls of a [`GreeterServer`] to its methods.
     #[derive(rt::Debug)]
-    pub struct GreeterServer<S> {
-        service: rt::Arc<S>,
-        config: rt::ServerConfig,
-    }
+    pub enum GreeterDispatch {}
 
-    impl<S: super::greeter_service::Greeter> GreeterServer<S> {
-        /// Serves `service`.
-        pub fn new(service: S) -> Self {
-            Self::from_arc(rt::Arc::new(service))
-        }
-
-        /// Serves a `service` that is shared with others.
-        pub fn from_arc(service: rt::Arc<S>) -> Self {
-            Self {
-                service,
-                config: rt::ServerConfig::new(),
-            }
-        }
-
-        /// Refuses requests whose messages are larger than `limit` bytes (default: 4 MiB).
-        pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
-            self.config.max_decoding_message_size(limit);
-            self
-        }
-
-        /// Refuses to send messages that are larger than `limit` bytes (default: no limit).
-        pub fn max_encoding_message_size(mut self, limit: usize) -> Self {
-            self.config.max_encoding_message_size(limit);
-            self
-        }
-
-        /// Accepts requests that are compressed with `encoding`.
-        pub fn accept_compressed(mut self, encoding: rt::CompressionEncoding) -> Self {
-            self.config.accept_compressed(encoding);
-            self
-        }
-
-        /// Compresses responses with `encoding` for clients that accept it.
-        pub fn send_compressed(mut self, encoding: rt::CompressionEncoding) -> Self {
-            self.config.send_compressed(encoding);
-            self
-        }
-    }
-
-    impl<S> rt::Clone for GreeterServer<S> {
-        fn clone(&self) -> Self {
-            Self {
-                service: rt::Clone::clone(&self.service),
-                config: self.config,
-            }
-        }
-    }
-
-    impl<S> rt::NamedService for GreeterServer<S> {
-        const NAME: &'static str = "deprecated.Greeter";
-    }
-
-    impl<S: super::greeter_service::Greeter> rt::Dispatch for GreeterServer<S> {
-        fn service(&self) -> &'static rt::ServiceDescriptor {
-            &SERVICE
-        }
-
-        fn config(&self) -> &rt::ServerConfig {
-            &self.config
-        }
+    impl<S: super::greeter_service::Greeter> rt::Dispatch<S> for GreeterDispatch {
+        const SERVICE: &'static rt::ServiceDescriptor = &super::greeter_service::SERVICE;
 
         #[allow(deprecated)]
-        fn call(&self, method: usize, call: rt::ServerCall) -> rt::ReplyFuture {
-            let service = rt::Clone::clone(&self.service);
+        fn call(
+            service: rt::Arc<S>,
+            method: usize,
+            call: rt::ServerCall,
+        ) -> rt::ReplyFuture {
             match method {
-                0 => {
-                    call.unary(move |request| async move {
-                        S::hello(&service, request).await
-                    })
-                }
-                1 => {
-                    call.unary(move |request| async move {
-                        S::hallo(&service, request).await
-                    })
-                }
-                2 => {
-                    call.bidi_streaming(move |request| async move {
-                        S::hallos(&service, request).await
-                    })
-                }
+                0 => call.unary(service, S::hello),
+                1 => call.unary(service, S::hallo),
+                2 => call.bidi_streaming(service, S::hallos),
                 _ => call.unimplemented(),
             }
-        }
-    }
-
-    impl<
-        S: super::greeter_service::Greeter,
-        B: rt::RequestBody,
-    > rt::Service<rt::http::Request<B>> for GreeterServer<S> {
-        type Response = rt::http::Response<rt::Body>;
-        type Error = rt::Infallible;
-        type Future = rt::HttpReplyFuture;
-
-        fn poll_ready(
-            &mut self,
-            _: &mut rt::Context<'_>,
-        ) -> rt::Poll<rt::Result<(), Self::Error>> {
-            rt::Poll::Ready(rt::Result::Ok(()))
-        }
-
-        fn call(&mut self, request: rt::http::Request<B>) -> Self::Future {
-            rt::serve_http(self, request)
         }
     }
 }
@@ -256,6 +162,7 @@ pub mod greeter_client {
         client: rt::Client,
     }
 
+    #[allow(dead_code)]
     impl GreeterClient {
         /// Connects to `address`, for example `http://localhost:50051`.
         ///
@@ -369,6 +276,11 @@ pub mod greeter_client {
     }
 }
 
+#[allow(unused_imports)]
 pub use self::greeter_client::GreeterClient;
+
+#[allow(unused_imports)]
 pub use self::greeter_server::GreeterServer;
+
+#[allow(unused_imports)]
 pub use self::greeter_service::Greeter;

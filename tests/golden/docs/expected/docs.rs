@@ -158,16 +158,10 @@ pub mod library_service {
     pub static SERVICE: rt::ServiceDescriptor = rt::ServiceDescriptor::new(
         "docs.Library",
         &[
-            rt::MethodDescriptor::new("/docs.Library/Get", rt::MethodKind::Unary),
-            rt::MethodDescriptor::new("/docs.Library/Put", rt::MethodKind::Unary),
-            rt::MethodDescriptor::new(
-                "/docs.Library/List",
-                rt::MethodKind::ServerStreaming,
-            ),
-            rt::MethodDescriptor::new(
-                "/docs.Library/Undocumented",
-                rt::MethodKind::Unary,
-            ),
+            rt::MethodDescriptor::unary("/docs.Library/Get"),
+            rt::MethodDescriptor::unary("/docs.Library/Put"),
+            rt::MethodDescriptor::server_streaming("/docs.Library/List"),
+            rt::MethodDescriptor::unary("/docs.Library/Undocumented"),
         ],
     );
 }
@@ -176,8 +170,8 @@ pub mod library_service {
 pub mod library_server {
     use ::rust_scaffold::codegen as rt;
 
+    #[allow(unused_imports)]
     pub use super::library_service::Library;
-    use super::library_service::SERVICE;
 
     /// Serves a [`Library`] over gRPC, in any tower-based server or in process.
     ///
@@ -186,118 +180,27 @@ pub mod library_server {
     /// See <https://example.com/library?a=b>, [the manual](https://example.com/manual)
     /// and <https://example.com/api>. Types such as map\<string, Book> and \<script>
     /// are only text, and so are \[Book\], \[Book\]\[docs.Book\] and \[a link\](Book.title).
+    pub type LibraryServer<S> = rt::ServiceServer<LibraryDispatch, S>;
+
+    /// Hands the calls of a [`LibraryServer`] to its methods.
     #[derive(rt::Debug)]
-    pub struct LibraryServer<S> {
-        service: rt::Arc<S>,
-        config: rt::ServerConfig,
-    }
+    pub enum LibraryDispatch {}
 
-    impl<S: super::library_service::Library> LibraryServer<S> {
-        /// Serves `service`.
-        pub fn new(service: S) -> Self {
-            Self::from_arc(rt::Arc::new(service))
-        }
+    impl<S: super::library_service::Library> rt::Dispatch<S> for LibraryDispatch {
+        const SERVICE: &'static rt::ServiceDescriptor = &super::library_service::SERVICE;
 
-        /// Serves a `service` that is shared with others.
-        pub fn from_arc(service: rt::Arc<S>) -> Self {
-            Self {
-                service,
-                config: rt::ServerConfig::new(),
-            }
-        }
-
-        /// Refuses requests whose messages are larger than `limit` bytes (default: 4 MiB).
-        pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
-            self.config.max_decoding_message_size(limit);
-            self
-        }
-
-        /// Refuses to send messages that are larger than `limit` bytes (default: no limit).
-        pub fn max_encoding_message_size(mut self, limit: usize) -> Self {
-            self.config.max_encoding_message_size(limit);
-            self
-        }
-
-        /// Accepts requests that are compressed with `encoding`.
-        pub fn accept_compressed(mut self, encoding: rt::CompressionEncoding) -> Self {
-            self.config.accept_compressed(encoding);
-            self
-        }
-
-        /// Compresses responses with `encoding` for clients that accept it.
-        pub fn send_compressed(mut self, encoding: rt::CompressionEncoding) -> Self {
-            self.config.send_compressed(encoding);
-            self
-        }
-    }
-
-    impl<S> rt::Clone for LibraryServer<S> {
-        fn clone(&self) -> Self {
-            Self {
-                service: rt::Clone::clone(&self.service),
-                config: self.config,
-            }
-        }
-    }
-
-    impl<S> rt::NamedService for LibraryServer<S> {
-        const NAME: &'static str = "docs.Library";
-    }
-
-    impl<S: super::library_service::Library> rt::Dispatch for LibraryServer<S> {
-        fn service(&self) -> &'static rt::ServiceDescriptor {
-            &SERVICE
-        }
-
-        fn config(&self) -> &rt::ServerConfig {
-            &self.config
-        }
-
-        fn call(&self, method: usize, call: rt::ServerCall) -> rt::ReplyFuture {
-            let service = rt::Clone::clone(&self.service);
+        fn call(
+            service: rt::Arc<S>,
+            method: usize,
+            call: rt::ServerCall,
+        ) -> rt::ReplyFuture {
             match method {
-                0 => {
-                    call.unary(move |request| async move {
-                        S::get(&service, request).await
-                    })
-                }
-                1 => {
-                    call.unary(move |request| async move {
-                        S::put(&service, request).await
-                    })
-                }
-                2 => {
-                    call.server_streaming(move |request| async move {
-                        S::list(&service, request).await
-                    })
-                }
-                3 => {
-                    call.unary(move |request| async move {
-                        S::undocumented(&service, request).await
-                    })
-                }
+                0 => call.unary(service, S::get),
+                1 => call.unary(service, S::put),
+                2 => call.server_streaming(service, S::list),
+                3 => call.unary(service, S::undocumented),
                 _ => call.unimplemented(),
             }
-        }
-    }
-
-    impl<
-        S: super::library_service::Library,
-        B: rt::RequestBody,
-    > rt::Service<rt::http::Request<B>> for LibraryServer<S> {
-        type Response = rt::http::Response<rt::Body>;
-        type Error = rt::Infallible;
-        type Future = rt::HttpReplyFuture;
-
-        fn poll_ready(
-            &mut self,
-            _: &mut rt::Context<'_>,
-        ) -> rt::Poll<rt::Result<(), Self::Error>> {
-            rt::Poll::Ready(rt::Result::Ok(()))
-        }
-
-        fn call(&mut self, request: rt::http::Request<B>) -> Self::Future {
-            rt::serve_http(self, request)
         }
     }
 }
@@ -320,6 +223,7 @@ pub mod library_client {
         client: rt::Client,
     }
 
+    #[allow(dead_code)]
     impl LibraryClient {
         /// Connects to `address`, for example `http://localhost:50051`.
         ///
@@ -470,6 +374,11 @@ pub mod library_client {
     }
 }
 
+#[allow(unused_imports)]
 pub use self::library_client::LibraryClient;
+
+#[allow(unused_imports)]
 pub use self::library_server::LibraryServer;
+
+#[allow(unused_imports)]
 pub use self::library_service::Library;

@@ -207,45 +207,21 @@ pub mod option_service {
     pub static SERVICE: rt::ServiceDescriptor = rt::ServiceDescriptor::new(
         "type.async.Option",
         &[
-            rt::MethodDescriptor::new("/type.async.Option/Type", rt::MethodKind::Unary),
-            rt::MethodDescriptor::new("/type.async.Option/Self", rt::MethodKind::Unary),
-            rt::MethodDescriptor::new("/type.async.Option/Super", rt::MethodKind::Unary),
-            rt::MethodDescriptor::new(
-                "/type.async.Option/Await",
-                rt::MethodKind::BidiStreaming,
-            ),
-            rt::MethodDescriptor::new("/type.async.Option/New", rt::MethodKind::Unary),
-            rt::MethodDescriptor::new(
-                "/type.async.Option/Connect",
-                rt::MethodKind::Unary,
-            ),
-            rt::MethodDescriptor::new(
-                "/type.async.Option/ConnectLazy",
-                rt::MethodKind::Unary,
-            ),
-            rt::MethodDescriptor::new(
-                "/type.async.Option/InProcess",
-                rt::MethodKind::Unary,
-            ),
-            rt::MethodDescriptor::new(
-                "/type.async.Option/MaxDecodingMessageSize",
-                rt::MethodKind::Unary,
-            ),
-            rt::MethodDescriptor::new(
-                "/type.async.Option/SendCompressed",
-                rt::MethodKind::Unary,
-            ),
-            rt::MethodDescriptor::new("/type.async.Option/Clone", rt::MethodKind::Unary),
-            rt::MethodDescriptor::new("/type.async.Option/Fmt", rt::MethodKind::Unary),
-            rt::MethodDescriptor::new("/type.async.Option/Call", rt::MethodKind::Unary),
-            rt::MethodDescriptor::new(
-                "/type.async.Option/GetItem",
-                rt::MethodKind::Unary,
-            ),
-            rt::MethodDescriptor::new(
-                "/type.async.Option/get_item",
-                rt::MethodKind::Unary,
-            ),
+            rt::MethodDescriptor::unary("/type.async.Option/Type"),
+            rt::MethodDescriptor::unary("/type.async.Option/Self"),
+            rt::MethodDescriptor::unary("/type.async.Option/Super"),
+            rt::MethodDescriptor::bidi_streaming("/type.async.Option/Await"),
+            rt::MethodDescriptor::unary("/type.async.Option/New"),
+            rt::MethodDescriptor::unary("/type.async.Option/Connect"),
+            rt::MethodDescriptor::unary("/type.async.Option/ConnectLazy"),
+            rt::MethodDescriptor::unary("/type.async.Option/InProcess"),
+            rt::MethodDescriptor::unary("/type.async.Option/MaxDecodingMessageSize"),
+            rt::MethodDescriptor::unary("/type.async.Option/SendCompressed"),
+            rt::MethodDescriptor::unary("/type.async.Option/Clone"),
+            rt::MethodDescriptor::unary("/type.async.Option/Fmt"),
+            rt::MethodDescriptor::unary("/type.async.Option/Call"),
+            rt::MethodDescriptor::unary("/type.async.Option/GetItem"),
+            rt::MethodDescriptor::unary("/type.async.Option/get_item"),
         ],
     );
 }
@@ -254,179 +230,44 @@ pub mod option_service {
 pub mod option_server {
     use ::rust_scaffold::codegen as rt;
 
+    #[allow(unused_imports)]
     pub use super::option_service::Option;
-    use super::option_service::SERVICE;
 
     /// Serves a [`Option`] over gRPC, in any tower-based server or in process.
     ///
     /// All names that could get in the way of generated code.
+    pub type OptionServer<S> = rt::ServiceServer<OptionDispatch, S>;
+
+    /// Hands the calls of a [`OptionServer`] to its methods.
     #[derive(rt::Debug)]
-    pub struct OptionServer<S> {
-        service: rt::Arc<S>,
-        config: rt::ServerConfig,
-    }
+    pub enum OptionDispatch {}
 
-    impl<S: super::option_service::Option> OptionServer<S> {
-        /// Serves `service`.
-        pub fn new(service: S) -> Self {
-            Self::from_arc(rt::Arc::new(service))
-        }
+    impl<S: super::option_service::Option> rt::Dispatch<S> for OptionDispatch {
+        const SERVICE: &'static rt::ServiceDescriptor = &super::option_service::SERVICE;
 
-        /// Serves a `service` that is shared with others.
-        pub fn from_arc(service: rt::Arc<S>) -> Self {
-            Self {
-                service,
-                config: rt::ServerConfig::new(),
-            }
-        }
-
-        /// Refuses requests whose messages are larger than `limit` bytes (default: 4 MiB).
-        pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
-            self.config.max_decoding_message_size(limit);
-            self
-        }
-
-        /// Refuses to send messages that are larger than `limit` bytes (default: no limit).
-        pub fn max_encoding_message_size(mut self, limit: usize) -> Self {
-            self.config.max_encoding_message_size(limit);
-            self
-        }
-
-        /// Accepts requests that are compressed with `encoding`.
-        pub fn accept_compressed(mut self, encoding: rt::CompressionEncoding) -> Self {
-            self.config.accept_compressed(encoding);
-            self
-        }
-
-        /// Compresses responses with `encoding` for clients that accept it.
-        pub fn send_compressed(mut self, encoding: rt::CompressionEncoding) -> Self {
-            self.config.send_compressed(encoding);
-            self
-        }
-    }
-
-    impl<S> rt::Clone for OptionServer<S> {
-        fn clone(&self) -> Self {
-            Self {
-                service: rt::Clone::clone(&self.service),
-                config: self.config,
-            }
-        }
-    }
-
-    impl<S> rt::NamedService for OptionServer<S> {
-        const NAME: &'static str = "type.async.Option";
-    }
-
-    impl<S: super::option_service::Option> rt::Dispatch for OptionServer<S> {
-        fn service(&self) -> &'static rt::ServiceDescriptor {
-            &SERVICE
-        }
-
-        fn config(&self) -> &rt::ServerConfig {
-            &self.config
-        }
-
-        fn call(&self, method: usize, call: rt::ServerCall) -> rt::ReplyFuture {
-            let service = rt::Clone::clone(&self.service);
+        fn call(
+            service: rt::Arc<S>,
+            method: usize,
+            call: rt::ServerCall,
+        ) -> rt::ReplyFuture {
             match method {
-                0 => {
-                    call.unary(move |request| async move {
-                        S::r#type(&service, request).await
-                    })
-                }
-                1 => {
-                    call.unary(move |request| async move {
-                        S::self_(&service, request).await
-                    })
-                }
-                2 => {
-                    call.unary(move |request| async move {
-                        S::super_(&service, request).await
-                    })
-                }
-                3 => {
-                    call.bidi_streaming(move |request| async move {
-                        S::r#await(&service, request).await
-                    })
-                }
-                4 => {
-                    call.unary(move |request| async move {
-                        S::new_(&service, request).await
-                    })
-                }
-                5 => {
-                    call.unary(move |request| async move {
-                        S::connect_(&service, request).await
-                    })
-                }
-                6 => {
-                    call.unary(move |request| async move {
-                        S::connect_lazy_(&service, request).await
-                    })
-                }
-                7 => {
-                    call.unary(move |request| async move {
-                        S::in_process_(&service, request).await
-                    })
-                }
-                8 => {
-                    call.unary(move |request| async move {
-                        S::max_decoding_message_size_(&service, request).await
-                    })
-                }
-                9 => {
-                    call.unary(move |request| async move {
-                        S::send_compressed_(&service, request).await
-                    })
-                }
-                10 => {
-                    call.unary(move |request| async move {
-                        S::clone(&service, request).await
-                    })
-                }
-                11 => {
-                    call.unary(move |request| async move {
-                        S::fmt(&service, request).await
-                    })
-                }
-                12 => {
-                    call.unary(move |request| async move {
-                        S::call(&service, request).await
-                    })
-                }
-                13 => {
-                    call.unary(move |request| async move {
-                        S::get_item(&service, request).await
-                    })
-                }
-                14 => {
-                    call.unary(move |request| async move {
-                        S::get_item_(&service, request).await
-                    })
-                }
+                0 => call.unary(service, S::r#type),
+                1 => call.unary(service, S::self_),
+                2 => call.unary(service, S::super_),
+                3 => call.bidi_streaming(service, S::r#await),
+                4 => call.unary(service, S::new_),
+                5 => call.unary(service, S::connect_),
+                6 => call.unary(service, S::connect_lazy_),
+                7 => call.unary(service, S::in_process_),
+                8 => call.unary(service, S::max_decoding_message_size_),
+                9 => call.unary(service, S::send_compressed_),
+                10 => call.unary(service, S::clone),
+                11 => call.unary(service, S::fmt),
+                12 => call.unary(service, S::call),
+                13 => call.unary(service, S::get_item),
+                14 => call.unary(service, S::get_item_),
                 _ => call.unimplemented(),
             }
-        }
-    }
-
-    impl<
-        S: super::option_service::Option,
-        B: rt::RequestBody,
-    > rt::Service<rt::http::Request<B>> for OptionServer<S> {
-        type Response = rt::http::Response<rt::Body>;
-        type Error = rt::Infallible;
-        type Future = rt::HttpReplyFuture;
-
-        fn poll_ready(
-            &mut self,
-            _: &mut rt::Context<'_>,
-        ) -> rt::Poll<rt::Result<(), Self::Error>> {
-            rt::Poll::Ready(rt::Result::Ok(()))
-        }
-
-        fn call(&mut self, request: rt::http::Request<B>) -> Self::Future {
-            rt::serve_http(self, request)
         }
     }
 }
@@ -445,6 +286,7 @@ pub mod option_client {
         client: rt::Client,
     }
 
+    #[allow(dead_code)]
     impl OptionClient {
         /// Connects to `address`, for example `http://localhost:50051`.
         ///
@@ -736,7 +578,7 @@ pub mod s_service {
     /// The methods of `type.async.S`, in the order of the proto.
     pub static SERVICE: rt::ServiceDescriptor = rt::ServiceDescriptor::new(
         "type.async.S",
-        &[rt::MethodDescriptor::new("/type.async.S/S", rt::MethodKind::Unary)],
+        &[rt::MethodDescriptor::unary("/type.async.S/S")],
     );
 }
 
@@ -744,105 +586,28 @@ pub mod s_service {
 pub mod s_server {
     use ::rust_scaffold::codegen as rt;
 
+    #[allow(unused_imports)]
     pub use super::s_service::S;
-    use super::s_service::SERVICE;
 
     /// Serves a [`S`] over gRPC, in any tower-based server or in process.
+    pub type SServer<S> = rt::ServiceServer<SDispatch, S>;
+
+    /// Hands the calls of a [`SServer`] to its methods.
     #[derive(rt::Debug)]
-    pub struct SServer<S> {
-        service: rt::Arc<S>,
-        config: rt::ServerConfig,
-    }
+    pub enum SDispatch {}
 
-    impl<S: super::s_service::S> SServer<S> {
-        /// Serves `service`.
-        pub fn new(service: S) -> Self {
-            Self::from_arc(rt::Arc::new(service))
-        }
+    impl<S: super::s_service::S> rt::Dispatch<S> for SDispatch {
+        const SERVICE: &'static rt::ServiceDescriptor = &super::s_service::SERVICE;
 
-        /// Serves a `service` that is shared with others.
-        pub fn from_arc(service: rt::Arc<S>) -> Self {
-            Self {
-                service,
-                config: rt::ServerConfig::new(),
-            }
-        }
-
-        /// Refuses requests whose messages are larger than `limit` bytes (default: 4 MiB).
-        pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
-            self.config.max_decoding_message_size(limit);
-            self
-        }
-
-        /// Refuses to send messages that are larger than `limit` bytes (default: no limit).
-        pub fn max_encoding_message_size(mut self, limit: usize) -> Self {
-            self.config.max_encoding_message_size(limit);
-            self
-        }
-
-        /// Accepts requests that are compressed with `encoding`.
-        pub fn accept_compressed(mut self, encoding: rt::CompressionEncoding) -> Self {
-            self.config.accept_compressed(encoding);
-            self
-        }
-
-        /// Compresses responses with `encoding` for clients that accept it.
-        pub fn send_compressed(mut self, encoding: rt::CompressionEncoding) -> Self {
-            self.config.send_compressed(encoding);
-            self
-        }
-    }
-
-    impl<S> rt::Clone for SServer<S> {
-        fn clone(&self) -> Self {
-            Self {
-                service: rt::Clone::clone(&self.service),
-                config: self.config,
-            }
-        }
-    }
-
-    impl<S> rt::NamedService for SServer<S> {
-        const NAME: &'static str = "type.async.S";
-    }
-
-    impl<S: super::s_service::S> rt::Dispatch for SServer<S> {
-        fn service(&self) -> &'static rt::ServiceDescriptor {
-            &SERVICE
-        }
-
-        fn config(&self) -> &rt::ServerConfig {
-            &self.config
-        }
-
-        fn call(&self, method: usize, call: rt::ServerCall) -> rt::ReplyFuture {
-            let service = rt::Clone::clone(&self.service);
+        fn call(
+            service: rt::Arc<S>,
+            method: usize,
+            call: rt::ServerCall,
+        ) -> rt::ReplyFuture {
             match method {
-                0 => {
-                    call.unary(move |request| async move {
-                        S::s(&service, request).await
-                    })
-                }
+                0 => call.unary(service, S::s),
                 _ => call.unimplemented(),
             }
-        }
-    }
-
-    impl<S: super::s_service::S, B: rt::RequestBody> rt::Service<rt::http::Request<B>>
-    for SServer<S> {
-        type Response = rt::http::Response<rt::Body>;
-        type Error = rt::Infallible;
-        type Future = rt::HttpReplyFuture;
-
-        fn poll_ready(
-            &mut self,
-            _: &mut rt::Context<'_>,
-        ) -> rt::Poll<rt::Result<(), Self::Error>> {
-            rt::Poll::Ready(rt::Result::Ok(()))
-        }
-
-        fn call(&mut self, request: rt::http::Request<B>) -> Self::Future {
-            rt::serve_http(self, request)
         }
     }
 }
@@ -859,6 +624,7 @@ pub mod s_client {
         client: rt::Client,
     }
 
+    #[allow(dead_code)]
     impl SClient {
         /// Connects to `address`, for example `http://localhost:50051`.
         ///
@@ -952,7 +718,7 @@ pub mod b_service {
     /// The methods of `type.async.B`, in the order of the proto.
     pub static SERVICE: rt::ServiceDescriptor = rt::ServiceDescriptor::new(
         "type.async.B",
-        &[rt::MethodDescriptor::new("/type.async.B/B", rt::MethodKind::Unary)],
+        &[rt::MethodDescriptor::unary("/type.async.B/B")],
     );
 }
 
@@ -960,105 +726,28 @@ pub mod b_service {
 pub mod b_server {
     use ::rust_scaffold::codegen as rt;
 
+    #[allow(unused_imports)]
     pub use super::b_service::B;
-    use super::b_service::SERVICE;
 
     /// Serves a [`B`] over gRPC, in any tower-based server or in process.
+    pub type BServer<S> = rt::ServiceServer<BDispatch, S>;
+
+    /// Hands the calls of a [`BServer`] to its methods.
     #[derive(rt::Debug)]
-    pub struct BServer<S> {
-        service: rt::Arc<S>,
-        config: rt::ServerConfig,
-    }
+    pub enum BDispatch {}
 
-    impl<S: super::b_service::B> BServer<S> {
-        /// Serves `service`.
-        pub fn new(service: S) -> Self {
-            Self::from_arc(rt::Arc::new(service))
-        }
+    impl<S: super::b_service::B> rt::Dispatch<S> for BDispatch {
+        const SERVICE: &'static rt::ServiceDescriptor = &super::b_service::SERVICE;
 
-        /// Serves a `service` that is shared with others.
-        pub fn from_arc(service: rt::Arc<S>) -> Self {
-            Self {
-                service,
-                config: rt::ServerConfig::new(),
-            }
-        }
-
-        /// Refuses requests whose messages are larger than `limit` bytes (default: 4 MiB).
-        pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
-            self.config.max_decoding_message_size(limit);
-            self
-        }
-
-        /// Refuses to send messages that are larger than `limit` bytes (default: no limit).
-        pub fn max_encoding_message_size(mut self, limit: usize) -> Self {
-            self.config.max_encoding_message_size(limit);
-            self
-        }
-
-        /// Accepts requests that are compressed with `encoding`.
-        pub fn accept_compressed(mut self, encoding: rt::CompressionEncoding) -> Self {
-            self.config.accept_compressed(encoding);
-            self
-        }
-
-        /// Compresses responses with `encoding` for clients that accept it.
-        pub fn send_compressed(mut self, encoding: rt::CompressionEncoding) -> Self {
-            self.config.send_compressed(encoding);
-            self
-        }
-    }
-
-    impl<S> rt::Clone for BServer<S> {
-        fn clone(&self) -> Self {
-            Self {
-                service: rt::Clone::clone(&self.service),
-                config: self.config,
-            }
-        }
-    }
-
-    impl<S> rt::NamedService for BServer<S> {
-        const NAME: &'static str = "type.async.B";
-    }
-
-    impl<S: super::b_service::B> rt::Dispatch for BServer<S> {
-        fn service(&self) -> &'static rt::ServiceDescriptor {
-            &SERVICE
-        }
-
-        fn config(&self) -> &rt::ServerConfig {
-            &self.config
-        }
-
-        fn call(&self, method: usize, call: rt::ServerCall) -> rt::ReplyFuture {
-            let service = rt::Clone::clone(&self.service);
+        fn call(
+            service: rt::Arc<S>,
+            method: usize,
+            call: rt::ServerCall,
+        ) -> rt::ReplyFuture {
             match method {
-                0 => {
-                    call.unary(move |request| async move {
-                        S::b(&service, request).await
-                    })
-                }
+                0 => call.unary(service, S::b),
                 _ => call.unimplemented(),
             }
-        }
-    }
-
-    impl<S: super::b_service::B, B: rt::RequestBody> rt::Service<rt::http::Request<B>>
-    for BServer<S> {
-        type Response = rt::http::Response<rt::Body>;
-        type Error = rt::Infallible;
-        type Future = rt::HttpReplyFuture;
-
-        fn poll_ready(
-            &mut self,
-            _: &mut rt::Context<'_>,
-        ) -> rt::Poll<rt::Result<(), Self::Error>> {
-            rt::Poll::Ready(rt::Result::Ok(()))
-        }
-
-        fn call(&mut self, request: rt::http::Request<B>) -> Self::Future {
-            rt::serve_http(self, request)
         }
     }
 }
@@ -1075,6 +764,7 @@ pub mod b_client {
         client: rt::Client,
     }
 
+    #[allow(dead_code)]
     impl BClient {
         /// Connects to `address`, for example `http://localhost:50051`.
         ///
@@ -1168,7 +858,7 @@ pub mod arc_service {
     /// The methods of `type.async.Arc`, in the order of the proto.
     pub static SERVICE: rt::ServiceDescriptor = rt::ServiceDescriptor::new(
         "type.async.Arc",
-        &[rt::MethodDescriptor::new("/type.async.Arc/Arc", rt::MethodKind::Unary)],
+        &[rt::MethodDescriptor::unary("/type.async.Arc/Arc")],
     );
 }
 
@@ -1176,107 +866,28 @@ pub mod arc_service {
 pub mod arc_server {
     use ::rust_scaffold::codegen as rt;
 
+    #[allow(unused_imports)]
     pub use super::arc_service::Arc;
-    use super::arc_service::SERVICE;
 
     /// Serves a [`Arc`] over gRPC, in any tower-based server or in process.
+    pub type ArcServer<S> = rt::ServiceServer<ArcDispatch, S>;
+
+    /// Hands the calls of a [`ArcServer`] to its methods.
     #[derive(rt::Debug)]
-    pub struct ArcServer<S> {
-        service: rt::Arc<S>,
-        config: rt::ServerConfig,
-    }
+    pub enum ArcDispatch {}
 
-    impl<S: super::arc_service::Arc> ArcServer<S> {
-        /// Serves `service`.
-        pub fn new(service: S) -> Self {
-            Self::from_arc(rt::Arc::new(service))
-        }
+    impl<S: super::arc_service::Arc> rt::Dispatch<S> for ArcDispatch {
+        const SERVICE: &'static rt::ServiceDescriptor = &super::arc_service::SERVICE;
 
-        /// Serves a `service` that is shared with others.
-        pub fn from_arc(service: rt::Arc<S>) -> Self {
-            Self {
-                service,
-                config: rt::ServerConfig::new(),
-            }
-        }
-
-        /// Refuses requests whose messages are larger than `limit` bytes (default: 4 MiB).
-        pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
-            self.config.max_decoding_message_size(limit);
-            self
-        }
-
-        /// Refuses to send messages that are larger than `limit` bytes (default: no limit).
-        pub fn max_encoding_message_size(mut self, limit: usize) -> Self {
-            self.config.max_encoding_message_size(limit);
-            self
-        }
-
-        /// Accepts requests that are compressed with `encoding`.
-        pub fn accept_compressed(mut self, encoding: rt::CompressionEncoding) -> Self {
-            self.config.accept_compressed(encoding);
-            self
-        }
-
-        /// Compresses responses with `encoding` for clients that accept it.
-        pub fn send_compressed(mut self, encoding: rt::CompressionEncoding) -> Self {
-            self.config.send_compressed(encoding);
-            self
-        }
-    }
-
-    impl<S> rt::Clone for ArcServer<S> {
-        fn clone(&self) -> Self {
-            Self {
-                service: rt::Clone::clone(&self.service),
-                config: self.config,
-            }
-        }
-    }
-
-    impl<S> rt::NamedService for ArcServer<S> {
-        const NAME: &'static str = "type.async.Arc";
-    }
-
-    impl<S: super::arc_service::Arc> rt::Dispatch for ArcServer<S> {
-        fn service(&self) -> &'static rt::ServiceDescriptor {
-            &SERVICE
-        }
-
-        fn config(&self) -> &rt::ServerConfig {
-            &self.config
-        }
-
-        fn call(&self, method: usize, call: rt::ServerCall) -> rt::ReplyFuture {
-            let service = rt::Clone::clone(&self.service);
+        fn call(
+            service: rt::Arc<S>,
+            method: usize,
+            call: rt::ServerCall,
+        ) -> rt::ReplyFuture {
             match method {
-                0 => {
-                    call.unary(move |request| async move {
-                        S::arc(&service, request).await
-                    })
-                }
+                0 => call.unary(service, S::arc),
                 _ => call.unimplemented(),
             }
-        }
-    }
-
-    impl<
-        S: super::arc_service::Arc,
-        B: rt::RequestBody,
-    > rt::Service<rt::http::Request<B>> for ArcServer<S> {
-        type Response = rt::http::Response<rt::Body>;
-        type Error = rt::Infallible;
-        type Future = rt::HttpReplyFuture;
-
-        fn poll_ready(
-            &mut self,
-            _: &mut rt::Context<'_>,
-        ) -> rt::Poll<rt::Result<(), Self::Error>> {
-            rt::Poll::Ready(rt::Result::Ok(()))
-        }
-
-        fn call(&mut self, request: rt::http::Request<B>) -> Self::Future {
-            rt::serve_http(self, request)
         }
     }
 }
@@ -1293,6 +904,7 @@ pub mod arc_client {
         client: rt::Client,
     }
 
+    #[allow(dead_code)]
     impl ArcClient {
         /// Connects to `address`, for example `http://localhost:50051`.
         ///
@@ -1388,7 +1000,7 @@ pub mod send_service {
     /// The methods of `type.async.Send`, in the order of the proto.
     pub static SERVICE: rt::ServiceDescriptor = rt::ServiceDescriptor::new(
         "type.async.Send",
-        &[rt::MethodDescriptor::new("/type.async.Send/Send", rt::MethodKind::Unary)],
+        &[rt::MethodDescriptor::unary("/type.async.Send/Send")],
     );
 }
 
@@ -1396,107 +1008,28 @@ pub mod send_service {
 pub mod send_server {
     use ::rust_scaffold::codegen as rt;
 
+    #[allow(unused_imports)]
     pub use super::send_service::Send;
-    use super::send_service::SERVICE;
 
     /// Serves a [`Send`] over gRPC, in any tower-based server or in process.
+    pub type SendServer<S> = rt::ServiceServer<SendDispatch, S>;
+
+    /// Hands the calls of a [`SendServer`] to its methods.
     #[derive(rt::Debug)]
-    pub struct SendServer<S> {
-        service: rt::Arc<S>,
-        config: rt::ServerConfig,
-    }
+    pub enum SendDispatch {}
 
-    impl<S: super::send_service::Send> SendServer<S> {
-        /// Serves `service`.
-        pub fn new(service: S) -> Self {
-            Self::from_arc(rt::Arc::new(service))
-        }
+    impl<S: super::send_service::Send> rt::Dispatch<S> for SendDispatch {
+        const SERVICE: &'static rt::ServiceDescriptor = &super::send_service::SERVICE;
 
-        /// Serves a `service` that is shared with others.
-        pub fn from_arc(service: rt::Arc<S>) -> Self {
-            Self {
-                service,
-                config: rt::ServerConfig::new(),
-            }
-        }
-
-        /// Refuses requests whose messages are larger than `limit` bytes (default: 4 MiB).
-        pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
-            self.config.max_decoding_message_size(limit);
-            self
-        }
-
-        /// Refuses to send messages that are larger than `limit` bytes (default: no limit).
-        pub fn max_encoding_message_size(mut self, limit: usize) -> Self {
-            self.config.max_encoding_message_size(limit);
-            self
-        }
-
-        /// Accepts requests that are compressed with `encoding`.
-        pub fn accept_compressed(mut self, encoding: rt::CompressionEncoding) -> Self {
-            self.config.accept_compressed(encoding);
-            self
-        }
-
-        /// Compresses responses with `encoding` for clients that accept it.
-        pub fn send_compressed(mut self, encoding: rt::CompressionEncoding) -> Self {
-            self.config.send_compressed(encoding);
-            self
-        }
-    }
-
-    impl<S> rt::Clone for SendServer<S> {
-        fn clone(&self) -> Self {
-            Self {
-                service: rt::Clone::clone(&self.service),
-                config: self.config,
-            }
-        }
-    }
-
-    impl<S> rt::NamedService for SendServer<S> {
-        const NAME: &'static str = "type.async.Send";
-    }
-
-    impl<S: super::send_service::Send> rt::Dispatch for SendServer<S> {
-        fn service(&self) -> &'static rt::ServiceDescriptor {
-            &SERVICE
-        }
-
-        fn config(&self) -> &rt::ServerConfig {
-            &self.config
-        }
-
-        fn call(&self, method: usize, call: rt::ServerCall) -> rt::ReplyFuture {
-            let service = rt::Clone::clone(&self.service);
+        fn call(
+            service: rt::Arc<S>,
+            method: usize,
+            call: rt::ServerCall,
+        ) -> rt::ReplyFuture {
             match method {
-                0 => {
-                    call.unary(move |request| async move {
-                        S::send(&service, request).await
-                    })
-                }
+                0 => call.unary(service, S::send),
                 _ => call.unimplemented(),
             }
-        }
-    }
-
-    impl<
-        S: super::send_service::Send,
-        B: rt::RequestBody,
-    > rt::Service<rt::http::Request<B>> for SendServer<S> {
-        type Response = rt::http::Response<rt::Body>;
-        type Error = rt::Infallible;
-        type Future = rt::HttpReplyFuture;
-
-        fn poll_ready(
-            &mut self,
-            _: &mut rt::Context<'_>,
-        ) -> rt::Poll<rt::Result<(), Self::Error>> {
-            rt::Poll::Ready(rt::Result::Ok(()))
-        }
-
-        fn call(&mut self, request: rt::http::Request<B>) -> Self::Future {
-            rt::serve_http(self, request)
         }
     }
 }
@@ -1513,6 +1046,7 @@ pub mod send_client {
         client: rt::Client,
     }
 
+    #[allow(dead_code)]
     impl SendClient {
         /// Connects to `address`, for example `http://localhost:50051`.
         ///
@@ -1608,7 +1142,7 @@ pub mod rt_service {
     /// The methods of `type.async.Rt`, in the order of the proto.
     pub static SERVICE: rt::ServiceDescriptor = rt::ServiceDescriptor::new(
         "type.async.Rt",
-        &[rt::MethodDescriptor::new("/type.async.Rt/Rt", rt::MethodKind::Unary)],
+        &[rt::MethodDescriptor::unary("/type.async.Rt/Rt")],
     );
 }
 
@@ -1616,105 +1150,28 @@ pub mod rt_service {
 pub mod rt_server {
     use ::rust_scaffold::codegen as rt;
 
+    #[allow(unused_imports)]
     pub use super::rt_service::Rt;
-    use super::rt_service::SERVICE;
 
     /// Serves a [`Rt`] over gRPC, in any tower-based server or in process.
+    pub type RtServer<S> = rt::ServiceServer<RtDispatch, S>;
+
+    /// Hands the calls of a [`RtServer`] to its methods.
     #[derive(rt::Debug)]
-    pub struct RtServer<S> {
-        service: rt::Arc<S>,
-        config: rt::ServerConfig,
-    }
+    pub enum RtDispatch {}
 
-    impl<S: super::rt_service::Rt> RtServer<S> {
-        /// Serves `service`.
-        pub fn new(service: S) -> Self {
-            Self::from_arc(rt::Arc::new(service))
-        }
+    impl<S: super::rt_service::Rt> rt::Dispatch<S> for RtDispatch {
+        const SERVICE: &'static rt::ServiceDescriptor = &super::rt_service::SERVICE;
 
-        /// Serves a `service` that is shared with others.
-        pub fn from_arc(service: rt::Arc<S>) -> Self {
-            Self {
-                service,
-                config: rt::ServerConfig::new(),
-            }
-        }
-
-        /// Refuses requests whose messages are larger than `limit` bytes (default: 4 MiB).
-        pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
-            self.config.max_decoding_message_size(limit);
-            self
-        }
-
-        /// Refuses to send messages that are larger than `limit` bytes (default: no limit).
-        pub fn max_encoding_message_size(mut self, limit: usize) -> Self {
-            self.config.max_encoding_message_size(limit);
-            self
-        }
-
-        /// Accepts requests that are compressed with `encoding`.
-        pub fn accept_compressed(mut self, encoding: rt::CompressionEncoding) -> Self {
-            self.config.accept_compressed(encoding);
-            self
-        }
-
-        /// Compresses responses with `encoding` for clients that accept it.
-        pub fn send_compressed(mut self, encoding: rt::CompressionEncoding) -> Self {
-            self.config.send_compressed(encoding);
-            self
-        }
-    }
-
-    impl<S> rt::Clone for RtServer<S> {
-        fn clone(&self) -> Self {
-            Self {
-                service: rt::Clone::clone(&self.service),
-                config: self.config,
-            }
-        }
-    }
-
-    impl<S> rt::NamedService for RtServer<S> {
-        const NAME: &'static str = "type.async.Rt";
-    }
-
-    impl<S: super::rt_service::Rt> rt::Dispatch for RtServer<S> {
-        fn service(&self) -> &'static rt::ServiceDescriptor {
-            &SERVICE
-        }
-
-        fn config(&self) -> &rt::ServerConfig {
-            &self.config
-        }
-
-        fn call(&self, method: usize, call: rt::ServerCall) -> rt::ReplyFuture {
-            let service = rt::Clone::clone(&self.service);
+        fn call(
+            service: rt::Arc<S>,
+            method: usize,
+            call: rt::ServerCall,
+        ) -> rt::ReplyFuture {
             match method {
-                0 => {
-                    call.unary(move |request| async move {
-                        S::rt(&service, request).await
-                    })
-                }
+                0 => call.unary(service, S::rt),
                 _ => call.unimplemented(),
             }
-        }
-    }
-
-    impl<S: super::rt_service::Rt, B: rt::RequestBody> rt::Service<rt::http::Request<B>>
-    for RtServer<S> {
-        type Response = rt::http::Response<rt::Body>;
-        type Error = rt::Infallible;
-        type Future = rt::HttpReplyFuture;
-
-        fn poll_ready(
-            &mut self,
-            _: &mut rt::Context<'_>,
-        ) -> rt::Poll<rt::Result<(), Self::Error>> {
-            rt::Poll::Ready(rt::Result::Ok(()))
-        }
-
-        fn call(&mut self, request: rt::http::Request<B>) -> Self::Future {
-            rt::serve_http(self, request)
         }
     }
 }
@@ -1731,6 +1188,7 @@ pub mod rt_client {
         client: rt::Client,
     }
 
+    #[allow(dead_code)]
     impl RtClient {
         /// Connects to `address`, for example `http://localhost:50051`.
         ///
@@ -1824,12 +1282,7 @@ pub mod service_service {
     /// The methods of `type.async.SERVICE`, in the order of the proto.
     pub static SERVICE: rt::ServiceDescriptor = rt::ServiceDescriptor::new(
         "type.async.SERVICE",
-        &[
-            rt::MethodDescriptor::new(
-                "/type.async.SERVICE/SERVICE",
-                rt::MethodKind::Unary,
-            ),
-        ],
+        &[rt::MethodDescriptor::unary("/type.async.SERVICE/SERVICE")],
     );
 }
 
@@ -1837,107 +1290,28 @@ pub mod service_service {
 pub mod service_server {
     use ::rust_scaffold::codegen as rt;
 
+    #[allow(unused_imports)]
     pub use super::service_service::Service;
-    use super::service_service::SERVICE;
 
     /// Serves a [`Service`] over gRPC, in any tower-based server or in process.
+    pub type ServiceServer<S> = rt::ServiceServer<ServiceDispatch, S>;
+
+    /// Hands the calls of a [`ServiceServer`] to its methods.
     #[derive(rt::Debug)]
-    pub struct ServiceServer<S> {
-        service: rt::Arc<S>,
-        config: rt::ServerConfig,
-    }
+    pub enum ServiceDispatch {}
 
-    impl<S: super::service_service::Service> ServiceServer<S> {
-        /// Serves `service`.
-        pub fn new(service: S) -> Self {
-            Self::from_arc(rt::Arc::new(service))
-        }
+    impl<S: super::service_service::Service> rt::Dispatch<S> for ServiceDispatch {
+        const SERVICE: &'static rt::ServiceDescriptor = &super::service_service::SERVICE;
 
-        /// Serves a `service` that is shared with others.
-        pub fn from_arc(service: rt::Arc<S>) -> Self {
-            Self {
-                service,
-                config: rt::ServerConfig::new(),
-            }
-        }
-
-        /// Refuses requests whose messages are larger than `limit` bytes (default: 4 MiB).
-        pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
-            self.config.max_decoding_message_size(limit);
-            self
-        }
-
-        /// Refuses to send messages that are larger than `limit` bytes (default: no limit).
-        pub fn max_encoding_message_size(mut self, limit: usize) -> Self {
-            self.config.max_encoding_message_size(limit);
-            self
-        }
-
-        /// Accepts requests that are compressed with `encoding`.
-        pub fn accept_compressed(mut self, encoding: rt::CompressionEncoding) -> Self {
-            self.config.accept_compressed(encoding);
-            self
-        }
-
-        /// Compresses responses with `encoding` for clients that accept it.
-        pub fn send_compressed(mut self, encoding: rt::CompressionEncoding) -> Self {
-            self.config.send_compressed(encoding);
-            self
-        }
-    }
-
-    impl<S> rt::Clone for ServiceServer<S> {
-        fn clone(&self) -> Self {
-            Self {
-                service: rt::Clone::clone(&self.service),
-                config: self.config,
-            }
-        }
-    }
-
-    impl<S> rt::NamedService for ServiceServer<S> {
-        const NAME: &'static str = "type.async.SERVICE";
-    }
-
-    impl<S: super::service_service::Service> rt::Dispatch for ServiceServer<S> {
-        fn service(&self) -> &'static rt::ServiceDescriptor {
-            &SERVICE
-        }
-
-        fn config(&self) -> &rt::ServerConfig {
-            &self.config
-        }
-
-        fn call(&self, method: usize, call: rt::ServerCall) -> rt::ReplyFuture {
-            let service = rt::Clone::clone(&self.service);
+        fn call(
+            service: rt::Arc<S>,
+            method: usize,
+            call: rt::ServerCall,
+        ) -> rt::ReplyFuture {
             match method {
-                0 => {
-                    call.unary(move |request| async move {
-                        S::service(&service, request).await
-                    })
-                }
+                0 => call.unary(service, S::service),
                 _ => call.unimplemented(),
             }
-        }
-    }
-
-    impl<
-        S: super::service_service::Service,
-        B: rt::RequestBody,
-    > rt::Service<rt::http::Request<B>> for ServiceServer<S> {
-        type Response = rt::http::Response<rt::Body>;
-        type Error = rt::Infallible;
-        type Future = rt::HttpReplyFuture;
-
-        fn poll_ready(
-            &mut self,
-            _: &mut rt::Context<'_>,
-        ) -> rt::Poll<rt::Result<(), Self::Error>> {
-            rt::Poll::Ready(rt::Result::Ok(()))
-        }
-
-        fn call(&mut self, request: rt::http::Request<B>) -> Self::Future {
-            rt::serve_http(self, request)
         }
     }
 }
@@ -1954,6 +1328,7 @@ pub mod service_client {
         client: rt::Client,
     }
 
+    #[allow(dead_code)]
     impl ServiceClient {
         /// Connects to `address`, for example `http://localhost:50051`.
         ///
@@ -2033,24 +1408,65 @@ pub mod service_client {
     }
 }
 
+#[allow(unused_imports)]
 pub use self::option_client::OptionClient;
+
+#[allow(unused_imports)]
 pub use self::option_server::OptionServer;
+
+#[allow(unused_imports)]
 pub use self::option_service::Option;
+
+#[allow(unused_imports)]
 pub use self::s_client::SClient;
+
+#[allow(unused_imports)]
 pub use self::s_server::SServer;
+
+#[allow(unused_imports)]
 pub use self::s_service::S;
+
+#[allow(unused_imports)]
 pub use self::b_client::BClient;
+
+#[allow(unused_imports)]
 pub use self::b_server::BServer;
+
+#[allow(unused_imports)]
 pub use self::b_service::B;
+
+#[allow(unused_imports)]
 pub use self::arc_client::ArcClient;
+
+#[allow(unused_imports)]
 pub use self::arc_server::ArcServer;
+
+#[allow(unused_imports)]
 pub use self::arc_service::Arc;
+
+#[allow(unused_imports)]
 pub use self::send_client::SendClient;
+
+#[allow(unused_imports)]
 pub use self::send_server::SendServer;
+
+#[allow(unused_imports)]
 pub use self::send_service::Send;
+
+#[allow(unused_imports)]
 pub use self::rt_client::RtClient;
+
+#[allow(unused_imports)]
 pub use self::rt_server::RtServer;
+
+#[allow(unused_imports)]
 pub use self::rt_service::Rt;
+
+#[allow(unused_imports)]
 pub use self::service_client::ServiceClient;
+
+#[allow(unused_imports)]
 pub use self::service_server::ServiceServer;
+
+#[allow(unused_imports)]
 pub use self::service_service::Service;

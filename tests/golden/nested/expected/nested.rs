@@ -94,7 +94,7 @@ pub mod tree_service {
     /// The methods of `nested.Tree`, in the order of the proto.
     pub static SERVICE: rt::ServiceDescriptor = rt::ServiceDescriptor::new(
         "nested.Tree",
-        &[rt::MethodDescriptor::new("/nested.Tree/Grow", rt::MethodKind::Unary)],
+        &[rt::MethodDescriptor::unary("/nested.Tree/Grow")],
     );
 }
 
@@ -102,109 +102,30 @@ pub mod tree_service {
 pub mod tree_server {
     use ::rust_scaffold::codegen as rt;
 
+    #[allow(unused_imports)]
     pub use super::tree_service::Tree;
-    use super::tree_service::SERVICE;
 
     /// Serves a [`Tree`] over gRPC, in any tower-based server or in process.
     ///
     /// Calls with messages that are declared in messages.
+    pub type TreeServer<S> = rt::ServiceServer<TreeDispatch, S>;
+
+    /// Hands the calls of a [`TreeServer`] to its methods.
     #[derive(rt::Debug)]
-    pub struct TreeServer<S> {
-        service: rt::Arc<S>,
-        config: rt::ServerConfig,
-    }
+    pub enum TreeDispatch {}
 
-    impl<S: super::tree_service::Tree> TreeServer<S> {
-        /// Serves `service`.
-        pub fn new(service: S) -> Self {
-            Self::from_arc(rt::Arc::new(service))
-        }
+    impl<S: super::tree_service::Tree> rt::Dispatch<S> for TreeDispatch {
+        const SERVICE: &'static rt::ServiceDescriptor = &super::tree_service::SERVICE;
 
-        /// Serves a `service` that is shared with others.
-        pub fn from_arc(service: rt::Arc<S>) -> Self {
-            Self {
-                service,
-                config: rt::ServerConfig::new(),
-            }
-        }
-
-        /// Refuses requests whose messages are larger than `limit` bytes (default: 4 MiB).
-        pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
-            self.config.max_decoding_message_size(limit);
-            self
-        }
-
-        /// Refuses to send messages that are larger than `limit` bytes (default: no limit).
-        pub fn max_encoding_message_size(mut self, limit: usize) -> Self {
-            self.config.max_encoding_message_size(limit);
-            self
-        }
-
-        /// Accepts requests that are compressed with `encoding`.
-        pub fn accept_compressed(mut self, encoding: rt::CompressionEncoding) -> Self {
-            self.config.accept_compressed(encoding);
-            self
-        }
-
-        /// Compresses responses with `encoding` for clients that accept it.
-        pub fn send_compressed(mut self, encoding: rt::CompressionEncoding) -> Self {
-            self.config.send_compressed(encoding);
-            self
-        }
-    }
-
-    impl<S> rt::Clone for TreeServer<S> {
-        fn clone(&self) -> Self {
-            Self {
-                service: rt::Clone::clone(&self.service),
-                config: self.config,
-            }
-        }
-    }
-
-    impl<S> rt::NamedService for TreeServer<S> {
-        const NAME: &'static str = "nested.Tree";
-    }
-
-    impl<S: super::tree_service::Tree> rt::Dispatch for TreeServer<S> {
-        fn service(&self) -> &'static rt::ServiceDescriptor {
-            &SERVICE
-        }
-
-        fn config(&self) -> &rt::ServerConfig {
-            &self.config
-        }
-
-        fn call(&self, method: usize, call: rt::ServerCall) -> rt::ReplyFuture {
-            let service = rt::Clone::clone(&self.service);
+        fn call(
+            service: rt::Arc<S>,
+            method: usize,
+            call: rt::ServerCall,
+        ) -> rt::ReplyFuture {
             match method {
-                0 => {
-                    call.unary(move |request| async move {
-                        S::grow(&service, request).await
-                    })
-                }
+                0 => call.unary(service, S::grow),
                 _ => call.unimplemented(),
             }
-        }
-    }
-
-    impl<
-        S: super::tree_service::Tree,
-        B: rt::RequestBody,
-    > rt::Service<rt::http::Request<B>> for TreeServer<S> {
-        type Response = rt::http::Response<rt::Body>;
-        type Error = rt::Infallible;
-        type Future = rt::HttpReplyFuture;
-
-        fn poll_ready(
-            &mut self,
-            _: &mut rt::Context<'_>,
-        ) -> rt::Poll<rt::Result<(), Self::Error>> {
-            rt::Poll::Ready(rt::Result::Ok(()))
-        }
-
-        fn call(&mut self, request: rt::http::Request<B>) -> Self::Future {
-            rt::serve_http(self, request)
         }
     }
 }
@@ -223,6 +144,7 @@ pub mod tree_client {
         client: rt::Client,
     }
 
+    #[allow(dead_code)]
     impl TreeClient {
         /// Connects to `address`, for example `http://localhost:50051`.
         ///
@@ -300,5 +222,8 @@ pub mod tree_client {
     }
 }
 
+#[allow(unused_imports)]
 pub use self::tree_client::TreeClient;
+
+#[allow(unused_imports)]
 pub use self::tree_server::TreeServer;

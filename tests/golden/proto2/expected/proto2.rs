@@ -86,7 +86,7 @@ pub mod settings_service {
     /// The methods of `proto2.Settings`, in the order of the proto.
     pub static SERVICE: rt::ServiceDescriptor = rt::ServiceDescriptor::new(
         "proto2.Settings",
-        &[rt::MethodDescriptor::new("/proto2.Settings/Get", rt::MethodKind::Unary)],
+        &[rt::MethodDescriptor::unary("/proto2.Settings/Get")],
     );
 }
 
@@ -94,109 +94,30 @@ pub mod settings_service {
 pub mod settings_server {
     use ::rust_scaffold::codegen as rt;
 
+    #[allow(unused_imports)]
     pub use super::settings_service::Settings;
-    use super::settings_service::SERVICE;
 
     /// Serves a [`Settings`] over gRPC, in any tower-based server or in process.
     ///
     /// An older way of writing protos.
+    pub type SettingsServer<S> = rt::ServiceServer<SettingsDispatch, S>;
+
+    /// Hands the calls of a [`SettingsServer`] to its methods.
     #[derive(rt::Debug)]
-    pub struct SettingsServer<S> {
-        service: rt::Arc<S>,
-        config: rt::ServerConfig,
-    }
+    pub enum SettingsDispatch {}
 
-    impl<S: super::settings_service::Settings> SettingsServer<S> {
-        /// Serves `service`.
-        pub fn new(service: S) -> Self {
-            Self::from_arc(rt::Arc::new(service))
-        }
+    impl<S: super::settings_service::Settings> rt::Dispatch<S> for SettingsDispatch {
+        const SERVICE: &'static rt::ServiceDescriptor = &super::settings_service::SERVICE;
 
-        /// Serves a `service` that is shared with others.
-        pub fn from_arc(service: rt::Arc<S>) -> Self {
-            Self {
-                service,
-                config: rt::ServerConfig::new(),
-            }
-        }
-
-        /// Refuses requests whose messages are larger than `limit` bytes (default: 4 MiB).
-        pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
-            self.config.max_decoding_message_size(limit);
-            self
-        }
-
-        /// Refuses to send messages that are larger than `limit` bytes (default: no limit).
-        pub fn max_encoding_message_size(mut self, limit: usize) -> Self {
-            self.config.max_encoding_message_size(limit);
-            self
-        }
-
-        /// Accepts requests that are compressed with `encoding`.
-        pub fn accept_compressed(mut self, encoding: rt::CompressionEncoding) -> Self {
-            self.config.accept_compressed(encoding);
-            self
-        }
-
-        /// Compresses responses with `encoding` for clients that accept it.
-        pub fn send_compressed(mut self, encoding: rt::CompressionEncoding) -> Self {
-            self.config.send_compressed(encoding);
-            self
-        }
-    }
-
-    impl<S> rt::Clone for SettingsServer<S> {
-        fn clone(&self) -> Self {
-            Self {
-                service: rt::Clone::clone(&self.service),
-                config: self.config,
-            }
-        }
-    }
-
-    impl<S> rt::NamedService for SettingsServer<S> {
-        const NAME: &'static str = "proto2.Settings";
-    }
-
-    impl<S: super::settings_service::Settings> rt::Dispatch for SettingsServer<S> {
-        fn service(&self) -> &'static rt::ServiceDescriptor {
-            &SERVICE
-        }
-
-        fn config(&self) -> &rt::ServerConfig {
-            &self.config
-        }
-
-        fn call(&self, method: usize, call: rt::ServerCall) -> rt::ReplyFuture {
-            let service = rt::Clone::clone(&self.service);
+        fn call(
+            service: rt::Arc<S>,
+            method: usize,
+            call: rt::ServerCall,
+        ) -> rt::ReplyFuture {
             match method {
-                0 => {
-                    call.unary(move |request| async move {
-                        S::get(&service, request).await
-                    })
-                }
+                0 => call.unary(service, S::get),
                 _ => call.unimplemented(),
             }
-        }
-    }
-
-    impl<
-        S: super::settings_service::Settings,
-        B: rt::RequestBody,
-    > rt::Service<rt::http::Request<B>> for SettingsServer<S> {
-        type Response = rt::http::Response<rt::Body>;
-        type Error = rt::Infallible;
-        type Future = rt::HttpReplyFuture;
-
-        fn poll_ready(
-            &mut self,
-            _: &mut rt::Context<'_>,
-        ) -> rt::Poll<rt::Result<(), Self::Error>> {
-            rt::Poll::Ready(rt::Result::Ok(()))
-        }
-
-        fn call(&mut self, request: rt::http::Request<B>) -> Self::Future {
-            rt::serve_http(self, request)
         }
     }
 }
@@ -215,6 +136,7 @@ pub mod settings_client {
         client: rt::Client,
     }
 
+    #[allow(dead_code)]
     impl SettingsClient {
         /// Connects to `address`, for example `http://localhost:50051`.
         ///
@@ -294,6 +216,11 @@ pub mod settings_client {
     }
 }
 
+#[allow(unused_imports)]
 pub use self::settings_client::SettingsClient;
+
+#[allow(unused_imports)]
 pub use self::settings_server::SettingsServer;
+
+#[allow(unused_imports)]
 pub use self::settings_service::Settings;

@@ -193,25 +193,12 @@ pub mod telemetry_service {
     pub static SERVICE: rt::ServiceDescriptor = rt::ServiceDescriptor::new(
         "telemetry.Telemetry",
         &[
-            rt::MethodDescriptor::new(
-                    "/telemetry.Telemetry/Latest",
-                    rt::MethodKind::Unary,
-                )
+            rt::MethodDescriptor::unary("/telemetry.Telemetry/Latest")
                 .idempotency_level(rt::IdempotencyLevel::NoSideEffects),
-            rt::MethodDescriptor::new(
-                "/telemetry.Telemetry/Watch",
-                rt::MethodKind::ServerStreaming,
-            ),
-            rt::MethodDescriptor::new(
-                "/telemetry.Telemetry/Upload",
-                rt::MethodKind::ClientStreaming,
-            ),
-            rt::MethodDescriptor::new(
-                "/telemetry.Telemetry/Tail",
-                rt::MethodKind::BidiStreaming,
-            ),
-            rt::MethodDescriptor::new("/telemetry.Telemetry/Last", rt::MethodKind::Unary)
-                .deprecated(),
+            rt::MethodDescriptor::server_streaming("/telemetry.Telemetry/Watch"),
+            rt::MethodDescriptor::client_streaming("/telemetry.Telemetry/Upload"),
+            rt::MethodDescriptor::bidi_streaming("/telemetry.Telemetry/Tail"),
+            rt::MethodDescriptor::unary("/telemetry.Telemetry/Last").deprecated(),
         ],
     );
 }
@@ -220,130 +207,35 @@ pub mod telemetry_service {
 pub mod telemetry_server {
     use ::rust_scaffold::codegen as rt;
 
+    #[allow(unused_imports)]
     pub use super::telemetry_service::Telemetry;
-    use super::telemetry_service::SERVICE;
 
     /// Serves a [`Telemetry`] over gRPC, in any tower-based server or in process.
     ///
     /// Collects measurements and hands them out again, one call of each kind.
+    pub type TelemetryServer<S> = rt::ServiceServer<TelemetryDispatch, S>;
+
+    /// Hands the calls of a [`TelemetryServer`] to its methods.
     #[derive(rt::Debug)]
-    pub struct TelemetryServer<S> {
-        service: rt::Arc<S>,
-        config: rt::ServerConfig,
-    }
+    pub enum TelemetryDispatch {}
 
-    impl<S: super::telemetry_service::Telemetry> TelemetryServer<S> {
-        /// Serves `service`.
-        pub fn new(service: S) -> Self {
-            Self::from_arc(rt::Arc::new(service))
-        }
-
-        /// Serves a `service` that is shared with others.
-        pub fn from_arc(service: rt::Arc<S>) -> Self {
-            Self {
-                service,
-                config: rt::ServerConfig::new(),
-            }
-        }
-
-        /// Refuses requests whose messages are larger than `limit` bytes (default: 4 MiB).
-        pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
-            self.config.max_decoding_message_size(limit);
-            self
-        }
-
-        /// Refuses to send messages that are larger than `limit` bytes (default: no limit).
-        pub fn max_encoding_message_size(mut self, limit: usize) -> Self {
-            self.config.max_encoding_message_size(limit);
-            self
-        }
-
-        /// Accepts requests that are compressed with `encoding`.
-        pub fn accept_compressed(mut self, encoding: rt::CompressionEncoding) -> Self {
-            self.config.accept_compressed(encoding);
-            self
-        }
-
-        /// Compresses responses with `encoding` for clients that accept it.
-        pub fn send_compressed(mut self, encoding: rt::CompressionEncoding) -> Self {
-            self.config.send_compressed(encoding);
-            self
-        }
-    }
-
-    impl<S> rt::Clone for TelemetryServer<S> {
-        fn clone(&self) -> Self {
-            Self {
-                service: rt::Clone::clone(&self.service),
-                config: self.config,
-            }
-        }
-    }
-
-    impl<S> rt::NamedService for TelemetryServer<S> {
-        const NAME: &'static str = "telemetry.Telemetry";
-    }
-
-    impl<S: super::telemetry_service::Telemetry> rt::Dispatch for TelemetryServer<S> {
-        fn service(&self) -> &'static rt::ServiceDescriptor {
-            &SERVICE
-        }
-
-        fn config(&self) -> &rt::ServerConfig {
-            &self.config
-        }
+    impl<S: super::telemetry_service::Telemetry> rt::Dispatch<S> for TelemetryDispatch {
+        const SERVICE: &'static rt::ServiceDescriptor = &super::telemetry_service::SERVICE;
 
         #[allow(deprecated)]
-        fn call(&self, method: usize, call: rt::ServerCall) -> rt::ReplyFuture {
-            let service = rt::Clone::clone(&self.service);
+        fn call(
+            service: rt::Arc<S>,
+            method: usize,
+            call: rt::ServerCall,
+        ) -> rt::ReplyFuture {
             match method {
-                0 => {
-                    call.unary(move |request| async move {
-                        S::latest(&service, request).await
-                    })
-                }
-                1 => {
-                    call.server_streaming(move |request| async move {
-                        S::watch(&service, request).await
-                    })
-                }
-                2 => {
-                    call.client_streaming(move |request| async move {
-                        S::upload(&service, request).await
-                    })
-                }
-                3 => {
-                    call.bidi_streaming(move |request| async move {
-                        S::tail(&service, request).await
-                    })
-                }
-                4 => {
-                    call.unary(move |request| async move {
-                        S::last(&service, request).await
-                    })
-                }
+                0 => call.unary(service, S::latest),
+                1 => call.server_streaming(service, S::watch),
+                2 => call.client_streaming(service, S::upload),
+                3 => call.bidi_streaming(service, S::tail),
+                4 => call.unary(service, S::last),
                 _ => call.unimplemented(),
             }
-        }
-    }
-
-    impl<
-        S: super::telemetry_service::Telemetry,
-        B: rt::RequestBody,
-    > rt::Service<rt::http::Request<B>> for TelemetryServer<S> {
-        type Response = rt::http::Response<rt::Body>;
-        type Error = rt::Infallible;
-        type Future = rt::HttpReplyFuture;
-
-        fn poll_ready(
-            &mut self,
-            _: &mut rt::Context<'_>,
-        ) -> rt::Poll<rt::Result<(), Self::Error>> {
-            rt::Poll::Ready(rt::Result::Ok(()))
-        }
-
-        fn call(&mut self, request: rt::http::Request<B>) -> Self::Future {
-            rt::serve_http(self, request)
         }
     }
 }
@@ -362,6 +254,7 @@ pub mod telemetry_client {
         client: rt::Client,
     }
 
+    #[allow(dead_code)]
     impl TelemetryClient {
         /// Connects to `address`, for example `http://localhost:50051`.
         ///
@@ -507,6 +400,11 @@ pub mod telemetry_client {
     }
 }
 
+#[allow(unused_imports)]
 pub use self::telemetry_client::TelemetryClient;
+
+#[allow(unused_imports)]
 pub use self::telemetry_server::TelemetryServer;
+
+#[allow(unused_imports)]
 pub use self::telemetry_service::Telemetry;

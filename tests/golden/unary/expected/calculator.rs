@@ -62,14 +62,8 @@ pub mod calculator_service {
     pub static SERVICE: rt::ServiceDescriptor = rt::ServiceDescriptor::new(
         "calculator.Calculator",
         &[
-            rt::MethodDescriptor::new(
-                "/calculator.Calculator/Add",
-                rt::MethodKind::Unary,
-            ),
-            rt::MethodDescriptor::new(
-                "/calculator.Calculator/Subtract",
-                rt::MethodKind::Unary,
-            ),
+            rt::MethodDescriptor::unary("/calculator.Calculator/Add"),
+            rt::MethodDescriptor::unary("/calculator.Calculator/Subtract"),
         ],
     );
 }
@@ -78,114 +72,32 @@ pub mod calculator_service {
 pub mod calculator_server {
     use ::rust_scaffold::codegen as rt;
 
+    #[allow(unused_imports)]
     pub use super::calculator_service::Calculator;
-    use super::calculator_service::SERVICE;
 
     /// Serves a [`Calculator`] over gRPC, in any tower-based server or in process.
     ///
     /// Adds and subtracts whole numbers.
+    pub type CalculatorServer<S> = rt::ServiceServer<CalculatorDispatch, S>;
+
+    /// Hands the calls of a [`CalculatorServer`] to its methods.
     #[derive(rt::Debug)]
-    pub struct CalculatorServer<S> {
-        service: rt::Arc<S>,
-        config: rt::ServerConfig,
-    }
+    pub enum CalculatorDispatch {}
 
-    impl<S: super::calculator_service::Calculator> CalculatorServer<S> {
-        /// Serves `service`.
-        pub fn new(service: S) -> Self {
-            Self::from_arc(rt::Arc::new(service))
-        }
+    impl<S: super::calculator_service::Calculator> rt::Dispatch<S>
+    for CalculatorDispatch {
+        const SERVICE: &'static rt::ServiceDescriptor = &super::calculator_service::SERVICE;
 
-        /// Serves a `service` that is shared with others.
-        pub fn from_arc(service: rt::Arc<S>) -> Self {
-            Self {
-                service,
-                config: rt::ServerConfig::new(),
-            }
-        }
-
-        /// Refuses requests whose messages are larger than `limit` bytes (default: 4 MiB).
-        pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
-            self.config.max_decoding_message_size(limit);
-            self
-        }
-
-        /// Refuses to send messages that are larger than `limit` bytes (default: no limit).
-        pub fn max_encoding_message_size(mut self, limit: usize) -> Self {
-            self.config.max_encoding_message_size(limit);
-            self
-        }
-
-        /// Accepts requests that are compressed with `encoding`.
-        pub fn accept_compressed(mut self, encoding: rt::CompressionEncoding) -> Self {
-            self.config.accept_compressed(encoding);
-            self
-        }
-
-        /// Compresses responses with `encoding` for clients that accept it.
-        pub fn send_compressed(mut self, encoding: rt::CompressionEncoding) -> Self {
-            self.config.send_compressed(encoding);
-            self
-        }
-    }
-
-    impl<S> rt::Clone for CalculatorServer<S> {
-        fn clone(&self) -> Self {
-            Self {
-                service: rt::Clone::clone(&self.service),
-                config: self.config,
-            }
-        }
-    }
-
-    impl<S> rt::NamedService for CalculatorServer<S> {
-        const NAME: &'static str = "calculator.Calculator";
-    }
-
-    impl<S: super::calculator_service::Calculator> rt::Dispatch for CalculatorServer<S> {
-        fn service(&self) -> &'static rt::ServiceDescriptor {
-            &SERVICE
-        }
-
-        fn config(&self) -> &rt::ServerConfig {
-            &self.config
-        }
-
-        fn call(&self, method: usize, call: rt::ServerCall) -> rt::ReplyFuture {
-            let service = rt::Clone::clone(&self.service);
+        fn call(
+            service: rt::Arc<S>,
+            method: usize,
+            call: rt::ServerCall,
+        ) -> rt::ReplyFuture {
             match method {
-                0 => {
-                    call.unary(move |request| async move {
-                        S::add(&service, request).await
-                    })
-                }
-                1 => {
-                    call.unary(move |request| async move {
-                        S::subtract(&service, request).await
-                    })
-                }
+                0 => call.unary(service, S::add),
+                1 => call.unary(service, S::subtract),
                 _ => call.unimplemented(),
             }
-        }
-    }
-
-    impl<
-        S: super::calculator_service::Calculator,
-        B: rt::RequestBody,
-    > rt::Service<rt::http::Request<B>> for CalculatorServer<S> {
-        type Response = rt::http::Response<rt::Body>;
-        type Error = rt::Infallible;
-        type Future = rt::HttpReplyFuture;
-
-        fn poll_ready(
-            &mut self,
-            _: &mut rt::Context<'_>,
-        ) -> rt::Poll<rt::Result<(), Self::Error>> {
-            rt::Poll::Ready(rt::Result::Ok(()))
-        }
-
-        fn call(&mut self, request: rt::http::Request<B>) -> Self::Future {
-            rt::serve_http(self, request)
         }
     }
 }
@@ -204,6 +116,7 @@ pub mod calculator_client {
         client: rt::Client,
     }
 
+    #[allow(dead_code)]
     impl CalculatorClient {
         /// Connects to `address`, for example `http://localhost:50051`.
         ///
@@ -299,6 +212,11 @@ pub mod calculator_client {
     }
 }
 
+#[allow(unused_imports)]
 pub use self::calculator_client::CalculatorClient;
+
+#[allow(unused_imports)]
 pub use self::calculator_server::CalculatorServer;
+
+#[allow(unused_imports)]
 pub use self::calculator_service::Calculator;

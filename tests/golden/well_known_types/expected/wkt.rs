@@ -80,18 +80,12 @@ pub mod clock_service {
     pub static SERVICE: rt::ServiceDescriptor = rt::ServiceDescriptor::new(
         "wkt.Clock",
         &[
-            rt::MethodDescriptor::new("/wkt.Clock/Now", rt::MethodKind::Unary),
-            rt::MethodDescriptor::new("/wkt.Clock/Sleep", rt::MethodKind::Unary),
-            rt::MethodDescriptor::new(
-                "/wkt.Clock/Tick",
-                rt::MethodKind::ServerStreaming,
-            ),
-            rt::MethodDescriptor::new("/wkt.Clock/Echo", rt::MethodKind::Unary),
-            rt::MethodDescriptor::new(
-                "/wkt.Clock/Pack",
-                rt::MethodKind::ClientStreaming,
-            ),
-            rt::MethodDescriptor::new("/wkt.Clock/Flags", rt::MethodKind::BidiStreaming),
+            rt::MethodDescriptor::unary("/wkt.Clock/Now"),
+            rt::MethodDescriptor::unary("/wkt.Clock/Sleep"),
+            rt::MethodDescriptor::server_streaming("/wkt.Clock/Tick"),
+            rt::MethodDescriptor::unary("/wkt.Clock/Echo"),
+            rt::MethodDescriptor::client_streaming("/wkt.Clock/Pack"),
+            rt::MethodDescriptor::bidi_streaming("/wkt.Clock/Flags"),
         ],
     );
 }
@@ -100,134 +94,35 @@ pub mod clock_service {
 pub mod clock_server {
     use ::rust_scaffold::codegen as rt;
 
+    #[allow(unused_imports)]
     pub use super::clock_service::Clock;
-    use super::clock_service::SERVICE;
 
     /// Serves a [`Clock`] over gRPC, in any tower-based server or in process.
     ///
     /// Calls whose messages are the ones that come with protobuf.
+    pub type ClockServer<S> = rt::ServiceServer<ClockDispatch, S>;
+
+    /// Hands the calls of a [`ClockServer`] to its methods.
     #[derive(rt::Debug)]
-    pub struct ClockServer<S> {
-        service: rt::Arc<S>,
-        config: rt::ServerConfig,
-    }
+    pub enum ClockDispatch {}
 
-    impl<S: super::clock_service::Clock> ClockServer<S> {
-        /// Serves `service`.
-        pub fn new(service: S) -> Self {
-            Self::from_arc(rt::Arc::new(service))
-        }
+    impl<S: super::clock_service::Clock> rt::Dispatch<S> for ClockDispatch {
+        const SERVICE: &'static rt::ServiceDescriptor = &super::clock_service::SERVICE;
 
-        /// Serves a `service` that is shared with others.
-        pub fn from_arc(service: rt::Arc<S>) -> Self {
-            Self {
-                service,
-                config: rt::ServerConfig::new(),
-            }
-        }
-
-        /// Refuses requests whose messages are larger than `limit` bytes (default: 4 MiB).
-        pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
-            self.config.max_decoding_message_size(limit);
-            self
-        }
-
-        /// Refuses to send messages that are larger than `limit` bytes (default: no limit).
-        pub fn max_encoding_message_size(mut self, limit: usize) -> Self {
-            self.config.max_encoding_message_size(limit);
-            self
-        }
-
-        /// Accepts requests that are compressed with `encoding`.
-        pub fn accept_compressed(mut self, encoding: rt::CompressionEncoding) -> Self {
-            self.config.accept_compressed(encoding);
-            self
-        }
-
-        /// Compresses responses with `encoding` for clients that accept it.
-        pub fn send_compressed(mut self, encoding: rt::CompressionEncoding) -> Self {
-            self.config.send_compressed(encoding);
-            self
-        }
-    }
-
-    impl<S> rt::Clone for ClockServer<S> {
-        fn clone(&self) -> Self {
-            Self {
-                service: rt::Clone::clone(&self.service),
-                config: self.config,
-            }
-        }
-    }
-
-    impl<S> rt::NamedService for ClockServer<S> {
-        const NAME: &'static str = "wkt.Clock";
-    }
-
-    impl<S: super::clock_service::Clock> rt::Dispatch for ClockServer<S> {
-        fn service(&self) -> &'static rt::ServiceDescriptor {
-            &SERVICE
-        }
-
-        fn config(&self) -> &rt::ServerConfig {
-            &self.config
-        }
-
-        fn call(&self, method: usize, call: rt::ServerCall) -> rt::ReplyFuture {
-            let service = rt::Clone::clone(&self.service);
+        fn call(
+            service: rt::Arc<S>,
+            method: usize,
+            call: rt::ServerCall,
+        ) -> rt::ReplyFuture {
             match method {
-                0 => {
-                    call.unary(move |request| async move {
-                        S::now(&service, request).await
-                    })
-                }
-                1 => {
-                    call.unary(move |request| async move {
-                        S::sleep(&service, request).await
-                    })
-                }
-                2 => {
-                    call.server_streaming(move |request| async move {
-                        S::tick(&service, request).await
-                    })
-                }
-                3 => {
-                    call.unary(move |request| async move {
-                        S::echo(&service, request).await
-                    })
-                }
-                4 => {
-                    call.client_streaming(move |request| async move {
-                        S::pack(&service, request).await
-                    })
-                }
-                5 => {
-                    call.bidi_streaming(move |request| async move {
-                        S::flags(&service, request).await
-                    })
-                }
+                0 => call.unary(service, S::now),
+                1 => call.unary(service, S::sleep),
+                2 => call.server_streaming(service, S::tick),
+                3 => call.unary(service, S::echo),
+                4 => call.client_streaming(service, S::pack),
+                5 => call.bidi_streaming(service, S::flags),
                 _ => call.unimplemented(),
             }
-        }
-    }
-
-    impl<
-        S: super::clock_service::Clock,
-        B: rt::RequestBody,
-    > rt::Service<rt::http::Request<B>> for ClockServer<S> {
-        type Response = rt::http::Response<rt::Body>;
-        type Error = rt::Infallible;
-        type Future = rt::HttpReplyFuture;
-
-        fn poll_ready(
-            &mut self,
-            _: &mut rt::Context<'_>,
-        ) -> rt::Poll<rt::Result<(), Self::Error>> {
-            rt::Poll::Ready(rt::Result::Ok(()))
-        }
-
-        fn call(&mut self, request: rt::http::Request<B>) -> Self::Future {
-            rt::serve_http(self, request)
         }
     }
 }
@@ -246,6 +141,7 @@ pub mod clock_client {
         client: rt::Client,
     }
 
+    #[allow(dead_code)]
     impl ClockClient {
         /// Connects to `address`, for example `http://localhost:50051`.
         ///
@@ -405,6 +301,11 @@ pub mod clock_client {
     }
 }
 
+#[allow(unused_imports)]
 pub use self::clock_client::ClockClient;
+
+#[allow(unused_imports)]
 pub use self::clock_server::ClockServer;
+
+#[allow(unused_imports)]
 pub use self::clock_service::Clock;

@@ -29,7 +29,7 @@ pub mod stock_service {
     /// The methods of `shop.v1.Stock`, in the order of the proto.
     pub static SERVICE: rt::ServiceDescriptor = rt::ServiceDescriptor::new(
         "shop.v1.Stock",
-        &[rt::MethodDescriptor::new("/shop.v1.Stock/Count", rt::MethodKind::Unary)],
+        &[rt::MethodDescriptor::unary("/shop.v1.Stock/Count")],
     );
 }
 
@@ -37,109 +37,30 @@ pub mod stock_service {
 pub mod stock_server {
     use ::rust_scaffold::codegen as rt;
 
+    #[allow(unused_imports)]
     pub use super::stock_service::Stock;
-    use super::stock_service::SERVICE;
 
     /// Serves a [`Stock`] over gRPC, in any tower-based server or in process.
     ///
     /// Keeps the stock of items, in another file of the same package.
+    pub type StockServer<S> = rt::ServiceServer<StockDispatch, S>;
+
+    /// Hands the calls of a [`StockServer`] to its methods.
     #[derive(rt::Debug)]
-    pub struct StockServer<S> {
-        service: rt::Arc<S>,
-        config: rt::ServerConfig,
-    }
+    pub enum StockDispatch {}
 
-    impl<S: super::stock_service::Stock> StockServer<S> {
-        /// Serves `service`.
-        pub fn new(service: S) -> Self {
-            Self::from_arc(rt::Arc::new(service))
-        }
+    impl<S: super::stock_service::Stock> rt::Dispatch<S> for StockDispatch {
+        const SERVICE: &'static rt::ServiceDescriptor = &super::stock_service::SERVICE;
 
-        /// Serves a `service` that is shared with others.
-        pub fn from_arc(service: rt::Arc<S>) -> Self {
-            Self {
-                service,
-                config: rt::ServerConfig::new(),
-            }
-        }
-
-        /// Refuses requests whose messages are larger than `limit` bytes (default: 4 MiB).
-        pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
-            self.config.max_decoding_message_size(limit);
-            self
-        }
-
-        /// Refuses to send messages that are larger than `limit` bytes (default: no limit).
-        pub fn max_encoding_message_size(mut self, limit: usize) -> Self {
-            self.config.max_encoding_message_size(limit);
-            self
-        }
-
-        /// Accepts requests that are compressed with `encoding`.
-        pub fn accept_compressed(mut self, encoding: rt::CompressionEncoding) -> Self {
-            self.config.accept_compressed(encoding);
-            self
-        }
-
-        /// Compresses responses with `encoding` for clients that accept it.
-        pub fn send_compressed(mut self, encoding: rt::CompressionEncoding) -> Self {
-            self.config.send_compressed(encoding);
-            self
-        }
-    }
-
-    impl<S> rt::Clone for StockServer<S> {
-        fn clone(&self) -> Self {
-            Self {
-                service: rt::Clone::clone(&self.service),
-                config: self.config,
-            }
-        }
-    }
-
-    impl<S> rt::NamedService for StockServer<S> {
-        const NAME: &'static str = "shop.v1.Stock";
-    }
-
-    impl<S: super::stock_service::Stock> rt::Dispatch for StockServer<S> {
-        fn service(&self) -> &'static rt::ServiceDescriptor {
-            &SERVICE
-        }
-
-        fn config(&self) -> &rt::ServerConfig {
-            &self.config
-        }
-
-        fn call(&self, method: usize, call: rt::ServerCall) -> rt::ReplyFuture {
-            let service = rt::Clone::clone(&self.service);
+        fn call(
+            service: rt::Arc<S>,
+            method: usize,
+            call: rt::ServerCall,
+        ) -> rt::ReplyFuture {
             match method {
-                0 => {
-                    call.unary(move |request| async move {
-                        S::count(&service, request).await
-                    })
-                }
+                0 => call.unary(service, S::count),
                 _ => call.unimplemented(),
             }
-        }
-    }
-
-    impl<
-        S: super::stock_service::Stock,
-        B: rt::RequestBody,
-    > rt::Service<rt::http::Request<B>> for StockServer<S> {
-        type Response = rt::http::Response<rt::Body>;
-        type Error = rt::Infallible;
-        type Future = rt::HttpReplyFuture;
-
-        fn poll_ready(
-            &mut self,
-            _: &mut rt::Context<'_>,
-        ) -> rt::Poll<rt::Result<(), Self::Error>> {
-            rt::Poll::Ready(rt::Result::Ok(()))
-        }
-
-        fn call(&mut self, request: rt::http::Request<B>) -> Self::Future {
-            rt::serve_http(self, request)
         }
     }
 }
@@ -158,6 +79,7 @@ pub mod stock_client {
         client: rt::Client,
     }
 
+    #[allow(dead_code)]
     impl StockClient {
         /// Connects to `address`, for example `http://localhost:50051`.
         ///
@@ -235,6 +157,11 @@ pub mod stock_client {
     }
 }
 
+#[allow(unused_imports)]
 pub use self::stock_client::StockClient;
+
+#[allow(unused_imports)]
 pub use self::stock_server::StockServer;
+
+#[allow(unused_imports)]
 pub use self::stock_service::Stock;

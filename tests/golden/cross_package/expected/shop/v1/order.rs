@@ -47,11 +47,8 @@ pub mod orders_service {
     pub static SERVICE: rt::ServiceDescriptor = rt::ServiceDescriptor::new(
         "shop.v1.Orders",
         &[
-            rt::MethodDescriptor::new("/shop.v1.Orders/Place", rt::MethodKind::Unary),
-            rt::MethodDescriptor::new(
-                "/shop.v1.Orders/Watch",
-                rt::MethodKind::BidiStreaming,
-            ),
+            rt::MethodDescriptor::unary("/shop.v1.Orders/Place"),
+            rt::MethodDescriptor::bidi_streaming("/shop.v1.Orders/Watch"),
         ],
     );
 }
@@ -60,114 +57,31 @@ pub mod orders_service {
 pub mod orders_server {
     use ::rust_scaffold::codegen as rt;
 
+    #[allow(unused_imports)]
     pub use super::orders_service::Orders;
-    use super::orders_service::SERVICE;
 
     /// Serves a [`Orders`] over gRPC, in any tower-based server or in process.
     ///
     /// Takes orders.
+    pub type OrdersServer<S> = rt::ServiceServer<OrdersDispatch, S>;
+
+    /// Hands the calls of a [`OrdersServer`] to its methods.
     #[derive(rt::Debug)]
-    pub struct OrdersServer<S> {
-        service: rt::Arc<S>,
-        config: rt::ServerConfig,
-    }
+    pub enum OrdersDispatch {}
 
-    impl<S: super::orders_service::Orders> OrdersServer<S> {
-        /// Serves `service`.
-        pub fn new(service: S) -> Self {
-            Self::from_arc(rt::Arc::new(service))
-        }
+    impl<S: super::orders_service::Orders> rt::Dispatch<S> for OrdersDispatch {
+        const SERVICE: &'static rt::ServiceDescriptor = &super::orders_service::SERVICE;
 
-        /// Serves a `service` that is shared with others.
-        pub fn from_arc(service: rt::Arc<S>) -> Self {
-            Self {
-                service,
-                config: rt::ServerConfig::new(),
-            }
-        }
-
-        /// Refuses requests whose messages are larger than `limit` bytes (default: 4 MiB).
-        pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
-            self.config.max_decoding_message_size(limit);
-            self
-        }
-
-        /// Refuses to send messages that are larger than `limit` bytes (default: no limit).
-        pub fn max_encoding_message_size(mut self, limit: usize) -> Self {
-            self.config.max_encoding_message_size(limit);
-            self
-        }
-
-        /// Accepts requests that are compressed with `encoding`.
-        pub fn accept_compressed(mut self, encoding: rt::CompressionEncoding) -> Self {
-            self.config.accept_compressed(encoding);
-            self
-        }
-
-        /// Compresses responses with `encoding` for clients that accept it.
-        pub fn send_compressed(mut self, encoding: rt::CompressionEncoding) -> Self {
-            self.config.send_compressed(encoding);
-            self
-        }
-    }
-
-    impl<S> rt::Clone for OrdersServer<S> {
-        fn clone(&self) -> Self {
-            Self {
-                service: rt::Clone::clone(&self.service),
-                config: self.config,
-            }
-        }
-    }
-
-    impl<S> rt::NamedService for OrdersServer<S> {
-        const NAME: &'static str = "shop.v1.Orders";
-    }
-
-    impl<S: super::orders_service::Orders> rt::Dispatch for OrdersServer<S> {
-        fn service(&self) -> &'static rt::ServiceDescriptor {
-            &SERVICE
-        }
-
-        fn config(&self) -> &rt::ServerConfig {
-            &self.config
-        }
-
-        fn call(&self, method: usize, call: rt::ServerCall) -> rt::ReplyFuture {
-            let service = rt::Clone::clone(&self.service);
+        fn call(
+            service: rt::Arc<S>,
+            method: usize,
+            call: rt::ServerCall,
+        ) -> rt::ReplyFuture {
             match method {
-                0 => {
-                    call.unary(move |request| async move {
-                        S::place(&service, request).await
-                    })
-                }
-                1 => {
-                    call.bidi_streaming(move |request| async move {
-                        S::watch(&service, request).await
-                    })
-                }
+                0 => call.unary(service, S::place),
+                1 => call.bidi_streaming(service, S::watch),
                 _ => call.unimplemented(),
             }
-        }
-    }
-
-    impl<
-        S: super::orders_service::Orders,
-        B: rt::RequestBody,
-    > rt::Service<rt::http::Request<B>> for OrdersServer<S> {
-        type Response = rt::http::Response<rt::Body>;
-        type Error = rt::Infallible;
-        type Future = rt::HttpReplyFuture;
-
-        fn poll_ready(
-            &mut self,
-            _: &mut rt::Context<'_>,
-        ) -> rt::Poll<rt::Result<(), Self::Error>> {
-            rt::Poll::Ready(rt::Result::Ok(()))
-        }
-
-        fn call(&mut self, request: rt::http::Request<B>) -> Self::Future {
-            rt::serve_http(self, request)
         }
     }
 }
@@ -186,6 +100,7 @@ pub mod orders_client {
         client: rt::Client,
     }
 
+    #[allow(dead_code)]
     impl OrdersClient {
         /// Connects to `address`, for example `http://localhost:50051`.
         ///
@@ -283,6 +198,11 @@ pub mod orders_client {
     }
 }
 
+#[allow(unused_imports)]
 pub use self::orders_client::OrdersClient;
+
+#[allow(unused_imports)]
 pub use self::orders_server::OrdersServer;
+
+#[allow(unused_imports)]
 pub use self::orders_service::Orders;

@@ -1,0 +1,147 @@
+//! The server of one service, which every door serves.
+
+use std::{
+    convert::Infallible,
+    fmt,
+    marker::PhantomData,
+    sync::Arc,
+    task::{Context, Poll},
+};
+
+use tonic::{
+    codec::{CompressionEncoding, EnabledCompressionEncodings},
+    server::NamedService,
+};
+use tower_service::Service;
+
+use super::{Dispatch, HttpReplyFuture, ReplyFuture, RequestBody, ServerCall, http};
+use crate::{ServiceDescriptor, wire::frame::DEFAULT_DECODING_LIMIT};
+
+/// Serves `S`, an implementation of a generated contract, over gRPC.
+///
+/// Generated code names it for each service, as `CalculatorServer<S>`. It is a tower service, for
+/// our [`Server`](crate::Server) as well as for tonic's, axum and hyper, and it serves in process.
+///
+/// By default it reads messages of up to 4 MiB, sends messages of any size, and neither accepts
+/// nor sends compressed ones.
+pub struct ServiceServer<D, S> {
+    service: Arc<S>,
+    config: ServerConfig,
+    dispatch: PhantomData<fn() -> D>,
+}
+
+/// What a server lets through, and how it answers.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct ServerConfig {
+    pub(crate) decoding_limit: usize,
+    pub(crate) encoding_limit: usize,
+    pub(crate) accepted: EnabledCompressionEncodings,
+    pub(crate) sent: EnabledCompressionEncodings,
+}
+
+impl<D: Dispatch<S>, S> ServiceServer<D, S> {
+    /// Serves `service`.
+    pub fn new(service: S) -> Self {
+        Self::from_arc(Arc::new(service))
+    }
+
+    /// Serves a `service` that is shared with others.
+    pub fn from_arc(service: Arc<S>) -> Self {
+        let config = ServerConfig {
+            decoding_limit: DEFAULT_DECODING_LIMIT,
+            encoding_limit: usize::MAX,
+            accepted: EnabledCompressionEncodings::default(),
+            sent: EnabledCompressionEncodings::default(),
+        };
+        Self { service, config, dispatch: PhantomData }
+    }
+
+    /// Refuses request messages of more than `limit` bytes with `ResourceExhausted`.
+    #[must_use]
+    pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
+        self.config.decoding_limit = limit;
+        self
+    }
+
+    /// Refuses to send response messages of more than `limit` bytes, with `ResourceExhausted`.
+    #[must_use]
+    pub fn max_encoding_message_size(mut self, limit: usize) -> Self {
+        self.config.encoding_limit = limit;
+        self
+    }
+
+    /// Accepts requests that are compressed with `encoding`. Say it again for another one.
+    #[must_use]
+    pub fn accept_compressed(mut self, encoding: CompressionEncoding) -> Self {
+        self.config.accepted.enable(encoding);
+        self
+    }
+
+    /// Compresses responses with `encoding` for clients that accept it. Say it again for another
+    /// one.
+    #[must_use]
+    pub fn send_compressed(mut self, encoding: CompressionEncoding) -> Self {
+        self.config.sent.enable(encoding);
+        self
+    }
+}
+
+/// A server of one service, whatever its types are.
+pub(crate) trait Serve: Send + Sync {
+    fn service(&self) -> &'static ServiceDescriptor;
+
+    fn config(&self) -> &ServerConfig;
+
+    /// Hands `call` to the method at that position in the service.
+    fn call(&self, method: usize, call: ServerCall) -> ReplyFuture;
+}
+
+impl<D: Dispatch<S>, S: Send + Sync> Serve for ServiceServer<D, S> {
+    fn service(&self) -> &'static ServiceDescriptor {
+        D::SERVICE
+    }
+
+    fn config(&self) -> &ServerConfig {
+        &self.config
+    }
+
+    fn call(&self, method: usize, call: ServerCall) -> ReplyFuture {
+        D::call(Arc::clone(&self.service), method, call)
+    }
+}
+
+impl<D: Dispatch<S>, S> NamedService for ServiceServer<D, S> {
+    const NAME: &'static str = D::SERVICE.name;
+}
+
+impl<D: Dispatch<S>, S: Send + Sync, B: RequestBody> Service<::http::Request<B>>
+    for ServiceServer<D, S>
+{
+    type Response = ::http::Response<tonic::body::Body>;
+    type Error = Infallible;
+    type Future = HttpReplyFuture;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: ::http::Request<B>) -> HttpReplyFuture {
+        http::serve(self, request.map(tonic::body::Body::new))
+    }
+}
+
+impl<D, S> Clone for ServiceServer<D, S> {
+    fn clone(&self) -> Self {
+        let Self { service, config, dispatch } = self;
+        Self { service: Arc::clone(service), config: *config, dispatch: *dispatch }
+    }
+}
+
+impl<D, S: fmt::Debug> fmt::Debug for ServiceServer<D, S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ServiceServer")
+            .field("service", &self.service)
+            .field("config", &self.config)
+            .finish_non_exhaustive()
+    }
+}

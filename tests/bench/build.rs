@@ -1,0 +1,25 @@
+//! Generates the same protos by us and by the peers, each into a folder of its own.
+
+use std::{env, error::Error, fs, path::PathBuf};
+
+const PROTOS: [&str; 2] = ["../../proto/calculator.proto", "../../proto/telemetry.proto"];
+const INCLUDES: [&str; 1] = ["../../proto"];
+
+fn main() -> Result<(), Box<dyn Error>> {
+    let out = PathBuf::from(env::var("OUT_DIR")?);
+    for peer in ["scaffold", "tonic"] {
+        fs::create_dir_all(out.join(peer))?;
+    }
+    rust_scaffold_build::configure()
+        .out_dir(out.join("scaffold"))
+        .include_file("mod.rs")
+        .compile_protos(&PROTOS, &INCLUDES)?;
+
+    let mut prost = tonic_prost_build::Config::new();
+    prost.protoc_executable(protoc_bin_vendored::protoc_bin_path()?);
+    tonic_prost_build::configure()
+        .out_dir(out.join("tonic"))
+        .include_file("mod.rs")
+        .compile_with_config(prost, &PROTOS, &INCLUDES)?;
+    Ok(())
+}
