@@ -121,8 +121,14 @@ impl Check<'_> {
             }
             seen.insert(output);
         }
-        if seen.contains(&self.options.include_file) {
-            let name = &self.options.include_file;
+        let name = &self.options.include_file;
+        if name.starts_with('/') || name.split('/').any(|part| part == "..") {
+            problems.push(
+                Problem::new(format!("option `include_file`: `{name}` leaves the output directory"))
+                    .help("give a path in it, such as `include_file=mod.rs`"),
+            );
+        }
+        if seen.contains(name) {
             problems.push(
                 Problem::new(format!("option `include_file`: a proto file is written to {name}"))
                     .help("give the file another name, such as `include_file=mod.rs`"),
