@@ -1,4 +1,4 @@
-//! Compression, as it is negotiated: https://github.com/grpc/grpc/blob/master/doc/compression.md
+//! [Compression](https://github.com/grpc/grpc/blob/master/doc/compression.md), as negotiated.
 
 use http_body_util::BodyExt as _;
 use rust_scaffold::{Code, CompressionEncoding};
