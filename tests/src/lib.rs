@@ -39,3 +39,8 @@ pub mod streaming;
 pub mod unary;
 #[path = "../golden/well_known_types/expected/mod.rs"]
 pub mod well_known_types;
+
+/// The README's Rust, compiled.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+pub struct Readme;
