@@ -38,3 +38,18 @@ pub const fn check_generation(generation: u32) {
          runtime goes with: update the dependency `rust-scaffold` to the version of the generator"
     );
 }
+
+#[cfg(test)]
+mod tests {
+    use super::check_generation;
+
+    #[test]
+    fn code_of_another_generation_is_refused_in_words() {
+        check_generation(1);
+        for (generation, advice) in [(0, "generate it again"), (2, "update the dependency")] {
+            let refusal = std::panic::catch_unwind(|| check_generation(generation)).unwrap_err();
+            let words = refusal.downcast_ref::<&str>().unwrap();
+            assert!(words.contains(advice), "{words}");
+        }
+    }
+}
