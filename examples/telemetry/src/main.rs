@@ -112,11 +112,12 @@ async fn tail(telemetry: &TelemetryClient) -> Result<(), Status> {
 
 /// Prints the rows, in a terminal over those that were printed before.
 fn draw(rows: &[Row], over: bool) {
+    let erase_the_rest = if over { "\x1b[K" } else { "" };
     if over {
         print!("\x1b[{}A", rows.len());
     }
     for row in rows {
-        println!("{row}\x1b[K");
+        println!("{row}{erase_the_rest}");
     }
 }
 
