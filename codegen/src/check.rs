@@ -124,8 +124,10 @@ impl Check<'_> {
         let name = &self.options.include_file;
         if name.starts_with('/') || name.split('/').any(|part| part == "..") {
             problems.push(
-                Problem::new(format!("option `include_file`: `{name}` leaves the output directory"))
-                    .help("give a path in it, such as `include_file=mod.rs`"),
+                Problem::new(format!(
+                    "option `include_file`: `{name}` leaves the output directory"
+                ))
+                .help("give a path in it, such as `include_file=mod.rs`"),
             );
         }
         if seen.contains(name) {

@@ -4,6 +4,11 @@
 /// Escapes one line of text (not of a code block).
 pub(super) fn escape(line: &str) -> String {
     let mut out = String::with_capacity(line.len());
+    if is_rule(line) {
+        out.push('\\');
+        out.push_str(line);
+        return out;
+    }
     let mut rest = opening_fence(line, &mut out);
     while let Some(first) = rest.chars().next() {
         let taken = code_span(rest)
@@ -19,7 +24,7 @@ pub(super) fn escape(line: &str) -> String {
             out.push('>');
             rest = &rest[length..];
         } else {
-            if matches!(first, '`' | '[' | ']' | '<' | '\\') {
+            if matches!(first, '`' | '[' | ']' | '<' | '\\') || rest.starts_with("![") {
                 out.push('\\');
             }
             out.push(first);
@@ -27,6 +32,14 @@ pub(super) fn escape(line: &str) -> String {
         }
     }
     out
+}
+
+/// A line of dashes and the like is meant as an ornament, but would be a rule, or make a heading
+/// of the line above.
+pub(super) fn is_rule(line: &str) -> bool {
+    let mut ornaments = line.chars().filter(|letter| *letter != ' ');
+    let is_more_than_a_marker = line == "=" || line.len() > 1;
+    is_more_than_a_marker && ornaments.all(|letter| matches!(letter, '-' | '*' | '_' | '='))
 }
 
 /// A fence behind a list or quote marker would open a code block that no one checks: escape it.
@@ -80,7 +93,8 @@ fn link(text: &str) -> Option<usize> {
     let (label, target) = text.strip_prefix('[')?.split_once("](")?;
     let is_plain =
         !label.trim().is_empty() && !label.contains(['[', ']', '<', '>', '`', '\\', ':']);
-    let length = target.find(')').filter(|length| web_address(&target[..*length]) == Some(*length));
+    let length = target.find(['(', ')']).filter(|length| target[*length..].starts_with(')'));
+    let length = length.filter(|length| web_address(&target[..*length]) == Some(*length));
     length.filter(|_| is_plain).map(|length| label.len() + length + 4)
 }
 

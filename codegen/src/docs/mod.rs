@@ -83,7 +83,8 @@ impl Blocks {
             return;
         }
         let (indent, text) = (indentation(line), line.trim_start_matches(' '));
-        if self.in_paragraph && !starts_block(text) {
+        let outdented = self.items.last().is_some_and(|column| indent < *column);
+        if self.in_paragraph && !starts_block(text, outdented) {
             return self.continuation(text);
         }
         while self.items.last().is_some_and(|column| indent < *column) {
@@ -105,16 +106,26 @@ impl Blocks {
     fn continuation(&mut self, text: &str) {
         let column = self.items.last().copied().unwrap_or(0);
         let quote = if self.in_quote { "> " } else { "" };
-        self.doc.push(format!("{:column$}{quote}{}", "", inline::escape(text)));
+        self.doc.push(format!("{:column$}{quote}{}", "", without_marker(text)));
     }
 
     /// A line that starts a paragraph, a heading, a list item or a quote.
     fn text(&mut self, text: &str, column: usize) {
-        let (markers, rest) = split_markers(text);
-        self.in_quote = markers.starts_with('>');
+        let (markers, rest) = match inline::is_rule(text) {
+            true => (String::new(), text),
+            false => split_markers(text),
+        };
+        if rest.is_empty() && !markers.ends_with("> ") {
+            // An empty item ends at the next blank line: not worth the trouble.
+            self.in_paragraph = true;
+            self.doc.push(format!("{:column$}{}", "", without_marker(text)));
+            return;
+        }
+        let item = markers.find('>').unwrap_or(markers.len());
+        self.in_quote = item < markers.len();
         self.in_paragraph = !rest.is_empty() && !rest.starts_with('#');
-        if !markers.is_empty() && !self.in_quote {
-            self.items.push(column + markers.len());
+        if item > 0 {
+            self.items.push(column + item);
         }
         let line = format!("{:column$}{markers}{}", "", inline::escape(rest));
         self.doc.push(line.trim_end().to_owned());
@@ -173,7 +184,7 @@ fn fence(text: &str) -> Option<&str> {
     let letter = text.chars().next().filter(|first| matches!(first, '`' | '~'))?;
     let rest = text.trim_start_matches(letter);
     let length = text.len() - rest.len();
-    (length >= 3 && !rest.contains('`')).then(|| &text[..length])
+    (length >= 3 && (letter == '~' || !rest.contains('`'))).then(|| &text[..length])
 }
 
 fn is_closing(text: &str) -> bool {
@@ -181,14 +192,14 @@ fn is_closing(text: &str) -> bool {
     same('`') || same('~')
 }
 
-/// Whether a line ends the paragraph before it.
-fn starts_block(text: &str) -> bool {
-    let (markers, rest) = split_markers(text);
-    let is_marker = !markers.is_empty() && !rest.is_empty();
-    // A number in the middle of a sentence that was wrapped before it starts no list.
-    let is_other_number = text.starts_with(|first: char| first.is_ascii_digit())
-        && !matches!(text.as_bytes(), [b'0'..=b'9', b'.' | b')', ..]);
-    (is_marker && !is_other_number) || text.starts_with('#') || fence(text).is_some()
+/// Whether a line ends the paragraph before it, in which it stands unless it is `outdented`.
+fn starts_block(text: &str, outdented: bool) -> bool {
+    let is_marker = marker(text).is_some_and(|marker| {
+        // A number in the middle of a sentence that was wrapped before it starts no list.
+        let number = marker.trim_end_matches(['.', ')']).trim_start_matches('0');
+        marker.len() < text.len() && (outdented || matches!(number, "1" | "-" | "*" | "+" | ">"))
+    });
+    (is_marker && !inline::is_rule(text)) || text.starts_with('#') || fence(text).is_some()
 }
 
 /// The markers of lists and quotes in front of a text, each with one space: `- `, `1. `, `> `.
@@ -201,6 +212,13 @@ fn split_markers(text: &str) -> (String, &str) {
         rest = rest[marker.len()..].trim_start_matches(' ');
     }
     (markers, rest)
+}
+
+/// A line that is only text, even if it starts like a list: `2019. Then`.
+fn without_marker(text: &str) -> String {
+    let Some(marker) = marker(text) else { return inline::escape(text) };
+    let (number, rest) = text.split_at(marker.len() - 1);
+    format!("{number}\\{}", inline::escape(rest))
 }
 
 fn marker(text: &str) -> Option<&str> {

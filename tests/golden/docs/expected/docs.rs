@@ -124,7 +124,7 @@ pub mod library_service {
 
         /// No space in front. An \`open span, a \[done\] escape, 1 \< 2 and a* b_c.
         /// A tab, and the year in which it was
-        /// 2019. Then the end.
+        /// 2019\. Then the end.
         fn put(
             &self,
             request: rt::Request<super::Book>,
@@ -313,7 +313,7 @@ pub mod library_client {
 
         /// No space in front. An \`open span, a \[done\] escape, 1 \< 2 and a* b_c.
         /// A tab, and the year in which it was
-        /// 2019. Then the end.
+        /// 2019\. Then the end.
         pub async fn put(
             &self,
             request: impl rt::IntoRequest<super::Book>,
