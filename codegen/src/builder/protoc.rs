@@ -2,7 +2,7 @@
 
 use std::{
     collections::BTreeSet,
-    env, fs, io,
+    env, fs,
     path::{Path, PathBuf},
     process::Command,
 };
@@ -103,7 +103,7 @@ fn vendored() -> Result<PathBuf, Error> {
     protoc_bin_vendored::protoc_bin_path().map_err(|error| Error::ProtocNotRunnable {
         path: PathBuf::from("protoc"),
         help: "install protoc and set PROTOC to its path",
-        source: io::Error::other(error.to_string()),
+        source: std::io::Error::other(error.to_string()),
     })
 }
 
