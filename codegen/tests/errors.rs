@@ -66,11 +66,13 @@ fn an_editions_file_is_refused_at_its_first_line() {
 fn a_directory_that_cannot_be_written_is_named() {
     let directory = with("sub/a.proto", "syntax = \"proto3\";\nmessage A {}\n");
     fs::write(directory.path().join("file"), "").unwrap();
-    let missing = refused(&directory, "sub/a.proto", |builder| builder.out_dir("no/such/place"));
-    assert!(missing.contains("cannot write to `no/such/place`"), "{missing}");
-    assert!(missing.contains("help: the output directory has to exist"), "{missing}");
 
     // A regular file where a directory should be: nobody can write below it, not even root.
+    let below_a_file = directory.path().join("file/out");
+    let text = refused(&directory, "sub/a.proto", |builder| builder.out_dir(&below_a_file));
+    assert!(text.contains("cannot create `"), "{text}");
+    assert!(text.contains("help: check that the output directory may be written to"), "{text}");
+
     let out = directory.path().join("out");
     fs::create_dir(&out).unwrap();
     fs::write(out.join("sub"), "").unwrap();

@@ -9,17 +9,9 @@ use std::{
 
 use crate::{emit, error::Error, names::layout};
 
-/// Writes files below a directory; those whose bytes are there already are left alone, so that
+/// Writes files below a directory, which is made if need be; those whose bytes are there already are left alone, so that
 /// nothing is compiled again for them.
 pub(super) fn write(directory: &Path, files: &[(String, String)]) -> Result<(), Error> {
-    if !directory.is_dir() {
-        return Err(Error::Io {
-            action: "write to",
-            path: directory.to_owned(),
-            help: "the output directory has to exist: make it, or correct `out_dir`",
-            source: io::Error::from(io::ErrorKind::NotADirectory),
-        });
-    }
     for (name, content) in files {
         let path = directory.join(name);
         if fs::read(&path).is_ok_and(|present| present == content.as_bytes()) {

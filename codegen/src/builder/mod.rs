@@ -87,7 +87,7 @@ impl Builder {
         self
     }
 
-    /// Writes files to a directory of your choice, which has to exist (default: `OUT_DIR`).
+    /// Writes files to a directory of your choice, which is made if need be (default: `OUT_DIR`).
     ///
     /// [`include_file`](Self::include_file) adds a tree of modules for them.
     pub fn out_dir(mut self, directory: impl Into<PathBuf>) -> Self {
@@ -212,7 +212,7 @@ impl Builder {
         let includes = includes.iter().map(|path| path.as_ref().to_owned()).collect::<Vec<_>>();
         if self.emit_rerun_if_changed {
             // Before protoc runs: a build that fails is tried again when the file is mended.
-            cargo::rerun_if_changed(&protos);
+            cargo::rerun_if_changed(&protoc::places(&protos, &includes));
         }
         let set = self.protoc.run(&protos, &includes)?;
         if self.emit_rerun_if_changed {

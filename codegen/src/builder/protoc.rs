@@ -77,11 +77,22 @@ impl Protoc {
 /// The files that took part, as paths: for cargo to watch. Those of protoc itself are not among
 /// them.
 pub(super) fn sources(set: &FileDescriptorSet, includes: &[PathBuf]) -> Vec<PathBuf> {
-    let found = descriptor::file_names(set).filter_map(|name| {
-        let candidates = includes.iter().map(|include| include.join(name));
-        candidates.into_iter().find(|path| path.exists())
-    });
-    found.collect()
+    let names = descriptor::file_names(set).map(Path::new);
+    names.filter_map(|name| find(name, includes)).collect()
+}
+
+/// Where some files are that were asked for; one that is nowhere is missed where it was named.
+pub(super) fn places(protos: &[PathBuf], includes: &[PathBuf]) -> Vec<PathBuf> {
+    let place = |proto: &PathBuf| match proto.exists() {
+        true => proto.clone(),
+        false => find(proto, includes).unwrap_or_else(|| proto.clone()),
+    };
+    protos.iter().map(place).collect()
+}
+
+fn find(name: &Path, includes: &[PathBuf]) -> Option<PathBuf> {
+    let mut candidates = includes.iter().map(|include| include.join(name));
+    candidates.find(|path| path.exists())
 }
 
 /// The names under which protoc knows some paths: relative to an include directory.

@@ -32,11 +32,11 @@ pub(super) fn client(cx: &Context) -> TokenStream {
     let (name, methods) = (&cx.names.client.name, cx.methods().map(|method| call(&method)));
     quote! {
         #about
+        #[allow(dead_code)]
         pub mod #module {
             #runtime
             #table
             #definition
-            #[allow(dead_code)]
             impl #name {
                 #constructors
                 #settings

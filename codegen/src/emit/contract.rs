@@ -24,6 +24,7 @@ pub(super) fn contract(cx: &Context) -> TokenStream {
     let (contract, table) = (contract_trait(cx), table(cx));
     quote! {
         #about
+        #[allow(dead_code)]
         pub mod #module {
             #runtime
             const _: () = rt::check_generation(1);

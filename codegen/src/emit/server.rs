@@ -25,6 +25,7 @@ pub(super) fn server(cx: &Context) -> TokenStream {
     let (definition, dispatch) = (definition(cx), dispatch(cx));
     quote! {
         #about
+        #[allow(dead_code)]
         pub mod #module {
             #runtime
             #[allow(unused_imports)]

@@ -5,7 +5,6 @@ use std::{error::Error, io};
 use calculator::{CalculatorClient, CalculatorServer, MyCalculator, print_results};
 use rust_scaffold::Server;
 use tokio::net::TcpListener;
-use tokio_stream::wrappers::TcpListenerStream;
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error>> {
@@ -13,7 +12,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let address = listener.local_addr()?;
     let server = Server::new().add_service(CalculatorServer::new(MyCalculator));
     tokio::select! {
-        ended = server.serve_incoming(TcpListenerStream::new(listener)) => ended?,
+        ended = server.serve_listener(listener) => ended?,
         called = call(format!("http://{address}")) => called?,
     }
     Ok(())

@@ -6,7 +6,6 @@ use std::error::Error;
 
 use rust_scaffold::{Request, Response, Server, Status};
 use tokio::net::TcpListener;
-use tokio_stream::wrappers::TcpListenerStream;
 
 rust_scaffold::include_proto!("greeter");
 
@@ -27,7 +26,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let listener = TcpListener::bind("127.0.0.1:0").await?;
     let address = format!("http://{}", listener.local_addr()?);
     let server = Server::new().add_service(GreeterServer::new(MyGreeter));
-    tokio::spawn(server.serve_incoming(TcpListenerStream::new(listener)));
+    tokio::spawn(server.serve_listener(listener));
 
     let greeter = GreeterClient::connect(address).await?;
     let reply = greeter.say_hello(HelloRequest { name: "Ferris".to_owned() }).await?;

@@ -13,7 +13,6 @@ use telemetry::{
     MyTelemetry, Point, Query, TelemetryClient, TelemetryServer, point::Value, view::Row,
 };
 use tokio::{net::TcpListener, time::sleep};
-use tokio_stream::wrappers::TcpListenerStream;
 
 const SERIES: [&str; 3] = ["room/temperature", "room/humidity", "server/load"];
 const HISTORY: u32 = 120;
@@ -24,7 +23,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let listener = TcpListener::bind("127.0.0.1:0").await?;
     let address = format!("http://{}", listener.local_addr()?);
     let server = Server::new().add_service(TelemetryServer::new(MyTelemetry::default()));
-    tokio::spawn(server.serve_incoming(TcpListenerStream::new(listener)));
+    tokio::spawn(server.serve_listener(listener));
 
     let telemetry = TelemetryClient::connect(address).await?;
     upload_history(&telemetry).await?;

@@ -1,12 +1,19 @@
 //! The way through tower: a call becomes an `http::Request`, its answer comes back as one.
 
-use std::future::poll_fn;
+use std::{
+    future::{Future as _, poll_fn},
+    pin::pin,
+    task::Poll,
+};
 
 use http::{HeaderMap, HeaderValue, Method, Uri, Version, header, response, uri::PathAndQuery};
 use tonic::{Status, codec::EnabledCompressionEncodings, metadata::MetadataMap};
 use tower_service::Service;
 
-use super::channel::{Outgoing, Transport};
+use super::{
+    channel::{Outgoing, Transport},
+    tie::Tie,
+};
 use crate::{
     server::{Reply, ReplyFuture, RequestBody},
     wire::{
@@ -35,14 +42,27 @@ where
             let failed = |error: S::Error| status::from_transport(error.into());
             poll_fn(|cx| service.poll_ready(cx)).await.map_err(failed)?;
             let accepted = call.accepted;
-            let response = service.call(request(call)).await.map_err(failed)?;
-            reply(response.map(tonic::body::Body::new), accepted)
+            let (request, mut tie) = request(call);
+            let mut answer = pin!(service.call(request));
+            let response = poll_fn(|cx| {
+                let answer = answer.as_mut().poll(cx);
+                match tie.poll_failure(cx) {
+                    Some(status) => Poll::Ready(Err(status)),
+                    None => answer.map_err(failed),
+                }
+            });
+            let response = response.await?;
+            reply(response.map(|body| tie.hold(tonic::body::Body::new(body))), accepted)
         })
     }
 }
 
-fn request(call: Outgoing) -> http::Request<tonic::body::Body> {
-    let mut request = http::Request::new(HttpBody::request(call.body));
+fn request(call: Outgoing) -> (http::Request<tonic::body::Body>, Tie) {
+    let (body, tie) = match call.body.is_stream() {
+        true => Tie::to(HttpBody::request(call.body)),
+        false => (HttpBody::request(call.body), Tie::none()),
+    };
+    let mut request = http::Request::new(body);
     *request.method_mut() = Method::POST;
     *request.version_mut() = Version::HTTP_2;
     *request.uri_mut() = Uri::from(PathAndQuery::from_static(call.method.path));
@@ -56,7 +76,7 @@ fn request(call: Outgoing) -> http::Request<tonic::body::Body> {
     if let Some(accepted) = compression::accept_header(call.accepted) {
         fields.insert(headers::GRPC_ACCEPT_ENCODING, accepted);
     }
-    request
+    (request, tie)
 }
 
 fn request_headers(metadata: MetadataMap) -> HeaderMap {

@@ -4,5 +4,6 @@ mod call;
 mod channel;
 mod http;
 mod in_process;
+mod tie;
 
 pub use self::{call::Client, channel::Channel};

@@ -72,12 +72,41 @@ impl Server {
         address: impl ToSocketAddrs,
         signal: impl Future<Output = ()>,
     ) -> io::Result<()> {
-        let incoming =
-            TcpIncoming::from(TcpListener::bind(address).await?).with_nodelay(Some(true));
+        self.serve_listener_with_shutdown(TcpListener::bind(address).await?, signal).await
+    }
+
+    /// Serves on a `listener` that is bound already, until the process ends.
+    ///
+    /// ```
+    /// # async fn serve() -> std::io::Result<()> {
+    /// let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
+    /// println!("serving on {}", listener.local_addr()?);
+    /// rust_scaffold::Server::new().serve_listener(listener).await
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// When accepting connections fails for good.
+    pub async fn serve_listener(self, listener: TcpListener) -> io::Result<()> {
+        self.serve_listener_with_shutdown(listener, std::future::pending()).await
+    }
+
+    /// Serves on a `listener` that is bound already, until `signal` completes and the calls in
+    /// progress have ended.
+    ///
+    /// # Errors
+    /// When accepting connections fails for good.
+    pub async fn serve_listener_with_shutdown(
+        self,
+        listener: TcpListener,
+        signal: impl Future<Output = ()>,
+    ) -> io::Result<()> {
+        let incoming = TcpIncoming::from(listener).with_nodelay(Some(true));
         self.serve_incoming_with_shutdown(incoming, signal).await
     }
 
-    /// Serves the connections that `incoming` accepts, until it ends.
+    /// Serves the connections that `incoming` accepts, until it ends. What TCP should do, such as
+    /// `TCP_NODELAY`, is up to whoever accepts them.
     ///
     /// # Errors
     /// When accepting connections fails for good.

@@ -66,6 +66,11 @@ impl Body {
         self
     }
 
+    /// Whether there may be any number of messages.
+    pub(crate) fn is_stream(&self) -> bool {
+        matches!(self.kind, Kind::Outgoing(_))
+    }
+
     pub(crate) fn has_ended(&self) -> bool {
         matches!(self.kind, Kind::Ended)
     }

@@ -63,7 +63,7 @@ async fn a_failing_request_stream_ends_the_call_on_both_sides() {
         timeout(SOON, station.busy()).await.expect(door.name);
         points.fail(Status::data_loss("the sensor broke")).await.unwrap();
         let status = timeout(SOON, call).await.expect(door.name).unwrap().unwrap_err();
-        assert_ne!(status.code(), Code::Ok, "{}", door.name);
+        assert_eq!(status.code(), Code::DataLoss, "{}", door.name);
         timeout(SOON, station.idle()).await.expect(door.name);
     }
 }

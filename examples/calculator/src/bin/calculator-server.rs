@@ -5,7 +5,6 @@ use std::{io, process::ExitCode};
 use calculator::{CalculatorServer, MyCalculator, args};
 use rust_scaffold::Server;
 use tokio::{net::TcpListener, signal};
-use tokio_stream::wrappers::TcpListenerStream;
 
 #[tokio::main]
 async fn main() -> ExitCode {
@@ -25,7 +24,7 @@ async fn serve(address: &str) -> io::Result<()> {
     println!("Calculator serving on {}", listener.local_addr()?);
     Server::new()
         .add_service(CalculatorServer::new(MyCalculator))
-        .serve_incoming_with_shutdown(TcpListenerStream::new(listener), interrupted())
+        .serve_listener_with_shutdown(listener, interrupted())
         .await
 }
 

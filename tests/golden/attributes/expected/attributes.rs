@@ -30,6 +30,7 @@ pub mod blob {
 }
 
 /// The contract of `attributes.Blobs`.
+#[allow(dead_code)]
 pub mod blobs_service {
     use ::rust_scaffold::codegen as rt;
 
@@ -52,6 +53,7 @@ pub mod blobs_service {
 }
 
 /// The server side of `attributes.Blobs`.
+#[allow(dead_code)]
 pub mod blobs_server {
     use ::rust_scaffold::codegen as rt;
 
@@ -82,6 +84,7 @@ pub mod blobs_server {
 }
 
 /// The client side of `attributes.Blobs`.
+#[allow(dead_code)]
 pub mod blobs_client {
     use ::rust_scaffold::codegen as rt;
 
@@ -93,7 +96,6 @@ pub mod blobs_client {
         client: rt::Client,
     }
 
-    #[allow(dead_code)]
     impl BlobsClient {
         /// Connects to `address`, for example `http://localhost:50051`.
         ///

@@ -24,6 +24,7 @@ pub mod cache_client {
 }
 
 /// The contract of `clashes.Store`.
+#[allow(dead_code)]
 pub mod store_service {
     use ::rust_scaffold::codegen as rt;
 
@@ -47,6 +48,7 @@ pub mod store_service {
 }
 
 /// The server side of `clashes.Store`.
+#[allow(dead_code)]
 pub mod store_server {
     use ::rust_scaffold::codegen as rt;
 
@@ -79,6 +81,7 @@ pub mod store_server {
 }
 
 /// The client side of `clashes.Store`.
+#[allow(dead_code)]
 pub mod store_client {
     use ::rust_scaffold::codegen as rt;
 
@@ -92,7 +95,6 @@ pub mod store_client {
         client: rt::Client,
     }
 
-    #[allow(dead_code)]
     impl StoreClient {
         /// Connects to `address`, for example `http://localhost:50051`.
         ///
@@ -171,6 +173,7 @@ pub mod store_client {
 }
 
 /// The contract of `clashes.Log`.
+#[allow(dead_code)]
 pub mod log_service {
     use ::rust_scaffold::codegen as rt;
 
@@ -194,6 +197,7 @@ pub mod log_service {
 }
 
 /// The server side of `clashes.Log`.
+#[allow(dead_code)]
 pub mod log_server {
     use ::rust_scaffold::codegen as rt;
 
@@ -226,6 +230,7 @@ pub mod log_server {
 }
 
 /// The client side of `clashes.Log`.
+#[allow(dead_code)]
 pub mod log_client {
     use ::rust_scaffold::codegen as rt;
 
@@ -239,7 +244,6 @@ pub mod log_client {
         client: rt::Client,
     }
 
-    #[allow(dead_code)]
     impl LogClient {
         /// Connects to `address`, for example `http://localhost:50051`.
         ///
@@ -318,6 +322,7 @@ pub mod log_client {
 }
 
 /// The contract of `clashes.LogServer`.
+#[allow(dead_code)]
 pub mod log_server_service {
     use ::rust_scaffold::codegen as rt;
 
@@ -340,6 +345,7 @@ pub mod log_server_service {
 }
 
 /// The server side of `clashes.LogServer`.
+#[allow(dead_code)]
 pub mod log_server_server {
     use ::rust_scaffold::codegen as rt;
 
@@ -370,6 +376,7 @@ pub mod log_server_server {
 }
 
 /// The client side of `clashes.LogServer`.
+#[allow(dead_code)]
 pub mod log_server_client {
     use ::rust_scaffold::codegen as rt;
 
@@ -381,7 +388,6 @@ pub mod log_server_client {
         client: rt::Client,
     }
 
-    #[allow(dead_code)]
     impl LogServerClient {
         /// Connects to `address`, for example `http://localhost:50051`.
         ///
@@ -462,6 +468,7 @@ pub mod log_server_client {
 }
 
 /// The contract of `clashes.Cache`.
+#[allow(dead_code)]
 pub mod cache_service {
     use ::rust_scaffold::codegen as rt;
 
@@ -485,6 +492,7 @@ pub mod cache_service {
 }
 
 /// The server side of `clashes.Cache`.
+#[allow(dead_code)]
 pub mod cache_server_ {
     use ::rust_scaffold::codegen as rt;
 
@@ -517,6 +525,7 @@ pub mod cache_server_ {
 }
 
 /// The client side of `clashes.Cache`.
+#[allow(dead_code)]
 pub mod cache_client_ {
     use ::rust_scaffold::codegen as rt;
 
@@ -530,7 +539,6 @@ pub mod cache_client_ {
         client: rt::Client,
     }
 
-    #[allow(dead_code)]
     impl CacheClient {
         /// Connects to `address`, for example `http://localhost:50051`.
         ///

@@ -17,6 +17,7 @@ pub struct HelloReply {
 }
 
 /// The contract of `greeter.Greeter`.
+#[allow(dead_code)]
 pub mod greeter_service {
     use ::rust_scaffold::codegen as rt;
 
@@ -41,6 +42,7 @@ pub mod greeter_service {
 }
 
 /// The client side of `greeter.Greeter`.
+#[allow(dead_code)]
 pub mod greeter_client {
     use ::rust_scaffold::codegen as rt;
 
@@ -54,7 +56,6 @@ pub mod greeter_client {
         client: rt::Client,
     }
 
-    #[allow(dead_code)]
     impl GreeterClient {
         /// Connects to `address`, for example `http://localhost:50051`.
         ///

@@ -10,6 +10,7 @@ pub struct Root {
 }
 
 /// The contract of `Roots`.
+#[allow(dead_code)]
 pub mod roots_service {
     use ::rust_scaffold::codegen as rt;
 
@@ -32,6 +33,7 @@ pub mod roots_service {
 }
 
 /// The server side of `Roots`.
+#[allow(dead_code)]
 pub mod roots_server {
     use ::rust_scaffold::codegen as rt;
 
@@ -62,6 +64,7 @@ pub mod roots_server {
 }
 
 /// The client side of `Roots`.
+#[allow(dead_code)]
 pub mod roots_client {
     use ::rust_scaffold::codegen as rt;
 
@@ -73,7 +76,6 @@ pub mod roots_client {
         client: rt::Client,
     }
 
-    #[allow(dead_code)]
     impl RootsClient {
         /// Connects to `address`, for example `http://localhost:50051`.
         ///

@@ -66,6 +66,7 @@ impl Mood {
 }
 
 /// The contract of `deprecated.Greeter`.
+#[allow(dead_code)]
 pub mod greeter_service {
     use ::rust_scaffold::codegen as rt;
 
@@ -114,6 +115,7 @@ pub mod greeter_service {
 }
 
 /// The server side of `deprecated.Greeter`.
+#[allow(dead_code)]
 pub mod greeter_server {
     use ::rust_scaffold::codegen as rt;
 
@@ -149,6 +151,7 @@ pub mod greeter_server {
 }
 
 /// The client side of `deprecated.Greeter`.
+#[allow(dead_code)]
 pub mod greeter_client {
     use ::rust_scaffold::codegen as rt;
 
@@ -162,7 +165,6 @@ pub mod greeter_client {
         client: rt::Client,
     }
 
-    #[allow(dead_code)]
     impl GreeterClient {
         /// Connects to `address`, for example `http://localhost:50051`.
         ///

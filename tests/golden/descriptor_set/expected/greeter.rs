@@ -17,6 +17,7 @@ pub struct HelloReply {
 }
 
 /// The contract of `greeter.Greeter`.
+#[allow(dead_code)]
 pub mod greeter_service {
     use ::rust_scaffold::codegen as rt;
 
@@ -42,6 +43,7 @@ pub mod greeter_service {
 }
 
 /// The server side of `greeter.Greeter`.
+#[allow(dead_code)]
 pub mod greeter_server {
     use ::rust_scaffold::codegen as rt;
 
@@ -74,6 +76,7 @@ pub mod greeter_server {
 }
 
 /// The client side of `greeter.Greeter`.
+#[allow(dead_code)]
 pub mod greeter_client {
     use ::rust_scaffold::codegen as rt;
 
@@ -87,7 +90,6 @@ pub mod greeter_client {
         client: rt::Client,
     }
 
-    #[allow(dead_code)]
     impl GreeterClient {
         /// Connects to `address`, for example `http://localhost:50051`.
         ///

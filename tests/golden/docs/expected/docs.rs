@@ -85,6 +85,7 @@ pub mod book {
 pub struct Hidden {}
 
 /// The contract of `docs.Library`.
+#[allow(dead_code)]
 pub mod library_service {
     use ::rust_scaffold::codegen as rt;
 
@@ -167,6 +168,7 @@ pub mod library_service {
 }
 
 /// The server side of `docs.Library`.
+#[allow(dead_code)]
 pub mod library_server {
     use ::rust_scaffold::codegen as rt;
 
@@ -206,6 +208,7 @@ pub mod library_server {
 }
 
 /// The client side of `docs.Library`.
+#[allow(dead_code)]
 pub mod library_client {
     use ::rust_scaffold::codegen as rt;
 
@@ -223,7 +226,6 @@ pub mod library_client {
         client: rt::Client,
     }
 
-    #[allow(dead_code)]
     impl LibraryClient {
         /// Connects to `address`, for example `http://localhost:50051`.
         ///

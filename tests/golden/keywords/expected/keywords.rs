@@ -90,6 +90,7 @@ pub struct Box {}
 pub struct Channel {}
 
 /// The contract of `type.async.Option`.
+#[allow(dead_code)]
 pub mod option_service {
     use ::rust_scaffold::codegen as rt;
 
@@ -227,6 +228,7 @@ pub mod option_service {
 }
 
 /// The server side of `type.async.Option`.
+#[allow(dead_code)]
 pub mod option_server {
     use ::rust_scaffold::codegen as rt;
 
@@ -273,6 +275,7 @@ pub mod option_server {
 }
 
 /// The client side of `type.async.Option`.
+#[allow(dead_code)]
 pub mod option_client {
     use ::rust_scaffold::codegen as rt;
 
@@ -286,7 +289,6 @@ pub mod option_client {
         client: rt::Client,
     }
 
-    #[allow(dead_code)]
     impl OptionClient {
         /// Connects to `address`, for example `http://localhost:50051`.
         ///
@@ -561,6 +563,7 @@ pub mod option_client {
 }
 
 /// The contract of `type.async.S`.
+#[allow(dead_code)]
 pub mod s_service {
     use ::rust_scaffold::codegen as rt;
 
@@ -583,6 +586,7 @@ pub mod s_service {
 }
 
 /// The server side of `type.async.S`.
+#[allow(dead_code)]
 pub mod s_server {
     use ::rust_scaffold::codegen as rt;
 
@@ -613,6 +617,7 @@ pub mod s_server {
 }
 
 /// The client side of `type.async.S`.
+#[allow(dead_code)]
 pub mod s_client {
     use ::rust_scaffold::codegen as rt;
 
@@ -624,7 +629,6 @@ pub mod s_client {
         client: rt::Client,
     }
 
-    #[allow(dead_code)]
     impl SClient {
         /// Connects to `address`, for example `http://localhost:50051`.
         ///
@@ -701,6 +705,7 @@ pub mod s_client {
 }
 
 /// The contract of `type.async.B`.
+#[allow(dead_code)]
 pub mod b_service {
     use ::rust_scaffold::codegen as rt;
 
@@ -723,6 +728,7 @@ pub mod b_service {
 }
 
 /// The server side of `type.async.B`.
+#[allow(dead_code)]
 pub mod b_server {
     use ::rust_scaffold::codegen as rt;
 
@@ -753,6 +759,7 @@ pub mod b_server {
 }
 
 /// The client side of `type.async.B`.
+#[allow(dead_code)]
 pub mod b_client {
     use ::rust_scaffold::codegen as rt;
 
@@ -764,7 +771,6 @@ pub mod b_client {
         client: rt::Client,
     }
 
-    #[allow(dead_code)]
     impl BClient {
         /// Connects to `address`, for example `http://localhost:50051`.
         ///
@@ -841,6 +847,7 @@ pub mod b_client {
 }
 
 /// The contract of `type.async.Arc`.
+#[allow(dead_code)]
 pub mod arc_service {
     use ::rust_scaffold::codegen as rt;
 
@@ -863,6 +870,7 @@ pub mod arc_service {
 }
 
 /// The server side of `type.async.Arc`.
+#[allow(dead_code)]
 pub mod arc_server {
     use ::rust_scaffold::codegen as rt;
 
@@ -893,6 +901,7 @@ pub mod arc_server {
 }
 
 /// The client side of `type.async.Arc`.
+#[allow(dead_code)]
 pub mod arc_client {
     use ::rust_scaffold::codegen as rt;
 
@@ -904,7 +913,6 @@ pub mod arc_client {
         client: rt::Client,
     }
 
-    #[allow(dead_code)]
     impl ArcClient {
         /// Connects to `address`, for example `http://localhost:50051`.
         ///
@@ -983,6 +991,7 @@ pub mod arc_client {
 }
 
 /// The contract of `type.async.Send`.
+#[allow(dead_code)]
 pub mod send_service {
     use ::rust_scaffold::codegen as rt;
 
@@ -1005,6 +1014,7 @@ pub mod send_service {
 }
 
 /// The server side of `type.async.Send`.
+#[allow(dead_code)]
 pub mod send_server {
     use ::rust_scaffold::codegen as rt;
 
@@ -1035,6 +1045,7 @@ pub mod send_server {
 }
 
 /// The client side of `type.async.Send`.
+#[allow(dead_code)]
 pub mod send_client {
     use ::rust_scaffold::codegen as rt;
 
@@ -1046,7 +1057,6 @@ pub mod send_client {
         client: rt::Client,
     }
 
-    #[allow(dead_code)]
     impl SendClient {
         /// Connects to `address`, for example `http://localhost:50051`.
         ///
@@ -1125,6 +1135,7 @@ pub mod send_client {
 }
 
 /// The contract of `type.async.Rt`.
+#[allow(dead_code)]
 pub mod rt_service {
     use ::rust_scaffold::codegen as rt;
 
@@ -1147,6 +1158,7 @@ pub mod rt_service {
 }
 
 /// The server side of `type.async.Rt`.
+#[allow(dead_code)]
 pub mod rt_server {
     use ::rust_scaffold::codegen as rt;
 
@@ -1177,6 +1189,7 @@ pub mod rt_server {
 }
 
 /// The client side of `type.async.Rt`.
+#[allow(dead_code)]
 pub mod rt_client {
     use ::rust_scaffold::codegen as rt;
 
@@ -1188,7 +1201,6 @@ pub mod rt_client {
         client: rt::Client,
     }
 
-    #[allow(dead_code)]
     impl RtClient {
         /// Connects to `address`, for example `http://localhost:50051`.
         ///
@@ -1265,6 +1277,7 @@ pub mod rt_client {
 }
 
 /// The contract of `type.async.SERVICE`.
+#[allow(dead_code)]
 pub mod service_service {
     use ::rust_scaffold::codegen as rt;
 
@@ -1287,6 +1300,7 @@ pub mod service_service {
 }
 
 /// The server side of `type.async.SERVICE`.
+#[allow(dead_code)]
 pub mod service_server {
     use ::rust_scaffold::codegen as rt;
 
@@ -1317,6 +1331,7 @@ pub mod service_server {
 }
 
 /// The client side of `type.async.SERVICE`.
+#[allow(dead_code)]
 pub mod service_client {
     use ::rust_scaffold::codegen as rt;
 
@@ -1328,7 +1343,6 @@ pub mod service_client {
         client: rt::Client,
     }
 
-    #[allow(dead_code)]
     impl ServiceClient {
         /// Connects to `address`, for example `http://localhost:50051`.
         ///

@@ -76,6 +76,7 @@ pub mod tree {
 }
 
 /// The contract of `nested.Tree`.
+#[allow(dead_code)]
 pub mod tree_service {
     use ::rust_scaffold::codegen as rt;
 
@@ -99,6 +100,7 @@ pub mod tree_service {
 }
 
 /// The server side of `nested.Tree`.
+#[allow(dead_code)]
 pub mod tree_server {
     use ::rust_scaffold::codegen as rt;
 
@@ -131,6 +133,7 @@ pub mod tree_server {
 }
 
 /// The client side of `nested.Tree`.
+#[allow(dead_code)]
 pub mod tree_client {
     use ::rust_scaffold::codegen as rt;
 
@@ -144,7 +147,6 @@ pub mod tree_client {
         client: rt::Client,
     }
 
-    #[allow(dead_code)]
     impl TreeClient {
         /// Connects to `address`, for example `http://localhost:50051`.
         ///

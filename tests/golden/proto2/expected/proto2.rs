@@ -68,6 +68,7 @@ impl Level {
 }
 
 /// The contract of `proto2.Settings`.
+#[allow(dead_code)]
 pub mod settings_service {
     use ::rust_scaffold::codegen as rt;
 
@@ -91,6 +92,7 @@ pub mod settings_service {
 }
 
 /// The server side of `proto2.Settings`.
+#[allow(dead_code)]
 pub mod settings_server {
     use ::rust_scaffold::codegen as rt;
 
@@ -123,6 +125,7 @@ pub mod settings_server {
 }
 
 /// The client side of `proto2.Settings`.
+#[allow(dead_code)]
 pub mod settings_client {
     use ::rust_scaffold::codegen as rt;
 
@@ -136,7 +139,6 @@ pub mod settings_client {
         client: rt::Client,
     }
 
-    #[allow(dead_code)]
     impl SettingsClient {
         /// Connects to `address`, for example `http://localhost:50051`.
         ///

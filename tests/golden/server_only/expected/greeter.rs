@@ -17,6 +17,7 @@ pub struct HelloReply {
 }
 
 /// The contract of `greeter.Greeter`.
+#[allow(dead_code)]
 pub mod greeter_service {
     use ::rust_scaffold::codegen as rt;
 
@@ -41,6 +42,7 @@ pub mod greeter_service {
 }
 
 /// The server side of `greeter.Greeter`.
+#[allow(dead_code)]
 pub mod greeter_server {
     use ::rust_scaffold::codegen as rt;
 

@@ -137,6 +137,7 @@ pub struct Summary {
 }
 
 /// The contract of `telemetry.Telemetry`.
+#[allow(dead_code)]
 pub mod telemetry_service {
     use ::rust_scaffold::codegen as rt;
 
@@ -204,6 +205,7 @@ pub mod telemetry_service {
 }
 
 /// The server side of `telemetry.Telemetry`.
+#[allow(dead_code)]
 pub mod telemetry_server {
     use ::rust_scaffold::codegen as rt;
 
@@ -241,6 +243,7 @@ pub mod telemetry_server {
 }
 
 /// The client side of `telemetry.Telemetry`.
+#[allow(dead_code)]
 pub mod telemetry_client {
     use ::rust_scaffold::codegen as rt;
 
@@ -254,7 +257,6 @@ pub mod telemetry_client {
         client: rt::Client,
     }
 
-    #[allow(dead_code)]
     impl TelemetryClient {
         /// Connects to `address`, for example `http://localhost:50051`.
         ///

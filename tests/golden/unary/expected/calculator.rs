@@ -34,6 +34,7 @@ pub struct SubtractResponse {
 }
 
 /// The contract of `calculator.Calculator`.
+#[allow(dead_code)]
 pub mod calculator_service {
     use ::rust_scaffold::codegen as rt;
 
@@ -69,6 +70,7 @@ pub mod calculator_service {
 }
 
 /// The server side of `calculator.Calculator`.
+#[allow(dead_code)]
 pub mod calculator_server {
     use ::rust_scaffold::codegen as rt;
 
@@ -103,6 +105,7 @@ pub mod calculator_server {
 }
 
 /// The client side of `calculator.Calculator`.
+#[allow(dead_code)]
 pub mod calculator_client {
     use ::rust_scaffold::codegen as rt;
 
@@ -116,7 +119,6 @@ pub mod calculator_client {
         client: rt::Client,
     }
 
-    #[allow(dead_code)]
     impl CalculatorClient {
         /// Connects to `address`, for example `http://localhost:50051`.
         ///

@@ -17,6 +17,7 @@ pub struct All {
 }
 
 /// The contract of `wkt.Clock`.
+#[allow(dead_code)]
 pub mod clock_service {
     use ::rust_scaffold::codegen as rt;
 
@@ -91,6 +92,7 @@ pub mod clock_service {
 }
 
 /// The server side of `wkt.Clock`.
+#[allow(dead_code)]
 pub mod clock_server {
     use ::rust_scaffold::codegen as rt;
 
@@ -128,6 +130,7 @@ pub mod clock_server {
 }
 
 /// The client side of `wkt.Clock`.
+#[allow(dead_code)]
 pub mod clock_client {
     use ::rust_scaffold::codegen as rt;
 
@@ -141,7 +144,6 @@ pub mod clock_client {
         client: rt::Client,
     }
 
-    #[allow(dead_code)]
     impl ClockClient {
         /// Connects to `address`, for example `http://localhost:50051`.
         ///

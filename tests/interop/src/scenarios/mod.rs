@@ -10,7 +10,6 @@ use rust_scaffold::{
     CompressionEncoding, Request, Response, Server, Status, prost_types::Timestamp,
 };
 use tokio::net::TcpListener;
-use tokio_stream::wrappers::TcpListenerStream;
 
 use self::telemetry::Scenarios;
 use crate::contract::{
@@ -34,7 +33,7 @@ pub(crate) async fn serve(listener: TcpListener) -> io::Result<()> {
     Server::new()
         .add_service(CalculatorServer::new(CheckedCalculator))
         .add_service(telemetry)
-        .serve_incoming(TcpListenerStream::new(listener))
+        .serve_listener(listener)
         .await
 }
 

@@ -11,6 +11,7 @@ pub struct Item {
 }
 
 /// The contract of `shop.v1.Stock`.
+#[allow(dead_code)]
 pub mod stock_service {
     use ::rust_scaffold::codegen as rt;
 
@@ -34,6 +35,7 @@ pub mod stock_service {
 }
 
 /// The server side of `shop.v1.Stock`.
+#[allow(dead_code)]
 pub mod stock_server {
     use ::rust_scaffold::codegen as rt;
 
@@ -66,6 +68,7 @@ pub mod stock_server {
 }
 
 /// The client side of `shop.v1.Stock`.
+#[allow(dead_code)]
 pub mod stock_client {
     use ::rust_scaffold::codegen as rt;
 
@@ -79,7 +82,6 @@ pub mod stock_client {
         client: rt::Client,
     }
 
-    #[allow(dead_code)]
     impl StockClient {
         /// Connects to `address`, for example `http://localhost:50051`.
         ///

@@ -15,6 +15,7 @@ pub struct Order {
 }
 
 /// The contract of `shop.v1.Orders`.
+#[allow(dead_code)]
 pub mod orders_service {
     use ::rust_scaffold::codegen as rt;
 
@@ -54,6 +55,7 @@ pub mod orders_service {
 }
 
 /// The server side of `shop.v1.Orders`.
+#[allow(dead_code)]
 pub mod orders_server {
     use ::rust_scaffold::codegen as rt;
 
@@ -87,6 +89,7 @@ pub mod orders_server {
 }
 
 /// The client side of `shop.v1.Orders`.
+#[allow(dead_code)]
 pub mod orders_client {
     use ::rust_scaffold::codegen as rt;
 
@@ -100,7 +103,6 @@ pub mod orders_client {
         client: rt::Client,
     }
 
-    #[allow(dead_code)]
     impl OrdersClient {
         /// Connects to `address`, for example `http://localhost:50051`.
         ///
