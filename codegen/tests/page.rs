@@ -1,4 +1,4 @@
-//! The code in `docs/generated-code.md` is real output; `BLESS=1` brings it up to date.
+//! The code in `docs/generated-code.md` is that of the goldens; `BLESS=1` brings it up to date, after them.
 
 #![allow(clippy::unwrap_used)]
 
@@ -32,7 +32,7 @@ fn the_page_about_generated_code_shows_what_is_generated() {
     }
     assert!(
         page == written,
-        "the page is out of date: BLESS=1 cargo test -p rust-scaffold-build --test docs"
+        "the page is out of date: BLESS=1 cargo test -p rust-scaffold-build --test page"
     );
 }
 
