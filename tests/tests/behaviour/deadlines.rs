@@ -18,7 +18,7 @@ use crate::{
     telemetry::{Query, TelemetryClient, TelemetryServer},
 };
 
-const SHORT: Duration = Duration::from_millis(50);
+const SHORT: Duration = Duration::from_millis(300);
 const SOON: Duration = Duration::from_secs(10);
 
 fn in_a_moment<T>(message: T) -> Request<T> {
