@@ -5,20 +5,19 @@
 //! streams of messages. A [`Server`] serves what you implement; a generated client calls through
 //! a [`Channel`].
 //!
-//! ```text
-//! rust_scaffold::include_proto!("calculator");
+//! ```
+//! use rust_scaffold::{Request, Response, Status, Streaming};
 //!
-//! struct MyCalculator;
-//!
-//! impl Calculator for MyCalculator {
-//!     async fn add(&self, request: Request<AddRequest>) -> Result<Response<AddResponse>, Status> {
-//!         let AddRequest { a, b } = request.into_inner();
-//!         Ok(AddResponse { result: a + b }.into())
+//! /// As a handler of `rpc Countdown(Start) returns (stream Number)` would be written.
+//! async fn countdown(request: Request<u32>) -> Result<Response<Streaming<u32>>, Status> {
+//!     match request.into_inner() {
+//!         0 => Err(Status::out_of_range("there is nothing to count")),
+//!         start => Ok(Response::new(Streaming::from_iter((0..start).rev()))),
 //!     }
 //! }
-//!
-//! Server::new().add_service(CalculatorServer::new(MyCalculator)).serve("[::]:50051").await?;
 //! ```
+//!
+//! The README of the project shows a whole service, from its proto to server and client.
 //!
 //! # Features
 //! - `gzip`, `deflate`, `zstd`: compression of messages. None is on by default.
@@ -53,9 +52,8 @@ pub use self::{
 /// The package is included right here; a package that refers to others has to stand beside them,
 /// as modules of their names. To include all of them at once, use the option `include_file`.
 ///
-/// ```text
-/// rust_scaffold::include_proto!("calculator");
-/// ```
+/// `rust_scaffold::include_proto!("calculator");` brings `Calculator`, `CalculatorServer`,
+/// `CalculatorClient` and the messages of the package `calculator` into scope.
 #[macro_export]
 macro_rules! include_proto {
     ("") => {

@@ -17,18 +17,13 @@ use tower_service::Service;
 
 /// Serves gRPC services over HTTP/2.
 ///
-/// ```no_run
-/// # async fn serve<S>(calculator: S) -> std::io::Result<()>
-/// # where
-/// #     S: tower_service::Service<
-/// #             http::Request<rust_scaffold::tonic::body::Body>,
-/// #             Response = http::Response<rust_scaffold::tonic::body::Body>,
-/// #             Error = std::convert::Infallible,
-/// #             Future: Send + 'static,
-/// #         > + rust_scaffold::tonic::server::NamedService + Clone + Send + Sync + 'static,
-/// # {
+/// ```
 /// use rust_scaffold::Server;
+/// # use rust_scaffold::{ServiceServer, codegen::Dispatch};
 ///
+/// # async fn serve<D: Dispatch<S>, S: Send + Sync + 'static>(
+/// #     calculator: ServiceServer<D, S>,
+/// # ) -> std::io::Result<()> {
 /// Server::new().add_service(calculator).serve("[::]:50051").await
 /// # }
 /// ```
