@@ -183,9 +183,11 @@ impl ServerCall {
         Ok(Undecoded { metadata: self.metadata, extensions: self.extensions, message })
     }
 
-    /// The request of a method that takes a stream.
+    /// The request of a method that takes a stream, which the deadline ends even for a task that
+    /// outlives the handler.
     fn streaming<M: Message + Default + 'static>(self) -> Request<Streaming<M>> {
-        Request::from_parts(self.metadata, self.extensions, Streaming::decoding(self.messages))
+        let messages = self.messages.with_deadline(Deadline::at(self.answer.deadline));
+        Request::from_parts(self.metadata, self.extensions, Streaming::decoding(messages))
     }
 }
 

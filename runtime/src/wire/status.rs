@@ -14,7 +14,9 @@ pub(crate) fn from_trailers(trailers: &HeaderMap) -> Option<Result<(), Status>> 
     if trailers.get(super::headers::GRPC_STATUS).is_some_and(|code| code == "0") {
         return Some(Ok(()));
     }
-    let status = Status::from_header_map(trailers)?;
+    let mut status = Status::from_header_map(trailers)?;
+    // It is there when the trailers are the headers, too, and is no metadata.
+    status.metadata_mut().remove(http::header::CONTENT_TYPE.as_str());
     Some(if status.code() == Code::Ok { Ok(()) } else { Err(status) })
 }
 

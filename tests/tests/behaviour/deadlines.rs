@@ -2,6 +2,7 @@
 
 use std::{
     convert::Infallible,
+    sync::Mutex,
     task::{Context, Poll},
     time::Duration,
 };
@@ -9,13 +10,13 @@ use std::{
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue};
 use http_body_util::{BodyExt as _, StreamBody, combinators::UnsyncBoxBody};
-use rust_scaffold::{Channel, Code, Request, Streaming};
-use tokio::time::timeout;
+use rust_scaffold::{Channel, Code, Request, Response, Status, Streaming};
+use tokio::{sync::oneshot, time::timeout};
 
 use crate::{
     doors,
     station::{Station, point, query},
-    telemetry::{Query, TelemetryClient, TelemetryServer},
+    telemetry::{Point, Query, Summary, Telemetry, TelemetryClient, TelemetryServer},
 };
 
 const SHORT: Duration = Duration::from_millis(300);
@@ -80,6 +81,50 @@ async fn the_server_enforces_grpc_timeout_by_itself() {
         assert_eq!(trailers["grpc-status"], "4", "{path}");
         timeout(SOON, station.idle()).await.expect(path);
     }
+}
+
+/// Reads requests in a task that outlives the handler, and tells what ended them.
+struct Reader(Mutex<Option<oneshot::Sender<Code>>>);
+
+impl Telemetry for Reader {
+    async fn latest(&self, _: Request<Query>) -> Result<Response<Point>, Status> {
+        Err(Status::unimplemented("only reads"))
+    }
+
+    async fn watch(&self, _: Request<Query>) -> Result<Response<Streaming<Point>>, Status> {
+        Err(Status::unimplemented("only reads"))
+    }
+
+    async fn upload(&self, _: Request<Streaming<Point>>) -> Result<Response<Summary>, Status> {
+        Err(Status::unimplemented("only reads"))
+    }
+
+    async fn tail(
+        &self,
+        request: Request<Streaming<Query>>,
+    ) -> Result<Response<Streaming<Point>>, Status> {
+        let (ended, mut queries) = (self.0.lock().unwrap().take().unwrap(), request.into_inner());
+        tokio::spawn(async move {
+            let end = queries.message().await.unwrap_err();
+            ended.send(end.code()).unwrap();
+        });
+        Ok(Response::new(Streaming::new(tokio_stream::pending())))
+    }
+
+    async fn last(&self, request: Request<Query>) -> Result<Response<Point>, Status> {
+        self.latest(request).await
+    }
+}
+
+#[tokio::test]
+async fn a_deadline_ends_the_requests_of_a_task_that_outlives_the_handler() {
+    let (ended, end) = oneshot::channel();
+    let client = TelemetryClient::in_process(Reader(Mutex::new(Some(ended))));
+    let response = client.tail(in_a_moment(tokio_stream::pending::<Query>())).await.unwrap();
+    let code = timeout(SOON, end).await.unwrap().unwrap();
+    assert_eq!(code, Code::DeadlineExceeded);
+    let status = response.into_inner().message().await.unwrap_err();
+    assert_eq!(status.code(), Code::DeadlineExceeded);
 }
 
 /// A server that never answers, or falls silent after its headers.

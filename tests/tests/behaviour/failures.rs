@@ -16,6 +16,7 @@ fn is_the_failure(status: &Status, door: &str) {
     assert_eq!(status.code(), Code::FailedPrecondition, "{door}");
     assert_eq!(status.message(), "größer als 100 %", "{door}");
     assert_eq!(status.details(), [0, 159, 146, 150], "{door}");
+    assert!(status.metadata().get("content-type").is_none(), "{door}");
 }
 
 #[tokio::test]
