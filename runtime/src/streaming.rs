@@ -19,7 +19,7 @@ use tokio::sync::mpsc;
 use tokio_stream::StreamExt as _;
 use tonic::{Request, Status, metadata::MetadataMap};
 
-use crate::wire::{frame, messages::Messages, status};
+use crate::wire::{body::merge, frame, messages::Messages, status};
 
 /// A stream of messages, as a call sends or receives it.
 ///
@@ -77,7 +77,7 @@ impl<T> Streaming<T> {
     /// Adds `trailers` to those that are sent when the stream ends well.
     #[must_use]
     pub fn with_trailers(mut self, trailers: MetadataMap) -> Self {
-        crate::wire::body::merge(&mut self.trailers, trailers);
+        merge(&mut self.trailers, trailers);
         self
     }
 
@@ -107,7 +107,7 @@ impl<T> Streaming<T> {
         };
         let next = ready!(source.as_mut().poll_message(cx));
         if !matches!(next, Some(Ok(_))) {
-            crate::wire::body::merge(&mut self.trailers, source.as_mut().take_trailers());
+            merge(&mut self.trailers, source.as_mut().take_trailers());
             self.source = None;
         }
         Poll::Ready(next)

@@ -109,13 +109,15 @@ impl Body {
     }
 }
 
-/// Adds `more` to `metadata`.
+/// Adds `more` to `metadata`, behind the values that a name has there already.
 pub(crate) fn merge(metadata: &mut MetadataMap, more: MetadataMap) {
     if metadata.is_empty() {
         *metadata = more;
     } else if !more.is_empty() {
         let mut headers = std::mem::take(metadata).into_headers();
-        headers.extend(more.into_headers());
+        for (name, value) in &more.into_headers() {
+            headers.append(name.clone(), value.clone());
+        }
         *metadata = MetadataMap::from_headers(headers);
     }
 }

@@ -112,6 +112,17 @@ async fn metadata_and_trailers_pass_every_door_both_ways() {
 }
 
 #[tokio::test]
+async fn a_trailer_does_not_replace_metadata_of_the_same_name() {
+    for door in doors::all(TelemetryServer::new(Station::default())).await {
+        let mut request = Request::new(query("a", 1));
+        request.metadata_mut().insert("both", "again".parse().unwrap());
+        let response = door.client.latest(request).await.unwrap();
+        let values: Vec<_> = response.metadata().get_all("both").iter().collect();
+        assert_eq!(values, ["again", "again"], "{}", door.name);
+    }
+}
+
+#[tokio::test]
 async fn the_method_is_in_the_extensions_on_both_sides() {
     for door in doors::all(TelemetryServer::new(Station::default())).await {
         let response = door.client.latest(query("a", 1)).await.unwrap();

@@ -92,6 +92,10 @@ fn echo<T, M>(request: &Request<T>, message: M) -> Response<M> {
         response.metadata_mut().insert("word", value.clone());
         trailers.insert("last-word", value.clone());
     }
+    if let Some(value) = request.metadata().get("both") {
+        response.metadata_mut().insert("both", value.clone());
+        trailers.insert("both", value.clone());
+    }
     if let Some(value) = request.metadata().get_bin("bytes-bin") {
         response.metadata_mut().insert_bin("bytes-bin", value.clone());
         trailers.insert_bin("last-bytes-bin", value.clone());
