@@ -1,6 +1,6 @@
 //! What makes a request impossible to generate, found before anything is named or emitted.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use crate::{
     diagnostics::{Location, Problem, Problems},
@@ -109,7 +109,6 @@ impl Check<'_> {
 
     fn outputs_are_distinct(&self, problems: &mut Problems) {
         let mut outputs = BTreeMap::new();
-        let mut seen = BTreeSet::new();
         for file in self.model.wanted() {
             let output = layout::output_path(&file.name);
             if let Some(other) = outputs.insert(output.clone(), &file.name) {
@@ -119,8 +118,11 @@ impl Check<'_> {
                         .help("rename one of the two files"),
                 );
             }
-            seen.insert(output);
         }
+        self.include_file(&outputs, problems);
+    }
+
+    fn include_file(&self, outputs: &BTreeMap<String, &String>, problems: &mut Problems) {
         let name = &self.options.include_file;
         if name.starts_with('/') || name.split('/').any(|part| part == "..") {
             problems.push(
@@ -130,7 +132,7 @@ impl Check<'_> {
                 .help("give a path in it, such as `include_file=mod.rs`"),
             );
         }
-        if seen.contains(name) {
+        if outputs.contains_key(name) {
             problems.push(
                 Problem::new(format!("option `include_file`: a proto file is written to {name}"))
                     .help("give the file another name, such as `include_file=mod.rs`"),

@@ -63,8 +63,7 @@ fn push_line(out: &mut String, line: &str) {
 }
 
 fn starts_item(line: &str) -> bool {
-    const STARTS: &[&str] =
-        &["///", "#[", "pub ", "fn ", "async fn ", "impl", "const ", "type ", "use ", "static "];
+    const STARTS: &[&str] = &["///", "#[", "pub ", "fn ", "async fn ", "impl", "const ", "use "];
     let line = line.trim_start();
     STARTS.iter().any(|start| line.starts_with(start))
 }
@@ -74,10 +73,8 @@ fn ends_item(line: &str) -> bool {
     !line.starts_with("//") && (line.ends_with('}') || line.ends_with(';'))
 }
 
-/// Imports stand under each other, and so do associated types.
+/// Imports stand under each other.
 fn belong_together(previous: &str, line: &str) -> bool {
     let is_import = |line: &str| line.starts_with("use super") || line.starts_with("pub use ");
-    let (previous, line) = (previous.trim_start(), line.trim_start());
-    (is_import(previous) && is_import(line))
-        || (previous.starts_with("type ") && line.starts_with("type "))
+    is_import(previous.trim_start()) && is_import(line.trim_start())
 }

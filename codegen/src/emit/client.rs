@@ -3,7 +3,7 @@
 use proc_macro2::{Literal, TokenStream};
 use quote::quote;
 
-use super::{Context, Method, doc};
+use super::{Context, Method, service_module};
 use crate::names::Item;
 
 /// ```text
@@ -21,30 +21,24 @@ use crate::names::Item;
 /// }
 /// ```
 pub(super) fn client(cx: &Context) -> TokenStream {
-    let (module, runtime) = (&cx.names.client.module, cx.runtime());
     let table = (!cx.service.methods.is_empty()).then(|| {
         let contract_module = &cx.names.contract.module;
         quote!(use super::#contract_module::SERVICE;)
     });
-    let about = doc(&format!("The client side of `{}`.", cx.service.full_name));
     let (definition, contract) = (definition(cx), contract(cx));
     let (constructors, settings) = (constructors(cx), settings());
     let (name, methods) = (&cx.names.client.name, cx.methods().map(|method| call(&method)));
-    quote! {
-        #about
-        #[allow(dead_code)]
-        pub mod #module {
-            #runtime
-            #table
-            #definition
-            impl #name {
-                #constructors
-                #settings
-                #(#methods)*
-            }
-            #contract
+    let content = quote! {
+        #table
+        #definition
+        impl #name {
+            #constructors
+            #settings
+            #(#methods)*
         }
-    }
+        #contract
+    };
+    service_module(cx, &cx.names.client, "client side", &content)
 }
 
 /// `pub struct CalculatorClient { client: rt::Client }`

@@ -3,7 +3,7 @@
 use proc_macro2::TokenStream;
 use quote::quote;
 
-use super::{Context, Method, doc, docs};
+use super::{Context, Method, doc, docs, service_module};
 use crate::model::Idempotency;
 
 /// ```text
@@ -19,19 +19,13 @@ use crate::model::Idempotency;
 /// }
 /// ```
 pub(super) fn contract(cx: &Context) -> TokenStream {
-    let (module, runtime) = (&cx.names.contract.module, cx.runtime());
-    let about = doc(&format!("The contract of `{}`.", cx.service.full_name));
     let (contract, table) = (contract_trait(cx), table(cx));
-    quote! {
-        #about
-        #[allow(dead_code)]
-        pub mod #module {
-            #runtime
-            const _: () = rt::check_generation(1);
-            #contract
-            #table
-        }
-    }
+    let content = quote! {
+        const _: () = rt::check_generation(1);
+        #contract
+        #table
+    };
+    service_module(cx, &cx.names.contract, "contract", &content)
 }
 
 /// `pub trait Calculator: rt::Send + rt::Sync + 'static { … }`

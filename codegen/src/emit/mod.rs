@@ -167,6 +167,29 @@ fn reexports(cx: &Context) -> impl Iterator<Item = TokenStream> {
     })
 }
 
+/// A module for one side of a service. A binary need not use all that is in it.
+///
+/// ```text
+/// /// The server side of `calculator.Calculator`.
+/// #[allow(dead_code)]
+/// pub mod calculator_server {
+///     use ::rust_scaffold::codegen as rt;
+///     …
+/// }
+/// ```
+fn service_module(cx: &Context, item: &Item, side: &str, content: &TokenStream) -> TokenStream {
+    let (module, runtime) = (&item.module, cx.runtime());
+    let about = doc(&format!("The {side} of `{}`.", cx.service.full_name));
+    quote! {
+        #about
+        #[allow(dead_code)]
+        pub mod #module {
+            #runtime
+            #content
+        }
+    }
+}
+
 /// One attribute for each line: a literal of several lines would be printed as a block comment.
 fn docs(lines: &[String]) -> TokenStream {
     let lines = lines.iter().map(|line| match line.as_str() {

@@ -3,7 +3,7 @@
 use proc_macro2::{Literal, TokenStream};
 use quote::quote;
 
-use super::{Context, Method, doc};
+use super::{Context, Method, doc, service_module};
 
 /// ```text
 /// /// The server side of `calculator.Calculator`.
@@ -20,20 +20,14 @@ use super::{Context, Method, doc};
 /// }
 /// ```
 pub(super) fn server(cx: &Context) -> TokenStream {
-    let (module, runtime, contract) = (&cx.names.server.module, cx.runtime(), cx.contract());
-    let about = doc(&format!("The server side of `{}`.", cx.service.full_name));
-    let (definition, dispatch) = (definition(cx), dispatch(cx));
-    quote! {
-        #about
-        #[allow(dead_code)]
-        pub mod #module {
-            #runtime
-            #[allow(unused_imports)]
-            pub use #contract;
-            #definition
-            #dispatch
-        }
-    }
+    let (contract, definition, dispatch) = (cx.contract(), definition(cx), dispatch(cx));
+    let content = quote! {
+        #[allow(unused_imports)]
+        pub use #contract;
+        #definition
+        #dispatch
+    };
+    service_module(cx, &cx.names.server, "server side", &content)
 }
 
 /// `pub type CalculatorServer<S> = rt::ServiceServer<CalculatorDispatch, S>;`

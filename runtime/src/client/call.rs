@@ -3,13 +3,11 @@
 //! The generic methods only encode, call and decode; all else is compiled once.
 
 use bytes::Bytes;
-use http::Extensions;
 use prost::Message;
 use tokio::time::Instant;
 use tonic::{
     IntoRequest, Request, Response, Status,
     codec::{CompressionEncoding, EnabledCompressionEncodings},
-    metadata::MetadataMap,
 };
 
 use super::{Channel, channel::Outgoing};
@@ -71,7 +69,7 @@ impl Client {
         request: impl IntoRequest<Req>,
     ) -> Result<Response<Res>, Status> {
         let call = self.with_message(method, request.into_request())?;
-        self.only(call).await?.decode()
+        decode(self.only(call).await?)
     }
 
     /// Sends a stream of requests for one response.
@@ -81,7 +79,7 @@ impl Client {
         requests: impl IntoStreamingRequest<Req>,
     ) -> Result<Response<Res>, Status> {
         let call = self.with_messages(method, requests.into_streaming_request())?;
-        self.only(call).await?.decode()
+        decode(self.only(call).await?)
     }
 
     /// Sends one request for a stream of responses.
@@ -147,8 +145,8 @@ impl Client {
         })
     }
 
-    /// Waits for the response of a method that answers with one message.
-    async fn only(&self, call: Call) -> Result<Undecoded, Status> {
+    /// Waits for the response of a method that answers with one message, still encoded.
+    async fn only(&self, call: Call) -> Result<Response<Bytes>, Status> {
         let Call { outgoing, mut deadline } = call;
         let reply = self.channel.start(outgoing);
         let answered = async {
@@ -157,7 +155,7 @@ impl Client {
             let message = messages.only().await?;
             let mut metadata = reply.metadata;
             body::merge(&mut metadata, messages.take_trailers());
-            Ok(Undecoded { metadata, extensions: reply.extensions, message })
+            Ok(Response::from_parts(metadata, message, reply.extensions))
         };
         deadline.limit(answered).await
     }
@@ -182,16 +180,7 @@ struct Call {
     deadline: Deadline,
 }
 
-/// A response whose message is still bytes.
-struct Undecoded {
-    metadata: MetadataMap,
-    extensions: Extensions,
-    message: Bytes,
-}
-
-impl Undecoded {
-    fn decode<M: Message + Default>(self) -> Result<Response<M>, Status> {
-        let message = frame::decode(self.message)?;
-        Ok(Response::from_parts(self.metadata, message, self.extensions))
-    }
+fn decode<M: Message + Default>(response: Response<Bytes>) -> Result<Response<M>, Status> {
+    let (metadata, message, extensions) = response.into_parts();
+    Ok(Response::from_parts(metadata, frame::decode(message)?, extensions))
 }

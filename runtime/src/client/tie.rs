@@ -75,7 +75,8 @@ impl http_body::Body for Requests {
         if failure.poll_closed(cx).is_pending() {
             match ready!(Pin::new(&mut this.body).poll_frame(cx)) {
                 Some(Err(status)) => this.fail(status),
-                frame => return Poll::Ready(frame.and_then(Result::ok).map(Ok)),
+                Some(Ok(frame)) => return Poll::Ready(Some(Ok(frame))),
+                None => return Poll::Ready(None),
             }
         }
         this.failure = None;

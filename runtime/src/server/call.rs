@@ -125,7 +125,7 @@ impl ServerCall {
     {
         let answer = self.answer;
         answer.wait(async move {
-            let request = self.only().await?.decode()?;
+            let request = decode(self.only().await?)?;
             answer.message(handler.handle(&service, request).await?)
         })
     }
@@ -153,7 +153,7 @@ impl ServerCall {
     {
         let answer = self.answer;
         answer.wait(async move {
-            let request = self.only().await?.decode()?;
+            let request = decode(self.only().await?)?;
             Ok(answer.messages(handler.handle(&service, request).await?))
         })
     }
@@ -177,10 +177,10 @@ impl ServerCall {
         self.answer.wait(async { Err(Status::unimplemented("the service has no such method")) })
     }
 
-    /// The request of a method that takes one message.
-    async fn only(mut self) -> Result<Undecoded, Status> {
+    /// The request of a method that takes one message, still encoded.
+    async fn only(mut self) -> Result<Request<Bytes>, Status> {
         let message = self.messages.only().await?;
-        Ok(Undecoded { metadata: self.metadata, extensions: self.extensions, message })
+        Ok(Request::from_parts(self.metadata, self.extensions, message))
     }
 
     /// The request of a method that takes a stream, which the deadline ends even for a task that
@@ -191,18 +191,9 @@ impl ServerCall {
     }
 }
 
-/// A request whose message is still bytes.
-struct Undecoded {
-    metadata: MetadataMap,
-    extensions: Extensions,
-    message: Bytes,
-}
-
-impl Undecoded {
-    fn decode<M: Message + Default>(self) -> Result<Request<M>, Status> {
-        let message = frame::decode(self.message)?;
-        Ok(Request::from_parts(self.metadata, self.extensions, message))
-    }
+fn decode<M: Message + Default>(request: Request<Bytes>) -> Result<Request<M>, Status> {
+    let (metadata, extensions, message) = request.into_parts();
+    Ok(Request::from_parts(metadata, extensions, frame::decode(message)?))
 }
 
 impl Answer {

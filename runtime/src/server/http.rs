@@ -10,11 +10,11 @@ use std::{
 };
 
 use bytes::Bytes;
-use http::{HeaderValue, Method, StatusCode, header, request};
+use http::{Extensions, HeaderMap, HeaderValue, Method, StatusCode, header, request};
 use tokio::time::Instant;
 use tonic::Status;
 
-use super::{Incoming, Reply, ReplyFuture, Serve, ServerCall};
+use super::{Incoming, Reply, ReplyFuture, Serve, ServerCall, ServerConfig};
 use crate::wire::{
     body::{Body, HttpBody, Side},
     compression, deadline, headers,
@@ -58,26 +58,27 @@ fn start(
         let accept = (header::ACCEPT, headers::APPLICATION_GRPC);
         return Err(refuse(StatusCode::UNSUPPORTED_MEDIA_TYPE, accept));
     }
-    let uri = head.uri.clone();
-    let call = incoming(server, head, body).map_err(|status| Box::new(failure(&status)))?;
+    let request::Parts { uri, headers: fields, extensions, .. } = head;
+    let call = incoming(server.config(), fields, extensions, body);
+    let call = call.map_err(|status| Box::new(failure(&status)))?;
     Ok(ServerCall::start(server, uri.path(), call))
 }
 
 fn incoming(
-    server: &dyn Serve,
-    head: request::Parts,
+    config: &ServerConfig,
+    fields: HeaderMap,
+    extensions: Extensions,
     body: tonic::body::Body,
 ) -> Result<Incoming, Status> {
-    let accepted = server.config().accepted;
     Ok(Incoming {
-        encoding: headers::encoding(&head.headers, accepted)
-            .map_err(|name| headers::unsupported_encoding(&name, accepted))?,
-        accepted: headers::accepted(&head.headers),
-        deadline: deadline::timeout(&head.headers)?
+        encoding: headers::encoding(&fields, config.accepted)
+            .map_err(|name| headers::unsupported_encoding(&name, config.accepted))?,
+        accepted: headers::accepted(&fields),
+        deadline: deadline::timeout(&fields)?
             .map(|timeout| Instant::now() + timeout.saturating_sub(HEAD_START)),
         body: Body::from_http(body, Side::Request),
-        metadata: headers::into_metadata(head.headers),
-        extensions: head.extensions,
+        metadata: headers::into_metadata(fields),
+        extensions,
     })
 }
 

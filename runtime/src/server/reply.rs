@@ -22,8 +22,8 @@ pub(crate) struct Reply {
     pub(crate) body: Body,
 }
 
-/// Waits for the reply to a call. The handler is dropped when it has answered, when the deadline passes,
-/// or when this is dropped; if it panics, the call fails and nothing else does.
+/// Waits for the reply to a call. The handler is dropped when it has answered, when the deadline
+/// passes, or when this is dropped; if it panics, the call fails and nothing else does.
 pub struct ReplyFuture {
     handler: Option<Handler>,
     deadline: Deadline,

@@ -35,11 +35,10 @@ fn parse(value: &HeaderValue) -> Option<Duration> {
     let value = value.to_str().ok()?;
     let (digits, unit) = value.split_at_checked(value.len().checked_sub(1)?)?;
     let legal = (1..=8).contains(&digits.len()) && digits.bytes().all(|it| it.is_ascii_digit());
-    let amount: u64 = if legal {
-        digits.parse().ok()?
-    } else {
+    if !legal {
         return None;
-    };
+    }
+    let amount: u64 = digits.parse().ok()?;
     match unit {
         "H" => Some(Duration::from_secs(amount * 60 * 60)),
         "M" => Some(Duration::from_secs(amount * 60)),

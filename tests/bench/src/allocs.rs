@@ -15,7 +15,7 @@ mod scaffold {
 mod stock {
     //! The generated code of tonic.
     #![allow(dead_code, missing_docs, unreachable_pub)]
-    #![allow(clippy::all, clippy::doc_markdown, clippy::too_many_lines)]
+    #![allow(clippy::doc_markdown, clippy::too_many_arguments, clippy::too_many_lines)]
     include!(concat!(env!("OUT_DIR"), "/tonic/mod.rs"));
 }
 
