@@ -131,6 +131,18 @@ pub enum MethodKind {
     BidiStreaming,
 }
 
+impl MethodKind {
+    /// Whether a call has a stream of requests.
+    pub fn streams_requests(self) -> bool {
+        matches!(self, Self::ClientStreaming | Self::BidiStreaming)
+    }
+
+    /// Whether a call has a stream of responses.
+    pub fn streams_responses(self) -> bool {
+        matches!(self, Self::ServerStreaming | Self::BidiStreaming)
+    }
+}
+
 /// What a method's `idempotency_level` option promises about repeated calls.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum IdempotencyLevel {

@@ -20,12 +20,17 @@
 //! The README of the project shows a whole service, from its proto to server and client.
 //!
 //! # Features
-//! - `gzip`, `deflate`, `zstd`: compression of messages. None is on by default.
+//! - `gzip`, `deflate`, `zstd`: compression of messages.
+//! - `mock`: mocks of generated services, for tests.
+//!
+//! None is on by default.
 
 mod client;
 #[doc(hidden)]
 pub mod codegen;
 mod descriptor;
+#[cfg(feature = "mock")]
+pub mod mock;
 mod server;
 pub mod streaming;
 mod trailers;

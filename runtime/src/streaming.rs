@@ -4,6 +4,7 @@ use std::{
     any::Any,
     fmt,
     future::poll_fn,
+    panic::{AssertUnwindSafe, catch_unwind},
     pin::Pin,
     sync::{
         Arc,
@@ -15,11 +16,11 @@ use std::{
 use bytes::Bytes;
 use futures_core::Stream;
 use prost::Message;
-use tokio::sync::mpsc;
+use tokio::{sync::mpsc, time::Instant};
 use tokio_stream::StreamExt as _;
 use tonic::{Request, Status, metadata::MetadataMap};
 
-use crate::wire::{body::merge, frame, messages::Messages, status};
+use crate::wire::{body::merge, deadline::Deadline, frame, messages::Messages, status};
 
 /// A stream of messages, as a call sends or receives it.
 ///
@@ -48,7 +49,7 @@ pub struct Streaming<T> {
 }
 
 /// Where messages come from.
-trait Source<T>: Send {
+pub(crate) trait Source<T>: Send {
     fn poll_message(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<T, Status>>>;
 
     /// The trailers behind the last message.
@@ -101,6 +102,14 @@ impl<T> Streaming<T> {
         Ok(self.trailers.clone())
     }
 
+    /// The same messages, until `deadline` passes; a panic where they come from is `Internal`.
+    pub(crate) fn limited(self, deadline: Option<Instant>) -> Self
+    where
+        T: Send + 'static,
+    {
+        Self::from_source(Limited { messages: self, deadline: Deadline::at(deadline) })
+    }
+
     pub(crate) fn poll_message(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<T, Status>>> {
         let Some(source) = &mut self.source else {
             return Poll::Ready(None);
@@ -111,6 +120,20 @@ impl<T> Streaming<T> {
             self.source = None;
         }
         Poll::Ready(next)
+    }
+
+    /// The same stream with other messages.
+    #[cfg(feature = "mock")]
+    pub(crate) fn convert<U: 'static>(self, convert: fn(T) -> Result<U, Status>) -> Streaming<U>
+    where
+        T: 'static,
+    {
+        Streaming::from_source(Converted { messages: self, convert })
+    }
+
+    #[cfg(feature = "mock")]
+    pub(crate) fn received_trailers(&self) -> &MetadataMap {
+        &self.trailers
     }
 
     pub(crate) fn take_received_trailers(&mut self) -> MetadataMap {
@@ -131,7 +154,7 @@ impl<T> Streaming<T> {
         adopted.unwrap_or_default()
     }
 
-    fn from_source(source: impl Source<T> + 'static) -> Self {
+    pub(crate) fn from_source(source: impl Source<T> + 'static) -> Self {
         Self { source: Some(Box::pin(source)), trailers: MetadataMap::new() }
     }
 }
@@ -228,6 +251,50 @@ impl<T> Source<T> for Wire<T> {
 
     fn take_trailers(mut self: Pin<&mut Self>) -> MetadataMap {
         self.messages.take_trailers()
+    }
+}
+
+#[cfg(feature = "mock")]
+struct Converted<T, U> {
+    messages: Streaming<T>,
+    convert: fn(T) -> Result<U, Status>,
+}
+
+#[cfg(feature = "mock")]
+impl<T, U> Source<U> for Converted<T, U> {
+    fn poll_message(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<U, Status>>> {
+        let next = ready!(self.messages.poll_message(cx));
+        Poll::Ready(next.map(|message| (self.convert)(message?)))
+    }
+
+    fn take_trailers(mut self: Pin<&mut Self>) -> MetadataMap {
+        self.messages.take_received_trailers()
+    }
+}
+
+struct Limited<T> {
+    messages: Streaming<T>,
+    deadline: Deadline,
+}
+
+impl<T: Send> Source<T> for Limited<T> {
+    fn poll_message(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<T, Status>>> {
+        if let Err(late) = self.deadline.check(cx) {
+            return Poll::Ready(Some(Err(late)));
+        }
+        let poll = || self.messages.poll_message(cx);
+        catch_unwind(AssertUnwindSafe(poll))
+            .unwrap_or_else(|_| Poll::Ready(Some(Err(status::panicked()))))
+    }
+
+    fn take_trailers(mut self: Pin<&mut Self>) -> MetadataMap {
+        self.messages.take_received_trailers()
     }
 }
 

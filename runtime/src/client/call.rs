@@ -10,7 +10,11 @@ use tonic::{
     codec::{CompressionEncoding, EnabledCompressionEncodings},
 };
 
-use super::{Channel, channel::Outgoing};
+use super::{
+    Channel,
+    channel::{Outgoing, Transport, Way},
+    direct::Direct,
+};
 use crate::{
     IntoStreamingRequest, MethodDescriptor, Streaming,
     server::Reply,
@@ -63,43 +67,95 @@ impl Client {
     }
 
     /// Sends one request for one response.
-    pub async fn unary<Req: Message, Res: Message + Default>(
+    pub async fn unary<Req, Res>(
         &self,
         method: &'static MethodDescriptor,
         request: impl IntoRequest<Req>,
-    ) -> Result<Response<Res>, Status> {
-        let call = self.with_message(method, request.into_request())?;
-        decode(self.only(call).await?)
+    ) -> Result<Response<Res>, Status>
+    where
+        Req: Message + 'static,
+        Res: Message + Default + 'static,
+    {
+        let request = request.into_request();
+        match &self.channel.way {
+            Way::Direct(server) => {
+                Direct::new(&**server, method, request.metadata())?.message(request).await
+            }
+            Way::Transport(transport) => {
+                let call = self.with_message(method, request)?;
+                decode(self.only(&**transport, call).await?)
+            }
+        }
     }
 
     /// Sends a stream of requests for one response.
-    pub async fn client_streaming<Req: Message + 'static, Res: Message + Default>(
+    pub async fn client_streaming<Req, Res>(
         &self,
         method: &'static MethodDescriptor,
         requests: impl IntoStreamingRequest<Req>,
-    ) -> Result<Response<Res>, Status> {
-        let call = self.with_messages(method, requests.into_streaming_request())?;
-        decode(self.only(call).await?)
+    ) -> Result<Response<Res>, Status>
+    where
+        Req: Message + 'static,
+        Res: Message + Default + 'static,
+    {
+        let requests = requests.into_streaming_request();
+        match &self.channel.way {
+            Way::Direct(server) => {
+                let call = Direct::new(&**server, method, requests.metadata())?;
+                let requests = call.requests(requests);
+                call.message(requests).await
+            }
+            Way::Transport(transport) => {
+                let call = self.with_messages(method, requests)?;
+                decode(self.only(&**transport, call).await?)
+            }
+        }
     }
 
     /// Sends one request for a stream of responses.
-    pub async fn server_streaming<Req: Message, Res: Message + Default + 'static>(
+    pub async fn server_streaming<Req, Res>(
         &self,
         method: &'static MethodDescriptor,
         request: impl IntoRequest<Req>,
-    ) -> Result<Response<Streaming<Res>>, Status> {
-        let call = self.with_message(method, request.into_request())?;
-        Ok(self.stream(call).await?.map(Streaming::decoding))
+    ) -> Result<Response<Streaming<Res>>, Status>
+    where
+        Req: Message + 'static,
+        Res: Message + Default + 'static,
+    {
+        let request = request.into_request();
+        match &self.channel.way {
+            Way::Direct(server) => {
+                Direct::new(&**server, method, request.metadata())?.messages(request).await
+            }
+            Way::Transport(transport) => {
+                let call = self.with_message(method, request)?;
+                Ok(self.stream(&**transport, call).await?.map(Streaming::decoding))
+            }
+        }
     }
 
     /// Sends a stream of requests for a stream of responses.
-    pub async fn bidi_streaming<Req: Message + 'static, Res: Message + Default + 'static>(
+    pub async fn bidi_streaming<Req, Res>(
         &self,
         method: &'static MethodDescriptor,
         requests: impl IntoStreamingRequest<Req>,
-    ) -> Result<Response<Streaming<Res>>, Status> {
-        let call = self.with_messages(method, requests.into_streaming_request())?;
-        Ok(self.stream(call).await?.map(Streaming::decoding))
+    ) -> Result<Response<Streaming<Res>>, Status>
+    where
+        Req: Message + 'static,
+        Res: Message + Default + 'static,
+    {
+        let requests = requests.into_streaming_request();
+        match &self.channel.way {
+            Way::Direct(server) => {
+                let call = Direct::new(&**server, method, requests.metadata())?;
+                let requests = call.requests(requests);
+                call.messages(requests).await
+            }
+            Way::Transport(transport) => {
+                let call = self.with_messages(method, requests)?;
+                Ok(self.stream(&**transport, call).await?.map(Streaming::decoding))
+            }
+        }
     }
 
     fn with_message<M: Message>(
@@ -146,9 +202,9 @@ impl Client {
     }
 
     /// Waits for the response of a method that answers with one message, still encoded.
-    async fn only(&self, call: Call) -> Result<Response<Bytes>, Status> {
+    async fn only(&self, transport: &dyn Transport, call: Call) -> Result<Response<Bytes>, Status> {
         let Call { outgoing, mut deadline } = call;
-        let reply = self.channel.start(outgoing);
+        let reply = transport.start(outgoing);
         let answered = async {
             let reply = reply.reply().await?;
             let mut messages = self.messages(reply.body, reply.encoding);
@@ -161,10 +217,14 @@ impl Client {
     }
 
     /// Waits for the beginning of a stream of responses.
-    async fn stream(&self, call: Call) -> Result<Response<Messages>, Status> {
+    async fn stream(
+        &self,
+        transport: &dyn Transport,
+        call: Call,
+    ) -> Result<Response<Messages>, Status> {
         let Call { outgoing, mut deadline } = call;
         let Reply { metadata, extensions, encoding, body } =
-            deadline.limit(self.channel.start(outgoing).reply()).await?;
+            deadline.limit(transport.start(outgoing).reply()).await?;
         let messages = self.messages(body, encoding).with_deadline(deadline);
         Ok(Response::from_parts(metadata, messages, extensions))
     }

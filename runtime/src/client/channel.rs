@@ -14,7 +14,7 @@ use tower_service::Service;
 use super::{http::Tower, in_process::InProcess};
 use crate::{
     MethodDescriptor,
-    server::{Dispatch, ReplyFuture, RequestBody, ServiceServer},
+    server::{Dispatch, ReplyFuture, RequestBody, Serve, ServiceServer},
     wire::{body::Body, status::BoxError},
 };
 
@@ -26,13 +26,22 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(20);
 /// Cheap to clone; clones share the connection.
 #[derive(Clone)]
 pub struct Channel {
-    transport: Arc<dyn Transport>,
+    pub(super) way: Way,
+}
+
+/// How calls get to their server.
+#[derive(Clone)]
+pub(super) enum Way {
+    /// Encoded.
+    Transport(Arc<dyn Transport>),
+    /// Their messages moved, to a server in this process.
+    Direct(Arc<dyn Serve>),
 }
 
 /// Carries calls to a server.
 pub(crate) trait Transport: Send + Sync {
     /// Starts `call` and waits for the beginning of its response.
-    fn start(&self, call: Outgoing) -> ReplyFuture;
+    fn start(&self, call: Outgoing) -> ReplyFuture<'static>;
 }
 
 /// What a transport needs to know of a call.
@@ -84,7 +93,7 @@ impl Channel {
         S::Future: Send,
         B: RequestBody,
     {
-        Self { transport: Arc::new(Tower(service)) }
+        Self { way: Way::Transport(Arc::new(Tower(service))) }
     }
 
     /// Calls `server`, a generated one, in this process: no socket, no task, no HTTP, but the
@@ -94,11 +103,20 @@ impl Channel {
         D: Dispatch<S>,
         S: Send + Sync + 'static,
     {
-        Self { transport: Arc::new(InProcess(server)) }
+        Self { way: Way::Transport(Arc::new(InProcess(server))) }
     }
 
-    pub(crate) fn start(&self, call: Outgoing) -> ReplyFuture {
-        self.transport.start(call)
+    /// Calls `server`, a generated one, in this process, and moves the messages instead of
+    /// encoding them: limits and compression do not apply, while metadata, deadlines, cancellation
+    /// and statuses are what they are everywhere.
+    ///
+    /// No layer is passed on the way, so [`MethodDescriptor`] is not in a request's extensions.
+    pub fn in_process_direct<D, S>(server: ServiceServer<D, S>) -> Self
+    where
+        D: Dispatch<S>,
+        S: Send + Sync + 'static,
+    {
+        Self { way: Way::Direct(Arc::new(server)) }
     }
 }
 

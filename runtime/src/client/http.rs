@@ -36,7 +36,7 @@ where
     S::Future: Send,
     B: RequestBody,
 {
-    fn start(&self, call: Outgoing) -> ReplyFuture {
+    fn start(&self, call: Outgoing) -> ReplyFuture<'static> {
         let mut service = self.0.clone();
         ReplyFuture::new(Deadline::default(), async move {
             let failed = |error: S::Error| status::from_transport(error.into());

@@ -12,12 +12,12 @@ use crate::{
 pub(super) struct InProcess<S>(pub(super) S);
 
 impl<S: Serve> Transport for InProcess<S> {
-    fn start(&self, call: Outgoing) -> ReplyFuture {
+    fn start(&self, call: Outgoing) -> ReplyFuture<'static> {
         start(&self.0, call)
     }
 }
 
-fn start(server: &dyn Serve, call: Outgoing) -> ReplyFuture {
+fn start(server: &dyn Serve, call: Outgoing) -> ReplyFuture<'static> {
     let accepted = server.config().accepted;
     if let Some(encoding) = call.encoding.filter(|encoding| !accepted.is_enabled(*encoding)) {
         let refusal = headers::unsupported_encoding(compression::name(encoding), accepted);

@@ -2,8 +2,11 @@
 
 mod call;
 mod channel;
+mod direct;
 mod http;
 mod in_process;
 mod tie;
 
+#[cfg(feature = "mock")]
+pub(crate) use self::direct::Direct;
 pub use self::{call::Client, channel::Channel};

@@ -1,14 +1,24 @@
 //! What generated code names, all of it through this module, so that no name of a user's proto
 //! can stand in its way. Not for use by hand: it changes with the generator.
 
+#[cfg(feature = "mock")]
+pub mod mock;
+
 pub use std::{
     clone::Clone,
     convert::{AsRef, Into},
+    default::Default,
     fmt::Debug,
     future::Future,
+    io,
     marker::{Send, Sync},
+    option::Option,
+    path::Path,
     result::Result,
+    string::String,
     sync::Arc,
+    time::Duration,
+    vec::Vec,
 };
 
 pub use tonic::{IntoRequest, Request, Response, Status, codec::CompressionEncoding};
@@ -21,6 +31,26 @@ pub use crate::{
         Dispatch, Handler, HttpReplyFuture, ReplyFuture, RequestBody, ServerCall, unimplemented,
     },
 };
+
+#[doc(hidden)]
+pub use crate::__mocks as mocks;
+
+/// Takes mocks into the build when the runtime has its feature `mock`; without it, a crate that
+/// has generated mocks but no use for them still compiles.
+#[cfg(feature = "mock")]
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __mocks {
+    ($($item:item)*) => { $($item)* };
+}
+
+/// Leaves mocks out of the build: the runtime does not have its feature `mock`.
+#[cfg(not(feature = "mock"))]
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __mocks {
+    ($($item:item)*) => {};
+}
 
 /// The oldest and the newest shape of generated code that this runtime goes with.
 const GENERATIONS: (u32, u32) = (1, 1);

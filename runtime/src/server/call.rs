@@ -2,7 +2,7 @@
 //!
 //! The generic methods only decode, call and encode; all else is compiled once.
 
-use std::{future::Future, sync::Arc};
+use std::{any::Any, fmt, future::Future, sync::Arc};
 
 use bytes::Bytes;
 use http::Extensions;
@@ -32,7 +32,7 @@ pub trait Dispatch<S>: 'static {
     const SERVICE: &'static ServiceDescriptor;
 
     /// Hands `call` to the method at that position in [`SERVICE`](Self::SERVICE).
-    fn call(service: Arc<S>, method: usize, call: ServerCall) -> ReplyFuture;
+    fn call(service: Arc<S>, method: usize, call: ServerCall<'_>) -> ReplyFuture<'_>;
 }
 
 /// A method of a contract, such as `S::add`: what takes a request and gives a response.
@@ -73,13 +73,32 @@ pub(crate) struct Incoming {
     pub(crate) deadline: Option<Instant>,
 }
 
+/// The messages of a call that are moved between a client and a server in one process: the client
+/// puts its request in, and the server the response.
+#[derive(Debug)]
+pub(crate) struct Exchange<In, Out> {
+    pub(crate) request: Option<In>,
+    pub(crate) response: Option<Out>,
+}
+
 /// One call on its way to a handler.
 #[derive(Debug)]
-pub struct ServerCall {
+pub struct ServerCall<'a> {
+    request: Arrived<'a, Messages>,
+    answer: Answer,
+}
+
+/// A request whose messages have come as `W`, or wait in an [`Exchange`].
+#[derive(Debug)]
+struct Arrived<'a, W> {
     metadata: MetadataMap,
     extensions: Extensions,
-    messages: Messages,
-    answer: Answer,
+    messages: Source<'a, W>,
+}
+
+enum Source<'a, W> {
+    Wire(W),
+    Exchange(&'a mut (dyn Any + Send)),
 }
 
 /// How the call is answered.
@@ -89,16 +108,34 @@ struct Answer {
     deadline: Option<Instant>,
 }
 
-impl ServerCall {
+impl<'a> ServerCall<'a> {
     /// Starts the method of `server` that is called by `path`.
-    pub(crate) fn start(server: &dyn Serve, path: &str, mut call: Incoming) -> ReplyFuture {
+    pub(crate) fn start(server: &dyn Serve, path: &str, mut call: Incoming) -> ReplyFuture<'a> {
         let service = server.service();
         let Some(position) = service.position(path) else {
-            let status = Status::unimplemented(format!("{} has no method {path}", service.name));
-            return ReplyFuture::new(Deadline::default(), async { Err(status) });
+            return no_method(service, path);
         };
         service.methods[position].describe(&mut call.extensions);
         server.call(position, Self::new(server.config(), call))
+    }
+
+    /// Starts the method of `server` that is called by `path`, with an [`Exchange`] of its types.
+    pub(crate) fn start_direct(
+        server: &dyn Serve,
+        path: &str,
+        request: Request<&'a mut (dyn Any + Send)>,
+        deadline: Option<Instant>,
+    ) -> ReplyFuture<'a> {
+        let Some(position) = server.service().position(path) else {
+            return no_method(server.service(), path);
+        };
+        let (metadata, extensions, exchange) = request.into_parts();
+        let encoder = Encoder { encoding: None, limit: usize::MAX };
+        let call = Self {
+            request: Arrived { metadata, extensions, messages: Source::Exchange(exchange) },
+            answer: Answer { encoder, deadline },
+        };
+        server.call(position, call)
     }
 
     fn new(config: &ServerConfig, call: Incoming) -> Self {
@@ -108,104 +145,155 @@ impl ServerCall {
             limit: config.encoding_limit,
         };
         Self {
-            metadata: call.metadata,
-            extensions: call.extensions,
-            messages: Messages::new(call.body, frames, Side::Request),
+            request: Arrived {
+                metadata: call.metadata,
+                extensions: call.extensions,
+                messages: Source::Wire(Messages::new(call.body, frames, Side::Request)),
+            },
             answer: Answer { encoder, deadline: call.deadline },
         }
     }
 
     /// Answers one request with one response.
-    pub fn unary<S, Req, Res, H>(self, service: Arc<S>, handler: H) -> ReplyFuture
+    pub fn unary<S, Req, Res, H>(self, service: Arc<S>, handler: H) -> ReplyFuture<'a>
     where
         S: Send + Sync + 'static,
-        Req: Message + Default,
-        Res: Message,
-        H: for<'a> Handler<'a, S, Req, Res = Res> + 'static,
+        Req: Message + Default + 'static,
+        Res: Message + 'static,
+        H: for<'s> Handler<'s, S, Req, Res = Res> + 'static,
     {
         let answer = self.answer;
         answer.wait(async move {
-            let request = decode(self.only().await?)?;
-            answer.message(handler.handle(&service, request).await?)
+            let (request, slot) = self.only().await?.open(frame::decode)?;
+            answer.message(handler.handle(&service, request).await?, slot)
         })
     }
 
     /// Answers a stream of requests with one response.
-    pub fn client_streaming<S, Req, Res, H>(self, service: Arc<S>, handler: H) -> ReplyFuture
+    pub fn client_streaming<S, Req, Res, H>(self, service: Arc<S>, handler: H) -> ReplyFuture<'a>
     where
         S: Send + Sync + 'static,
         Req: Message + Default + 'static,
-        Res: Message,
-        H: for<'a> Handler<'a, S, Streaming<Req>, Res = Res> + 'static,
-    {
-        let answer = self.answer;
-        answer
-            .wait(async move { answer.message(handler.handle(&service, self.streaming()).await?) })
-    }
-
-    /// Answers one request with a stream of responses.
-    pub fn server_streaming<S, Req, Res, H>(self, service: Arc<S>, handler: H) -> ReplyFuture
-    where
-        S: Send + Sync + 'static,
-        Req: Message + Default,
         Res: Message + 'static,
-        H: for<'a> Handler<'a, S, Req, Res = Streaming<Res>> + 'static,
+        H: for<'s> Handler<'s, S, Streaming<Req>, Res = Res> + 'static,
     {
         let answer = self.answer;
         answer.wait(async move {
-            let request = decode(self.only().await?)?;
-            Ok(answer.messages(handler.handle(&service, request).await?))
+            let (requests, slot) = self.request.open(|messages| answer.requests(messages))?;
+            answer.message(handler.handle(&service, requests).await?, slot)
+        })
+    }
+
+    /// Answers one request with a stream of responses.
+    pub fn server_streaming<S, Req, Res, H>(self, service: Arc<S>, handler: H) -> ReplyFuture<'a>
+    where
+        S: Send + Sync + 'static,
+        Req: Message + Default + 'static,
+        Res: Message + 'static,
+        H: for<'s> Handler<'s, S, Req, Res = Streaming<Res>> + 'static,
+    {
+        let answer = self.answer;
+        answer.wait(async move {
+            let (request, slot) = self.only().await?.open(frame::decode)?;
+            Ok(answer.messages(handler.handle(&service, request).await?, slot))
         })
     }
 
     /// Answers a stream of requests with a stream of responses.
-    pub fn bidi_streaming<S, Req, Res, H>(self, service: Arc<S>, handler: H) -> ReplyFuture
+    pub fn bidi_streaming<S, Req, Res, H>(self, service: Arc<S>, handler: H) -> ReplyFuture<'a>
     where
         S: Send + Sync + 'static,
         Req: Message + Default + 'static,
         Res: Message + 'static,
-        H: for<'a> Handler<'a, S, Streaming<Req>, Res = Streaming<Res>> + 'static,
+        H: for<'s> Handler<'s, S, Streaming<Req>, Res = Streaming<Res>> + 'static,
     {
         let answer = self.answer;
         answer.wait(async move {
-            Ok(answer.messages(handler.handle(&service, self.streaming()).await?))
+            let (requests, slot) = self.request.open(|messages| answer.requests(messages))?;
+            Ok(answer.messages(handler.handle(&service, requests).await?, slot))
         })
     }
 
     /// Refuses a call of a method that the service does not have.
-    pub fn unimplemented(self) -> ReplyFuture {
+    pub fn unimplemented(self) -> ReplyFuture<'a> {
         self.answer.wait(async { Err(Status::unimplemented("the service has no such method")) })
     }
 
     /// The request of a method that takes one message, still encoded.
-    async fn only(mut self) -> Result<Request<Bytes>, Status> {
-        let message = self.messages.only().await?;
-        Ok(Request::from_parts(self.metadata, self.extensions, message))
-    }
-
-    /// The request of a method that takes a stream, which the deadline ends even for a task that
-    /// outlives the handler.
-    fn streaming<M: Message + Default + 'static>(self) -> Request<Streaming<M>> {
-        let messages = self.messages.with_deadline(Deadline::at(self.answer.deadline));
-        Request::from_parts(self.metadata, self.extensions, Streaming::decoding(messages))
+    async fn only(self) -> Result<Arrived<'a, Bytes>, Status> {
+        let Arrived { metadata, extensions, messages } = self.request;
+        let messages = match messages {
+            Source::Wire(mut messages) => Source::Wire(messages.only().await?),
+            Source::Exchange(exchange) => Source::Exchange(exchange),
+        };
+        Ok(Arrived { metadata, extensions, messages })
     }
 }
 
-fn decode<M: Message + Default>(request: Request<Bytes>) -> Result<Request<M>, Status> {
-    let (metadata, extensions, message) = request.into_parts();
-    Ok(Request::from_parts(metadata, extensions, frame::decode(message)?))
+fn no_method(service: &ServiceDescriptor, path: &str) -> ReplyFuture<'static> {
+    let status = Status::unimplemented(format!("{} has no method {path}", service.name));
+    ReplyFuture::new(Deadline::default(), async { Err(status) })
+}
+
+/// Where a response goes that is not to be encoded.
+type Slot<'a, Out> = Option<&'a mut Option<Out>>;
+
+impl<'a, W> Arrived<'a, W> {
+    /// Decodes the request, or takes it out of the exchange, where the response goes then, too.
+    fn open<In: 'static, Out: 'static>(
+        self,
+        decode: impl FnOnce(W) -> Result<In, Status>,
+    ) -> Result<(Request<In>, Slot<'a, Out>), Status> {
+        let (request, slot) = match self.messages {
+            Source::Wire(encoded) => (decode(encoded)?, None),
+            Source::Exchange(exchange) => {
+                let Some(Exchange { request, response }) = exchange.downcast_mut() else {
+                    return Err(Status::internal("client and server have different messages"));
+                };
+                let request = request.take();
+                (request.ok_or_else(|| Status::internal("there is no request"))?, Some(response))
+            }
+        };
+        Ok((Request::from_parts(self.metadata, self.extensions, request), slot))
+    }
+}
+
+impl<W> fmt::Debug for Source<'_, W> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Wire(_) => "Wire",
+            Self::Exchange(_) => "Exchange",
+        })
+    }
 }
 
 impl Answer {
-    fn wait(
+    fn wait<'a>(
         self,
-        handler: impl Future<Output = Result<Reply, Status>> + Send + 'static,
-    ) -> ReplyFuture {
+        handler: impl Future<Output = Result<Reply, Status>> + Send + 'a,
+    ) -> ReplyFuture<'a> {
         ReplyFuture::new(Deadline::at(self.deadline), handler)
     }
 
-    fn message<M: Message>(mut self, response: Response<M>) -> Result<Reply, Status> {
+    /// The requests of a method that takes a stream, which the deadline ends even for a task that
+    /// outlives the handler.
+    fn requests<M>(self, messages: Messages) -> Result<Streaming<M>, Status>
+    where
+        M: Message + Default + 'static,
+    {
+        Ok(Streaming::decoding(messages.with_deadline(Deadline::at(self.deadline))))
+    }
+
+    fn message<M: Message>(
+        mut self,
+        response: Response<M>,
+        slot: Slot<'_, M>,
+    ) -> Result<Reply, Status> {
         let (metadata, message, extensions) = response.into_parts();
+        if let Some(slot) = slot {
+            *slot = Some(message);
+            return Ok(self.reply(metadata, extensions, Body::empty()));
+        }
         if compression_is_disabled(&extensions) {
             self.encoder.encoding = None;
         }
@@ -213,8 +301,16 @@ impl Answer {
         Ok(self.reply(metadata, extensions, body))
     }
 
-    fn messages<M: Message + 'static>(self, response: Response<Streaming<M>>) -> Reply {
+    fn messages<M: Message + 'static>(
+        self,
+        response: Response<Streaming<M>>,
+        slot: Slot<'_, Streaming<M>>,
+    ) -> Reply {
         let (metadata, messages, extensions) = response.into_parts();
+        if let Some(slot) = slot {
+            *slot = Some(messages);
+            return self.reply(metadata, extensions, Body::empty());
+        }
         let body = Body::outgoing(messages, self.encoder, Deadline::at(self.deadline));
         self.reply(metadata, extensions, body)
     }

@@ -49,7 +49,7 @@ fn start(
     server: &dyn Serve,
     head: request::Parts,
     body: tonic::body::Body,
-) -> Result<ReplyFuture, Box<HttpResponse>> {
+) -> Result<ReplyFuture<'static>, Box<HttpResponse>> {
     if head.method != Method::POST {
         let allow = (header::ALLOW, HeaderValue::from_static("POST"));
         return Err(refuse(StatusCode::METHOD_NOT_ALLOWED, allow));
@@ -118,7 +118,7 @@ fn success(reply: Reply) -> HttpResponse {
 pub struct HttpReplyFuture(State);
 
 enum State {
-    Waiting(ReplyFuture),
+    Waiting(ReplyFuture<'static>),
     Refused(Option<Box<HttpResponse>>),
 }
 

@@ -6,15 +6,15 @@ mod reply;
 mod serve;
 mod service;
 
-pub(crate) use self::{
-    call::Incoming,
-    reply::Reply,
-    service::{Serve, ServerConfig},
-};
 pub use self::{
     call::{Dispatch, Handler, ServerCall, unimplemented},
     http::{HttpReplyFuture, RequestBody},
     reply::ReplyFuture,
     serve::Server,
     service::ServiceServer,
+};
+pub(crate) use self::{
+    call::{Exchange, Incoming},
+    reply::Reply,
+    service::{Serve, ServerConfig},
 };

@@ -24,17 +24,17 @@ pub(crate) struct Reply {
 
 /// Waits for the reply to a call. The handler is dropped when it has answered, when the deadline
 /// passes, or when this is dropped; if it panics, the call fails and nothing else does.
-pub struct ReplyFuture {
-    handler: Option<Handler>,
+pub struct ReplyFuture<'a> {
+    handler: Option<Handler<'a>>,
     deadline: Deadline,
 }
 
-type Handler = Pin<Box<dyn Future<Output = Result<Reply, Status>> + Send>>;
+type Handler<'a> = Pin<Box<dyn Future<Output = Result<Reply, Status>> + Send + 'a>>;
 
-impl ReplyFuture {
+impl<'a> ReplyFuture<'a> {
     pub(crate) fn new(
         deadline: Deadline,
-        handler: impl Future<Output = Result<Reply, Status>> + Send + 'static,
+        handler: impl Future<Output = Result<Reply, Status>> + Send + 'a,
     ) -> Self {
         Self { handler: Some(Box::pin(handler)), deadline }
     }
@@ -58,7 +58,7 @@ impl ReplyFuture {
     }
 }
 
-impl fmt::Debug for ReplyFuture {
+impl fmt::Debug for ReplyFuture<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ReplyFuture")
             .field("answered", &self.handler.is_none())

@@ -93,7 +93,7 @@ pub(crate) trait Serve: Send + Sync {
     fn config(&self) -> &ServerConfig;
 
     /// Hands `call` to the method at that position in the service.
-    fn call(&self, method: usize, call: ServerCall) -> ReplyFuture;
+    fn call<'a>(&self, method: usize, call: ServerCall<'a>) -> ReplyFuture<'a>;
 }
 
 impl<D: Dispatch<S>, S: Send + Sync> Serve for ServiceServer<D, S> {
@@ -105,7 +105,7 @@ impl<D: Dispatch<S>, S: Send + Sync> Serve for ServiceServer<D, S> {
         &self.config
     }
 
-    fn call(&self, method: usize, call: ServerCall) -> ReplyFuture {
+    fn call<'a>(&self, method: usize, call: ServerCall<'a>) -> ReplyFuture<'a> {
         D::call(Arc::clone(&self.service), method, call)
     }
 }

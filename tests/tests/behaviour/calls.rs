@@ -124,7 +124,7 @@ async fn a_trailer_does_not_replace_metadata_of_the_same_name() {
 
 #[tokio::test]
 async fn the_method_is_in_the_extensions_on_both_sides() {
-    for door in doors::all(TelemetryServer::new(Station::default())).await {
+    for door in doors::encoding(TelemetryServer::new(Station::default())).await {
         let response = door.client.latest(query("a", 1)).await.unwrap();
         assert_eq!(
             response.metadata().get("method").unwrap(),

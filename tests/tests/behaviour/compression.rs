@@ -22,7 +22,7 @@ fn server() -> TelemetryServer<Station> {
 
 #[tokio::test]
 async fn compressed_messages_pass_every_door_both_ways() {
-    for door in doors::all(server()).await {
+    for door in doors::encoding(server()).await {
         for encoding in ALL {
             let client = door.client.clone().send_compressed(encoding).accept_compressed(encoding);
             let latest = client.latest(query("a", 50_000)).await.unwrap().into_inner();
@@ -44,7 +44,7 @@ async fn compressed_messages_pass_every_door_both_ways() {
 async fn a_compression_that_the_server_does_not_accept_is_unimplemented() {
     let server =
         TelemetryServer::new(Station::default()).accept_compressed(CompressionEncoding::Gzip);
-    for door in doors::all(server).await {
+    for door in doors::encoding(server).await {
         let client = door.client.clone().send_compressed(CompressionEncoding::Zstd);
         let status = client.latest(query("a", 1)).await.unwrap_err();
         assert_eq!(status.code(), Code::Unimplemented, "{}", door.name);
@@ -79,7 +79,7 @@ async fn responses_are_compressed_only_for_clients_that_accept_it() {
 #[tokio::test]
 async fn a_compressed_bomb_is_resource_exhausted() {
     let server = server().max_decoding_message_size(10_000);
-    for door in doors::all(server).await {
+    for door in doors::encoding(server).await {
         for encoding in ALL {
             let client = door.client.clone().send_compressed(encoding);
             let status = client.latest(query(&"x".repeat(1_000_000), 1)).await.unwrap_err();

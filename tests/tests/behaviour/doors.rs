@@ -28,6 +28,13 @@ impl Drop for Door {
 
 /// Opens every door to `server`.
 pub(crate) async fn all(server: TelemetryServer<Station>) -> Vec<Door> {
+    let mut doors = vec![open("direct", Channel::in_process_direct(server.clone()), None)];
+    doors.extend(encoding(server).await);
+    doors
+}
+
+/// Opens the doors to `server` that encode messages.
+pub(crate) async fn encoding(server: TelemetryServer<Station>) -> Vec<Door> {
     let mut doors = vec![
         open("in process", Channel::in_process(server.clone()), None),
         open("tower", Channel::new(server.clone()), None),

@@ -88,7 +88,7 @@ async fn messages_over_a_limit_are_resource_exhausted() {
         .max_decoding_message_size(1000)
         .max_encoding_message_size(2000);
     let long = "x".repeat(1001);
-    for door in doors::all(server).await {
+    for door in doors::encoding(server).await {
         let exhausted = |result: Result<_, Status>, what| {
             let status: Status = Result::<rust_scaffold::Response<_>, _>::unwrap_err(result);
             assert_eq!(status.code(), Code::ResourceExhausted, "{} {what}: {status}", door.name);

@@ -1,0 +1,9 @@
+//! What generated mocks and matchers name.
+
+pub use bytes::Bytes;
+
+pub use crate::mock::{
+    BidiStreaming, Call, ClientStreaming, Enum, Expectation, Fields, IntoPattern, Map, Method,
+    Mock, Pattern, ServerStreaming, Serving, Tape, TapeError, Unary, View, serve, verify_tape,
+    view,
+};

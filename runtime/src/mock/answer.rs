@@ -1,0 +1,278 @@
+//! One call of a mock, from what came in to what goes out.
+
+use std::{
+    future::Future,
+    panic::{AssertUnwindSafe, catch_unwind},
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll},
+};
+
+use tonic::{Extensions, Request, Response, Status, metadata::MetadataMap};
+
+use super::{
+    core::{Core, Taken, Taker},
+    explain,
+    inbound::Inbound,
+    message::{AnyMessage, Content, mixed_up},
+    plan::{Answer, Arrival, Handling, Place, Reply},
+    record::{Outcome, Record, Running},
+    script,
+};
+use crate::{
+    Streaming, Trailers,
+    streaming::Source,
+    wire::{deadline, status},
+};
+
+/// What an answer is made from.
+pub(crate) struct Incoming {
+    pub(crate) call: usize,
+    pub(crate) method: usize,
+    pub(crate) metadata: MetadataMap,
+    pub(crate) extensions: Extensions,
+    pub(crate) requests: Inbound,
+}
+
+impl Incoming {
+    pub(crate) fn into_request(self) -> Result<Request<Content>, Status> {
+        let content = self.requests.into_content()?;
+        Ok(Request::from_parts(self.metadata, self.extensions, content))
+    }
+}
+
+impl Core {
+    /// Answers a call of `method`.
+    pub(crate) async fn call(
+        self: &Arc<Self>,
+        method: usize,
+        request: Request<Content>,
+    ) -> Result<Response<Content>, Status> {
+        let (metadata, extensions, content) = request.into_parts();
+        // One that cannot be read never gets here through a codec, and limits nothing elsewhere.
+        let deadline = deadline::timeout(metadata.as_ref()).ok().flatten();
+        let first = match &content {
+            Content::One(message) => Some(Arc::clone(message)),
+            Content::Many(_) => None,
+        };
+        let call = self.begin(Record::new(method, metadata.clone(), deadline, first));
+        let mut running = Running::new(Arc::clone(self), call);
+        let mut requests = Inbound::new(self, call, content);
+        requests.peek(self.peek(method)).await;
+        let arrival = Arrival { requests: requests.peeked(), metadata: &metadata, deadline };
+        let taker = self.choose(method, arrival);
+        let incoming = Incoming { call, method, metadata, extensions, requests };
+        let answered = match taker {
+            Ok(Taker::Plan(taken)) => self.answer(taken, incoming).await,
+            Ok(Taker::Real(server, forward)) => {
+                let request = incoming.into_request()?;
+                forward(server, &self.service.methods[method], request).await
+            }
+            Err(refusal) => Err(refusal),
+        };
+        match answered {
+            Ok(response) => running.respond(method, response).await,
+            Err(status) => {
+                running.finish(Outcome::Failed(status.clone()));
+                Err(status)
+            }
+        }
+    }
+
+    async fn answer(
+        self: &Arc<Self>,
+        taken: Taken,
+        mut incoming: Incoming,
+    ) -> Result<Response<Content>, Status> {
+        if !taken.delay.is_zero() {
+            tokio::time::sleep(taken.delay).await;
+        }
+        let failures = taken.flaky.map_or(0, |(failures, _)| failures);
+        if let Some((_, code)) = taken.flaky.filter(|_| taken.before < failures) {
+            let number = taken.before + 1;
+            return Err(Status::new(code, format!("flaky: failure {number} of {failures}")));
+        }
+        match taken.answer {
+            Some(Answer::Returns(reply)) => {
+                incoming.requests.drain().await?;
+                Ok(reply.response())
+            }
+            Some(Answer::ReturnsEach(replies)) => {
+                incoming.requests.drain().await?;
+                let reply = replies.get(taken.before - failures).or(replies.last());
+                reply.map(Reply::response).ok_or_else(mixed_up)
+            }
+            Some(Answer::Fails(status)) => Err(status),
+            Some(Answer::Handles(handler)) => {
+                let request = incoming.into_request()?;
+                let handle = || handler(request);
+                Caught::new(self, taken.place, catch_unwind(AssertUnwindSafe(handle))).await
+            }
+            Some(Answer::Streams(messages)) => {
+                let listed = Listed { messages, next: 0, requests: incoming.requests };
+                Ok(Response::new(Content::Many(Streaming::from_source(listed))))
+            }
+            Some(Answer::Plays(script)) => script::play(self, &script, incoming),
+            Some(Answer::Hangs) => std::future::pending().await,
+            Some(Answer::DropsConnection) => {
+                Err(Status::unavailable("the connection broke before the call was answered"))
+            }
+            None => Err(self.fail(format!(
+                "{}: a call came for which no answer was set up: say what it `.returns(…)`, \
+                 `.fails(…)`, `.streams(…)`, `.answers(…)` or plays as a `.script(…)`",
+                taken.place
+            ))),
+        }
+    }
+}
+
+impl Reply {
+    fn response(&self) -> Response<Content> {
+        let message = Content::One(Arc::clone(&self.message));
+        Response::from_parts(self.metadata.clone(), message, self.extensions.clone())
+    }
+}
+
+/// An answer that is the user's code: if it panics, the verdict says so.
+struct Caught<'a> {
+    core: &'a Arc<Core>,
+    place: Place,
+    handling: std::thread::Result<Handling>,
+}
+
+impl<'a> Caught<'a> {
+    fn new(core: &'a Arc<Core>, place: Place, handling: std::thread::Result<Handling>) -> Self {
+        Self { core, place, handling }
+    }
+}
+
+impl Future for Caught<'_> {
+    type Output = Result<Response<Content>, Status>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = &mut *self;
+        let panic = match &mut this.handling {
+            Ok(handling) => match catch_unwind(AssertUnwindSafe(|| handling.as_mut().poll(cx))) {
+                Ok(polled) => return polled,
+                Err(panic) => explain::panic_text(&*panic),
+            },
+            Err(panic) => explain::panic_text(&**panic),
+        };
+        this.core.problem(format!("{}: the answer panicked: {panic}", this.place));
+        Poll::Ready(Err(status::panicked()))
+    }
+}
+
+impl Running {
+    /// Gives out the response, and finds out how the call goes on.
+    async fn respond(
+        mut self,
+        method: usize,
+        response: Response<Content>,
+    ) -> Result<Response<Content>, Status> {
+        let (metadata, content, mut extensions) = response.into_parts();
+        self.core.trace(self.call, |trace| trace.header(&metadata));
+        let streams = self.core.service.methods[method].kind.streams_responses();
+        let content = match (content, streams) {
+            (Content::Many(messages), true) => {
+                let trailers = extensions.remove().map_or_else(MetadataMap::new, |Trailers(it)| it);
+                let messages = messages.with_trailers(trailers);
+                Content::Many(Streaming::from_source(Watched { running: self, messages }))
+            }
+            (Content::One(message), false) => {
+                let trailers = extensions.get::<Trailers>().map(|Trailers(it)| it);
+                self.core.trace(self.call, |trace| trace.only(&message, trailers));
+                self.finish(Outcome::Ok);
+                Content::One(message)
+            }
+            (Content::Many(messages), false) => {
+                let (message, trailers) = self.only(messages).await?;
+                if !trailers.is_empty() {
+                    extensions.insert(Trailers(trailers));
+                }
+                Content::One(message)
+            }
+            (Content::One(_), true) => return Err(mixed_up()),
+        };
+        Ok(Response::from_parts(metadata, content, extensions))
+    }
+
+    /// The one message of a script or of a test that plays the server.
+    async fn only(
+        self,
+        messages: Streaming<AnyMessage>,
+    ) -> Result<(AnyMessage, MetadataMap), Status> {
+        let core = Arc::clone(&self.core);
+        let mut messages = Streaming::from_source(Watched { running: self, messages });
+        let only = messages.message().await?;
+        match (only, messages.message().await?) {
+            (Some(message), None) => Ok((message, messages.take_received_trailers())),
+            (None, _) => Err(core.fail("a method with one response was answered with none".into())),
+            (_, Some(_)) => {
+                Err(core.fail("a method with one response was answered with several".into()))
+            }
+        }
+    }
+}
+
+/// A stream of responses, from which it is known how the call goes.
+struct Watched {
+    running: Running,
+    messages: Streaming<AnyMessage>,
+}
+
+impl Source<AnyMessage> for Watched {
+    fn poll_message(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<AnyMessage, Status>>> {
+        let Self { running, messages } = &mut *self;
+        let next = match catch_unwind(AssertUnwindSafe(|| messages.poll_message(cx))) {
+            Ok(Poll::Pending) => return Poll::Pending,
+            Ok(Poll::Ready(next)) => next,
+            Err(panic) => {
+                let text = explain::panic_text(&*panic);
+                running.core.problem(format!("a stream of responses panicked: {text}"));
+                Some(Err(status::panicked()))
+            }
+        };
+        match &next {
+            Some(Ok(message)) => running.core.trace(running.call, |trace| trace.response(message)),
+            Some(Err(status)) => running.finish(Outcome::Failed(status.clone())),
+            None => {
+                let trailers = messages.received_trailers();
+                running.core.trace(running.call, |trace| trace.trailers(trailers));
+                running.finish(Outcome::Ok);
+            }
+        }
+        Poll::Ready(next)
+    }
+
+    fn take_trailers(mut self: Pin<&mut Self>) -> MetadataMap {
+        self.messages.take_received_trailers()
+    }
+}
+
+/// Requests that are read for each response.
+const READ_AHEAD: usize = 1024;
+
+/// Messages that were at hand. Requests are read, so that they are remembered, but not waited for.
+struct Listed {
+    messages: Arc<[AnyMessage]>,
+    next: usize,
+    requests: Inbound,
+}
+
+impl Source<AnyMessage> for Listed {
+    fn poll_message(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<AnyMessage, Status>>> {
+        for _ in 0..READ_AHEAD {
+            let Poll::Ready(Some(Ok(_))) = self.requests.poll_next(cx) else { break };
+        }
+        let message = self.messages.get(self.next).cloned();
+        self.next += 1;
+        Poll::Ready(message.map(Ok))
+    }
+}

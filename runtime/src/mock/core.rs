@@ -1,0 +1,314 @@
+//! The engine: what a mock knows, whatever its messages are.
+//!
+//! The state is locked to look at it or to change it, never while anything of the user's runs.
+
+use std::{
+    panic::{AssertUnwindSafe, Location, catch_unwind},
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+use tokio::{sync::Notify, time::Instant};
+use tonic::{Code, Request, Status};
+
+use super::{
+    explain::{self, Candidate},
+    kind::Peek,
+    message::Content,
+    plan::{Answer, Arrival, Handling, Place, Plan},
+    record::{Outcome, Record},
+    script::Playing,
+    tape::{Recorder, Trace},
+};
+use crate::{MethodDescriptor, ServiceDescriptor, mock::pattern::Report, server::Serve};
+
+/// What all handles of a mock share.
+pub(crate) struct Core {
+    /// Such as `MockCalculator`.
+    pub(crate) name: &'static str,
+    pub(crate) service: &'static ServiceDescriptor,
+    pub(crate) made_at: &'static Location<'static>,
+    /// What takes the calls that nothing else does.
+    real: Option<Real>,
+    state: Mutex<State>,
+    /// Told whenever the outcome of a verification may have changed.
+    changed: Notify,
+}
+
+/// An implementation of the contract that a spy stands in front of.
+pub(crate) struct Real {
+    pub(crate) server: Arc<dyn Serve>,
+    pub(crate) forward: Vec<Forward>,
+}
+
+/// Makes a call of a real server.
+pub(crate) type Forward =
+    fn(Arc<dyn Serve>, &'static MethodDescriptor, Request<Content>) -> Handling;
+
+struct State {
+    /// Of each method. Calls hold on to a copy while they are being matched.
+    plans: Vec<Arc<Vec<Plan>>>,
+    calls: Vec<Record>,
+    problems: Vec<String>,
+    recorder: Option<Arc<Recorder>>,
+    /// Whether the verdict has been given, so that nobody will hear of further problems.
+    verified: bool,
+}
+
+/// What takes a call.
+pub(crate) enum Taker {
+    Plan(Taken),
+    Real(Arc<dyn Serve>, Forward),
+}
+
+/// What a plan that has taken a call says of its answer.
+pub(crate) struct Taken {
+    pub(crate) place: Place,
+    /// How many calls the plan had taken before.
+    pub(crate) before: usize,
+    pub(crate) delay: Duration,
+    pub(crate) flaky: Option<(usize, Code)>,
+    pub(crate) answer: Option<Answer>,
+}
+
+impl Taken {
+    fn new(plan: &Plan, before: usize) -> Self {
+        let Plan { place, delay, flaky, answer, .. } = plan;
+        Self { place: place.clone(), before, delay: *delay, flaky: *flaky, answer: answer.clone() }
+    }
+}
+
+impl State {
+    fn is_fine(&self) -> bool {
+        self.problems.is_empty()
+            && self.plans.iter().flat_map(|plans| plans.iter()).all(Plan::is_met)
+            && self.calls.iter().all(|call| call.script.as_ref().is_none_or(Playing::may_stop))
+    }
+}
+
+impl Core {
+    pub(crate) fn new(
+        name: &'static str,
+        service: &'static ServiceDescriptor,
+        real: Option<Real>,
+        made_at: &'static Location<'static>,
+    ) -> Arc<Self> {
+        let state = State {
+            plans: service.methods.iter().map(|_| Arc::default()).collect(),
+            calls: Vec::new(),
+            problems: Vec::new(),
+            recorder: None,
+            verified: false,
+        };
+        let state = Mutex::new(state);
+        Arc::new(Self { name, service, made_at, real, state, changed: Notify::new() })
+    }
+
+    fn with<R>(&self, act: impl FnOnce(&mut State) -> R) -> R {
+        act(&mut self.state.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    // Expectations.
+
+    /// Adds a plan for `method`, or puts it in the place of its former state.
+    pub(crate) fn publish(&self, method: usize, plan: &Plan) {
+        if let Some((sequence, step)) = &plan.sequence {
+            sequence.need(*step, plan.times().min);
+        }
+        let plan = plan.clone();
+        let _former = self.with(|state| {
+            let plans = Arc::make_mut(&mut state.plans[method]);
+            match plans.iter_mut().find(|other| other.is(&plan)) {
+                Some(place) => Some(std::mem::replace(place, plan)),
+                None => {
+                    plans.push(plan);
+                    None
+                }
+            }
+        });
+    }
+
+    // Calls.
+
+    /// How much of its requests a call of `method` has to show.
+    pub(crate) fn peek(&self, method: usize) -> Peek {
+        let plans = self.plans(method);
+        let conditions = plans.iter().flat_map(|plan| &plan.conditions);
+        conditions.map(|condition| condition.peek()).max().unwrap_or(Peek::Nothing)
+    }
+
+    /// Remembers a call that has come in.
+    pub(crate) fn begin(&self, mut record: Record) -> usize {
+        self.with(|state| {
+            record.trace = state.recorder.as_ref().map(|_| Trace::of(&record));
+            state.calls.push(record);
+            state.calls.len() - 1
+        })
+    }
+
+    /// Changes what is remembered of a call.
+    pub(crate) fn note(&self, call: usize, act: impl FnOnce(&mut Record)) {
+        self.with(|state| act(&mut state.calls[call]));
+    }
+
+    /// Changes what goes onto the tape of a call, if there is one.
+    pub(crate) fn trace(&self, call: usize, act: impl FnOnce(&mut Trace)) {
+        self.note(call, |record| {
+            if let Some(trace) = &mut record.trace {
+                act(trace);
+            }
+        });
+    }
+
+    pub(crate) fn finish(&self, call: usize, outcome: Outcome) {
+        let taped = self.with(|state| {
+            let record = &mut state.calls[call];
+            record.outcome = outcome;
+            record.ended = Some(Instant::now());
+            let taped = record.trace.is_some().then(|| record.clone())?;
+            Some((state.recorder.clone()?, taped))
+        });
+        if let Some((recorder, record)) = taped
+            && let Err(problem) = recorder.write(self.service, &record)
+        {
+            self.problem(problem);
+        }
+        self.changed.notify_waiters();
+    }
+
+    /// Finds what takes the call, or refuses it and says why.
+    pub(crate) fn choose(&self, method: usize, arrival: Arrival<'_>) -> Result<Taker, Status> {
+        let plans = self.plans(method);
+        for plan in plans.iter().filter(|plan| plan.forbids()) {
+            if self.fits(plan, &arrival) {
+                return Err(self.refuse(method, arrival, &plans));
+            }
+        }
+        let expectations = plans.iter().filter(|plan| plan.required);
+        let stubs = plans.iter().filter(|plan| !plan.required);
+        for plan in expectations.chain(stubs) {
+            if self.fits(plan, &arrival)
+                && let Ok(before) = self.with(|_| plan.take())
+            {
+                self.changed.notify_waiters();
+                return Ok(Taker::Plan(Taken::new(plan, before)));
+            }
+        }
+        match &self.real {
+            Some(real) => Ok(Taker::Real(Arc::clone(&real.server), real.forward[method])),
+            None => Err(self.refuse(method, arrival, &plans)),
+        }
+    }
+
+    fn plans(&self, method: usize) -> Arc<Vec<Plan>> {
+        self.with(|state| Arc::clone(&state.plans[method]))
+    }
+
+    /// Whether the plan's conditions hold. They may be the user's code.
+    fn fits(&self, plan: &Plan, arrival: &Arrival<'_>) -> bool {
+        let mut report = Report::quiet();
+        match catch_unwind(AssertUnwindSafe(|| plan.check(arrival, &mut report))) {
+            Ok(()) => !report.has_failed(),
+            Err(panic) => {
+                let text = explain::panic_text(&*panic);
+                self.problem(format!("{}: a predicate panicked: {text}", plan.place));
+                false
+            }
+        }
+    }
+
+    fn refuse(&self, method: usize, arrival: Arrival<'_>, plans: &[Plan]) -> Status {
+        let candidates = plans.iter().map(|plan| Candidate::new(plan, &arrival)).collect();
+        let method = &self.service.methods[method];
+        self.fail(explain::unexpected(method, arrival, candidates))
+    }
+
+    // The verdict.
+
+    /// Remembers a problem for the verdict, and makes the status of the call that it is about.
+    pub(crate) fn fail(&self, problem: String) -> Status {
+        let status = Status::unimplemented(explain::trimmed(&format!("{}: {problem}", self.name)));
+        self.problem(problem);
+        status
+    }
+
+    /// Remembers a problem for the verdict.
+    pub(crate) fn problem(&self, problem: String) {
+        if self.with(|state| state.verified) {
+            eprintln!("{}, after its verification: {problem}", self.name);
+        }
+        self.with(|state| state.problems.push(problem));
+        self.changed.notify_waiters();
+    }
+
+    /// All that is wrong so far, as a text; none when nothing is.
+    pub(crate) fn verdict(&self) -> Option<String> {
+        let (problems, plans, calls) = self.with(|state| {
+            let State { problems, plans, calls, .. } = &*state;
+            (!state.is_fine()).then(|| (problems.clone(), plans.clone(), calls.clone()))
+        })?;
+        let methods = self.service.methods.iter().zip(plans.iter());
+        let unmet = methods.flat_map(|(method, plans)| {
+            let unmet = plans.iter().filter(|plan| !plan.is_met());
+            unmet.map(|plan| explain::missing(self.service, method, plan, &calls))
+        });
+        let playing = calls.iter().filter_map(|call| call.script.as_ref());
+        let unfinished = playing.filter(|it| !it.may_stop()).map(Playing::unfinished);
+        let problems = problems.into_iter().chain(unmet).chain(unfinished).collect::<Vec<_>>();
+        Some(explain::verdict(self.name, self.made_at, &problems))
+    }
+
+    /// Gives the verdict once: whoever asks later gets none.
+    pub(crate) fn last_verdict(&self) -> Option<String> {
+        let is_first = self.with(|state| !std::mem::replace(&mut state.verified, true));
+        if is_first { self.verdict() } else { None }
+    }
+
+    /// Waits until nothing is wrong, something is wrong for good, or `limit` has passed.
+    pub(crate) async fn settle(&self, limit: Duration) {
+        let deadline = Instant::now() + limit;
+        loop {
+            let mut changed = std::pin::pin!(self.changed.notified());
+            changed.as_mut().enable();
+            if self.with(|state| state.is_fine() || !state.problems.is_empty()) {
+                return;
+            }
+            if tokio::time::timeout_at(deadline, changed).await.is_err() {
+                return;
+            }
+        }
+    }
+
+    /// Gives the verdict so far and forgets the expectations, but not the stubs.
+    pub(crate) fn checkpoint(&self) -> Option<String> {
+        let verdict = self.verdict();
+        let _forgotten = self.with(|state| {
+            let problems = std::mem::take(&mut state.problems);
+            let mut forgotten = Vec::new();
+            for plans in &mut state.plans {
+                let (gone, kept) = plans.iter().cloned().partition::<Vec<_>, _>(|it| it.required);
+                forgotten.push(gone);
+                *plans = Arc::new(kept);
+            }
+            for call in &mut state.calls {
+                call.script = None;
+            }
+            (problems, forgotten)
+        });
+        verdict
+    }
+
+    // Records.
+
+    /// The calls of `method`, in the order in which they came.
+    pub(crate) fn calls(&self, method: usize) -> Vec<Record> {
+        self.with(|state| {
+            state.calls.iter().filter(|call| call.method == method).cloned().collect()
+        })
+    }
+
+    /// Writes calls that begin from now on to `recorder`.
+    pub(crate) fn record(&self, recorder: Arc<Recorder>) {
+        self.with(|state| state.recorder = Some(recorder));
+    }
+}

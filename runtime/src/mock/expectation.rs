@@ -1,0 +1,354 @@
+//! What a test says of the calls that it expects.
+
+use std::{fmt, future::Future, marker::PhantomData, sync::Arc, time::Duration};
+
+use bytes::Bytes;
+use tonic::{Code, Request, Response, Status};
+
+use super::{
+    Carried, Interactive, IntoPattern, IntoTimes, Kind, Message, Pattern, ResponseStream, Script,
+    Sequence, SingleResponse,
+    core::Core,
+    entry::check_key,
+    kind::Peek,
+    message::erase,
+    pattern::{Report, that},
+    plan::{Answer, Arrival, Condition, Place, Plan, Reply, Times},
+};
+
+/// What a test says of the calls of a method: which ones it means, how many there are, and how
+/// they are answered.
+///
+/// It holds from the moment it is made, and each of these functions adds to it. A call is taken
+/// by the first expectation that it fits and that has not had all its calls yet, in the order in
+/// which they were made; then by the first such stub. So a second expectation for the same calls
+/// takes over where the first one has had enough.
+#[must_use = "an expectation without an answer fails the calls that it takes"]
+pub struct Expectation<K> {
+    core: Arc<Core>,
+    method: usize,
+    plan: Plan,
+    kind: PhantomData<fn() -> K>,
+}
+
+impl<K: Kind> Expectation<K> {
+    pub(crate) fn new(core: &Arc<Core>, method: usize, place: Place, is_required: bool) -> Self {
+        let plan = Plan::new(place, is_required);
+        core.publish(method, &plan);
+        Self { core: Arc::clone(core), method, plan, kind: PhantomData }
+    }
+
+    /// Means calls whose request is like `expected`: equal to a message, or fitting a pattern.
+    ///
+    /// Of a stream of requests, it is an array of all of them, and calls are told apart when the
+    /// last one is there; if the responses are a stream, too, it is the first request, and calls
+    /// are told apart when that is there.
+    pub fn with(self, expected: impl IntoPattern<K::Matched>) -> Self {
+        let requests = Requests::<K> { word: "with", pattern: expected.into_pattern() };
+        self.condition(requests)
+    }
+
+    /// Means calls of whose request `predicate` is true; `label` says in failures what that is.
+    pub fn matching(
+        self,
+        label: impl Into<String>,
+        predicate: impl Fn(&K::Matched) -> bool + Send + Sync + 'static,
+    ) -> Self {
+        self.condition(Requests::<K> { word: "matching", pattern: that(label, predicate) })
+    }
+
+    /// Means calls with such an entry in their metadata; among several of that name, one has to
+    /// fit.
+    ///
+    /// # Panics
+    /// When `key` is no name of metadata in ASCII.
+    #[track_caller]
+    pub fn metadata(self, key: &'static str, expected: impl IntoPattern<String>) -> Self {
+        check_key(key, false);
+        self.condition(Text { key, pattern: expected.into_pattern() })
+    }
+
+    /// Means calls with such a binary entry in their metadata; among several of that name, one
+    /// has to fit.
+    ///
+    /// # Panics
+    /// When `key` is no name of binary metadata: they end in `-bin`.
+    #[track_caller]
+    pub fn metadata_bin(self, key: &'static str, expected: impl IntoPattern<Bytes>) -> Self {
+        check_key(key, true);
+        self.condition(Binary { key, pattern: expected.into_pattern() })
+    }
+
+    /// Means calls with such a deadline: the time that they have when they come in.
+    ///
+    /// [`within`](super::within) says at most how much, [`none`](super::none) that there is none.
+    pub fn deadline(self, expected: impl IntoPattern<Duration>) -> Self {
+        self.condition(Deadline(expected.into_pattern()))
+    }
+
+    /// Takes so many calls: a number, or a range.
+    ///
+    /// Where this is not said, an expectation needs one call and takes any number, in a sequence
+    /// it takes one, and with [`returns_each`](Self::returns_each) one for each response.
+    ///
+    /// # Panics
+    /// When the range is empty.
+    #[track_caller]
+    pub fn times(self, calls: impl IntoTimes) -> Self {
+        let times = calls.into_times();
+        self.change(|plan| plan.times = Some(times))
+    }
+
+    /// Takes one call.
+    pub fn once(self) -> Self {
+        self.change(|plan| plan.times = Some(Times::exactly(1)))
+    }
+
+    /// Takes no call: one that fits fails the verification, whatever else it could be taken by.
+    pub fn never(self) -> Self {
+        self.change(|plan| plan.times = Some(Times::exactly(0)))
+    }
+
+    /// Takes calls only when it is their turn in `sequence`, which expectations join in the order
+    /// in which this is said.
+    pub fn in_sequence(self, sequence: &Sequence) -> Self {
+        let method = self.core.service.methods[self.method].name();
+        let step = sequence.add(format!("{method}, expected at {},", self.plan.place));
+        self.change(|plan| plan.sequence = Some((sequence.clone(), step)))
+    }
+
+    /// Answers after `delay`: virtual time, where the test's runtime has it.
+    pub fn after(self, delay: Duration) -> Self {
+        self.change(|plan| plan.delay = delay)
+    }
+
+    /// Fails the first `failures` calls with `code`, then answers as it is said otherwise.
+    pub fn flaky(self, failures: usize, code: Code) -> Self {
+        self.change(|plan| plan.flaky = Some((failures, code)))
+    }
+
+    /// Fails at once.
+    pub fn fails(self, status: Status) -> Self {
+        self.answer(Answer::Fails(status))
+    }
+
+    /// Fails at once, with [details](Status::details): an encoded `google.rpc.Status`, say.
+    pub fn fails_with(
+        self,
+        code: Code,
+        message: impl Into<String>,
+        details: impl Into<Bytes>,
+    ) -> Self {
+        self.answer(Answer::Fails(Status::with_details(code, message, details.into())))
+    }
+
+    /// Never answers: the call ends when its deadline passes or its caller goes away.
+    pub fn hangs(self) -> Self {
+        self.answer(Answer::Hangs)
+    }
+
+    /// Breaks off, as when the connection is lost: in this process, with `Unavailable`.
+    pub fn drops_connection(self) -> Self {
+        self.answer(Answer::DropsConnection)
+    }
+
+    /// Answers with what `handler` makes of the request, as a method of the contract would.
+    ///
+    /// ```
+    /// # use rust_scaffold::{Request, Response, Status, mock::{Expectation, Unary}};
+    /// # fn set_up(double: Expectation<Unary<i32, i32>>) {
+    /// double.answers(async |request: Request<i32>| Ok(2 * request.into_inner()));
+    /// # }
+    /// ```
+    ///
+    /// A panic in it fails the verification, whoever calls.
+    pub fn answers<H, F, R>(self, handler: H) -> Self
+    where
+        H: Fn(Request<K::Requests>) -> F + Send + Sync + 'static,
+        F: Future<Output = Result<R, Status>> + Send + 'static,
+        R: IntoResponse<K::Responses>,
+    {
+        let handler = Arc::new(handler);
+        self.answer(Answer::Handles(Arc::new(move |request| {
+            let handler = Arc::clone(&handler);
+            Box::pin(async move {
+                let (metadata, extensions, content) = request.into_parts();
+                let requests = K::Requests::restore(content)?;
+                let response = handler(Request::from_parts(metadata, extensions, requests)).await?;
+                Ok(response.into_response().map(K::Responses::erase))
+            })
+        })))
+    }
+
+    /// Plays `script`.
+    pub fn script(self, script: Script<K::Request, K::Response>) -> Self {
+        self.answer(Answer::Plays(Arc::new(script.into_steps())))
+    }
+
+    /// Hands the calls to the test, which plays the server.
+    pub fn interactive(self) -> Interactive<K> {
+        let (handler, interactive) = Interactive::new(&self.core, self.plan.place.clone());
+        let _ = self.answer(Answer::Handles(handler));
+        interactive
+    }
+
+    fn condition(self, condition: impl Condition + 'static) -> Self {
+        self.change(|plan| plan.conditions.push(Arc::new(condition)))
+    }
+
+    pub(crate) fn answer(self, answer: Answer) -> Self {
+        self.change(|plan| plan.answer = Some(answer))
+    }
+
+    fn change(mut self, change: impl FnOnce(&mut Plan)) -> Self {
+        change(&mut self.plan);
+        self.core.publish(self.method, &self.plan);
+        self
+    }
+}
+
+impl<K: SingleResponse> Expectation<K> {
+    /// Answers with a message, or a [`Response`] with metadata, every time; a stream of requests
+    /// is read to its end before.
+    pub fn returns(self, response: impl IntoResponse<K::Response>) -> Self {
+        let reply = reply(response.into_response());
+        self.answer(Answer::Returns(Arc::new(reply)))
+    }
+
+    /// Answers each call with the next one of `responses`.
+    ///
+    /// # Panics
+    /// When there are none.
+    #[track_caller]
+    pub fn returns_each<R>(self, responses: impl IntoIterator<Item = R>) -> Self
+    where
+        R: IntoResponse<K::Response>,
+    {
+        let replies = responses.into_iter().map(|response| reply(response.into_response()));
+        let replies = replies.collect::<Arc<[_]>>();
+        assert!(!replies.is_empty(), "there are no responses to return");
+        self.answer(Answer::ReturnsEach(replies))
+    }
+}
+
+impl<K: ResponseStream> Expectation<K> {
+    /// Answers with a stream of these messages.
+    pub fn streams(self, responses: impl IntoIterator<Item = K::Response>) -> Self {
+        self.answer(Answer::Streams(responses.into_iter().map(erase).collect()))
+    }
+}
+
+impl<K> fmt::Debug for Expectation<K> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.plan.place, self.plan.describe())
+    }
+}
+
+/// What an answer can be: what the response carries, or the whole [`Response`].
+pub trait IntoResponse<T> {
+    /// Makes the response.
+    fn into_response(self) -> Response<T>;
+}
+
+impl<T> IntoResponse<T> for T {
+    fn into_response(self) -> Response<T> {
+        Response::new(self)
+    }
+}
+
+impl<T> IntoResponse<T> for Response<T> {
+    fn into_response(self) -> Response<T> {
+        self
+    }
+}
+
+fn reply<M: Message>(response: Response<M>) -> Reply {
+    let (metadata, message, extensions) = response.into_parts();
+    Reply { metadata, message: erase(message), extensions }
+}
+
+struct Requests<K: Kind> {
+    word: &'static str,
+    pattern: Pattern<K::Matched>,
+}
+
+impl<K: Kind> Condition for Requests<K> {
+    fn peek(&self) -> Peek {
+        K::PEEK
+    }
+
+    fn describe(&self) -> String {
+        format!("{} {}", self.word, self.pattern.describe())
+    }
+
+    fn check(&self, arrival: &Arrival<'_>, report: &mut Report) {
+        K::look(arrival.requests, &mut |requests| self.pattern.check(requests, report));
+    }
+}
+
+struct Text {
+    key: &'static str,
+    pattern: Pattern<String>,
+}
+
+impl Condition for Text {
+    fn peek(&self) -> Peek {
+        Peek::Nothing
+    }
+
+    fn describe(&self) -> String {
+        format!("metadata {}: {}", self.key, self.pattern.describe())
+    }
+
+    fn check(&self, arrival: &Arrival<'_>, report: &mut Report) {
+        let values = arrival.metadata.get_all(self.key).iter();
+        let texts = values.map(|it| String::from_utf8_lossy(it.as_encoded_bytes()).into_owned());
+        entry(self.key, &self.pattern, &texts.collect::<Vec<_>>(), report);
+    }
+}
+
+struct Binary {
+    key: &'static str,
+    pattern: Pattern<Bytes>,
+}
+
+impl Condition for Binary {
+    fn peek(&self) -> Peek {
+        Peek::Nothing
+    }
+
+    fn describe(&self) -> String {
+        format!("metadata {}: {}", self.key, self.pattern.describe())
+    }
+
+    fn check(&self, arrival: &Arrival<'_>, report: &mut Report) {
+        let values = arrival.metadata.get_all_bin(self.key).iter();
+        let values = values.filter_map(|value| value.to_bytes().ok()).collect::<Vec<_>>();
+        entry(self.key, &self.pattern, &values, report);
+    }
+}
+
+fn entry<T>(key: &str, pattern: &Pattern<T>, values: &[T], report: &mut Report) {
+    if !values.iter().any(|value| pattern.matches(Some(value))) {
+        report.field(format_args!("metadata {key}"), |report| {
+            pattern.check(values.first(), report);
+        });
+    }
+}
+
+struct Deadline(Pattern<Duration>);
+
+impl Condition for Deadline {
+    fn peek(&self) -> Peek {
+        Peek::Nothing
+    }
+
+    fn describe(&self) -> String {
+        format!("deadline {}", self.0.describe())
+    }
+
+    fn check(&self, arrival: &Arrival<'_>, report: &mut Report) {
+        let deadline = arrival.deadline.as_ref();
+        report.field("deadline", |report| self.0.check(deadline, report));
+    }
+}

@@ -1,0 +1,215 @@
+//! The texts of failures: what came, what was expected, and how they differ.
+
+use std::{any::Any, fmt::Write as _, panic::Location};
+
+use tonic::metadata::{KeyAndValueRef, MetadataMap};
+
+use super::{
+    message::AnyMessage,
+    pattern::{Mismatch, Report, shown},
+    plan::{Arrival, Plan, count},
+    record::{Outcome, Record},
+};
+use crate::{MethodDescriptor, ServiceDescriptor};
+
+/// How many calls or messages are listed.
+const LISTED: usize = 5;
+/// The size to which a text is cut that travels in a header, where many an implementation takes
+/// 8 KiB for all of them.
+const HEADER: usize = 4096;
+
+/// What is wrong with a mock, all of it.
+pub(super) fn verdict(name: &str, made_at: &Location<'_>, problems: &[String]) -> String {
+    let number = count(problems.len(), "problem");
+    let mut text = format!("{name}, made at {made_at}: {number}\n");
+    for (index, problem) in problems.iter().enumerate() {
+        let problem = problem.replace('\n', "\n   ");
+        // Writing to a string cannot fail.
+        let _ = write!(text, "\n{}. {}\n", index + 1, problem.trim_end());
+    }
+    text
+}
+
+/// An expectation that a call could have been for.
+pub(super) struct Candidate {
+    text: String,
+    distance: usize,
+}
+
+impl Candidate {
+    pub(super) fn new(plan: &Plan, arrival: &Arrival<'_>) -> Self {
+        let mut report = Report::explaining();
+        let check = std::panic::AssertUnwindSafe(|| plan.check(arrival, &mut report));
+        let mut reasons = match std::panic::catch_unwind(check) {
+            Ok(()) => report.into_mismatches().iter().map(reason).collect(),
+            Err(_) => vec!["its predicate panics".to_owned()],
+        };
+        reasons.extend(plan.closed());
+        let mut text = format!("{}: {}", plan.place, plan.describe());
+        for reason in &reasons {
+            let _ = write!(text, "\n    {reason}");
+        }
+        Self { text, distance: reasons.len() }
+    }
+}
+
+fn reason(Mismatch { path, reason }: &Mismatch) -> String {
+    match path.is_empty() {
+        true => reason.clone(),
+        false => format!("{path}: {reason}"),
+    }
+}
+
+/// A call that nothing takes.
+pub(super) fn unexpected(
+    method: &MethodDescriptor,
+    arrival: Arrival<'_>,
+    mut candidates: Vec<Candidate>,
+) -> String {
+    let mut text = format!("unexpected call of {}", full_name(method));
+    for line in facts(arrival) {
+        let _ = write!(text, "\n  {line}");
+    }
+    candidates.sort_by_key(|candidate| candidate.distance);
+    text.push_str(match candidates.len() {
+        0 => "\nNothing was set up for this method.",
+        1 => "\nIt is not what was set up:",
+        _ => "\nIt is none of what was set up, the closest first:",
+    });
+    for candidate in candidates {
+        let _ = write!(text, "\n- {}", candidate.text.replace('\n', "\n  "));
+    }
+    text
+}
+
+/// What a call brought, a line for each thing.
+fn facts(Arrival { requests, metadata, deadline }: Arrival<'_>) -> Vec<String> {
+    let mut facts = Vec::new();
+    match requests {
+        [] => {}
+        [request] => facts.push(format!("request: {}", shown(request))),
+        requests => facts.push(format!("requests: {}", messages(requests.iter()))),
+    }
+    facts.extend(custom(metadata).map(|entry| format!("metadata: {entry}")));
+    facts.extend(deadline.map(|deadline| format!("deadline: {deadline:?}")));
+    facts
+}
+
+fn messages<'a>(messages: impl Iterator<Item = &'a AnyMessage>) -> String {
+    let messages = messages.map(|message| shown(message)).collect::<Vec<_>>();
+    listed(&messages, ", ")
+}
+
+/// The first few, and how many more there are.
+fn listed(items: &[String], separator: &str) -> String {
+    let shown = items.iter().take(LISTED).cloned().collect::<Vec<_>>().join(separator);
+    match items.len().checked_sub(LISTED) {
+        None | Some(0) => shown,
+        Some(more) => format!("{shown}{separator}… and {more} more"),
+    }
+}
+
+/// The entries that are the user's own.
+fn custom(metadata: &MetadataMap) -> impl Iterator<Item = String> {
+    const PROTOCOL: [&str; 4] = ["te", "content-type", "user-agent", "host"];
+    metadata.iter().filter_map(|entry| match entry {
+        KeyAndValueRef::Ascii(key, _)
+            if PROTOCOL.contains(&key.as_str()) || key.as_str().starts_with("grpc-") =>
+        {
+            None
+        }
+        KeyAndValueRef::Ascii(key, value) => {
+            Some(format!("{key}: {}", shown(&String::from_utf8_lossy(value.as_encoded_bytes()))))
+        }
+        KeyAndValueRef::Binary(key, value) => {
+            let bytes = value.to_bytes().unwrap_or_default();
+            Some(format!("{key}: {}", shown(&bytes)))
+        }
+    })
+}
+
+/// An expectation that has had too few calls.
+pub(super) fn missing(
+    service: &ServiceDescriptor,
+    method: &MethodDescriptor,
+    plan: &Plan,
+    calls: &[Record],
+) -> String {
+    let mut text = format!(
+        "missing call of {}: expected {}, got {}\n- {}: {}",
+        full_name(method),
+        plan.times(),
+        plan.taken(),
+        plan.place,
+        plan.describe(),
+    );
+    let (of_method, others): (Vec<_>, Vec<_>) =
+        calls.iter().partition(|call| service.methods[call.method].path == method.path);
+    let instead = match of_method.is_empty() {
+        false => of_method,
+        true => others,
+    };
+    let lines = instead.iter().map(|call| summary(&service.methods[call.method], call));
+    let lines = lines.collect::<Vec<_>>();
+    match lines.is_empty() {
+        true => text.push_str("\nThe mock was not called at all."),
+        false => {
+            let _ = write!(text, "\nCalls that came:\n- {}", listed(&lines, "\n- "));
+        }
+    }
+    text
+}
+
+/// `Add(AddRequest { a: 1, b: 2 }) was answered`
+fn summary(method: &MethodDescriptor, call: &Record) -> String {
+    let outcome = match &call.outcome {
+        Outcome::Pending => "is not over".to_owned(),
+        Outcome::Ok => "was answered".to_owned(),
+        Outcome::Failed(status) => {
+            let first_line = status.message().lines().next().unwrap_or_default();
+            format!("failed with {:?}: {first_line}", status.code())
+        }
+        Outcome::Cancelled => "was cancelled".to_owned(),
+    };
+    format!("{}({}) {outcome}", method.name(), messages(call.requests()))
+}
+
+/// What a script of `steps` steps ran into at the step `number`, which says `step`.
+pub(super) fn script(
+    method: &MethodDescriptor,
+    (number, steps): (usize, usize),
+    step: &str,
+    problem: &str,
+) -> String {
+    format!("script of {}, step {number} of {steps}: {step}\n{problem}", full_name(method))
+}
+
+/// The reasons of a report, a line each.
+pub(super) fn reasons(report: Report) -> String {
+    let reasons = report.into_mismatches();
+    let reasons = reasons.iter().map(|mismatch| format!("    {}", reason(mismatch)));
+    reasons.collect::<Vec<_>>().join("\n")
+}
+
+pub(super) fn full_name(method: &MethodDescriptor) -> &'static str {
+    method.path.trim_start_matches('/')
+}
+
+pub(super) fn panic_text(panic: &(dyn Any + Send)) -> String {
+    let text = panic.downcast_ref::<&str>().map(|&text| text.to_owned());
+    let text = text.or_else(|| panic.downcast_ref::<String>().cloned());
+    text.unwrap_or_else(|| "something that is no text".to_owned())
+}
+
+/// The text, or as much of it as a header takes when it is percent-encoded.
+pub(super) fn trimmed(text: &str) -> String {
+    let mut size = 0;
+    for (at, letter) in text.char_indices() {
+        let is_plain = matches!(letter, ' '..='~') && letter != '%';
+        size += if is_plain { 1 } else { 3 * letter.len_utf8() };
+        if size > HEADER {
+            return format!("{}… (the rest is in the verdict of the mock)", &text[..at]);
+        }
+    }
+    text.to_owned()
+}

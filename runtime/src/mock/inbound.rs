@@ -1,0 +1,156 @@
+//! The requests of a call on their way to its answer: looked at beforehand, and remembered.
+
+use std::{
+    collections::VecDeque,
+    future::poll_fn,
+    pin::Pin,
+    slice,
+    sync::Arc,
+    task::{Context, Poll},
+};
+
+use tonic::Status;
+
+use super::{
+    core::Core,
+    kind::Peek,
+    message::{AnyMessage, Content},
+    tape::Trace,
+};
+use crate::{Streaming, streaming::Source};
+
+/// The requests of a call.
+pub(crate) enum Inbound {
+    /// One, until it is taken.
+    One(Option<AnyMessage>),
+    Many(Requests),
+}
+
+/// A stream of requests. Each is remembered when it is read.
+pub(crate) struct Requests {
+    core: Arc<Core>,
+    call: usize,
+    peeked: VecDeque<AnyMessage>,
+    stream: Streaming<AnyMessage>,
+    /// What the stream failed with while it was peeked at.
+    failure: Option<Status>,
+}
+
+impl Inbound {
+    pub(crate) fn new(core: &Arc<Core>, call: usize, content: Content) -> Self {
+        match content {
+            Content::One(message) => Self::One(Some(message)),
+            Content::Many(stream) => Self::Many(Requests {
+                core: Arc::clone(core),
+                call,
+                peeked: VecDeque::new(),
+                stream,
+                failure: None,
+            }),
+        }
+    }
+
+    /// Waits for as many requests as `peek` wants to see.
+    pub(crate) async fn peek(&mut self, peek: Peek) {
+        if let Self::Many(requests) = self {
+            while requests.wants(peek) && requests.peek_next().await {}
+        }
+    }
+
+    /// What has been peeked at.
+    pub(crate) fn peeked(&mut self) -> &[AnyMessage] {
+        match self {
+            Self::One(None) => &[],
+            Self::One(Some(message)) => slice::from_ref(message),
+            Self::Many(requests) => requests.peeked.make_contiguous(),
+        }
+    }
+
+    /// The next request; `None` behind the last.
+    pub(crate) fn poll_next(
+        &mut self,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<AnyMessage, Status>>> {
+        match self {
+            Self::One(message) => Poll::Ready(message.take().map(Ok)),
+            Self::Many(requests) => requests.poll_next(cx),
+        }
+    }
+
+    pub(crate) async fn next(&mut self) -> Option<Result<AnyMessage, Status>> {
+        poll_fn(|cx| self.poll_next(cx)).await
+    }
+
+    /// Reads all that is left.
+    pub(crate) async fn drain(&mut self) -> Result<(), Status> {
+        while let Some(request) = self.next().await {
+            request?;
+        }
+        Ok(())
+    }
+
+    /// What a method of the contract gets. Nothing must have been taken yet.
+    pub(crate) fn into_content(self) -> Result<Content, Status> {
+        match self {
+            Self::One(message) => message.map(Content::One).ok_or_else(super::message::mixed_up),
+            Self::Many(requests) => Ok(Content::Many(Streaming::from_source(requests))),
+        }
+    }
+}
+
+impl Requests {
+    fn wants(&self, peek: Peek) -> bool {
+        match peek {
+            Peek::Nothing => false,
+            Peek::First => self.peeked.is_empty(),
+            Peek::All => true,
+        }
+    }
+
+    /// Whether there was another one.
+    async fn peek_next(&mut self) -> bool {
+        match poll_fn(|cx| self.poll_stream(cx)).await {
+            Some(Ok(request)) => {
+                self.peeked.push_back(request);
+                true
+            }
+            Some(Err(status)) => {
+                self.failure = Some(status);
+                false
+            }
+            None => false,
+        }
+    }
+
+    fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<AnyMessage, Status>>> {
+        if let Some(request) = self.peeked.pop_front() {
+            return Poll::Ready(Some(Ok(request)));
+        }
+        match self.failure.take() {
+            Some(status) => Poll::Ready(Some(Err(status))),
+            None => self.poll_stream(cx),
+        }
+    }
+
+    fn poll_stream(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<AnyMessage, Status>>> {
+        let next = self.stream.poll_message(cx);
+        match &next {
+            Poll::Ready(Some(Ok(request))) => {
+                let request = Arc::clone(request);
+                self.core.note(self.call, |record| record.push(request));
+            }
+            Poll::Ready(None) => self.core.trace(self.call, Trace::requests_end),
+            Poll::Ready(Some(Err(_))) | Poll::Pending => {}
+        }
+        next
+    }
+}
+
+impl Source<AnyMessage> for Requests {
+    fn poll_message(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<AnyMessage, Status>>> {
+        self.poll_next(cx)
+    }
+}

@@ -1,0 +1,192 @@
+//! The four kinds of call, as types: they decide what an expectation can say.
+
+use std::{fmt::Debug, future::Future, marker::PhantomData};
+
+use tonic::{Request, Response, Status};
+
+use super::{
+    Message,
+    message::{AnyMessage, Content, erase, mixed_up, restore, view},
+};
+use crate::{Streaming, client::Direct};
+
+/// A kind of call with its messages: [`Unary`], [`ClientStreaming`], [`ServerStreaming`] or
+/// [`BidiStreaming`]. There are no others.
+pub trait Kind: 'static {
+    /// The type of a request message.
+    type Request: Message;
+    /// The type of a response message.
+    type Response: Message;
+    /// What the requests of the method carry: a message, or a [`Streaming`].
+    type Requests: Carried;
+    /// What the responses of the method carry: a message, or a [`Streaming`].
+    type Responses: Carried;
+    /// What `with` and `matching` look at: the request; of a stream of requests all of them, or
+    /// the first one when the responses are a stream, too.
+    type Matched: ?Sized + Debug + 'static;
+
+    #[doc(hidden)]
+    const PEEK: Peek;
+
+    /// Looks at what has been peeked of the requests.
+    #[doc(hidden)]
+    fn look(requests: &[AnyMessage], look: &mut dyn FnMut(Option<&Self::Matched>));
+}
+
+/// A [`Kind`] whose calls have one response.
+pub trait SingleResponse: Kind {}
+
+/// A [`Kind`] whose calls have a stream of responses.
+pub trait ResponseStream: Kind {}
+
+/// One request, one response.
+#[derive(Debug)]
+pub struct Unary<Req, Res>(PhantomData<fn(Req) -> Res>);
+
+impl<Req: Message, Res: Message> Kind for Unary<Req, Res> {
+    type Request = Req;
+    type Response = Res;
+    type Requests = Req;
+    type Responses = Res;
+    type Matched = Req;
+
+    const PEEK: Peek = Peek::First;
+
+    fn look(requests: &[AnyMessage], look: &mut dyn FnMut(Option<&Req>)) {
+        look(requests.first().and_then(view));
+    }
+}
+
+impl<Req: Message, Res: Message> SingleResponse for Unary<Req, Res> {}
+
+/// A stream of requests, one response.
+#[derive(Debug)]
+pub struct ClientStreaming<Req, Res>(PhantomData<fn(Req) -> Res>);
+
+impl<Req: Message, Res: Message> Kind for ClientStreaming<Req, Res> {
+    type Request = Req;
+    type Response = Res;
+    type Requests = Streaming<Req>;
+    type Responses = Res;
+    type Matched = [Req];
+
+    const PEEK: Peek = Peek::All;
+
+    fn look(requests: &[AnyMessage], look: &mut dyn FnMut(Option<&[Req]>)) {
+        let requests = requests.iter().filter_map(view::<Req>).cloned().collect::<Vec<_>>();
+        look(Some(&requests));
+    }
+}
+
+impl<Req: Message, Res: Message> SingleResponse for ClientStreaming<Req, Res> {}
+
+/// One request, a stream of responses.
+#[derive(Debug)]
+pub struct ServerStreaming<Req, Res>(PhantomData<fn(Req) -> Res>);
+
+impl<Req: Message, Res: Message> Kind for ServerStreaming<Req, Res> {
+    type Request = Req;
+    type Response = Res;
+    type Requests = Req;
+    type Responses = Streaming<Res>;
+    type Matched = Req;
+
+    const PEEK: Peek = Peek::First;
+
+    fn look(requests: &[AnyMessage], look: &mut dyn FnMut(Option<&Req>)) {
+        look(requests.first().and_then(view));
+    }
+}
+
+impl<Req: Message, Res: Message> ResponseStream for ServerStreaming<Req, Res> {}
+
+/// A stream each way.
+#[derive(Debug)]
+pub struct BidiStreaming<Req, Res>(PhantomData<fn(Req) -> Res>);
+
+impl<Req: Message, Res: Message> Kind for BidiStreaming<Req, Res> {
+    type Request = Req;
+    type Response = Res;
+    type Requests = Streaming<Req>;
+    type Responses = Streaming<Res>;
+    type Matched = Req;
+
+    const PEEK: Peek = Peek::First;
+
+    fn look(requests: &[AnyMessage], look: &mut dyn FnMut(Option<&Req>)) {
+        look(requests.first().and_then(view));
+    }
+}
+
+impl<Req: Message, Res: Message> ResponseStream for BidiStreaming<Req, Res> {}
+
+/// How many of its requests a call has to show before an expectation can be chosen for it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Peek {
+    Nothing,
+    First,
+    All,
+}
+
+/// What a request or response carries: a message, or a [`Streaming`] of messages.
+pub trait Carried: Sized + Send + 'static {
+    #[doc(hidden)]
+    const IS_STREAM: bool;
+
+    #[doc(hidden)]
+    fn erase(self) -> Content;
+
+    #[doc(hidden)]
+    fn restore(content: Content) -> Result<Self, Status>;
+
+    /// Waits for the response to a call of a real server.
+    #[doc(hidden)]
+    fn receive<In: Send + 'static>(
+        call: Direct<'_>,
+        request: Request<In>,
+    ) -> impl Future<Output = Result<Response<Self>, Status>> + Send;
+}
+
+impl<M: Message> Carried for M {
+    const IS_STREAM: bool = false;
+
+    fn erase(self) -> Content {
+        Content::One(erase(self))
+    }
+
+    fn restore(content: Content) -> Result<Self, Status> {
+        match content {
+            Content::One(message) => restore(message),
+            Content::Many(_) => Err(mixed_up()),
+        }
+    }
+
+    fn receive<In: Send + 'static>(
+        call: Direct<'_>,
+        request: Request<In>,
+    ) -> impl Future<Output = Result<Response<Self>, Status>> + Send {
+        call.message(request)
+    }
+}
+
+impl<M: Message> Carried for Streaming<M> {
+    const IS_STREAM: bool = true;
+
+    fn erase(self) -> Content {
+        Content::Many(self.convert(|message| Ok(erase(message))))
+    }
+
+    fn restore(content: Content) -> Result<Self, Status> {
+        match content {
+            Content::One(_) => Err(mixed_up()),
+            Content::Many(messages) => Ok(messages.convert(restore)),
+        }
+    }
+
+    fn receive<In: Send + 'static>(
+        call: Direct<'_>,
+        request: Request<In>,
+    ) -> impl Future<Output = Result<Response<Self>, Status>> + Send {
+        call.messages(request)
+    }
+}

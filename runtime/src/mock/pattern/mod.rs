@@ -1,0 +1,93 @@
+//! What a test says of a value, and why a value does not fit.
+
+mod collections;
+mod debug;
+mod fields;
+mod report;
+mod times;
+mod values;
+mod views;
+
+use std::{fmt, fmt::Debug, sync::Arc};
+
+pub use self::{
+    collections::{Collection, Contained, contains, each, empty, entry, len, unordered},
+    fields::Fields,
+    times::{Moment, near, within},
+    values::{
+        Float, Lengthy, all_of, any_of, approx, eq, ge, gt, le, lt, ne, none, not, some,
+        starts_with, that,
+    },
+    views::{Enum, Inside, Map, View, Viewed, Whole, view},
+};
+pub(crate) use self::{
+    debug::shown,
+    report::{Mismatch, Report, cut},
+    values::check_equal,
+};
+
+/// What a value must be like. Made by this module's functions, such as [`ge`] and [`len`], by the
+/// generated matchers of a module `like`, or from a value that has to be equal.
+pub struct Pattern<T: ?Sized>(Arc<dyn Match<T>>);
+
+/// What can be said of a value.
+pub(crate) trait Match<T: ?Sized>: Send + Sync {
+    /// As it stands behind `expected`: `>= 3`.
+    fn describe(&self) -> String;
+
+    /// Tells `report` why `value`, or its absence, does not fit, unless it does.
+    fn check(&self, value: Option<&T>, report: &mut Report);
+}
+
+impl<T: ?Sized> Pattern<T> {
+    pub(crate) fn new(pattern: impl Match<T> + 'static) -> Self {
+        Self(Arc::new(pattern))
+    }
+
+    pub(crate) fn describe(&self) -> String {
+        self.0.describe()
+    }
+
+    pub(crate) fn check(&self, value: Option<&T>, report: &mut Report) {
+        self.0.check(value, report);
+    }
+
+    pub(crate) fn matches(&self, value: Option<&T>) -> bool {
+        let mut report = Report::quiet();
+        self.check(value, &mut report);
+        !report.has_failed()
+    }
+}
+
+impl<T: ?Sized> Clone for Pattern<T> {
+    fn clone(&self) -> Self {
+        Self(Arc::clone(&self.0))
+    }
+}
+
+impl<T: ?Sized> Debug for Pattern<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.describe())
+    }
+}
+
+/// What can be expected of a `T`: a [`Pattern`], or a value to be equal to.
+///
+/// A text, bytes, or an array stand for a `String`, [`Bytes`](bytes::Bytes) or a repeated field; an
+/// array holds values or patterns for its elements.
+pub trait IntoPattern<T: ?Sized> {
+    /// Makes the pattern.
+    fn into_pattern(self) -> Pattern<T>;
+}
+
+impl<T: ?Sized> IntoPattern<T> for Pattern<T> {
+    fn into_pattern(self) -> Pattern<T> {
+        self
+    }
+}
+
+impl<T: PartialEq + Debug + Send + Sync + 'static> IntoPattern<T> for T {
+    fn into_pattern(self) -> Pattern<T> {
+        eq(self)
+    }
+}

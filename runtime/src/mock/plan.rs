@@ -1,0 +1,285 @@
+//! What a test has said of the calls of a method: which it means, how many, and their answer.
+
+use std::{
+    fmt,
+    future::Future,
+    ops::{Range, RangeFrom, RangeFull, RangeInclusive, RangeTo, RangeToInclusive},
+    panic::Location,
+    pin::Pin,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
+
+use tonic::{Code, Extensions, Request, Response, Status, metadata::MetadataMap};
+
+use super::{
+    Sequence,
+    message::{AnyMessage, Content},
+    pattern::Report,
+    script::Steps,
+};
+
+/// An expectation or a stub.
+#[derive(Clone)]
+pub(crate) struct Plan {
+    pub(crate) place: Place,
+    /// Whether it has to be used: an expectation, not a stub.
+    pub(crate) required: bool,
+    pub(crate) conditions: Vec<Arc<dyn Condition>>,
+    pub(crate) times: Option<Times>,
+    pub(crate) sequence: Option<(Sequence, usize)>,
+    pub(crate) delay: Duration,
+    /// How many calls fail before the answer is given, and with what.
+    pub(crate) flaky: Option<(usize, Code)>,
+    pub(crate) answer: Option<Answer>,
+    /// The calls that it has taken. Copies of the plan share it.
+    taken: Arc<AtomicUsize>,
+}
+
+/// Something that must hold for a call.
+pub(crate) trait Condition: Send + Sync {
+    /// How much of the requests it has to see.
+    fn peek(&self) -> super::kind::Peek;
+
+    /// As it stands behind "calls": `with AddRequest { a: 1 }`.
+    fn describe(&self) -> String;
+
+    fn check(&self, arrival: &Arrival<'_>, report: &mut Report);
+}
+
+/// What conditions look at.
+#[derive(Clone, Copy)]
+pub(crate) struct Arrival<'a> {
+    pub(crate) requests: &'a [AnyMessage],
+    pub(crate) metadata: &'a MetadataMap,
+    pub(crate) deadline: Option<Duration>,
+}
+
+/// What comes of a call.
+#[derive(Clone)]
+pub(crate) enum Answer {
+    /// The same response every time.
+    Returns(Arc<Reply>),
+    /// A response for each call.
+    ReturnsEach(Arc<[Reply]>),
+    Fails(Status),
+    /// Whatever the function makes of the request.
+    Handles(Handler),
+    Streams(Arc<[AnyMessage]>),
+    Plays(Arc<Steps>),
+    Hangs,
+    DropsConnection,
+}
+
+/// A response that can be given more than once.
+#[derive(Debug)]
+pub(crate) struct Reply {
+    pub(crate) metadata: MetadataMap,
+    pub(crate) message: AnyMessage,
+    pub(crate) extensions: Extensions,
+}
+
+pub(crate) type Handler = Arc<dyn Fn(Request<Content>) -> Handling + Send + Sync>;
+
+pub(crate) type Handling = Pin<Box<dyn Future<Output = Result<Response<Content>, Status>> + Send>>;
+
+/// Where an expectation was made.
+#[derive(Clone, Debug)]
+pub(crate) enum Place {
+    Code(&'static Location<'static>),
+    Tape(String),
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Code(location) => write!(f, "{location}"),
+            Self::Tape(line) => f.write_str(line),
+        }
+    }
+}
+
+impl Plan {
+    pub(crate) fn new(place: Place, required: bool) -> Self {
+        Self {
+            place,
+            required,
+            conditions: Vec::new(),
+            times: None,
+            sequence: None,
+            delay: Duration::ZERO,
+            flaky: None,
+            answer: None,
+            taken: Arc::default(),
+        }
+    }
+
+    /// Whether both are states of the same plan.
+    pub(crate) fn is(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.taken, &other.taken)
+    }
+
+    /// How many calls it needs and takes: what the test said, or what its answer is good for.
+    pub(crate) fn times(&self) -> Times {
+        let failures = self.flaky.map_or(0, |(failures, _)| failures);
+        let implied = match (&self.answer, &self.sequence) {
+            (Some(Answer::ReturnsEach(replies)), _) => Times::exactly(replies.len() + failures),
+            (_, Some(_)) => Times::exactly(1 + failures),
+            (_, None) => Times { min: 1 + failures, max: usize::MAX },
+        };
+        let Times { min, max } = self.times.unwrap_or(implied);
+        Times { min: if self.required { min } else { 0 }, max }
+    }
+
+    /// The calls that it has taken.
+    pub(crate) fn taken(&self) -> usize {
+        self.taken.load(Ordering::Relaxed)
+    }
+
+    /// Takes a call, or says why it cannot. The state of its mock is locked meanwhile.
+    pub(crate) fn take(&self) -> Result<usize, String> {
+        let taken = self.taken();
+        if taken >= self.times().max {
+            return Err(used_up(taken));
+        }
+        if let Some((sequence, step)) = &self.sequence {
+            sequence.take(*step)?;
+        }
+        self.taken.store(taken + 1, Ordering::Relaxed);
+        Ok(taken)
+    }
+
+    /// Why it cannot take a call now, whatever the call is.
+    pub(crate) fn closed(&self) -> Option<String> {
+        if self.taken() >= self.times().max {
+            return Some(used_up(self.taken()));
+        }
+        let (sequence, step) = self.sequence.as_ref()?;
+        sequence.blocked(*step)
+    }
+
+    pub(crate) fn is_met(&self) -> bool {
+        self.taken() >= self.times().min
+    }
+
+    /// Whether calls like this must not come at all.
+    pub(crate) fn forbids(&self) -> bool {
+        self.times().max == 0
+    }
+
+    pub(crate) fn check(&self, arrival: &Arrival<'_>, report: &mut Report) {
+        for condition in &self.conditions {
+            condition.check(arrival, report);
+        }
+    }
+
+    /// `exactly 1 call with AddRequest { a: 1 }`
+    pub(crate) fn describe(&self) -> String {
+        let calls = match self.required {
+            true => self.times().to_string(),
+            false => match self.times().max {
+                usize::MAX => "any calls".to_owned(),
+                max => format!("at most {}", count(max, "call")),
+            },
+        };
+        let conditions = self.conditions.iter().map(|condition| condition.describe());
+        let conditions = conditions.collect::<Vec<_>>().join(", ");
+        match conditions.is_empty() {
+            true => calls,
+            false => format!("{calls} {conditions}"),
+        }
+    }
+}
+
+fn used_up(taken: usize) -> String {
+    match taken {
+        0 => "no such call may come".to_owned(),
+        taken => format!("it has had its {}", count(taken, "call")),
+    }
+}
+
+/// How many calls.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Times {
+    pub(crate) min: usize,
+    /// The most; `usize::MAX` for any number.
+    pub(crate) max: usize,
+}
+
+impl Times {
+    pub(crate) fn exactly(calls: usize) -> Self {
+        Self { min: calls, max: calls }
+    }
+}
+
+impl fmt::Display for Times {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (self.min, self.max) {
+            (0, 0) => f.write_str("no calls"),
+            (min, max) if min == max => write!(f, "exactly {}", count(min, "call")),
+            (0, usize::MAX) => f.write_str("any calls"),
+            (min, usize::MAX) => write!(f, "at least {}", count(min, "call")),
+            (0, max) => write!(f, "at most {}", count(max, "call")),
+            (min, max) => write!(f, "{min} to {}", count(max, "call")),
+        }
+    }
+}
+
+/// `1 call`, `2 calls`
+pub(crate) fn count(number: usize, noun: &str) -> String {
+    let plural = if number == 1 { "" } else { "s" };
+    format!("{number} {noun}{plural}")
+}
+
+/// How many calls an expectation takes: a number, or a range such as `1..` or `2..=3`.
+pub trait IntoTimes {
+    /// The numbers that are in it.
+    fn into_times(self) -> Times;
+}
+
+impl IntoTimes for usize {
+    fn into_times(self) -> Times {
+        Times::exactly(self)
+    }
+}
+
+impl IntoTimes for Range<usize> {
+    fn into_times(self) -> Times {
+        assert!(!self.is_empty(), "{self:?} is no number of calls");
+        Times { min: self.start, max: self.end - 1 }
+    }
+}
+
+impl IntoTimes for RangeInclusive<usize> {
+    fn into_times(self) -> Times {
+        assert!(!self.is_empty(), "{self:?} is no number of calls");
+        Times { min: *self.start(), max: *self.end() }
+    }
+}
+
+impl IntoTimes for RangeFrom<usize> {
+    fn into_times(self) -> Times {
+        Times { min: self.start, max: usize::MAX }
+    }
+}
+
+impl IntoTimes for RangeTo<usize> {
+    fn into_times(self) -> Times {
+        (0..self.end).into_times()
+    }
+}
+
+impl IntoTimes for RangeToInclusive<usize> {
+    fn into_times(self) -> Times {
+        (0..=self.end).into_times()
+    }
+}
+
+impl IntoTimes for RangeFull {
+    fn into_times(self) -> Times {
+        (0..).into_times()
+    }
+}

@@ -1,0 +1,168 @@
+//! What a mock remembers of its calls.
+
+use std::{sync::Arc, time::Duration};
+
+use tokio::time::Instant;
+use tonic::{Code, Status, metadata::MetadataMap};
+
+use super::{
+    Message,
+    core::Core,
+    message::{AnyMessage, view},
+    script::Playing,
+    tape::Trace,
+};
+
+/// A call that a mock has got.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Call<Req> {
+    /// The requests that have been read: one, unless the method takes a stream.
+    pub messages: Vec<Req>,
+    /// The metadata of the request.
+    pub metadata: MetadataMap,
+    /// The time that the caller has given the call (`grpc-timeout`).
+    pub deadline: Option<Duration>,
+    /// How the call went.
+    pub outcome: Outcome,
+    /// When it came in.
+    pub started: Instant,
+    /// When it was over.
+    pub ended: Option<Instant>,
+}
+
+impl<Req> Call<Req> {
+    /// The request, or the first one of a stream.
+    ///
+    /// # Panics
+    /// When the caller has sent none, as it can where a stream is taken.
+    #[track_caller]
+    pub fn request(&self) -> &Req {
+        self.messages.first().expect("the call has had a request")
+    }
+}
+
+/// How a call went.
+#[derive(Clone, Debug)]
+pub enum Outcome {
+    /// It is not over.
+    Pending,
+    /// It was answered; of a stream of responses, all were taken.
+    Ok,
+    /// It was answered with this status.
+    Failed(Status),
+    /// The caller went away, or its deadline passed, before the call was over.
+    Cancelled,
+}
+
+impl Outcome {
+    /// Whether the call was answered well.
+    pub fn is_ok(&self) -> bool {
+        matches!(self, Self::Ok)
+    }
+
+    /// Whether the caller did not wait for the end.
+    pub fn is_cancelled(&self) -> bool {
+        matches!(self, Self::Cancelled)
+    }
+
+    /// The status code of a call that was answered.
+    pub fn code(&self) -> Option<Code> {
+        match self {
+            Self::Ok => Some(Code::Ok),
+            Self::Failed(status) => Some(status.code()),
+            Self::Pending | Self::Cancelled => None,
+        }
+    }
+}
+
+/// A [`Call`] whose messages have no type yet.
+#[derive(Clone)]
+pub(crate) struct Record {
+    pub(crate) method: usize,
+    /// The first request stands apart, for most calls have no other.
+    first: Option<AnyMessage>,
+    rest: Vec<AnyMessage>,
+    pub(crate) metadata: MetadataMap,
+    pub(crate) deadline: Option<Duration>,
+    pub(crate) outcome: Outcome,
+    pub(crate) started: Instant,
+    pub(crate) ended: Option<Instant>,
+    /// The script that the call is answered by, while it has not been played to its end.
+    pub(crate) script: Option<Playing>,
+    /// What goes onto the tape, while there is one.
+    pub(crate) trace: Option<Box<Trace>>,
+}
+
+impl Record {
+    pub(crate) fn new(
+        method: usize,
+        metadata: MetadataMap,
+        deadline: Option<Duration>,
+        first: Option<AnyMessage>,
+    ) -> Self {
+        Self {
+            method,
+            first,
+            rest: Vec::new(),
+            metadata,
+            deadline,
+            outcome: Outcome::Pending,
+            started: Instant::now(),
+            ended: None,
+            script: None,
+            trace: None,
+        }
+    }
+
+    pub(crate) fn push(&mut self, request: AnyMessage) {
+        if let Some(trace) = &mut self.trace {
+            trace.request(&request);
+        }
+        match self.first {
+            None => self.first = Some(request),
+            Some(_) => self.rest.push(request),
+        }
+    }
+
+    pub(crate) fn requests(&self) -> impl Iterator<Item = &AnyMessage> {
+        self.first.iter().chain(&self.rest)
+    }
+
+    pub(crate) fn call<Req: Message>(&self) -> Call<Req> {
+        Call {
+            messages: self.requests().filter_map(view::<Req>).cloned().collect(),
+            metadata: self.metadata.clone(),
+            deadline: self.deadline,
+            outcome: self.outcome.clone(),
+            started: self.started,
+            ended: self.ended,
+        }
+    }
+}
+
+/// The call while it runs: when this is dropped, the caller has gone away.
+pub(crate) struct Running {
+    pub(crate) core: Arc<Core>,
+    pub(crate) call: usize,
+    is_over: bool,
+}
+
+impl Running {
+    pub(crate) fn new(core: Arc<Core>, call: usize) -> Self {
+        Self { core, call, is_over: false }
+    }
+
+    pub(crate) fn finish(&mut self, outcome: Outcome) {
+        if !self.is_over {
+            self.is_over = true;
+            self.core.finish(self.call, outcome);
+        }
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.finish(Outcome::Cancelled);
+    }
+}

@@ -1,0 +1,344 @@
+//! Calls that are answered step by step.
+
+use std::{
+    fmt,
+    future::Future,
+    marker::PhantomData,
+    panic::Location,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll, ready},
+    time::Duration,
+};
+
+use tokio::time::Sleep;
+use tonic::{Extensions, Response, Status, metadata::MetadataMap};
+
+use super::{
+    IntoPattern, Message, Pattern,
+    answer::Incoming,
+    core::Core,
+    entry::insert,
+    explain,
+    inbound::Inbound,
+    message::{AnyMessage, Content, erase, view},
+    pattern::{Report, shown},
+};
+use crate::{MethodDescriptor, Streaming, streaming::Source};
+
+/// A script without steps: what it plays ends well at once, without a message.
+pub fn script<Req: Message, Res: Message>() -> Script<Req, Res> {
+    Script { steps: Steps::default(), messages: PhantomData }
+}
+
+/// What happens in a call, step by step, for
+/// [`Expectation::script`](super::Expectation::script).
+///
+/// The call ends well behind the last step. That the requests end is not implied: say
+/// [`expect_end`](Self::expect_end). A script is played while the caller waits for the response
+/// or reads its stream; one that is not played to its end fails the verification, unless it has
+/// got to a [`hang`](Self::hang).
+///
+/// ```
+/// # use std::time::Duration;
+/// # use rust_scaffold::{Status, mock::{Script, ge, script}};
+/// let countdown: Script<u32, u32> = script()
+///     .header("x-speed", "slow")
+///     .expect(ge(2))
+///     .send(2)
+///     .wait(Duration::from_secs(3600))
+///     .send(1)
+///     .fail(Status::aborted("hold"));
+/// ```
+pub struct Script<Req, Res> {
+    steps: Steps,
+    messages: PhantomData<fn(Req) -> Res>,
+}
+
+impl<Req: Message, Res: Message> Script<Req, Res> {
+    /// Adds to the metadata that the response begins with.
+    ///
+    /// # Panics
+    /// When it stands behind a step that sends, fails or hangs; or for what is no metadata.
+    #[must_use]
+    #[track_caller]
+    pub fn header(mut self, key: &'static str, value: &str) -> Self {
+        let begins = |step: &Step| !matches!(step.action, Action::Expect { .. } | Action::Wait(_));
+        assert!(!self.steps.list.iter().any(begins), "a header comes before the first message");
+        insert(&mut self.steps.header, key, value);
+        self
+    }
+
+    /// Waits for the next request, which must be like `expected`.
+    #[must_use]
+    #[track_caller]
+    pub fn expect(self, expected: impl IntoPattern<Req>) -> Self {
+        let pattern: Pattern<Req> = expected.into_pattern();
+        let description = pattern.describe();
+        let check = Box::new(move |request: &AnyMessage, report: &mut Report| {
+            pattern.check(view(request), report);
+        });
+        self.step(Action::Expect { description, check })
+    }
+
+    /// Waits for the end of the requests.
+    #[must_use]
+    #[track_caller]
+    pub fn expect_end(self) -> Self {
+        self.step(Action::ExpectEnd)
+    }
+
+    /// Sends `response`.
+    #[must_use]
+    #[track_caller]
+    pub fn send(self, response: Res) -> Self {
+        self.step(Action::Send(erase(response)))
+    }
+
+    /// Lets `time` pass: virtual time, where the test's runtime has it.
+    #[must_use]
+    #[track_caller]
+    pub fn wait(self, time: Duration) -> Self {
+        self.step(Action::Wait(time))
+    }
+
+    /// Ends the call with `status`.
+    #[must_use]
+    #[track_caller]
+    pub fn fail(self, status: Status) -> Self {
+        self.step(Action::Fail(status))
+    }
+
+    /// Does nothing any more, until the caller goes away.
+    #[must_use]
+    #[track_caller]
+    pub fn hang(self) -> Self {
+        self.step(Action::Hang)
+    }
+
+    /// Adds to the trailers that the call ends with, when it ends well.
+    ///
+    /// # Panics
+    /// For what is no metadata.
+    #[must_use]
+    #[track_caller]
+    pub fn trailer(mut self, key: &'static str, value: &str) -> Self {
+        insert(&mut self.steps.trailers, key, value);
+        self
+    }
+
+    #[track_caller]
+    fn step(mut self, action: Action) -> Self {
+        let is_over = |step: &Step| matches!(step.action, Action::Fail(_) | Action::Hang);
+        assert!(!self.steps.list.iter().any(is_over), "nothing comes behind a `fail` or a `hang`");
+        self.steps.list.push(Step { place: Location::caller(), action });
+        self
+    }
+
+    pub(crate) fn into_steps(self) -> Steps {
+        self.steps
+    }
+}
+
+impl<Req, Res> fmt::Debug for Script<Req, Res> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(&self.steps.list).finish()
+    }
+}
+
+/// A [`Script`] without the types of its messages.
+#[derive(Default)]
+pub(crate) struct Steps {
+    header: MetadataMap,
+    list: Vec<Step>,
+    trailers: MetadataMap,
+}
+
+impl Steps {
+    /// A script that answers `requests` with `responses`, as a tape has it.
+    pub(crate) fn replay(header: MetadataMap, trailers: MetadataMap) -> Self {
+        Self { header, list: Vec::new(), trailers }
+    }
+
+    #[track_caller]
+    pub(crate) fn push(&mut self, action: Action) {
+        self.list.push(Step { place: Location::caller(), action });
+    }
+}
+
+pub(crate) struct Step {
+    place: &'static Location<'static>,
+    action: Action,
+}
+
+pub(crate) enum Action {
+    Expect { description: String, check: Check },
+    ExpectEnd,
+    Send(AnyMessage),
+    Wait(Duration),
+    Fail(Status),
+    Hang,
+}
+
+pub(crate) type Check = Box<dyn Fn(&AnyMessage, &mut Report) + Send + Sync>;
+
+impl fmt::Debug for Step {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.action {
+            Action::Expect { description, .. } => write!(f, "expect {description}"),
+            Action::ExpectEnd => f.write_str("expect the end of the requests"),
+            Action::Send(response) => write!(f, "send {}", shown(response)),
+            Action::Wait(time) => write!(f, "wait {time:?}"),
+            Action::Fail(status) => write!(f, "fail with {:?}", status.code()),
+            Action::Hang => f.write_str("hang"),
+        }?;
+        write!(f, " ({})", self.place)
+    }
+}
+
+/// How far a script has got.
+#[derive(Clone)]
+pub(crate) struct Playing {
+    method: &'static MethodDescriptor,
+    steps: Arc<Steps>,
+    next: usize,
+}
+
+impl Playing {
+    /// Whether nothing is missing when it does not go on.
+    pub(crate) fn may_stop(&self) -> bool {
+        self.steps.list.get(self.next).is_none_or(|step| matches!(step.action, Action::Hang))
+    }
+
+    pub(crate) fn unfinished(&self) -> String {
+        self.text("The script was not played to its end: the caller did not wait for this step.")
+    }
+
+    fn text(&self, problem: &str) -> String {
+        let steps = &self.steps.list;
+        let step = steps.get(self.next).map(|step| format!("{step:?}")).unwrap_or_default();
+        explain::script(self.method, (self.next + 1, steps.len()), &step, problem)
+    }
+}
+
+/// Begins to play `steps`.
+pub(crate) fn play(
+    core: &Arc<Core>,
+    steps: &Arc<Steps>,
+    incoming: Incoming,
+) -> Result<Response<Content>, Status> {
+    if let Some(Step { action: Action::Fail(status), .. }) = steps.list.first() {
+        return Err(status.clone());
+    }
+    let method = &core.service.methods[incoming.method];
+    let player = Player {
+        core: Arc::clone(core),
+        call: incoming.call,
+        playing: Playing { method, steps: Arc::clone(steps), next: 0 },
+        requests: incoming.requests,
+        timer: None,
+    };
+    core.note(player.call, |record| record.script = Some(player.playing.clone()));
+    let responses = Content::Many(Streaming::from_source(player));
+    Ok(Response::from_parts(steps.header.clone(), responses, Extensions::new()))
+}
+
+/// The responses of a script.
+struct Player {
+    core: Arc<Core>,
+    call: usize,
+    playing: Playing,
+    requests: Inbound,
+    timer: Option<Pin<Box<Sleep>>>,
+}
+
+impl Source<AnyMessage> for Player {
+    fn poll_message(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<AnyMessage, Status>>> {
+        let this = &mut *self;
+        let steps = Arc::clone(&this.playing.steps);
+        while let Some(step) = steps.list.get(this.playing.next) {
+            match &step.action {
+                Action::Send(response) => {
+                    this.advance();
+                    return Poll::Ready(Some(Ok(Arc::clone(response))));
+                }
+                Action::Fail(status) => {
+                    this.advance();
+                    return Poll::Ready(Some(Err(status.clone())));
+                }
+                Action::Hang => return Poll::Pending,
+                Action::Wait(time) => ready!(this.poll_timer(*time, cx)),
+                Action::Expect { check, .. } => {
+                    let request = ready!(this.requests.poll_next(cx));
+                    if let Err(problem) = expected(request, check) {
+                        return Poll::Ready(Some(Err(this.stop(&problem))));
+                    }
+                }
+                Action::ExpectEnd => {
+                    if let Some(extra) = ready!(this.requests.poll_next(cx)) {
+                        let problem = format!("got {}", outcome(extra));
+                        return Poll::Ready(Some(Err(this.stop(&problem))));
+                    }
+                }
+            }
+            this.advance();
+        }
+        Poll::Ready(None)
+    }
+
+    fn take_trailers(self: Pin<&mut Self>) -> MetadataMap {
+        self.playing.steps.trailers.clone()
+    }
+}
+
+impl Player {
+    fn advance(&mut self) {
+        self.playing.next += 1;
+        let next = self.playing.next;
+        self.core.note(self.call, |record| {
+            if let Some(playing) = &mut record.script {
+                playing.next = next;
+            }
+        });
+    }
+
+    /// Reports a problem with the step that is due, which ends the script.
+    fn stop(&mut self, problem: &str) -> Status {
+        self.core.note(self.call, |record| record.script = None);
+        self.core.fail(self.playing.text(problem))
+    }
+
+    fn poll_timer(&mut self, time: Duration, cx: &mut Context<'_>) -> Poll<()> {
+        let timer = self.timer.get_or_insert_with(|| Box::pin(tokio::time::sleep(time)));
+        ready!(timer.as_mut().poll(cx));
+        self.timer = None;
+        Poll::Ready(())
+    }
+}
+
+/// Whether the request is what a step expects, or why not.
+fn expected(request: Option<Result<AnyMessage, Status>>, check: &Check) -> Result<(), String> {
+    let request = match request {
+        Some(Ok(request)) => request,
+        Some(failed) => return Err(format!("got {}", outcome(failed))),
+        None => return Err("got the end of the requests".to_owned()),
+    };
+    let mut report = Report::explaining();
+    check(&request, &mut report);
+    match report.has_failed() {
+        false => Ok(()),
+        true => Err(format!("got {}\n{}", shown(&request), explain::reasons(report))),
+    }
+}
+
+fn outcome(request: Result<AnyMessage, Status>) -> String {
+    match request {
+        Ok(request) => shown(&request),
+        Err(status) => {
+            format!("a failure of the requests, {:?}: {}", status.code(), status.message())
+        }
+    }
+}

@@ -1,0 +1,69 @@
+//! An order of calls, across methods and mocks.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// An order in which calls have to come, of one mock or of several.
+///
+/// Each expectation that is put [in sequence](super::Expectation::in_sequence) is a step. A call
+/// can be taken by a step once all the steps before it have had as many calls as they need, and
+/// as long as no step behind it has had one.
+///
+/// Clones are the same sequence.
+#[derive(Clone, Debug, Default)]
+pub struct Sequence(Arc<Mutex<Vec<Step>>>);
+
+#[derive(Debug)]
+struct Step {
+    /// As failure texts call it.
+    name: String,
+    needed: usize,
+    taken: usize,
+}
+
+impl Sequence {
+    /// A sequence without steps.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    pub(crate) fn add(&self, name: String) -> usize {
+        self.with(|steps| {
+            steps.push(Step { name, needed: 1, taken: 0 });
+            steps.len() - 1
+        })
+    }
+
+    /// Says how many calls `step` has to have before the next one can.
+    pub(crate) fn need(&self, step: usize, calls: usize) {
+        self.with(|steps| steps[step].needed = calls);
+    }
+
+    /// Takes a call for `step`, or says why it cannot have one now.
+    pub(crate) fn take(&self, step: usize) -> Result<(), String> {
+        self.with(|steps| {
+            if let Some(reason) = blocked(steps, step) {
+                return Err(reason);
+            }
+            steps[step].taken += 1;
+            Ok(())
+        })
+    }
+
+    /// Why `step` cannot have a call now, if it cannot.
+    pub(crate) fn blocked(&self, step: usize) -> Option<String> {
+        self.with(|steps| blocked(steps, step))
+    }
+
+    fn with<R>(&self, act: impl FnOnce(&mut Vec<Step>) -> R) -> R {
+        act(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+fn blocked(steps: &[Step], step: usize) -> Option<String> {
+    let (before, behind) = (&steps[..step], &steps[step + 1..]);
+    if let Some(missing) = before.iter().find(|it| it.taken < it.needed) {
+        return Some(format!("out of sequence: {} has to come first", missing.name));
+    }
+    let passed = behind.iter().find(|it| it.taken > 0)?;
+    Some(format!("out of sequence: {} has come already", passed.name))
+}

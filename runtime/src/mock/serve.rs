@@ -1,0 +1,51 @@
+//! A server on a port of its own, for clients in other processes and other languages.
+
+use std::{fmt, io, net::SocketAddr};
+
+use tokio::{net::TcpListener, sync::oneshot};
+
+use crate::{Server, ServiceServer, server::Dispatch};
+
+/// Serves `service` on a free port of 127.0.0.1, on the runtime of the caller.
+///
+/// # Errors
+/// When no port can be listened on.
+pub async fn serve<D, S>(service: ServiceServer<D, S>) -> io::Result<Serving>
+where
+    D: Dispatch<S>,
+    S: Send + Sync + 'static,
+{
+    let listener = TcpListener::bind("127.0.0.1:0").await?;
+    let address = listener.local_addr()?;
+    let (stop, stopped) = oneshot::channel::<()>();
+    let server = Server::new().add_service(service);
+    tokio::spawn(server.serve_listener_with_shutdown(listener, async {
+        // Either way, the other end is gone.
+        let _ = stopped.await;
+    }));
+    Ok(Serving { address, _stop: stop })
+}
+
+/// A mock that is served. Dropping this stops it, once the calls in progress have ended.
+pub struct Serving {
+    address: SocketAddr,
+    _stop: oneshot::Sender<()>,
+}
+
+impl Serving {
+    /// Where it is served.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Where it is served, as clients of this crate take it: `http://127.0.0.1:50051`.
+    pub fn uri(&self) -> String {
+        format!("http://{}", self.address)
+    }
+}
+
+impl fmt::Debug for Serving {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Serving").field("address", &self.address).finish_non_exhaustive()
+    }
+}

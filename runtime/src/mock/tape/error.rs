@@ -1,0 +1,44 @@
+//! What can be wrong with a tape.
+
+use std::{fmt, io, path::Path};
+
+/// Why a tape cannot be written, read or confirmed.
+pub struct TapeError {
+    text: String,
+    source: Option<io::Error>,
+}
+
+impl TapeError {
+    pub(super) fn io(doing: &str, path: &Path, source: io::Error) -> Self {
+        let text = format!("cannot {doing} the tape {}: {source}", path.display());
+        Self { text, source: Some(source) }
+    }
+
+    pub(super) fn line(path: &Path, number: usize, problem: &str) -> Self {
+        Self { text: format!("{}:{number}: {problem}", path.display()), source: None }
+    }
+
+    pub(super) fn differences(problems: &[String]) -> Self {
+        let text = format!("the server does not answer as the tape:\n\n{}", problems.join("\n\n"));
+        Self { text, source: None }
+    }
+}
+
+impl fmt::Display for TapeError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
+    }
+}
+
+// Read by people, in the output of a test.
+impl fmt::Debug for TapeError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
+    }
+}
+
+impl std::error::Error for TapeError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        self.source.as_ref().map(|source| source as _)
+    }
+}

@@ -1,0 +1,146 @@
+//! Writing tapes.
+
+use std::{
+    fmt,
+    fs::File,
+    io::Write as _,
+    path::{Path, PathBuf},
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use tonic::metadata::MetadataMap;
+
+use super::{
+    TapeError,
+    line::{Event, Line, entries},
+    redaction::Redaction,
+};
+use crate::{
+    ServiceDescriptor,
+    mock::{Message, message::AnyMessage, record::Record},
+};
+
+/// What a mock writes its calls to, each when it is over.
+///
+/// Metadata whose name looks like a secret's, such as `authorization` or `x-api-key`, is left out;
+/// these functions say what else is, or is not.
+#[must_use = "dropping it changes nothing: the calls are recorded all the same"]
+pub struct Tape(Arc<Recorder>);
+
+impl Tape {
+    pub(crate) fn create(path: &Path) -> Result<(Self, Arc<Recorder>), TapeError> {
+        let file = File::create(path).map_err(|error| TapeError::io("create", path, error))?;
+        let recorder = Arc::new(Recorder {
+            path: path.to_owned(),
+            file: Mutex::new(file),
+            redaction: Mutex::default(),
+        });
+        Ok((Self(Arc::clone(&recorder)), recorder))
+    }
+
+    /// Leaves out metadata called `key`, as if it looked like a secret.
+    pub fn hide_metadata(self, key: &str) -> Self {
+        self.redaction(|redaction| redaction.hide(key))
+    }
+
+    /// Writes metadata called `key`, though it looks like a secret.
+    pub fn keep_metadata(self, key: &str) -> Self {
+        self.redaction(|redaction| redaction.keep(key))
+    }
+
+    /// Changes messages of this type before they are written.
+    ///
+    /// ```
+    /// # use rust_scaffold::mock::Tape;
+    /// # fn set_up(tape: Tape) {
+    /// // Of a generated message, it would be `|login: &mut Login| login.password.clear()`.
+    /// let _ = tape.redact(|text: &mut String| text.clear());
+    /// # }
+    /// ```
+    pub fn redact<M: Message>(self, change: impl Fn(&mut M) + Send + Sync + 'static) -> Self {
+        self.redaction(|redaction| redaction.change(change))
+    }
+
+    fn redaction(self, act: impl FnOnce(&mut Redaction)) -> Self {
+        act(&mut self.0.redaction.lock().unwrap_or_else(PoisonError::into_inner));
+        self
+    }
+}
+
+impl fmt::Debug for Tape {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Tape").field("path", &self.0.path).finish_non_exhaustive()
+    }
+}
+
+pub(crate) struct Recorder {
+    path: PathBuf,
+    file: Mutex<File>,
+    redaction: Mutex<Redaction>,
+}
+
+impl Recorder {
+    /// Writes a call that is over, or says why it cannot.
+    pub(crate) fn write(&self, service: &ServiceDescriptor, call: &Record) -> Result<(), String> {
+        let Some(trace) = &call.trace else { return Ok(()) };
+        let redaction = self.redaction.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let line = Line {
+            method: service.methods[call.method].path.to_owned(),
+            metadata: entries(&call.metadata, &redaction),
+            deadline: call.deadline,
+            header: entries(&trace.header, &redaction),
+            events: trace.events.iter().map(|event| event.redacted(&redaction)).collect(),
+            trailers: entries(&trace.trailers, &redaction),
+            outcome: call.outcome.clone(),
+        };
+        let text = format!("{}\n", line.to_json());
+        let mut file = self.file.lock().unwrap_or_else(PoisonError::into_inner);
+        file.write_all(text.as_bytes())
+            .map_err(|error| format!("cannot write the tape {}: {error}", self.path.display()))
+    }
+}
+
+/// What of a call goes onto a tape, beside what is remembered of every call.
+#[derive(Clone, Default)]
+pub(crate) struct Trace {
+    header: MetadataMap,
+    events: Vec<Event<AnyMessage>>,
+    trailers: MetadataMap,
+}
+
+impl Trace {
+    /// The beginning of a call's.
+    pub(crate) fn of(call: &Record) -> Box<Self> {
+        let mut trace = Box::<Self>::default();
+        for request in call.requests() {
+            trace.request(request);
+        }
+        trace
+    }
+
+    pub(crate) fn header(&mut self, header: &MetadataMap) {
+        self.header = header.clone();
+    }
+
+    pub(crate) fn request(&mut self, request: &AnyMessage) {
+        self.events.push(Event::Request(Arc::clone(request)));
+    }
+
+    pub(crate) fn requests_end(&mut self) {
+        self.events.push(Event::End);
+    }
+
+    pub(crate) fn response(&mut self, response: &AnyMessage) {
+        self.events.push(Event::Response(Arc::clone(response)));
+    }
+
+    /// The response of a method that has one.
+    pub(crate) fn only(&mut self, response: &AnyMessage, trailers: Option<&MetadataMap>) {
+        self.response(response);
+        self.trailers = trailers.cloned().unwrap_or_default();
+    }
+
+    pub(crate) fn trailers(&mut self, trailers: &MetadataMap) {
+        self.trailers = trailers.clone();
+    }
+}

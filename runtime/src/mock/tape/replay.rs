@@ -1,0 +1,186 @@
+//! Reading tapes, and answering as they say.
+
+use std::{fs, path::Path, sync::Arc};
+
+use tonic::Request;
+
+use super::{
+    TapeError,
+    line::{Event, Line, metadata},
+};
+use crate::{
+    MethodDescriptor, MethodKind, ServiceDescriptor,
+    client::Direct,
+    mock::{
+        Carried, Kind, Message, Outcome,
+        core::Forward,
+        kind::Peek,
+        message::{AnyMessage, Content, erase, view},
+        pattern::{Report, check_equal, shown},
+        plan::{Answer, Arrival, Condition, Handling, Place, Plan, Times},
+        script::{Action, Steps},
+    },
+    server::Serve,
+};
+
+/// What a mock needs of a method's messages for a spy or a tape.
+#[derive(Clone, Copy, Debug)]
+pub struct Method {
+    pub(crate) forward: Forward,
+    pub(super) decode_request: Decode,
+    pub(super) decode_response: Decode,
+    compare_request: Compare,
+    pub(super) compare_response: Compare,
+}
+
+type Decode = fn(&[u8]) -> Result<AnyMessage, String>;
+/// Tells the report how the second message differs from the first.
+type Compare = fn(&AnyMessage, Option<&AnyMessage>, &mut Report);
+
+impl Method {
+    /// The method of this kind.
+    pub const fn of<K: Kind>() -> Self {
+        Self {
+            forward: forward::<K>,
+            decode_request: decode::<K::Request>,
+            decode_response: decode::<K::Response>,
+            compare_request: compare::<K::Request>,
+            compare_response: compare::<K::Response>,
+        }
+    }
+}
+
+fn forward<K: Kind>(
+    server: Arc<dyn Serve>,
+    method: &'static MethodDescriptor,
+    request: Request<Content>,
+) -> Handling {
+    Box::pin(async move {
+        let call = Direct::new(&*server, method, request.metadata())?;
+        let (metadata, extensions, content) = request.into_parts();
+        let requests = K::Requests::restore(content)?;
+        let request = Request::from_parts(metadata, extensions, requests);
+        Ok(K::Responses::receive(call, request).await?.map(K::Responses::erase))
+    })
+}
+
+fn decode<M: Message>(bytes: &[u8]) -> Result<AnyMessage, String> {
+    M::decode(bytes).map(erase).map_err(|error| format!("a message cannot be decoded: {error}"))
+}
+
+fn compare<M: Message>(expected: &AnyMessage, got: Option<&AnyMessage>, report: &mut Report) {
+    if let Some(expected) = view::<M>(expected) {
+        check_equal(expected, got.and_then(view), report);
+    }
+}
+
+/// The lines of the tape at `path`, with their numbers and their methods' positions.
+pub(super) fn lines(
+    path: &Path,
+    service: &ServiceDescriptor,
+) -> Result<Vec<(usize, usize, Line)>, TapeError> {
+    let text = fs::read_to_string(path).map_err(|error| TapeError::io("read", path, error))?;
+    let lines = text.lines().zip(1..).filter(|(line, _)| !line.trim().is_empty());
+    let read = |(line, number): (&str, usize)| {
+        let wrong = |problem: String| TapeError::line(path, number, &problem);
+        let line = Line::from_json(line).map_err(wrong)?;
+        let position = service.position(&line.method);
+        let position = position
+            .ok_or_else(|| wrong(format!("`{}` is no method of {}", line.method, service.name)))?;
+        Ok((number, position, line))
+    };
+    lines.map(read).collect()
+}
+
+/// An expectation for each call on the tape, with the position of its method.
+pub(crate) fn plans(
+    path: &Path,
+    service: &ServiceDescriptor,
+    methods: &[Method],
+) -> Result<Vec<(usize, Plan)>, TapeError> {
+    let plan = |(number, position, line): (usize, usize, Line)| {
+        let place = Place::Tape(format!("{}:{number}", path.display()));
+        let kind = service.methods[position].kind;
+        let plan = plan(place, &methods[position], kind, &line);
+        let plan = plan.map_err(|problem| TapeError::line(path, number, &problem))?;
+        Ok((position, plan))
+    };
+    lines(path, service)?.into_iter().map(plan).collect()
+}
+
+fn plan(place: Place, method: &Method, kind: MethodKind, line: &Line) -> Result<Plan, String> {
+    let mut requests = Vec::new();
+    let mut steps = Steps::replay(metadata(&line.header), metadata(&line.trailers));
+    for event in &line.events {
+        match event {
+            Event::Request(message) => {
+                let message = (method.decode_request)(&message.bytes)?;
+                requests.push(Arc::clone(&message));
+                if kind.streams_requests() {
+                    steps.push(expect(method.compare_request, message));
+                }
+            }
+            Event::End => steps.push(Action::ExpectEnd),
+            Event::Response(message) => {
+                steps.push(Action::Send((method.decode_response)(&message.bytes)?));
+            }
+        }
+    }
+    match &line.outcome {
+        Outcome::Ok => {}
+        Outcome::Failed(status) => steps.push(Action::Fail(status.clone())),
+        Outcome::Cancelled | Outcome::Pending => steps.push(Action::Hang),
+    }
+    let peek = match kind {
+        MethodKind::ClientStreaming => Peek::All,
+        _ => Peek::First,
+    };
+    let mut plan = Plan::new(place, true);
+    plan.times = Some(Times::exactly(1));
+    plan.conditions.push(Arc::new(Taped { compare: method.compare_request, requests, peek }));
+    plan.answer = Some(Answer::Plays(Arc::new(steps)));
+    Ok(plan)
+}
+
+fn expect(compare: Compare, expected: AnyMessage) -> Action {
+    Action::Expect {
+        description: shown(&expected),
+        check: Box::new(move |got, report| compare(&expected, Some(got), report)),
+    }
+}
+
+/// The requests that a tape has of a call, or as many of them as can be seen beforehand.
+struct Taped {
+    compare: Compare,
+    requests: Vec<AnyMessage>,
+    peek: Peek,
+}
+
+impl Condition for Taped {
+    fn peek(&self) -> Peek {
+        self.peek
+    }
+
+    fn describe(&self) -> String {
+        match self.requests.first() {
+            Some(request) => format!("with {}", shown(request)),
+            None => "without a request".to_owned(),
+        }
+    }
+
+    fn check(&self, arrival: &Arrival<'_>, report: &mut Report) {
+        let seen = match self.peek {
+            Peek::All => self.requests.len().max(arrival.requests.len()),
+            Peek::First | Peek::Nothing => 1,
+        };
+        for index in 0..seen {
+            match (self.requests.get(index), arrival.requests.get(index)) {
+                (Some(expected), got) => (self.compare)(expected, got, report),
+                (None, Some(got)) => {
+                    report.mismatch(|| format!("expected no further request, got {}", shown(got)));
+                }
+                (None, None) => {}
+            }
+        }
+    }
+}
