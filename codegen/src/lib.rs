@@ -30,4 +30,5 @@ pub use self::{
     builder::{Builder, compile_protos, configure},
     descriptor::FileDescriptorSet,
     error::Error,
+    options::Mock,
 };

@@ -50,6 +50,71 @@ pub(crate) struct Declaration {
 pub(crate) struct Type {
     /// The file that declares it.
     pub(crate) file: String,
+    pub(crate) package: String,
+    /// None for an enum, or for what stands for the entries of a map.
+    pub(crate) message: Option<Message>,
+}
+
+/// What is in a message.
+#[derive(Debug)]
+pub(crate) struct Message {
+    pub(crate) fields: Vec<Field>,
+    pub(crate) oneofs: Vec<Oneof>,
+    pub(crate) location: Location,
+}
+
+#[derive(Debug)]
+pub(crate) struct Field {
+    pub(crate) name: String,
+    pub(crate) shape: Shape,
+    /// The position of the oneof that it belongs to.
+    pub(crate) oneof: Option<usize>,
+}
+
+#[derive(Debug)]
+pub(crate) struct Oneof {
+    pub(crate) name: String,
+    /// Whether a type nested in the message has the name that it would get.
+    pub(crate) is_taken: bool,
+}
+
+/// How many values a field has.
+#[derive(Debug)]
+pub(crate) enum Shape {
+    Single(Value),
+    Repeated(Value),
+    Map(Value, Value),
+}
+
+impl Shape {
+    pub(crate) fn values(&self) -> impl Iterator<Item = &Value> {
+        let (one, other) = match self {
+            Self::Single(value) | Self::Repeated(value) => (value, None),
+            Self::Map(key, value) => (key, Some(value)),
+        };
+        std::iter::once(one).chain(other)
+    }
+}
+
+/// What a value is; types by their full names with a leading dot.
+#[derive(Debug)]
+pub(crate) enum Value {
+    Scalar(Scalar),
+    Enum(String),
+    Message(String),
+}
+
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Scalar {
+    Bool,
+    I32,
+    I64,
+    U32,
+    U64,
+    F32,
+    F64,
+    String,
+    Bytes,
 }
 
 /// A field or rpc that names a message or enum.

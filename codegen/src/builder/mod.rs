@@ -17,7 +17,7 @@ use crate::{
     error::Error,
     generate::{Input, generate},
     names::paths::Paths,
-    options::{Options, Pair},
+    options::{Mock, Options, Pair},
 };
 
 /// Generates one proto file and what it imports into `OUT_DIR`.
@@ -84,6 +84,12 @@ impl Builder {
     /// breaks no implementation (default: false, a new rpc is a compile error).
     pub fn default_stubs(mut self, enable: bool) -> Self {
         self.options.default_stubs = enable;
+        self
+    }
+
+    /// When mocks are in a build (default: [`Mock::Test`]).
+    pub fn mock(mut self, mock: Mock) -> Self {
+        self.options.mock = mock;
         self
     }
 

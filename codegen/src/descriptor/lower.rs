@@ -8,8 +8,10 @@ use prost_types::{
     MethodDescriptorProto, MethodOptions, ServiceDescriptorProto, method_options::IdempotencyLevel,
 };
 
-use super::{full_name, source_info::SourceInfo};
-use crate::model::{Declaration, File, Idempotency, Kind, Method, Model, Service, Type, TypeUse};
+use super::{fields, full_name, source_info::SourceInfo};
+use crate::model::{
+    Declaration, File, Idempotency, Kind, Message, Method, Model, Service, Type, TypeUse,
+};
 
 /// Field numbers of `descriptor.proto`, of which descriptor paths consist.
 mod number {
@@ -30,6 +32,7 @@ pub(crate) fn lower(set: &FileDescriptorSet, wanted: &BTreeSet<String>, with_set
         let mut lowering = Lowering {
             source: SourceInfo::new(file),
             file: file.name(),
+            package: file.package(),
             types: &mut types,
             uses: Vec::new(),
         };
@@ -48,6 +51,7 @@ pub(crate) fn lower(set: &FileDescriptorSet, wanted: &BTreeSet<String>, with_set
 struct Lowering<'a> {
     source: SourceInfo<'a>,
     file: &'a str,
+    package: &'a str,
     types: &'a mut BTreeMap<String, Type>,
     uses: Vec<TypeUse>,
 }
@@ -58,7 +62,7 @@ impl Lowering<'_> {
             self.message(message, full_name(file, message.name()), &[number::MESSAGE, index]);
         }
         for it in &file.enum_type {
-            self.declare(full_name(file, it.name()));
+            self.declare(full_name(file, it.name()), None);
         }
         let messages = file.message_type.iter().map(|message| Declaration {
             name: message.name().to_owned(),
@@ -82,8 +86,9 @@ impl Lowering<'_> {
         }
     }
 
-    fn declare(&mut self, full_name: String) {
-        self.types.insert(full_name, Type { file: self.file.to_owned() });
+    fn declare(&mut self, full_name: String, message: Option<Message>) {
+        let (file, package) = (self.file.to_owned(), self.package.to_owned());
+        self.types.insert(full_name, Type { file, package, message });
     }
 
     fn message(&mut self, message: &DescriptorProto, full_name: String, path: &[i32]) {
@@ -99,16 +104,17 @@ impl Lowering<'_> {
             }
         }
         for it in &message.enum_type {
-            self.declare(format!("{full_name}.{}", it.name()));
+            self.declare(format!("{full_name}.{}", it.name()), None);
         }
         for (nested, index) in message.nested_type.iter().zip(0..) {
             let name = format!("{full_name}.{}", nested.name());
             match is_map_entry(nested) {
-                true => self.declare(name),
+                true => self.declare(name, None),
                 false => self.message(nested, name, &[path, &[number::NESTED, index]].concat()),
             }
         }
-        self.declare(full_name);
+        let fields = fields::message(message, &full_name, self.source.location(path));
+        self.declare(full_name, Some(fields));
     }
 
     fn service(
@@ -166,13 +172,22 @@ fn type_names(
     message_name: &str,
 ) -> Vec<String> {
     let Some(type_name) = &field.type_name else { return Vec::new() };
-    let entry = message.nested_type.iter().find(|nested| {
-        is_map_entry(nested) && *type_name == format!("{message_name}.{}", nested.name())
-    });
-    match entry {
+    match map_entry(message, field, message_name) {
         Some(entry) => entry.field.iter().filter_map(|field| field.type_name.clone()).collect(),
         None => vec![type_name.clone()],
     }
+}
+
+/// What stands for the entries of a map field, if the field is one.
+pub(super) fn map_entry<'a>(
+    message: &'a DescriptorProto,
+    field: &FieldDescriptorProto,
+    message_name: &str,
+) -> Option<&'a DescriptorProto> {
+    let type_name = field.type_name.as_ref()?;
+    message.nested_type.iter().find(|nested| {
+        is_map_entry(nested) && *type_name == format!("{message_name}.{}", nested.name())
+    })
 }
 
 pub(super) fn is_map_entry(message: &DescriptorProto) -> bool {

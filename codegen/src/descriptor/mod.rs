@@ -2,6 +2,7 @@
 //! and handed on to prost-build for the messages.
 
 mod debug;
+mod fields;
 mod lower;
 mod messages;
 mod plugin;

@@ -84,7 +84,8 @@ fn constructors(cx: &Context) -> TokenStream {
     }
 }
 
-/// `pub fn in_process<S: super::calculator_service::Calculator>(service: S) -> Self { … }`
+/// `pub fn in_process<S: super::calculator_service::Calculator>(service: S) -> Self { … }`, and
+/// the same without a codec
 fn in_process(cx: &Context) -> TokenStream {
     let contract = cx.contract();
     let Item { module, name, .. } = &cx.names.server;
@@ -92,6 +93,12 @@ fn in_process(cx: &Context) -> TokenStream {
         /// Calls `service` in this process: same codec, metadata, deadlines and limits, no socket.
         pub fn in_process<S: #contract>(service: S) -> Self {
             Self::new(rt::Channel::in_process(super::#module::#name::new(service)))
+        }
+
+        /// Calls `service` in this process, with messages that are moved instead of encoded: same
+        /// metadata, deadlines, cancellation and statuses, neither limits nor compression.
+        pub fn in_process_direct<S: #contract>(service: S) -> Self {
+            Self::new(rt::Channel::in_process_direct(super::#module::#name::new(service)))
         }
     }
 }

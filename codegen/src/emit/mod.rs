@@ -6,6 +6,7 @@
 mod client;
 mod contract;
 mod descriptor;
+mod mock;
 mod server;
 mod tree;
 
@@ -15,9 +16,10 @@ use proc_macro2::TokenStream;
 use quote::quote;
 
 use crate::{
+    format,
     model::{self, File, Service},
     names::{FileNames, Item, MethodNames, ServiceNames},
-    options::Options,
+    options::{Mock, Options},
 };
 
 /// What is emitted besides the messages of a file: its services, their names, its descriptors.
@@ -31,7 +33,7 @@ pub(crate) fn file(file: &File, names: &FileNames, options: &Options) -> TokenSt
     });
     let contexts = contexts.collect::<Vec<_>>();
     let services = contexts.iter().map(service);
-    let reexports = contexts.iter().flat_map(reexports);
+    let reexports = contexts.iter().flat_map(|cx| reexports(cx).chain(mock_reexport(cx)));
     let constant = descriptor::constant(file, descriptor_set);
     quote! { #(#services)* #(#reexports)* #constant }
 }
@@ -147,7 +149,44 @@ fn service(cx: &Context) -> TokenStream {
     let contract = contract::contract(cx);
     let server = cx.options.build_server.then(|| server::server(cx));
     let client = cx.options.build_client.then(|| client::client(cx));
-    quote! { #contract #server #client }
+    let mock = mock_module(cx);
+    quote! { #contract #server #client #mock }
+}
+
+/// ```text
+/// /// The mock of `calculator.Calculator`.
+/// #[allow(dead_code, unexpected_cfgs)]
+/// pub mod calculator_mock {
+///     ::rust_scaffold::codegen::mocks_for_tests! { … }
+/// }
+/// ```
+fn mock_module(cx: &Context) -> Option<TokenStream> {
+    let runtime_macro = match cx.options.mock {
+        Mock::Never => return None,
+        Mock::Test => "mocks_for_tests",
+        Mock::Always => "mocks",
+    };
+    let path = format!("{}::codegen::{runtime_macro}", cx.options.runtime_path);
+    let body = format::macro_call(&path, &mock::mock(cx));
+    let module = &cx.names.mock.item.module;
+    let about = doc(&format!("The mock of `{}`.", cx.service.full_name));
+    Some(quote! {
+        #about
+        #[allow(dead_code, unexpected_cfgs)]
+        pub mod #module { #body }
+    })
+}
+
+/// `pub use self::calculator_mock::*;`: the mock and `like`, where they are in the build, and where
+/// the package has no other things, or other mocks, of these names.
+fn mock_reexport(cx: &Context) -> Option<TokenStream> {
+    let module = &cx.names.mock.item.module;
+    (cx.options.mock != Mock::Never).then(|| {
+        quote! {
+            #[allow(ambiguous_glob_reexports, unreachable_pub, unused_imports)]
+            pub use self::#module::*;
+        }
+    })
 }
 
 /// `pub use self::calculator_service::Calculator;`, for each name that the package has once.

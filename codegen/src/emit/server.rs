@@ -68,7 +68,11 @@ fn dispatch(cx: &Context) -> TokenStream {
             const SERVICE: &'static rt::ServiceDescriptor = &super::#contract_module::SERVICE;
 
             #allow
-            fn call(service: rt::Arc<S>, method: usize, call: rt::ServerCall) -> rt::ReplyFuture {
+            fn call(
+                service: rt::Arc<S>,
+                method: usize,
+                call: rt::ServerCall<'_>,
+            ) -> rt::ReplyFuture<'_> {
                 #body
             }
         }

@@ -16,6 +16,7 @@ const RESERVED: &[&str] = &[
     "connect",
     "connect_lazy",
     "in_process",
+    "in_process_direct",
     "max_decoding_message_size",
     "max_encoding_message_size",
     "accept_compressed",

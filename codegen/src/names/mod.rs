@@ -4,7 +4,9 @@
 
 pub(crate) mod ident;
 pub(crate) mod layout;
+mod matchers;
 mod methods;
+mod mock;
 mod package;
 pub(crate) mod paths;
 
@@ -12,11 +14,15 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use proc_macro2::{Ident, TokenStream};
 
+pub(crate) use self::{
+    matchers::{Matcher, Part},
+    mock::MockMethodNames,
+};
 use self::{package::Package, paths::Paths};
 use crate::{
     diagnostics::Problems,
     model::{File, Model},
-    options::Options,
+    options::{Mock, Options},
 };
 
 /// The names of all services and descriptor constants of a request.
@@ -47,7 +53,17 @@ pub(crate) struct ServiceNames {
     /// The type, in the server's module, that finds a method's handler.
     pub(crate) dispatch: Ident,
     pub(crate) client: Item,
+    pub(crate) mock: MockNames,
     pub(crate) methods: Vec<MethodNames>,
+}
+
+#[derive(Debug)]
+pub(crate) struct MockNames {
+    pub(crate) item: Item,
+    /// What the mock has for each method.
+    pub(crate) methods: Vec<MockMethodNames>,
+    /// Sorted by name.
+    pub(crate) matchers: Vec<Matcher>,
 }
 
 /// A trait or struct in a module of its own.
@@ -87,7 +103,14 @@ pub(crate) fn assign(model: &Model, options: &Options) -> Result<Names, Problems
             let mut services = Vec::new();
             for service in &file.services {
                 let methods = methods::assign(service, name, &paths, &mut notes);
-                services.push(package.service(service, methods, &mut notes));
+                let mock = match options.mock {
+                    Mock::Never => (Vec::new(), Vec::new()),
+                    Mock::Test | Mock::Always => (
+                        mock::assign(service, &mut notes),
+                        matchers::assign(service, name, (model, &paths), &mut notes),
+                    ),
+                };
+                services.push(package.service(service, (methods, mock), &mut notes));
             }
             let descriptor_set = package.descriptor_set(file);
             files.insert(file.name.clone(), FileNames { services, descriptor_set });

@@ -2,11 +2,15 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Item, MethodNames, Notes, ServiceNames, ident, unique};
+use heck::ToUpperCamelCase as _;
+
+use super::{
+    Item, Matcher, MethodNames, MockMethodNames, MockNames, Notes, ServiceNames, ident, unique,
+};
 use crate::{
     diagnostics::Problem,
     model::{File, Model, Service},
-    options::Options,
+    options::{Mock, Options},
 };
 
 /// The Rust module of a proto package.
@@ -44,15 +48,22 @@ impl<'a> Package<'a> {
     pub(super) fn service(
         &mut self,
         service: &Service,
-        methods: Vec<MethodNames>,
+        (methods, mock): (Vec<MethodNames>, (Vec<MockMethodNames>, Vec<Matcher>)),
         notes: &mut Notes,
     ) -> ServiceNames {
         let [contract, server, client] = item_names(service);
+        let mocks = self.options.mock != Mock::Never;
+        let (mock_methods, matchers) = mock;
         ServiceNames {
             contract: self.item(service, ("_service", contract, true), notes),
             server: self.item(service, ("_server", server, self.options.build_server), notes),
             dispatch: ident::token(&ident::upper_camel_with(&service.name, "Dispatch")),
             client: self.item(service, ("_client", client, self.options.build_client), notes),
+            mock: MockNames {
+                item: self.item(service, ("_mock", mock_name(service), mocks), notes),
+                methods: mock_methods,
+                matchers,
+            },
             methods,
         }
     }
@@ -95,7 +106,12 @@ impl<'a> Package<'a> {
 fn wishes(service: &Service, options: &Options) -> impl Iterator<Item = String> {
     let built = [true, options.build_server, options.build_client];
     let names = item_names(service).into_iter().zip(built);
-    names.filter(|(_, is_built)| *is_built).map(|(name, _)| name)
+    let mock = (mock_name(service), options.mock != Mock::Never);
+    names.chain([mock]).filter(|(_, is_built)| *is_built).map(|(name, _)| name)
+}
+
+fn mock_name(service: &Service) -> String {
+    format!("Mock{}", service.name.to_upper_camel_case())
 }
 
 /// The trait, the server and the client.

@@ -55,6 +55,11 @@ pub(crate) fn is_well_known(type_name: &str) -> bool {
     well_known_types("").any(|(name, _)| name == type_name)
 }
 
+/// Whether this path of [`Paths::external`] is what stands for a `BytesValue`.
+pub(super) fn is_bytes(path: &str) -> bool {
+    path.ends_with("::Vec<u8>")
+}
+
 /// Steps over what both have in common, then out of the package, then into the type's.
 fn in_package(package: &str, type_name: &str) -> String {
     let mut from = package.split('.').filter(|part| !part.is_empty()).peekable();

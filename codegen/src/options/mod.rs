@@ -16,6 +16,7 @@ pub(crate) struct Options {
     pub(crate) build_server: bool,
     pub(crate) build_client: bool,
     pub(crate) default_stubs: bool,
+    pub(crate) mock: Mock,
     pub(crate) extern_path: Vec<Pair>,
     pub(crate) type_attribute: Vec<Pair>,
     pub(crate) field_attribute: Vec<Pair>,
@@ -26,6 +27,32 @@ pub(crate) struct Options {
     pub(crate) file_descriptor_set: bool,
     pub(crate) include_file: String,
     pub(crate) runtime_path: String,
+}
+
+/// When mocks are in a build. Wherever they are, the runtime has to have its feature `mock`, which
+/// a development dependency gives it for tests alone.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Mock {
+    /// In tests of the crate itself, and with a feature `mock` of the crate.
+    #[default]
+    Test,
+    /// Whenever the runtime has its feature: also in integration tests and examples.
+    Always,
+    /// Never: none are generated.
+    Never,
+}
+
+impl Mock {
+    const ALL: [Self; 3] = [Self::Test, Self::Always, Self::Never];
+
+    /// As the plugin's parameter spells it.
+    fn name(self) -> &'static str {
+        match self {
+            Self::Test => "test",
+            Self::Always => "always",
+            Self::Never => "never",
+        }
+    }
 }
 
 /// A proto path and what it maps to: a Rust path or an attribute.
@@ -41,6 +68,7 @@ impl Default for Options {
             build_server: true,
             build_client: true,
             default_stubs: false,
+            mock: Mock::default(),
             extern_path: Vec::new(),
             type_attribute: Vec::new(),
             field_attribute: Vec::new(),

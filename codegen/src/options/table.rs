@@ -1,7 +1,7 @@
 //! The names of all options, what each takes and what it does: one table for the plugin's
 //! parameter, `--help`, the header of generated files and error messages.
 
-use super::{Options, Pair};
+use super::{Mock, Options, Pair};
 use crate::diagnostics::Problem;
 
 /// A line of the table.
@@ -16,6 +16,7 @@ pub(crate) struct Entry {
 /// What an option takes, and where it is kept.
 enum Takes {
     Switch(fn(&mut Options) -> &mut bool),
+    Mock,
     Text(fn(&mut Options) -> &mut String, &'static str),
     Path(fn(&mut Options) -> &mut Vec<String>),
     Pair(fn(&mut Options) -> &mut Vec<Pair>, &'static str),
@@ -31,6 +32,8 @@ pub(crate) const TABLE: &[Entry] = &[
         .about("generate clients (default: true)"),
     Entry::new("default_stubs", Takes::Switch(|o| &mut o.default_stubs))
         .about("methods that are not written answer `Unimplemented`"),
+    Entry::new("mock", Takes::Mock)
+        .about("mocks are in tests and with a feature `mock`, always, or never (default: test)"),
     Entry::new("extern_path", Takes::Pair(|o| &mut o.extern_path, ".google.type=::google_types"))
         .about("take a package or type from elsewhere"),
     Entry::new(
@@ -78,6 +81,7 @@ impl Entry {
     pub(crate) fn usage(&self) -> Option<String> {
         match self.takes {
             Takes::Switch(_) => Some(format!("{}[=true|false]", self.name)),
+            Takes::Mock => Some(format!("{}=test|always|never", self.name)),
             Takes::Text(_, example) | Takes::Pair(_, example) => {
                 Some(format!("{}={example}", self.name))
             }
@@ -96,6 +100,7 @@ impl Entry {
             Takes::Switch(field) if *field(options) != *field(&mut default) => {
                 vec![field(options).to_string()]
             }
+            Takes::Mock if options.mock != default.mock => vec![options.mock.name().to_owned()],
             Takes::Text(field, _) if field(options) != field(&mut default) => {
                 vec![field(options).clone()]
             }
@@ -121,6 +126,11 @@ pub(super) fn set(options: &mut Options, name: &str, value: Option<&str>) -> Res
     };
     match entry.takes {
         Takes::Switch(field) => *field(options) = switch(entry.name, value)?,
+        Takes::Mock => {
+            let name = text(entry, value)?;
+            let known = Mock::ALL.into_iter().find(|mock| mock.name() == name);
+            options.mock = known.ok_or_else(|| wrong(entry, value))?;
+        }
         Takes::Text(field, _) => *field(options) = text(entry, value)?.to_owned(),
         Takes::Path(field) => field(options).push(text(entry, value)?.to_owned()),
         Takes::Pair(field, _) => {

@@ -33,10 +33,10 @@ pub use crate::{
 };
 
 #[doc(hidden)]
-pub use crate::__mocks as mocks;
+pub use crate::{__mocks as mocks, __mocks_for_tests as mocks_for_tests};
 
 /// Takes mocks into the build when the runtime has its feature `mock`; without it, a crate that
-/// has generated mocks but no use for them still compiles.
+/// has generated mocks and no use for them still compiles.
 #[cfg(feature = "mock")]
 #[doc(hidden)]
 #[macro_export]
@@ -50,6 +50,15 @@ macro_rules! __mocks {
 #[macro_export]
 macro_rules! __mocks {
     ($($item:item)*) => {};
+}
+
+/// As `mocks`, for builds of the crate's tests, and of the crate with a feature `mock`.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __mocks_for_tests {
+    ($($item:item)*) => {
+        $crate::__mocks! { $(#[cfg(any(test, feature = "mock"))] $item)* }
+    };
 }
 
 /// The oldest and the newest shape of generated code that this runtime goes with.

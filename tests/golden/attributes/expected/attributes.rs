@@ -73,8 +73,8 @@ pub mod blobs_server {
         fn call(
             service: rt::Arc<S>,
             method: usize,
-            call: rt::ServerCall,
-        ) -> rt::ReplyFuture {
+            call: rt::ServerCall<'_>,
+        ) -> rt::ReplyFuture<'_> {
             match method {
                 0 => call.unary(service, S::get),
                 _ => call.unimplemented(),
@@ -131,6 +131,16 @@ pub mod blobs_client {
             )
         }
 
+        /// Calls `service` in this process, with messages that are moved instead of encoded: same
+        /// metadata, deadlines, cancellation and statuses, neither limits nor compression.
+        pub fn in_process_direct<S: super::blobs_service::Blobs>(service: S) -> Self {
+            Self::new(
+                rt::Channel::in_process_direct(
+                    super::blobs_server::BlobsServer::new(service),
+                ),
+            )
+        }
+
         /// Refuses responses whose messages are larger than `limit` bytes (default: 4 MiB).
         pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
             self.client.max_decoding_message_size(limit);
@@ -173,6 +183,270 @@ pub mod blobs_client {
     }
 }
 
+/// The mock of `attributes.Blobs`.
+#[allow(dead_code, unexpected_cfgs)]
+pub mod blobs_mock {
+    ::rust_scaffold::codegen::mocks_for_tests! {
+        use ::rust_scaffold::codegen as rt;
+
+        use super::blobs_service::SERVICE;
+
+        /// A [`Blobs`](super::blobs_service::Blobs) that answers and expects what a test says.
+        ///
+        /// Clones are the same mock; the first handle gives the verdict when it is dropped.
+        #[derive(rt::Clone, rt::Debug)]
+        pub struct MockBlobs {
+            mock: rt::mock::Mock,
+        }
+
+        impl rt::Default for MockBlobs {
+            #[track_caller]
+            fn default() -> Self {
+                Self::new()
+            }
+        }
+
+        impl MockBlobs {
+            /// A mock of which nothing is expected yet.
+            #[track_caller]
+            pub fn new() -> Self {
+                Self {
+                    mock: rt::mock::Mock::new("MockBlobs", &SERVICE),
+                }
+            }
+
+            /// A mock that expects the calls on the tape at `path` and answers them as it says.
+            ///
+            /// # Errors
+            /// When the tape cannot be read, or is one of another service.
+            #[track_caller]
+            pub fn replay(
+                path: impl rt::AsRef<rt::Path>,
+            ) -> rt::Result<Self, rt::mock::TapeError> {
+                let mock = rt::mock::Mock::replay("MockBlobs", &SERVICE, METHODS, path)?;
+                rt::Result::Ok(Self { mock })
+            }
+
+            /// Writes every call from now on to a tape at `path`, without metadata that looks secret.
+            ///
+            /// # Errors
+            /// When the file cannot be made.
+            pub fn record(
+                &self,
+                path: impl rt::AsRef<rt::Path>,
+            ) -> rt::Result<rt::mock::Tape, rt::mock::TapeError> {
+                self.mock.record(path)
+            }
+
+            /// A mock that hands what nothing else takes to `real`: it records calls, and fails those
+            /// that it is told to.
+            #[track_caller]
+            pub fn spy<S: super::blobs_service::Blobs>(real: S) -> Self {
+                let real = super::blobs_server::BlobsServer::new(real);
+                Self {
+                    mock: rt::mock::Mock::spy("MockBlobs", METHODS, real),
+                }
+            }
+
+            /// Makes the calls on the tape at `path` to `real` and compares the answers.
+            ///
+            /// # Errors
+            /// When the tape cannot be read, or `real` answers otherwise.
+            pub async fn verify_tape<S: super::blobs_service::Blobs>(
+                path: impl rt::AsRef<rt::Path>,
+                real: S,
+            ) -> rt::Result<(), rt::mock::TapeError> {
+                let real = super::blobs_server::BlobsServer::new(real);
+                rt::mock::verify_tape(path, &SERVICE, METHODS, real).await
+            }
+
+            /// A client of this mock, in this process and through the codec.
+            pub fn client(&self) -> super::blobs_client::BlobsClient {
+                super::blobs_client::BlobsClient::in_process(rt::Clone::clone(self))
+            }
+
+            /// A server of this mock, for any router.
+            pub fn server(&self) -> super::blobs_server::BlobsServer<Self> {
+                super::blobs_server::BlobsServer::new(rt::Clone::clone(self))
+            }
+
+            /// Serves this mock on a free port of 127.0.0.1, until what it returns is dropped.
+            ///
+            /// # Errors
+            /// When no port can be listened on.
+            pub async fn serve(&self) -> rt::io::Result<rt::mock::Serving> {
+                rt::mock::serve(self.server()).await
+            }
+
+            /// Expects calls of `Get`: one at least, unless it is told how many.
+            #[track_caller]
+            pub fn expect_get(
+                &self,
+            ) -> rt::mock::Expectation<
+                rt::mock::Unary<super::Blob, super::blob::Inner>,
+            > {
+                self.mock.expect(0)
+            }
+
+            /// Answers calls of `Get` that no expectation takes, if there are any.
+            #[track_caller]
+            pub fn on_get(
+                &self,
+            ) -> rt::mock::Expectation<
+                rt::mock::Unary<super::Blob, super::blob::Inner>,
+            > {
+                self.mock.stub(0)
+            }
+
+            /// The calls of `Get` so far.
+            pub fn get_calls(&self) -> rt::Vec<rt::mock::Call<super::Blob>> {
+                self.mock.calls(0)
+            }
+
+            /// Gives the verdict so far, and forgets what was expected; stubs stay.
+            ///
+            /// # Panics
+            /// With everything that went wrong.
+            #[track_caller]
+            pub fn checkpoint(&self) {
+                self.mock.checkpoint();
+            }
+
+            /// Gives the verdict.
+            ///
+            /// # Panics
+            /// With everything that went wrong.
+            #[track_caller]
+            pub fn verify(self) {
+                self.mock.verify();
+            }
+
+            /// Gives the verdict once everything expected has come, at the latest after `limit`.
+            ///
+            /// # Panics
+            /// With everything that went wrong.
+            pub async fn verify_within(self, limit: rt::Duration) {
+                self.mock.verify_within(limit).await;
+            }
+        }
+
+        impl super::blobs_service::Blobs for MockBlobs {
+            async fn get(
+                &self,
+                request: rt::Request<super::Blob>,
+            ) -> rt::Result<rt::Response<super::blob::Inner>, rt::Status> {
+                self.mock.unary(0, request).await
+            }
+        }
+
+        /// What spies and tapes need of the methods.
+        const METHODS: &[rt::mock::Method] = &[
+            rt::mock::Method::of::<rt::mock::Unary<super::Blob, super::blob::Inner>>(),
+        ];
+
+        /// Matchers for the messages that requests are made of, field by field.
+        #[allow(deprecated)]
+        pub mod like {
+            use super::rt;
+
+            /// Matches a `attributes.Blob` by those of its fields that are mentioned.
+            #[derive(rt::Clone, rt::Debug, rt::Default)]
+            pub struct Blob(rt::mock::Fields<super::super::Blob>);
+
+            impl Blob {
+                /// Matches every message, until fields are mentioned.
+                pub fn new() -> Self {
+                    rt::Default::default()
+                }
+
+                /// Expects this of `data`.
+                pub fn data(
+                    self,
+                    expected: impl rt::mock::IntoPattern<rt::mock::Bytes>,
+                ) -> Self {
+                    Self(
+                        self
+                            .0
+                            .field(
+                                "data",
+                                expected,
+                                |message| rt::mock::view(&message.data),
+                            ),
+                    )
+                }
+
+                /// Expects this of `sizes`.
+                pub fn sizes(
+                    self,
+                    expected: impl rt::mock::IntoPattern<rt::mock::Map<rt::String, i32>>,
+                ) -> Self {
+                    Self(
+                        self
+                            .0
+                            .field(
+                                "sizes",
+                                expected,
+                                |message| rt::mock::view(&message.sizes),
+                            ),
+                    )
+                }
+
+                /// Expects this of `inner`.
+                pub fn inner(
+                    self,
+                    expected: impl rt::mock::IntoPattern<super::super::blob::Inner>,
+                ) -> Self {
+                    Self(
+                        self
+                            .0
+                            .field(
+                                "inner",
+                                expected,
+                                |message| rt::mock::view(&message.inner),
+                            ),
+                    )
+                }
+            }
+
+            impl rt::mock::IntoPattern<super::super::Blob> for Blob {
+                fn into_pattern(self) -> rt::mock::Pattern<super::super::Blob> {
+                    self.0.into_pattern()
+                }
+            }
+
+            /// Matches a `attributes.Blob.Inner` by those of its fields that are mentioned.
+            #[derive(rt::Clone, rt::Debug, rt::Default)]
+            pub struct BlobInner(rt::mock::Fields<super::super::blob::Inner>);
+
+            impl BlobInner {
+                /// Matches every message, until fields are mentioned.
+                pub fn new() -> Self {
+                    rt::Default::default()
+                }
+
+                /// Expects this of `number`.
+                pub fn number(self, expected: impl rt::mock::IntoPattern<i32>) -> Self {
+                    Self(
+                        self
+                            .0
+                            .field(
+                                "number",
+                                expected,
+                                |message| rt::mock::view(&message.number),
+                            ),
+                    )
+                }
+            }
+
+            impl rt::mock::IntoPattern<super::super::blob::Inner> for BlobInner {
+                fn into_pattern(self) -> rt::mock::Pattern<super::super::blob::Inner> {
+                    self.0.into_pattern()
+                }
+            }
+        }
+    }
+}
+
 #[allow(unused_imports)]
 pub use self::blobs_client::BlobsClient;
 
@@ -181,3 +455,6 @@ pub use self::blobs_server::BlobsServer;
 
 #[allow(unused_imports)]
 pub use self::blobs_service::Blobs;
+
+#[allow(ambiguous_glob_reexports, unreachable_pub, unused_imports)]
+pub use self::blobs_mock::*;

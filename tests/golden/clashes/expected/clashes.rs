@@ -70,8 +70,8 @@ pub mod store_server {
         fn call(
             service: rt::Arc<S>,
             method: usize,
-            call: rt::ServerCall,
-        ) -> rt::ReplyFuture {
+            call: rt::ServerCall<'_>,
+        ) -> rt::ReplyFuture<'_> {
             match method {
                 0 => call.unary(service, S::get),
                 _ => call.unimplemented(),
@@ -130,6 +130,16 @@ pub mod store_client {
             )
         }
 
+        /// Calls `service` in this process, with messages that are moved instead of encoded: same
+        /// metadata, deadlines, cancellation and statuses, neither limits nor compression.
+        pub fn in_process_direct<S: super::store_service::Store>(service: S) -> Self {
+            Self::new(
+                rt::Channel::in_process_direct(
+                    super::store_server::StoreServer::new(service),
+                ),
+            )
+        }
+
         /// Refuses responses whose messages are larger than `limit` bytes (default: 4 MiB).
         pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
             self.client.max_decoding_message_size(limit);
@@ -168,6 +178,208 @@ pub mod store_client {
             request: rt::Request<super::Store>,
         ) -> rt::Result<rt::Response<super::StoreServer>, rt::Status> {
             StoreClient::get(self, request).await
+        }
+    }
+}
+
+/// The mock of `clashes.Store`.
+#[allow(dead_code, unexpected_cfgs)]
+pub mod store_mock {
+    ::rust_scaffold::codegen::mocks_for_tests! {
+        use ::rust_scaffold::codegen as rt;
+
+        use super::store_service::SERVICE;
+
+        /// A [`Store`](super::store_service::Store) that answers and expects what a test says.
+        ///
+        /// Clones are the same mock; the first handle gives the verdict when it is dropped.
+        #[derive(rt::Clone, rt::Debug)]
+        pub struct MockStore {
+            mock: rt::mock::Mock,
+        }
+
+        impl rt::Default for MockStore {
+            #[track_caller]
+            fn default() -> Self {
+                Self::new()
+            }
+        }
+
+        impl MockStore {
+            /// A mock of which nothing is expected yet.
+            #[track_caller]
+            pub fn new() -> Self {
+                Self {
+                    mock: rt::mock::Mock::new("MockStore", &SERVICE),
+                }
+            }
+
+            /// A mock that expects the calls on the tape at `path` and answers them as it says.
+            ///
+            /// # Errors
+            /// When the tape cannot be read, or is one of another service.
+            #[track_caller]
+            pub fn replay(
+                path: impl rt::AsRef<rt::Path>,
+            ) -> rt::Result<Self, rt::mock::TapeError> {
+                let mock = rt::mock::Mock::replay("MockStore", &SERVICE, METHODS, path)?;
+                rt::Result::Ok(Self { mock })
+            }
+
+            /// Writes every call from now on to a tape at `path`, without metadata that looks secret.
+            ///
+            /// # Errors
+            /// When the file cannot be made.
+            pub fn record(
+                &self,
+                path: impl rt::AsRef<rt::Path>,
+            ) -> rt::Result<rt::mock::Tape, rt::mock::TapeError> {
+                self.mock.record(path)
+            }
+
+            /// A mock that hands what nothing else takes to `real`: it records calls, and fails those
+            /// that it is told to.
+            #[track_caller]
+            pub fn spy<S: super::store_service::Store>(real: S) -> Self {
+                let real = super::store_server::StoreServer::new(real);
+                Self {
+                    mock: rt::mock::Mock::spy("MockStore", METHODS, real),
+                }
+            }
+
+            /// Makes the calls on the tape at `path` to `real` and compares the answers.
+            ///
+            /// # Errors
+            /// When the tape cannot be read, or `real` answers otherwise.
+            pub async fn verify_tape<S: super::store_service::Store>(
+                path: impl rt::AsRef<rt::Path>,
+                real: S,
+            ) -> rt::Result<(), rt::mock::TapeError> {
+                let real = super::store_server::StoreServer::new(real);
+                rt::mock::verify_tape(path, &SERVICE, METHODS, real).await
+            }
+
+            /// A client of this mock, in this process and through the codec.
+            pub fn client(&self) -> super::store_client::StoreClient {
+                super::store_client::StoreClient::in_process(rt::Clone::clone(self))
+            }
+
+            /// A server of this mock, for any router.
+            pub fn server(&self) -> super::store_server::StoreServer<Self> {
+                super::store_server::StoreServer::new(rt::Clone::clone(self))
+            }
+
+            /// Serves this mock on a free port of 127.0.0.1, until what it returns is dropped.
+            ///
+            /// # Errors
+            /// When no port can be listened on.
+            pub async fn serve(&self) -> rt::io::Result<rt::mock::Serving> {
+                rt::mock::serve(self.server()).await
+            }
+
+            /// Expects calls of `Get`: one at least, unless it is told how many.
+            #[track_caller]
+            pub fn expect_get(
+                &self,
+            ) -> rt::mock::Expectation<
+                rt::mock::Unary<super::Store, super::StoreServer>,
+            > {
+                self.mock.expect(0)
+            }
+
+            /// Answers calls of `Get` that no expectation takes, if there are any.
+            #[track_caller]
+            pub fn on_get(
+                &self,
+            ) -> rt::mock::Expectation<
+                rt::mock::Unary<super::Store, super::StoreServer>,
+            > {
+                self.mock.stub(0)
+            }
+
+            /// The calls of `Get` so far.
+            pub fn get_calls(&self) -> rt::Vec<rt::mock::Call<super::Store>> {
+                self.mock.calls(0)
+            }
+
+            /// Gives the verdict so far, and forgets what was expected; stubs stay.
+            ///
+            /// # Panics
+            /// With everything that went wrong.
+            #[track_caller]
+            pub fn checkpoint(&self) {
+                self.mock.checkpoint();
+            }
+
+            /// Gives the verdict.
+            ///
+            /// # Panics
+            /// With everything that went wrong.
+            #[track_caller]
+            pub fn verify(self) {
+                self.mock.verify();
+            }
+
+            /// Gives the verdict once everything expected has come, at the latest after `limit`.
+            ///
+            /// # Panics
+            /// With everything that went wrong.
+            pub async fn verify_within(self, limit: rt::Duration) {
+                self.mock.verify_within(limit).await;
+            }
+        }
+
+        impl super::store_service::Store for MockStore {
+            async fn get(
+                &self,
+                request: rt::Request<super::Store>,
+            ) -> rt::Result<rt::Response<super::StoreServer>, rt::Status> {
+                self.mock.unary(0, request).await
+            }
+        }
+
+        /// What spies and tapes need of the methods.
+        const METHODS: &[rt::mock::Method] = &[
+            rt::mock::Method::of::<rt::mock::Unary<super::Store, super::StoreServer>>(),
+        ];
+
+        /// Matchers for the messages that requests are made of, field by field.
+        #[allow(deprecated)]
+        pub mod like {
+            use super::rt;
+
+            /// Matches a `clashes.store` by those of its fields that are mentioned.
+            #[derive(rt::Clone, rt::Debug, rt::Default)]
+            pub struct Store(rt::mock::Fields<super::super::Store>);
+
+            impl Store {
+                /// Matches every message, until fields are mentioned.
+                pub fn new() -> Self {
+                    rt::Default::default()
+                }
+
+                /// Expects this of `name`.
+                pub fn name(
+                    self,
+                    expected: impl rt::mock::IntoPattern<rt::String>,
+                ) -> Self {
+                    Self(
+                        self
+                            .0
+                            .field(
+                                "name",
+                                expected,
+                                |message| rt::mock::view(&message.name),
+                            ),
+                    )
+                }
+            }
+
+            impl rt::mock::IntoPattern<super::super::Store> for Store {
+                fn into_pattern(self) -> rt::mock::Pattern<super::super::Store> {
+                    self.0.into_pattern()
+                }
+            }
         }
     }
 }
@@ -219,8 +431,8 @@ pub mod log_server {
         fn call(
             service: rt::Arc<S>,
             method: usize,
-            call: rt::ServerCall,
-        ) -> rt::ReplyFuture {
+            call: rt::ServerCall<'_>,
+        ) -> rt::ReplyFuture<'_> {
             match method {
                 0 => call.unary(service, S::read),
                 _ => call.unimplemented(),
@@ -279,6 +491,16 @@ pub mod log_client {
             )
         }
 
+        /// Calls `service` in this process, with messages that are moved instead of encoded: same
+        /// metadata, deadlines, cancellation and statuses, neither limits nor compression.
+        pub fn in_process_direct<S: super::log_service::Log>(service: S) -> Self {
+            Self::new(
+                rt::Channel::in_process_direct(
+                    super::log_server::LogServer::new(service),
+                ),
+            )
+        }
+
         /// Refuses responses whose messages are larger than `limit` bytes (default: 4 MiB).
         pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
             self.client.max_decoding_message_size(limit);
@@ -317,6 +539,204 @@ pub mod log_client {
             request: rt::Request<super::Store>,
         ) -> rt::Result<rt::Response<super::Store>, rt::Status> {
             LogClient::read(self, request).await
+        }
+    }
+}
+
+/// The mock of `clashes.Log`.
+#[allow(dead_code, unexpected_cfgs)]
+pub mod log_mock {
+    ::rust_scaffold::codegen::mocks_for_tests! {
+        use ::rust_scaffold::codegen as rt;
+
+        use super::log_service::SERVICE;
+
+        /// A [`Log`](super::log_service::Log) that answers and expects what a test says.
+        ///
+        /// Clones are the same mock; the first handle gives the verdict when it is dropped.
+        #[derive(rt::Clone, rt::Debug)]
+        pub struct MockLog {
+            mock: rt::mock::Mock,
+        }
+
+        impl rt::Default for MockLog {
+            #[track_caller]
+            fn default() -> Self {
+                Self::new()
+            }
+        }
+
+        impl MockLog {
+            /// A mock of which nothing is expected yet.
+            #[track_caller]
+            pub fn new() -> Self {
+                Self {
+                    mock: rt::mock::Mock::new("MockLog", &SERVICE),
+                }
+            }
+
+            /// A mock that expects the calls on the tape at `path` and answers them as it says.
+            ///
+            /// # Errors
+            /// When the tape cannot be read, or is one of another service.
+            #[track_caller]
+            pub fn replay(
+                path: impl rt::AsRef<rt::Path>,
+            ) -> rt::Result<Self, rt::mock::TapeError> {
+                let mock = rt::mock::Mock::replay("MockLog", &SERVICE, METHODS, path)?;
+                rt::Result::Ok(Self { mock })
+            }
+
+            /// Writes every call from now on to a tape at `path`, without metadata that looks secret.
+            ///
+            /// # Errors
+            /// When the file cannot be made.
+            pub fn record(
+                &self,
+                path: impl rt::AsRef<rt::Path>,
+            ) -> rt::Result<rt::mock::Tape, rt::mock::TapeError> {
+                self.mock.record(path)
+            }
+
+            /// A mock that hands what nothing else takes to `real`: it records calls, and fails those
+            /// that it is told to.
+            #[track_caller]
+            pub fn spy<S: super::log_service::Log>(real: S) -> Self {
+                let real = super::log_server::LogServer::new(real);
+                Self {
+                    mock: rt::mock::Mock::spy("MockLog", METHODS, real),
+                }
+            }
+
+            /// Makes the calls on the tape at `path` to `real` and compares the answers.
+            ///
+            /// # Errors
+            /// When the tape cannot be read, or `real` answers otherwise.
+            pub async fn verify_tape<S: super::log_service::Log>(
+                path: impl rt::AsRef<rt::Path>,
+                real: S,
+            ) -> rt::Result<(), rt::mock::TapeError> {
+                let real = super::log_server::LogServer::new(real);
+                rt::mock::verify_tape(path, &SERVICE, METHODS, real).await
+            }
+
+            /// A client of this mock, in this process and through the codec.
+            pub fn client(&self) -> super::log_client::LogClient {
+                super::log_client::LogClient::in_process(rt::Clone::clone(self))
+            }
+
+            /// A server of this mock, for any router.
+            pub fn server(&self) -> super::log_server::LogServer<Self> {
+                super::log_server::LogServer::new(rt::Clone::clone(self))
+            }
+
+            /// Serves this mock on a free port of 127.0.0.1, until what it returns is dropped.
+            ///
+            /// # Errors
+            /// When no port can be listened on.
+            pub async fn serve(&self) -> rt::io::Result<rt::mock::Serving> {
+                rt::mock::serve(self.server()).await
+            }
+
+            /// Expects calls of `Read`: one at least, unless it is told how many.
+            #[track_caller]
+            pub fn expect_read(
+                &self,
+            ) -> rt::mock::Expectation<rt::mock::Unary<super::Store, super::Store>> {
+                self.mock.expect(0)
+            }
+
+            /// Answers calls of `Read` that no expectation takes, if there are any.
+            #[track_caller]
+            pub fn on_read(
+                &self,
+            ) -> rt::mock::Expectation<rt::mock::Unary<super::Store, super::Store>> {
+                self.mock.stub(0)
+            }
+
+            /// The calls of `Read` so far.
+            pub fn read_calls(&self) -> rt::Vec<rt::mock::Call<super::Store>> {
+                self.mock.calls(0)
+            }
+
+            /// Gives the verdict so far, and forgets what was expected; stubs stay.
+            ///
+            /// # Panics
+            /// With everything that went wrong.
+            #[track_caller]
+            pub fn checkpoint(&self) {
+                self.mock.checkpoint();
+            }
+
+            /// Gives the verdict.
+            ///
+            /// # Panics
+            /// With everything that went wrong.
+            #[track_caller]
+            pub fn verify(self) {
+                self.mock.verify();
+            }
+
+            /// Gives the verdict once everything expected has come, at the latest after `limit`.
+            ///
+            /// # Panics
+            /// With everything that went wrong.
+            pub async fn verify_within(self, limit: rt::Duration) {
+                self.mock.verify_within(limit).await;
+            }
+        }
+
+        impl super::log_service::Log for MockLog {
+            async fn read(
+                &self,
+                request: rt::Request<super::Store>,
+            ) -> rt::Result<rt::Response<super::Store>, rt::Status> {
+                self.mock.unary(0, request).await
+            }
+        }
+
+        /// What spies and tapes need of the methods.
+        const METHODS: &[rt::mock::Method] = &[
+            rt::mock::Method::of::<rt::mock::Unary<super::Store, super::Store>>(),
+        ];
+
+        /// Matchers for the messages that requests are made of, field by field.
+        #[allow(deprecated)]
+        pub mod like {
+            use super::rt;
+
+            /// Matches a `clashes.store` by those of its fields that are mentioned.
+            #[derive(rt::Clone, rt::Debug, rt::Default)]
+            pub struct Store(rt::mock::Fields<super::super::Store>);
+
+            impl Store {
+                /// Matches every message, until fields are mentioned.
+                pub fn new() -> Self {
+                    rt::Default::default()
+                }
+
+                /// Expects this of `name`.
+                pub fn name(
+                    self,
+                    expected: impl rt::mock::IntoPattern<rt::String>,
+                ) -> Self {
+                    Self(
+                        self
+                            .0
+                            .field(
+                                "name",
+                                expected,
+                                |message| rt::mock::view(&message.name),
+                            ),
+                    )
+                }
+            }
+
+            impl rt::mock::IntoPattern<super::super::Store> for Store {
+                fn into_pattern(self) -> rt::mock::Pattern<super::super::Store> {
+                    self.0.into_pattern()
+                }
+            }
         }
     }
 }
@@ -365,8 +785,8 @@ pub mod log_server_server {
         fn call(
             service: rt::Arc<S>,
             method: usize,
-            call: rt::ServerCall,
-        ) -> rt::ReplyFuture {
+            call: rt::ServerCall<'_>,
+        ) -> rt::ReplyFuture<'_> {
             match method {
                 0 => call.unary(service, S::read),
                 _ => call.unimplemented(),
@@ -425,6 +845,18 @@ pub mod log_server_client {
             )
         }
 
+        /// Calls `service` in this process, with messages that are moved instead of encoded: same
+        /// metadata, deadlines, cancellation and statuses, neither limits nor compression.
+        pub fn in_process_direct<S: super::log_server_service::LogServer>(
+            service: S,
+        ) -> Self {
+            Self::new(
+                rt::Channel::in_process_direct(
+                    super::log_server_server::LogServerServer::new(service),
+                ),
+            )
+        }
+
         /// Refuses responses whose messages are larger than `limit` bytes (default: 4 MiB).
         pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
             self.client.max_decoding_message_size(limit);
@@ -463,6 +895,211 @@ pub mod log_server_client {
             request: rt::Request<super::Store>,
         ) -> rt::Result<rt::Response<super::Store>, rt::Status> {
             LogServerClient::read(self, request).await
+        }
+    }
+}
+
+/// The mock of `clashes.LogServer`.
+#[allow(dead_code, unexpected_cfgs)]
+pub mod log_server_mock {
+    ::rust_scaffold::codegen::mocks_for_tests! {
+        use ::rust_scaffold::codegen as rt;
+
+        use super::log_server_service::SERVICE;
+
+        /// A [`LogServer`](super::log_server_service::LogServer) that answers and expects what a test says.
+        ///
+        /// Clones are the same mock; the first handle gives the verdict when it is dropped.
+        #[derive(rt::Clone, rt::Debug)]
+        pub struct MockLogServer {
+            mock: rt::mock::Mock,
+        }
+
+        impl rt::Default for MockLogServer {
+            #[track_caller]
+            fn default() -> Self {
+                Self::new()
+            }
+        }
+
+        impl MockLogServer {
+            /// A mock of which nothing is expected yet.
+            #[track_caller]
+            pub fn new() -> Self {
+                Self {
+                    mock: rt::mock::Mock::new("MockLogServer", &SERVICE),
+                }
+            }
+
+            /// A mock that expects the calls on the tape at `path` and answers them as it says.
+            ///
+            /// # Errors
+            /// When the tape cannot be read, or is one of another service.
+            #[track_caller]
+            pub fn replay(
+                path: impl rt::AsRef<rt::Path>,
+            ) -> rt::Result<Self, rt::mock::TapeError> {
+                let mock = rt::mock::Mock::replay(
+                    "MockLogServer",
+                    &SERVICE,
+                    METHODS,
+                    path,
+                )?;
+                rt::Result::Ok(Self { mock })
+            }
+
+            /// Writes every call from now on to a tape at `path`, without metadata that looks secret.
+            ///
+            /// # Errors
+            /// When the file cannot be made.
+            pub fn record(
+                &self,
+                path: impl rt::AsRef<rt::Path>,
+            ) -> rt::Result<rt::mock::Tape, rt::mock::TapeError> {
+                self.mock.record(path)
+            }
+
+            /// A mock that hands what nothing else takes to `real`: it records calls, and fails those
+            /// that it is told to.
+            #[track_caller]
+            pub fn spy<S: super::log_server_service::LogServer>(real: S) -> Self {
+                let real = super::log_server_server::LogServerServer::new(real);
+                Self {
+                    mock: rt::mock::Mock::spy("MockLogServer", METHODS, real),
+                }
+            }
+
+            /// Makes the calls on the tape at `path` to `real` and compares the answers.
+            ///
+            /// # Errors
+            /// When the tape cannot be read, or `real` answers otherwise.
+            pub async fn verify_tape<S: super::log_server_service::LogServer>(
+                path: impl rt::AsRef<rt::Path>,
+                real: S,
+            ) -> rt::Result<(), rt::mock::TapeError> {
+                let real = super::log_server_server::LogServerServer::new(real);
+                rt::mock::verify_tape(path, &SERVICE, METHODS, real).await
+            }
+
+            /// A client of this mock, in this process and through the codec.
+            pub fn client(&self) -> super::log_server_client::LogServerClient {
+                super::log_server_client::LogServerClient::in_process(
+                    rt::Clone::clone(self),
+                )
+            }
+
+            /// A server of this mock, for any router.
+            pub fn server(&self) -> super::log_server_server::LogServerServer<Self> {
+                super::log_server_server::LogServerServer::new(rt::Clone::clone(self))
+            }
+
+            /// Serves this mock on a free port of 127.0.0.1, until what it returns is dropped.
+            ///
+            /// # Errors
+            /// When no port can be listened on.
+            pub async fn serve(&self) -> rt::io::Result<rt::mock::Serving> {
+                rt::mock::serve(self.server()).await
+            }
+
+            /// Expects calls of `Read`: one at least, unless it is told how many.
+            #[track_caller]
+            pub fn expect_read(
+                &self,
+            ) -> rt::mock::Expectation<rt::mock::Unary<super::Store, super::Store>> {
+                self.mock.expect(0)
+            }
+
+            /// Answers calls of `Read` that no expectation takes, if there are any.
+            #[track_caller]
+            pub fn on_read(
+                &self,
+            ) -> rt::mock::Expectation<rt::mock::Unary<super::Store, super::Store>> {
+                self.mock.stub(0)
+            }
+
+            /// The calls of `Read` so far.
+            pub fn read_calls(&self) -> rt::Vec<rt::mock::Call<super::Store>> {
+                self.mock.calls(0)
+            }
+
+            /// Gives the verdict so far, and forgets what was expected; stubs stay.
+            ///
+            /// # Panics
+            /// With everything that went wrong.
+            #[track_caller]
+            pub fn checkpoint(&self) {
+                self.mock.checkpoint();
+            }
+
+            /// Gives the verdict.
+            ///
+            /// # Panics
+            /// With everything that went wrong.
+            #[track_caller]
+            pub fn verify(self) {
+                self.mock.verify();
+            }
+
+            /// Gives the verdict once everything expected has come, at the latest after `limit`.
+            ///
+            /// # Panics
+            /// With everything that went wrong.
+            pub async fn verify_within(self, limit: rt::Duration) {
+                self.mock.verify_within(limit).await;
+            }
+        }
+
+        impl super::log_server_service::LogServer for MockLogServer {
+            async fn read(
+                &self,
+                request: rt::Request<super::Store>,
+            ) -> rt::Result<rt::Response<super::Store>, rt::Status> {
+                self.mock.unary(0, request).await
+            }
+        }
+
+        /// What spies and tapes need of the methods.
+        const METHODS: &[rt::mock::Method] = &[
+            rt::mock::Method::of::<rt::mock::Unary<super::Store, super::Store>>(),
+        ];
+
+        /// Matchers for the messages that requests are made of, field by field.
+        #[allow(deprecated)]
+        pub mod like {
+            use super::rt;
+
+            /// Matches a `clashes.store` by those of its fields that are mentioned.
+            #[derive(rt::Clone, rt::Debug, rt::Default)]
+            pub struct Store(rt::mock::Fields<super::super::Store>);
+
+            impl Store {
+                /// Matches every message, until fields are mentioned.
+                pub fn new() -> Self {
+                    rt::Default::default()
+                }
+
+                /// Expects this of `name`.
+                pub fn name(
+                    self,
+                    expected: impl rt::mock::IntoPattern<rt::String>,
+                ) -> Self {
+                    Self(
+                        self
+                            .0
+                            .field(
+                                "name",
+                                expected,
+                                |message| rt::mock::view(&message.name),
+                            ),
+                    )
+                }
+            }
+
+            impl rt::mock::IntoPattern<super::super::Store> for Store {
+                fn into_pattern(self) -> rt::mock::Pattern<super::super::Store> {
+                    self.0.into_pattern()
+                }
+            }
         }
     }
 }
@@ -514,8 +1151,8 @@ pub mod cache_server_ {
         fn call(
             service: rt::Arc<S>,
             method: usize,
-            call: rt::ServerCall,
-        ) -> rt::ReplyFuture {
+            call: rt::ServerCall<'_>,
+        ) -> rt::ReplyFuture<'_> {
             match method {
                 0 => call.unary(service, S::read),
                 _ => call.unimplemented(),
@@ -574,6 +1211,16 @@ pub mod cache_client_ {
             )
         }
 
+        /// Calls `service` in this process, with messages that are moved instead of encoded: same
+        /// metadata, deadlines, cancellation and statuses, neither limits nor compression.
+        pub fn in_process_direct<S: super::cache_service::Cache>(service: S) -> Self {
+            Self::new(
+                rt::Channel::in_process_direct(
+                    super::cache_server_::CacheServer::new(service),
+                ),
+            )
+        }
+
         /// Refuses responses whose messages are larger than `limit` bytes (default: 4 MiB).
         pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
             self.client.max_decoding_message_size(limit);
@@ -616,8 +1263,206 @@ pub mod cache_client_ {
     }
 }
 
+/// The mock of `clashes.Cache`.
+#[allow(dead_code, unexpected_cfgs)]
+pub mod cache_mock {
+    ::rust_scaffold::codegen::mocks_for_tests! {
+        use ::rust_scaffold::codegen as rt;
+
+        use super::cache_service::SERVICE;
+
+        /// A [`Cache`](super::cache_service::Cache) that answers and expects what a test says.
+        ///
+        /// Clones are the same mock; the first handle gives the verdict when it is dropped.
+        #[derive(rt::Clone, rt::Debug)]
+        pub struct MockCache {
+            mock: rt::mock::Mock,
+        }
+
+        impl rt::Default for MockCache {
+            #[track_caller]
+            fn default() -> Self {
+                Self::new()
+            }
+        }
+
+        impl MockCache {
+            /// A mock of which nothing is expected yet.
+            #[track_caller]
+            pub fn new() -> Self {
+                Self {
+                    mock: rt::mock::Mock::new("MockCache", &SERVICE),
+                }
+            }
+
+            /// A mock that expects the calls on the tape at `path` and answers them as it says.
+            ///
+            /// # Errors
+            /// When the tape cannot be read, or is one of another service.
+            #[track_caller]
+            pub fn replay(
+                path: impl rt::AsRef<rt::Path>,
+            ) -> rt::Result<Self, rt::mock::TapeError> {
+                let mock = rt::mock::Mock::replay("MockCache", &SERVICE, METHODS, path)?;
+                rt::Result::Ok(Self { mock })
+            }
+
+            /// Writes every call from now on to a tape at `path`, without metadata that looks secret.
+            ///
+            /// # Errors
+            /// When the file cannot be made.
+            pub fn record(
+                &self,
+                path: impl rt::AsRef<rt::Path>,
+            ) -> rt::Result<rt::mock::Tape, rt::mock::TapeError> {
+                self.mock.record(path)
+            }
+
+            /// A mock that hands what nothing else takes to `real`: it records calls, and fails those
+            /// that it is told to.
+            #[track_caller]
+            pub fn spy<S: super::cache_service::Cache>(real: S) -> Self {
+                let real = super::cache_server_::CacheServer::new(real);
+                Self {
+                    mock: rt::mock::Mock::spy("MockCache", METHODS, real),
+                }
+            }
+
+            /// Makes the calls on the tape at `path` to `real` and compares the answers.
+            ///
+            /// # Errors
+            /// When the tape cannot be read, or `real` answers otherwise.
+            pub async fn verify_tape<S: super::cache_service::Cache>(
+                path: impl rt::AsRef<rt::Path>,
+                real: S,
+            ) -> rt::Result<(), rt::mock::TapeError> {
+                let real = super::cache_server_::CacheServer::new(real);
+                rt::mock::verify_tape(path, &SERVICE, METHODS, real).await
+            }
+
+            /// A client of this mock, in this process and through the codec.
+            pub fn client(&self) -> super::cache_client_::CacheClient {
+                super::cache_client_::CacheClient::in_process(rt::Clone::clone(self))
+            }
+
+            /// A server of this mock, for any router.
+            pub fn server(&self) -> super::cache_server_::CacheServer<Self> {
+                super::cache_server_::CacheServer::new(rt::Clone::clone(self))
+            }
+
+            /// Serves this mock on a free port of 127.0.0.1, until what it returns is dropped.
+            ///
+            /// # Errors
+            /// When no port can be listened on.
+            pub async fn serve(&self) -> rt::io::Result<rt::mock::Serving> {
+                rt::mock::serve(self.server()).await
+            }
+
+            /// Expects calls of `Read`: one at least, unless it is told how many.
+            #[track_caller]
+            pub fn expect_read(
+                &self,
+            ) -> rt::mock::Expectation<
+                rt::mock::Unary<super::cache_client::Entry, super::CacheClient>,
+            > {
+                self.mock.expect(0)
+            }
+
+            /// Answers calls of `Read` that no expectation takes, if there are any.
+            #[track_caller]
+            pub fn on_read(
+                &self,
+            ) -> rt::mock::Expectation<
+                rt::mock::Unary<super::cache_client::Entry, super::CacheClient>,
+            > {
+                self.mock.stub(0)
+            }
+
+            /// The calls of `Read` so far.
+            pub fn read_calls(
+                &self,
+            ) -> rt::Vec<rt::mock::Call<super::cache_client::Entry>> {
+                self.mock.calls(0)
+            }
+
+            /// Gives the verdict so far, and forgets what was expected; stubs stay.
+            ///
+            /// # Panics
+            /// With everything that went wrong.
+            #[track_caller]
+            pub fn checkpoint(&self) {
+                self.mock.checkpoint();
+            }
+
+            /// Gives the verdict.
+            ///
+            /// # Panics
+            /// With everything that went wrong.
+            #[track_caller]
+            pub fn verify(self) {
+                self.mock.verify();
+            }
+
+            /// Gives the verdict once everything expected has come, at the latest after `limit`.
+            ///
+            /// # Panics
+            /// With everything that went wrong.
+            pub async fn verify_within(self, limit: rt::Duration) {
+                self.mock.verify_within(limit).await;
+            }
+        }
+
+        impl super::cache_service::Cache for MockCache {
+            async fn read(
+                &self,
+                request: rt::Request<super::cache_client::Entry>,
+            ) -> rt::Result<rt::Response<super::CacheClient>, rt::Status> {
+                self.mock.unary(0, request).await
+            }
+        }
+
+        /// What spies and tapes need of the methods.
+        const METHODS: &[rt::mock::Method] = &[
+            rt::mock::Method::of::<
+                rt::mock::Unary<super::cache_client::Entry, super::CacheClient>,
+            >(),
+        ];
+
+        /// Matchers for the messages that requests are made of, field by field.
+        #[allow(deprecated)]
+        pub mod like {
+            use super::rt;
+
+            /// Matches a `clashes.cache_client.Entry` by those of its fields that are mentioned.
+            #[derive(rt::Clone, rt::Debug, rt::Default)]
+            pub struct CacheClientEntry(
+                rt::mock::Fields<super::super::cache_client::Entry>,
+            );
+
+            impl CacheClientEntry {
+                /// Matches every message, until fields are mentioned.
+                pub fn new() -> Self {
+                    rt::Default::default()
+                }
+            }
+
+            impl rt::mock::IntoPattern<super::super::cache_client::Entry>
+            for CacheClientEntry {
+                fn into_pattern(
+                    self,
+                ) -> rt::mock::Pattern<super::super::cache_client::Entry> {
+                    self.0.into_pattern()
+                }
+            }
+        }
+    }
+}
+
 #[allow(unused_imports)]
 pub use self::store_client::StoreClient;
+
+#[allow(ambiguous_glob_reexports, unreachable_pub, unused_imports)]
+pub use self::store_mock::*;
 
 #[allow(unused_imports)]
 pub use self::log_client::LogClient;
@@ -625,14 +1470,23 @@ pub use self::log_client::LogClient;
 #[allow(unused_imports)]
 pub use self::log_service::Log;
 
+#[allow(ambiguous_glob_reexports, unreachable_pub, unused_imports)]
+pub use self::log_mock::*;
+
 #[allow(unused_imports)]
 pub use self::log_server_client::LogServerClient;
 
 #[allow(unused_imports)]
 pub use self::log_server_server::LogServerServer;
 
+#[allow(ambiguous_glob_reexports, unreachable_pub, unused_imports)]
+pub use self::log_server_mock::*;
+
 #[allow(unused_imports)]
 pub use self::cache_server_::CacheServer;
 
 #[allow(unused_imports)]
 pub use self::cache_service::Cache;
+
+#[allow(ambiguous_glob_reexports, unreachable_pub, unused_imports)]
+pub use self::cache_mock::*;

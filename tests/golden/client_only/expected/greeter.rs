@@ -127,8 +127,182 @@ pub mod greeter_client {
     }
 }
 
+/// The mock of `greeter.Greeter`.
+#[allow(dead_code, unexpected_cfgs)]
+pub mod greeter_mock {
+    ::rust_scaffold::codegen::mocks_for_tests! {
+        use ::rust_scaffold::codegen as rt;
+
+        use super::greeter_service::SERVICE;
+
+        /// A [`Greeter`](super::greeter_service::Greeter) that answers and expects what a test says.
+        ///
+        /// Clones are the same mock; the first handle gives the verdict when it is dropped.
+        #[derive(rt::Clone, rt::Debug)]
+        pub struct MockGreeter {
+            mock: rt::mock::Mock,
+        }
+
+        impl rt::Default for MockGreeter {
+            #[track_caller]
+            fn default() -> Self {
+                Self::new()
+            }
+        }
+
+        impl MockGreeter {
+            /// A mock of which nothing is expected yet.
+            #[track_caller]
+            pub fn new() -> Self {
+                Self {
+                    mock: rt::mock::Mock::new("MockGreeter", &SERVICE),
+                }
+            }
+
+            /// A mock that expects the calls on the tape at `path` and answers them as it says.
+            ///
+            /// # Errors
+            /// When the tape cannot be read, or is one of another service.
+            #[track_caller]
+            pub fn replay(
+                path: impl rt::AsRef<rt::Path>,
+            ) -> rt::Result<Self, rt::mock::TapeError> {
+                let mock = rt::mock::Mock::replay(
+                    "MockGreeter",
+                    &SERVICE,
+                    METHODS,
+                    path,
+                )?;
+                rt::Result::Ok(Self { mock })
+            }
+
+            /// Writes every call from now on to a tape at `path`, without metadata that looks secret.
+            ///
+            /// # Errors
+            /// When the file cannot be made.
+            pub fn record(
+                &self,
+                path: impl rt::AsRef<rt::Path>,
+            ) -> rt::Result<rt::mock::Tape, rt::mock::TapeError> {
+                self.mock.record(path)
+            }
+
+            /// Expects calls of `SayHello`: one at least, unless it is told how many.
+            #[track_caller]
+            pub fn expect_say_hello(
+                &self,
+            ) -> rt::mock::Expectation<
+                rt::mock::Unary<super::HelloRequest, super::HelloReply>,
+            > {
+                self.mock.expect(0)
+            }
+
+            /// Answers calls of `SayHello` that no expectation takes, if there are any.
+            #[track_caller]
+            pub fn on_say_hello(
+                &self,
+            ) -> rt::mock::Expectation<
+                rt::mock::Unary<super::HelloRequest, super::HelloReply>,
+            > {
+                self.mock.stub(0)
+            }
+
+            /// The calls of `SayHello` so far.
+            pub fn say_hello_calls(
+                &self,
+            ) -> rt::Vec<rt::mock::Call<super::HelloRequest>> {
+                self.mock.calls(0)
+            }
+
+            /// Gives the verdict so far, and forgets what was expected; stubs stay.
+            ///
+            /// # Panics
+            /// With everything that went wrong.
+            #[track_caller]
+            pub fn checkpoint(&self) {
+                self.mock.checkpoint();
+            }
+
+            /// Gives the verdict.
+            ///
+            /// # Panics
+            /// With everything that went wrong.
+            #[track_caller]
+            pub fn verify(self) {
+                self.mock.verify();
+            }
+
+            /// Gives the verdict once everything expected has come, at the latest after `limit`.
+            ///
+            /// # Panics
+            /// With everything that went wrong.
+            pub async fn verify_within(self, limit: rt::Duration) {
+                self.mock.verify_within(limit).await;
+            }
+        }
+
+        impl super::greeter_service::Greeter for MockGreeter {
+            async fn say_hello(
+                &self,
+                request: rt::Request<super::HelloRequest>,
+            ) -> rt::Result<rt::Response<super::HelloReply>, rt::Status> {
+                self.mock.unary(0, request).await
+            }
+        }
+
+        /// What spies and tapes need of the methods.
+        const METHODS: &[rt::mock::Method] = &[
+            rt::mock::Method::of::<
+                rt::mock::Unary<super::HelloRequest, super::HelloReply>,
+            >(),
+        ];
+
+        /// Matchers for the messages that requests are made of, field by field.
+        #[allow(deprecated)]
+        pub mod like {
+            use super::rt;
+
+            /// Matches a `greeter.HelloRequest` by those of its fields that are mentioned.
+            #[derive(rt::Clone, rt::Debug, rt::Default)]
+            pub struct HelloRequest(rt::mock::Fields<super::super::HelloRequest>);
+
+            impl HelloRequest {
+                /// Matches every message, until fields are mentioned.
+                pub fn new() -> Self {
+                    rt::Default::default()
+                }
+
+                /// Expects this of `name`.
+                pub fn name(
+                    self,
+                    expected: impl rt::mock::IntoPattern<rt::String>,
+                ) -> Self {
+                    Self(
+                        self
+                            .0
+                            .field(
+                                "name",
+                                expected,
+                                |message| rt::mock::view(&message.name),
+                            ),
+                    )
+                }
+            }
+
+            impl rt::mock::IntoPattern<super::super::HelloRequest> for HelloRequest {
+                fn into_pattern(self) -> rt::mock::Pattern<super::super::HelloRequest> {
+                    self.0.into_pattern()
+                }
+            }
+        }
+    }
+}
+
 #[allow(unused_imports)]
 pub use self::greeter_client::GreeterClient;
 
 #[allow(unused_imports)]
 pub use self::greeter_service::Greeter;
+
+#[allow(ambiguous_glob_reexports, unreachable_pub, unused_imports)]
+pub use self::greeter_mock::*;

@@ -53,8 +53,8 @@ pub mod roots_server {
         fn call(
             service: rt::Arc<S>,
             method: usize,
-            call: rt::ServerCall,
-        ) -> rt::ReplyFuture {
+            call: rt::ServerCall<'_>,
+        ) -> rt::ReplyFuture<'_> {
             match method {
                 0 => call.unary(service, S::get),
                 _ => call.unimplemented(),
@@ -111,6 +111,16 @@ pub mod roots_client {
             )
         }
 
+        /// Calls `service` in this process, with messages that are moved instead of encoded: same
+        /// metadata, deadlines, cancellation and statuses, neither limits nor compression.
+        pub fn in_process_direct<S: super::roots_service::Roots>(service: S) -> Self {
+            Self::new(
+                rt::Channel::in_process_direct(
+                    super::roots_server::RootsServer::new(service),
+                ),
+            )
+        }
+
         /// Refuses responses whose messages are larger than `limit` bytes (default: 4 MiB).
         pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
             self.client.max_decoding_message_size(limit);
@@ -153,6 +163,204 @@ pub mod roots_client {
     }
 }
 
+/// The mock of `Roots`.
+#[allow(dead_code, unexpected_cfgs)]
+pub mod roots_mock {
+    ::rust_scaffold::codegen::mocks_for_tests! {
+        use ::rust_scaffold::codegen as rt;
+
+        use super::roots_service::SERVICE;
+
+        /// A [`Roots`](super::roots_service::Roots) that answers and expects what a test says.
+        ///
+        /// Clones are the same mock; the first handle gives the verdict when it is dropped.
+        #[derive(rt::Clone, rt::Debug)]
+        pub struct MockRoots {
+            mock: rt::mock::Mock,
+        }
+
+        impl rt::Default for MockRoots {
+            #[track_caller]
+            fn default() -> Self {
+                Self::new()
+            }
+        }
+
+        impl MockRoots {
+            /// A mock of which nothing is expected yet.
+            #[track_caller]
+            pub fn new() -> Self {
+                Self {
+                    mock: rt::mock::Mock::new("MockRoots", &SERVICE),
+                }
+            }
+
+            /// A mock that expects the calls on the tape at `path` and answers them as it says.
+            ///
+            /// # Errors
+            /// When the tape cannot be read, or is one of another service.
+            #[track_caller]
+            pub fn replay(
+                path: impl rt::AsRef<rt::Path>,
+            ) -> rt::Result<Self, rt::mock::TapeError> {
+                let mock = rt::mock::Mock::replay("MockRoots", &SERVICE, METHODS, path)?;
+                rt::Result::Ok(Self { mock })
+            }
+
+            /// Writes every call from now on to a tape at `path`, without metadata that looks secret.
+            ///
+            /// # Errors
+            /// When the file cannot be made.
+            pub fn record(
+                &self,
+                path: impl rt::AsRef<rt::Path>,
+            ) -> rt::Result<rt::mock::Tape, rt::mock::TapeError> {
+                self.mock.record(path)
+            }
+
+            /// A mock that hands what nothing else takes to `real`: it records calls, and fails those
+            /// that it is told to.
+            #[track_caller]
+            pub fn spy<S: super::roots_service::Roots>(real: S) -> Self {
+                let real = super::roots_server::RootsServer::new(real);
+                Self {
+                    mock: rt::mock::Mock::spy("MockRoots", METHODS, real),
+                }
+            }
+
+            /// Makes the calls on the tape at `path` to `real` and compares the answers.
+            ///
+            /// # Errors
+            /// When the tape cannot be read, or `real` answers otherwise.
+            pub async fn verify_tape<S: super::roots_service::Roots>(
+                path: impl rt::AsRef<rt::Path>,
+                real: S,
+            ) -> rt::Result<(), rt::mock::TapeError> {
+                let real = super::roots_server::RootsServer::new(real);
+                rt::mock::verify_tape(path, &SERVICE, METHODS, real).await
+            }
+
+            /// A client of this mock, in this process and through the codec.
+            pub fn client(&self) -> super::roots_client::RootsClient {
+                super::roots_client::RootsClient::in_process(rt::Clone::clone(self))
+            }
+
+            /// A server of this mock, for any router.
+            pub fn server(&self) -> super::roots_server::RootsServer<Self> {
+                super::roots_server::RootsServer::new(rt::Clone::clone(self))
+            }
+
+            /// Serves this mock on a free port of 127.0.0.1, until what it returns is dropped.
+            ///
+            /// # Errors
+            /// When no port can be listened on.
+            pub async fn serve(&self) -> rt::io::Result<rt::mock::Serving> {
+                rt::mock::serve(self.server()).await
+            }
+
+            /// Expects calls of `Get`: one at least, unless it is told how many.
+            #[track_caller]
+            pub fn expect_get(
+                &self,
+            ) -> rt::mock::Expectation<rt::mock::Unary<super::Root, super::Root>> {
+                self.mock.expect(0)
+            }
+
+            /// Answers calls of `Get` that no expectation takes, if there are any.
+            #[track_caller]
+            pub fn on_get(
+                &self,
+            ) -> rt::mock::Expectation<rt::mock::Unary<super::Root, super::Root>> {
+                self.mock.stub(0)
+            }
+
+            /// The calls of `Get` so far.
+            pub fn get_calls(&self) -> rt::Vec<rt::mock::Call<super::Root>> {
+                self.mock.calls(0)
+            }
+
+            /// Gives the verdict so far, and forgets what was expected; stubs stay.
+            ///
+            /// # Panics
+            /// With everything that went wrong.
+            #[track_caller]
+            pub fn checkpoint(&self) {
+                self.mock.checkpoint();
+            }
+
+            /// Gives the verdict.
+            ///
+            /// # Panics
+            /// With everything that went wrong.
+            #[track_caller]
+            pub fn verify(self) {
+                self.mock.verify();
+            }
+
+            /// Gives the verdict once everything expected has come, at the latest after `limit`.
+            ///
+            /// # Panics
+            /// With everything that went wrong.
+            pub async fn verify_within(self, limit: rt::Duration) {
+                self.mock.verify_within(limit).await;
+            }
+        }
+
+        impl super::roots_service::Roots for MockRoots {
+            async fn get(
+                &self,
+                request: rt::Request<super::Root>,
+            ) -> rt::Result<rt::Response<super::Root>, rt::Status> {
+                self.mock.unary(0, request).await
+            }
+        }
+
+        /// What spies and tapes need of the methods.
+        const METHODS: &[rt::mock::Method] = &[
+            rt::mock::Method::of::<rt::mock::Unary<super::Root, super::Root>>(),
+        ];
+
+        /// Matchers for the messages that requests are made of, field by field.
+        #[allow(deprecated)]
+        pub mod like {
+            use super::rt;
+
+            /// Matches a `Root` by those of its fields that are mentioned.
+            #[derive(rt::Clone, rt::Debug, rt::Default)]
+            pub struct Root(rt::mock::Fields<super::super::Root>);
+
+            impl Root {
+                /// Matches every message, until fields are mentioned.
+                pub fn new() -> Self {
+                    rt::Default::default()
+                }
+
+                /// Expects this of `name`.
+                pub fn name(
+                    self,
+                    expected: impl rt::mock::IntoPattern<rt::String>,
+                ) -> Self {
+                    Self(
+                        self
+                            .0
+                            .field(
+                                "name",
+                                expected,
+                                |message| rt::mock::view(&message.name),
+                            ),
+                    )
+                }
+            }
+
+            impl rt::mock::IntoPattern<super::super::Root> for Root {
+                fn into_pattern(self) -> rt::mock::Pattern<super::super::Root> {
+                    self.0.into_pattern()
+                }
+            }
+        }
+    }
+}
+
 #[allow(unused_imports)]
 pub use self::roots_client::RootsClient;
 
@@ -161,3 +369,6 @@ pub use self::roots_server::RootsServer;
 
 #[allow(unused_imports)]
 pub use self::roots_service::Roots;
+
+#[allow(ambiguous_glob_reexports, unreachable_pub, unused_imports)]
+pub use self::roots_mock::*;

@@ -244,8 +244,8 @@ pub mod telemetry_server {
         fn call(
             service: rt::Arc<S>,
             method: usize,
-            call: rt::ServerCall,
-        ) -> rt::ReplyFuture {
+            call: rt::ServerCall<'_>,
+        ) -> rt::ReplyFuture<'_> {
             match method {
                 0 => call.unary(service, S::latest),
                 1 => call.server_streaming(service, S::watch),
@@ -305,6 +305,18 @@ pub mod telemetry_client {
         pub fn in_process<S: super::telemetry_service::Telemetry>(service: S) -> Self {
             Self::new(
                 rt::Channel::in_process(
+                    super::telemetry_server::TelemetryServer::new(service),
+                ),
+            )
+        }
+
+        /// Calls `service` in this process, with messages that are moved instead of encoded: same
+        /// metadata, deadlines, cancellation and statuses, neither limits nor compression.
+        pub fn in_process_direct<S: super::telemetry_service::Telemetry>(
+            service: S,
+        ) -> Self {
+            Self::new(
+                rt::Channel::in_process_direct(
                     super::telemetry_server::TelemetryServer::new(service),
                 ),
             )
@@ -418,6 +430,698 @@ pub mod telemetry_client {
     }
 }
 
+/// The mock of `telemetry.Telemetry`.
+#[allow(dead_code, unexpected_cfgs)]
+pub mod telemetry_mock {
+    ::rust_scaffold::codegen::mocks_for_tests! {
+        use ::rust_scaffold::codegen as rt;
+
+        use super::telemetry_service::SERVICE;
+
+        /// A [`Telemetry`](super::telemetry_service::Telemetry) that answers and expects what a test says.
+        ///
+        /// Clones are the same mock; the first handle gives the verdict when it is dropped.
+        #[derive(rt::Clone, rt::Debug)]
+        pub struct MockTelemetry {
+            mock: rt::mock::Mock,
+        }
+
+        impl rt::Default for MockTelemetry {
+            #[track_caller]
+            fn default() -> Self {
+                Self::new()
+            }
+        }
+
+        impl MockTelemetry {
+            /// A mock of which nothing is expected yet.
+            #[track_caller]
+            pub fn new() -> Self {
+                Self {
+                    mock: rt::mock::Mock::new("MockTelemetry", &SERVICE),
+                }
+            }
+
+            /// A mock that expects the calls on the tape at `path` and answers them as it says.
+            ///
+            /// # Errors
+            /// When the tape cannot be read, or is one of another service.
+            #[track_caller]
+            pub fn replay(
+                path: impl rt::AsRef<rt::Path>,
+            ) -> rt::Result<Self, rt::mock::TapeError> {
+                let mock = rt::mock::Mock::replay(
+                    "MockTelemetry",
+                    &SERVICE,
+                    METHODS,
+                    path,
+                )?;
+                rt::Result::Ok(Self { mock })
+            }
+
+            /// Writes every call from now on to a tape at `path`, without metadata that looks secret.
+            ///
+            /// # Errors
+            /// When the file cannot be made.
+            pub fn record(
+                &self,
+                path: impl rt::AsRef<rt::Path>,
+            ) -> rt::Result<rt::mock::Tape, rt::mock::TapeError> {
+                self.mock.record(path)
+            }
+
+            /// A mock that hands what nothing else takes to `real`: it records calls, and fails those
+            /// that it is told to.
+            #[track_caller]
+            pub fn spy<S: super::telemetry_service::Telemetry>(real: S) -> Self {
+                let real = super::telemetry_server::TelemetryServer::new(real);
+                Self {
+                    mock: rt::mock::Mock::spy("MockTelemetry", METHODS, real),
+                }
+            }
+
+            /// Makes the calls on the tape at `path` to `real` and compares the answers.
+            ///
+            /// # Errors
+            /// When the tape cannot be read, or `real` answers otherwise.
+            pub async fn verify_tape<S: super::telemetry_service::Telemetry>(
+                path: impl rt::AsRef<rt::Path>,
+                real: S,
+            ) -> rt::Result<(), rt::mock::TapeError> {
+                let real = super::telemetry_server::TelemetryServer::new(real);
+                rt::mock::verify_tape(path, &SERVICE, METHODS, real).await
+            }
+
+            /// A client of this mock, in this process and through the codec.
+            pub fn client(&self) -> super::telemetry_client::TelemetryClient {
+                super::telemetry_client::TelemetryClient::in_process(
+                    rt::Clone::clone(self),
+                )
+            }
+
+            /// A server of this mock, for any router.
+            pub fn server(&self) -> super::telemetry_server::TelemetryServer<Self> {
+                super::telemetry_server::TelemetryServer::new(rt::Clone::clone(self))
+            }
+
+            /// Serves this mock on a free port of 127.0.0.1, until what it returns is dropped.
+            ///
+            /// # Errors
+            /// When no port can be listened on.
+            pub async fn serve(&self) -> rt::io::Result<rt::mock::Serving> {
+                rt::mock::serve(self.server()).await
+            }
+
+            /// Expects calls of `Latest`: one at least, unless it is told how many.
+            #[track_caller]
+            pub fn expect_latest(
+                &self,
+            ) -> rt::mock::Expectation<rt::mock::Unary<super::Query, super::Point>> {
+                self.mock.expect(0)
+            }
+
+            /// Answers calls of `Latest` that no expectation takes, if there are any.
+            #[track_caller]
+            pub fn on_latest(
+                &self,
+            ) -> rt::mock::Expectation<rt::mock::Unary<super::Query, super::Point>> {
+                self.mock.stub(0)
+            }
+
+            /// The calls of `Latest` so far.
+            pub fn latest_calls(&self) -> rt::Vec<rt::mock::Call<super::Query>> {
+                self.mock.calls(0)
+            }
+
+            /// Expects calls of `Watch`: one at least, unless it is told how many.
+            #[track_caller]
+            pub fn expect_watch(
+                &self,
+            ) -> rt::mock::Expectation<
+                rt::mock::ServerStreaming<super::Query, super::Point>,
+            > {
+                self.mock.expect(1)
+            }
+
+            /// Answers calls of `Watch` that no expectation takes, if there are any.
+            #[track_caller]
+            pub fn on_watch(
+                &self,
+            ) -> rt::mock::Expectation<
+                rt::mock::ServerStreaming<super::Query, super::Point>,
+            > {
+                self.mock.stub(1)
+            }
+
+            /// The calls of `Watch` so far.
+            pub fn watch_calls(&self) -> rt::Vec<rt::mock::Call<super::Query>> {
+                self.mock.calls(1)
+            }
+
+            /// Expects calls of `Upload`: one at least, unless it is told how many.
+            #[track_caller]
+            pub fn expect_upload(
+                &self,
+            ) -> rt::mock::Expectation<
+                rt::mock::ClientStreaming<super::Point, super::Summary>,
+            > {
+                self.mock.expect(2)
+            }
+
+            /// Answers calls of `Upload` that no expectation takes, if there are any.
+            #[track_caller]
+            pub fn on_upload(
+                &self,
+            ) -> rt::mock::Expectation<
+                rt::mock::ClientStreaming<super::Point, super::Summary>,
+            > {
+                self.mock.stub(2)
+            }
+
+            /// The calls of `Upload` so far.
+            pub fn upload_calls(&self) -> rt::Vec<rt::mock::Call<super::Point>> {
+                self.mock.calls(2)
+            }
+
+            /// Expects calls of `Tail`: one at least, unless it is told how many.
+            #[track_caller]
+            pub fn expect_tail(
+                &self,
+            ) -> rt::mock::Expectation<
+                rt::mock::BidiStreaming<super::Query, super::Point>,
+            > {
+                self.mock.expect(3)
+            }
+
+            /// Answers calls of `Tail` that no expectation takes, if there are any.
+            #[track_caller]
+            pub fn on_tail(
+                &self,
+            ) -> rt::mock::Expectation<
+                rt::mock::BidiStreaming<super::Query, super::Point>,
+            > {
+                self.mock.stub(3)
+            }
+
+            /// The calls of `Tail` so far.
+            pub fn tail_calls(&self) -> rt::Vec<rt::mock::Call<super::Query>> {
+                self.mock.calls(3)
+            }
+
+            /// Expects calls of `Last`: one at least, unless it is told how many.
+            #[track_caller]
+            pub fn expect_last(
+                &self,
+            ) -> rt::mock::Expectation<rt::mock::Unary<super::Query, super::Point>> {
+                self.mock.expect(4)
+            }
+
+            /// Answers calls of `Last` that no expectation takes, if there are any.
+            #[track_caller]
+            pub fn on_last(
+                &self,
+            ) -> rt::mock::Expectation<rt::mock::Unary<super::Query, super::Point>> {
+                self.mock.stub(4)
+            }
+
+            /// The calls of `Last` so far.
+            pub fn last_calls(&self) -> rt::Vec<rt::mock::Call<super::Query>> {
+                self.mock.calls(4)
+            }
+
+            /// Gives the verdict so far, and forgets what was expected; stubs stay.
+            ///
+            /// # Panics
+            /// With everything that went wrong.
+            #[track_caller]
+            pub fn checkpoint(&self) {
+                self.mock.checkpoint();
+            }
+
+            /// Gives the verdict.
+            ///
+            /// # Panics
+            /// With everything that went wrong.
+            #[track_caller]
+            pub fn verify(self) {
+                self.mock.verify();
+            }
+
+            /// Gives the verdict once everything expected has come, at the latest after `limit`.
+            ///
+            /// # Panics
+            /// With everything that went wrong.
+            pub async fn verify_within(self, limit: rt::Duration) {
+                self.mock.verify_within(limit).await;
+            }
+        }
+
+        impl super::telemetry_service::Telemetry for MockTelemetry {
+            async fn latest(
+                &self,
+                request: rt::Request<super::Query>,
+            ) -> rt::Result<rt::Response<super::Point>, rt::Status> {
+                self.mock.unary(0, request).await
+            }
+
+            async fn watch(
+                &self,
+                request: rt::Request<super::Query>,
+            ) -> rt::Result<rt::Response<rt::Streaming<super::Point>>, rt::Status> {
+                self.mock.server_streaming(1, request).await
+            }
+
+            async fn upload(
+                &self,
+                request: rt::Request<rt::Streaming<super::Point>>,
+            ) -> rt::Result<rt::Response<super::Summary>, rt::Status> {
+                self.mock.client_streaming(2, request).await
+            }
+
+            async fn tail(
+                &self,
+                request: rt::Request<rt::Streaming<super::Query>>,
+            ) -> rt::Result<rt::Response<rt::Streaming<super::Point>>, rt::Status> {
+                self.mock.bidi_streaming(3, request).await
+            }
+
+            async fn last(
+                &self,
+                request: rt::Request<super::Query>,
+            ) -> rt::Result<rt::Response<super::Point>, rt::Status> {
+                self.mock.unary(4, request).await
+            }
+        }
+
+        /// What spies and tapes need of the methods.
+        const METHODS: &[rt::mock::Method] = &[
+            rt::mock::Method::of::<rt::mock::Unary<super::Query, super::Point>>(),
+            rt::mock::Method::of::<
+                rt::mock::ServerStreaming<super::Query, super::Point>,
+            >(),
+            rt::mock::Method::of::<
+                rt::mock::ClientStreaming<super::Point, super::Summary>,
+            >(),
+            rt::mock::Method::of::<
+                rt::mock::BidiStreaming<super::Query, super::Point>,
+            >(),
+            rt::mock::Method::of::<rt::mock::Unary<super::Query, super::Point>>(),
+        ];
+
+        /// Matchers for the messages that requests are made of, field by field.
+        #[allow(deprecated)]
+        pub mod like {
+            use super::rt;
+
+            /// Matches a `telemetry.Point` by those of its fields that are mentioned.
+            #[derive(rt::Clone, rt::Debug, rt::Default)]
+            pub struct Point(rt::mock::Fields<super::super::Point>);
+
+            impl Point {
+                /// Matches every message, until fields are mentioned.
+                pub fn new() -> Self {
+                    rt::Default::default()
+                }
+
+                /// Expects this of `series`.
+                pub fn series(
+                    self,
+                    expected: impl rt::mock::IntoPattern<rt::String>,
+                ) -> Self {
+                    Self(
+                        self
+                            .0
+                            .field(
+                                "series",
+                                expected,
+                                |message| rt::mock::view(&message.series),
+                            ),
+                    )
+                }
+
+                /// Expects this of `time`.
+                pub fn time(
+                    self,
+                    expected: impl rt::mock::IntoPattern<
+                        ::rust_scaffold::prost_types::Timestamp,
+                    >,
+                ) -> Self {
+                    Self(
+                        self
+                            .0
+                            .field(
+                                "time",
+                                expected,
+                                |message| rt::mock::view(&message.time),
+                            ),
+                    )
+                }
+
+                /// Expects this of `number`.
+                pub fn number(self, expected: impl rt::mock::IntoPattern<f64>) -> Self {
+                    Self(
+                        self
+                            .0
+                            .field(
+                                "number",
+                                expected,
+                                |message| match &message.value {
+                                    rt::Option::Some(
+                                        super::super::point::Value::Number(value),
+                                    ) => rt::mock::view(value),
+                                    _ => rt::mock::View::Absent,
+                                },
+                            ),
+                    )
+                }
+
+                /// Expects this of `count`.
+                pub fn count(self, expected: impl rt::mock::IntoPattern<i64>) -> Self {
+                    Self(
+                        self
+                            .0
+                            .field(
+                                "count",
+                                expected,
+                                |message| match &message.value {
+                                    rt::Option::Some(
+                                        super::super::point::Value::Count(value),
+                                    ) => rt::mock::view(value),
+                                    _ => rt::mock::View::Absent,
+                                },
+                            ),
+                    )
+                }
+
+                /// Expects this of `text`.
+                pub fn text(
+                    self,
+                    expected: impl rt::mock::IntoPattern<rt::String>,
+                ) -> Self {
+                    Self(
+                        self
+                            .0
+                            .field(
+                                "text",
+                                expected,
+                                |message| match &message.value {
+                                    rt::Option::Some(
+                                        super::super::point::Value::Text(value),
+                                    ) => rt::mock::view(value),
+                                    _ => rt::mock::View::Absent,
+                                },
+                            ),
+                    )
+                }
+
+                /// Expects this of `raw`.
+                pub fn raw(
+                    self,
+                    expected: impl rt::mock::IntoPattern<rt::mock::Bytes>,
+                ) -> Self {
+                    Self(
+                        self
+                            .0
+                            .field(
+                                "raw",
+                                expected,
+                                |message| match &message.value {
+                                    rt::Option::Some(super::super::point::Value::Raw(value)) => {
+                                        rt::mock::view(value)
+                                    }
+                                    _ => rt::mock::View::Absent,
+                                },
+                            ),
+                    )
+                }
+
+                /// Expects this of `histogram`.
+                pub fn histogram(
+                    self,
+                    expected: impl rt::mock::IntoPattern<super::super::point::Histogram>,
+                ) -> Self {
+                    Self(
+                        self
+                            .0
+                            .field(
+                                "histogram",
+                                expected,
+                                |message| match &message.value {
+                                    rt::Option::Some(
+                                        super::super::point::Value::Histogram(value),
+                                    ) => rt::mock::view(value),
+                                    _ => rt::mock::View::Absent,
+                                },
+                            ),
+                    )
+                }
+
+                /// Expects this of `labels`.
+                pub fn labels(
+                    self,
+                    expected: impl rt::mock::IntoPattern<
+                        rt::mock::Map<rt::String, rt::String>,
+                    >,
+                ) -> Self {
+                    Self(
+                        self
+                            .0
+                            .field(
+                                "labels",
+                                expected,
+                                |message| rt::mock::view(&message.labels),
+                            ),
+                    )
+                }
+
+                /// Expects this of `quality`.
+                pub fn quality(
+                    self,
+                    expected: impl rt::mock::IntoPattern<
+                        rt::mock::Enum<super::super::point::Quality>,
+                    >,
+                ) -> Self {
+                    Self(
+                        self
+                            .0
+                            .field(
+                                "quality",
+                                expected,
+                                |message| rt::mock::view(&message.quality),
+                            ),
+                    )
+                }
+
+                /// Expects this of `value`.
+                pub fn value(
+                    self,
+                    expected: impl rt::mock::IntoPattern<super::super::point::Value>,
+                ) -> Self {
+                    Self(
+                        self
+                            .0
+                            .field(
+                                "value",
+                                expected,
+                                |message| rt::mock::view(&message.value),
+                            ),
+                    )
+                }
+            }
+
+            impl rt::mock::IntoPattern<super::super::Point> for Point {
+                fn into_pattern(self) -> rt::mock::Pattern<super::super::Point> {
+                    self.0.into_pattern()
+                }
+            }
+
+            /// Matches a `telemetry.Point.Histogram` by those of its fields that are mentioned.
+            #[derive(rt::Clone, rt::Debug, rt::Default)]
+            pub struct PointHistogram(rt::mock::Fields<super::super::point::Histogram>);
+
+            impl PointHistogram {
+                /// Matches every message, until fields are mentioned.
+                pub fn new() -> Self {
+                    rt::Default::default()
+                }
+
+                /// Expects this of `buckets`.
+                pub fn buckets(
+                    self,
+                    expected: impl rt::mock::IntoPattern<
+                        [super::super::point::histogram::Bucket],
+                    >,
+                ) -> Self {
+                    Self(
+                        self
+                            .0
+                            .field(
+                                "buckets",
+                                expected,
+                                |message| rt::mock::view(&message.buckets),
+                            ),
+                    )
+                }
+
+                /// Expects this of `sum`.
+                pub fn sum(self, expected: impl rt::mock::IntoPattern<f64>) -> Self {
+                    Self(
+                        self
+                            .0
+                            .field(
+                                "sum",
+                                expected,
+                                |message| rt::mock::view(&message.sum),
+                            ),
+                    )
+                }
+            }
+
+            impl rt::mock::IntoPattern<super::super::point::Histogram>
+            for PointHistogram {
+                fn into_pattern(
+                    self,
+                ) -> rt::mock::Pattern<super::super::point::Histogram> {
+                    self.0.into_pattern()
+                }
+            }
+
+            /// Matches a `telemetry.Point.Histogram.Bucket` by those of its fields that are mentioned.
+            #[derive(rt::Clone, rt::Debug, rt::Default)]
+            pub struct PointHistogramBucket(
+                rt::mock::Fields<super::super::point::histogram::Bucket>,
+            );
+
+            impl PointHistogramBucket {
+                /// Matches every message, until fields are mentioned.
+                pub fn new() -> Self {
+                    rt::Default::default()
+                }
+
+                /// Expects this of `upper_bound`.
+                pub fn upper_bound(
+                    self,
+                    expected: impl rt::mock::IntoPattern<f64>,
+                ) -> Self {
+                    Self(
+                        self
+                            .0
+                            .field(
+                                "upper_bound",
+                                expected,
+                                |message| rt::mock::view(&message.upper_bound),
+                            ),
+                    )
+                }
+
+                /// Expects this of `count`.
+                pub fn count(self, expected: impl rt::mock::IntoPattern<u64>) -> Self {
+                    Self(
+                        self
+                            .0
+                            .field(
+                                "count",
+                                expected,
+                                |message| rt::mock::view(&message.count),
+                            ),
+                    )
+                }
+            }
+
+            impl rt::mock::IntoPattern<super::super::point::histogram::Bucket>
+            for PointHistogramBucket {
+                fn into_pattern(
+                    self,
+                ) -> rt::mock::Pattern<super::super::point::histogram::Bucket> {
+                    self.0.into_pattern()
+                }
+            }
+
+            /// Matches a `telemetry.Query` by those of its fields that are mentioned.
+            #[derive(rt::Clone, rt::Debug, rt::Default)]
+            pub struct Query(rt::mock::Fields<super::super::Query>);
+
+            impl Query {
+                /// Matches every message, until fields are mentioned.
+                pub fn new() -> Self {
+                    rt::Default::default()
+                }
+
+                /// Expects this of `series`.
+                pub fn series(
+                    self,
+                    expected: impl rt::mock::IntoPattern<rt::String>,
+                ) -> Self {
+                    Self(
+                        self
+                            .0
+                            .field(
+                                "series",
+                                expected,
+                                |message| rt::mock::view(&message.series),
+                            ),
+                    )
+                }
+
+                /// Expects this of `limit`.
+                pub fn limit(self, expected: impl rt::mock::IntoPattern<u32>) -> Self {
+                    Self(
+                        self
+                            .0
+                            .field(
+                                "limit",
+                                expected,
+                                |message| rt::mock::view(&message.limit),
+                            ),
+                    )
+                }
+
+                /// Expects this of `labels`.
+                pub fn labels(
+                    self,
+                    expected: impl rt::mock::IntoPattern<
+                        rt::mock::Map<rt::String, rt::String>,
+                    >,
+                ) -> Self {
+                    Self(
+                        self
+                            .0
+                            .field(
+                                "labels",
+                                expected,
+                                |message| rt::mock::view(&message.labels),
+                            ),
+                    )
+                }
+
+                /// Expects this of `max_age`.
+                pub fn max_age(
+                    self,
+                    expected: impl rt::mock::IntoPattern<
+                        ::rust_scaffold::prost_types::Duration,
+                    >,
+                ) -> Self {
+                    Self(
+                        self
+                            .0
+                            .field(
+                                "max_age",
+                                expected,
+                                |message| rt::mock::view(&message.max_age),
+                            ),
+                    )
+                }
+            }
+
+            impl rt::mock::IntoPattern<super::super::Query> for Query {
+                fn into_pattern(self) -> rt::mock::Pattern<super::super::Query> {
+                    self.0.into_pattern()
+                }
+            }
+        }
+    }
+}
+
 #[allow(unused_imports)]
 pub use self::telemetry_client::TelemetryClient;
 
@@ -426,3 +1130,6 @@ pub use self::telemetry_server::TelemetryServer;
 
 #[allow(unused_imports)]
 pub use self::telemetry_service::Telemetry;
+
+#[allow(ambiguous_glob_reexports, unreachable_pub, unused_imports)]
+pub use self::telemetry_mock::*;

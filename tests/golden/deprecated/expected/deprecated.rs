@@ -138,8 +138,8 @@ pub mod greeter_server {
         fn call(
             service: rt::Arc<S>,
             method: usize,
-            call: rt::ServerCall,
-        ) -> rt::ReplyFuture {
+            call: rt::ServerCall<'_>,
+        ) -> rt::ReplyFuture<'_> {
             match method {
                 0 => call.unary(service, S::hello),
                 1 => call.unary(service, S::hallo),
@@ -197,6 +197,18 @@ pub mod greeter_client {
         pub fn in_process<S: super::greeter_service::Greeter>(service: S) -> Self {
             Self::new(
                 rt::Channel::in_process(
+                    super::greeter_server::GreeterServer::new(service),
+                ),
+            )
+        }
+
+        /// Calls `service` in this process, with messages that are moved instead of encoded: same
+        /// metadata, deadlines, cancellation and statuses, neither limits nor compression.
+        pub fn in_process_direct<S: super::greeter_service::Greeter>(
+            service: S,
+        ) -> Self {
+            Self::new(
+                rt::Channel::in_process_direct(
                     super::greeter_server::GreeterServer::new(service),
                 ),
             )
@@ -278,6 +290,285 @@ pub mod greeter_client {
     }
 }
 
+/// The mock of `deprecated.Greeter`.
+#[allow(dead_code, unexpected_cfgs)]
+pub mod greeter_mock {
+    ::rust_scaffold::codegen::mocks_for_tests! {
+        use ::rust_scaffold::codegen as rt;
+
+        use super::greeter_service::SERVICE;
+
+        /// A [`Greeter`](super::greeter_service::Greeter) that answers and expects what a test says.
+        ///
+        /// Clones are the same mock; the first handle gives the verdict when it is dropped.
+        #[derive(rt::Clone, rt::Debug)]
+        pub struct MockGreeter {
+            mock: rt::mock::Mock,
+        }
+
+        impl rt::Default for MockGreeter {
+            #[track_caller]
+            fn default() -> Self {
+                Self::new()
+            }
+        }
+
+        impl MockGreeter {
+            /// A mock of which nothing is expected yet.
+            #[track_caller]
+            pub fn new() -> Self {
+                Self {
+                    mock: rt::mock::Mock::new("MockGreeter", &SERVICE),
+                }
+            }
+
+            /// A mock that expects the calls on the tape at `path` and answers them as it says.
+            ///
+            /// # Errors
+            /// When the tape cannot be read, or is one of another service.
+            #[track_caller]
+            pub fn replay(
+                path: impl rt::AsRef<rt::Path>,
+            ) -> rt::Result<Self, rt::mock::TapeError> {
+                let mock = rt::mock::Mock::replay(
+                    "MockGreeter",
+                    &SERVICE,
+                    METHODS,
+                    path,
+                )?;
+                rt::Result::Ok(Self { mock })
+            }
+
+            /// Writes every call from now on to a tape at `path`, without metadata that looks secret.
+            ///
+            /// # Errors
+            /// When the file cannot be made.
+            pub fn record(
+                &self,
+                path: impl rt::AsRef<rt::Path>,
+            ) -> rt::Result<rt::mock::Tape, rt::mock::TapeError> {
+                self.mock.record(path)
+            }
+
+            /// A mock that hands what nothing else takes to `real`: it records calls, and fails those
+            /// that it is told to.
+            #[track_caller]
+            pub fn spy<S: super::greeter_service::Greeter>(real: S) -> Self {
+                let real = super::greeter_server::GreeterServer::new(real);
+                Self {
+                    mock: rt::mock::Mock::spy("MockGreeter", METHODS, real),
+                }
+            }
+
+            /// Makes the calls on the tape at `path` to `real` and compares the answers.
+            ///
+            /// # Errors
+            /// When the tape cannot be read, or `real` answers otherwise.
+            pub async fn verify_tape<S: super::greeter_service::Greeter>(
+                path: impl rt::AsRef<rt::Path>,
+                real: S,
+            ) -> rt::Result<(), rt::mock::TapeError> {
+                let real = super::greeter_server::GreeterServer::new(real);
+                rt::mock::verify_tape(path, &SERVICE, METHODS, real).await
+            }
+
+            /// A client of this mock, in this process and through the codec.
+            pub fn client(&self) -> super::greeter_client::GreeterClient {
+                super::greeter_client::GreeterClient::in_process(rt::Clone::clone(self))
+            }
+
+            /// A server of this mock, for any router.
+            pub fn server(&self) -> super::greeter_server::GreeterServer<Self> {
+                super::greeter_server::GreeterServer::new(rt::Clone::clone(self))
+            }
+
+            /// Serves this mock on a free port of 127.0.0.1, until what it returns is dropped.
+            ///
+            /// # Errors
+            /// When no port can be listened on.
+            pub async fn serve(&self) -> rt::io::Result<rt::mock::Serving> {
+                rt::mock::serve(self.server()).await
+            }
+
+            /// Expects calls of `Hello`: one at least, unless it is told how many.
+            #[track_caller]
+            pub fn expect_hello(
+                &self,
+            ) -> rt::mock::Expectation<rt::mock::Unary<super::Old, super::New>> {
+                self.mock.expect(0)
+            }
+
+            /// Answers calls of `Hello` that no expectation takes, if there are any.
+            #[track_caller]
+            pub fn on_hello(
+                &self,
+            ) -> rt::mock::Expectation<rt::mock::Unary<super::Old, super::New>> {
+                self.mock.stub(0)
+            }
+
+            /// The calls of `Hello` so far.
+            pub fn hello_calls(&self) -> rt::Vec<rt::mock::Call<super::Old>> {
+                self.mock.calls(0)
+            }
+
+            /// Expects calls of `Hallo`: one at least, unless it is told how many.
+            #[track_caller]
+            pub fn expect_hallo(
+                &self,
+            ) -> rt::mock::Expectation<rt::mock::Unary<super::Old, super::New>> {
+                self.mock.expect(1)
+            }
+
+            /// Answers calls of `Hallo` that no expectation takes, if there are any.
+            #[track_caller]
+            pub fn on_hallo(
+                &self,
+            ) -> rt::mock::Expectation<rt::mock::Unary<super::Old, super::New>> {
+                self.mock.stub(1)
+            }
+
+            /// The calls of `Hallo` so far.
+            pub fn hallo_calls(&self) -> rt::Vec<rt::mock::Call<super::Old>> {
+                self.mock.calls(1)
+            }
+
+            /// Expects calls of `Hallos`: one at least, unless it is told how many.
+            #[track_caller]
+            pub fn expect_hallos(
+                &self,
+            ) -> rt::mock::Expectation<rt::mock::BidiStreaming<super::Old, super::New>> {
+                self.mock.expect(2)
+            }
+
+            /// Answers calls of `Hallos` that no expectation takes, if there are any.
+            #[track_caller]
+            pub fn on_hallos(
+                &self,
+            ) -> rt::mock::Expectation<rt::mock::BidiStreaming<super::Old, super::New>> {
+                self.mock.stub(2)
+            }
+
+            /// The calls of `Hallos` so far.
+            pub fn hallos_calls(&self) -> rt::Vec<rt::mock::Call<super::Old>> {
+                self.mock.calls(2)
+            }
+
+            /// Gives the verdict so far, and forgets what was expected; stubs stay.
+            ///
+            /// # Panics
+            /// With everything that went wrong.
+            #[track_caller]
+            pub fn checkpoint(&self) {
+                self.mock.checkpoint();
+            }
+
+            /// Gives the verdict.
+            ///
+            /// # Panics
+            /// With everything that went wrong.
+            #[track_caller]
+            pub fn verify(self) {
+                self.mock.verify();
+            }
+
+            /// Gives the verdict once everything expected has come, at the latest after `limit`.
+            ///
+            /// # Panics
+            /// With everything that went wrong.
+            pub async fn verify_within(self, limit: rt::Duration) {
+                self.mock.verify_within(limit).await;
+            }
+        }
+
+        impl super::greeter_service::Greeter for MockGreeter {
+            async fn hello(
+                &self,
+                request: rt::Request<super::Old>,
+            ) -> rt::Result<rt::Response<super::New>, rt::Status> {
+                self.mock.unary(0, request).await
+            }
+
+            async fn hallo(
+                &self,
+                request: rt::Request<super::Old>,
+            ) -> rt::Result<rt::Response<super::New>, rt::Status> {
+                self.mock.unary(1, request).await
+            }
+
+            async fn hallos(
+                &self,
+                request: rt::Request<rt::Streaming<super::Old>>,
+            ) -> rt::Result<rt::Response<rt::Streaming<super::New>>, rt::Status> {
+                self.mock.bidi_streaming(2, request).await
+            }
+        }
+
+        /// What spies and tapes need of the methods.
+        const METHODS: &[rt::mock::Method] = &[
+            rt::mock::Method::of::<rt::mock::Unary<super::Old, super::New>>(),
+            rt::mock::Method::of::<rt::mock::Unary<super::Old, super::New>>(),
+            rt::mock::Method::of::<rt::mock::BidiStreaming<super::Old, super::New>>(),
+        ];
+
+        /// Matchers for the messages that requests are made of, field by field.
+        #[allow(deprecated)]
+        pub mod like {
+            use super::rt;
+
+            /// Matches a `deprecated.Old` by those of its fields that are mentioned.
+            #[derive(rt::Clone, rt::Debug, rt::Default)]
+            pub struct Old(rt::mock::Fields<super::super::Old>);
+
+            impl Old {
+                /// Matches every message, until fields are mentioned.
+                pub fn new() -> Self {
+                    rt::Default::default()
+                }
+
+                /// Expects this of `name`.
+                pub fn name(
+                    self,
+                    expected: impl rt::mock::IntoPattern<rt::String>,
+                ) -> Self {
+                    Self(
+                        self
+                            .0
+                            .field(
+                                "name",
+                                expected,
+                                |message| rt::mock::view(&message.name),
+                            ),
+                    )
+                }
+
+                /// Expects this of `mood`.
+                pub fn mood(
+                    self,
+                    expected: impl rt::mock::IntoPattern<
+                        rt::mock::Enum<super::super::Mood>,
+                    >,
+                ) -> Self {
+                    Self(
+                        self
+                            .0
+                            .field(
+                                "mood",
+                                expected,
+                                |message| rt::mock::view(&message.mood),
+                            ),
+                    )
+                }
+            }
+
+            impl rt::mock::IntoPattern<super::super::Old> for Old {
+                fn into_pattern(self) -> rt::mock::Pattern<super::super::Old> {
+                    self.0.into_pattern()
+                }
+            }
+        }
+    }
+}
+
 #[allow(unused_imports)]
 pub use self::greeter_client::GreeterClient;
 
@@ -286,3 +577,6 @@ pub use self::greeter_server::GreeterServer;
 
 #[allow(unused_imports)]
 pub use self::greeter_service::Greeter;
+
+#[allow(ambiguous_glob_reexports, unreachable_pub, unused_imports)]
+pub use self::greeter_mock::*;

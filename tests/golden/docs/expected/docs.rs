@@ -194,8 +194,8 @@ pub mod library_server {
         fn call(
             service: rt::Arc<S>,
             method: usize,
-            call: rt::ServerCall,
-        ) -> rt::ReplyFuture {
+            call: rt::ServerCall<'_>,
+        ) -> rt::ReplyFuture<'_> {
             match method {
                 0 => call.unary(service, S::get),
                 1 => call.unary(service, S::put),
@@ -258,6 +258,18 @@ pub mod library_client {
         pub fn in_process<S: super::library_service::Library>(service: S) -> Self {
             Self::new(
                 rt::Channel::in_process(
+                    super::library_server::LibraryServer::new(service),
+                ),
+            )
+        }
+
+        /// Calls `service` in this process, with messages that are moved instead of encoded: same
+        /// metadata, deadlines, cancellation and statuses, neither limits nor compression.
+        pub fn in_process_direct<S: super::library_service::Library>(
+            service: S,
+        ) -> Self {
+            Self::new(
+                rt::Channel::in_process_direct(
                     super::library_server::LibraryServer::new(service),
                 ),
             )
@@ -376,6 +388,401 @@ pub mod library_client {
     }
 }
 
+/// The mock of `docs.Library`.
+#[allow(dead_code, unexpected_cfgs)]
+pub mod library_mock {
+    ::rust_scaffold::codegen::mocks_for_tests! {
+        use ::rust_scaffold::codegen as rt;
+
+        use super::library_service::SERVICE;
+
+        /// A [`Library`](super::library_service::Library) that answers and expects what a test says.
+        ///
+        /// Clones are the same mock; the first handle gives the verdict when it is dropped.
+        #[derive(rt::Clone, rt::Debug)]
+        pub struct MockLibrary {
+            mock: rt::mock::Mock,
+        }
+
+        impl rt::Default for MockLibrary {
+            #[track_caller]
+            fn default() -> Self {
+                Self::new()
+            }
+        }
+
+        impl MockLibrary {
+            /// A mock of which nothing is expected yet.
+            #[track_caller]
+            pub fn new() -> Self {
+                Self {
+                    mock: rt::mock::Mock::new("MockLibrary", &SERVICE),
+                }
+            }
+
+            /// A mock that expects the calls on the tape at `path` and answers them as it says.
+            ///
+            /// # Errors
+            /// When the tape cannot be read, or is one of another service.
+            #[track_caller]
+            pub fn replay(
+                path: impl rt::AsRef<rt::Path>,
+            ) -> rt::Result<Self, rt::mock::TapeError> {
+                let mock = rt::mock::Mock::replay(
+                    "MockLibrary",
+                    &SERVICE,
+                    METHODS,
+                    path,
+                )?;
+                rt::Result::Ok(Self { mock })
+            }
+
+            /// Writes every call from now on to a tape at `path`, without metadata that looks secret.
+            ///
+            /// # Errors
+            /// When the file cannot be made.
+            pub fn record(
+                &self,
+                path: impl rt::AsRef<rt::Path>,
+            ) -> rt::Result<rt::mock::Tape, rt::mock::TapeError> {
+                self.mock.record(path)
+            }
+
+            /// A mock that hands what nothing else takes to `real`: it records calls, and fails those
+            /// that it is told to.
+            #[track_caller]
+            pub fn spy<S: super::library_service::Library>(real: S) -> Self {
+                let real = super::library_server::LibraryServer::new(real);
+                Self {
+                    mock: rt::mock::Mock::spy("MockLibrary", METHODS, real),
+                }
+            }
+
+            /// Makes the calls on the tape at `path` to `real` and compares the answers.
+            ///
+            /// # Errors
+            /// When the tape cannot be read, or `real` answers otherwise.
+            pub async fn verify_tape<S: super::library_service::Library>(
+                path: impl rt::AsRef<rt::Path>,
+                real: S,
+            ) -> rt::Result<(), rt::mock::TapeError> {
+                let real = super::library_server::LibraryServer::new(real);
+                rt::mock::verify_tape(path, &SERVICE, METHODS, real).await
+            }
+
+            /// A client of this mock, in this process and through the codec.
+            pub fn client(&self) -> super::library_client::LibraryClient {
+                super::library_client::LibraryClient::in_process(rt::Clone::clone(self))
+            }
+
+            /// A server of this mock, for any router.
+            pub fn server(&self) -> super::library_server::LibraryServer<Self> {
+                super::library_server::LibraryServer::new(rt::Clone::clone(self))
+            }
+
+            /// Serves this mock on a free port of 127.0.0.1, until what it returns is dropped.
+            ///
+            /// # Errors
+            /// When no port can be listened on.
+            pub async fn serve(&self) -> rt::io::Result<rt::mock::Serving> {
+                rt::mock::serve(self.server()).await
+            }
+
+            /// Expects calls of `Get`: one at least, unless it is told how many.
+            #[track_caller]
+            pub fn expect_get(
+                &self,
+            ) -> rt::mock::Expectation<rt::mock::Unary<super::GetRequest, super::Book>> {
+                self.mock.expect(0)
+            }
+
+            /// Answers calls of `Get` that no expectation takes, if there are any.
+            #[track_caller]
+            pub fn on_get(
+                &self,
+            ) -> rt::mock::Expectation<rt::mock::Unary<super::GetRequest, super::Book>> {
+                self.mock.stub(0)
+            }
+
+            /// The calls of `Get` so far.
+            pub fn get_calls(&self) -> rt::Vec<rt::mock::Call<super::GetRequest>> {
+                self.mock.calls(0)
+            }
+
+            /// Expects calls of `Put`: one at least, unless it is told how many.
+            #[track_caller]
+            pub fn expect_put(
+                &self,
+            ) -> rt::mock::Expectation<rt::mock::Unary<super::Book, super::GetRequest>> {
+                self.mock.expect(1)
+            }
+
+            /// Answers calls of `Put` that no expectation takes, if there are any.
+            #[track_caller]
+            pub fn on_put(
+                &self,
+            ) -> rt::mock::Expectation<rt::mock::Unary<super::Book, super::GetRequest>> {
+                self.mock.stub(1)
+            }
+
+            /// The calls of `Put` so far.
+            pub fn put_calls(&self) -> rt::Vec<rt::mock::Call<super::Book>> {
+                self.mock.calls(1)
+            }
+
+            /// Expects calls of `List`: one at least, unless it is told how many.
+            #[track_caller]
+            pub fn expect_list(
+                &self,
+            ) -> rt::mock::Expectation<
+                rt::mock::ServerStreaming<super::GetRequest, super::Book>,
+            > {
+                self.mock.expect(2)
+            }
+
+            /// Answers calls of `List` that no expectation takes, if there are any.
+            #[track_caller]
+            pub fn on_list(
+                &self,
+            ) -> rt::mock::Expectation<
+                rt::mock::ServerStreaming<super::GetRequest, super::Book>,
+            > {
+                self.mock.stub(2)
+            }
+
+            /// The calls of `List` so far.
+            pub fn list_calls(&self) -> rt::Vec<rt::mock::Call<super::GetRequest>> {
+                self.mock.calls(2)
+            }
+
+            /// Expects calls of `Undocumented`: one at least, unless it is told how many.
+            #[track_caller]
+            pub fn expect_undocumented(
+                &self,
+            ) -> rt::mock::Expectation<rt::mock::Unary<super::Book, super::Book>> {
+                self.mock.expect(3)
+            }
+
+            /// Answers calls of `Undocumented` that no expectation takes, if there are any.
+            #[track_caller]
+            pub fn on_undocumented(
+                &self,
+            ) -> rt::mock::Expectation<rt::mock::Unary<super::Book, super::Book>> {
+                self.mock.stub(3)
+            }
+
+            /// The calls of `Undocumented` so far.
+            pub fn undocumented_calls(&self) -> rt::Vec<rt::mock::Call<super::Book>> {
+                self.mock.calls(3)
+            }
+
+            /// Gives the verdict so far, and forgets what was expected; stubs stay.
+            ///
+            /// # Panics
+            /// With everything that went wrong.
+            #[track_caller]
+            pub fn checkpoint(&self) {
+                self.mock.checkpoint();
+            }
+
+            /// Gives the verdict.
+            ///
+            /// # Panics
+            /// With everything that went wrong.
+            #[track_caller]
+            pub fn verify(self) {
+                self.mock.verify();
+            }
+
+            /// Gives the verdict once everything expected has come, at the latest after `limit`.
+            ///
+            /// # Panics
+            /// With everything that went wrong.
+            pub async fn verify_within(self, limit: rt::Duration) {
+                self.mock.verify_within(limit).await;
+            }
+        }
+
+        impl super::library_service::Library for MockLibrary {
+            async fn get(
+                &self,
+                request: rt::Request<super::GetRequest>,
+            ) -> rt::Result<rt::Response<super::Book>, rt::Status> {
+                self.mock.unary(0, request).await
+            }
+
+            async fn put(
+                &self,
+                request: rt::Request<super::Book>,
+            ) -> rt::Result<rt::Response<super::GetRequest>, rt::Status> {
+                self.mock.unary(1, request).await
+            }
+
+            async fn list(
+                &self,
+                request: rt::Request<super::GetRequest>,
+            ) -> rt::Result<rt::Response<rt::Streaming<super::Book>>, rt::Status> {
+                self.mock.server_streaming(2, request).await
+            }
+
+            async fn undocumented(
+                &self,
+                request: rt::Request<super::Book>,
+            ) -> rt::Result<rt::Response<super::Book>, rt::Status> {
+                self.mock.unary(3, request).await
+            }
+        }
+
+        /// What spies and tapes need of the methods.
+        const METHODS: &[rt::mock::Method] = &[
+            rt::mock::Method::of::<rt::mock::Unary<super::GetRequest, super::Book>>(),
+            rt::mock::Method::of::<rt::mock::Unary<super::Book, super::GetRequest>>(),
+            rt::mock::Method::of::<
+                rt::mock::ServerStreaming<super::GetRequest, super::Book>,
+            >(),
+            rt::mock::Method::of::<rt::mock::Unary<super::Book, super::Book>>(),
+        ];
+
+        /// Matchers for the messages that requests are made of, field by field.
+        #[allow(deprecated)]
+        pub mod like {
+            use super::rt;
+
+            /// Matches a `docs.Book` by those of its fields that are mentioned.
+            #[derive(rt::Clone, rt::Debug, rt::Default)]
+            pub struct Book(rt::mock::Fields<super::super::Book>);
+
+            impl Book {
+                /// Matches every message, until fields are mentioned.
+                pub fn new() -> Self {
+                    rt::Default::default()
+                }
+
+                /// Expects this of `title`.
+                pub fn title(
+                    self,
+                    expected: impl rt::mock::IntoPattern<rt::String>,
+                ) -> Self {
+                    Self(
+                        self
+                            .0
+                            .field(
+                                "title",
+                                expected,
+                                |message| rt::mock::view(&message.title),
+                            ),
+                    )
+                }
+
+                /// Expects this of `shelf`.
+                pub fn shelf(self, expected: impl rt::mock::IntoPattern<i32>) -> Self {
+                    Self(
+                        self
+                            .0
+                            .field(
+                                "shelf",
+                                expected,
+                                |message| match &message.place {
+                                    rt::Option::Some(
+                                        super::super::book::Place::Shelf(value),
+                                    ) => rt::mock::view(value),
+                                    _ => rt::mock::View::Absent,
+                                },
+                            ),
+                    )
+                }
+
+                /// Expects this of `reader`.
+                pub fn reader(
+                    self,
+                    expected: impl rt::mock::IntoPattern<rt::String>,
+                ) -> Self {
+                    Self(
+                        self
+                            .0
+                            .field(
+                                "reader",
+                                expected,
+                                |message| match &message.place {
+                                    rt::Option::Some(
+                                        super::super::book::Place::Reader(value),
+                                    ) => rt::mock::view(value),
+                                    _ => rt::mock::View::Absent,
+                                },
+                            ),
+                    )
+                }
+
+                /// Expects this of `state`.
+                pub fn state(
+                    self,
+                    expected: impl rt::mock::IntoPattern<
+                        rt::mock::Enum<super::super::book::State>,
+                    >,
+                ) -> Self {
+                    Self(
+                        self
+                            .0
+                            .field(
+                                "state",
+                                expected,
+                                |message| rt::mock::view(&message.state),
+                            ),
+                    )
+                }
+
+                /// Expects this of `place`.
+                pub fn place(
+                    self,
+                    expected: impl rt::mock::IntoPattern<super::super::book::Place>,
+                ) -> Self {
+                    Self(
+                        self
+                            .0
+                            .field(
+                                "place",
+                                expected,
+                                |message| rt::mock::view(&message.place),
+                            ),
+                    )
+                }
+            }
+
+            impl rt::mock::IntoPattern<super::super::Book> for Book {
+                fn into_pattern(self) -> rt::mock::Pattern<super::super::Book> {
+                    self.0.into_pattern()
+                }
+            }
+
+            /// Matches a `docs.GetRequest` by those of its fields that are mentioned.
+            #[derive(rt::Clone, rt::Debug, rt::Default)]
+            pub struct GetRequest(rt::mock::Fields<super::super::GetRequest>);
+
+            impl GetRequest {
+                /// Matches every message, until fields are mentioned.
+                pub fn new() -> Self {
+                    rt::Default::default()
+                }
+
+                /// Expects this of `id`.
+                pub fn id(self, expected: impl rt::mock::IntoPattern<i32>) -> Self {
+                    Self(
+                        self
+                            .0
+                            .field("id", expected, |message| rt::mock::view(&message.id)),
+                    )
+                }
+            }
+
+            impl rt::mock::IntoPattern<super::super::GetRequest> for GetRequest {
+                fn into_pattern(self) -> rt::mock::Pattern<super::super::GetRequest> {
+                    self.0.into_pattern()
+                }
+            }
+        }
+    }
+}
+
 #[allow(unused_imports)]
 pub use self::library_client::LibraryClient;
 
@@ -384,3 +791,6 @@ pub use self::library_server::LibraryServer;
 
 #[allow(unused_imports)]
 pub use self::library_service::Library;
+
+#[allow(ambiguous_glob_reexports, unreachable_pub, unused_imports)]
+pub use self::library_mock::*;

@@ -250,8 +250,8 @@ pub mod option_server {
         fn call(
             service: rt::Arc<S>,
             method: usize,
-            call: rt::ServerCall,
-        ) -> rt::ReplyFuture {
+            call: rt::ServerCall<'_>,
+        ) -> rt::ReplyFuture<'_> {
             match method {
                 0 => call.unary(service, S::r#type),
                 1 => call.unary(service, S::self_),
@@ -321,6 +321,16 @@ pub mod option_client {
         pub fn in_process<S: super::option_service::Option>(service: S) -> Self {
             Self::new(
                 rt::Channel::in_process(super::option_server::OptionServer::new(service)),
+            )
+        }
+
+        /// Calls `service` in this process, with messages that are moved instead of encoded: same
+        /// metadata, deadlines, cancellation and statuses, neither limits nor compression.
+        pub fn in_process_direct<S: super::option_service::Option>(service: S) -> Self {
+            Self::new(
+                rt::Channel::in_process_direct(
+                    super::option_server::OptionServer::new(service),
+                ),
             )
         }
 
@@ -562,6 +572,708 @@ pub mod option_client {
     }
 }
 
+/// The mock of `type.async.Option`.
+#[allow(dead_code, unexpected_cfgs)]
+pub mod option_mock {
+    ::rust_scaffold::codegen::mocks_for_tests! {
+        use ::rust_scaffold::codegen as rt;
+
+        use super::option_service::SERVICE;
+
+        /// A [`Option`](super::option_service::Option) that answers and expects what a test says.
+        ///
+        /// Clones are the same mock; the first handle gives the verdict when it is dropped.
+        #[derive(rt::Clone, rt::Debug)]
+        pub struct MockOption {
+            mock: rt::mock::Mock,
+        }
+
+        impl rt::Default for MockOption {
+            #[track_caller]
+            fn default() -> Self {
+                Self::new()
+            }
+        }
+
+        impl MockOption {
+            /// A mock of which nothing is expected yet.
+            #[track_caller]
+            pub fn new() -> Self {
+                Self {
+                    mock: rt::mock::Mock::new("MockOption", &SERVICE),
+                }
+            }
+
+            /// A mock that expects the calls on the tape at `path` and answers them as it says.
+            ///
+            /// # Errors
+            /// When the tape cannot be read, or is one of another service.
+            #[track_caller]
+            pub fn replay(
+                path: impl rt::AsRef<rt::Path>,
+            ) -> rt::Result<Self, rt::mock::TapeError> {
+                let mock = rt::mock::Mock::replay(
+                    "MockOption",
+                    &SERVICE,
+                    METHODS,
+                    path,
+                )?;
+                rt::Result::Ok(Self { mock })
+            }
+
+            /// Writes every call from now on to a tape at `path`, without metadata that looks secret.
+            ///
+            /// # Errors
+            /// When the file cannot be made.
+            pub fn record(
+                &self,
+                path: impl rt::AsRef<rt::Path>,
+            ) -> rt::Result<rt::mock::Tape, rt::mock::TapeError> {
+                self.mock.record(path)
+            }
+
+            /// A mock that hands what nothing else takes to `real`: it records calls, and fails those
+            /// that it is told to.
+            #[track_caller]
+            pub fn spy<S: super::option_service::Option>(real: S) -> Self {
+                let real = super::option_server::OptionServer::new(real);
+                Self {
+                    mock: rt::mock::Mock::spy("MockOption", METHODS, real),
+                }
+            }
+
+            /// Makes the calls on the tape at `path` to `real` and compares the answers.
+            ///
+            /// # Errors
+            /// When the tape cannot be read, or `real` answers otherwise.
+            pub async fn verify_tape<S: super::option_service::Option>(
+                path: impl rt::AsRef<rt::Path>,
+                real: S,
+            ) -> rt::Result<(), rt::mock::TapeError> {
+                let real = super::option_server::OptionServer::new(real);
+                rt::mock::verify_tape(path, &SERVICE, METHODS, real).await
+            }
+
+            /// A client of this mock, in this process and through the codec.
+            pub fn client(&self) -> super::option_client::OptionClient {
+                super::option_client::OptionClient::in_process(rt::Clone::clone(self))
+            }
+
+            /// A server of this mock, for any router.
+            pub fn server(&self) -> super::option_server::OptionServer<Self> {
+                super::option_server::OptionServer::new(rt::Clone::clone(self))
+            }
+
+            /// Serves this mock on a free port of 127.0.0.1, until what it returns is dropped.
+            ///
+            /// # Errors
+            /// When no port can be listened on.
+            pub async fn serve(&self) -> rt::io::Result<rt::mock::Serving> {
+                rt::mock::serve(self.server()).await
+            }
+
+            /// Expects calls of `Type`: one at least, unless it is told how many.
+            #[track_caller]
+            pub fn expect_type(
+                &self,
+            ) -> rt::mock::Expectation<rt::mock::Unary<super::Result, super::Self_>> {
+                self.mock.expect(0)
+            }
+
+            /// Answers calls of `Type` that no expectation takes, if there are any.
+            #[track_caller]
+            pub fn on_type(
+                &self,
+            ) -> rt::mock::Expectation<rt::mock::Unary<super::Result, super::Self_>> {
+                self.mock.stub(0)
+            }
+
+            /// The calls of `Type` so far.
+            pub fn type_calls(&self) -> rt::Vec<rt::mock::Call<super::Result>> {
+                self.mock.calls(0)
+            }
+
+            /// Expects calls of `Self`: one at least, unless it is told how many.
+            #[track_caller]
+            pub fn expect_self(
+                &self,
+            ) -> rt::mock::Expectation<rt::mock::Unary<super::Result, super::Result>> {
+                self.mock.expect(1)
+            }
+
+            /// Answers calls of `Self` that no expectation takes, if there are any.
+            #[track_caller]
+            pub fn on_self(
+                &self,
+            ) -> rt::mock::Expectation<rt::mock::Unary<super::Result, super::Result>> {
+                self.mock.stub(1)
+            }
+
+            /// The calls of `Self` so far.
+            pub fn self_calls(&self) -> rt::Vec<rt::mock::Call<super::Result>> {
+                self.mock.calls(1)
+            }
+
+            /// Expects calls of `Super`: one at least, unless it is told how many.
+            #[track_caller]
+            pub fn expect_super(
+                &self,
+            ) -> rt::mock::Expectation<rt::mock::Unary<super::Match, super::Result>> {
+                self.mock.expect(2)
+            }
+
+            /// Answers calls of `Super` that no expectation takes, if there are any.
+            #[track_caller]
+            pub fn on_super(
+                &self,
+            ) -> rt::mock::Expectation<rt::mock::Unary<super::Match, super::Result>> {
+                self.mock.stub(2)
+            }
+
+            /// The calls of `Super` so far.
+            pub fn super_calls(&self) -> rt::Vec<rt::mock::Call<super::Match>> {
+                self.mock.calls(2)
+            }
+
+            /// Expects calls of `Await`: one at least, unless it is told how many.
+            #[track_caller]
+            pub fn expect_await(
+                &self,
+            ) -> rt::mock::Expectation<
+                rt::mock::BidiStreaming<super::Match, super::Result>,
+            > {
+                self.mock.expect(3)
+            }
+
+            /// Answers calls of `Await` that no expectation takes, if there are any.
+            #[track_caller]
+            pub fn on_await(
+                &self,
+            ) -> rt::mock::Expectation<
+                rt::mock::BidiStreaming<super::Match, super::Result>,
+            > {
+                self.mock.stub(3)
+            }
+
+            /// The calls of `Await` so far.
+            pub fn await_calls(&self) -> rt::Vec<rt::mock::Call<super::Match>> {
+                self.mock.calls(3)
+            }
+
+            /// Expects calls of `New`: one at least, unless it is told how many.
+            #[track_caller]
+            pub fn expect_new(
+                &self,
+            ) -> rt::mock::Expectation<rt::mock::Unary<super::Result, super::Result>> {
+                self.mock.expect(4)
+            }
+
+            /// Answers calls of `New` that no expectation takes, if there are any.
+            #[track_caller]
+            pub fn on_new(
+                &self,
+            ) -> rt::mock::Expectation<rt::mock::Unary<super::Result, super::Result>> {
+                self.mock.stub(4)
+            }
+
+            /// The calls of `New` so far.
+            pub fn new_calls(&self) -> rt::Vec<rt::mock::Call<super::Result>> {
+                self.mock.calls(4)
+            }
+
+            /// Expects calls of `Connect`: one at least, unless it is told how many.
+            #[track_caller]
+            pub fn expect_connect(
+                &self,
+            ) -> rt::mock::Expectation<rt::mock::Unary<super::Result, super::Result>> {
+                self.mock.expect(5)
+            }
+
+            /// Answers calls of `Connect` that no expectation takes, if there are any.
+            #[track_caller]
+            pub fn on_connect(
+                &self,
+            ) -> rt::mock::Expectation<rt::mock::Unary<super::Result, super::Result>> {
+                self.mock.stub(5)
+            }
+
+            /// The calls of `Connect` so far.
+            pub fn connect_calls(&self) -> rt::Vec<rt::mock::Call<super::Result>> {
+                self.mock.calls(5)
+            }
+
+            /// Expects calls of `ConnectLazy`: one at least, unless it is told how many.
+            #[track_caller]
+            pub fn expect_connect_lazy(
+                &self,
+            ) -> rt::mock::Expectation<rt::mock::Unary<super::Result, super::Result>> {
+                self.mock.expect(6)
+            }
+
+            /// Answers calls of `ConnectLazy` that no expectation takes, if there are any.
+            #[track_caller]
+            pub fn on_connect_lazy(
+                &self,
+            ) -> rt::mock::Expectation<rt::mock::Unary<super::Result, super::Result>> {
+                self.mock.stub(6)
+            }
+
+            /// The calls of `ConnectLazy` so far.
+            pub fn connect_lazy_calls(&self) -> rt::Vec<rt::mock::Call<super::Result>> {
+                self.mock.calls(6)
+            }
+
+            /// Expects calls of `InProcess`: one at least, unless it is told how many.
+            #[track_caller]
+            pub fn expect_in_process(
+                &self,
+            ) -> rt::mock::Expectation<rt::mock::Unary<super::Result, super::Result>> {
+                self.mock.expect(7)
+            }
+
+            /// Answers calls of `InProcess` that no expectation takes, if there are any.
+            #[track_caller]
+            pub fn on_in_process(
+                &self,
+            ) -> rt::mock::Expectation<rt::mock::Unary<super::Result, super::Result>> {
+                self.mock.stub(7)
+            }
+
+            /// The calls of `InProcess` so far.
+            pub fn in_process_calls(&self) -> rt::Vec<rt::mock::Call<super::Result>> {
+                self.mock.calls(7)
+            }
+
+            /// Expects calls of `MaxDecodingMessageSize`: one at least, unless it is told how many.
+            #[track_caller]
+            pub fn expect_max_decoding_message_size(
+                &self,
+            ) -> rt::mock::Expectation<rt::mock::Unary<super::Result, super::Result>> {
+                self.mock.expect(8)
+            }
+
+            /// Answers calls of `MaxDecodingMessageSize` that no expectation takes, if there are any.
+            #[track_caller]
+            pub fn on_max_decoding_message_size(
+                &self,
+            ) -> rt::mock::Expectation<rt::mock::Unary<super::Result, super::Result>> {
+                self.mock.stub(8)
+            }
+
+            /// The calls of `MaxDecodingMessageSize` so far.
+            pub fn max_decoding_message_size_calls(
+                &self,
+            ) -> rt::Vec<rt::mock::Call<super::Result>> {
+                self.mock.calls(8)
+            }
+
+            /// Expects calls of `SendCompressed`: one at least, unless it is told how many.
+            #[track_caller]
+            pub fn expect_send_compressed(
+                &self,
+            ) -> rt::mock::Expectation<rt::mock::Unary<super::Result, super::Result>> {
+                self.mock.expect(9)
+            }
+
+            /// Answers calls of `SendCompressed` that no expectation takes, if there are any.
+            #[track_caller]
+            pub fn on_send_compressed(
+                &self,
+            ) -> rt::mock::Expectation<rt::mock::Unary<super::Result, super::Result>> {
+                self.mock.stub(9)
+            }
+
+            /// The calls of `SendCompressed` so far.
+            pub fn send_compressed_calls(
+                &self,
+            ) -> rt::Vec<rt::mock::Call<super::Result>> {
+                self.mock.calls(9)
+            }
+
+            /// Expects calls of `Clone`: one at least, unless it is told how many.
+            #[track_caller]
+            pub fn expect_clone(
+                &self,
+            ) -> rt::mock::Expectation<rt::mock::Unary<super::Result, super::Result>> {
+                self.mock.expect(10)
+            }
+
+            /// Answers calls of `Clone` that no expectation takes, if there are any.
+            #[track_caller]
+            pub fn on_clone(
+                &self,
+            ) -> rt::mock::Expectation<rt::mock::Unary<super::Result, super::Result>> {
+                self.mock.stub(10)
+            }
+
+            /// The calls of `Clone` so far.
+            pub fn clone_calls(&self) -> rt::Vec<rt::mock::Call<super::Result>> {
+                self.mock.calls(10)
+            }
+
+            /// Expects calls of `Fmt`: one at least, unless it is told how many.
+            #[track_caller]
+            pub fn expect_fmt(
+                &self,
+            ) -> rt::mock::Expectation<rt::mock::Unary<super::Result, super::Result>> {
+                self.mock.expect(11)
+            }
+
+            /// Answers calls of `Fmt` that no expectation takes, if there are any.
+            #[track_caller]
+            pub fn on_fmt(
+                &self,
+            ) -> rt::mock::Expectation<rt::mock::Unary<super::Result, super::Result>> {
+                self.mock.stub(11)
+            }
+
+            /// The calls of `Fmt` so far.
+            pub fn fmt_calls(&self) -> rt::Vec<rt::mock::Call<super::Result>> {
+                self.mock.calls(11)
+            }
+
+            /// Expects calls of `Call`: one at least, unless it is told how many.
+            #[track_caller]
+            pub fn expect_call(
+                &self,
+            ) -> rt::mock::Expectation<rt::mock::Unary<super::Result, super::Result>> {
+                self.mock.expect(12)
+            }
+
+            /// Answers calls of `Call` that no expectation takes, if there are any.
+            #[track_caller]
+            pub fn on_call(
+                &self,
+            ) -> rt::mock::Expectation<rt::mock::Unary<super::Result, super::Result>> {
+                self.mock.stub(12)
+            }
+
+            /// The calls of `Call` so far.
+            pub fn call_calls(&self) -> rt::Vec<rt::mock::Call<super::Result>> {
+                self.mock.calls(12)
+            }
+
+            /// Expects calls of `GetItem`: one at least, unless it is told how many.
+            #[track_caller]
+            pub fn expect_get_item(
+                &self,
+            ) -> rt::mock::Expectation<rt::mock::Unary<super::Result, super::Result>> {
+                self.mock.expect(13)
+            }
+
+            /// Answers calls of `GetItem` that no expectation takes, if there are any.
+            #[track_caller]
+            pub fn on_get_item(
+                &self,
+            ) -> rt::mock::Expectation<rt::mock::Unary<super::Result, super::Result>> {
+                self.mock.stub(13)
+            }
+
+            /// The calls of `GetItem` so far.
+            pub fn get_item_calls(&self) -> rt::Vec<rt::mock::Call<super::Result>> {
+                self.mock.calls(13)
+            }
+
+            /// Expects calls of `get_item`: one at least, unless it is told how many.
+            #[track_caller]
+            pub fn expect_get_item_(
+                &self,
+            ) -> rt::mock::Expectation<rt::mock::Unary<super::Result, super::Result>> {
+                self.mock.expect(14)
+            }
+
+            /// Answers calls of `get_item` that no expectation takes, if there are any.
+            #[track_caller]
+            pub fn on_get_item_(
+                &self,
+            ) -> rt::mock::Expectation<rt::mock::Unary<super::Result, super::Result>> {
+                self.mock.stub(14)
+            }
+
+            /// The calls of `get_item` so far.
+            pub fn get_item_calls_(&self) -> rt::Vec<rt::mock::Call<super::Result>> {
+                self.mock.calls(14)
+            }
+
+            /// Gives the verdict so far, and forgets what was expected; stubs stay.
+            ///
+            /// # Panics
+            /// With everything that went wrong.
+            #[track_caller]
+            pub fn checkpoint(&self) {
+                self.mock.checkpoint();
+            }
+
+            /// Gives the verdict.
+            ///
+            /// # Panics
+            /// With everything that went wrong.
+            #[track_caller]
+            pub fn verify(self) {
+                self.mock.verify();
+            }
+
+            /// Gives the verdict once everything expected has come, at the latest after `limit`.
+            ///
+            /// # Panics
+            /// With everything that went wrong.
+            pub async fn verify_within(self, limit: rt::Duration) {
+                self.mock.verify_within(limit).await;
+            }
+        }
+
+        impl super::option_service::Option for MockOption {
+            async fn r#type(
+                &self,
+                request: rt::Request<super::Result>,
+            ) -> rt::Result<rt::Response<super::Self_>, rt::Status> {
+                self.mock.unary(0, request).await
+            }
+
+            async fn self_(
+                &self,
+                request: rt::Request<super::Result>,
+            ) -> rt::Result<rt::Response<super::Result>, rt::Status> {
+                self.mock.unary(1, request).await
+            }
+
+            async fn super_(
+                &self,
+                request: rt::Request<super::Match>,
+            ) -> rt::Result<rt::Response<super::Result>, rt::Status> {
+                self.mock.unary(2, request).await
+            }
+
+            async fn r#await(
+                &self,
+                request: rt::Request<rt::Streaming<super::Match>>,
+            ) -> rt::Result<rt::Response<rt::Streaming<super::Result>>, rt::Status> {
+                self.mock.bidi_streaming(3, request).await
+            }
+
+            async fn new_(
+                &self,
+                request: rt::Request<super::Result>,
+            ) -> rt::Result<rt::Response<super::Result>, rt::Status> {
+                self.mock.unary(4, request).await
+            }
+
+            async fn connect_(
+                &self,
+                request: rt::Request<super::Result>,
+            ) -> rt::Result<rt::Response<super::Result>, rt::Status> {
+                self.mock.unary(5, request).await
+            }
+
+            async fn connect_lazy_(
+                &self,
+                request: rt::Request<super::Result>,
+            ) -> rt::Result<rt::Response<super::Result>, rt::Status> {
+                self.mock.unary(6, request).await
+            }
+
+            async fn in_process_(
+                &self,
+                request: rt::Request<super::Result>,
+            ) -> rt::Result<rt::Response<super::Result>, rt::Status> {
+                self.mock.unary(7, request).await
+            }
+
+            async fn max_decoding_message_size_(
+                &self,
+                request: rt::Request<super::Result>,
+            ) -> rt::Result<rt::Response<super::Result>, rt::Status> {
+                self.mock.unary(8, request).await
+            }
+
+            async fn send_compressed_(
+                &self,
+                request: rt::Request<super::Result>,
+            ) -> rt::Result<rt::Response<super::Result>, rt::Status> {
+                self.mock.unary(9, request).await
+            }
+
+            async fn clone(
+                &self,
+                request: rt::Request<super::Result>,
+            ) -> rt::Result<rt::Response<super::Result>, rt::Status> {
+                self.mock.unary(10, request).await
+            }
+
+            async fn fmt(
+                &self,
+                request: rt::Request<super::Result>,
+            ) -> rt::Result<rt::Response<super::Result>, rt::Status> {
+                self.mock.unary(11, request).await
+            }
+
+            async fn call(
+                &self,
+                request: rt::Request<super::Result>,
+            ) -> rt::Result<rt::Response<super::Result>, rt::Status> {
+                self.mock.unary(12, request).await
+            }
+
+            async fn get_item(
+                &self,
+                request: rt::Request<super::Result>,
+            ) -> rt::Result<rt::Response<super::Result>, rt::Status> {
+                self.mock.unary(13, request).await
+            }
+
+            async fn get_item_(
+                &self,
+                request: rt::Request<super::Result>,
+            ) -> rt::Result<rt::Response<super::Result>, rt::Status> {
+                self.mock.unary(14, request).await
+            }
+        }
+
+        /// What spies and tapes need of the methods.
+        const METHODS: &[rt::mock::Method] = &[
+            rt::mock::Method::of::<rt::mock::Unary<super::Result, super::Self_>>(),
+            rt::mock::Method::of::<rt::mock::Unary<super::Result, super::Result>>(),
+            rt::mock::Method::of::<rt::mock::Unary<super::Match, super::Result>>(),
+            rt::mock::Method::of::<
+                rt::mock::BidiStreaming<super::Match, super::Result>,
+            >(),
+            rt::mock::Method::of::<rt::mock::Unary<super::Result, super::Result>>(),
+            rt::mock::Method::of::<rt::mock::Unary<super::Result, super::Result>>(),
+            rt::mock::Method::of::<rt::mock::Unary<super::Result, super::Result>>(),
+            rt::mock::Method::of::<rt::mock::Unary<super::Result, super::Result>>(),
+            rt::mock::Method::of::<rt::mock::Unary<super::Result, super::Result>>(),
+            rt::mock::Method::of::<rt::mock::Unary<super::Result, super::Result>>(),
+            rt::mock::Method::of::<rt::mock::Unary<super::Result, super::Result>>(),
+            rt::mock::Method::of::<rt::mock::Unary<super::Result, super::Result>>(),
+            rt::mock::Method::of::<rt::mock::Unary<super::Result, super::Result>>(),
+            rt::mock::Method::of::<rt::mock::Unary<super::Result, super::Result>>(),
+            rt::mock::Method::of::<rt::mock::Unary<super::Result, super::Result>>(),
+        ];
+
+        /// Matchers for the messages that requests are made of, field by field.
+        #[allow(deprecated)]
+        pub mod like {
+            use super::rt;
+
+            /// Matches a `type.async.match` by those of its fields that are mentioned.
+            #[derive(rt::Clone, rt::Debug, rt::Default)]
+            pub struct Match(rt::mock::Fields<super::super::Match>);
+
+            impl Match {
+                /// Matches every message, until fields are mentioned.
+                pub fn new() -> Self {
+                    rt::Default::default()
+                }
+
+                /// Expects this of `impl`.
+                pub fn r#impl(
+                    self,
+                    expected: impl rt::mock::IntoPattern<super::super::r#match::Impl>,
+                ) -> Self {
+                    Self(
+                        self
+                            .0
+                            .field(
+                                "impl",
+                                expected,
+                                |message| rt::mock::view(&message.r#impl),
+                            ),
+                    )
+                }
+            }
+
+            impl rt::mock::IntoPattern<super::super::Match> for Match {
+                fn into_pattern(self) -> rt::mock::Pattern<super::super::Match> {
+                    self.0.into_pattern()
+                }
+            }
+
+            /// Matches a `type.async.match.Impl` by those of its fields that are mentioned.
+            #[derive(rt::Clone, rt::Debug, rt::Default)]
+            pub struct MatchImpl(rt::mock::Fields<super::super::r#match::Impl>);
+
+            impl MatchImpl {
+                /// Matches every message, until fields are mentioned.
+                pub fn new() -> Self {
+                    rt::Default::default()
+                }
+            }
+
+            impl rt::mock::IntoPattern<super::super::r#match::Impl> for MatchImpl {
+                fn into_pattern(self) -> rt::mock::Pattern<super::super::r#match::Impl> {
+                    self.0.into_pattern()
+                }
+            }
+
+            /// Matches a `type.async.Result` by those of its fields that are mentioned.
+            #[derive(rt::Clone, rt::Debug, rt::Default)]
+            pub struct Result(rt::mock::Fields<super::super::Result>);
+
+            impl Result {
+                /// Matches every message, until fields are mentioned.
+                pub fn new() -> Self {
+                    rt::Default::default()
+                }
+
+                /// Expects this of `type`.
+                pub fn r#type(
+                    self,
+                    expected: impl rt::mock::IntoPattern<rt::String>,
+                ) -> Self {
+                    Self(
+                        self
+                            .0
+                            .field(
+                                "type",
+                                expected,
+                                |message| rt::mock::view(&message.r#type),
+                            ),
+                    )
+                }
+
+                /// Expects this of `self`.
+                pub fn self_(
+                    self,
+                    expected: impl rt::mock::IntoPattern<super::super::Self_>,
+                ) -> Self {
+                    Self(
+                        self
+                            .0
+                            .field(
+                                "self",
+                                expected,
+                                |message| rt::mock::view(&message.self_),
+                            ),
+                    )
+                }
+            }
+
+            impl rt::mock::IntoPattern<super::super::Result> for Result {
+                fn into_pattern(self) -> rt::mock::Pattern<super::super::Result> {
+                    self.0.into_pattern()
+                }
+            }
+
+            /// Matches a `type.async.Self` by those of its fields that are mentioned.
+            #[derive(rt::Clone, rt::Debug, rt::Default)]
+            pub struct Self_(rt::mock::Fields<super::super::Self_>);
+
+            impl Self_ {
+                /// Matches every message, until fields are mentioned.
+                pub fn new() -> Self {
+                    rt::Default::default()
+                }
+            }
+
+            impl rt::mock::IntoPattern<super::super::Self_> for Self_ {
+                fn into_pattern(self) -> rt::mock::Pattern<super::super::Self_> {
+                    self.0.into_pattern()
+                }
+            }
+        }
+    }
+}
+
 /// The contract of `type.async.S`.
 #[allow(dead_code)]
 pub mod s_service {
@@ -606,8 +1318,8 @@ pub mod s_server {
         fn call(
             service: rt::Arc<S>,
             method: usize,
-            call: rt::ServerCall,
-        ) -> rt::ReplyFuture {
+            call: rt::ServerCall<'_>,
+        ) -> rt::ReplyFuture<'_> {
             match method {
                 0 => call.unary(service, S::s),
                 _ => call.unimplemented(),
@@ -662,6 +1374,14 @@ pub mod s_client {
             Self::new(rt::Channel::in_process(super::s_server::SServer::new(service)))
         }
 
+        /// Calls `service` in this process, with messages that are moved instead of encoded: same
+        /// metadata, deadlines, cancellation and statuses, neither limits nor compression.
+        pub fn in_process_direct<S: super::s_service::S>(service: S) -> Self {
+            Self::new(
+                rt::Channel::in_process_direct(super::s_server::SServer::new(service)),
+            )
+        }
+
         /// Refuses responses whose messages are larger than `limit` bytes (default: 4 MiB).
         pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
             self.client.max_decoding_message_size(limit);
@@ -700,6 +1420,188 @@ pub mod s_client {
             request: rt::Request<super::Sync>,
         ) -> rt::Result<rt::Response<super::Sync>, rt::Status> {
             SClient::s(self, request).await
+        }
+    }
+}
+
+/// The mock of `type.async.S`.
+#[allow(dead_code, unexpected_cfgs)]
+pub mod s_mock {
+    ::rust_scaffold::codegen::mocks_for_tests! {
+        use ::rust_scaffold::codegen as rt;
+
+        use super::s_service::SERVICE;
+
+        /// A [`S`](super::s_service::S) that answers and expects what a test says.
+        ///
+        /// Clones are the same mock; the first handle gives the verdict when it is dropped.
+        #[derive(rt::Clone, rt::Debug)]
+        pub struct MockS {
+            mock: rt::mock::Mock,
+        }
+
+        impl rt::Default for MockS {
+            #[track_caller]
+            fn default() -> Self {
+                Self::new()
+            }
+        }
+
+        impl MockS {
+            /// A mock of which nothing is expected yet.
+            #[track_caller]
+            pub fn new() -> Self {
+                Self {
+                    mock: rt::mock::Mock::new("MockS", &SERVICE),
+                }
+            }
+
+            /// A mock that expects the calls on the tape at `path` and answers them as it says.
+            ///
+            /// # Errors
+            /// When the tape cannot be read, or is one of another service.
+            #[track_caller]
+            pub fn replay(
+                path: impl rt::AsRef<rt::Path>,
+            ) -> rt::Result<Self, rt::mock::TapeError> {
+                let mock = rt::mock::Mock::replay("MockS", &SERVICE, METHODS, path)?;
+                rt::Result::Ok(Self { mock })
+            }
+
+            /// Writes every call from now on to a tape at `path`, without metadata that looks secret.
+            ///
+            /// # Errors
+            /// When the file cannot be made.
+            pub fn record(
+                &self,
+                path: impl rt::AsRef<rt::Path>,
+            ) -> rt::Result<rt::mock::Tape, rt::mock::TapeError> {
+                self.mock.record(path)
+            }
+
+            /// A mock that hands what nothing else takes to `real`: it records calls, and fails those
+            /// that it is told to.
+            #[track_caller]
+            pub fn spy<S: super::s_service::S>(real: S) -> Self {
+                let real = super::s_server::SServer::new(real);
+                Self {
+                    mock: rt::mock::Mock::spy("MockS", METHODS, real),
+                }
+            }
+
+            /// Makes the calls on the tape at `path` to `real` and compares the answers.
+            ///
+            /// # Errors
+            /// When the tape cannot be read, or `real` answers otherwise.
+            pub async fn verify_tape<S: super::s_service::S>(
+                path: impl rt::AsRef<rt::Path>,
+                real: S,
+            ) -> rt::Result<(), rt::mock::TapeError> {
+                let real = super::s_server::SServer::new(real);
+                rt::mock::verify_tape(path, &SERVICE, METHODS, real).await
+            }
+
+            /// A client of this mock, in this process and through the codec.
+            pub fn client(&self) -> super::s_client::SClient {
+                super::s_client::SClient::in_process(rt::Clone::clone(self))
+            }
+
+            /// A server of this mock, for any router.
+            pub fn server(&self) -> super::s_server::SServer<Self> {
+                super::s_server::SServer::new(rt::Clone::clone(self))
+            }
+
+            /// Serves this mock on a free port of 127.0.0.1, until what it returns is dropped.
+            ///
+            /// # Errors
+            /// When no port can be listened on.
+            pub async fn serve(&self) -> rt::io::Result<rt::mock::Serving> {
+                rt::mock::serve(self.server()).await
+            }
+
+            /// Expects calls of `S`: one at least, unless it is told how many.
+            #[track_caller]
+            pub fn expect_s(
+                &self,
+            ) -> rt::mock::Expectation<rt::mock::Unary<super::Sync, super::Sync>> {
+                self.mock.expect(0)
+            }
+
+            /// Answers calls of `S` that no expectation takes, if there are any.
+            #[track_caller]
+            pub fn on_s(
+                &self,
+            ) -> rt::mock::Expectation<rt::mock::Unary<super::Sync, super::Sync>> {
+                self.mock.stub(0)
+            }
+
+            /// The calls of `S` so far.
+            pub fn s_calls(&self) -> rt::Vec<rt::mock::Call<super::Sync>> {
+                self.mock.calls(0)
+            }
+
+            /// Gives the verdict so far, and forgets what was expected; stubs stay.
+            ///
+            /// # Panics
+            /// With everything that went wrong.
+            #[track_caller]
+            pub fn checkpoint(&self) {
+                self.mock.checkpoint();
+            }
+
+            /// Gives the verdict.
+            ///
+            /// # Panics
+            /// With everything that went wrong.
+            #[track_caller]
+            pub fn verify(self) {
+                self.mock.verify();
+            }
+
+            /// Gives the verdict once everything expected has come, at the latest after `limit`.
+            ///
+            /// # Panics
+            /// With everything that went wrong.
+            pub async fn verify_within(self, limit: rt::Duration) {
+                self.mock.verify_within(limit).await;
+            }
+        }
+
+        impl super::s_service::S for MockS {
+            async fn s(
+                &self,
+                request: rt::Request<super::Sync>,
+            ) -> rt::Result<rt::Response<super::Sync>, rt::Status> {
+                self.mock.unary(0, request).await
+            }
+        }
+
+        /// What spies and tapes need of the methods.
+        const METHODS: &[rt::mock::Method] = &[
+            rt::mock::Method::of::<rt::mock::Unary<super::Sync, super::Sync>>(),
+        ];
+
+        /// Matchers for the messages that requests are made of, field by field.
+        #[allow(deprecated)]
+        pub mod like {
+            use super::rt;
+
+            /// Matches a `type.async.Sync` by those of its fields that are mentioned.
+            #[derive(rt::Clone, rt::Debug, rt::Default)]
+            pub struct Sync(rt::mock::Fields<super::super::Sync>);
+
+            impl Sync {
+                /// Matches every message, until fields are mentioned.
+                pub fn new() -> Self {
+                    rt::Default::default()
+                }
+            }
+
+            impl rt::mock::IntoPattern<super::super::Sync> for Sync {
+                fn into_pattern(self) -> rt::mock::Pattern<super::super::Sync> {
+                    self.0.into_pattern()
+                }
+            }
         }
     }
 }
@@ -748,8 +1650,8 @@ pub mod b_server {
         fn call(
             service: rt::Arc<S>,
             method: usize,
-            call: rt::ServerCall,
-        ) -> rt::ReplyFuture {
+            call: rt::ServerCall<'_>,
+        ) -> rt::ReplyFuture<'_> {
             match method {
                 0 => call.unary(service, S::b),
                 _ => call.unimplemented(),
@@ -804,6 +1706,14 @@ pub mod b_client {
             Self::new(rt::Channel::in_process(super::b_server::BServer::new(service)))
         }
 
+        /// Calls `service` in this process, with messages that are moved instead of encoded: same
+        /// metadata, deadlines, cancellation and statuses, neither limits nor compression.
+        pub fn in_process_direct<S: super::b_service::B>(service: S) -> Self {
+            Self::new(
+                rt::Channel::in_process_direct(super::b_server::BServer::new(service)),
+            )
+        }
+
         /// Refuses responses whose messages are larger than `limit` bytes (default: 4 MiB).
         pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
             self.client.max_decoding_message_size(limit);
@@ -842,6 +1752,188 @@ pub mod b_client {
             request: rt::Request<super::Sync>,
         ) -> rt::Result<rt::Response<super::Sync>, rt::Status> {
             BClient::b(self, request).await
+        }
+    }
+}
+
+/// The mock of `type.async.B`.
+#[allow(dead_code, unexpected_cfgs)]
+pub mod b_mock {
+    ::rust_scaffold::codegen::mocks_for_tests! {
+        use ::rust_scaffold::codegen as rt;
+
+        use super::b_service::SERVICE;
+
+        /// A [`B`](super::b_service::B) that answers and expects what a test says.
+        ///
+        /// Clones are the same mock; the first handle gives the verdict when it is dropped.
+        #[derive(rt::Clone, rt::Debug)]
+        pub struct MockB {
+            mock: rt::mock::Mock,
+        }
+
+        impl rt::Default for MockB {
+            #[track_caller]
+            fn default() -> Self {
+                Self::new()
+            }
+        }
+
+        impl MockB {
+            /// A mock of which nothing is expected yet.
+            #[track_caller]
+            pub fn new() -> Self {
+                Self {
+                    mock: rt::mock::Mock::new("MockB", &SERVICE),
+                }
+            }
+
+            /// A mock that expects the calls on the tape at `path` and answers them as it says.
+            ///
+            /// # Errors
+            /// When the tape cannot be read, or is one of another service.
+            #[track_caller]
+            pub fn replay(
+                path: impl rt::AsRef<rt::Path>,
+            ) -> rt::Result<Self, rt::mock::TapeError> {
+                let mock = rt::mock::Mock::replay("MockB", &SERVICE, METHODS, path)?;
+                rt::Result::Ok(Self { mock })
+            }
+
+            /// Writes every call from now on to a tape at `path`, without metadata that looks secret.
+            ///
+            /// # Errors
+            /// When the file cannot be made.
+            pub fn record(
+                &self,
+                path: impl rt::AsRef<rt::Path>,
+            ) -> rt::Result<rt::mock::Tape, rt::mock::TapeError> {
+                self.mock.record(path)
+            }
+
+            /// A mock that hands what nothing else takes to `real`: it records calls, and fails those
+            /// that it is told to.
+            #[track_caller]
+            pub fn spy<S: super::b_service::B>(real: S) -> Self {
+                let real = super::b_server::BServer::new(real);
+                Self {
+                    mock: rt::mock::Mock::spy("MockB", METHODS, real),
+                }
+            }
+
+            /// Makes the calls on the tape at `path` to `real` and compares the answers.
+            ///
+            /// # Errors
+            /// When the tape cannot be read, or `real` answers otherwise.
+            pub async fn verify_tape<S: super::b_service::B>(
+                path: impl rt::AsRef<rt::Path>,
+                real: S,
+            ) -> rt::Result<(), rt::mock::TapeError> {
+                let real = super::b_server::BServer::new(real);
+                rt::mock::verify_tape(path, &SERVICE, METHODS, real).await
+            }
+
+            /// A client of this mock, in this process and through the codec.
+            pub fn client(&self) -> super::b_client::BClient {
+                super::b_client::BClient::in_process(rt::Clone::clone(self))
+            }
+
+            /// A server of this mock, for any router.
+            pub fn server(&self) -> super::b_server::BServer<Self> {
+                super::b_server::BServer::new(rt::Clone::clone(self))
+            }
+
+            /// Serves this mock on a free port of 127.0.0.1, until what it returns is dropped.
+            ///
+            /// # Errors
+            /// When no port can be listened on.
+            pub async fn serve(&self) -> rt::io::Result<rt::mock::Serving> {
+                rt::mock::serve(self.server()).await
+            }
+
+            /// Expects calls of `B`: one at least, unless it is told how many.
+            #[track_caller]
+            pub fn expect_b(
+                &self,
+            ) -> rt::mock::Expectation<rt::mock::Unary<super::Sync, super::Sync>> {
+                self.mock.expect(0)
+            }
+
+            /// Answers calls of `B` that no expectation takes, if there are any.
+            #[track_caller]
+            pub fn on_b(
+                &self,
+            ) -> rt::mock::Expectation<rt::mock::Unary<super::Sync, super::Sync>> {
+                self.mock.stub(0)
+            }
+
+            /// The calls of `B` so far.
+            pub fn b_calls(&self) -> rt::Vec<rt::mock::Call<super::Sync>> {
+                self.mock.calls(0)
+            }
+
+            /// Gives the verdict so far, and forgets what was expected; stubs stay.
+            ///
+            /// # Panics
+            /// With everything that went wrong.
+            #[track_caller]
+            pub fn checkpoint(&self) {
+                self.mock.checkpoint();
+            }
+
+            /// Gives the verdict.
+            ///
+            /// # Panics
+            /// With everything that went wrong.
+            #[track_caller]
+            pub fn verify(self) {
+                self.mock.verify();
+            }
+
+            /// Gives the verdict once everything expected has come, at the latest after `limit`.
+            ///
+            /// # Panics
+            /// With everything that went wrong.
+            pub async fn verify_within(self, limit: rt::Duration) {
+                self.mock.verify_within(limit).await;
+            }
+        }
+
+        impl super::b_service::B for MockB {
+            async fn b(
+                &self,
+                request: rt::Request<super::Sync>,
+            ) -> rt::Result<rt::Response<super::Sync>, rt::Status> {
+                self.mock.unary(0, request).await
+            }
+        }
+
+        /// What spies and tapes need of the methods.
+        const METHODS: &[rt::mock::Method] = &[
+            rt::mock::Method::of::<rt::mock::Unary<super::Sync, super::Sync>>(),
+        ];
+
+        /// Matchers for the messages that requests are made of, field by field.
+        #[allow(deprecated)]
+        pub mod like {
+            use super::rt;
+
+            /// Matches a `type.async.Sync` by those of its fields that are mentioned.
+            #[derive(rt::Clone, rt::Debug, rt::Default)]
+            pub struct Sync(rt::mock::Fields<super::super::Sync>);
+
+            impl Sync {
+                /// Matches every message, until fields are mentioned.
+                pub fn new() -> Self {
+                    rt::Default::default()
+                }
+            }
+
+            impl rt::mock::IntoPattern<super::super::Sync> for Sync {
+                fn into_pattern(self) -> rt::mock::Pattern<super::super::Sync> {
+                    self.0.into_pattern()
+                }
+            }
         }
     }
 }
@@ -890,8 +1982,8 @@ pub mod arc_server {
         fn call(
             service: rt::Arc<S>,
             method: usize,
-            call: rt::ServerCall,
-        ) -> rt::ReplyFuture {
+            call: rt::ServerCall<'_>,
+        ) -> rt::ReplyFuture<'_> {
             match method {
                 0 => call.unary(service, S::arc),
                 _ => call.unimplemented(),
@@ -948,6 +2040,16 @@ pub mod arc_client {
             )
         }
 
+        /// Calls `service` in this process, with messages that are moved instead of encoded: same
+        /// metadata, deadlines, cancellation and statuses, neither limits nor compression.
+        pub fn in_process_direct<S: super::arc_service::Arc>(service: S) -> Self {
+            Self::new(
+                rt::Channel::in_process_direct(
+                    super::arc_server::ArcServer::new(service),
+                ),
+            )
+        }
+
         /// Refuses responses whose messages are larger than `limit` bytes (default: 4 MiB).
         pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
             self.client.max_decoding_message_size(limit);
@@ -986,6 +2088,192 @@ pub mod arc_client {
             request: rt::Request<super::Request>,
         ) -> rt::Result<rt::Response<super::Response>, rt::Status> {
             ArcClient::arc(self, request).await
+        }
+    }
+}
+
+/// The mock of `type.async.Arc`.
+#[allow(dead_code, unexpected_cfgs)]
+pub mod arc_mock {
+    ::rust_scaffold::codegen::mocks_for_tests! {
+        use ::rust_scaffold::codegen as rt;
+
+        use super::arc_service::SERVICE;
+
+        /// A [`Arc`](super::arc_service::Arc) that answers and expects what a test says.
+        ///
+        /// Clones are the same mock; the first handle gives the verdict when it is dropped.
+        #[derive(rt::Clone, rt::Debug)]
+        pub struct MockArc {
+            mock: rt::mock::Mock,
+        }
+
+        impl rt::Default for MockArc {
+            #[track_caller]
+            fn default() -> Self {
+                Self::new()
+            }
+        }
+
+        impl MockArc {
+            /// A mock of which nothing is expected yet.
+            #[track_caller]
+            pub fn new() -> Self {
+                Self {
+                    mock: rt::mock::Mock::new("MockArc", &SERVICE),
+                }
+            }
+
+            /// A mock that expects the calls on the tape at `path` and answers them as it says.
+            ///
+            /// # Errors
+            /// When the tape cannot be read, or is one of another service.
+            #[track_caller]
+            pub fn replay(
+                path: impl rt::AsRef<rt::Path>,
+            ) -> rt::Result<Self, rt::mock::TapeError> {
+                let mock = rt::mock::Mock::replay("MockArc", &SERVICE, METHODS, path)?;
+                rt::Result::Ok(Self { mock })
+            }
+
+            /// Writes every call from now on to a tape at `path`, without metadata that looks secret.
+            ///
+            /// # Errors
+            /// When the file cannot be made.
+            pub fn record(
+                &self,
+                path: impl rt::AsRef<rt::Path>,
+            ) -> rt::Result<rt::mock::Tape, rt::mock::TapeError> {
+                self.mock.record(path)
+            }
+
+            /// A mock that hands what nothing else takes to `real`: it records calls, and fails those
+            /// that it is told to.
+            #[track_caller]
+            pub fn spy<S: super::arc_service::Arc>(real: S) -> Self {
+                let real = super::arc_server::ArcServer::new(real);
+                Self {
+                    mock: rt::mock::Mock::spy("MockArc", METHODS, real),
+                }
+            }
+
+            /// Makes the calls on the tape at `path` to `real` and compares the answers.
+            ///
+            /// # Errors
+            /// When the tape cannot be read, or `real` answers otherwise.
+            pub async fn verify_tape<S: super::arc_service::Arc>(
+                path: impl rt::AsRef<rt::Path>,
+                real: S,
+            ) -> rt::Result<(), rt::mock::TapeError> {
+                let real = super::arc_server::ArcServer::new(real);
+                rt::mock::verify_tape(path, &SERVICE, METHODS, real).await
+            }
+
+            /// A client of this mock, in this process and through the codec.
+            pub fn client(&self) -> super::arc_client::ArcClient {
+                super::arc_client::ArcClient::in_process(rt::Clone::clone(self))
+            }
+
+            /// A server of this mock, for any router.
+            pub fn server(&self) -> super::arc_server::ArcServer<Self> {
+                super::arc_server::ArcServer::new(rt::Clone::clone(self))
+            }
+
+            /// Serves this mock on a free port of 127.0.0.1, until what it returns is dropped.
+            ///
+            /// # Errors
+            /// When no port can be listened on.
+            pub async fn serve(&self) -> rt::io::Result<rt::mock::Serving> {
+                rt::mock::serve(self.server()).await
+            }
+
+            /// Expects calls of `Arc`: one at least, unless it is told how many.
+            #[track_caller]
+            pub fn expect_arc(
+                &self,
+            ) -> rt::mock::Expectation<
+                rt::mock::Unary<super::Request, super::Response>,
+            > {
+                self.mock.expect(0)
+            }
+
+            /// Answers calls of `Arc` that no expectation takes, if there are any.
+            #[track_caller]
+            pub fn on_arc(
+                &self,
+            ) -> rt::mock::Expectation<
+                rt::mock::Unary<super::Request, super::Response>,
+            > {
+                self.mock.stub(0)
+            }
+
+            /// The calls of `Arc` so far.
+            pub fn arc_calls(&self) -> rt::Vec<rt::mock::Call<super::Request>> {
+                self.mock.calls(0)
+            }
+
+            /// Gives the verdict so far, and forgets what was expected; stubs stay.
+            ///
+            /// # Panics
+            /// With everything that went wrong.
+            #[track_caller]
+            pub fn checkpoint(&self) {
+                self.mock.checkpoint();
+            }
+
+            /// Gives the verdict.
+            ///
+            /// # Panics
+            /// With everything that went wrong.
+            #[track_caller]
+            pub fn verify(self) {
+                self.mock.verify();
+            }
+
+            /// Gives the verdict once everything expected has come, at the latest after `limit`.
+            ///
+            /// # Panics
+            /// With everything that went wrong.
+            pub async fn verify_within(self, limit: rt::Duration) {
+                self.mock.verify_within(limit).await;
+            }
+        }
+
+        impl super::arc_service::Arc for MockArc {
+            async fn arc(
+                &self,
+                request: rt::Request<super::Request>,
+            ) -> rt::Result<rt::Response<super::Response>, rt::Status> {
+                self.mock.unary(0, request).await
+            }
+        }
+
+        /// What spies and tapes need of the methods.
+        const METHODS: &[rt::mock::Method] = &[
+            rt::mock::Method::of::<rt::mock::Unary<super::Request, super::Response>>(),
+        ];
+
+        /// Matchers for the messages that requests are made of, field by field.
+        #[allow(deprecated)]
+        pub mod like {
+            use super::rt;
+
+            /// Matches a `type.async.Request` by those of its fields that are mentioned.
+            #[derive(rt::Clone, rt::Debug, rt::Default)]
+            pub struct Request(rt::mock::Fields<super::super::Request>);
+
+            impl Request {
+                /// Matches every message, until fields are mentioned.
+                pub fn new() -> Self {
+                    rt::Default::default()
+                }
+            }
+
+            impl rt::mock::IntoPattern<super::super::Request> for Request {
+                fn into_pattern(self) -> rt::mock::Pattern<super::super::Request> {
+                    self.0.into_pattern()
+                }
+            }
         }
     }
 }
@@ -1034,8 +2322,8 @@ pub mod send_server {
         fn call(
             service: rt::Arc<S>,
             method: usize,
-            call: rt::ServerCall,
-        ) -> rt::ReplyFuture {
+            call: rt::ServerCall<'_>,
+        ) -> rt::ReplyFuture<'_> {
             match method {
                 0 => call.unary(service, S::send),
                 _ => call.unimplemented(),
@@ -1092,6 +2380,16 @@ pub mod send_client {
             )
         }
 
+        /// Calls `service` in this process, with messages that are moved instead of encoded: same
+        /// metadata, deadlines, cancellation and statuses, neither limits nor compression.
+        pub fn in_process_direct<S: super::send_service::Send>(service: S) -> Self {
+            Self::new(
+                rt::Channel::in_process_direct(
+                    super::send_server::SendServer::new(service),
+                ),
+            )
+        }
+
         /// Refuses responses whose messages are larger than `limit` bytes (default: 4 MiB).
         pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
             self.client.max_decoding_message_size(limit);
@@ -1130,6 +2428,188 @@ pub mod send_client {
             request: rt::Request<super::Sync>,
         ) -> rt::Result<rt::Response<super::Sync>, rt::Status> {
             SendClient::send(self, request).await
+        }
+    }
+}
+
+/// The mock of `type.async.Send`.
+#[allow(dead_code, unexpected_cfgs)]
+pub mod send_mock {
+    ::rust_scaffold::codegen::mocks_for_tests! {
+        use ::rust_scaffold::codegen as rt;
+
+        use super::send_service::SERVICE;
+
+        /// A [`Send`](super::send_service::Send) that answers and expects what a test says.
+        ///
+        /// Clones are the same mock; the first handle gives the verdict when it is dropped.
+        #[derive(rt::Clone, rt::Debug)]
+        pub struct MockSend {
+            mock: rt::mock::Mock,
+        }
+
+        impl rt::Default for MockSend {
+            #[track_caller]
+            fn default() -> Self {
+                Self::new()
+            }
+        }
+
+        impl MockSend {
+            /// A mock of which nothing is expected yet.
+            #[track_caller]
+            pub fn new() -> Self {
+                Self {
+                    mock: rt::mock::Mock::new("MockSend", &SERVICE),
+                }
+            }
+
+            /// A mock that expects the calls on the tape at `path` and answers them as it says.
+            ///
+            /// # Errors
+            /// When the tape cannot be read, or is one of another service.
+            #[track_caller]
+            pub fn replay(
+                path: impl rt::AsRef<rt::Path>,
+            ) -> rt::Result<Self, rt::mock::TapeError> {
+                let mock = rt::mock::Mock::replay("MockSend", &SERVICE, METHODS, path)?;
+                rt::Result::Ok(Self { mock })
+            }
+
+            /// Writes every call from now on to a tape at `path`, without metadata that looks secret.
+            ///
+            /// # Errors
+            /// When the file cannot be made.
+            pub fn record(
+                &self,
+                path: impl rt::AsRef<rt::Path>,
+            ) -> rt::Result<rt::mock::Tape, rt::mock::TapeError> {
+                self.mock.record(path)
+            }
+
+            /// A mock that hands what nothing else takes to `real`: it records calls, and fails those
+            /// that it is told to.
+            #[track_caller]
+            pub fn spy<S: super::send_service::Send>(real: S) -> Self {
+                let real = super::send_server::SendServer::new(real);
+                Self {
+                    mock: rt::mock::Mock::spy("MockSend", METHODS, real),
+                }
+            }
+
+            /// Makes the calls on the tape at `path` to `real` and compares the answers.
+            ///
+            /// # Errors
+            /// When the tape cannot be read, or `real` answers otherwise.
+            pub async fn verify_tape<S: super::send_service::Send>(
+                path: impl rt::AsRef<rt::Path>,
+                real: S,
+            ) -> rt::Result<(), rt::mock::TapeError> {
+                let real = super::send_server::SendServer::new(real);
+                rt::mock::verify_tape(path, &SERVICE, METHODS, real).await
+            }
+
+            /// A client of this mock, in this process and through the codec.
+            pub fn client(&self) -> super::send_client::SendClient {
+                super::send_client::SendClient::in_process(rt::Clone::clone(self))
+            }
+
+            /// A server of this mock, for any router.
+            pub fn server(&self) -> super::send_server::SendServer<Self> {
+                super::send_server::SendServer::new(rt::Clone::clone(self))
+            }
+
+            /// Serves this mock on a free port of 127.0.0.1, until what it returns is dropped.
+            ///
+            /// # Errors
+            /// When no port can be listened on.
+            pub async fn serve(&self) -> rt::io::Result<rt::mock::Serving> {
+                rt::mock::serve(self.server()).await
+            }
+
+            /// Expects calls of `Send`: one at least, unless it is told how many.
+            #[track_caller]
+            pub fn expect_send(
+                &self,
+            ) -> rt::mock::Expectation<rt::mock::Unary<super::Sync, super::Sync>> {
+                self.mock.expect(0)
+            }
+
+            /// Answers calls of `Send` that no expectation takes, if there are any.
+            #[track_caller]
+            pub fn on_send(
+                &self,
+            ) -> rt::mock::Expectation<rt::mock::Unary<super::Sync, super::Sync>> {
+                self.mock.stub(0)
+            }
+
+            /// The calls of `Send` so far.
+            pub fn send_calls(&self) -> rt::Vec<rt::mock::Call<super::Sync>> {
+                self.mock.calls(0)
+            }
+
+            /// Gives the verdict so far, and forgets what was expected; stubs stay.
+            ///
+            /// # Panics
+            /// With everything that went wrong.
+            #[track_caller]
+            pub fn checkpoint(&self) {
+                self.mock.checkpoint();
+            }
+
+            /// Gives the verdict.
+            ///
+            /// # Panics
+            /// With everything that went wrong.
+            #[track_caller]
+            pub fn verify(self) {
+                self.mock.verify();
+            }
+
+            /// Gives the verdict once everything expected has come, at the latest after `limit`.
+            ///
+            /// # Panics
+            /// With everything that went wrong.
+            pub async fn verify_within(self, limit: rt::Duration) {
+                self.mock.verify_within(limit).await;
+            }
+        }
+
+        impl super::send_service::Send for MockSend {
+            async fn send(
+                &self,
+                request: rt::Request<super::Sync>,
+            ) -> rt::Result<rt::Response<super::Sync>, rt::Status> {
+                self.mock.unary(0, request).await
+            }
+        }
+
+        /// What spies and tapes need of the methods.
+        const METHODS: &[rt::mock::Method] = &[
+            rt::mock::Method::of::<rt::mock::Unary<super::Sync, super::Sync>>(),
+        ];
+
+        /// Matchers for the messages that requests are made of, field by field.
+        #[allow(deprecated)]
+        pub mod like {
+            use super::rt;
+
+            /// Matches a `type.async.Sync` by those of its fields that are mentioned.
+            #[derive(rt::Clone, rt::Debug, rt::Default)]
+            pub struct Sync(rt::mock::Fields<super::super::Sync>);
+
+            impl Sync {
+                /// Matches every message, until fields are mentioned.
+                pub fn new() -> Self {
+                    rt::Default::default()
+                }
+            }
+
+            impl rt::mock::IntoPattern<super::super::Sync> for Sync {
+                fn into_pattern(self) -> rt::mock::Pattern<super::super::Sync> {
+                    self.0.into_pattern()
+                }
+            }
         }
     }
 }
@@ -1178,8 +2658,8 @@ pub mod rt_server {
         fn call(
             service: rt::Arc<S>,
             method: usize,
-            call: rt::ServerCall,
-        ) -> rt::ReplyFuture {
+            call: rt::ServerCall<'_>,
+        ) -> rt::ReplyFuture<'_> {
             match method {
                 0 => call.unary(service, S::rt),
                 _ => call.unimplemented(),
@@ -1234,6 +2714,14 @@ pub mod rt_client {
             Self::new(rt::Channel::in_process(super::rt_server::RtServer::new(service)))
         }
 
+        /// Calls `service` in this process, with messages that are moved instead of encoded: same
+        /// metadata, deadlines, cancellation and statuses, neither limits nor compression.
+        pub fn in_process_direct<S: super::rt_service::Rt>(service: S) -> Self {
+            Self::new(
+                rt::Channel::in_process_direct(super::rt_server::RtServer::new(service)),
+            )
+        }
+
         /// Refuses responses whose messages are larger than `limit` bytes (default: 4 MiB).
         pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
             self.client.max_decoding_message_size(limit);
@@ -1272,6 +2760,192 @@ pub mod rt_client {
             request: rt::Request<super::Status>,
         ) -> rt::Result<rt::Response<super::Streaming>, rt::Status> {
             RtClient::rt(self, request).await
+        }
+    }
+}
+
+/// The mock of `type.async.Rt`.
+#[allow(dead_code, unexpected_cfgs)]
+pub mod rt_mock {
+    ::rust_scaffold::codegen::mocks_for_tests! {
+        use ::rust_scaffold::codegen as rt;
+
+        use super::rt_service::SERVICE;
+
+        /// A [`Rt`](super::rt_service::Rt) that answers and expects what a test says.
+        ///
+        /// Clones are the same mock; the first handle gives the verdict when it is dropped.
+        #[derive(rt::Clone, rt::Debug)]
+        pub struct MockRt {
+            mock: rt::mock::Mock,
+        }
+
+        impl rt::Default for MockRt {
+            #[track_caller]
+            fn default() -> Self {
+                Self::new()
+            }
+        }
+
+        impl MockRt {
+            /// A mock of which nothing is expected yet.
+            #[track_caller]
+            pub fn new() -> Self {
+                Self {
+                    mock: rt::mock::Mock::new("MockRt", &SERVICE),
+                }
+            }
+
+            /// A mock that expects the calls on the tape at `path` and answers them as it says.
+            ///
+            /// # Errors
+            /// When the tape cannot be read, or is one of another service.
+            #[track_caller]
+            pub fn replay(
+                path: impl rt::AsRef<rt::Path>,
+            ) -> rt::Result<Self, rt::mock::TapeError> {
+                let mock = rt::mock::Mock::replay("MockRt", &SERVICE, METHODS, path)?;
+                rt::Result::Ok(Self { mock })
+            }
+
+            /// Writes every call from now on to a tape at `path`, without metadata that looks secret.
+            ///
+            /// # Errors
+            /// When the file cannot be made.
+            pub fn record(
+                &self,
+                path: impl rt::AsRef<rt::Path>,
+            ) -> rt::Result<rt::mock::Tape, rt::mock::TapeError> {
+                self.mock.record(path)
+            }
+
+            /// A mock that hands what nothing else takes to `real`: it records calls, and fails those
+            /// that it is told to.
+            #[track_caller]
+            pub fn spy<S: super::rt_service::Rt>(real: S) -> Self {
+                let real = super::rt_server::RtServer::new(real);
+                Self {
+                    mock: rt::mock::Mock::spy("MockRt", METHODS, real),
+                }
+            }
+
+            /// Makes the calls on the tape at `path` to `real` and compares the answers.
+            ///
+            /// # Errors
+            /// When the tape cannot be read, or `real` answers otherwise.
+            pub async fn verify_tape<S: super::rt_service::Rt>(
+                path: impl rt::AsRef<rt::Path>,
+                real: S,
+            ) -> rt::Result<(), rt::mock::TapeError> {
+                let real = super::rt_server::RtServer::new(real);
+                rt::mock::verify_tape(path, &SERVICE, METHODS, real).await
+            }
+
+            /// A client of this mock, in this process and through the codec.
+            pub fn client(&self) -> super::rt_client::RtClient {
+                super::rt_client::RtClient::in_process(rt::Clone::clone(self))
+            }
+
+            /// A server of this mock, for any router.
+            pub fn server(&self) -> super::rt_server::RtServer<Self> {
+                super::rt_server::RtServer::new(rt::Clone::clone(self))
+            }
+
+            /// Serves this mock on a free port of 127.0.0.1, until what it returns is dropped.
+            ///
+            /// # Errors
+            /// When no port can be listened on.
+            pub async fn serve(&self) -> rt::io::Result<rt::mock::Serving> {
+                rt::mock::serve(self.server()).await
+            }
+
+            /// Expects calls of `Rt`: one at least, unless it is told how many.
+            #[track_caller]
+            pub fn expect_rt(
+                &self,
+            ) -> rt::mock::Expectation<
+                rt::mock::Unary<super::Status, super::Streaming>,
+            > {
+                self.mock.expect(0)
+            }
+
+            /// Answers calls of `Rt` that no expectation takes, if there are any.
+            #[track_caller]
+            pub fn on_rt(
+                &self,
+            ) -> rt::mock::Expectation<
+                rt::mock::Unary<super::Status, super::Streaming>,
+            > {
+                self.mock.stub(0)
+            }
+
+            /// The calls of `Rt` so far.
+            pub fn rt_calls(&self) -> rt::Vec<rt::mock::Call<super::Status>> {
+                self.mock.calls(0)
+            }
+
+            /// Gives the verdict so far, and forgets what was expected; stubs stay.
+            ///
+            /// # Panics
+            /// With everything that went wrong.
+            #[track_caller]
+            pub fn checkpoint(&self) {
+                self.mock.checkpoint();
+            }
+
+            /// Gives the verdict.
+            ///
+            /// # Panics
+            /// With everything that went wrong.
+            #[track_caller]
+            pub fn verify(self) {
+                self.mock.verify();
+            }
+
+            /// Gives the verdict once everything expected has come, at the latest after `limit`.
+            ///
+            /// # Panics
+            /// With everything that went wrong.
+            pub async fn verify_within(self, limit: rt::Duration) {
+                self.mock.verify_within(limit).await;
+            }
+        }
+
+        impl super::rt_service::Rt for MockRt {
+            async fn rt(
+                &self,
+                request: rt::Request<super::Status>,
+            ) -> rt::Result<rt::Response<super::Streaming>, rt::Status> {
+                self.mock.unary(0, request).await
+            }
+        }
+
+        /// What spies and tapes need of the methods.
+        const METHODS: &[rt::mock::Method] = &[
+            rt::mock::Method::of::<rt::mock::Unary<super::Status, super::Streaming>>(),
+        ];
+
+        /// Matchers for the messages that requests are made of, field by field.
+        #[allow(deprecated)]
+        pub mod like {
+            use super::rt;
+
+            /// Matches a `type.async.Status` by those of its fields that are mentioned.
+            #[derive(rt::Clone, rt::Debug, rt::Default)]
+            pub struct Status(rt::mock::Fields<super::super::Status>);
+
+            impl Status {
+                /// Matches every message, until fields are mentioned.
+                pub fn new() -> Self {
+                    rt::Default::default()
+                }
+            }
+
+            impl rt::mock::IntoPattern<super::super::Status> for Status {
+                fn into_pattern(self) -> rt::mock::Pattern<super::super::Status> {
+                    self.0.into_pattern()
+                }
+            }
         }
     }
 }
@@ -1320,8 +2994,8 @@ pub mod service_server {
         fn call(
             service: rt::Arc<S>,
             method: usize,
-            call: rt::ServerCall,
-        ) -> rt::ReplyFuture {
+            call: rt::ServerCall<'_>,
+        ) -> rt::ReplyFuture<'_> {
             match method {
                 0 => call.unary(service, S::service),
                 _ => call.unimplemented(),
@@ -1380,6 +3054,18 @@ pub mod service_client {
             )
         }
 
+        /// Calls `service` in this process, with messages that are moved instead of encoded: same
+        /// metadata, deadlines, cancellation and statuses, neither limits nor compression.
+        pub fn in_process_direct<S: super::service_service::Service>(
+            service: S,
+        ) -> Self {
+            Self::new(
+                rt::Channel::in_process_direct(
+                    super::service_server::ServiceServer::new(service),
+                ),
+            )
+        }
+
         /// Refuses responses whose messages are larger than `limit` bytes (default: 4 MiB).
         pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
             self.client.max_decoding_message_size(limit);
@@ -1422,6 +3108,193 @@ pub mod service_client {
     }
 }
 
+/// The mock of `type.async.SERVICE`.
+#[allow(dead_code, unexpected_cfgs)]
+pub mod service_mock {
+    ::rust_scaffold::codegen::mocks_for_tests! {
+        use ::rust_scaffold::codegen as rt;
+
+        use super::service_service::SERVICE;
+
+        /// A [`Service`](super::service_service::Service) that answers and expects what a test says.
+        ///
+        /// Clones are the same mock; the first handle gives the verdict when it is dropped.
+        #[derive(rt::Clone, rt::Debug)]
+        pub struct MockService {
+            mock: rt::mock::Mock,
+        }
+
+        impl rt::Default for MockService {
+            #[track_caller]
+            fn default() -> Self {
+                Self::new()
+            }
+        }
+
+        impl MockService {
+            /// A mock of which nothing is expected yet.
+            #[track_caller]
+            pub fn new() -> Self {
+                Self {
+                    mock: rt::mock::Mock::new("MockService", &SERVICE),
+                }
+            }
+
+            /// A mock that expects the calls on the tape at `path` and answers them as it says.
+            ///
+            /// # Errors
+            /// When the tape cannot be read, or is one of another service.
+            #[track_caller]
+            pub fn replay(
+                path: impl rt::AsRef<rt::Path>,
+            ) -> rt::Result<Self, rt::mock::TapeError> {
+                let mock = rt::mock::Mock::replay(
+                    "MockService",
+                    &SERVICE,
+                    METHODS,
+                    path,
+                )?;
+                rt::Result::Ok(Self { mock })
+            }
+
+            /// Writes every call from now on to a tape at `path`, without metadata that looks secret.
+            ///
+            /// # Errors
+            /// When the file cannot be made.
+            pub fn record(
+                &self,
+                path: impl rt::AsRef<rt::Path>,
+            ) -> rt::Result<rt::mock::Tape, rt::mock::TapeError> {
+                self.mock.record(path)
+            }
+
+            /// A mock that hands what nothing else takes to `real`: it records calls, and fails those
+            /// that it is told to.
+            #[track_caller]
+            pub fn spy<S: super::service_service::Service>(real: S) -> Self {
+                let real = super::service_server::ServiceServer::new(real);
+                Self {
+                    mock: rt::mock::Mock::spy("MockService", METHODS, real),
+                }
+            }
+
+            /// Makes the calls on the tape at `path` to `real` and compares the answers.
+            ///
+            /// # Errors
+            /// When the tape cannot be read, or `real` answers otherwise.
+            pub async fn verify_tape<S: super::service_service::Service>(
+                path: impl rt::AsRef<rt::Path>,
+                real: S,
+            ) -> rt::Result<(), rt::mock::TapeError> {
+                let real = super::service_server::ServiceServer::new(real);
+                rt::mock::verify_tape(path, &SERVICE, METHODS, real).await
+            }
+
+            /// A client of this mock, in this process and through the codec.
+            pub fn client(&self) -> super::service_client::ServiceClient {
+                super::service_client::ServiceClient::in_process(rt::Clone::clone(self))
+            }
+
+            /// A server of this mock, for any router.
+            pub fn server(&self) -> super::service_server::ServiceServer<Self> {
+                super::service_server::ServiceServer::new(rt::Clone::clone(self))
+            }
+
+            /// Serves this mock on a free port of 127.0.0.1, until what it returns is dropped.
+            ///
+            /// # Errors
+            /// When no port can be listened on.
+            pub async fn serve(&self) -> rt::io::Result<rt::mock::Serving> {
+                rt::mock::serve(self.server()).await
+            }
+
+            /// Expects calls of `SERVICE`: one at least, unless it is told how many.
+            #[track_caller]
+            pub fn expect_service(
+                &self,
+            ) -> rt::mock::Expectation<rt::mock::Unary<super::Box, super::Channel>> {
+                self.mock.expect(0)
+            }
+
+            /// Answers calls of `SERVICE` that no expectation takes, if there are any.
+            #[track_caller]
+            pub fn on_service(
+                &self,
+            ) -> rt::mock::Expectation<rt::mock::Unary<super::Box, super::Channel>> {
+                self.mock.stub(0)
+            }
+
+            /// The calls of `SERVICE` so far.
+            pub fn service_calls(&self) -> rt::Vec<rt::mock::Call<super::Box>> {
+                self.mock.calls(0)
+            }
+
+            /// Gives the verdict so far, and forgets what was expected; stubs stay.
+            ///
+            /// # Panics
+            /// With everything that went wrong.
+            #[track_caller]
+            pub fn checkpoint(&self) {
+                self.mock.checkpoint();
+            }
+
+            /// Gives the verdict.
+            ///
+            /// # Panics
+            /// With everything that went wrong.
+            #[track_caller]
+            pub fn verify(self) {
+                self.mock.verify();
+            }
+
+            /// Gives the verdict once everything expected has come, at the latest after `limit`.
+            ///
+            /// # Panics
+            /// With everything that went wrong.
+            pub async fn verify_within(self, limit: rt::Duration) {
+                self.mock.verify_within(limit).await;
+            }
+        }
+
+        impl super::service_service::Service for MockService {
+            async fn service(
+                &self,
+                request: rt::Request<super::Box>,
+            ) -> rt::Result<rt::Response<super::Channel>, rt::Status> {
+                self.mock.unary(0, request).await
+            }
+        }
+
+        /// What spies and tapes need of the methods.
+        const METHODS: &[rt::mock::Method] = &[
+            rt::mock::Method::of::<rt::mock::Unary<super::Box, super::Channel>>(),
+        ];
+
+        /// Matchers for the messages that requests are made of, field by field.
+        #[allow(deprecated)]
+        pub mod like {
+            use super::rt;
+
+            /// Matches a `type.async.Box` by those of its fields that are mentioned.
+            #[derive(rt::Clone, rt::Debug, rt::Default)]
+            pub struct Box(rt::mock::Fields<super::super::Box>);
+
+            impl Box {
+                /// Matches every message, until fields are mentioned.
+                pub fn new() -> Self {
+                    rt::Default::default()
+                }
+            }
+
+            impl rt::mock::IntoPattern<super::super::Box> for Box {
+                fn into_pattern(self) -> rt::mock::Pattern<super::super::Box> {
+                    self.0.into_pattern()
+                }
+            }
+        }
+    }
+}
+
 #[allow(unused_imports)]
 pub use self::option_client::OptionClient;
 
@@ -1430,6 +3303,9 @@ pub use self::option_server::OptionServer;
 
 #[allow(unused_imports)]
 pub use self::option_service::Option;
+
+#[allow(ambiguous_glob_reexports, unreachable_pub, unused_imports)]
+pub use self::option_mock::*;
 
 #[allow(unused_imports)]
 pub use self::s_client::SClient;
@@ -1440,6 +3316,9 @@ pub use self::s_server::SServer;
 #[allow(unused_imports)]
 pub use self::s_service::S;
 
+#[allow(ambiguous_glob_reexports, unreachable_pub, unused_imports)]
+pub use self::s_mock::*;
+
 #[allow(unused_imports)]
 pub use self::b_client::BClient;
 
@@ -1448,6 +3327,9 @@ pub use self::b_server::BServer;
 
 #[allow(unused_imports)]
 pub use self::b_service::B;
+
+#[allow(ambiguous_glob_reexports, unreachable_pub, unused_imports)]
+pub use self::b_mock::*;
 
 #[allow(unused_imports)]
 pub use self::arc_client::ArcClient;
@@ -1458,6 +3340,9 @@ pub use self::arc_server::ArcServer;
 #[allow(unused_imports)]
 pub use self::arc_service::Arc;
 
+#[allow(ambiguous_glob_reexports, unreachable_pub, unused_imports)]
+pub use self::arc_mock::*;
+
 #[allow(unused_imports)]
 pub use self::send_client::SendClient;
 
@@ -1466,6 +3351,9 @@ pub use self::send_server::SendServer;
 
 #[allow(unused_imports)]
 pub use self::send_service::Send;
+
+#[allow(ambiguous_glob_reexports, unreachable_pub, unused_imports)]
+pub use self::send_mock::*;
 
 #[allow(unused_imports)]
 pub use self::rt_client::RtClient;
@@ -1476,6 +3364,9 @@ pub use self::rt_server::RtServer;
 #[allow(unused_imports)]
 pub use self::rt_service::Rt;
 
+#[allow(ambiguous_glob_reexports, unreachable_pub, unused_imports)]
+pub use self::rt_mock::*;
+
 #[allow(unused_imports)]
 pub use self::service_client::ServiceClient;
 
@@ -1484,3 +3375,6 @@ pub use self::service_server::ServiceServer;
 
 #[allow(unused_imports)]
 pub use self::service_service::Service;
+
+#[allow(ambiguous_glob_reexports, unreachable_pub, unused_imports)]
+pub use self::service_mock::*;

@@ -122,8 +122,8 @@ pub mod tree_server {
         fn call(
             service: rt::Arc<S>,
             method: usize,
-            call: rt::ServerCall,
-        ) -> rt::ReplyFuture {
+            call: rt::ServerCall<'_>,
+        ) -> rt::ReplyFuture<'_> {
             match method {
                 0 => call.unary(service, S::grow),
                 _ => call.unimplemented(),
@@ -182,6 +182,16 @@ pub mod tree_client {
             )
         }
 
+        /// Calls `service` in this process, with messages that are moved instead of encoded: same
+        /// metadata, deadlines, cancellation and statuses, neither limits nor compression.
+        pub fn in_process_direct<S: super::tree_service::Tree>(service: S) -> Self {
+            Self::new(
+                rt::Channel::in_process_direct(
+                    super::tree_server::TreeServer::new(service),
+                ),
+            )
+        }
+
         /// Refuses responses whose messages are larger than `limit` bytes (default: 4 MiB).
         pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
             self.client.max_decoding_message_size(limit);
@@ -224,8 +234,222 @@ pub mod tree_client {
     }
 }
 
+/// The mock of `nested.Tree`.
+#[allow(dead_code, unexpected_cfgs)]
+pub mod tree_mock {
+    ::rust_scaffold::codegen::mocks_for_tests! {
+        use ::rust_scaffold::codegen as rt;
+
+        use super::tree_service::SERVICE;
+
+        /// A [`Tree`](super::tree_service::Tree) that answers and expects what a test says.
+        ///
+        /// Clones are the same mock; the first handle gives the verdict when it is dropped.
+        #[derive(rt::Clone, rt::Debug)]
+        pub struct MockTree {
+            mock: rt::mock::Mock,
+        }
+
+        impl rt::Default for MockTree {
+            #[track_caller]
+            fn default() -> Self {
+                Self::new()
+            }
+        }
+
+        impl MockTree {
+            /// A mock of which nothing is expected yet.
+            #[track_caller]
+            pub fn new() -> Self {
+                Self {
+                    mock: rt::mock::Mock::new("MockTree", &SERVICE),
+                }
+            }
+
+            /// A mock that expects the calls on the tape at `path` and answers them as it says.
+            ///
+            /// # Errors
+            /// When the tape cannot be read, or is one of another service.
+            #[track_caller]
+            pub fn replay(
+                path: impl rt::AsRef<rt::Path>,
+            ) -> rt::Result<Self, rt::mock::TapeError> {
+                let mock = rt::mock::Mock::replay("MockTree", &SERVICE, METHODS, path)?;
+                rt::Result::Ok(Self { mock })
+            }
+
+            /// Writes every call from now on to a tape at `path`, without metadata that looks secret.
+            ///
+            /// # Errors
+            /// When the file cannot be made.
+            pub fn record(
+                &self,
+                path: impl rt::AsRef<rt::Path>,
+            ) -> rt::Result<rt::mock::Tape, rt::mock::TapeError> {
+                self.mock.record(path)
+            }
+
+            /// A mock that hands what nothing else takes to `real`: it records calls, and fails those
+            /// that it is told to.
+            #[track_caller]
+            pub fn spy<S: super::tree_service::Tree>(real: S) -> Self {
+                let real = super::tree_server::TreeServer::new(real);
+                Self {
+                    mock: rt::mock::Mock::spy("MockTree", METHODS, real),
+                }
+            }
+
+            /// Makes the calls on the tape at `path` to `real` and compares the answers.
+            ///
+            /// # Errors
+            /// When the tape cannot be read, or `real` answers otherwise.
+            pub async fn verify_tape<S: super::tree_service::Tree>(
+                path: impl rt::AsRef<rt::Path>,
+                real: S,
+            ) -> rt::Result<(), rt::mock::TapeError> {
+                let real = super::tree_server::TreeServer::new(real);
+                rt::mock::verify_tape(path, &SERVICE, METHODS, real).await
+            }
+
+            /// A client of this mock, in this process and through the codec.
+            pub fn client(&self) -> super::tree_client::TreeClient {
+                super::tree_client::TreeClient::in_process(rt::Clone::clone(self))
+            }
+
+            /// A server of this mock, for any router.
+            pub fn server(&self) -> super::tree_server::TreeServer<Self> {
+                super::tree_server::TreeServer::new(rt::Clone::clone(self))
+            }
+
+            /// Serves this mock on a free port of 127.0.0.1, until what it returns is dropped.
+            ///
+            /// # Errors
+            /// When no port can be listened on.
+            pub async fn serve(&self) -> rt::io::Result<rt::mock::Serving> {
+                rt::mock::serve(self.server()).await
+            }
+
+            /// Expects calls of `Grow`: one at least, unless it is told how many.
+            #[track_caller]
+            pub fn expect_grow(
+                &self,
+            ) -> rt::mock::Expectation<
+                rt::mock::Unary<super::tree::branch::Leaf, super::tree::Branch>,
+            > {
+                self.mock.expect(0)
+            }
+
+            /// Answers calls of `Grow` that no expectation takes, if there are any.
+            #[track_caller]
+            pub fn on_grow(
+                &self,
+            ) -> rt::mock::Expectation<
+                rt::mock::Unary<super::tree::branch::Leaf, super::tree::Branch>,
+            > {
+                self.mock.stub(0)
+            }
+
+            /// The calls of `Grow` so far.
+            pub fn grow_calls(
+                &self,
+            ) -> rt::Vec<rt::mock::Call<super::tree::branch::Leaf>> {
+                self.mock.calls(0)
+            }
+
+            /// Gives the verdict so far, and forgets what was expected; stubs stay.
+            ///
+            /// # Panics
+            /// With everything that went wrong.
+            #[track_caller]
+            pub fn checkpoint(&self) {
+                self.mock.checkpoint();
+            }
+
+            /// Gives the verdict.
+            ///
+            /// # Panics
+            /// With everything that went wrong.
+            #[track_caller]
+            pub fn verify(self) {
+                self.mock.verify();
+            }
+
+            /// Gives the verdict once everything expected has come, at the latest after `limit`.
+            ///
+            /// # Panics
+            /// With everything that went wrong.
+            pub async fn verify_within(self, limit: rt::Duration) {
+                self.mock.verify_within(limit).await;
+            }
+        }
+
+        impl super::tree_service::Tree for MockTree {
+            async fn grow(
+                &self,
+                request: rt::Request<super::tree::branch::Leaf>,
+            ) -> rt::Result<rt::Response<super::tree::Branch>, rt::Status> {
+                self.mock.unary(0, request).await
+            }
+        }
+
+        /// What spies and tapes need of the methods.
+        const METHODS: &[rt::mock::Method] = &[
+            rt::mock::Method::of::<
+                rt::mock::Unary<super::tree::branch::Leaf, super::tree::Branch>,
+            >(),
+        ];
+
+        /// Matchers for the messages that requests are made of, field by field.
+        #[allow(deprecated)]
+        pub mod like {
+            use super::rt;
+
+            /// Matches a `nested.Tree_.Branch.Leaf` by those of its fields that are mentioned.
+            #[derive(rt::Clone, rt::Debug, rt::Default)]
+            pub struct TreeBranchLeaf(
+                rt::mock::Fields<super::super::tree::branch::Leaf>,
+            );
+
+            impl TreeBranchLeaf {
+                /// Matches every message, until fields are mentioned.
+                pub fn new() -> Self {
+                    rt::Default::default()
+                }
+
+                /// Expects this of `colour`.
+                pub fn colour(
+                    self,
+                    expected: impl rt::mock::IntoPattern<rt::String>,
+                ) -> Self {
+                    Self(
+                        self
+                            .0
+                            .field(
+                                "colour",
+                                expected,
+                                |message| rt::mock::view(&message.colour),
+                            ),
+                    )
+                }
+            }
+
+            impl rt::mock::IntoPattern<super::super::tree::branch::Leaf>
+            for TreeBranchLeaf {
+                fn into_pattern(
+                    self,
+                ) -> rt::mock::Pattern<super::super::tree::branch::Leaf> {
+                    self.0.into_pattern()
+                }
+            }
+        }
+    }
+}
+
 #[allow(unused_imports)]
 pub use self::tree_client::TreeClient;
 
 #[allow(unused_imports)]
 pub use self::tree_server::TreeServer;
+
+#[allow(ambiguous_glob_reexports, unreachable_pub, unused_imports)]
+pub use self::tree_mock::*;

@@ -93,8 +93,8 @@ pub mod calculator_server {
         fn call(
             service: rt::Arc<S>,
             method: usize,
-            call: rt::ServerCall,
-        ) -> rt::ReplyFuture {
+            call: rt::ServerCall<'_>,
+        ) -> rt::ReplyFuture<'_> {
             match method {
                 0 => call.unary(service, S::add),
                 1 => call.unary(service, S::subtract),
@@ -151,6 +151,18 @@ pub mod calculator_client {
         pub fn in_process<S: super::calculator_service::Calculator>(service: S) -> Self {
             Self::new(
                 rt::Channel::in_process(
+                    super::calculator_server::CalculatorServer::new(service),
+                ),
+            )
+        }
+
+        /// Calls `service` in this process, with messages that are moved instead of encoded: same
+        /// metadata, deadlines, cancellation and statuses, neither limits nor compression.
+        pub fn in_process_direct<S: super::calculator_service::Calculator>(
+            service: S,
+        ) -> Self {
+            Self::new(
+                rt::Channel::in_process_direct(
                     super::calculator_server::CalculatorServer::new(service),
                 ),
             )
@@ -214,6 +226,286 @@ pub mod calculator_client {
     }
 }
 
+/// The mock of `calculator.Calculator`.
+#[allow(dead_code, unexpected_cfgs)]
+pub mod calculator_mock {
+    ::rust_scaffold::codegen::mocks_for_tests! {
+        use ::rust_scaffold::codegen as rt;
+
+        use super::calculator_service::SERVICE;
+
+        /// A [`Calculator`](super::calculator_service::Calculator) that answers and expects what a test says.
+        ///
+        /// Clones are the same mock; the first handle gives the verdict when it is dropped.
+        #[derive(rt::Clone, rt::Debug)]
+        pub struct MockCalculator {
+            mock: rt::mock::Mock,
+        }
+
+        impl rt::Default for MockCalculator {
+            #[track_caller]
+            fn default() -> Self {
+                Self::new()
+            }
+        }
+
+        impl MockCalculator {
+            /// A mock of which nothing is expected yet.
+            #[track_caller]
+            pub fn new() -> Self {
+                Self {
+                    mock: rt::mock::Mock::new("MockCalculator", &SERVICE),
+                }
+            }
+
+            /// A mock that expects the calls on the tape at `path` and answers them as it says.
+            ///
+            /// # Errors
+            /// When the tape cannot be read, or is one of another service.
+            #[track_caller]
+            pub fn replay(
+                path: impl rt::AsRef<rt::Path>,
+            ) -> rt::Result<Self, rt::mock::TapeError> {
+                let mock = rt::mock::Mock::replay(
+                    "MockCalculator",
+                    &SERVICE,
+                    METHODS,
+                    path,
+                )?;
+                rt::Result::Ok(Self { mock })
+            }
+
+            /// Writes every call from now on to a tape at `path`, without metadata that looks secret.
+            ///
+            /// # Errors
+            /// When the file cannot be made.
+            pub fn record(
+                &self,
+                path: impl rt::AsRef<rt::Path>,
+            ) -> rt::Result<rt::mock::Tape, rt::mock::TapeError> {
+                self.mock.record(path)
+            }
+
+            /// A mock that hands what nothing else takes to `real`: it records calls, and fails those
+            /// that it is told to.
+            #[track_caller]
+            pub fn spy<S: super::calculator_service::Calculator>(real: S) -> Self {
+                let real = super::calculator_server::CalculatorServer::new(real);
+                Self {
+                    mock: rt::mock::Mock::spy("MockCalculator", METHODS, real),
+                }
+            }
+
+            /// Makes the calls on the tape at `path` to `real` and compares the answers.
+            ///
+            /// # Errors
+            /// When the tape cannot be read, or `real` answers otherwise.
+            pub async fn verify_tape<S: super::calculator_service::Calculator>(
+                path: impl rt::AsRef<rt::Path>,
+                real: S,
+            ) -> rt::Result<(), rt::mock::TapeError> {
+                let real = super::calculator_server::CalculatorServer::new(real);
+                rt::mock::verify_tape(path, &SERVICE, METHODS, real).await
+            }
+
+            /// A client of this mock, in this process and through the codec.
+            pub fn client(&self) -> super::calculator_client::CalculatorClient {
+                super::calculator_client::CalculatorClient::in_process(
+                    rt::Clone::clone(self),
+                )
+            }
+
+            /// A server of this mock, for any router.
+            pub fn server(&self) -> super::calculator_server::CalculatorServer<Self> {
+                super::calculator_server::CalculatorServer::new(rt::Clone::clone(self))
+            }
+
+            /// Serves this mock on a free port of 127.0.0.1, until what it returns is dropped.
+            ///
+            /// # Errors
+            /// When no port can be listened on.
+            pub async fn serve(&self) -> rt::io::Result<rt::mock::Serving> {
+                rt::mock::serve(self.server()).await
+            }
+
+            /// Expects calls of `Add`: one at least, unless it is told how many.
+            #[track_caller]
+            pub fn expect_add(
+                &self,
+            ) -> rt::mock::Expectation<
+                rt::mock::Unary<super::AddRequest, super::AddResponse>,
+            > {
+                self.mock.expect(0)
+            }
+
+            /// Answers calls of `Add` that no expectation takes, if there are any.
+            #[track_caller]
+            pub fn on_add(
+                &self,
+            ) -> rt::mock::Expectation<
+                rt::mock::Unary<super::AddRequest, super::AddResponse>,
+            > {
+                self.mock.stub(0)
+            }
+
+            /// The calls of `Add` so far.
+            pub fn add_calls(&self) -> rt::Vec<rt::mock::Call<super::AddRequest>> {
+                self.mock.calls(0)
+            }
+
+            /// Expects calls of `Subtract`: one at least, unless it is told how many.
+            #[track_caller]
+            pub fn expect_subtract(
+                &self,
+            ) -> rt::mock::Expectation<
+                rt::mock::Unary<super::SubtractRequest, super::SubtractResponse>,
+            > {
+                self.mock.expect(1)
+            }
+
+            /// Answers calls of `Subtract` that no expectation takes, if there are any.
+            #[track_caller]
+            pub fn on_subtract(
+                &self,
+            ) -> rt::mock::Expectation<
+                rt::mock::Unary<super::SubtractRequest, super::SubtractResponse>,
+            > {
+                self.mock.stub(1)
+            }
+
+            /// The calls of `Subtract` so far.
+            pub fn subtract_calls(
+                &self,
+            ) -> rt::Vec<rt::mock::Call<super::SubtractRequest>> {
+                self.mock.calls(1)
+            }
+
+            /// Gives the verdict so far, and forgets what was expected; stubs stay.
+            ///
+            /// # Panics
+            /// With everything that went wrong.
+            #[track_caller]
+            pub fn checkpoint(&self) {
+                self.mock.checkpoint();
+            }
+
+            /// Gives the verdict.
+            ///
+            /// # Panics
+            /// With everything that went wrong.
+            #[track_caller]
+            pub fn verify(self) {
+                self.mock.verify();
+            }
+
+            /// Gives the verdict once everything expected has come, at the latest after `limit`.
+            ///
+            /// # Panics
+            /// With everything that went wrong.
+            pub async fn verify_within(self, limit: rt::Duration) {
+                self.mock.verify_within(limit).await;
+            }
+        }
+
+        impl super::calculator_service::Calculator for MockCalculator {
+            async fn add(
+                &self,
+                request: rt::Request<super::AddRequest>,
+            ) -> rt::Result<rt::Response<super::AddResponse>, rt::Status> {
+                self.mock.unary(0, request).await
+            }
+
+            async fn subtract(
+                &self,
+                request: rt::Request<super::SubtractRequest>,
+            ) -> rt::Result<rt::Response<super::SubtractResponse>, rt::Status> {
+                self.mock.unary(1, request).await
+            }
+        }
+
+        /// What spies and tapes need of the methods.
+        const METHODS: &[rt::mock::Method] = &[
+            rt::mock::Method::of::<
+                rt::mock::Unary<super::AddRequest, super::AddResponse>,
+            >(),
+            rt::mock::Method::of::<
+                rt::mock::Unary<super::SubtractRequest, super::SubtractResponse>,
+            >(),
+        ];
+
+        /// Matchers for the messages that requests are made of, field by field.
+        #[allow(deprecated)]
+        pub mod like {
+            use super::rt;
+
+            /// Matches a `calculator.AddRequest` by those of its fields that are mentioned.
+            #[derive(rt::Clone, rt::Debug, rt::Default)]
+            pub struct AddRequest(rt::mock::Fields<super::super::AddRequest>);
+
+            impl AddRequest {
+                /// Matches every message, until fields are mentioned.
+                pub fn new() -> Self {
+                    rt::Default::default()
+                }
+
+                /// Expects this of `a`.
+                pub fn a(self, expected: impl rt::mock::IntoPattern<i32>) -> Self {
+                    Self(
+                        self.0.field("a", expected, |message| rt::mock::view(&message.a)),
+                    )
+                }
+
+                /// Expects this of `b`.
+                pub fn b(self, expected: impl rt::mock::IntoPattern<i32>) -> Self {
+                    Self(
+                        self.0.field("b", expected, |message| rt::mock::view(&message.b)),
+                    )
+                }
+            }
+
+            impl rt::mock::IntoPattern<super::super::AddRequest> for AddRequest {
+                fn into_pattern(self) -> rt::mock::Pattern<super::super::AddRequest> {
+                    self.0.into_pattern()
+                }
+            }
+
+            /// Matches a `calculator.SubtractRequest` by those of its fields that are mentioned.
+            #[derive(rt::Clone, rt::Debug, rt::Default)]
+            pub struct SubtractRequest(rt::mock::Fields<super::super::SubtractRequest>);
+
+            impl SubtractRequest {
+                /// Matches every message, until fields are mentioned.
+                pub fn new() -> Self {
+                    rt::Default::default()
+                }
+
+                /// Expects this of `a`.
+                pub fn a(self, expected: impl rt::mock::IntoPattern<i32>) -> Self {
+                    Self(
+                        self.0.field("a", expected, |message| rt::mock::view(&message.a)),
+                    )
+                }
+
+                /// Expects this of `b`.
+                pub fn b(self, expected: impl rt::mock::IntoPattern<i32>) -> Self {
+                    Self(
+                        self.0.field("b", expected, |message| rt::mock::view(&message.b)),
+                    )
+                }
+            }
+
+            impl rt::mock::IntoPattern<super::super::SubtractRequest>
+            for SubtractRequest {
+                fn into_pattern(
+                    self,
+                ) -> rt::mock::Pattern<super::super::SubtractRequest> {
+                    self.0.into_pattern()
+                }
+            }
+        }
+    }
+}
+
 #[allow(unused_imports)]
 pub use self::calculator_client::CalculatorClient;
 
@@ -222,3 +514,6 @@ pub use self::calculator_server::CalculatorServer;
 
 #[allow(unused_imports)]
 pub use self::calculator_service::Calculator;
+
+#[allow(ambiguous_glob_reexports, unreachable_pub, unused_imports)]
+pub use self::calculator_mock::*;

@@ -114,8 +114,8 @@ pub mod clock_server {
         fn call(
             service: rt::Arc<S>,
             method: usize,
-            call: rt::ServerCall,
-        ) -> rt::ReplyFuture {
+            call: rt::ServerCall<'_>,
+        ) -> rt::ReplyFuture<'_> {
             match method {
                 0 => call.unary(service, S::now),
                 1 => call.unary(service, S::sleep),
@@ -176,6 +176,16 @@ pub mod clock_client {
         pub fn in_process<S: super::clock_service::Clock>(service: S) -> Self {
             Self::new(
                 rt::Channel::in_process(super::clock_server::ClockServer::new(service)),
+            )
+        }
+
+        /// Calls `service` in this process, with messages that are moved instead of encoded: same
+        /// metadata, deadlines, cancellation and statuses, neither limits nor compression.
+        pub fn in_process_direct<S: super::clock_service::Clock>(service: S) -> Self {
+            Self::new(
+                rt::Channel::in_process_direct(
+                    super::clock_server::ClockServer::new(service),
+                ),
             )
         }
 
@@ -303,6 +313,367 @@ pub mod clock_client {
     }
 }
 
+/// The mock of `wkt.Clock`.
+#[allow(dead_code, unexpected_cfgs)]
+pub mod clock_mock {
+    ::rust_scaffold::codegen::mocks_for_tests! {
+        use ::rust_scaffold::codegen as rt;
+
+        use super::clock_service::SERVICE;
+
+        /// A [`Clock`](super::clock_service::Clock) that answers and expects what a test says.
+        ///
+        /// Clones are the same mock; the first handle gives the verdict when it is dropped.
+        #[derive(rt::Clone, rt::Debug)]
+        pub struct MockClock {
+            mock: rt::mock::Mock,
+        }
+
+        impl rt::Default for MockClock {
+            #[track_caller]
+            fn default() -> Self {
+                Self::new()
+            }
+        }
+
+        impl MockClock {
+            /// A mock of which nothing is expected yet.
+            #[track_caller]
+            pub fn new() -> Self {
+                Self {
+                    mock: rt::mock::Mock::new("MockClock", &SERVICE),
+                }
+            }
+
+            /// A mock that expects the calls on the tape at `path` and answers them as it says.
+            ///
+            /// # Errors
+            /// When the tape cannot be read, or is one of another service.
+            #[track_caller]
+            pub fn replay(
+                path: impl rt::AsRef<rt::Path>,
+            ) -> rt::Result<Self, rt::mock::TapeError> {
+                let mock = rt::mock::Mock::replay("MockClock", &SERVICE, METHODS, path)?;
+                rt::Result::Ok(Self { mock })
+            }
+
+            /// Writes every call from now on to a tape at `path`, without metadata that looks secret.
+            ///
+            /// # Errors
+            /// When the file cannot be made.
+            pub fn record(
+                &self,
+                path: impl rt::AsRef<rt::Path>,
+            ) -> rt::Result<rt::mock::Tape, rt::mock::TapeError> {
+                self.mock.record(path)
+            }
+
+            /// A mock that hands what nothing else takes to `real`: it records calls, and fails those
+            /// that it is told to.
+            #[track_caller]
+            pub fn spy<S: super::clock_service::Clock>(real: S) -> Self {
+                let real = super::clock_server::ClockServer::new(real);
+                Self {
+                    mock: rt::mock::Mock::spy("MockClock", METHODS, real),
+                }
+            }
+
+            /// Makes the calls on the tape at `path` to `real` and compares the answers.
+            ///
+            /// # Errors
+            /// When the tape cannot be read, or `real` answers otherwise.
+            pub async fn verify_tape<S: super::clock_service::Clock>(
+                path: impl rt::AsRef<rt::Path>,
+                real: S,
+            ) -> rt::Result<(), rt::mock::TapeError> {
+                let real = super::clock_server::ClockServer::new(real);
+                rt::mock::verify_tape(path, &SERVICE, METHODS, real).await
+            }
+
+            /// A client of this mock, in this process and through the codec.
+            pub fn client(&self) -> super::clock_client::ClockClient {
+                super::clock_client::ClockClient::in_process(rt::Clone::clone(self))
+            }
+
+            /// A server of this mock, for any router.
+            pub fn server(&self) -> super::clock_server::ClockServer<Self> {
+                super::clock_server::ClockServer::new(rt::Clone::clone(self))
+            }
+
+            /// Serves this mock on a free port of 127.0.0.1, until what it returns is dropped.
+            ///
+            /// # Errors
+            /// When no port can be listened on.
+            pub async fn serve(&self) -> rt::io::Result<rt::mock::Serving> {
+                rt::mock::serve(self.server()).await
+            }
+
+            /// Expects calls of `Now`: one at least, unless it is told how many.
+            #[track_caller]
+            pub fn expect_now(
+                &self,
+            ) -> rt::mock::Expectation<
+                rt::mock::Unary<(), ::rust_scaffold::prost_types::Timestamp>,
+            > {
+                self.mock.expect(0)
+            }
+
+            /// Answers calls of `Now` that no expectation takes, if there are any.
+            #[track_caller]
+            pub fn on_now(
+                &self,
+            ) -> rt::mock::Expectation<
+                rt::mock::Unary<(), ::rust_scaffold::prost_types::Timestamp>,
+            > {
+                self.mock.stub(0)
+            }
+
+            /// The calls of `Now` so far.
+            pub fn now_calls(&self) -> rt::Vec<rt::mock::Call<()>> {
+                self.mock.calls(0)
+            }
+
+            /// Expects calls of `Sleep`: one at least, unless it is told how many.
+            #[track_caller]
+            pub fn expect_sleep(
+                &self,
+            ) -> rt::mock::Expectation<
+                rt::mock::Unary<::rust_scaffold::prost_types::Duration, ()>,
+            > {
+                self.mock.expect(1)
+            }
+
+            /// Answers calls of `Sleep` that no expectation takes, if there are any.
+            #[track_caller]
+            pub fn on_sleep(
+                &self,
+            ) -> rt::mock::Expectation<
+                rt::mock::Unary<::rust_scaffold::prost_types::Duration, ()>,
+            > {
+                self.mock.stub(1)
+            }
+
+            /// The calls of `Sleep` so far.
+            pub fn sleep_calls(
+                &self,
+            ) -> rt::Vec<rt::mock::Call<::rust_scaffold::prost_types::Duration>> {
+                self.mock.calls(1)
+            }
+
+            /// Expects calls of `Tick`: one at least, unless it is told how many.
+            #[track_caller]
+            pub fn expect_tick(
+                &self,
+            ) -> rt::mock::Expectation<rt::mock::ServerStreaming<f64, u64>> {
+                self.mock.expect(2)
+            }
+
+            /// Answers calls of `Tick` that no expectation takes, if there are any.
+            #[track_caller]
+            pub fn on_tick(
+                &self,
+            ) -> rt::mock::Expectation<rt::mock::ServerStreaming<f64, u64>> {
+                self.mock.stub(2)
+            }
+
+            /// The calls of `Tick` so far.
+            pub fn tick_calls(&self) -> rt::Vec<rt::mock::Call<f64>> {
+                self.mock.calls(2)
+            }
+
+            /// Expects calls of `Echo`: one at least, unless it is told how many.
+            #[track_caller]
+            pub fn expect_echo(
+                &self,
+            ) -> rt::mock::Expectation<
+                rt::mock::Unary<
+                    ::rust_scaffold::prost::alloc::string::String,
+                    ::rust_scaffold::prost::alloc::vec::Vec<u8>,
+                >,
+            > {
+                self.mock.expect(3)
+            }
+
+            /// Answers calls of `Echo` that no expectation takes, if there are any.
+            #[track_caller]
+            pub fn on_echo(
+                &self,
+            ) -> rt::mock::Expectation<
+                rt::mock::Unary<
+                    ::rust_scaffold::prost::alloc::string::String,
+                    ::rust_scaffold::prost::alloc::vec::Vec<u8>,
+                >,
+            > {
+                self.mock.stub(3)
+            }
+
+            /// The calls of `Echo` so far.
+            pub fn echo_calls(
+                &self,
+            ) -> rt::Vec<rt::mock::Call<::rust_scaffold::prost::alloc::string::String>> {
+                self.mock.calls(3)
+            }
+
+            /// Expects calls of `Pack`: one at least, unless it is told how many.
+            #[track_caller]
+            pub fn expect_pack(
+                &self,
+            ) -> rt::mock::Expectation<
+                rt::mock::ClientStreaming<
+                    ::rust_scaffold::prost_types::Any,
+                    ::rust_scaffold::prost_types::Struct,
+                >,
+            > {
+                self.mock.expect(4)
+            }
+
+            /// Answers calls of `Pack` that no expectation takes, if there are any.
+            #[track_caller]
+            pub fn on_pack(
+                &self,
+            ) -> rt::mock::Expectation<
+                rt::mock::ClientStreaming<
+                    ::rust_scaffold::prost_types::Any,
+                    ::rust_scaffold::prost_types::Struct,
+                >,
+            > {
+                self.mock.stub(4)
+            }
+
+            /// The calls of `Pack` so far.
+            pub fn pack_calls(
+                &self,
+            ) -> rt::Vec<rt::mock::Call<::rust_scaffold::prost_types::Any>> {
+                self.mock.calls(4)
+            }
+
+            /// Expects calls of `Flags`: one at least, unless it is told how many.
+            #[track_caller]
+            pub fn expect_flags(
+                &self,
+            ) -> rt::mock::Expectation<rt::mock::BidiStreaming<bool, i32>> {
+                self.mock.expect(5)
+            }
+
+            /// Answers calls of `Flags` that no expectation takes, if there are any.
+            #[track_caller]
+            pub fn on_flags(
+                &self,
+            ) -> rt::mock::Expectation<rt::mock::BidiStreaming<bool, i32>> {
+                self.mock.stub(5)
+            }
+
+            /// The calls of `Flags` so far.
+            pub fn flags_calls(&self) -> rt::Vec<rt::mock::Call<bool>> {
+                self.mock.calls(5)
+            }
+
+            /// Gives the verdict so far, and forgets what was expected; stubs stay.
+            ///
+            /// # Panics
+            /// With everything that went wrong.
+            #[track_caller]
+            pub fn checkpoint(&self) {
+                self.mock.checkpoint();
+            }
+
+            /// Gives the verdict.
+            ///
+            /// # Panics
+            /// With everything that went wrong.
+            #[track_caller]
+            pub fn verify(self) {
+                self.mock.verify();
+            }
+
+            /// Gives the verdict once everything expected has come, at the latest after `limit`.
+            ///
+            /// # Panics
+            /// With everything that went wrong.
+            pub async fn verify_within(self, limit: rt::Duration) {
+                self.mock.verify_within(limit).await;
+            }
+        }
+
+        impl super::clock_service::Clock for MockClock {
+            async fn now(
+                &self,
+                request: rt::Request<()>,
+            ) -> rt::Result<
+                rt::Response<::rust_scaffold::prost_types::Timestamp>,
+                rt::Status,
+            > {
+                self.mock.unary(0, request).await
+            }
+
+            async fn sleep(
+                &self,
+                request: rt::Request<::rust_scaffold::prost_types::Duration>,
+            ) -> rt::Result<rt::Response<()>, rt::Status> {
+                self.mock.unary(1, request).await
+            }
+
+            async fn tick(
+                &self,
+                request: rt::Request<f64>,
+            ) -> rt::Result<rt::Response<rt::Streaming<u64>>, rt::Status> {
+                self.mock.server_streaming(2, request).await
+            }
+
+            async fn echo(
+                &self,
+                request: rt::Request<::rust_scaffold::prost::alloc::string::String>,
+            ) -> rt::Result<
+                rt::Response<::rust_scaffold::prost::alloc::vec::Vec<u8>>,
+                rt::Status,
+            > {
+                self.mock.unary(3, request).await
+            }
+
+            async fn pack(
+                &self,
+                request: rt::Request<rt::Streaming<::rust_scaffold::prost_types::Any>>,
+            ) -> rt::Result<
+                rt::Response<::rust_scaffold::prost_types::Struct>,
+                rt::Status,
+            > {
+                self.mock.client_streaming(4, request).await
+            }
+
+            async fn flags(
+                &self,
+                request: rt::Request<rt::Streaming<bool>>,
+            ) -> rt::Result<rt::Response<rt::Streaming<i32>>, rt::Status> {
+                self.mock.bidi_streaming(5, request).await
+            }
+        }
+
+        /// What spies and tapes need of the methods.
+        const METHODS: &[rt::mock::Method] = &[
+            rt::mock::Method::of::<
+                rt::mock::Unary<(), ::rust_scaffold::prost_types::Timestamp>,
+            >(),
+            rt::mock::Method::of::<
+                rt::mock::Unary<::rust_scaffold::prost_types::Duration, ()>,
+            >(),
+            rt::mock::Method::of::<rt::mock::ServerStreaming<f64, u64>>(),
+            rt::mock::Method::of::<
+                rt::mock::Unary<
+                    ::rust_scaffold::prost::alloc::string::String,
+                    ::rust_scaffold::prost::alloc::vec::Vec<u8>,
+                >,
+            >(),
+            rt::mock::Method::of::<
+                rt::mock::ClientStreaming<
+                    ::rust_scaffold::prost_types::Any,
+                    ::rust_scaffold::prost_types::Struct,
+                >,
+            >(),
+            rt::mock::Method::of::<rt::mock::BidiStreaming<bool, i32>>(),
+        ];
+    }
+}
+
 #[allow(unused_imports)]
 pub use self::clock_client::ClockClient;
 
@@ -311,3 +682,6 @@ pub use self::clock_server::ClockServer;
 
 #[allow(unused_imports)]
 pub use self::clock_service::Clock;
+
+#[allow(ambiguous_glob_reexports, unreachable_pub, unused_imports)]
+pub use self::clock_mock::*;

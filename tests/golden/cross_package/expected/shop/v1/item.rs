@@ -57,8 +57,8 @@ pub mod stock_server {
         fn call(
             service: rt::Arc<S>,
             method: usize,
-            call: rt::ServerCall,
-        ) -> rt::ReplyFuture {
+            call: rt::ServerCall<'_>,
+        ) -> rt::ReplyFuture<'_> {
             match method {
                 0 => call.unary(service, S::count),
                 _ => call.unimplemented(),
@@ -117,6 +117,16 @@ pub mod stock_client {
             )
         }
 
+        /// Calls `service` in this process, with messages that are moved instead of encoded: same
+        /// metadata, deadlines, cancellation and statuses, neither limits nor compression.
+        pub fn in_process_direct<S: super::stock_service::Stock>(service: S) -> Self {
+            Self::new(
+                rt::Channel::in_process_direct(
+                    super::stock_server::StockServer::new(service),
+                ),
+            )
+        }
+
         /// Refuses responses whose messages are larger than `limit` bytes (default: 4 MiB).
         pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
             self.client.max_decoding_message_size(limit);
@@ -159,6 +169,263 @@ pub mod stock_client {
     }
 }
 
+/// The mock of `shop.v1.Stock`.
+#[allow(dead_code, unexpected_cfgs)]
+pub mod stock_mock {
+    ::rust_scaffold::codegen::mocks_for_tests! {
+        use ::rust_scaffold::codegen as rt;
+
+        use super::stock_service::SERVICE;
+
+        /// A [`Stock`](super::stock_service::Stock) that answers and expects what a test says.
+        ///
+        /// Clones are the same mock; the first handle gives the verdict when it is dropped.
+        #[derive(rt::Clone, rt::Debug)]
+        pub struct MockStock {
+            mock: rt::mock::Mock,
+        }
+
+        impl rt::Default for MockStock {
+            #[track_caller]
+            fn default() -> Self {
+                Self::new()
+            }
+        }
+
+        impl MockStock {
+            /// A mock of which nothing is expected yet.
+            #[track_caller]
+            pub fn new() -> Self {
+                Self {
+                    mock: rt::mock::Mock::new("MockStock", &SERVICE),
+                }
+            }
+
+            /// A mock that expects the calls on the tape at `path` and answers them as it says.
+            ///
+            /// # Errors
+            /// When the tape cannot be read, or is one of another service.
+            #[track_caller]
+            pub fn replay(
+                path: impl rt::AsRef<rt::Path>,
+            ) -> rt::Result<Self, rt::mock::TapeError> {
+                let mock = rt::mock::Mock::replay("MockStock", &SERVICE, METHODS, path)?;
+                rt::Result::Ok(Self { mock })
+            }
+
+            /// Writes every call from now on to a tape at `path`, without metadata that looks secret.
+            ///
+            /// # Errors
+            /// When the file cannot be made.
+            pub fn record(
+                &self,
+                path: impl rt::AsRef<rt::Path>,
+            ) -> rt::Result<rt::mock::Tape, rt::mock::TapeError> {
+                self.mock.record(path)
+            }
+
+            /// A mock that hands what nothing else takes to `real`: it records calls, and fails those
+            /// that it is told to.
+            #[track_caller]
+            pub fn spy<S: super::stock_service::Stock>(real: S) -> Self {
+                let real = super::stock_server::StockServer::new(real);
+                Self {
+                    mock: rt::mock::Mock::spy("MockStock", METHODS, real),
+                }
+            }
+
+            /// Makes the calls on the tape at `path` to `real` and compares the answers.
+            ///
+            /// # Errors
+            /// When the tape cannot be read, or `real` answers otherwise.
+            pub async fn verify_tape<S: super::stock_service::Stock>(
+                path: impl rt::AsRef<rt::Path>,
+                real: S,
+            ) -> rt::Result<(), rt::mock::TapeError> {
+                let real = super::stock_server::StockServer::new(real);
+                rt::mock::verify_tape(path, &SERVICE, METHODS, real).await
+            }
+
+            /// A client of this mock, in this process and through the codec.
+            pub fn client(&self) -> super::stock_client::StockClient {
+                super::stock_client::StockClient::in_process(rt::Clone::clone(self))
+            }
+
+            /// A server of this mock, for any router.
+            pub fn server(&self) -> super::stock_server::StockServer<Self> {
+                super::stock_server::StockServer::new(rt::Clone::clone(self))
+            }
+
+            /// Serves this mock on a free port of 127.0.0.1, until what it returns is dropped.
+            ///
+            /// # Errors
+            /// When no port can be listened on.
+            pub async fn serve(&self) -> rt::io::Result<rt::mock::Serving> {
+                rt::mock::serve(self.server()).await
+            }
+
+            /// Expects calls of `Count`: one at least, unless it is told how many.
+            #[track_caller]
+            pub fn expect_count(
+                &self,
+            ) -> rt::mock::Expectation<
+                rt::mock::Unary<super::Item, super::super::catalogue::Entry>,
+            > {
+                self.mock.expect(0)
+            }
+
+            /// Answers calls of `Count` that no expectation takes, if there are any.
+            #[track_caller]
+            pub fn on_count(
+                &self,
+            ) -> rt::mock::Expectation<
+                rt::mock::Unary<super::Item, super::super::catalogue::Entry>,
+            > {
+                self.mock.stub(0)
+            }
+
+            /// The calls of `Count` so far.
+            pub fn count_calls(&self) -> rt::Vec<rt::mock::Call<super::Item>> {
+                self.mock.calls(0)
+            }
+
+            /// Gives the verdict so far, and forgets what was expected; stubs stay.
+            ///
+            /// # Panics
+            /// With everything that went wrong.
+            #[track_caller]
+            pub fn checkpoint(&self) {
+                self.mock.checkpoint();
+            }
+
+            /// Gives the verdict.
+            ///
+            /// # Panics
+            /// With everything that went wrong.
+            #[track_caller]
+            pub fn verify(self) {
+                self.mock.verify();
+            }
+
+            /// Gives the verdict once everything expected has come, at the latest after `limit`.
+            ///
+            /// # Panics
+            /// With everything that went wrong.
+            pub async fn verify_within(self, limit: rt::Duration) {
+                self.mock.verify_within(limit).await;
+            }
+        }
+
+        impl super::stock_service::Stock for MockStock {
+            async fn count(
+                &self,
+                request: rt::Request<super::Item>,
+            ) -> rt::Result<rt::Response<super::super::catalogue::Entry>, rt::Status> {
+                self.mock.unary(0, request).await
+            }
+        }
+
+        /// What spies and tapes need of the methods.
+        const METHODS: &[rt::mock::Method] = &[
+            rt::mock::Method::of::<
+                rt::mock::Unary<super::Item, super::super::catalogue::Entry>,
+            >(),
+        ];
+
+        /// Matchers for the messages that requests are made of, field by field.
+        #[allow(deprecated)]
+        pub mod like {
+            use super::rt;
+
+            /// Matches a `shop.Catalogue.Entry` by those of its fields that are mentioned.
+            #[derive(rt::Clone, rt::Debug, rt::Default)]
+            pub struct CatalogueEntry(
+                rt::mock::Fields<super::super::super::catalogue::Entry>,
+            );
+
+            impl CatalogueEntry {
+                /// Matches every message, until fields are mentioned.
+                pub fn new() -> Self {
+                    rt::Default::default()
+                }
+
+                /// Expects this of `number`.
+                pub fn number(self, expected: impl rt::mock::IntoPattern<u32>) -> Self {
+                    Self(
+                        self
+                            .0
+                            .field(
+                                "number",
+                                expected,
+                                |message| rt::mock::view(&message.number),
+                            ),
+                    )
+                }
+            }
+
+            impl rt::mock::IntoPattern<super::super::super::catalogue::Entry>
+            for CatalogueEntry {
+                fn into_pattern(
+                    self,
+                ) -> rt::mock::Pattern<super::super::super::catalogue::Entry> {
+                    self.0.into_pattern()
+                }
+            }
+
+            /// Matches a `shop.v1.Item` by those of its fields that are mentioned.
+            #[derive(rt::Clone, rt::Debug, rt::Default)]
+            pub struct Item(rt::mock::Fields<super::super::Item>);
+
+            impl Item {
+                /// Matches every message, until fields are mentioned.
+                pub fn new() -> Self {
+                    rt::Default::default()
+                }
+
+                /// Expects this of `name`.
+                pub fn name(
+                    self,
+                    expected: impl rt::mock::IntoPattern<rt::String>,
+                ) -> Self {
+                    Self(
+                        self
+                            .0
+                            .field(
+                                "name",
+                                expected,
+                                |message| rt::mock::view(&message.name),
+                            ),
+                    )
+                }
+
+                /// Expects this of `entry`.
+                pub fn entry(
+                    self,
+                    expected: impl rt::mock::IntoPattern<
+                        super::super::super::catalogue::Entry,
+                    >,
+                ) -> Self {
+                    Self(
+                        self
+                            .0
+                            .field(
+                                "entry",
+                                expected,
+                                |message| rt::mock::view(&message.entry),
+                            ),
+                    )
+                }
+            }
+
+            impl rt::mock::IntoPattern<super::super::Item> for Item {
+                fn into_pattern(self) -> rt::mock::Pattern<super::super::Item> {
+                    self.0.into_pattern()
+                }
+            }
+        }
+    }
+}
+
 #[allow(unused_imports)]
 pub use self::stock_client::StockClient;
 
@@ -167,3 +434,6 @@ pub use self::stock_server::StockServer;
 
 #[allow(unused_imports)]
 pub use self::stock_service::Stock;
+
+#[allow(ambiguous_glob_reexports, unreachable_pub, unused_imports)]
+pub use self::stock_mock::*;

@@ -77,8 +77,8 @@ pub mod orders_server {
         fn call(
             service: rt::Arc<S>,
             method: usize,
-            call: rt::ServerCall,
-        ) -> rt::ReplyFuture {
+            call: rt::ServerCall<'_>,
+        ) -> rt::ReplyFuture<'_> {
             match method {
                 0 => call.unary(service, S::place),
                 1 => call.bidi_streaming(service, S::watch),
@@ -135,6 +135,16 @@ pub mod orders_client {
         pub fn in_process<S: super::orders_service::Orders>(service: S) -> Self {
             Self::new(
                 rt::Channel::in_process(super::orders_server::OrdersServer::new(service)),
+            )
+        }
+
+        /// Calls `service` in this process, with messages that are moved instead of encoded: same
+        /// metadata, deadlines, cancellation and statuses, neither limits nor compression.
+        pub fn in_process_direct<S: super::orders_service::Orders>(service: S) -> Self {
+            Self::new(
+                rt::Channel::in_process_direct(
+                    super::orders_server::OrdersServer::new(service),
+                ),
             )
         }
 
@@ -200,6 +210,488 @@ pub mod orders_client {
     }
 }
 
+/// The mock of `shop.v1.Orders`.
+#[allow(dead_code, unexpected_cfgs)]
+pub mod orders_mock {
+    ::rust_scaffold::codegen::mocks_for_tests! {
+        use ::rust_scaffold::codegen as rt;
+
+        use super::orders_service::SERVICE;
+
+        /// A [`Orders`](super::orders_service::Orders) that answers and expects what a test says.
+        ///
+        /// Clones are the same mock; the first handle gives the verdict when it is dropped.
+        #[derive(rt::Clone, rt::Debug)]
+        pub struct MockOrders {
+            mock: rt::mock::Mock,
+        }
+
+        impl rt::Default for MockOrders {
+            #[track_caller]
+            fn default() -> Self {
+                Self::new()
+            }
+        }
+
+        impl MockOrders {
+            /// A mock of which nothing is expected yet.
+            #[track_caller]
+            pub fn new() -> Self {
+                Self {
+                    mock: rt::mock::Mock::new("MockOrders", &SERVICE),
+                }
+            }
+
+            /// A mock that expects the calls on the tape at `path` and answers them as it says.
+            ///
+            /// # Errors
+            /// When the tape cannot be read, or is one of another service.
+            #[track_caller]
+            pub fn replay(
+                path: impl rt::AsRef<rt::Path>,
+            ) -> rt::Result<Self, rt::mock::TapeError> {
+                let mock = rt::mock::Mock::replay(
+                    "MockOrders",
+                    &SERVICE,
+                    METHODS,
+                    path,
+                )?;
+                rt::Result::Ok(Self { mock })
+            }
+
+            /// Writes every call from now on to a tape at `path`, without metadata that looks secret.
+            ///
+            /// # Errors
+            /// When the file cannot be made.
+            pub fn record(
+                &self,
+                path: impl rt::AsRef<rt::Path>,
+            ) -> rt::Result<rt::mock::Tape, rt::mock::TapeError> {
+                self.mock.record(path)
+            }
+
+            /// A mock that hands what nothing else takes to `real`: it records calls, and fails those
+            /// that it is told to.
+            #[track_caller]
+            pub fn spy<S: super::orders_service::Orders>(real: S) -> Self {
+                let real = super::orders_server::OrdersServer::new(real);
+                Self {
+                    mock: rt::mock::Mock::spy("MockOrders", METHODS, real),
+                }
+            }
+
+            /// Makes the calls on the tape at `path` to `real` and compares the answers.
+            ///
+            /// # Errors
+            /// When the tape cannot be read, or `real` answers otherwise.
+            pub async fn verify_tape<S: super::orders_service::Orders>(
+                path: impl rt::AsRef<rt::Path>,
+                real: S,
+            ) -> rt::Result<(), rt::mock::TapeError> {
+                let real = super::orders_server::OrdersServer::new(real);
+                rt::mock::verify_tape(path, &SERVICE, METHODS, real).await
+            }
+
+            /// A client of this mock, in this process and through the codec.
+            pub fn client(&self) -> super::orders_client::OrdersClient {
+                super::orders_client::OrdersClient::in_process(rt::Clone::clone(self))
+            }
+
+            /// A server of this mock, for any router.
+            pub fn server(&self) -> super::orders_server::OrdersServer<Self> {
+                super::orders_server::OrdersServer::new(rt::Clone::clone(self))
+            }
+
+            /// Serves this mock on a free port of 127.0.0.1, until what it returns is dropped.
+            ///
+            /// # Errors
+            /// When no port can be listened on.
+            pub async fn serve(&self) -> rt::io::Result<rt::mock::Serving> {
+                rt::mock::serve(self.server()).await
+            }
+
+            /// Expects calls of `Place`: one at least, unless it is told how many.
+            #[track_caller]
+            pub fn expect_place(
+                &self,
+            ) -> rt::mock::Expectation<
+                rt::mock::Unary<super::Order, super::super::super::common::Money>,
+            > {
+                self.mock.expect(0)
+            }
+
+            /// Answers calls of `Place` that no expectation takes, if there are any.
+            #[track_caller]
+            pub fn on_place(
+                &self,
+            ) -> rt::mock::Expectation<
+                rt::mock::Unary<super::Order, super::super::super::common::Money>,
+            > {
+                self.mock.stub(0)
+            }
+
+            /// The calls of `Place` so far.
+            pub fn place_calls(&self) -> rt::Vec<rt::mock::Call<super::Order>> {
+                self.mock.calls(0)
+            }
+
+            /// Expects calls of `Watch`: one at least, unless it is told how many.
+            #[track_caller]
+            pub fn expect_watch(
+                &self,
+            ) -> rt::mock::Expectation<
+                rt::mock::BidiStreaming<super::Item, super::super::super::Root>,
+            > {
+                self.mock.expect(1)
+            }
+
+            /// Answers calls of `Watch` that no expectation takes, if there are any.
+            #[track_caller]
+            pub fn on_watch(
+                &self,
+            ) -> rt::mock::Expectation<
+                rt::mock::BidiStreaming<super::Item, super::super::super::Root>,
+            > {
+                self.mock.stub(1)
+            }
+
+            /// The calls of `Watch` so far.
+            pub fn watch_calls(&self) -> rt::Vec<rt::mock::Call<super::Item>> {
+                self.mock.calls(1)
+            }
+
+            /// Gives the verdict so far, and forgets what was expected; stubs stay.
+            ///
+            /// # Panics
+            /// With everything that went wrong.
+            #[track_caller]
+            pub fn checkpoint(&self) {
+                self.mock.checkpoint();
+            }
+
+            /// Gives the verdict.
+            ///
+            /// # Panics
+            /// With everything that went wrong.
+            #[track_caller]
+            pub fn verify(self) {
+                self.mock.verify();
+            }
+
+            /// Gives the verdict once everything expected has come, at the latest after `limit`.
+            ///
+            /// # Panics
+            /// With everything that went wrong.
+            pub async fn verify_within(self, limit: rt::Duration) {
+                self.mock.verify_within(limit).await;
+            }
+        }
+
+        impl super::orders_service::Orders for MockOrders {
+            async fn place(
+                &self,
+                request: rt::Request<super::Order>,
+            ) -> rt::Result<
+                rt::Response<super::super::super::common::Money>,
+                rt::Status,
+            > {
+                self.mock.unary(0, request).await
+            }
+
+            async fn watch(
+                &self,
+                request: rt::Request<rt::Streaming<super::Item>>,
+            ) -> rt::Result<
+                rt::Response<rt::Streaming<super::super::super::Root>>,
+                rt::Status,
+            > {
+                self.mock.bidi_streaming(1, request).await
+            }
+        }
+
+        /// What spies and tapes need of the methods.
+        const METHODS: &[rt::mock::Method] = &[
+            rt::mock::Method::of::<
+                rt::mock::Unary<super::Order, super::super::super::common::Money>,
+            >(),
+            rt::mock::Method::of::<
+                rt::mock::BidiStreaming<super::Item, super::super::super::Root>,
+            >(),
+        ];
+
+        /// Matchers for the messages that requests are made of, field by field.
+        #[allow(deprecated)]
+        pub mod like {
+            use super::rt;
+
+            /// Matches a `shop.Catalogue.Entry` by those of its fields that are mentioned.
+            #[derive(rt::Clone, rt::Debug, rt::Default)]
+            pub struct CatalogueEntry(
+                rt::mock::Fields<super::super::super::catalogue::Entry>,
+            );
+
+            impl CatalogueEntry {
+                /// Matches every message, until fields are mentioned.
+                pub fn new() -> Self {
+                    rt::Default::default()
+                }
+
+                /// Expects this of `number`.
+                pub fn number(self, expected: impl rt::mock::IntoPattern<u32>) -> Self {
+                    Self(
+                        self
+                            .0
+                            .field(
+                                "number",
+                                expected,
+                                |message| rt::mock::view(&message.number),
+                            ),
+                    )
+                }
+            }
+
+            impl rt::mock::IntoPattern<super::super::super::catalogue::Entry>
+            for CatalogueEntry {
+                fn into_pattern(
+                    self,
+                ) -> rt::mock::Pattern<super::super::super::catalogue::Entry> {
+                    self.0.into_pattern()
+                }
+            }
+
+            /// Matches a `shop.v1.Item` by those of its fields that are mentioned.
+            #[derive(rt::Clone, rt::Debug, rt::Default)]
+            pub struct Item(rt::mock::Fields<super::super::Item>);
+
+            impl Item {
+                /// Matches every message, until fields are mentioned.
+                pub fn new() -> Self {
+                    rt::Default::default()
+                }
+
+                /// Expects this of `name`.
+                pub fn name(
+                    self,
+                    expected: impl rt::mock::IntoPattern<rt::String>,
+                ) -> Self {
+                    Self(
+                        self
+                            .0
+                            .field(
+                                "name",
+                                expected,
+                                |message| rt::mock::view(&message.name),
+                            ),
+                    )
+                }
+
+                /// Expects this of `entry`.
+                pub fn entry(
+                    self,
+                    expected: impl rt::mock::IntoPattern<
+                        super::super::super::catalogue::Entry,
+                    >,
+                ) -> Self {
+                    Self(
+                        self
+                            .0
+                            .field(
+                                "entry",
+                                expected,
+                                |message| rt::mock::view(&message.entry),
+                            ),
+                    )
+                }
+            }
+
+            impl rt::mock::IntoPattern<super::super::Item> for Item {
+                fn into_pattern(self) -> rt::mock::Pattern<super::super::Item> {
+                    self.0.into_pattern()
+                }
+            }
+
+            /// Matches a `common.Money` by those of its fields that are mentioned.
+            #[derive(rt::Clone, rt::Debug, rt::Default)]
+            pub struct Money(
+                rt::mock::Fields<super::super::super::super::common::Money>,
+            );
+
+            impl Money {
+                /// Matches every message, until fields are mentioned.
+                pub fn new() -> Self {
+                    rt::Default::default()
+                }
+
+                /// Expects this of `cents`.
+                pub fn cents(self, expected: impl rt::mock::IntoPattern<i64>) -> Self {
+                    Self(
+                        self
+                            .0
+                            .field(
+                                "cents",
+                                expected,
+                                |message| rt::mock::view(&message.cents),
+                            ),
+                    )
+                }
+
+                /// Expects this of `currency`.
+                pub fn currency(
+                    self,
+                    expected: impl rt::mock::IntoPattern<
+                        rt::mock::Enum<
+                            super::super::super::super::common::money::Currency,
+                        >,
+                    >,
+                ) -> Self {
+                    Self(
+                        self
+                            .0
+                            .field(
+                                "currency",
+                                expected,
+                                |message| rt::mock::view(&message.currency),
+                            ),
+                    )
+                }
+            }
+
+            impl rt::mock::IntoPattern<super::super::super::super::common::Money>
+            for Money {
+                fn into_pattern(
+                    self,
+                ) -> rt::mock::Pattern<super::super::super::super::common::Money> {
+                    self.0.into_pattern()
+                }
+            }
+
+            /// Matches a `shop.v1.Order` by those of its fields that are mentioned.
+            #[derive(rt::Clone, rt::Debug, rt::Default)]
+            pub struct Order(rt::mock::Fields<super::super::Order>);
+
+            impl Order {
+                /// Matches every message, until fields are mentioned.
+                pub fn new() -> Self {
+                    rt::Default::default()
+                }
+
+                /// Expects this of `items`.
+                pub fn items(
+                    self,
+                    expected: impl rt::mock::IntoPattern<[super::super::Item]>,
+                ) -> Self {
+                    Self(
+                        self
+                            .0
+                            .field(
+                                "items",
+                                expected,
+                                |message| rt::mock::view(&message.items),
+                            ),
+                    )
+                }
+
+                /// Expects this of `total`.
+                pub fn total(
+                    self,
+                    expected: impl rt::mock::IntoPattern<
+                        super::super::super::super::common::Money,
+                    >,
+                ) -> Self {
+                    Self(
+                        self
+                            .0
+                            .field(
+                                "total",
+                                expected,
+                                |message| rt::mock::view(&message.total),
+                            ),
+                    )
+                }
+
+                /// Expects this of `root`.
+                pub fn root(
+                    self,
+                    expected: impl rt::mock::IntoPattern<
+                        super::super::super::super::Root,
+                    >,
+                ) -> Self {
+                    Self(
+                        self
+                            .0
+                            .field(
+                                "root",
+                                expected,
+                                |message| rt::mock::view(&message.root),
+                            ),
+                    )
+                }
+
+                /// Expects this of `currency`.
+                pub fn currency(
+                    self,
+                    expected: impl rt::mock::IntoPattern<
+                        rt::mock::Enum<
+                            super::super::super::super::common::money::Currency,
+                        >,
+                    >,
+                ) -> Self {
+                    Self(
+                        self
+                            .0
+                            .field(
+                                "currency",
+                                expected,
+                                |message| rt::mock::view(&message.currency),
+                            ),
+                    )
+                }
+            }
+
+            impl rt::mock::IntoPattern<super::super::Order> for Order {
+                fn into_pattern(self) -> rt::mock::Pattern<super::super::Order> {
+                    self.0.into_pattern()
+                }
+            }
+
+            /// Matches a `Root` by those of its fields that are mentioned.
+            #[derive(rt::Clone, rt::Debug, rt::Default)]
+            pub struct Root(rt::mock::Fields<super::super::super::super::Root>);
+
+            impl Root {
+                /// Matches every message, until fields are mentioned.
+                pub fn new() -> Self {
+                    rt::Default::default()
+                }
+
+                /// Expects this of `name`.
+                pub fn name(
+                    self,
+                    expected: impl rt::mock::IntoPattern<rt::String>,
+                ) -> Self {
+                    Self(
+                        self
+                            .0
+                            .field(
+                                "name",
+                                expected,
+                                |message| rt::mock::view(&message.name),
+                            ),
+                    )
+                }
+            }
+
+            impl rt::mock::IntoPattern<super::super::super::super::Root> for Root {
+                fn into_pattern(
+                    self,
+                ) -> rt::mock::Pattern<super::super::super::super::Root> {
+                    self.0.into_pattern()
+                }
+            }
+        }
+    }
+}
+
 #[allow(unused_imports)]
 pub use self::orders_client::OrdersClient;
 
@@ -208,3 +700,6 @@ pub use self::orders_server::OrdersServer;
 
 #[allow(unused_imports)]
 pub use self::orders_service::Orders;
+
+#[allow(ambiguous_glob_reexports, unreachable_pub, unused_imports)]
+pub use self::orders_mock::*;
