@@ -23,7 +23,6 @@ use super::{
 /// by the first expectation that it fits and that has not had all its calls yet, in the order in
 /// which they were made; then by the first such stub. So a second expectation for the same calls
 /// takes over where the first one has had enough.
-#[must_use = "an expectation without an answer fails the calls that it takes"]
 pub struct Expectation<K> {
     core: Arc<Core>,
     method: usize,
@@ -188,7 +187,7 @@ impl<K: Kind> Expectation<K> {
     /// Hands the calls to the test, which plays the server.
     pub fn interactive(self) -> Interactive<K> {
         let (handler, interactive) = Interactive::new(&self.core, self.plan.place.clone());
-        let _ = self.answer(Answer::Handles(handler));
+        self.answer(Answer::Handles(handler));
         interactive
     }
 
