@@ -11,7 +11,7 @@ pub(crate) fn insert(metadata: &mut MetadataMap, key: &'static str, value: &str)
     }
     let entry = AsciiMetadataKey::from_bytes(key.as_bytes()).ok().zip(value.parse().ok());
     let Some((key, value)) = entry else {
-        panic!("`{key}: {value}` is no metadata: names are lower case, values visible ASCII");
+        panic!("`{key}: {value}` is no metadata: a name is a token, a value visible ASCII");
     };
     metadata.append(key, value);
 }

@@ -39,9 +39,10 @@ impl<K: Kind> Expectation<K> {
 
     /// Means calls whose request is like `expected`: equal to a message, or fitting a pattern.
     ///
-    /// Of a stream of requests, it is an array of all of them, and calls are told apart when the
-    /// last one is there; if the responses are a stream, too, it is the first request, and calls
-    /// are told apart when that is there.
+    /// Of a stream of requests, it is an array of all of them, and the call waits for the last one.
+    /// If the responses are a stream, too, it is the first request, and the call waits for that
+    /// one: a caller that waits for the response to begin before it sends anything waits forever.
+    /// A [`script`](Self::script) can expect the first request without holding up the response.
     pub fn with(self, expected: impl IntoPattern<K::Matched>) -> Self {
         let requests = Requests::<K> { word: "with", pattern: expected.into_pattern() };
         self.condition(requests)
@@ -296,7 +297,7 @@ impl Condition for Text {
     }
 
     fn describe(&self) -> String {
-        format!("metadata {}: {}", self.key, self.pattern.describe())
+        format!("with metadata {}: {}", self.key, self.pattern.describe())
     }
 
     fn check(&self, arrival: &Arrival<'_>, report: &mut Report) {
@@ -317,7 +318,7 @@ impl Condition for Binary {
     }
 
     fn describe(&self) -> String {
-        format!("metadata {}: {}", self.key, self.pattern.describe())
+        format!("with metadata {}: {}", self.key, self.pattern.describe())
     }
 
     fn check(&self, arrival: &Arrival<'_>, report: &mut Report) {
@@ -343,7 +344,7 @@ impl Condition for Deadline {
     }
 
     fn describe(&self) -> String {
-        format!("deadline {}", self.0.describe())
+        format!("with deadline: {}", self.0.describe())
     }
 
     fn check(&self, arrival: &Arrival<'_>, report: &mut Report) {

@@ -88,7 +88,10 @@ fn facts(Arrival { requests, metadata, deadline }: Arrival<'_>) -> Vec<String> {
     match requests {
         [] => {}
         [request] => facts.push(format!("request: {}", shown(request))),
-        requests => facts.push(format!("requests: {}", messages(requests.iter()))),
+        requests => {
+            let requests = requests.iter().map(|request| shown(request)).collect::<Vec<_>>();
+            facts.push(format!("requests:\n    {}", listed(&requests, "\n    ")));
+        }
     }
     facts.extend(custom(metadata).map(|entry| format!("metadata: {entry}")));
     facts.extend(deadline.map(|deadline| format!("deadline: {deadline:?}")));

@@ -1,6 +1,12 @@
 //! A server on sockets, for generated services and any other tower gRPC service.
 
-use std::{convert::Infallible, future::Future, io};
+use std::{
+    convert::Infallible,
+    future::Future,
+    io,
+    pin::Pin,
+    task::{Context, Poll},
+};
 
 use tokio::{
     io::{AsyncRead, AsyncWrite},
@@ -14,6 +20,8 @@ use tonic::{
     transport::server::{Connected, TcpIncoming},
 };
 use tower_service::Service;
+
+use super::RequestBody;
 
 /// Serves gRPC services over HTTP/2.
 ///
@@ -38,15 +46,16 @@ impl Server {
         Self::default()
     }
 
-    /// Adds a service: a generated server, or one of tonic's.
+    /// Adds a service: a generated server, or one of tonic's, with or without an interceptor.
     #[must_use]
-    pub fn add_service<S>(mut self, service: S) -> Self
+    pub fn add_service<S, B>(mut self, service: S) -> Self
     where
-        S: Service<http::Request<Body>, Response = http::Response<Body>, Error = Infallible>,
+        S: Service<http::Request<Body>, Response = http::Response<B>, Error = Infallible>,
         S: NamedService + Clone + Send + Sync + 'static,
         S::Future: Send + 'static,
+        B: RequestBody,
     {
-        self.routes = self.routes.add_service(service);
+        self.routes = self.routes.add_service(AnyBody(service));
         self
     }
 
@@ -133,5 +142,33 @@ impl Server {
             .serve_with_incoming_shutdown(incoming, signal)
             .await
             .map_err(io::Error::other)
+    }
+}
+
+/// A service whose responses have the body that tonic's routes take.
+#[derive(Clone)]
+struct AnyBody<S>(S);
+
+impl<S: NamedService> NamedService for AnyBody<S> {
+    const NAME: &'static str = S::NAME;
+}
+
+impl<S, B> Service<http::Request<Body>> for AnyBody<S>
+where
+    S: Service<http::Request<Body>, Response = http::Response<B>, Error = Infallible>,
+    S::Future: Send + 'static,
+    B: RequestBody,
+{
+    type Response = http::Response<Body>;
+    type Error = Infallible;
+    type Future = Pin<Box<dyn Future<Output = Result<Self::Response, Infallible>> + Send>>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        self.0.poll_ready(cx)
+    }
+
+    fn call(&mut self, request: http::Request<Body>) -> Self::Future {
+        let response = self.0.call(request);
+        Box::pin(async move { Ok(response.await?.map(Body::new)) })
     }
 }

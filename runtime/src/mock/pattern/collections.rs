@@ -19,7 +19,7 @@ use super::{
 /// ```
 pub fn len<T: Collection + ?Sized>(expected: impl IntoPattern<usize>) -> Pattern<T> {
     let expected = expected.into_pattern();
-    let label = format!("{} of them", expected.describe());
+    let label = format!("length {}", expected.describe());
     holds(label, move |got: &T| expected.matches(Some(&got.length())))
 }
 

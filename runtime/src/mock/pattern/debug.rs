@@ -15,9 +15,9 @@ pub(super) fn differences(expected: &dyn Debug, got: &dyn Debug) -> Vec<Mismatch
     found
 }
 
-/// A value on one line.
+/// A value on one line; maps in the order of their keys.
 pub(crate) fn shown(value: &dyn Debug) -> String {
-    cut(&format!("{value:?}"))
+    cut(&Node::of(value).text())
 }
 
 /// A value as `Debug` shows it: a text, or a name with parts in brackets.
@@ -87,18 +87,28 @@ impl Node {
             };
             parts.push(Part { key: key.map(str::to_owned), value: Self::read(rest, lines) });
         }
+        if brackets == Brackets::Curly && name.is_empty() {
+            // A map, which may be one without an order of its own.
+            parts.sort_by(|one, other| one.key.cmp(&other.key));
+        }
         Self::Parts { name: name.to_owned(), brackets, parts }
     }
 
     /// What is in `Some(…)`; anything else as it is.
     fn present(&self) -> &Self {
         match self {
-            Self::Parts { name, brackets: Brackets::Round, parts }
-                if name == "Some" && parts.len() == 1 =>
-            {
-                &parts[0].value
+            Self::Parts { name, brackets: Brackets::Round, parts } if name == "Some" => {
+                parts.first().map_or(self, |part| &part.value)
             }
             other => other,
+        }
+    }
+
+    /// What is in a variant with one value.
+    fn only(parts: &[Part], brackets: Brackets) -> Option<&Self> {
+        match (parts, brackets) {
+            ([only], Brackets::Round) => Some(&only.value),
+            _ => None,
         }
     }
 
@@ -111,7 +121,10 @@ impl Node {
                 Self::Parts { name, brackets, parts },
                 Self::Parts { name: other_name, brackets: other_brackets, parts: others },
             ) if name == other_name && brackets == other_brackets => {
-                compare_parts(parts, others, &path, found);
+                match (Self::only(parts, *brackets), Self::only(others, *brackets)) {
+                    (Some(value), Some(other)) => value.compare(other, path, found),
+                    _ => compare_parts(parts, others, &path, found),
+                }
             }
             (expected, got) => found.push(differ(path, &expected.text(), &got.text())),
         }

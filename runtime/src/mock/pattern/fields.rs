@@ -11,14 +11,34 @@ pub struct Fields<M> {
     fields: Vec<Field<M>>,
 }
 
+type Field<M> = Arc<dyn FieldMatch<M>>;
+
 /// What is expected of one field.
-struct Field<M> {
-    name: &'static str,
-    expected: String,
-    check: Check<M>,
+trait FieldMatch<M>: Send + Sync {
+    /// `name: expected`
+    fn describe(&self) -> String;
+
+    fn check(&self, message: &M, report: &mut Report);
 }
 
-type Check<M> = Arc<dyn Fn(&M, &mut Report) + Send + Sync>;
+struct Expected<M, T: ?Sized + ToOwned> {
+    name: &'static str,
+    pattern: Pattern<T>,
+    get: fn(&M) -> View<'_, T>,
+}
+
+impl<M, T: ?Sized + ToOwned> FieldMatch<M> for Expected<M, T> {
+    fn describe(&self) -> String {
+        format!("{}: {}", self.name, self.pattern.describe())
+    }
+
+    fn check(&self, message: &M, report: &mut Report) {
+        report.field(self.name, |report| match (self.get)(message) {
+            View::Absent => self.pattern.check(None, report),
+            View::Is(value) => self.pattern.check(Some(&*value), report),
+        });
+    }
+}
 
 impl<M> Fields<M> {
     /// Expects this of the field `name`, which `get` looks at.
@@ -33,15 +53,7 @@ impl<M> Fields<M> {
         T: ?Sized + ToOwned + 'static,
         M: 'static,
     {
-        let pattern = expected.into_pattern();
-        let expected = pattern.describe();
-        let check = Arc::new(move |message: &M, report: &mut Report| {
-            report.field(name, |report| match get(message) {
-                View::Absent => pattern.check(None, report),
-                View::Is(value) => pattern.check(Some(&*value), report),
-            });
-        });
-        self.fields.push(Field { name, expected, check });
+        self.fields.push(Arc::new(Expected { name, pattern: expected.into_pattern(), get }));
         self
     }
 }
@@ -56,15 +68,14 @@ impl<M: Debug> Match<M> for Fields<M> {
     fn describe(&self) -> String {
         let name = type_name::<M>();
         let name = name.rsplit("::").next().unwrap_or(name);
-        let fields =
-            self.fields.iter().map(|field| format!("{}: {}, ", field.name, field.expected));
+        let fields = self.fields.iter().map(|field| format!("{}, ", field.describe()));
         format!("{name} {{ {}.. }}", fields.collect::<String>())
     }
 
     fn check(&self, message: Option<&M>, report: &mut Report) {
         let Some(message) = message else { return differ(&self.describe(), message, report) };
         for field in &self.fields {
-            (field.check)(message, report);
+            field.check(message, report);
         }
     }
 }
@@ -77,12 +88,7 @@ impl<M> Default for Fields<M> {
 
 impl<M> Clone for Fields<M> {
     fn clone(&self) -> Self {
-        let clone = |field: &Field<M>| Field {
-            name: field.name,
-            expected: field.expected.clone(),
-            check: Arc::clone(&field.check),
-        };
-        Self { fields: self.fields.iter().map(clone).collect() }
+        Self { fields: self.fields.clone() }
     }
 }
 

@@ -131,13 +131,16 @@ fn plan(place: Place, method: &Method, kind: MethodKind, line: &Line) -> Result<
         Outcome::Failed(status) => steps.push(Action::Fail(status.clone())),
         Outcome::Cancelled | Outcome::Pending => steps.push(Action::Hang),
     }
-    let peek = match kind {
-        MethodKind::ClientStreaming => Peek::All,
-        _ => Peek::First,
-    };
     let mut plan = Plan::new(place, true);
     plan.times = Some(Times::exactly(1));
-    plan.conditions.push(Arc::new(Taped { compare: method.compare_request, requests, peek }));
+    let taped = |peek| Arc::new(Taped { compare: method.compare_request, requests, peek });
+    match kind {
+        MethodKind::Unary | MethodKind::ServerStreaming => plan.conditions.push(taped(Peek::First)),
+        MethodKind::ClientStreaming => plan.conditions.push(taped(Peek::All)),
+        // Whoever holds a dialogue may wait for the response to begin before the first request:
+        // such calls come in the order of the tape.
+        MethodKind::BidiStreaming => {}
+    }
     plan.answer = Some(Answer::Plays(Arc::new(steps)));
     Ok(plan)
 }

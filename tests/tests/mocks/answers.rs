@@ -1,0 +1,153 @@
+//! What becomes of a call.
+
+use std::time::Duration;
+
+use rust_scaffold::{Code, Request, Response, Status, Streaming, Trailers, metadata::MetadataMap};
+use tokio::time::Instant;
+
+use crate::{
+    calculator::{AddRequest, MockCalculator},
+    messages::{add, point, query, sum, summary, verdict_of},
+    telemetry::{MockTelemetry, Point, Query},
+};
+
+#[tokio::test]
+async fn a_response_comes_with_its_metadata_and_trailers() {
+    let mock = MockCalculator::new();
+    let mut response = Response::new(sum(8));
+    response.metadata_mut().insert("x-header", "head".parse().unwrap());
+    let mut trailers = MetadataMap::new();
+    trailers.insert("x-trailer", "tail".parse().unwrap());
+    response.extensions_mut().insert(Trailers(trailers));
+    mock.expect_add().returns(response);
+    for _ in 0..2 {
+        let response = mock.client().add(add(5, 3)).await.unwrap();
+        assert_eq!(response.metadata().get("x-header").unwrap(), "head");
+        assert_eq!(response.metadata().get("x-trailer").unwrap(), "tail");
+        assert_eq!(response.into_inner(), sum(8));
+    }
+}
+
+#[tokio::test]
+async fn each_call_gets_its_own_response() {
+    let mock = MockCalculator::new();
+    mock.expect_add().returns_each([sum(1), sum(2)]);
+    let client = mock.client();
+    assert_eq!(client.add(add(0, 0)).await.unwrap().into_inner(), sum(1));
+    assert_eq!(client.add(add(0, 0)).await.unwrap().into_inner(), sum(2));
+    assert_eq!(client.add(add(0, 0)).await.unwrap_err().code(), Code::Unimplemented);
+    assert!(verdict_of(mock).contains("it has had its 2 calls"));
+}
+
+#[tokio::test]
+async fn a_failure_has_code_message_and_details() {
+    let mock = MockCalculator::new();
+    mock.expect_add().once().fails(Status::not_found("no such number"));
+    mock.expect_add().once().fails_with(Code::Aborted, "again", &b"\x08\x0a"[..]);
+    let first = mock.client().add(add(0, 0)).await.unwrap_err();
+    assert_eq!((first.code(), first.message()), (Code::NotFound, "no such number"));
+    let second = mock.client().add(add(0, 0)).await.unwrap_err();
+    assert_eq!((second.code(), second.message()), (Code::Aborted, "again"));
+    assert_eq!(second.details(), b"\x08\x0a");
+}
+
+#[tokio::test]
+async fn a_closure_answers_as_a_method_of_the_contract() {
+    let mock = MockCalculator::new();
+    let offset = 100;
+    mock.expect_add().answers(move |request: Request<AddRequest>| async move {
+        let AddRequest { a, b } = request.into_inner();
+        tokio::task::yield_now().await;
+        a.checked_add(b).map(|it| sum(it + offset)).ok_or(Status::out_of_range("too much"))
+    });
+    assert_eq!(mock.client().add(add(5, 3)).await.unwrap().into_inner(), sum(108));
+    let status = mock.client().add(add(i32::MAX, 1)).await.unwrap_err();
+    assert_eq!(status.code(), Code::OutOfRange);
+}
+
+#[tokio::test]
+async fn a_closure_answers_streams_with_streams() {
+    let mock = MockTelemetry::new();
+    mock.expect_upload().answers(async |request: Request<Streaming<Point>>| {
+        let mut points = request.into_inner();
+        let mut accepted = 0;
+        while points.message().await?.is_some() {
+            accepted += 1;
+        }
+        Ok(summary(accepted))
+    });
+    mock.expect_tail().answers(async |request: Request<Streaming<Query>>| {
+        use tokio_stream::StreamExt as _;
+        let points = request.into_inner().map(|query| query.map(|it| point(it.limit.into())));
+        Ok(Streaming::new(points))
+    });
+    let client = mock.client();
+    let points = tokio_stream::iter([point(1.0), point(2.0)]);
+    assert_eq!(client.upload(points).await.unwrap().into_inner(), summary(2));
+    let queries = tokio_stream::iter((1..=3).map(|limit| Query { limit, ..query("a") }));
+    let mut points = client.tail(queries).await.unwrap().into_inner();
+    for number in [1.0, 2.0, 3.0] {
+        assert_eq!(points.message().await.unwrap(), Some(point(number)));
+    }
+    assert_eq!(points.message().await.unwrap(), None);
+}
+
+#[tokio::test(start_paused = true)]
+async fn flaky_calls_fail_first_and_then_go_well() {
+    let mock = MockCalculator::new();
+    mock.expect_add().flaky(2, Code::Unavailable).returns(sum(8));
+    let client = mock.client();
+    for expected in [Code::Unavailable, Code::Unavailable, Code::Ok, Code::Ok] {
+        let code = client.add(add(5, 3)).await.map_or_else(|it| it.code(), |_| Code::Ok);
+        assert_eq!(code, expected);
+    }
+}
+
+#[test]
+fn a_flaky_call_is_expected_to_be_repeated() {
+    let mock = MockCalculator::new();
+    mock.expect_add().flaky(2, Code::Unavailable).returns(sum(8));
+    assert!(verdict_of(mock).contains("expected at least 3 calls, got 0"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn latency_takes_virtual_time() {
+    let mock = MockCalculator::new();
+    mock.expect_add().after(Duration::from_secs(30)).returns(sum(8));
+    let start = Instant::now();
+    mock.client().add(add(5, 3)).await.unwrap();
+    assert_eq!(start.elapsed(), Duration::from_secs(30));
+}
+
+#[tokio::test]
+async fn a_dropped_connection_is_unavailable() {
+    let mock = MockCalculator::new();
+    mock.expect_add().drops_connection();
+    let status = mock.client().add(add(5, 3)).await.unwrap_err();
+    assert_eq!(status.code(), Code::Unavailable);
+}
+
+#[tokio::test]
+async fn a_list_of_responses_is_streamed_and_the_requests_are_read() {
+    let mock = MockTelemetry::new();
+    mock.expect_watch().streams([point(1.0), point(2.0)]);
+    mock.expect_tail().streams([point(3.0)]);
+    let mut points = mock.client().watch(query("a")).await.unwrap().into_inner();
+    assert_eq!(points.message().await.unwrap(), Some(point(1.0)));
+    assert_eq!(points.message().await.unwrap(), Some(point(2.0)));
+    assert_eq!(points.message().await.unwrap(), None);
+    let queries = tokio_stream::iter([query("a"), query("b")]);
+    let mut points = mock.client().tail(queries).await.unwrap().into_inner();
+    assert_eq!(points.message().await.unwrap(), Some(point(3.0)));
+    assert_eq!(points.message().await.unwrap(), None);
+    assert_eq!(mock.tail_calls()[0].messages, [query("a"), query("b")]);
+}
+
+#[tokio::test]
+async fn an_expectation_without_an_answer_says_so() {
+    let mock = MockCalculator::new();
+    let _ = mock.expect_add().once();
+    let status = mock.client().add(add(5, 3)).await.unwrap_err();
+    assert!(status.message().contains("no answer was set up"), "{status}");
+    assert!(verdict_of(mock).contains("no answer was set up"));
+}

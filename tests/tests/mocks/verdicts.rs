@@ -1,0 +1,241 @@
+//! Verdicts that nothing can hide: wherever calls come from, and whatever is dropped first.
+
+use std::{env, process::Command, sync::Arc, thread, time::Duration};
+
+use rust_scaffold::{Code, Request, Status};
+
+use crate::{
+    calculator::{Calculator, CalculatorClient, CalculatorServer, MockCalculator},
+    messages::{add, sum, verdict, verdict_of},
+};
+
+fn runtime() -> tokio::runtime::Runtime {
+    tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap()
+}
+
+fn unexpected(verdict: &str) {
+    assert!(verdict.contains("unexpected call of calculator.Calculator/Add"), "{verdict}");
+}
+
+fn missing(verdict: &str) {
+    assert!(verdict.contains("missing call of calculator.Calculator/Add"), "{verdict}");
+}
+
+#[tokio::test]
+async fn a_call_from_the_test_itself() {
+    let mock = MockCalculator::new();
+    mock.client().add(add(5, 3)).await.unwrap_err();
+    unexpected(&verdict_of(mock));
+}
+
+#[tokio::test]
+async fn a_call_whose_caller_ignores_the_failure() {
+    let mock = MockCalculator::new();
+    let client = mock.client();
+    tokio::spawn(async move { client.add(add(5, 3)).await.is_ok() }).await.unwrap();
+    unexpected(&verdict_of(mock));
+}
+
+#[tokio::test]
+async fn a_call_from_a_task_that_nobody_waits_for() {
+    let mock = MockCalculator::new();
+    let (client, handle) = (mock.client(), mock.clone());
+    drop(tokio::spawn(async move { client.add(add(5, 3)).await }));
+    while handle.add_calls().is_empty() {
+        tokio::task::yield_now().await;
+    }
+    unexpected(&verdict_of(mock));
+}
+
+#[test]
+fn a_call_from_another_runtime_on_another_thread() {
+    let mock = MockCalculator::new();
+    let client = mock.client();
+    thread::spawn(move || runtime().block_on(client.add(add(5, 3))).unwrap_err()).join().unwrap();
+    unexpected(&verdict_of(mock));
+}
+
+#[test]
+fn a_call_over_a_socket_with_everything_else_dropped_before_the_mock() {
+    let mock = MockCalculator::new();
+    let runtime = runtime();
+    runtime.block_on(async {
+        let serving = mock.serve().await.unwrap();
+        let client = CalculatorClient::connect(serving.uri()).await.unwrap();
+        let status = client.add(add(5, 3)).await.unwrap_err();
+        assert_eq!(status.code(), Code::Unimplemented);
+        assert!(status.message().contains("unexpected call"), "{status}");
+    });
+    drop(runtime);
+    unexpected(&verdict_of(mock));
+}
+
+#[test]
+fn a_mock_that_is_dropped_before_its_client_server_and_runtime() {
+    let mock = MockCalculator::new();
+    mock.expect_add().once().returns(sum(8));
+    let runtime = runtime();
+    let (client, serving) =
+        runtime.block_on(async { (mock.client(), mock.serve().await.unwrap()) });
+    missing(&verdict_of(mock));
+    // What comes later is too late for a verdict, but breaks nothing.
+    runtime.block_on(client.add(add(5, 3))).unwrap();
+    let status = runtime.block_on(client.add(add(5, 3))).unwrap_err();
+    assert_eq!(status.code(), Code::Unimplemented);
+    drop((runtime, client, serving));
+}
+
+#[tokio::test]
+async fn a_call_as_the_contract_without_a_client() {
+    let mock = Arc::new(MockCalculator::new());
+    let handle = Arc::clone(&mock);
+    let call = async move { Calculator::add(&*handle, Request::new(add(5, 3))).await };
+    tokio::spawn(call).await.unwrap().unwrap_err();
+    unexpected(&verdict_of(Arc::into_inner(mock).unwrap()));
+}
+
+#[tokio::test]
+async fn expectations_that_were_not_met() {
+    let mock = MockCalculator::new();
+    mock.expect_add().times(2).returns(sum(8));
+    mock.client().add(add(5, 3)).await.unwrap();
+    missing(&verdict_of(mock));
+}
+
+#[tokio::test]
+async fn a_verdict_is_given_once() {
+    let mock = MockCalculator::new();
+    mock.expect_add().returns(sum(8));
+    let handle = mock.clone();
+    missing(&verdict(|| mock.verify()));
+    handle.verify();
+}
+
+#[tokio::test]
+async fn clones_give_no_verdict_when_they_are_dropped() {
+    let mock = MockCalculator::new();
+    mock.expect_add().returns(sum(8));
+    drop(mock.clone());
+    drop(mock.server());
+    drop(mock.client());
+    mock.client().add(add(5, 3)).await.unwrap();
+}
+
+#[test]
+#[should_panic(expected = "the test's own failure")]
+fn a_test_that_fails_by_itself_panics_once() {
+    let mock = MockCalculator::new();
+    mock.expect_add().returns(sum(8));
+    panic!("the test's own failure");
+}
+
+#[tokio::test(start_paused = true)]
+async fn verify_within_waits_for_what_is_still_to_come() {
+    let mock = MockCalculator::new();
+    mock.expect_add().times(2).returns(sum(8));
+    let client = mock.client();
+    tokio::spawn(async move {
+        for _ in 0..2 {
+            tokio::time::sleep(Duration::from_secs(7)).await;
+            client.add(add(5, 3)).await.unwrap();
+        }
+    });
+    let start = tokio::time::Instant::now();
+    mock.verify_within(Duration::from_secs(3600)).await;
+    assert_eq!(start.elapsed(), Duration::from_secs(14));
+}
+
+#[tokio::test(start_paused = true)]
+#[should_panic(expected = "expected exactly 1 call, got 0")]
+async fn verify_within_does_not_wait_longer_than_it_is_told() {
+    let mock = MockCalculator::new();
+    mock.expect_add().once().returns(sum(8));
+    mock.verify_within(Duration::from_secs(10)).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn verify_within_does_not_wait_when_something_has_gone_wrong() {
+    let mock = MockCalculator::new();
+    mock.expect_add().with(add(1, 1)).returns(sum(2));
+    mock.client().add(add(5, 3)).await.unwrap_err();
+    let start = tokio::time::Instant::now();
+    let verified = tokio::spawn(mock.verify_within(Duration::from_secs(3600))).await;
+    assert!(verified.unwrap_err().is_panic());
+    assert_eq!(start.elapsed(), Duration::ZERO);
+}
+
+#[tokio::test]
+async fn a_panic_in_user_code_poisons_nothing() {
+    let mock = MockCalculator::new();
+    mock.expect_add().once().answers(
+        |_| -> std::future::Ready<Result<crate::calculator::AddResponse, Status>> {
+            panic!("before there is a future")
+        },
+    );
+    mock.expect_add().once().answers(async |_| -> Result<crate::calculator::AddResponse, Status> {
+        panic!("in the future")
+    });
+    mock.expect_add().once().returns(sum(8));
+    let client = mock.client();
+    for _ in 0..2 {
+        assert_eq!(client.add(add(5, 3)).await.unwrap_err().code(), Code::Internal);
+    }
+    client.add(add(5, 3)).await.unwrap();
+    assert_eq!(mock.add_calls().len(), 3);
+    let verdict = verdict_of(mock);
+    assert!(verdict.contains("the answer panicked: before there is a future"), "{verdict}");
+    assert!(verdict.contains("the answer panicked: in the future"), "{verdict}");
+}
+
+/// A process that would pass if a verdict could get lost.
+fn fails_in_a_process_of_its_own(test: &str) -> bool {
+    if env::var_os("IN_A_PROCESS_OF_ITS_OWN").is_some() {
+        return false;
+    }
+    let output = Command::new(env::current_exe().unwrap())
+        .args(["--exact", test, "--nocapture"])
+        .env("IN_A_PROCESS_OF_ITS_OWN", "1")
+        .output()
+        .unwrap();
+    let text = String::from_utf8_lossy(&output.stderr);
+    assert!(!output.status.success(), "the test passed: {text}");
+    assert!(text.contains("missing call of calculator.Calculator/Add"), "{text}");
+    assert!(text.contains("moved away from the test"), "{text}");
+    true
+}
+
+#[test]
+fn a_mock_that_is_moved_into_a_server_task() {
+    if fails_in_a_process_of_its_own("verdicts::a_mock_that_is_moved_into_a_server_task") {
+        return;
+    }
+    runtime().block_on(async {
+        let mock = MockCalculator::new();
+        mock.expect_add().once().returns(sum(8));
+        let server = CalculatorServer::new(mock);
+        drop(tokio::spawn(async move {
+            let _server = server;
+            std::future::pending::<()>().await;
+        }));
+        tokio::task::yield_now().await;
+    });
+}
+
+#[test]
+fn a_mock_that_is_moved_into_a_thread() {
+    if fails_in_a_process_of_its_own("verdicts::a_mock_that_is_moved_into_a_thread") {
+        return;
+    }
+    let mock = MockCalculator::new();
+    mock.expect_add().once().returns(sum(8));
+    let _ = thread::spawn(move || drop(mock)).join();
+}
+
+#[tokio::test]
+async fn a_mock_of_a_task_gives_its_verdict_there() {
+    let task = tokio::spawn(async {
+        let mock = MockCalculator::new();
+        mock.expect_add().once().returns(sum(8));
+    });
+    assert!(task.await.unwrap_err().is_panic());
+}
