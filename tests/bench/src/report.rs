@@ -6,6 +6,8 @@ use serde_json::json;
 
 /// The peer that the others are compared with.
 pub(crate) const BASELINE: &str = "tonic";
+/// The peer that mocks are compared with.
+pub(crate) const MOCKALL: &str = "mockall";
 
 /// The findings of one run.
 #[derive(Debug, Default)]
@@ -15,10 +17,10 @@ pub(crate) struct Report {
 
 #[derive(Debug)]
 struct Row {
-    case: &'static str,
-    peer: &'static str,
-    metric: &'static str,
-    unit: &'static str,
+    case: String,
+    peer: String,
+    metric: String,
+    unit: String,
     value: f64,
 }
 
@@ -26,11 +28,24 @@ impl Report {
     /// Adds what `peer` took in `case`: a metric with its unit, and the value.
     pub(crate) fn add(
         &mut self,
-        (case, peer): (&'static str, &'static str),
-        (metric, unit): (&'static str, &'static str),
+        (case, peer): (&str, &str),
+        (metric, unit): (&str, &str),
         value: f64,
     ) {
+        let [case, peer, metric, unit] = [case, peer, metric, unit].map(str::to_owned);
         self.rows.push(Row { case, peer, metric, unit, value });
+    }
+
+    /// Adds what another program has found and written as JSON.
+    pub(crate) fn add_json(&mut self, text: &str) -> Result<(), String> {
+        let rows = serde_json::from_str::<serde_json::Value>(text);
+        let rows = rows.map_err(|error| format!("no findings: {error}\n{text}"))?;
+        for row in rows.as_array().into_iter().flatten() {
+            let text = |key: &str| row[key].as_str().unwrap_or_default();
+            let value = row["value"].as_f64().unwrap_or(f64::NAN);
+            self.add((text("case"), text("peer")), (text("metric"), text("unit")), value);
+        }
+        Ok(())
     }
 
     /// Writes an array of `{"case", "peer", "metric", "unit", "value"}`.
@@ -42,7 +57,8 @@ impl Report {
 
     fn baseline(&self, row: &Row) -> Option<f64> {
         let same = |other: &&Row| {
-            (other.case, other.metric) == (row.case, row.metric) && other.peer == BASELINE
+            (&other.case, &other.metric) == (&row.case, &row.metric)
+                && [BASELINE, MOCKALL].contains(&other.peer.as_str())
         };
         self.rows.iter().find(same).map(|row| row.value)
     }
@@ -59,12 +75,12 @@ impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(
             f,
-            "{:<24} {:<24} {:<14} {:>10} {:<8} {:>10}",
+            "{:<28} {:<24} {:<14} {:>10} {:<8} {:>10}",
             "case", "peer", "metric", "value", "unit", "ratio"
         )?;
         for row in &self.rows {
             let Row { case, peer, metric, unit, value } = row;
-            write!(f, "{case:<24} {peer:<24} {metric:<14} {value:>10} {unit:<8}")?;
+            write!(f, "{case:<28} {peer:<24} {metric:<14} {value:>10.2} {unit:<8}")?;
             match self.baseline(row) {
                 Some(baseline) => writeln!(f, " {:>9.2}x", value / baseline)?,
                 None => writeln!(f)?,
