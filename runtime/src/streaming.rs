@@ -154,6 +154,14 @@ impl<T> Streaming<T> {
         adopted.unwrap_or_default()
     }
 
+    /// Decodes `messages` with `decode` as they arrive.
+    pub(crate) fn decoding_with(messages: Messages, decode: fn(Bytes) -> Result<T, Status>) -> Self
+    where
+        T: 'static,
+    {
+        Self::from_source(Wire { messages, decode })
+    }
+
     pub(crate) fn from_source(source: impl Source<T> + 'static) -> Self {
         Self { source: Some(Box::pin(source)), trailers: MetadataMap::new() }
     }
@@ -162,7 +170,7 @@ impl<T> Streaming<T> {
 impl<T: Message + Default + 'static> Streaming<T> {
     /// Decodes `messages` as they arrive.
     pub(crate) fn decoding(messages: Messages) -> Self {
-        Self::from_source(Wire { messages, decode: frame::decode::<T> })
+        Self::decoding_with(messages, frame::decode::<T>)
     }
 }
 

@@ -14,27 +14,25 @@ use crate::{
 /// ```text
 /// use ::rust_scaffold::codegen as rt;
 ///
-/// use super::calculator_service::SERVICE;
-///
 /// pub struct MockCalculator { mock: rt::mock::Mock }
 ///
 /// impl MockCalculator { … }
 ///
 /// impl super::calculator_service::Calculator for MockCalculator { … }
 ///
+/// impl rt::mock::Mocked for MockCalculator { … }
+///
 /// pub mod like { … }
 /// ```
 pub(super) fn mock(cx: &Context) -> TokenStream {
-    let (runtime, contract_module) = (cx.runtime(), &cx.names.contract.module);
-    let (definition, functions, contract) = (definition(cx), functions(cx), contract(cx));
-    let (table, matchers) = (table(cx), matchers(cx));
+    let (runtime, definition, functions) = (cx.runtime(), definition(cx), functions(cx));
+    let (contract, mocked, matchers) = (contract(cx), mocked(cx), matchers(cx));
     quote! {
         #runtime
-        use super::#contract_module::SERVICE;
         #definition
         #functions
         #contract
-        #table
+        #mocked
         #matchers
     }
 }
@@ -68,15 +66,17 @@ fn definition(cx: &Context) -> TokenStream {
 /// `impl MockCalculator { … }`
 fn functions(cx: &Context) -> TokenStream {
     let name = &cx.names.mock.item.name;
-    let constructors = constructors(cx);
-    let roles = cx.options.build_server.then(|| roles(cx));
+    let constructors = constructors();
+    let comparisons = cx.options.build_server.then(|| comparisons(cx));
+    let client = cx.options.build_client.then(|| client(cx));
     let methods = cx.methods().zip(&cx.names.mock.methods);
     let methods = methods.map(|(method, names)| method_functions(&method, names));
     let verdicts = verdicts();
     quote! {
         impl #name {
             #constructors
-            #roles
+            #client
+            #comparisons
             #(#methods)*
             #verdicts
         }
@@ -84,13 +84,13 @@ fn functions(cx: &Context) -> TokenStream {
 }
 
 /// `new`, `replay` and `record`
-fn constructors(cx: &Context) -> TokenStream {
-    let text = cx.names.mock.item.name.to_string();
+fn constructors() -> TokenStream {
     quote! {
         /// A mock of which nothing is expected yet.
+        #[inline]
         #[track_caller]
         pub fn new() -> Self {
-            Self { mock: rt::mock::Mock::new(#text, &SERVICE) }
+            Self { mock: rt::mock::Mock::new::<Self>() }
         }
 
         /// A mock that expects the calls on the tape at `path` and answers them as it says.
@@ -99,8 +99,7 @@ fn constructors(cx: &Context) -> TokenStream {
         /// When the tape cannot be read, or is one of another service.
         #[track_caller]
         pub fn replay(path: impl rt::AsRef<rt::Path>) -> rt::Result<Self, rt::mock::TapeError> {
-            let mock = rt::mock::Mock::replay(#text, &SERVICE, METHODS, path)?;
-            rt::Result::Ok(Self { mock })
+            rt::Result::Ok(Self { mock: rt::mock::Mock::replay::<Self>(path)? })
         }
 
         /// Writes every call from now on to a tape at `path`, without metadata that looks secret.
@@ -113,22 +112,35 @@ fn constructors(cx: &Context) -> TokenStream {
         ) -> rt::Result<rt::mock::Tape, rt::mock::TapeError> {
             self.mock.record(path)
         }
+
+        /// A server of this mock, for any router.
+        #[inline]
+        pub fn server(&self) -> rt::mock::MockServer<Self> {
+            self.mock.server()
+        }
+
+        /// Serves this mock on a free port of 127.0.0.1, until what it returns is dropped.
+        ///
+        /// # Errors
+        /// When no port can be listened on.
+        #[inline]
+        pub async fn serve(&self) -> rt::io::Result<rt::mock::Serving> {
+            rt::mock::serve(self.server()).await
+        }
     }
 }
 
-/// What a mock can be when there is a server to put it into.
-fn roles(cx: &Context) -> TokenStream {
-    let text = cx.names.mock.item.name.to_string();
+/// What a mock can do with an implementation of the contract when there is a server for it.
+fn comparisons(cx: &Context) -> TokenStream {
     let contract = cx.contract();
     let (module, server) = (&cx.names.server.module, &cx.names.server.name);
-    let client = cx.options.build_client.then(|| client(cx));
     quote! {
         /// A mock that hands what nothing else takes to `real`: it records calls, and fails those
         /// that it is told to.
         #[track_caller]
         pub fn spy<S: #contract>(real: S) -> Self {
             let real = super::#module::#server::new(real);
-            Self { mock: rt::mock::Mock::spy(#text, METHODS, real) }
+            Self { mock: rt::mock::Mock::spy::<Self, _, _>(real) }
         }
 
         /// Makes the calls on the tape at `path` to `real` and compares the answers.
@@ -140,22 +152,7 @@ fn roles(cx: &Context) -> TokenStream {
             real: S,
         ) -> rt::Result<(), rt::mock::TapeError> {
             let real = super::#module::#server::new(real);
-            rt::mock::verify_tape(path, &SERVICE, METHODS, real).await
-        }
-
-        #client
-
-        /// A server of this mock, for any router.
-        pub fn server(&self) -> super::#module::#server<Self> {
-            super::#module::#server::new(rt::Clone::clone(self))
-        }
-
-        /// Serves this mock on a free port of 127.0.0.1, until what it returns is dropped.
-        ///
-        /// # Errors
-        /// When no port can be listened on.
-        pub async fn serve(&self) -> rt::io::Result<rt::mock::Serving> {
-            rt::mock::serve(self.server()).await
+            rt::mock::verify_tape::<Self, _, _>(path, real).await
         }
     }
 }
@@ -165,8 +162,9 @@ fn client(cx: &Context) -> TokenStream {
     let (module, client) = (&cx.names.client.module, &cx.names.client.name);
     quote! {
         /// A client of this mock, in this process and through the codec.
+        #[inline]
         pub fn client(&self) -> super::#module::#client {
-            super::#module::#client::in_process(rt::Clone::clone(self))
+            super::#module::#client::new(rt::Channel::in_process(self.server()))
         }
     }
 }
@@ -177,6 +175,7 @@ fn verdicts() -> TokenStream {
         ///
         /// # Panics
         /// With everything that went wrong.
+        #[inline]
         #[track_caller]
         pub fn checkpoint(&self) {
             self.mock.checkpoint();
@@ -186,6 +185,7 @@ fn verdicts() -> TokenStream {
         ///
         /// # Panics
         /// With everything that went wrong.
+        #[inline]
         #[track_caller]
         pub fn verify(self) {
             self.mock.verify();
@@ -215,18 +215,21 @@ fn method_functions(method: &Method, names: &MockMethodNames) -> TokenStream {
     .map(|line| doc(&line));
     quote! {
         #about_expect
+        #[inline]
         #[track_caller]
         pub fn #expect(&self) -> rt::mock::Expectation<#kind> {
             self.mock.expect(#index)
         }
 
         #about_stub
+        #[inline]
         #[track_caller]
         pub fn #stub(&self) -> rt::mock::Expectation<#kind> {
             self.mock.stub(#index)
         }
 
         #about_calls
+        #[inline]
         pub fn #calls(&self) -> rt::Vec<rt::mock::Call<#input>> {
             self.mock.calls(#index)
         }
@@ -252,24 +255,35 @@ fn contract(cx: &Context) -> TokenStream {
     quote! { impl #contract for #name { #(#methods)* } }
 }
 
-/// `async fn add(&self, request: rt::Request<…>) -> … { self.mock.unary(0, request).await }`
+/// `fn add(&self, request: …) -> impl rt::Future<Output = …> + rt::Send { … }`
 fn answer(method: &Method) -> TokenStream {
-    let (name, function) = (&method.names.method, method.runtime_function());
+    let name = &method.names.method;
     let (request, response) = (method.request_type(), method.response_type());
     let index = Literal::usize_unsuffixed(method.index);
     quote! {
-        async fn #name(&self, request: #request) -> #response {
-            self.mock.#function(#index, request).await
+        #[inline]
+        fn #name(
+            &self,
+            request: #request,
+        ) -> impl rt::Future<Output = #response> + rt::Send {
+            self.mock.answer(#index, request)
         }
     }
 }
 
-/// `const METHODS: &[rt::mock::Method] = &[rt::mock::Method::of::<…>(), …];`
-fn table(cx: &Context) -> TokenStream {
+/// `impl rt::mock::Mocked for MockCalculator { … }`
+fn mocked(cx: &Context) -> TokenStream {
+    let (name, text) = (&cx.names.mock.item.name, cx.names.mock.item.name.to_string());
+    let contract_module = &cx.names.contract.module;
     let kinds = cx.methods().map(|method| kind(&method)).collect::<Vec<_>>();
     quote! {
-        /// What spies and tapes need of the methods.
-        const METHODS: &[rt::mock::Method] = &[#(rt::mock::Method::of::<#kinds>()),*];
+        impl rt::mock::Mocked for #name {
+            const NAME: &'static str = #text;
+            const SERVICE: &'static rt::ServiceDescriptor = &super::#contract_module::SERVICE;
+            const METHODS: &'static [rt::mock::Method] = &[
+                #(rt::mock::Method::of::<#kinds>()),*
+            ];
+        }
     }
 }
 
@@ -307,6 +321,7 @@ fn matcher(matcher: &Matcher) -> TokenStream {
 
         impl #name {
             /// Matches every message, until fields are mentioned.
+            #[inline]
             pub fn new() -> Self {
                 rt::Default::default()
             }
@@ -315,6 +330,7 @@ fn matcher(matcher: &Matcher) -> TokenStream {
         }
 
         impl rt::mock::IntoPattern<#message> for #name {
+            #[inline]
             fn into_pattern(self) -> rt::mock::Pattern<#message> {
                 self.0.into_pattern()
             }

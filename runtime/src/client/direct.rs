@@ -1,9 +1,12 @@
 //! The way without a codec: messages are moved to a server in this process.
 
-use std::{any::Any, fmt};
+use std::any::Any;
 
 use tokio::time::Instant;
-use tonic::{Request, Response, Status, metadata::MetadataMap};
+use tonic::{Extensions, Request, Response, Status, metadata::MetadataMap};
+
+#[cfg(feature = "mock")]
+use crate::mock::{Content, Method};
 
 use crate::{
     MethodDescriptor, Streaming,
@@ -12,7 +15,7 @@ use crate::{
 };
 
 /// A call of `server` whose messages are not encoded.
-pub struct Direct<'a> {
+pub(crate) struct Direct<'a> {
     server: &'a dyn Serve,
     method: &'static MethodDescriptor,
     deadline: Option<Instant>,
@@ -38,9 +41,12 @@ impl<'a> Direct<'a> {
         In: Send + 'static,
         Out: Send + 'static,
     {
-        let (mut response, trailers) = self.exchange(request).await?;
-        merge(response.metadata_mut(), trailers);
-        Ok(response)
+        let (metadata, extensions, message) = request.into_parts();
+        let mut exchange = Exchange { request: Some(message), response: None };
+        let mut answered = self.run(metadata, extensions, &mut exchange).await?;
+        merge(&mut answered.metadata, answered.trailers);
+        let message = exchange.response.ok_or_else(unanswered)?;
+        Ok(Response::from_parts(answered.metadata, message, answered.extensions))
     }
 
     /// Waits for the beginning of a stream of responses.
@@ -53,9 +59,12 @@ impl<'a> Direct<'a> {
         Out: Send + 'static,
     {
         let deadline = self.deadline;
-        let (response, trailers) = self.exchange::<_, Streaming<Out>>(request).await?;
-        let limited = |messages: Streaming<Out>| messages.with_trailers(trailers).limited(deadline);
-        Ok(response.map(limited))
+        let (metadata, extensions, message) = request.into_parts();
+        let mut exchange = Exchange::<_, Streaming<Out>> { request: Some(message), response: None };
+        let answered = self.run(metadata, extensions, &mut exchange).await?;
+        let messages = exchange.response.ok_or_else(unanswered)?;
+        let messages = messages.with_trailers(answered.trailers).limited(deadline);
+        Ok(Response::from_parts(answered.metadata, messages, answered.extensions))
     }
 
     /// The requests of a stream, which end at the deadline.
@@ -66,30 +75,57 @@ impl<'a> Direct<'a> {
         requests.map(|messages| messages.limited(self.deadline))
     }
 
-    async fn exchange<In, Out>(
+    /// Waits until `exchange` holds the response.
+    async fn run(
         self,
-        request: Request<In>,
-    ) -> Result<(Response<Out>, MetadataMap), Status>
-    where
-        In: Send + 'static,
-        Out: Send + 'static,
-    {
-        let (metadata, extensions, message) = request.into_parts();
-        let mut exchange = Exchange { request: Some(message), response: None };
-        let slot = &mut exchange as &mut (dyn Any + Send);
-        let request = Request::from_parts(metadata, extensions, slot);
+        metadata: MetadataMap,
+        extensions: Extensions,
+        exchange: &mut (dyn Any + Send),
+    ) -> Result<Answered, Status> {
+        let request = Request::from_parts(metadata, extensions, exchange);
         let reply = ServerCall::start_direct(self.server, self.method.path, request, self.deadline);
         let mut reply = reply.reply().await?;
-        let Some(message) = exchange.response else {
-            return Err(Status::internal("there is no response"));
-        };
         let trailers = reply.body.take_trailers();
-        Ok((Response::from_parts(reply.metadata, message, reply.extensions), trailers))
+        Ok(Answered { metadata: reply.metadata, extensions: reply.extensions, trailers })
     }
 }
 
-impl fmt::Debug for Direct<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Direct").field("method", &self.method.path).finish_non_exhaustive()
+/// What comes with the messages of a response.
+struct Answered {
+    metadata: MetadataMap,
+    extensions: Extensions,
+    trailers: MetadataMap,
+}
+
+fn unanswered() -> Status {
+    Status::internal("there is no response")
+}
+
+#[cfg(feature = "mock")]
+impl Direct<'_> {
+    /// Makes a call whose messages have no types.
+    pub(crate) async fn erased(
+        self,
+        method: &Method,
+        request: Request<Content>,
+    ) -> Result<Response<Content>, Status> {
+        let deadline = self.deadline;
+        let (metadata, extensions, content) = request.into_parts();
+        let content = match content {
+            Content::Many(messages) => Content::Many(messages.limited(deadline)),
+            one => one,
+        };
+        let mut exchange = (method.exchange)(content)?;
+        let mut answered = self.run(metadata, extensions, &mut *exchange).await?;
+        let content = match (method.response)(exchange)? {
+            Content::Many(messages) => {
+                Content::Many(messages.with_trailers(answered.trailers).limited(deadline))
+            }
+            one => {
+                merge(&mut answered.metadata, answered.trailers);
+                one
+            }
+        };
+        Ok(Response::from_parts(answered.metadata, content, answered.extensions))
     }
 }

@@ -4,6 +4,6 @@ pub use bytes::Bytes;
 
 pub use crate::mock::{
     BidiStreaming, Call, ClientStreaming, Enum, Expectation, Fields, IntoPattern, Map, Method,
-    Mock, Pattern, ServerStreaming, Serving, Tape, TapeError, Unary, View, serve, verify_tape,
-    view,
+    Mock, MockServer, Mocked, Pattern, ServerStreaming, Serving, Tape, TapeError, Unary, View,
+    serve, verify_tape, view,
 };

@@ -6,12 +6,13 @@ use std::{
     pin::Pin,
     sync::Arc,
     task::{Context, Poll},
+    time::Duration,
 };
 
 use tonic::{Extensions, Request, Response, Status, metadata::MetadataMap};
 
 use super::{
-    core::{Core, Taken, Taker},
+    core::{Core, Real, Taken, Taker},
     explain,
     inbound::Inbound,
     message::{AnyMessage, Content, mixed_up},
@@ -21,6 +22,7 @@ use super::{
 };
 use crate::{
     Streaming, Trailers,
+    client::Direct,
     streaming::Source,
     wire::{deadline, status},
 };
@@ -31,55 +33,113 @@ pub(crate) struct Incoming {
     pub(crate) method: usize,
     pub(crate) metadata: MetadataMap,
     pub(crate) extensions: Extensions,
+    pub(crate) deadline: Option<Duration>,
     pub(crate) requests: Inbound,
 }
 
 impl Incoming {
+    fn choose(&mut self, core: &Core) -> Result<Taker, Status> {
+        let Self { method, metadata, deadline, requests, .. } = self;
+        let arrival = Arrival { requests: requests.peeked(), metadata, deadline: *deadline };
+        core.choose(*method, arrival)
+    }
+
     pub(crate) fn into_request(self) -> Result<Request<Content>, Status> {
         let content = self.requests.into_content()?;
         Ok(Request::from_parts(self.metadata, self.extensions, content))
     }
 }
 
+/// A call that has begun: most are answered at once.
+pub(crate) enum Started<'a> {
+    Answered(Result<Response<Content>, Status>),
+    Going(Pin<Box<dyn Future<Output = Result<Response<Content>, Status>> + Send + 'a>>),
+}
+
 impl Core {
-    /// Answers a call of `method`.
-    pub(crate) async fn call(
-        self: &Arc<Self>,
+    /// Begins to answer a call of `method`.
+    pub(crate) fn call<'a>(
+        self: &'a Arc<Self>,
         method: usize,
         request: Request<Content>,
-    ) -> Result<Response<Content>, Status> {
+    ) -> Started<'a> {
         let (metadata, extensions, content) = request.into_parts();
         // One that cannot be read never gets here through a codec, and limits nothing elsewhere.
         let deadline = deadline::timeout(metadata.as_ref()).ok().flatten();
         let first = match &content {
-            Content::One(message) => Some(Arc::clone(message)),
+            Content::One(message) => Some(message.clone()),
             Content::Many(_) => None,
         };
         let call = self.begin(Record::new(method, metadata.clone(), deadline, first));
-        let mut running = Running::new(Arc::clone(self), call);
-        let mut requests = Inbound::new(self, call, content);
-        requests.peek(self.peek(method)).await;
-        let arrival = Arrival { requests: requests.peeked(), metadata: &metadata, deadline };
-        let taker = self.choose(method, arrival);
-        let incoming = Incoming { call, method, metadata, extensions, requests };
-        let answered = match taker {
-            Ok(Taker::Plan(taken)) => self.answer(taken, incoming).await,
-            Ok(Taker::Real(server, forward)) => {
-                let request = incoming.into_request()?;
-                forward(server, &self.service.methods[method], request).await
+        let running = Running::new(Arc::clone(self), call);
+        let requests = Inbound::new(self, call, content);
+        let mut incoming = Incoming { call, method, metadata, extensions, deadline, requests };
+        match self.peek(method) {
+            peek if incoming.requests.shows(peek) => {
+                let taker = incoming.choose(self);
+                self.take(taker, incoming, running)
             }
-            Err(refusal) => Err(refusal),
+            peek => Started::Going(Box::pin(async move {
+                incoming.requests.peek(peek).await;
+                let taker = incoming.choose(self);
+                match self.take(taker, incoming, running) {
+                    Started::Answered(response) => response,
+                    Started::Going(response) => response.await,
+                }
+            })),
+        }
+    }
+
+    fn take<'a>(
+        self: &'a Arc<Self>,
+        taker: Result<Taker, Status>,
+        incoming: Incoming,
+        mut running: Running,
+    ) -> Started<'a> {
+        let method = incoming.method;
+        let at_once = match &taker {
+            Err(refusal) => Some(Err(refusal.clone())),
+            Ok(Taker::Plan(taken)) if incoming.requests.is_one() && taken.delay.is_zero() => {
+                taken.ready()
+            }
+            Ok(_) => None,
         };
-        match answered {
-            Ok(response) => running.respond(method, response).await,
-            Err(status) => {
+        match at_once {
+            Some(Ok(reply)) => Started::Answered(running.respond_with(&reply)),
+            Some(Err(status)) => {
                 running.finish(Outcome::Failed(status.clone()));
-                Err(status)
+                Started::Answered(Err(status))
             }
+            None => Started::Going(Box::pin(async move {
+                match self.answer(taker?, incoming).await {
+                    Ok(response) => running.respond(method, response).await,
+                    Err(status) => {
+                        running.finish(Outcome::Failed(status.clone()));
+                        Err(status)
+                    }
+                }
+            })),
         }
     }
 
     async fn answer(
+        self: &Arc<Self>,
+        taker: Taker,
+        incoming: Incoming,
+    ) -> Result<Response<Content>, Status> {
+        match taker {
+            Taker::Plan(taken) => self.answer_as_planned(taken, incoming).await,
+            Taker::Real(Real { server, methods }) => {
+                let method = incoming.method;
+                let request = incoming.into_request()?;
+                let descriptor = &self.service.methods[method];
+                let call = Direct::new(&*server, descriptor, request.metadata())?;
+                call.erased(&methods[method], request).await
+            }
+        }
+    }
+
+    async fn answer_as_planned(
         self: &Arc<Self>,
         taken: Taken,
         mut incoming: Incoming,
@@ -87,22 +147,13 @@ impl Core {
         if !taken.delay.is_zero() {
             tokio::time::sleep(taken.delay).await;
         }
-        let failures = taken.flaky.map_or(0, |(failures, _)| failures);
-        if let Some((_, code)) = taken.flaky.filter(|_| taken.before < failures) {
-            let number = taken.before + 1;
-            return Err(Status::new(code, format!("flaky: failure {number} of {failures}")));
+        if let Some(reply) = taken.ready() {
+            if reply.is_ok() {
+                incoming.requests.drain().await?;
+            }
+            return reply.map(|reply| reply.response());
         }
         match taken.answer {
-            Some(Answer::Returns(reply)) => {
-                incoming.requests.drain().await?;
-                Ok(reply.response())
-            }
-            Some(Answer::ReturnsEach(replies)) => {
-                incoming.requests.drain().await?;
-                let reply = replies.get(taken.before - failures).or(replies.last());
-                reply.map(Reply::response).ok_or_else(mixed_up)
-            }
-            Some(Answer::Fails(status)) => Err(status),
             Some(Answer::Handles(handler)) => {
                 let request = incoming.into_request()?;
                 let handle = || handler(request);
@@ -114,10 +165,7 @@ impl Core {
             }
             Some(Answer::Plays(script)) => script::play(self, &script, incoming),
             Some(Answer::Hangs) => std::future::pending().await,
-            Some(Answer::DropsConnection) => {
-                Err(Status::unavailable("the connection broke before the call was answered"))
-            }
-            None => Err(self.fail(format!(
+            _ => Err(self.fail(format!(
                 "{}: a call came for which no answer was set up: say what it `.returns(…)`, \
                  `.fails(…)`, `.streams(…)`, `.answers(…)` or plays as a `.script(…)`",
                 taken.place
@@ -126,9 +174,32 @@ impl Core {
     }
 }
 
+impl Taken {
+    /// The answer, where it is one that does not have to be waited for.
+    fn ready(&self) -> Option<Result<Arc<Reply>, Status>> {
+        let failures = self.flaky.map_or(0, |(failures, _)| failures);
+        if let Some((_, code)) = self.flaky.filter(|_| self.before < failures) {
+            let number = self.before + 1;
+            return Some(Err(Status::new(code, format!("flaky: failure {number} of {failures}"))));
+        }
+        match self.answer.as_ref()? {
+            Answer::Returns(reply) => Some(Ok(Arc::clone(reply))),
+            Answer::ReturnsEach(replies) => {
+                let reply = replies.get(self.before - failures).or(replies.last());
+                reply.cloned().map(Ok)
+            }
+            Answer::Fails(status) => Some(Err(status.clone())),
+            Answer::DropsConnection => {
+                Some(Err(Status::unavailable("the connection broke before the call was answered")))
+            }
+            _ => None,
+        }
+    }
+}
+
 impl Reply {
     fn response(&self) -> Response<Content> {
-        let message = Content::One(Arc::clone(&self.message));
+        let message = Content::One(self.message.clone());
         Response::from_parts(self.metadata.clone(), message, self.extensions.clone())
     }
 }
@@ -164,6 +235,16 @@ impl Future for Caught<'_> {
 }
 
 impl Running {
+    /// Gives out the one response.
+    fn respond_with(&mut self, reply: &Reply) -> Result<Response<Content>, Status> {
+        self.core.trace(self.call, |trace| {
+            trace.header(&reply.metadata);
+            trace.only(&reply.message, reply.extensions.get().map(|Trailers(it)| it));
+        });
+        self.finish(Outcome::Ok);
+        Ok(reply.response())
+    }
+
     /// Gives out the response, and finds out how the call goes on.
     async fn respond(
         mut self,

@@ -9,18 +9,18 @@ use std::{
 };
 
 use tokio::{sync::Notify, time::Instant};
-use tonic::{Code, Request, Status};
+use tonic::{Code, Status};
 
 use super::{
+    Method,
     explain::{self, Candidate},
     kind::Peek,
-    message::Content,
-    plan::{Answer, Arrival, Handling, Place, Plan},
+    plan::{Answer, Arrival, Place, Plan},
     record::{Outcome, Record},
     script::Playing,
     tape::{Recorder, Trace},
 };
-use crate::{MethodDescriptor, ServiceDescriptor, mock::pattern::Report, server::Serve};
+use crate::{ServiceDescriptor, mock::pattern::Report, server::Serve};
 
 /// What all handles of a mock share.
 pub(crate) struct Core {
@@ -36,14 +36,11 @@ pub(crate) struct Core {
 }
 
 /// An implementation of the contract that a spy stands in front of.
+#[derive(Clone)]
 pub(crate) struct Real {
     pub(crate) server: Arc<dyn Serve>,
-    pub(crate) forward: Vec<Forward>,
+    pub(crate) methods: &'static [Method],
 }
-
-/// Makes a call of a real server.
-pub(crate) type Forward =
-    fn(Arc<dyn Serve>, &'static MethodDescriptor, Request<Content>) -> Handling;
 
 struct State {
     /// Of each method. Calls hold on to a copy while they are being matched.
@@ -58,7 +55,7 @@ struct State {
 /// What takes a call.
 pub(crate) enum Taker {
     Plan(Taken),
-    Real(Arc<dyn Serve>, Forward),
+    Real(Real),
 }
 
 /// What a plan that has taken a call says of its answer.
@@ -195,7 +192,7 @@ impl Core {
             }
         }
         match &self.real {
-            Some(real) => Ok(Taker::Real(Arc::clone(&real.server), real.forward[method])),
+            Some(real) => Ok(Taker::Real(real.clone())),
             None => Err(self.refuse(method, arrival, &plans)),
         }
     }

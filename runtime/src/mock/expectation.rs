@@ -11,7 +11,7 @@ use super::{
     core::Core,
     entry::check_key,
     kind::Peek,
-    message::erase,
+    message::AnyMessage,
     pattern::{Report, that},
     plan::{Answer, Arrival, Condition, Place, Plan, Reply, Times},
 };
@@ -24,17 +24,54 @@ use super::{
 /// which they were made; then by the first such stub. So a second expectation for the same calls
 /// takes over where the first one has had enough.
 pub struct Expectation<K> {
+    setup: Setup,
+    kind: PhantomData<fn() -> K>,
+}
+
+/// An [`Expectation`], whatever its method's messages are.
+struct Setup {
     core: Arc<Core>,
     method: usize,
     plan: Plan,
-    kind: PhantomData<fn() -> K>,
+}
+
+impl Setup {
+    fn new(core: &Arc<Core>, method: usize, plan: Plan) -> Self {
+        core.publish(method, &plan);
+        Self { core: Arc::clone(core), method, plan }
+    }
+
+    fn condition(&mut self, condition: Arc<dyn Condition>) {
+        self.plan.conditions.push(condition);
+        self.publish();
+    }
+
+    fn answer(&mut self, answer: Answer) {
+        self.plan.answer = Some(answer);
+        self.publish();
+    }
+
+    fn times(&mut self, times: Times) {
+        self.plan.times = Some(times);
+        self.publish();
+    }
+
+    fn sequence(&mut self, sequence: &Sequence) {
+        let method = self.core.service.methods[self.method].name();
+        let step = sequence.add(format!("{method}, expected at {},", self.plan.place));
+        self.plan.sequence = Some((sequence.clone(), step));
+        self.publish();
+    }
+
+    fn publish(&self) {
+        self.core.publish(self.method, &self.plan);
+    }
 }
 
 impl<K: Kind> Expectation<K> {
     pub(crate) fn new(core: &Arc<Core>, method: usize, place: Place, is_required: bool) -> Self {
-        let plan = Plan::new(place, is_required);
-        core.publish(method, &plan);
-        Self { core: Arc::clone(core), method, plan, kind: PhantomData }
+        let setup = Setup::new(core, method, Plan::new(place, is_required));
+        Self { setup, kind: PhantomData }
     }
 
     /// Means calls whose request is like `expected`: equal to a message, or fitting a pattern.
@@ -95,36 +132,38 @@ impl<K: Kind> Expectation<K> {
     /// When the range is empty.
     #[track_caller]
     pub fn times(self, calls: impl IntoTimes) -> Self {
-        let times = calls.into_times();
-        self.change(|plan| plan.times = Some(times))
+        self.set_times(calls.into_times())
     }
 
     /// Takes one call.
     pub fn once(self) -> Self {
-        self.change(|plan| plan.times = Some(Times::exactly(1)))
+        self.set_times(Times::exactly(1))
     }
 
     /// Takes no call: one that fits fails the verification, whatever else it could be taken by.
     pub fn never(self) -> Self {
-        self.change(|plan| plan.times = Some(Times::exactly(0)))
+        self.set_times(Times::exactly(0))
     }
 
     /// Takes calls only when it is their turn in `sequence`, which expectations join in the order
     /// in which this is said.
-    pub fn in_sequence(self, sequence: &Sequence) -> Self {
-        let method = self.core.service.methods[self.method].name();
-        let step = sequence.add(format!("{method}, expected at {},", self.plan.place));
-        self.change(|plan| plan.sequence = Some((sequence.clone(), step)))
+    pub fn in_sequence(mut self, sequence: &Sequence) -> Self {
+        self.setup.sequence(sequence);
+        self
     }
 
     /// Answers after `delay`: virtual time, where the test's runtime has it.
-    pub fn after(self, delay: Duration) -> Self {
-        self.change(|plan| plan.delay = delay)
+    pub fn after(mut self, delay: Duration) -> Self {
+        self.setup.plan.delay = delay;
+        self.setup.publish();
+        self
     }
 
     /// Fails the first `failures` calls with `code`, then answers as it is said otherwise.
-    pub fn flaky(self, failures: usize, code: Code) -> Self {
-        self.change(|plan| plan.flaky = Some((failures, code)))
+    pub fn flaky(mut self, failures: usize, code: Code) -> Self {
+        self.setup.plan.flaky = Some((failures, code));
+        self.setup.publish();
+        self
     }
 
     /// Fails at once.
@@ -187,22 +226,24 @@ impl<K: Kind> Expectation<K> {
 
     /// Hands the calls to the test, which plays the server.
     pub fn interactive(self) -> Interactive<K> {
-        let (handler, interactive) = Interactive::new(&self.core, self.plan.place.clone());
+        let (handler, interactive) =
+            Interactive::new(&self.setup.core, self.setup.plan.place.clone());
         self.answer(Answer::Handles(handler));
         interactive
     }
 
-    fn condition(self, condition: impl Condition + 'static) -> Self {
-        self.change(|plan| plan.conditions.push(Arc::new(condition)))
+    fn condition(mut self, condition: impl Condition + 'static) -> Self {
+        self.setup.condition(Arc::new(condition));
+        self
     }
 
-    pub(crate) fn answer(self, answer: Answer) -> Self {
-        self.change(|plan| plan.answer = Some(answer))
+    fn answer(mut self, answer: Answer) -> Self {
+        self.setup.answer(answer);
+        self
     }
 
-    fn change(mut self, change: impl FnOnce(&mut Plan)) -> Self {
-        change(&mut self.plan);
-        self.core.publish(self.method, &self.plan);
+    fn set_times(mut self, times: Times) -> Self {
+        self.setup.times(times);
         self
     }
 }
@@ -224,7 +265,7 @@ impl<K: SingleResponse> Expectation<K> {
     where
         R: IntoResponse<K::Response>,
     {
-        let replies = responses.into_iter().map(|response| reply(response.into_response()));
+        let replies = responses.into_iter().map(|it| Arc::new(reply(it.into_response())));
         let replies = replies.collect::<Arc<[_]>>();
         assert!(!replies.is_empty(), "there are no responses to return");
         self.answer(Answer::ReturnsEach(replies))
@@ -234,13 +275,13 @@ impl<K: SingleResponse> Expectation<K> {
 impl<K: ResponseStream> Expectation<K> {
     /// Answers with a stream of these messages.
     pub fn streams(self, responses: impl IntoIterator<Item = K::Response>) -> Self {
-        self.answer(Answer::Streams(responses.into_iter().map(erase).collect()))
+        self.answer(Answer::Streams(responses.into_iter().map(AnyMessage::new).collect()))
     }
 }
 
 impl<K> fmt::Debug for Expectation<K> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}", self.plan.place, self.plan.describe())
+        write!(f, "{}: {}", self.setup.plan.place, self.setup.plan.describe())
     }
 }
 
@@ -264,7 +305,7 @@ impl<T> IntoResponse<T> for Response<T> {
 
 fn reply<M: Message>(response: Response<M>) -> Reply {
     let (metadata, message, extensions) = response.into_parts();
-    Reply { metadata, message: erase(message), extensions }
+    Reply { metadata, message: AnyMessage::new(message), extensions }
 }
 
 struct Requests<K: Kind> {

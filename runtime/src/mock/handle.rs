@@ -2,9 +2,13 @@
 
 use std::{
     fmt,
+    future::Future,
+    marker::PhantomData,
     panic::Location,
     path::Path,
+    pin::Pin,
     sync::Arc,
+    task::{Context, Poll, ready},
     thread::{self, ThreadId},
     time::Duration,
 };
@@ -13,13 +17,15 @@ use tokio::task;
 use tonic::{Request, Response, Status};
 
 use super::{
-    BidiStreaming, Call, Carried, ClientStreaming, Expectation, Kind, Message, Method,
-    ServerStreaming, Tape, TapeError, Unary,
+    Carried, Expectation, Kind, Message, MockServer, Mocked, Tape, TapeError,
+    answer::Started,
     core::{Core, Real},
+    message::Content,
     plan::Place,
+    record::{self, Record},
     tape,
 };
-use crate::{ServiceDescriptor, ServiceServer, Streaming, server::Dispatch};
+use crate::{ServiceServer, server::Dispatch};
 
 /// The engine of a mock, as generated mocks hold it.
 ///
@@ -31,41 +37,41 @@ pub struct Mock {
 }
 
 impl Mock {
-    /// A mock called `name` of `service`.
+    /// The mock `M`.
     #[track_caller]
-    pub fn new(name: &'static str, service: &'static ServiceDescriptor) -> Self {
-        Self::root(Core::new(name, service, None, Location::caller()))
+    pub fn new<M: Mocked>() -> Self {
+        Self::root(Core::new(M::NAME, M::SERVICE, None, Location::caller()))
     }
 
-    /// A mock that forwards to `real` what nothing else takes.
+    /// The mock `M`, which forwards to `real` what nothing else takes.
     #[track_caller]
-    pub fn spy<D, S>(name: &'static str, methods: &[Method], real: ServiceServer<D, S>) -> Self
+    pub fn spy<M, D, S>(real: ServiceServer<D, S>) -> Self
     where
+        M: Mocked,
         D: Dispatch<S>,
         S: Send + Sync + 'static,
     {
-        let forward = methods.iter().map(|method| method.forward).collect();
-        let real = Real { server: Arc::new(real), forward };
-        Self::root(Core::new(name, D::SERVICE, Some(real), Location::caller()))
+        let real = Real { server: Arc::new(real), methods: M::METHODS };
+        Self::root(Core::new(M::NAME, M::SERVICE, Some(real), Location::caller()))
     }
 
-    /// A mock that expects the calls on the tape at `path`.
+    /// The mock `M`, which expects the calls on the tape at `path`.
     ///
     /// # Errors
-    /// When the tape cannot be read, or is not one of `service`.
+    /// When the tape cannot be read, or is one of another service.
     #[track_caller]
-    pub fn replay(
-        name: &'static str,
-        service: &'static ServiceDescriptor,
-        methods: &[Method],
-        path: impl AsRef<Path>,
-    ) -> Result<Self, TapeError> {
-        let plans = tape::plans(path.as_ref(), service, methods)?;
-        let core = Core::new(name, service, None, Location::caller());
+    pub fn replay<M: Mocked>(path: impl AsRef<Path>) -> Result<Self, TapeError> {
+        let plans = tape::plans(path.as_ref(), M::SERVICE, M::METHODS)?;
+        let core = Core::new(M::NAME, M::SERVICE, None, Location::caller());
         for (method, plan) in plans {
             core.publish(method, &plan);
         }
         Ok(Self::root(core))
+    }
+
+    /// A server of the mock `M`.
+    pub fn server<M: Mocked>(&self) -> MockServer<M> {
+        ServiceServer::new(self.clone())
     }
 
     fn root(core: Arc<Core>) -> Self {
@@ -85,8 +91,8 @@ impl Mock {
     }
 
     /// The calls of the method at this position in the service.
-    pub fn calls<Req: Message>(&self, method: usize) -> Vec<Call<Req>> {
-        self.core.calls(method).iter().map(super::record::Record::call).collect()
+    pub fn calls<Req: Message>(&self, method: usize) -> Vec<record::Call<Req>> {
+        self.core.calls(method).iter().map(Record::call).collect()
     }
 
     /// Writes calls to the tape at `path`.
@@ -121,50 +127,79 @@ impl Mock {
         self.verify();
     }
 
-    /// Answers a call with one request and one response.
-    pub async fn unary<Req: Message, Res: Message>(
+    /// Answers a call of the method at this position in the service, as the contract's method
+    /// would.
+    pub fn answer<In: Carried, Out: Carried>(
         &self,
         method: usize,
-        request: Request<Req>,
-    ) -> Result<Response<Res>, Status> {
-        self.call::<Unary<Req, Res>>(method, request).await
+        request: Request<In>,
+    ) -> Answering<'_, Out> {
+        Answering { call: self.begin(method, request.map(In::erase)), response: PhantomData }
     }
 
-    /// Answers a call with a stream of requests and one response.
-    pub async fn client_streaming<Req: Message, Res: Message>(
-        &self,
-        method: usize,
-        requests: Request<Streaming<Req>>,
-    ) -> Result<Response<Res>, Status> {
-        self.call::<ClientStreaming<Req, Res>>(method, requests).await
+    fn begin(&self, method: usize, request: Request<Content>) -> Call<'_> {
+        Call::Waiting(&self.core, method, Some(request))
     }
 
-    /// Answers a call with one request and a stream of responses.
-    pub async fn server_streaming<Req: Message, Res: Message>(
+    pub(crate) async fn erased(
         &self,
         method: usize,
-        request: Request<Req>,
-    ) -> Result<Response<Streaming<Res>>, Status> {
-        self.call::<ServerStreaming<Req, Res>>(method, request).await
+        request: Request<Content>,
+    ) -> Result<Response<Content>, Status> {
+        match self.core.call(method, request) {
+            Started::Answered(response) => response,
+            Started::Going(response) => response.await,
+        }
     }
 
-    /// Answers a call with a stream each way.
-    pub async fn bidi_streaming<Req: Message, Res: Message>(
-        &self,
-        method: usize,
-        requests: Request<Streaming<Req>>,
-    ) -> Result<Response<Streaming<Res>>, Status> {
-        self.call::<BidiStreaming<Req, Res>>(method, requests).await
+    pub(crate) fn streams_requests(&self, method: usize) -> bool {
+        self.core.service.methods[method].kind.streams_requests()
     }
+}
 
-    async fn call<K: Kind>(
-        &self,
-        method: usize,
-        request: Request<K::Requests>,
-    ) -> Result<Response<K::Responses>, Status> {
-        let response = self.core.call(method, request.map(K::Requests::erase)).await?;
-        let (metadata, content, extensions) = response.into_parts();
-        Ok(Response::from_parts(metadata, K::Responses::restore(content)?, extensions))
+/// Waits for the answer of a mock. The call begins when it is waited for.
+pub struct Answering<'a, Out> {
+    call: Call<'a>,
+    response: PhantomData<fn() -> Out>,
+}
+
+/// An [`Answering`], whatever the messages are.
+#[allow(clippy::large_enum_variant, reason = "most calls never go on, and need no allocation")]
+enum Call<'a> {
+    Waiting(&'a Arc<Core>, usize, Option<Request<Content>>),
+    Going(Pin<Box<dyn Future<Output = Result<Response<Content>, Status>> + Send + 'a>>),
+}
+
+impl<Out: Carried> Future for Answering<'_, Out> {
+    type Output = Result<Response<Out>, Status>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let (metadata, content, extensions) = ready!(self.call.poll(cx))?.into_parts();
+        Poll::Ready(Ok(Response::from_parts(metadata, Out::restore(content)?, extensions)))
+    }
+}
+
+impl Call<'_> {
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<Response<Content>, Status>> {
+        loop {
+            match self {
+                Self::Going(response) => return response.as_mut().poll(cx),
+                Self::Waiting(core, method, request) => {
+                    let Some(request) = request.take() else { return Poll::Pending };
+                    match core.call(*method, request) {
+                        Started::Answered(response) => return Poll::Ready(response),
+                        Started::Going(response) => *self = Self::Going(response),
+                    }
+                }
+            }
+        }
+    }
+}
+
+impl<Out> fmt::Debug for Answering<'_, Out> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let has_begun = matches!(self.call, Call::Going(_));
+        f.debug_struct("Answering").field("begun", &has_begun).finish_non_exhaustive()
     }
 }
 

@@ -50,6 +50,16 @@ impl Inbound {
         }
     }
 
+    /// Whether there is one request, which is there.
+    pub(crate) fn is_one(&self) -> bool {
+        matches!(self, Self::One(_))
+    }
+
+    /// Whether nothing has to be waited for to show so many.
+    pub(crate) fn shows(&self, peek: Peek) -> bool {
+        self.is_one() || peek == Peek::Nothing
+    }
+
     /// Waits for as many requests as `peek` wants to see.
     pub(crate) async fn peek(&mut self, peek: Peek) {
         if let Self::Many(requests) = self {
@@ -136,7 +146,7 @@ impl Requests {
         let next = self.stream.poll_message(cx);
         match &next {
             Poll::Ready(Some(Ok(request))) => {
-                let request = Arc::clone(request);
+                let request = request.clone();
                 self.core.note(self.call, |record| record.push(request));
             }
             Poll::Ready(None) => self.core.trace(self.call, Trace::requests_end),

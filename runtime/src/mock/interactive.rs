@@ -18,7 +18,7 @@ use super::{
     Carried, Kind,
     core::Core,
     entry::insert,
-    message::{AnyMessage, Content, erase, restore},
+    message::{AnyMessage, Content},
     pattern::shown,
     plan::{Handler, Place},
 };
@@ -123,7 +123,7 @@ impl<K: Kind> LiveCall<K> {
         let Offer { requests, responses, .. } = &mut self.offer;
         tokio::select! {
             biased;
-            request = requests.message() => restore(request.ok()??).ok(),
+            request = requests.message() => request.ok()??.restore().ok(),
             () = responses.closed() => None,
         }
     }
@@ -134,7 +134,7 @@ impl<K: Kind> LiveCall<K> {
     /// [`Closed`] when the caller has gone away.
     pub async fn send(&mut self, response: K::Response) -> Result<(), Closed> {
         self.offer.begin();
-        self.offer.put(Item::Message(erase(response)))?;
+        self.offer.put(Item::Message(AnyMessage::new(response)))?;
         match K::Responses::IS_STREAM {
             true => Ok(()),
             false => self.offer.finish(),

@@ -1,14 +1,14 @@
 //! The four kinds of call, as types: they decide what an expectation can say.
 
-use std::{fmt::Debug, future::Future, marker::PhantomData};
+use std::{fmt::Debug, marker::PhantomData};
 
-use tonic::{Request, Response, Status};
+use tonic::Status;
 
 use super::{
     Message,
-    message::{AnyMessage, Content, erase, mixed_up, restore, view},
+    message::{AnyMessage, Content, mixed_up},
 };
-use crate::{Streaming, client::Direct};
+use crate::Streaming;
 
 /// A kind of call with its messages: [`Unary`], [`ClientStreaming`], [`ServerStreaming`] or
 /// [`BidiStreaming`]. There are no others.
@@ -53,7 +53,7 @@ impl<Req: Message, Res: Message> Kind for Unary<Req, Res> {
     const PEEK: Peek = Peek::First;
 
     fn look(requests: &[AnyMessage], look: &mut dyn FnMut(Option<&Req>)) {
-        look(requests.first().and_then(view));
+        look(requests.first().and_then(AnyMessage::view));
     }
 }
 
@@ -73,7 +73,8 @@ impl<Req: Message, Res: Message> Kind for ClientStreaming<Req, Res> {
     const PEEK: Peek = Peek::All;
 
     fn look(requests: &[AnyMessage], look: &mut dyn FnMut(Option<&[Req]>)) {
-        let requests = requests.iter().filter_map(view::<Req>).cloned().collect::<Vec<_>>();
+        let requests =
+            requests.iter().filter_map(AnyMessage::view::<Req>).cloned().collect::<Vec<_>>();
         look(Some(&requests));
     }
 }
@@ -94,7 +95,7 @@ impl<Req: Message, Res: Message> Kind for ServerStreaming<Req, Res> {
     const PEEK: Peek = Peek::First;
 
     fn look(requests: &[AnyMessage], look: &mut dyn FnMut(Option<&Req>)) {
-        look(requests.first().and_then(view));
+        look(requests.first().and_then(AnyMessage::view));
     }
 }
 
@@ -114,7 +115,7 @@ impl<Req: Message, Res: Message> Kind for BidiStreaming<Req, Res> {
     const PEEK: Peek = Peek::First;
 
     fn look(requests: &[AnyMessage], look: &mut dyn FnMut(Option<&Req>)) {
-        look(requests.first().and_then(view));
+        look(requests.first().and_then(AnyMessage::view));
     }
 }
 
@@ -138,34 +139,20 @@ pub trait Carried: Sized + Send + 'static {
 
     #[doc(hidden)]
     fn restore(content: Content) -> Result<Self, Status>;
-
-    /// Waits for the response to a call of a real server.
-    #[doc(hidden)]
-    fn receive<In: Send + 'static>(
-        call: Direct<'_>,
-        request: Request<In>,
-    ) -> impl Future<Output = Result<Response<Self>, Status>> + Send;
 }
 
 impl<M: Message> Carried for M {
     const IS_STREAM: bool = false;
 
     fn erase(self) -> Content {
-        Content::One(erase(self))
+        Content::One(AnyMessage::new(self))
     }
 
     fn restore(content: Content) -> Result<Self, Status> {
         match content {
-            Content::One(message) => restore(message),
+            Content::One(message) => message.restore(),
             Content::Many(_) => Err(mixed_up()),
         }
-    }
-
-    fn receive<In: Send + 'static>(
-        call: Direct<'_>,
-        request: Request<In>,
-    ) -> impl Future<Output = Result<Response<Self>, Status>> + Send {
-        call.message(request)
     }
 }
 
@@ -173,20 +160,13 @@ impl<M: Message> Carried for Streaming<M> {
     const IS_STREAM: bool = true;
 
     fn erase(self) -> Content {
-        Content::Many(self.convert(|message| Ok(erase(message))))
+        Content::Many(self.convert(|message| Ok(AnyMessage::new(message))))
     }
 
     fn restore(content: Content) -> Result<Self, Status> {
         match content {
             Content::One(_) => Err(mixed_up()),
-            Content::Many(messages) => Ok(messages.convert(restore)),
+            Content::Many(messages) => Ok(messages.convert(AnyMessage::restore)),
         }
-    }
-
-    fn receive<In: Send + 'static>(
-        call: Direct<'_>,
-        request: Request<In>,
-    ) -> impl Future<Output = Result<Response<Self>, Status>> + Send {
-        call.messages(request)
     }
 }

@@ -1,43 +1,67 @@
 //! Messages without their types: the engine is compiled once, whatever the methods carry.
 
-use std::{any::Any, fmt::Debug, sync::Arc};
+use std::{any::Any, fmt, fmt::Debug, sync::Arc};
 
+use bytes::BytesMut;
 use tonic::Status;
 
-use crate::Streaming;
+use crate::{Streaming, wire::frame::Encode};
 
 /// What a mock asks of a message. prost derives all of it.
 pub trait Message: prost::Message + Default + Clone + PartialEq + Debug + 'static {}
 
 impl<M: prost::Message + Default + Clone + PartialEq + Debug + 'static> Message for M {}
 
-/// A message of whatever type.
-pub(crate) type AnyMessage = Arc<dyn Erased>;
+/// A message of whatever type. Clones share it.
+#[derive(Clone)]
+pub struct AnyMessage(Arc<dyn Erased>);
 
-/// What is needed of a message whose type is not known.
-pub trait Erased: Any + Debug + Send + Sync {
-    /// Its encoded bytes.
-    fn encode(&self) -> Vec<u8>;
+trait Erased: Any + Debug + Send + Sync {
+    fn encoded_len(&self) -> usize;
+
+    fn encode(&self, into: &mut BytesMut);
 }
 
 impl<M: Message> Erased for M {
-    fn encode(&self) -> Vec<u8> {
-        self.encode_to_vec()
+    fn encoded_len(&self) -> usize {
+        prost::Message::encoded_len(self)
+    }
+
+    fn encode(&self, into: &mut BytesMut) {
+        self.encode_raw(into);
     }
 }
 
-/// The message as an `M`, which it is when it belongs to a method with that type.
-pub(crate) fn view<M: Message>(message: &AnyMessage) -> Option<&M> {
-    (&**message as &dyn Any).downcast_ref()
+impl AnyMessage {
+    pub(crate) fn new(message: impl Message) -> Self {
+        Self(Arc::new(message))
+    }
+
+    /// The message as an `M`, which it is when it belongs to a method with that type.
+    pub(crate) fn view<M: Message>(&self) -> Option<&M> {
+        (&*self.0 as &dyn Any).downcast_ref()
+    }
+
+    pub(crate) fn restore<M: Message>(self) -> Result<M, Status> {
+        let message = (self.0 as Arc<dyn Any + Send + Sync>).downcast::<M>();
+        message.map(Arc::unwrap_or_clone).map_err(|_| mixed_up())
+    }
 }
 
-pub(crate) fn erase<M: Message>(message: M) -> AnyMessage {
-    Arc::new(message)
+impl Encode for AnyMessage {
+    fn encoded_len(&self) -> usize {
+        self.0.encoded_len()
+    }
+
+    fn encode_to(&self, into: &mut BytesMut) {
+        self.0.encode(into);
+    }
 }
 
-pub(crate) fn restore<M: Message>(message: AnyMessage) -> Result<M, Status> {
-    let message = (message as Arc<dyn Any + Send + Sync>).downcast::<M>();
-    message.map(Arc::unwrap_or_clone).map_err(|_| mixed_up())
+impl Debug for AnyMessage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
 }
 
 /// What a request or a response carries, without its type.

@@ -23,23 +23,28 @@ mod inbound;
 mod interactive;
 mod kind;
 mod message;
+mod method;
 mod pattern;
 mod plan;
 mod record;
 mod script;
 mod sequence;
 mod serve;
+mod server;
 mod tape;
 
+#[doc(hidden)]
+pub use self::message::Content;
 pub use self::{
     expectation::{Expectation, IntoResponse},
-    handle::Mock,
+    handle::{Answering, Mock},
     interactive::{Interactive, LiveCall},
     kind::{
         BidiStreaming, Carried, ClientStreaming, Kind, ResponseStream, ServerStreaming,
         SingleResponse, Unary,
     },
     message::Message,
+    method::Method,
     pattern::{
         Collection, Contained, Enum, Fields, Float, Inside, IntoPattern, Lengthy, Map, Moment,
         Pattern, View, Viewed, Whole, all_of, any_of, approx, contains, each, empty, entry, eq, ge,
@@ -50,5 +55,6 @@ pub use self::{
     script::{Script, script},
     sequence::Sequence,
     serve::{Serving, serve},
-    tape::{Method, Tape, TapeError, verify_tape},
+    server::{MockDispatch, MockServer, Mocked},
+    tape::{Tape, TapeError, verify_tape},
 };

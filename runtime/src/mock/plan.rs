@@ -64,7 +64,7 @@ pub(crate) enum Answer {
     /// The same response every time.
     Returns(Arc<Reply>),
     /// A response for each call.
-    ReturnsEach(Arc<[Reply]>),
+    ReturnsEach(Arc<[Arc<Reply>]>),
     Fails(Status),
     /// Whatever the function makes of the request.
     Handles(Handler),

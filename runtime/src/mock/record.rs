@@ -5,13 +5,7 @@ use std::{sync::Arc, time::Duration};
 use tokio::time::Instant;
 use tonic::{Code, Status, metadata::MetadataMap};
 
-use super::{
-    Message,
-    core::Core,
-    message::{AnyMessage, view},
-    script::Playing,
-    tape::Trace,
-};
+use super::{Message, core::Core, message::AnyMessage, script::Playing, tape::Trace};
 
 /// A call that a mock has got.
 #[derive(Clone, Debug)]
@@ -131,7 +125,7 @@ impl Record {
 
     pub(crate) fn call<Req: Message>(&self) -> Call<Req> {
         Call {
-            messages: self.requests().filter_map(view::<Req>).cloned().collect(),
+            messages: self.requests().filter_map(AnyMessage::view::<Req>).cloned().collect(),
             metadata: self.metadata.clone(),
             deadline: self.deadline,
             outcome: self.outcome.clone(),

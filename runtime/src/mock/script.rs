@@ -21,7 +21,7 @@ use super::{
     entry::insert,
     explain,
     inbound::Inbound,
-    message::{AnyMessage, Content, erase, view},
+    message::{AnyMessage, Content},
     pattern::{Report, shown},
 };
 use crate::{MethodDescriptor, Streaming, streaming::Source};
@@ -76,7 +76,7 @@ impl<Req: Message, Res: Message> Script<Req, Res> {
         let pattern: Pattern<Req> = expected.into_pattern();
         let description = pattern.describe();
         let check = Box::new(move |request: &AnyMessage, report: &mut Report| {
-            pattern.check(view(request), report);
+            pattern.check(request.view(), report);
         });
         self.step(Action::Expect { description, check })
     }
@@ -92,7 +92,7 @@ impl<Req: Message, Res: Message> Script<Req, Res> {
     #[must_use]
     #[track_caller]
     pub fn send(self, response: Res) -> Self {
-        self.step(Action::Send(erase(response)))
+        self.step(Action::Send(AnyMessage::new(response)))
     }
 
     /// Lets `time` pass: virtual time, where the test's runtime has it.
@@ -263,7 +263,7 @@ impl Source<AnyMessage> for Player {
             match &step.action {
                 Action::Send(response) => {
                     this.advance();
-                    return Poll::Ready(Some(Ok(Arc::clone(response))));
+                    return Poll::Ready(Some(Ok(response.clone())));
                 }
                 Action::Fail(status) => {
                     this.advance();

@@ -15,13 +15,15 @@ use tonic::{
 };
 
 use super::{Reply, ReplyFuture, Serve, ServerConfig};
+#[cfg(feature = "mock")]
+use crate::mock::{self, Content, Mock};
 use crate::{
     MethodDescriptor, ServiceDescriptor, Streaming, Trailers,
     wire::{
         body::{Body, Side},
         compression,
         deadline::Deadline,
-        frame::{self, Encoder, Frames},
+        frame::{self, Encode, Encoder, Frames},
         messages::Messages,
     },
 };
@@ -79,6 +81,12 @@ pub(crate) struct Incoming {
 pub(crate) struct Exchange<In, Out> {
     pub(crate) request: Option<In>,
     pub(crate) response: Option<Out>,
+}
+
+impl<In, Out> Exchange<In, Out> {
+    pub(crate) fn mismatch() -> Status {
+        Status::internal("client and server have been generated with different messages")
+    }
 }
 
 /// One call on its way to a handler.
@@ -230,6 +238,50 @@ impl<'a> ServerCall<'a> {
     }
 }
 
+#[cfg(feature = "mock")]
+impl<'a> ServerCall<'a> {
+    /// Lets a mock answer, whatever the messages are.
+    pub(crate) fn erased(
+        self,
+        mock: Arc<Mock>,
+        method: usize,
+        types: &'static mock::Method,
+    ) -> ReplyFuture<'a> {
+        let answer = self.answer;
+        answer.wait(async move {
+            let Arrived { metadata, extensions, messages } = self.request;
+            let (content, exchange) = match messages {
+                Source::Exchange(exchange) => ((types.request)(exchange)?, Some(exchange)),
+                Source::Wire(mut messages) if !mock.streams_requests(method) => {
+                    let message = (types.decode_request)(messages.only().await?)?;
+                    (Content::One(message), None)
+                }
+                Source::Wire(messages) => {
+                    let messages = messages.with_deadline(Deadline::at(answer.deadline));
+                    let decode = types.decode_request;
+                    (Content::Many(Streaming::decoding_with(messages, decode)), None)
+                }
+            };
+            let request = Request::from_parts(metadata, extensions, content);
+            let response = mock.erased(method, request).await?;
+            let (metadata, content, extensions) = response.into_parts();
+            match (exchange, content) {
+                (Some(exchange), content) => {
+                    (types.answer)(exchange, content)?;
+                    Ok(answer.reply(metadata, extensions, Body::empty()))
+                }
+                (None, Content::One(message)) => {
+                    answer.message(Response::from_parts(metadata, message, extensions), None)
+                }
+                (None, Content::Many(messages)) => {
+                    let response = Response::from_parts(metadata, messages, extensions);
+                    Ok(answer.messages(response, None))
+                }
+            }
+        })
+    }
+}
+
 fn no_method(service: &ServiceDescriptor, path: &str) -> ReplyFuture<'static> {
     let status = Status::unimplemented(format!("{} has no method {path}", service.name));
     ReplyFuture::new(Deadline::default(), async { Err(status) })
@@ -247,11 +299,10 @@ impl<'a, W> Arrived<'a, W> {
         let (request, slot) = match self.messages {
             Source::Wire(encoded) => (decode(encoded)?, None),
             Source::Exchange(exchange) => {
-                let Some(Exchange { request, response }) = exchange.downcast_mut() else {
-                    return Err(Status::internal("client and server have different messages"));
-                };
-                let request = request.take();
-                (request.ok_or_else(|| Status::internal("there is no request"))?, Some(response))
+                let exchange = exchange.downcast_mut::<Exchange<In, Out>>();
+                let Exchange { request, response } =
+                    exchange.ok_or_else(Exchange::<In, Out>::mismatch)?;
+                (request.take().ok_or_else(Exchange::<In, Out>::mismatch)?, Some(response))
             }
         };
         Ok((Request::from_parts(self.metadata, self.extensions, request), slot))
@@ -284,7 +335,7 @@ impl Answer {
         Ok(Streaming::decoding(messages.with_deadline(Deadline::at(self.deadline))))
     }
 
-    fn message<M: Message>(
+    fn message<M: Encode>(
         mut self,
         response: Response<M>,
         slot: Slot<'_, M>,
@@ -301,7 +352,7 @@ impl Answer {
         Ok(self.reply(metadata, extensions, body))
     }
 
-    fn messages<M: Message + 'static>(
+    fn messages<M: Encode + 'static>(
         self,
         response: Response<Streaming<M>>,
         slot: Slot<'_, Streaming<M>>,

@@ -8,10 +8,15 @@ use std::{
 
 use bytes::Bytes;
 use http_body::{Body as _, Frame};
-use prost::Message;
 use tonic::{Status, metadata::MetadataMap};
 
-use super::{deadline::Deadline, frame::Encoder, headers, outgoing::Outgoing, status};
+use super::{
+    deadline::Deadline,
+    frame::{Encode, Encoder},
+    headers,
+    outgoing::Outgoing,
+    status,
+};
 use crate::Streaming;
 
 /// A stream of frames that ends well, with trailers, or with a status.
@@ -47,7 +52,7 @@ impl Body {
         Self { kind: Kind::Once(frame), trailers: MetadataMap::new() }
     }
 
-    pub(crate) fn outgoing<M: Message + 'static>(
+    pub(crate) fn outgoing<M: Encode + 'static>(
         messages: Streaming<M>,
         encoder: Encoder,
         deadline: Deadline,

@@ -13,6 +13,24 @@ const HEADER: usize = 5;
 /// The largest message that is read when nothing else was said: 4 MiB, as in gRPC everywhere.
 pub(crate) const DEFAULT_DECODING_LIMIT: usize = 4 * 1024 * 1024;
 
+/// What can be written as a message.
+pub(crate) trait Encode {
+    /// The number of bytes that it takes.
+    fn encoded_len(&self) -> usize;
+
+    fn encode_to(&self, into: &mut BytesMut);
+}
+
+impl<M: Message> Encode for M {
+    fn encoded_len(&self) -> usize {
+        Message::encoded_len(self)
+    }
+
+    fn encode_to(&self, into: &mut BytesMut) {
+        self.encode_raw(into);
+    }
+}
+
 /// How messages are written: with which compression, and how large at the most.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Encoder {
@@ -22,20 +40,20 @@ pub(crate) struct Encoder {
 
 impl Encoder {
     /// One message in a buffer that it fills exactly.
-    pub(crate) fn encode_one(&self, message: &impl Message) -> Result<Bytes, Status> {
+    pub(crate) fn encode_one(&self, message: &impl Encode) -> Result<Bytes, Status> {
         let mut frame = BytesMut::with_capacity(HEADER + message.encoded_len().min(self.limit));
         self.encode(message, &mut frame)?;
         Ok(frame.freeze())
     }
 
     /// Appends one message.
-    pub(crate) fn encode(&self, message: &impl Message, into: &mut BytesMut) -> Result<(), Status> {
+    pub(crate) fn encode(&self, message: &impl Encode, into: &mut BytesMut) -> Result<(), Status> {
         let length = message.encoded_len();
         check_size("a message to send", length, self.limit.min(u32::MAX as usize))?;
         let start = into.len();
         into.reserve(HEADER + length);
         put_header(into, 0, length);
-        message.encode_raw(into);
+        message.encode_to(into);
         match self.encoding {
             None => Ok(()),
             Some(encoding) => compress_frame(into, start, encoding),

@@ -7,10 +7,12 @@ use std::{
 };
 
 use bytes::{Bytes, BytesMut};
-use prost::Message;
 use tonic::{Status, metadata::MetadataMap};
 
-use super::{deadline::Deadline, frame::Encoder};
+use super::{
+    deadline::Deadline,
+    frame::{Encode, Encoder},
+};
 use crate::{Streaming, wire::status};
 
 /// Messages are gathered into one chunk up to this size.
@@ -41,7 +43,7 @@ trait Source: Send {
     fn take_trailers(&mut self) -> MetadataMap;
 }
 
-impl<T: Message> Source for Streaming<T> {
+impl<T: Encode> Source for Streaming<T> {
     fn poll_encode(
         &mut self,
         encoder: &Encoder,
@@ -57,7 +59,7 @@ impl<T: Message> Source for Streaming<T> {
 }
 
 impl Outgoing {
-    pub(crate) fn new<T: Message + 'static>(
+    pub(crate) fn new<T: Encode + 'static>(
         messages: Streaming<T>,
         encoder: Encoder,
         deadline: Deadline,

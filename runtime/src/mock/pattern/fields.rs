@@ -1,6 +1,12 @@
 //! A pattern made of patterns for a message's fields.
 
-use std::{any::type_name, fmt, fmt::Debug, sync::Arc};
+use std::{
+    any::{Any, type_name},
+    fmt,
+    fmt::Debug,
+    marker::PhantomData,
+    sync::Arc,
+};
 
 use super::{IntoPattern, Match, Pattern, Report, View, values::differ};
 
@@ -8,17 +14,20 @@ use super::{IntoPattern, Match, Pattern, Report, View, values::differ};
 ///
 /// The generated matchers are made of it.
 pub struct Fields<M> {
-    fields: Vec<Field<M>>,
+    fields: AnyFields,
+    message: PhantomData<fn(&M)>,
 }
 
-type Field<M> = Arc<dyn FieldMatch<M>>;
+/// [`Fields`], whatever the message is.
+#[derive(Clone, Default)]
+struct AnyFields(Vec<Arc<dyn Field>>);
 
 /// What is expected of one field.
-trait FieldMatch<M>: Send + Sync {
+trait Field: Send + Sync {
     /// `name: expected`
     fn describe(&self) -> String;
 
-    fn check(&self, message: &M, report: &mut Report);
+    fn check(&self, message: &dyn Any, report: &mut Report);
 }
 
 struct Expected<M, T: ?Sized + ToOwned> {
@@ -27,12 +36,13 @@ struct Expected<M, T: ?Sized + ToOwned> {
     get: fn(&M) -> View<'_, T>,
 }
 
-impl<M, T: ?Sized + ToOwned> FieldMatch<M> for Expected<M, T> {
+impl<M: 'static, T: ?Sized + ToOwned> Field for Expected<M, T> {
     fn describe(&self) -> String {
         format!("{}: {}", self.name, self.pattern.describe())
     }
 
-    fn check(&self, message: &M, report: &mut Report) {
+    fn check(&self, message: &dyn Any, report: &mut Report) {
+        let Some(message) = message.downcast_ref() else { return };
         report.field(self.name, |report| match (self.get)(message) {
             View::Absent => self.pattern.check(None, report),
             View::Is(value) => self.pattern.check(Some(&*value), report),
@@ -53,8 +63,22 @@ impl<M> Fields<M> {
         T: ?Sized + ToOwned + 'static,
         M: 'static,
     {
-        self.fields.push(Arc::new(Expected { name, pattern: expected.into_pattern(), get }));
+        self.fields.0.push(Arc::new(Expected { name, pattern: expected.into_pattern(), get }));
         self
+    }
+}
+
+impl AnyFields {
+    fn describe(&self, message: &str) -> String {
+        let name = message.rsplit("::").next().unwrap_or(message);
+        let fields = self.0.iter().map(|field| format!("{}, ", field.describe()));
+        format!("{name} {{ {}.. }}", fields.collect::<String>())
+    }
+
+    fn check(&self, message: &dyn Any, report: &mut Report) {
+        for field in &self.0 {
+            field.check(message, report);
+        }
     }
 }
 
@@ -64,36 +88,33 @@ impl<M: Debug + 'static> IntoPattern<M> for Fields<M> {
     }
 }
 
-impl<M: Debug> Match<M> for Fields<M> {
+impl<M: Debug + 'static> Match<M> for Fields<M> {
     fn describe(&self) -> String {
-        let name = type_name::<M>();
-        let name = name.rsplit("::").next().unwrap_or(name);
-        let fields = self.fields.iter().map(|field| format!("{}, ", field.describe()));
-        format!("{name} {{ {}.. }}", fields.collect::<String>())
+        self.fields.describe(type_name::<M>())
     }
 
     fn check(&self, message: Option<&M>, report: &mut Report) {
-        let Some(message) = message else { return differ(&self.describe(), message, report) };
-        for field in &self.fields {
-            field.check(message, report);
+        match message {
+            Some(message) => self.fields.check(message, report),
+            None => differ(&self.describe(), message, report),
         }
     }
 }
 
 impl<M> Default for Fields<M> {
     fn default() -> Self {
-        Self { fields: Vec::new() }
+        Self { fields: AnyFields::default(), message: PhantomData }
     }
 }
 
 impl<M> Clone for Fields<M> {
     fn clone(&self) -> Self {
-        Self { fields: self.fields.clone() }
+        Self { fields: self.fields.clone(), message: PhantomData }
     }
 }
 
-impl<M: Debug> Debug for Fields<M> {
+impl<M> Debug for Fields<M> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.describe())
+        f.write_str(&self.fields.describe(type_name::<M>()))
     }
 }

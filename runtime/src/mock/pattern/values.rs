@@ -112,8 +112,15 @@ pub fn all_of<T: ?Sized + 'static, P: IntoPattern<T>>(
 
 /// Tells `report` that `value` is not as described.
 pub(super) fn differ<T: ?Sized + Debug>(description: &str, got: Option<&T>, report: &mut Report) {
+    match got {
+        Some(got) => unlike(description, Some(&got), report),
+        None => unlike(description, None, report),
+    }
+}
+
+fn unlike(description: &str, got: Option<&dyn Debug>, report: &mut Report) {
     report.mismatch(|| match got {
-        Some(got) => format!("expected {description}, got {}", shown(&got)),
+        Some(got) => format!("expected {description}, got {}", shown(got)),
         None => format!("expected {description}, got nothing"),
     });
 }
@@ -137,9 +144,13 @@ where
 {
     match got {
         Some(got) if got == expected => {}
-        Some(got) => report.mismatches(|| differences(expected, got)),
-        None => differ(&shown(expected), got, report),
+        Some(got) => unequal(expected, got, report),
+        None => unlike(&shown(expected), None, report),
     }
+}
+
+fn unequal(expected: &dyn Debug, got: &dyn Debug, report: &mut Report) {
+    report.mismatches(|| differences(expected, got));
 }
 
 fn compare<T: Debug + Send + Sync + 'static>(

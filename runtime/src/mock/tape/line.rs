@@ -6,6 +6,7 @@
 use std::time::Duration;
 
 use base64::{Engine as _, prelude::BASE64_STANDARD};
+use bytes::{Bytes, BytesMut};
 use serde_json::{Map, Value, json};
 use tonic::{
     Code, Status,
@@ -15,7 +16,10 @@ use tonic::{
 };
 
 use super::redaction::{REDACTED, Redaction};
-use crate::mock::{Outcome, message::AnyMessage, pattern::shown};
+use crate::{
+    mock::{Outcome, message::AnyMessage, pattern::shown},
+    wire::frame::Encode as _,
+};
 
 /// A call on a tape, with messages that are encoded.
 pub(super) struct Line {
@@ -38,7 +42,7 @@ pub(crate) enum Event<M> {
 }
 
 pub(super) struct Encoded {
-    pub(super) bytes: Vec<u8>,
+    bytes: Bytes,
     text: String,
 }
 
@@ -49,7 +53,9 @@ impl Event<AnyMessage> {
     pub(super) fn redacted(&self, redaction: &Redaction) -> Event<Encoded> {
         let encoded = |message| {
             let message = redaction.message(message);
-            Encoded { bytes: message.encode(), text: shown(&message) }
+            let mut bytes = BytesMut::with_capacity(message.encoded_len());
+            message.encode_to(&mut bytes);
+            Encoded { bytes: bytes.freeze(), text: shown(&message) }
         };
         match self {
             Self::Request(message) => Event::Request(encoded(message)),
@@ -96,6 +102,13 @@ impl Line {
 }
 
 impl Encoded {
+    pub(super) fn decode(
+        &self,
+        decode: fn(Bytes) -> Result<AnyMessage, Status>,
+    ) -> Result<AnyMessage, String> {
+        decode(self.bytes.clone()).map_err(|status| status.message().to_owned())
+    }
+
     fn to_json(&self) -> Value {
         json!({ "proto": BASE64_STANDARD.encode(&self.bytes), "text": self.text })
     }
@@ -103,7 +116,7 @@ impl Encoded {
     fn from_json(json: &Value) -> Result<Self, String> {
         let proto = json["proto"].as_str().ok_or("a message has no `proto`")?;
         let bytes = BASE64_STANDARD.decode(proto).map_err(|error| format!("`proto`: {error}"))?;
-        Ok(Self { bytes, text: json["text"].as_str().unwrap_or_default().to_owned() })
+        Ok(Self { bytes: bytes.into(), text: json["text"].as_str().unwrap_or_default().to_owned() })
     }
 }
 

@@ -7,7 +7,7 @@ mod redaction;
 mod replay;
 mod verify;
 
-pub use self::{error::TapeError, recorder::Tape, replay::Method, verify::verify_tape};
+pub use self::{error::TapeError, recorder::Tape, verify::verify_tape};
 pub(crate) use self::{
     recorder::{Recorder, Trace},
     replay::plans,

@@ -123,7 +123,7 @@ impl Trace {
     }
 
     pub(crate) fn request(&mut self, request: &AnyMessage) {
-        self.events.push(Event::Request(Arc::clone(request)));
+        self.events.push(Event::Request(request.clone()));
     }
 
     pub(crate) fn requests_end(&mut self) {
@@ -131,7 +131,7 @@ impl Trace {
     }
 
     pub(crate) fn response(&mut self, response: &AnyMessage) {
-        self.events.push(Event::Response(Arc::clone(response)));
+        self.events.push(Event::Response(response.clone()));
     }
 
     /// The response of a method that has one.

@@ -2,10 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::mock::{
-    Message,
-    message::{AnyMessage, erase, view},
-};
+use crate::mock::{Message, message::AnyMessage};
 
 /// What stands on a tape for a secret.
 pub(super) const REDACTED: &str = "[redacted]";
@@ -36,9 +33,9 @@ impl Redaction {
 
     pub(super) fn change<M: Message>(&mut self, change: impl Fn(&mut M) + Send + Sync + 'static) {
         self.changes.push(Arc::new(move |message| {
-            let mut message = view::<M>(message)?.clone();
+            let mut message = message.view::<M>()?.clone();
             change(&mut message);
-            Some(erase(message))
+            Some(AnyMessage::new(message))
         }));
     }
 
@@ -49,7 +46,7 @@ impl Redaction {
     }
 
     pub(super) fn message(&self, message: &AnyMessage) -> AnyMessage {
-        let unchanged = Arc::clone(message);
+        let unchanged = message.clone();
         self.changes.iter().fold(unchanged, |message, change| change(&message).unwrap_or(message))
     }
 }

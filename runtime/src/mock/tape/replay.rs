@@ -2,77 +2,22 @@
 
 use std::{fs, path::Path, sync::Arc};
 
-use tonic::Request;
-
 use super::{
     TapeError,
     line::{Event, Line, metadata},
 };
 use crate::{
-    MethodDescriptor, MethodKind, ServiceDescriptor,
-    client::Direct,
+    MethodKind, ServiceDescriptor,
     mock::{
-        Carried, Kind, Message, Outcome,
-        core::Forward,
+        Method, Outcome,
         kind::Peek,
-        message::{AnyMessage, Content, erase, view},
-        pattern::{Report, check_equal, shown},
-        plan::{Answer, Arrival, Condition, Handling, Place, Plan, Times},
+        message::AnyMessage,
+        method::Compare,
+        pattern::{Report, shown},
+        plan::{Answer, Arrival, Condition, Place, Plan, Times},
         script::{Action, Steps},
     },
-    server::Serve,
 };
-
-/// What a mock needs of a method's messages for a spy or a tape.
-#[derive(Clone, Copy, Debug)]
-pub struct Method {
-    pub(crate) forward: Forward,
-    pub(super) decode_request: Decode,
-    pub(super) decode_response: Decode,
-    compare_request: Compare,
-    pub(super) compare_response: Compare,
-}
-
-type Decode = fn(&[u8]) -> Result<AnyMessage, String>;
-/// Tells the report how the second message differs from the first.
-type Compare = fn(&AnyMessage, Option<&AnyMessage>, &mut Report);
-
-impl Method {
-    /// The method of this kind.
-    pub const fn of<K: Kind>() -> Self {
-        Self {
-            forward: forward::<K>,
-            decode_request: decode::<K::Request>,
-            decode_response: decode::<K::Response>,
-            compare_request: compare::<K::Request>,
-            compare_response: compare::<K::Response>,
-        }
-    }
-}
-
-fn forward<K: Kind>(
-    server: Arc<dyn Serve>,
-    method: &'static MethodDescriptor,
-    request: Request<Content>,
-) -> Handling {
-    Box::pin(async move {
-        let call = Direct::new(&*server, method, request.metadata())?;
-        let (metadata, extensions, content) = request.into_parts();
-        let requests = K::Requests::restore(content)?;
-        let request = Request::from_parts(metadata, extensions, requests);
-        Ok(K::Responses::receive(call, request).await?.map(K::Responses::erase))
-    })
-}
-
-fn decode<M: Message>(bytes: &[u8]) -> Result<AnyMessage, String> {
-    M::decode(bytes).map(erase).map_err(|error| format!("a message cannot be decoded: {error}"))
-}
-
-fn compare<M: Message>(expected: &AnyMessage, got: Option<&AnyMessage>, report: &mut Report) {
-    if let Some(expected) = view::<M>(expected) {
-        check_equal(expected, got.and_then(view), report);
-    }
-}
 
 /// The lines of the tape at `path`, with their numbers and their methods' positions.
 pub(super) fn lines(
@@ -114,15 +59,15 @@ fn plan(place: Place, method: &Method, kind: MethodKind, line: &Line) -> Result<
     for event in &line.events {
         match event {
             Event::Request(message) => {
-                let message = (method.decode_request)(&message.bytes)?;
-                requests.push(Arc::clone(&message));
+                let message = message.decode(method.decode_request)?;
+                requests.push(message.clone());
                 if kind.streams_requests() {
                     steps.push(expect(method.compare_request, message));
                 }
             }
             Event::End => steps.push(Action::ExpectEnd),
             Event::Response(message) => {
-                steps.push(Action::Send((method.decode_response)(&message.bytes)?));
+                steps.push(Action::Send(message.decode(method.decode_response)?));
             }
         }
     }

@@ -1,48 +1,54 @@
 //! Holding a tape against a server.
 
-use std::{future::poll_fn, path::Path, sync::Arc};
+use std::{future::poll_fn, path::Path};
 
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::UnboundedReceiverStream;
 use tonic::{Request, Status};
 
 use super::{
-    Method, TapeError,
+    TapeError,
     line::{Encoded, Event, Line, metadata},
     replay::lines,
 };
 use crate::{
     MethodDescriptor, ServiceDescriptor, Streaming,
+    client::Direct,
     mock::{
-        Outcome, explain,
+        Method, Mocked, Outcome, explain,
         message::{AnyMessage, Content},
         pattern::{Report, shown},
     },
     server::{Dispatch, Serve, ServiceServer},
 };
 
-/// Makes the calls of the tape at `path` to `server`, one after the other, and compares what comes
+/// Makes the calls of the tape of `M` at `path` to `server`, one after the other, and compares what comes
 /// back with what the tape has: messages and status, not metadata.
 ///
 /// # Errors
 /// When the tape cannot be read, or lists all the differences.
-pub async fn verify_tape<D, S>(
+pub async fn verify_tape<M, D, S>(
     path: impl AsRef<Path>,
-    service: &'static ServiceDescriptor,
-    methods: &[Method],
     server: ServiceServer<D, S>,
 ) -> Result<(), TapeError>
 where
+    M: Mocked,
     D: Dispatch<S>,
     S: Send + Sync + 'static,
 {
-    let path = path.as_ref();
-    let server: Arc<dyn Serve> = Arc::new(server);
+    verify(path.as_ref(), (M::SERVICE, M::METHODS), &server).await
+}
+
+async fn verify(
+    path: &Path,
+    (service, methods): (&'static ServiceDescriptor, &[Method]),
+    server: &dyn Serve,
+) -> Result<(), TapeError> {
     let mut problems = Vec::new();
     for (number, position, line) in lines(path, service)? {
         let descriptor = &service.methods[position];
         let check = Check { descriptor, method: &methods[position], line: &line };
-        if let Err(problem) = check.run(Arc::clone(&server)).await {
+        if let Err(problem) = check.run(server).await {
             let method = explain::full_name(descriptor);
             problems.push(format!("{}:{number}: {method}\n{problem}", path.display()));
         }
@@ -61,14 +67,16 @@ struct Check<'a> {
 }
 
 impl Check<'_> {
-    async fn run(&self, server: Arc<dyn Serve>) -> Result<(), String> {
+    async fn run(&self, server: &dyn Serve) -> Result<(), String> {
         let (requests, content) = self.requests()?;
         let mut request = Request::new(content);
         *request.metadata_mut() = metadata(&self.line.metadata);
         if let Some(deadline) = self.line.deadline {
             request.set_timeout(deadline);
         }
-        let response = (self.method.forward)(server, self.descriptor, request);
+        let call = Direct::new(server, self.descriptor, request.metadata());
+        let call = call.map_err(|status| said(&status))?;
+        let response = call.erased(self.method, request);
         // The requests that the tape has before the first response are what it waits for.
         let mut dialogue = Dialogue { check: self, requests, events: self.line.events.iter() };
         dialogue.send();
@@ -94,7 +102,7 @@ impl Check<'_> {
             _ => None,
         });
         let request = requests.next().ok_or("the tape has no request")?;
-        Ok((None, Content::One((self.method.decode_request)(&request.bytes)?)))
+        Ok((None, Content::One(request.decode(self.method.decode_request)?)))
     }
 }
 
@@ -114,7 +122,7 @@ impl Dialogue<'_> {
         while let Some(Event::Request(_) | Event::End) = self.events.as_slice().first() {
             match (self.events.next(), &self.requests) {
                 (Some(Event::Request(message)), Some(requests)) => {
-                    let message = (self.check.method.decode_request)(&message.bytes);
+                    let message = message.decode(self.check.method.decode_request);
                     // A server that has stopped reading says so with its status.
                     let _ = requests.send(message.map_err(Status::internal));
                 }
@@ -149,7 +157,7 @@ impl Dialogue<'_> {
         let Some(Event::Response(expected)) = self.events.next() else {
             return Err(format!("got a further response: {}", shown(message)));
         };
-        let expected = (self.check.method.decode_response)(&expected.bytes)?;
+        let expected = expected.decode(self.check.method.decode_response)?;
         let mut report = Report::explaining();
         (self.check.method.compare_response)(&expected, Some(message), &mut report);
         match report.has_failed() {

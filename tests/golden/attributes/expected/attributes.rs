@@ -189,8 +189,6 @@ pub mod blobs_mock {
     ::rust_scaffold::codegen::mocks_for_tests! {
         use ::rust_scaffold::codegen as rt;
 
-        use super::blobs_service::SERVICE;
-
         /// A [`Blobs`](super::blobs_service::Blobs) that answers and expects what a test says.
         ///
         /// Clones are the same mock; the first handle gives the verdict when it is dropped.
@@ -208,10 +206,11 @@ pub mod blobs_mock {
 
         impl MockBlobs {
             /// A mock of which nothing is expected yet.
+            #[inline]
             #[track_caller]
             pub fn new() -> Self {
                 Self {
-                    mock: rt::mock::Mock::new("MockBlobs", &SERVICE),
+                    mock: rt::mock::Mock::new::<Self>(),
                 }
             }
 
@@ -223,8 +222,9 @@ pub mod blobs_mock {
             pub fn replay(
                 path: impl rt::AsRef<rt::Path>,
             ) -> rt::Result<Self, rt::mock::TapeError> {
-                let mock = rt::mock::Mock::replay("MockBlobs", &SERVICE, METHODS, path)?;
-                rt::Result::Ok(Self { mock })
+                rt::Result::Ok(Self {
+                    mock: rt::mock::Mock::replay::<Self>(path)?,
+                })
             }
 
             /// Writes every call from now on to a tape at `path`, without metadata that looks secret.
@@ -238,13 +238,36 @@ pub mod blobs_mock {
                 self.mock.record(path)
             }
 
+            /// A server of this mock, for any router.
+            #[inline]
+            pub fn server(&self) -> rt::mock::MockServer<Self> {
+                self.mock.server()
+            }
+
+            /// Serves this mock on a free port of 127.0.0.1, until what it returns is dropped.
+            ///
+            /// # Errors
+            /// When no port can be listened on.
+            #[inline]
+            pub async fn serve(&self) -> rt::io::Result<rt::mock::Serving> {
+                rt::mock::serve(self.server()).await
+            }
+
+            /// A client of this mock, in this process and through the codec.
+            #[inline]
+            pub fn client(&self) -> super::blobs_client::BlobsClient {
+                super::blobs_client::BlobsClient::new(
+                    rt::Channel::in_process(self.server()),
+                )
+            }
+
             /// A mock that hands what nothing else takes to `real`: it records calls, and fails those
             /// that it is told to.
             #[track_caller]
             pub fn spy<S: super::blobs_service::Blobs>(real: S) -> Self {
                 let real = super::blobs_server::BlobsServer::new(real);
                 Self {
-                    mock: rt::mock::Mock::spy("MockBlobs", METHODS, real),
+                    mock: rt::mock::Mock::spy::<Self, _, _>(real),
                 }
             }
 
@@ -257,28 +280,11 @@ pub mod blobs_mock {
                 real: S,
             ) -> rt::Result<(), rt::mock::TapeError> {
                 let real = super::blobs_server::BlobsServer::new(real);
-                rt::mock::verify_tape(path, &SERVICE, METHODS, real).await
-            }
-
-            /// A client of this mock, in this process and through the codec.
-            pub fn client(&self) -> super::blobs_client::BlobsClient {
-                super::blobs_client::BlobsClient::in_process(rt::Clone::clone(self))
-            }
-
-            /// A server of this mock, for any router.
-            pub fn server(&self) -> super::blobs_server::BlobsServer<Self> {
-                super::blobs_server::BlobsServer::new(rt::Clone::clone(self))
-            }
-
-            /// Serves this mock on a free port of 127.0.0.1, until what it returns is dropped.
-            ///
-            /// # Errors
-            /// When no port can be listened on.
-            pub async fn serve(&self) -> rt::io::Result<rt::mock::Serving> {
-                rt::mock::serve(self.server()).await
+                rt::mock::verify_tape::<Self, _, _>(path, real).await
             }
 
             /// Expects calls of `Get`: one at least, unless it is told how many.
+            #[inline]
             #[track_caller]
             pub fn expect_get(
                 &self,
@@ -289,6 +295,7 @@ pub mod blobs_mock {
             }
 
             /// Answers calls of `Get` that no expectation takes, if there are any.
+            #[inline]
             #[track_caller]
             pub fn on_get(
                 &self,
@@ -299,6 +306,7 @@ pub mod blobs_mock {
             }
 
             /// The calls of `Get` so far.
+            #[inline]
             pub fn get_calls(&self) -> rt::Vec<rt::mock::Call<super::Blob>> {
                 self.mock.calls(0)
             }
@@ -307,6 +315,7 @@ pub mod blobs_mock {
             ///
             /// # Panics
             /// With everything that went wrong.
+            #[inline]
             #[track_caller]
             pub fn checkpoint(&self) {
                 self.mock.checkpoint();
@@ -316,6 +325,7 @@ pub mod blobs_mock {
             ///
             /// # Panics
             /// With everything that went wrong.
+            #[inline]
             #[track_caller]
             pub fn verify(self) {
                 self.mock.verify();
@@ -331,18 +341,28 @@ pub mod blobs_mock {
         }
 
         impl super::blobs_service::Blobs for MockBlobs {
-            async fn get(
+            #[inline]
+            fn get(
                 &self,
                 request: rt::Request<super::Blob>,
-            ) -> rt::Result<rt::Response<super::blob::Inner>, rt::Status> {
-                self.mock.unary(0, request).await
+            ) -> impl rt::Future<
+                Output = rt::Result<rt::Response<super::blob::Inner>, rt::Status>,
+            > + rt::Send {
+                self.mock.answer(0, request)
             }
         }
 
-        /// What spies and tapes need of the methods.
-        const METHODS: &[rt::mock::Method] = &[
-            rt::mock::Method::of::<rt::mock::Unary<super::Blob, super::blob::Inner>>(),
-        ];
+        impl rt::mock::Mocked for MockBlobs {
+            const NAME: &'static str = "MockBlobs";
+
+            const SERVICE: &'static rt::ServiceDescriptor = &super::blobs_service::SERVICE;
+
+            const METHODS: &'static [rt::mock::Method] = &[
+                rt::mock::Method::of::<
+                    rt::mock::Unary<super::Blob, super::blob::Inner>,
+                >(),
+            ];
+        }
 
         /// Matchers for the messages that requests are made of, field by field.
         #[allow(deprecated)]
@@ -355,6 +375,7 @@ pub mod blobs_mock {
 
             impl Blob {
                 /// Matches every message, until fields are mentioned.
+                #[inline]
                 pub fn new() -> Self {
                     rt::Default::default()
                 }
@@ -409,6 +430,7 @@ pub mod blobs_mock {
             }
 
             impl rt::mock::IntoPattern<super::super::Blob> for Blob {
+                #[inline]
                 fn into_pattern(self) -> rt::mock::Pattern<super::super::Blob> {
                     self.0.into_pattern()
                 }
@@ -420,6 +442,7 @@ pub mod blobs_mock {
 
             impl BlobInner {
                 /// Matches every message, until fields are mentioned.
+                #[inline]
                 pub fn new() -> Self {
                     rt::Default::default()
                 }
@@ -439,6 +462,7 @@ pub mod blobs_mock {
             }
 
             impl rt::mock::IntoPattern<super::super::blob::Inner> for BlobInner {
+                #[inline]
                 fn into_pattern(self) -> rt::mock::Pattern<super::super::blob::Inner> {
                     self.0.into_pattern()
                 }

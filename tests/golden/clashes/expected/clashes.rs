@@ -188,8 +188,6 @@ pub mod store_mock {
     ::rust_scaffold::codegen::mocks_for_tests! {
         use ::rust_scaffold::codegen as rt;
 
-        use super::store_service::SERVICE;
-
         /// A [`Store`](super::store_service::Store) that answers and expects what a test says.
         ///
         /// Clones are the same mock; the first handle gives the verdict when it is dropped.
@@ -207,10 +205,11 @@ pub mod store_mock {
 
         impl MockStore {
             /// A mock of which nothing is expected yet.
+            #[inline]
             #[track_caller]
             pub fn new() -> Self {
                 Self {
-                    mock: rt::mock::Mock::new("MockStore", &SERVICE),
+                    mock: rt::mock::Mock::new::<Self>(),
                 }
             }
 
@@ -222,8 +221,9 @@ pub mod store_mock {
             pub fn replay(
                 path: impl rt::AsRef<rt::Path>,
             ) -> rt::Result<Self, rt::mock::TapeError> {
-                let mock = rt::mock::Mock::replay("MockStore", &SERVICE, METHODS, path)?;
-                rt::Result::Ok(Self { mock })
+                rt::Result::Ok(Self {
+                    mock: rt::mock::Mock::replay::<Self>(path)?,
+                })
             }
 
             /// Writes every call from now on to a tape at `path`, without metadata that looks secret.
@@ -237,13 +237,36 @@ pub mod store_mock {
                 self.mock.record(path)
             }
 
+            /// A server of this mock, for any router.
+            #[inline]
+            pub fn server(&self) -> rt::mock::MockServer<Self> {
+                self.mock.server()
+            }
+
+            /// Serves this mock on a free port of 127.0.0.1, until what it returns is dropped.
+            ///
+            /// # Errors
+            /// When no port can be listened on.
+            #[inline]
+            pub async fn serve(&self) -> rt::io::Result<rt::mock::Serving> {
+                rt::mock::serve(self.server()).await
+            }
+
+            /// A client of this mock, in this process and through the codec.
+            #[inline]
+            pub fn client(&self) -> super::store_client::StoreClient {
+                super::store_client::StoreClient::new(
+                    rt::Channel::in_process(self.server()),
+                )
+            }
+
             /// A mock that hands what nothing else takes to `real`: it records calls, and fails those
             /// that it is told to.
             #[track_caller]
             pub fn spy<S: super::store_service::Store>(real: S) -> Self {
                 let real = super::store_server::StoreServer::new(real);
                 Self {
-                    mock: rt::mock::Mock::spy("MockStore", METHODS, real),
+                    mock: rt::mock::Mock::spy::<Self, _, _>(real),
                 }
             }
 
@@ -256,28 +279,11 @@ pub mod store_mock {
                 real: S,
             ) -> rt::Result<(), rt::mock::TapeError> {
                 let real = super::store_server::StoreServer::new(real);
-                rt::mock::verify_tape(path, &SERVICE, METHODS, real).await
-            }
-
-            /// A client of this mock, in this process and through the codec.
-            pub fn client(&self) -> super::store_client::StoreClient {
-                super::store_client::StoreClient::in_process(rt::Clone::clone(self))
-            }
-
-            /// A server of this mock, for any router.
-            pub fn server(&self) -> super::store_server::StoreServer<Self> {
-                super::store_server::StoreServer::new(rt::Clone::clone(self))
-            }
-
-            /// Serves this mock on a free port of 127.0.0.1, until what it returns is dropped.
-            ///
-            /// # Errors
-            /// When no port can be listened on.
-            pub async fn serve(&self) -> rt::io::Result<rt::mock::Serving> {
-                rt::mock::serve(self.server()).await
+                rt::mock::verify_tape::<Self, _, _>(path, real).await
             }
 
             /// Expects calls of `Get`: one at least, unless it is told how many.
+            #[inline]
             #[track_caller]
             pub fn expect_get(
                 &self,
@@ -288,6 +294,7 @@ pub mod store_mock {
             }
 
             /// Answers calls of `Get` that no expectation takes, if there are any.
+            #[inline]
             #[track_caller]
             pub fn on_get(
                 &self,
@@ -298,6 +305,7 @@ pub mod store_mock {
             }
 
             /// The calls of `Get` so far.
+            #[inline]
             pub fn get_calls(&self) -> rt::Vec<rt::mock::Call<super::Store>> {
                 self.mock.calls(0)
             }
@@ -306,6 +314,7 @@ pub mod store_mock {
             ///
             /// # Panics
             /// With everything that went wrong.
+            #[inline]
             #[track_caller]
             pub fn checkpoint(&self) {
                 self.mock.checkpoint();
@@ -315,6 +324,7 @@ pub mod store_mock {
             ///
             /// # Panics
             /// With everything that went wrong.
+            #[inline]
             #[track_caller]
             pub fn verify(self) {
                 self.mock.verify();
@@ -330,18 +340,28 @@ pub mod store_mock {
         }
 
         impl super::store_service::Store for MockStore {
-            async fn get(
+            #[inline]
+            fn get(
                 &self,
                 request: rt::Request<super::Store>,
-            ) -> rt::Result<rt::Response<super::StoreServer>, rt::Status> {
-                self.mock.unary(0, request).await
+            ) -> impl rt::Future<
+                Output = rt::Result<rt::Response<super::StoreServer>, rt::Status>,
+            > + rt::Send {
+                self.mock.answer(0, request)
             }
         }
 
-        /// What spies and tapes need of the methods.
-        const METHODS: &[rt::mock::Method] = &[
-            rt::mock::Method::of::<rt::mock::Unary<super::Store, super::StoreServer>>(),
-        ];
+        impl rt::mock::Mocked for MockStore {
+            const NAME: &'static str = "MockStore";
+
+            const SERVICE: &'static rt::ServiceDescriptor = &super::store_service::SERVICE;
+
+            const METHODS: &'static [rt::mock::Method] = &[
+                rt::mock::Method::of::<
+                    rt::mock::Unary<super::Store, super::StoreServer>,
+                >(),
+            ];
+        }
 
         /// Matchers for the messages that requests are made of, field by field.
         #[allow(deprecated)]
@@ -354,6 +374,7 @@ pub mod store_mock {
 
             impl Store {
                 /// Matches every message, until fields are mentioned.
+                #[inline]
                 pub fn new() -> Self {
                     rt::Default::default()
                 }
@@ -376,6 +397,7 @@ pub mod store_mock {
             }
 
             impl rt::mock::IntoPattern<super::super::Store> for Store {
+                #[inline]
                 fn into_pattern(self) -> rt::mock::Pattern<super::super::Store> {
                     self.0.into_pattern()
                 }
@@ -549,8 +571,6 @@ pub mod log_mock {
     ::rust_scaffold::codegen::mocks_for_tests! {
         use ::rust_scaffold::codegen as rt;
 
-        use super::log_service::SERVICE;
-
         /// A [`Log`](super::log_service::Log) that answers and expects what a test says.
         ///
         /// Clones are the same mock; the first handle gives the verdict when it is dropped.
@@ -568,10 +588,11 @@ pub mod log_mock {
 
         impl MockLog {
             /// A mock of which nothing is expected yet.
+            #[inline]
             #[track_caller]
             pub fn new() -> Self {
                 Self {
-                    mock: rt::mock::Mock::new("MockLog", &SERVICE),
+                    mock: rt::mock::Mock::new::<Self>(),
                 }
             }
 
@@ -583,8 +604,9 @@ pub mod log_mock {
             pub fn replay(
                 path: impl rt::AsRef<rt::Path>,
             ) -> rt::Result<Self, rt::mock::TapeError> {
-                let mock = rt::mock::Mock::replay("MockLog", &SERVICE, METHODS, path)?;
-                rt::Result::Ok(Self { mock })
+                rt::Result::Ok(Self {
+                    mock: rt::mock::Mock::replay::<Self>(path)?,
+                })
             }
 
             /// Writes every call from now on to a tape at `path`, without metadata that looks secret.
@@ -598,13 +620,34 @@ pub mod log_mock {
                 self.mock.record(path)
             }
 
+            /// A server of this mock, for any router.
+            #[inline]
+            pub fn server(&self) -> rt::mock::MockServer<Self> {
+                self.mock.server()
+            }
+
+            /// Serves this mock on a free port of 127.0.0.1, until what it returns is dropped.
+            ///
+            /// # Errors
+            /// When no port can be listened on.
+            #[inline]
+            pub async fn serve(&self) -> rt::io::Result<rt::mock::Serving> {
+                rt::mock::serve(self.server()).await
+            }
+
+            /// A client of this mock, in this process and through the codec.
+            #[inline]
+            pub fn client(&self) -> super::log_client::LogClient {
+                super::log_client::LogClient::new(rt::Channel::in_process(self.server()))
+            }
+
             /// A mock that hands what nothing else takes to `real`: it records calls, and fails those
             /// that it is told to.
             #[track_caller]
             pub fn spy<S: super::log_service::Log>(real: S) -> Self {
                 let real = super::log_server::LogServer::new(real);
                 Self {
-                    mock: rt::mock::Mock::spy("MockLog", METHODS, real),
+                    mock: rt::mock::Mock::spy::<Self, _, _>(real),
                 }
             }
 
@@ -617,28 +660,11 @@ pub mod log_mock {
                 real: S,
             ) -> rt::Result<(), rt::mock::TapeError> {
                 let real = super::log_server::LogServer::new(real);
-                rt::mock::verify_tape(path, &SERVICE, METHODS, real).await
-            }
-
-            /// A client of this mock, in this process and through the codec.
-            pub fn client(&self) -> super::log_client::LogClient {
-                super::log_client::LogClient::in_process(rt::Clone::clone(self))
-            }
-
-            /// A server of this mock, for any router.
-            pub fn server(&self) -> super::log_server::LogServer<Self> {
-                super::log_server::LogServer::new(rt::Clone::clone(self))
-            }
-
-            /// Serves this mock on a free port of 127.0.0.1, until what it returns is dropped.
-            ///
-            /// # Errors
-            /// When no port can be listened on.
-            pub async fn serve(&self) -> rt::io::Result<rt::mock::Serving> {
-                rt::mock::serve(self.server()).await
+                rt::mock::verify_tape::<Self, _, _>(path, real).await
             }
 
             /// Expects calls of `Read`: one at least, unless it is told how many.
+            #[inline]
             #[track_caller]
             pub fn expect_read(
                 &self,
@@ -647,6 +673,7 @@ pub mod log_mock {
             }
 
             /// Answers calls of `Read` that no expectation takes, if there are any.
+            #[inline]
             #[track_caller]
             pub fn on_read(
                 &self,
@@ -655,6 +682,7 @@ pub mod log_mock {
             }
 
             /// The calls of `Read` so far.
+            #[inline]
             pub fn read_calls(&self) -> rt::Vec<rt::mock::Call<super::Store>> {
                 self.mock.calls(0)
             }
@@ -663,6 +691,7 @@ pub mod log_mock {
             ///
             /// # Panics
             /// With everything that went wrong.
+            #[inline]
             #[track_caller]
             pub fn checkpoint(&self) {
                 self.mock.checkpoint();
@@ -672,6 +701,7 @@ pub mod log_mock {
             ///
             /// # Panics
             /// With everything that went wrong.
+            #[inline]
             #[track_caller]
             pub fn verify(self) {
                 self.mock.verify();
@@ -687,18 +717,26 @@ pub mod log_mock {
         }
 
         impl super::log_service::Log for MockLog {
-            async fn read(
+            #[inline]
+            fn read(
                 &self,
                 request: rt::Request<super::Store>,
-            ) -> rt::Result<rt::Response<super::Store>, rt::Status> {
-                self.mock.unary(0, request).await
+            ) -> impl rt::Future<
+                Output = rt::Result<rt::Response<super::Store>, rt::Status>,
+            > + rt::Send {
+                self.mock.answer(0, request)
             }
         }
 
-        /// What spies and tapes need of the methods.
-        const METHODS: &[rt::mock::Method] = &[
-            rt::mock::Method::of::<rt::mock::Unary<super::Store, super::Store>>(),
-        ];
+        impl rt::mock::Mocked for MockLog {
+            const NAME: &'static str = "MockLog";
+
+            const SERVICE: &'static rt::ServiceDescriptor = &super::log_service::SERVICE;
+
+            const METHODS: &'static [rt::mock::Method] = &[
+                rt::mock::Method::of::<rt::mock::Unary<super::Store, super::Store>>(),
+            ];
+        }
 
         /// Matchers for the messages that requests are made of, field by field.
         #[allow(deprecated)]
@@ -711,6 +749,7 @@ pub mod log_mock {
 
             impl Store {
                 /// Matches every message, until fields are mentioned.
+                #[inline]
                 pub fn new() -> Self {
                     rt::Default::default()
                 }
@@ -733,6 +772,7 @@ pub mod log_mock {
             }
 
             impl rt::mock::IntoPattern<super::super::Store> for Store {
+                #[inline]
                 fn into_pattern(self) -> rt::mock::Pattern<super::super::Store> {
                     self.0.into_pattern()
                 }
@@ -905,8 +945,6 @@ pub mod log_server_mock {
     ::rust_scaffold::codegen::mocks_for_tests! {
         use ::rust_scaffold::codegen as rt;
 
-        use super::log_server_service::SERVICE;
-
         /// A [`LogServer`](super::log_server_service::LogServer) that answers and expects what a test says.
         ///
         /// Clones are the same mock; the first handle gives the verdict when it is dropped.
@@ -924,10 +962,11 @@ pub mod log_server_mock {
 
         impl MockLogServer {
             /// A mock of which nothing is expected yet.
+            #[inline]
             #[track_caller]
             pub fn new() -> Self {
                 Self {
-                    mock: rt::mock::Mock::new("MockLogServer", &SERVICE),
+                    mock: rt::mock::Mock::new::<Self>(),
                 }
             }
 
@@ -939,13 +978,9 @@ pub mod log_server_mock {
             pub fn replay(
                 path: impl rt::AsRef<rt::Path>,
             ) -> rt::Result<Self, rt::mock::TapeError> {
-                let mock = rt::mock::Mock::replay(
-                    "MockLogServer",
-                    &SERVICE,
-                    METHODS,
-                    path,
-                )?;
-                rt::Result::Ok(Self { mock })
+                rt::Result::Ok(Self {
+                    mock: rt::mock::Mock::replay::<Self>(path)?,
+                })
             }
 
             /// Writes every call from now on to a tape at `path`, without metadata that looks secret.
@@ -959,13 +994,36 @@ pub mod log_server_mock {
                 self.mock.record(path)
             }
 
+            /// A server of this mock, for any router.
+            #[inline]
+            pub fn server(&self) -> rt::mock::MockServer<Self> {
+                self.mock.server()
+            }
+
+            /// Serves this mock on a free port of 127.0.0.1, until what it returns is dropped.
+            ///
+            /// # Errors
+            /// When no port can be listened on.
+            #[inline]
+            pub async fn serve(&self) -> rt::io::Result<rt::mock::Serving> {
+                rt::mock::serve(self.server()).await
+            }
+
+            /// A client of this mock, in this process and through the codec.
+            #[inline]
+            pub fn client(&self) -> super::log_server_client::LogServerClient {
+                super::log_server_client::LogServerClient::new(
+                    rt::Channel::in_process(self.server()),
+                )
+            }
+
             /// A mock that hands what nothing else takes to `real`: it records calls, and fails those
             /// that it is told to.
             #[track_caller]
             pub fn spy<S: super::log_server_service::LogServer>(real: S) -> Self {
                 let real = super::log_server_server::LogServerServer::new(real);
                 Self {
-                    mock: rt::mock::Mock::spy("MockLogServer", METHODS, real),
+                    mock: rt::mock::Mock::spy::<Self, _, _>(real),
                 }
             }
 
@@ -978,30 +1036,11 @@ pub mod log_server_mock {
                 real: S,
             ) -> rt::Result<(), rt::mock::TapeError> {
                 let real = super::log_server_server::LogServerServer::new(real);
-                rt::mock::verify_tape(path, &SERVICE, METHODS, real).await
-            }
-
-            /// A client of this mock, in this process and through the codec.
-            pub fn client(&self) -> super::log_server_client::LogServerClient {
-                super::log_server_client::LogServerClient::in_process(
-                    rt::Clone::clone(self),
-                )
-            }
-
-            /// A server of this mock, for any router.
-            pub fn server(&self) -> super::log_server_server::LogServerServer<Self> {
-                super::log_server_server::LogServerServer::new(rt::Clone::clone(self))
-            }
-
-            /// Serves this mock on a free port of 127.0.0.1, until what it returns is dropped.
-            ///
-            /// # Errors
-            /// When no port can be listened on.
-            pub async fn serve(&self) -> rt::io::Result<rt::mock::Serving> {
-                rt::mock::serve(self.server()).await
+                rt::mock::verify_tape::<Self, _, _>(path, real).await
             }
 
             /// Expects calls of `Read`: one at least, unless it is told how many.
+            #[inline]
             #[track_caller]
             pub fn expect_read(
                 &self,
@@ -1010,6 +1049,7 @@ pub mod log_server_mock {
             }
 
             /// Answers calls of `Read` that no expectation takes, if there are any.
+            #[inline]
             #[track_caller]
             pub fn on_read(
                 &self,
@@ -1018,6 +1058,7 @@ pub mod log_server_mock {
             }
 
             /// The calls of `Read` so far.
+            #[inline]
             pub fn read_calls(&self) -> rt::Vec<rt::mock::Call<super::Store>> {
                 self.mock.calls(0)
             }
@@ -1026,6 +1067,7 @@ pub mod log_server_mock {
             ///
             /// # Panics
             /// With everything that went wrong.
+            #[inline]
             #[track_caller]
             pub fn checkpoint(&self) {
                 self.mock.checkpoint();
@@ -1035,6 +1077,7 @@ pub mod log_server_mock {
             ///
             /// # Panics
             /// With everything that went wrong.
+            #[inline]
             #[track_caller]
             pub fn verify(self) {
                 self.mock.verify();
@@ -1050,18 +1093,26 @@ pub mod log_server_mock {
         }
 
         impl super::log_server_service::LogServer for MockLogServer {
-            async fn read(
+            #[inline]
+            fn read(
                 &self,
                 request: rt::Request<super::Store>,
-            ) -> rt::Result<rt::Response<super::Store>, rt::Status> {
-                self.mock.unary(0, request).await
+            ) -> impl rt::Future<
+                Output = rt::Result<rt::Response<super::Store>, rt::Status>,
+            > + rt::Send {
+                self.mock.answer(0, request)
             }
         }
 
-        /// What spies and tapes need of the methods.
-        const METHODS: &[rt::mock::Method] = &[
-            rt::mock::Method::of::<rt::mock::Unary<super::Store, super::Store>>(),
-        ];
+        impl rt::mock::Mocked for MockLogServer {
+            const NAME: &'static str = "MockLogServer";
+
+            const SERVICE: &'static rt::ServiceDescriptor = &super::log_server_service::SERVICE;
+
+            const METHODS: &'static [rt::mock::Method] = &[
+                rt::mock::Method::of::<rt::mock::Unary<super::Store, super::Store>>(),
+            ];
+        }
 
         /// Matchers for the messages that requests are made of, field by field.
         #[allow(deprecated)]
@@ -1074,6 +1125,7 @@ pub mod log_server_mock {
 
             impl Store {
                 /// Matches every message, until fields are mentioned.
+                #[inline]
                 pub fn new() -> Self {
                     rt::Default::default()
                 }
@@ -1096,6 +1148,7 @@ pub mod log_server_mock {
             }
 
             impl rt::mock::IntoPattern<super::super::Store> for Store {
+                #[inline]
                 fn into_pattern(self) -> rt::mock::Pattern<super::super::Store> {
                     self.0.into_pattern()
                 }
@@ -1269,8 +1322,6 @@ pub mod cache_mock {
     ::rust_scaffold::codegen::mocks_for_tests! {
         use ::rust_scaffold::codegen as rt;
 
-        use super::cache_service::SERVICE;
-
         /// A [`Cache`](super::cache_service::Cache) that answers and expects what a test says.
         ///
         /// Clones are the same mock; the first handle gives the verdict when it is dropped.
@@ -1288,10 +1339,11 @@ pub mod cache_mock {
 
         impl MockCache {
             /// A mock of which nothing is expected yet.
+            #[inline]
             #[track_caller]
             pub fn new() -> Self {
                 Self {
-                    mock: rt::mock::Mock::new("MockCache", &SERVICE),
+                    mock: rt::mock::Mock::new::<Self>(),
                 }
             }
 
@@ -1303,8 +1355,9 @@ pub mod cache_mock {
             pub fn replay(
                 path: impl rt::AsRef<rt::Path>,
             ) -> rt::Result<Self, rt::mock::TapeError> {
-                let mock = rt::mock::Mock::replay("MockCache", &SERVICE, METHODS, path)?;
-                rt::Result::Ok(Self { mock })
+                rt::Result::Ok(Self {
+                    mock: rt::mock::Mock::replay::<Self>(path)?,
+                })
             }
 
             /// Writes every call from now on to a tape at `path`, without metadata that looks secret.
@@ -1318,13 +1371,36 @@ pub mod cache_mock {
                 self.mock.record(path)
             }
 
+            /// A server of this mock, for any router.
+            #[inline]
+            pub fn server(&self) -> rt::mock::MockServer<Self> {
+                self.mock.server()
+            }
+
+            /// Serves this mock on a free port of 127.0.0.1, until what it returns is dropped.
+            ///
+            /// # Errors
+            /// When no port can be listened on.
+            #[inline]
+            pub async fn serve(&self) -> rt::io::Result<rt::mock::Serving> {
+                rt::mock::serve(self.server()).await
+            }
+
+            /// A client of this mock, in this process and through the codec.
+            #[inline]
+            pub fn client(&self) -> super::cache_client_::CacheClient {
+                super::cache_client_::CacheClient::new(
+                    rt::Channel::in_process(self.server()),
+                )
+            }
+
             /// A mock that hands what nothing else takes to `real`: it records calls, and fails those
             /// that it is told to.
             #[track_caller]
             pub fn spy<S: super::cache_service::Cache>(real: S) -> Self {
                 let real = super::cache_server_::CacheServer::new(real);
                 Self {
-                    mock: rt::mock::Mock::spy("MockCache", METHODS, real),
+                    mock: rt::mock::Mock::spy::<Self, _, _>(real),
                 }
             }
 
@@ -1337,28 +1413,11 @@ pub mod cache_mock {
                 real: S,
             ) -> rt::Result<(), rt::mock::TapeError> {
                 let real = super::cache_server_::CacheServer::new(real);
-                rt::mock::verify_tape(path, &SERVICE, METHODS, real).await
-            }
-
-            /// A client of this mock, in this process and through the codec.
-            pub fn client(&self) -> super::cache_client_::CacheClient {
-                super::cache_client_::CacheClient::in_process(rt::Clone::clone(self))
-            }
-
-            /// A server of this mock, for any router.
-            pub fn server(&self) -> super::cache_server_::CacheServer<Self> {
-                super::cache_server_::CacheServer::new(rt::Clone::clone(self))
-            }
-
-            /// Serves this mock on a free port of 127.0.0.1, until what it returns is dropped.
-            ///
-            /// # Errors
-            /// When no port can be listened on.
-            pub async fn serve(&self) -> rt::io::Result<rt::mock::Serving> {
-                rt::mock::serve(self.server()).await
+                rt::mock::verify_tape::<Self, _, _>(path, real).await
             }
 
             /// Expects calls of `Read`: one at least, unless it is told how many.
+            #[inline]
             #[track_caller]
             pub fn expect_read(
                 &self,
@@ -1369,6 +1428,7 @@ pub mod cache_mock {
             }
 
             /// Answers calls of `Read` that no expectation takes, if there are any.
+            #[inline]
             #[track_caller]
             pub fn on_read(
                 &self,
@@ -1379,6 +1439,7 @@ pub mod cache_mock {
             }
 
             /// The calls of `Read` so far.
+            #[inline]
             pub fn read_calls(
                 &self,
             ) -> rt::Vec<rt::mock::Call<super::cache_client::Entry>> {
@@ -1389,6 +1450,7 @@ pub mod cache_mock {
             ///
             /// # Panics
             /// With everything that went wrong.
+            #[inline]
             #[track_caller]
             pub fn checkpoint(&self) {
                 self.mock.checkpoint();
@@ -1398,6 +1460,7 @@ pub mod cache_mock {
             ///
             /// # Panics
             /// With everything that went wrong.
+            #[inline]
             #[track_caller]
             pub fn verify(self) {
                 self.mock.verify();
@@ -1413,20 +1476,28 @@ pub mod cache_mock {
         }
 
         impl super::cache_service::Cache for MockCache {
-            async fn read(
+            #[inline]
+            fn read(
                 &self,
                 request: rt::Request<super::cache_client::Entry>,
-            ) -> rt::Result<rt::Response<super::CacheClient>, rt::Status> {
-                self.mock.unary(0, request).await
+            ) -> impl rt::Future<
+                Output = rt::Result<rt::Response<super::CacheClient>, rt::Status>,
+            > + rt::Send {
+                self.mock.answer(0, request)
             }
         }
 
-        /// What spies and tapes need of the methods.
-        const METHODS: &[rt::mock::Method] = &[
-            rt::mock::Method::of::<
-                rt::mock::Unary<super::cache_client::Entry, super::CacheClient>,
-            >(),
-        ];
+        impl rt::mock::Mocked for MockCache {
+            const NAME: &'static str = "MockCache";
+
+            const SERVICE: &'static rt::ServiceDescriptor = &super::cache_service::SERVICE;
+
+            const METHODS: &'static [rt::mock::Method] = &[
+                rt::mock::Method::of::<
+                    rt::mock::Unary<super::cache_client::Entry, super::CacheClient>,
+                >(),
+            ];
+        }
 
         /// Matchers for the messages that requests are made of, field by field.
         #[allow(deprecated)]
@@ -1441,6 +1512,7 @@ pub mod cache_mock {
 
             impl CacheClientEntry {
                 /// Matches every message, until fields are mentioned.
+                #[inline]
                 pub fn new() -> Self {
                     rt::Default::default()
                 }
@@ -1448,6 +1520,7 @@ pub mod cache_mock {
 
             impl rt::mock::IntoPattern<super::super::cache_client::Entry>
             for CacheClientEntry {
+                #[inline]
                 fn into_pattern(
                     self,
                 ) -> rt::mock::Pattern<super::super::cache_client::Entry> {

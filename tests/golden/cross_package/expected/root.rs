@@ -169,8 +169,6 @@ pub mod roots_mock {
     ::rust_scaffold::codegen::mocks_for_tests! {
         use ::rust_scaffold::codegen as rt;
 
-        use super::roots_service::SERVICE;
-
         /// A [`Roots`](super::roots_service::Roots) that answers and expects what a test says.
         ///
         /// Clones are the same mock; the first handle gives the verdict when it is dropped.
@@ -188,10 +186,11 @@ pub mod roots_mock {
 
         impl MockRoots {
             /// A mock of which nothing is expected yet.
+            #[inline]
             #[track_caller]
             pub fn new() -> Self {
                 Self {
-                    mock: rt::mock::Mock::new("MockRoots", &SERVICE),
+                    mock: rt::mock::Mock::new::<Self>(),
                 }
             }
 
@@ -203,8 +202,9 @@ pub mod roots_mock {
             pub fn replay(
                 path: impl rt::AsRef<rt::Path>,
             ) -> rt::Result<Self, rt::mock::TapeError> {
-                let mock = rt::mock::Mock::replay("MockRoots", &SERVICE, METHODS, path)?;
-                rt::Result::Ok(Self { mock })
+                rt::Result::Ok(Self {
+                    mock: rt::mock::Mock::replay::<Self>(path)?,
+                })
             }
 
             /// Writes every call from now on to a tape at `path`, without metadata that looks secret.
@@ -218,13 +218,36 @@ pub mod roots_mock {
                 self.mock.record(path)
             }
 
+            /// A server of this mock, for any router.
+            #[inline]
+            pub fn server(&self) -> rt::mock::MockServer<Self> {
+                self.mock.server()
+            }
+
+            /// Serves this mock on a free port of 127.0.0.1, until what it returns is dropped.
+            ///
+            /// # Errors
+            /// When no port can be listened on.
+            #[inline]
+            pub async fn serve(&self) -> rt::io::Result<rt::mock::Serving> {
+                rt::mock::serve(self.server()).await
+            }
+
+            /// A client of this mock, in this process and through the codec.
+            #[inline]
+            pub fn client(&self) -> super::roots_client::RootsClient {
+                super::roots_client::RootsClient::new(
+                    rt::Channel::in_process(self.server()),
+                )
+            }
+
             /// A mock that hands what nothing else takes to `real`: it records calls, and fails those
             /// that it is told to.
             #[track_caller]
             pub fn spy<S: super::roots_service::Roots>(real: S) -> Self {
                 let real = super::roots_server::RootsServer::new(real);
                 Self {
-                    mock: rt::mock::Mock::spy("MockRoots", METHODS, real),
+                    mock: rt::mock::Mock::spy::<Self, _, _>(real),
                 }
             }
 
@@ -237,28 +260,11 @@ pub mod roots_mock {
                 real: S,
             ) -> rt::Result<(), rt::mock::TapeError> {
                 let real = super::roots_server::RootsServer::new(real);
-                rt::mock::verify_tape(path, &SERVICE, METHODS, real).await
-            }
-
-            /// A client of this mock, in this process and through the codec.
-            pub fn client(&self) -> super::roots_client::RootsClient {
-                super::roots_client::RootsClient::in_process(rt::Clone::clone(self))
-            }
-
-            /// A server of this mock, for any router.
-            pub fn server(&self) -> super::roots_server::RootsServer<Self> {
-                super::roots_server::RootsServer::new(rt::Clone::clone(self))
-            }
-
-            /// Serves this mock on a free port of 127.0.0.1, until what it returns is dropped.
-            ///
-            /// # Errors
-            /// When no port can be listened on.
-            pub async fn serve(&self) -> rt::io::Result<rt::mock::Serving> {
-                rt::mock::serve(self.server()).await
+                rt::mock::verify_tape::<Self, _, _>(path, real).await
             }
 
             /// Expects calls of `Get`: one at least, unless it is told how many.
+            #[inline]
             #[track_caller]
             pub fn expect_get(
                 &self,
@@ -267,6 +273,7 @@ pub mod roots_mock {
             }
 
             /// Answers calls of `Get` that no expectation takes, if there are any.
+            #[inline]
             #[track_caller]
             pub fn on_get(
                 &self,
@@ -275,6 +282,7 @@ pub mod roots_mock {
             }
 
             /// The calls of `Get` so far.
+            #[inline]
             pub fn get_calls(&self) -> rt::Vec<rt::mock::Call<super::Root>> {
                 self.mock.calls(0)
             }
@@ -283,6 +291,7 @@ pub mod roots_mock {
             ///
             /// # Panics
             /// With everything that went wrong.
+            #[inline]
             #[track_caller]
             pub fn checkpoint(&self) {
                 self.mock.checkpoint();
@@ -292,6 +301,7 @@ pub mod roots_mock {
             ///
             /// # Panics
             /// With everything that went wrong.
+            #[inline]
             #[track_caller]
             pub fn verify(self) {
                 self.mock.verify();
@@ -307,18 +317,26 @@ pub mod roots_mock {
         }
 
         impl super::roots_service::Roots for MockRoots {
-            async fn get(
+            #[inline]
+            fn get(
                 &self,
                 request: rt::Request<super::Root>,
-            ) -> rt::Result<rt::Response<super::Root>, rt::Status> {
-                self.mock.unary(0, request).await
+            ) -> impl rt::Future<
+                Output = rt::Result<rt::Response<super::Root>, rt::Status>,
+            > + rt::Send {
+                self.mock.answer(0, request)
             }
         }
 
-        /// What spies and tapes need of the methods.
-        const METHODS: &[rt::mock::Method] = &[
-            rt::mock::Method::of::<rt::mock::Unary<super::Root, super::Root>>(),
-        ];
+        impl rt::mock::Mocked for MockRoots {
+            const NAME: &'static str = "MockRoots";
+
+            const SERVICE: &'static rt::ServiceDescriptor = &super::roots_service::SERVICE;
+
+            const METHODS: &'static [rt::mock::Method] = &[
+                rt::mock::Method::of::<rt::mock::Unary<super::Root, super::Root>>(),
+            ];
+        }
 
         /// Matchers for the messages that requests are made of, field by field.
         #[allow(deprecated)]
@@ -331,6 +349,7 @@ pub mod roots_mock {
 
             impl Root {
                 /// Matches every message, until fields are mentioned.
+                #[inline]
                 pub fn new() -> Self {
                     rt::Default::default()
                 }
@@ -353,6 +372,7 @@ pub mod roots_mock {
             }
 
             impl rt::mock::IntoPattern<super::super::Root> for Root {
+                #[inline]
                 fn into_pattern(self) -> rt::mock::Pattern<super::super::Root> {
                     self.0.into_pattern()
                 }

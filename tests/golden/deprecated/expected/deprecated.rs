@@ -296,8 +296,6 @@ pub mod greeter_mock {
     ::rust_scaffold::codegen::mocks_for_tests! {
         use ::rust_scaffold::codegen as rt;
 
-        use super::greeter_service::SERVICE;
-
         /// A [`Greeter`](super::greeter_service::Greeter) that answers and expects what a test says.
         ///
         /// Clones are the same mock; the first handle gives the verdict when it is dropped.
@@ -315,10 +313,11 @@ pub mod greeter_mock {
 
         impl MockGreeter {
             /// A mock of which nothing is expected yet.
+            #[inline]
             #[track_caller]
             pub fn new() -> Self {
                 Self {
-                    mock: rt::mock::Mock::new("MockGreeter", &SERVICE),
+                    mock: rt::mock::Mock::new::<Self>(),
                 }
             }
 
@@ -330,13 +329,9 @@ pub mod greeter_mock {
             pub fn replay(
                 path: impl rt::AsRef<rt::Path>,
             ) -> rt::Result<Self, rt::mock::TapeError> {
-                let mock = rt::mock::Mock::replay(
-                    "MockGreeter",
-                    &SERVICE,
-                    METHODS,
-                    path,
-                )?;
-                rt::Result::Ok(Self { mock })
+                rt::Result::Ok(Self {
+                    mock: rt::mock::Mock::replay::<Self>(path)?,
+                })
             }
 
             /// Writes every call from now on to a tape at `path`, without metadata that looks secret.
@@ -350,13 +345,36 @@ pub mod greeter_mock {
                 self.mock.record(path)
             }
 
+            /// A server of this mock, for any router.
+            #[inline]
+            pub fn server(&self) -> rt::mock::MockServer<Self> {
+                self.mock.server()
+            }
+
+            /// Serves this mock on a free port of 127.0.0.1, until what it returns is dropped.
+            ///
+            /// # Errors
+            /// When no port can be listened on.
+            #[inline]
+            pub async fn serve(&self) -> rt::io::Result<rt::mock::Serving> {
+                rt::mock::serve(self.server()).await
+            }
+
+            /// A client of this mock, in this process and through the codec.
+            #[inline]
+            pub fn client(&self) -> super::greeter_client::GreeterClient {
+                super::greeter_client::GreeterClient::new(
+                    rt::Channel::in_process(self.server()),
+                )
+            }
+
             /// A mock that hands what nothing else takes to `real`: it records calls, and fails those
             /// that it is told to.
             #[track_caller]
             pub fn spy<S: super::greeter_service::Greeter>(real: S) -> Self {
                 let real = super::greeter_server::GreeterServer::new(real);
                 Self {
-                    mock: rt::mock::Mock::spy("MockGreeter", METHODS, real),
+                    mock: rt::mock::Mock::spy::<Self, _, _>(real),
                 }
             }
 
@@ -369,28 +387,11 @@ pub mod greeter_mock {
                 real: S,
             ) -> rt::Result<(), rt::mock::TapeError> {
                 let real = super::greeter_server::GreeterServer::new(real);
-                rt::mock::verify_tape(path, &SERVICE, METHODS, real).await
-            }
-
-            /// A client of this mock, in this process and through the codec.
-            pub fn client(&self) -> super::greeter_client::GreeterClient {
-                super::greeter_client::GreeterClient::in_process(rt::Clone::clone(self))
-            }
-
-            /// A server of this mock, for any router.
-            pub fn server(&self) -> super::greeter_server::GreeterServer<Self> {
-                super::greeter_server::GreeterServer::new(rt::Clone::clone(self))
-            }
-
-            /// Serves this mock on a free port of 127.0.0.1, until what it returns is dropped.
-            ///
-            /// # Errors
-            /// When no port can be listened on.
-            pub async fn serve(&self) -> rt::io::Result<rt::mock::Serving> {
-                rt::mock::serve(self.server()).await
+                rt::mock::verify_tape::<Self, _, _>(path, real).await
             }
 
             /// Expects calls of `Hello`: one at least, unless it is told how many.
+            #[inline]
             #[track_caller]
             pub fn expect_hello(
                 &self,
@@ -399,6 +400,7 @@ pub mod greeter_mock {
             }
 
             /// Answers calls of `Hello` that no expectation takes, if there are any.
+            #[inline]
             #[track_caller]
             pub fn on_hello(
                 &self,
@@ -407,11 +409,13 @@ pub mod greeter_mock {
             }
 
             /// The calls of `Hello` so far.
+            #[inline]
             pub fn hello_calls(&self) -> rt::Vec<rt::mock::Call<super::Old>> {
                 self.mock.calls(0)
             }
 
             /// Expects calls of `Hallo`: one at least, unless it is told how many.
+            #[inline]
             #[track_caller]
             pub fn expect_hallo(
                 &self,
@@ -420,6 +424,7 @@ pub mod greeter_mock {
             }
 
             /// Answers calls of `Hallo` that no expectation takes, if there are any.
+            #[inline]
             #[track_caller]
             pub fn on_hallo(
                 &self,
@@ -428,11 +433,13 @@ pub mod greeter_mock {
             }
 
             /// The calls of `Hallo` so far.
+            #[inline]
             pub fn hallo_calls(&self) -> rt::Vec<rt::mock::Call<super::Old>> {
                 self.mock.calls(1)
             }
 
             /// Expects calls of `Hallos`: one at least, unless it is told how many.
+            #[inline]
             #[track_caller]
             pub fn expect_hallos(
                 &self,
@@ -441,6 +448,7 @@ pub mod greeter_mock {
             }
 
             /// Answers calls of `Hallos` that no expectation takes, if there are any.
+            #[inline]
             #[track_caller]
             pub fn on_hallos(
                 &self,
@@ -449,6 +457,7 @@ pub mod greeter_mock {
             }
 
             /// The calls of `Hallos` so far.
+            #[inline]
             pub fn hallos_calls(&self) -> rt::Vec<rt::mock::Call<super::Old>> {
                 self.mock.calls(2)
             }
@@ -457,6 +466,7 @@ pub mod greeter_mock {
             ///
             /// # Panics
             /// With everything that went wrong.
+            #[inline]
             #[track_caller]
             pub fn checkpoint(&self) {
                 self.mock.checkpoint();
@@ -466,6 +476,7 @@ pub mod greeter_mock {
             ///
             /// # Panics
             /// With everything that went wrong.
+            #[inline]
             #[track_caller]
             pub fn verify(self) {
                 self.mock.verify();
@@ -481,34 +492,48 @@ pub mod greeter_mock {
         }
 
         impl super::greeter_service::Greeter for MockGreeter {
-            async fn hello(
+            #[inline]
+            fn hello(
                 &self,
                 request: rt::Request<super::Old>,
-            ) -> rt::Result<rt::Response<super::New>, rt::Status> {
-                self.mock.unary(0, request).await
+            ) -> impl rt::Future<
+                Output = rt::Result<rt::Response<super::New>, rt::Status>,
+            > + rt::Send {
+                self.mock.answer(0, request)
             }
 
-            async fn hallo(
+            #[inline]
+            fn hallo(
                 &self,
                 request: rt::Request<super::Old>,
-            ) -> rt::Result<rt::Response<super::New>, rt::Status> {
-                self.mock.unary(1, request).await
+            ) -> impl rt::Future<
+                Output = rt::Result<rt::Response<super::New>, rt::Status>,
+            > + rt::Send {
+                self.mock.answer(1, request)
             }
 
-            async fn hallos(
+            #[inline]
+            fn hallos(
                 &self,
                 request: rt::Request<rt::Streaming<super::Old>>,
-            ) -> rt::Result<rt::Response<rt::Streaming<super::New>>, rt::Status> {
-                self.mock.bidi_streaming(2, request).await
+            ) -> impl rt::Future<
+                Output = rt::Result<rt::Response<rt::Streaming<super::New>>, rt::Status>,
+            > + rt::Send {
+                self.mock.answer(2, request)
             }
         }
 
-        /// What spies and tapes need of the methods.
-        const METHODS: &[rt::mock::Method] = &[
-            rt::mock::Method::of::<rt::mock::Unary<super::Old, super::New>>(),
-            rt::mock::Method::of::<rt::mock::Unary<super::Old, super::New>>(),
-            rt::mock::Method::of::<rt::mock::BidiStreaming<super::Old, super::New>>(),
-        ];
+        impl rt::mock::Mocked for MockGreeter {
+            const NAME: &'static str = "MockGreeter";
+
+            const SERVICE: &'static rt::ServiceDescriptor = &super::greeter_service::SERVICE;
+
+            const METHODS: &'static [rt::mock::Method] = &[
+                rt::mock::Method::of::<rt::mock::Unary<super::Old, super::New>>(),
+                rt::mock::Method::of::<rt::mock::Unary<super::Old, super::New>>(),
+                rt::mock::Method::of::<rt::mock::BidiStreaming<super::Old, super::New>>(),
+            ];
+        }
 
         /// Matchers for the messages that requests are made of, field by field.
         #[allow(deprecated)]
@@ -521,6 +546,7 @@ pub mod greeter_mock {
 
             impl Old {
                 /// Matches every message, until fields are mentioned.
+                #[inline]
                 pub fn new() -> Self {
                     rt::Default::default()
                 }
@@ -561,6 +587,7 @@ pub mod greeter_mock {
             }
 
             impl rt::mock::IntoPattern<super::super::Old> for Old {
+                #[inline]
                 fn into_pattern(self) -> rt::mock::Pattern<super::super::Old> {
                     self.0.into_pattern()
                 }

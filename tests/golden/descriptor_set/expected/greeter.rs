@@ -188,8 +188,6 @@ pub mod greeter_mock {
     ::rust_scaffold::codegen::mocks_for_tests! {
         use ::rust_scaffold::codegen as rt;
 
-        use super::greeter_service::SERVICE;
-
         /// A [`Greeter`](super::greeter_service::Greeter) that answers and expects what a test says.
         ///
         /// Clones are the same mock; the first handle gives the verdict when it is dropped.
@@ -207,10 +205,11 @@ pub mod greeter_mock {
 
         impl MockGreeter {
             /// A mock of which nothing is expected yet.
+            #[inline]
             #[track_caller]
             pub fn new() -> Self {
                 Self {
-                    mock: rt::mock::Mock::new("MockGreeter", &SERVICE),
+                    mock: rt::mock::Mock::new::<Self>(),
                 }
             }
 
@@ -222,13 +221,9 @@ pub mod greeter_mock {
             pub fn replay(
                 path: impl rt::AsRef<rt::Path>,
             ) -> rt::Result<Self, rt::mock::TapeError> {
-                let mock = rt::mock::Mock::replay(
-                    "MockGreeter",
-                    &SERVICE,
-                    METHODS,
-                    path,
-                )?;
-                rt::Result::Ok(Self { mock })
+                rt::Result::Ok(Self {
+                    mock: rt::mock::Mock::replay::<Self>(path)?,
+                })
             }
 
             /// Writes every call from now on to a tape at `path`, without metadata that looks secret.
@@ -242,13 +237,36 @@ pub mod greeter_mock {
                 self.mock.record(path)
             }
 
+            /// A server of this mock, for any router.
+            #[inline]
+            pub fn server(&self) -> rt::mock::MockServer<Self> {
+                self.mock.server()
+            }
+
+            /// Serves this mock on a free port of 127.0.0.1, until what it returns is dropped.
+            ///
+            /// # Errors
+            /// When no port can be listened on.
+            #[inline]
+            pub async fn serve(&self) -> rt::io::Result<rt::mock::Serving> {
+                rt::mock::serve(self.server()).await
+            }
+
+            /// A client of this mock, in this process and through the codec.
+            #[inline]
+            pub fn client(&self) -> super::greeter_client::GreeterClient {
+                super::greeter_client::GreeterClient::new(
+                    rt::Channel::in_process(self.server()),
+                )
+            }
+
             /// A mock that hands what nothing else takes to `real`: it records calls, and fails those
             /// that it is told to.
             #[track_caller]
             pub fn spy<S: super::greeter_service::Greeter>(real: S) -> Self {
                 let real = super::greeter_server::GreeterServer::new(real);
                 Self {
-                    mock: rt::mock::Mock::spy("MockGreeter", METHODS, real),
+                    mock: rt::mock::Mock::spy::<Self, _, _>(real),
                 }
             }
 
@@ -261,28 +279,11 @@ pub mod greeter_mock {
                 real: S,
             ) -> rt::Result<(), rt::mock::TapeError> {
                 let real = super::greeter_server::GreeterServer::new(real);
-                rt::mock::verify_tape(path, &SERVICE, METHODS, real).await
-            }
-
-            /// A client of this mock, in this process and through the codec.
-            pub fn client(&self) -> super::greeter_client::GreeterClient {
-                super::greeter_client::GreeterClient::in_process(rt::Clone::clone(self))
-            }
-
-            /// A server of this mock, for any router.
-            pub fn server(&self) -> super::greeter_server::GreeterServer<Self> {
-                super::greeter_server::GreeterServer::new(rt::Clone::clone(self))
-            }
-
-            /// Serves this mock on a free port of 127.0.0.1, until what it returns is dropped.
-            ///
-            /// # Errors
-            /// When no port can be listened on.
-            pub async fn serve(&self) -> rt::io::Result<rt::mock::Serving> {
-                rt::mock::serve(self.server()).await
+                rt::mock::verify_tape::<Self, _, _>(path, real).await
             }
 
             /// Expects calls of `SayHello`: one at least, unless it is told how many.
+            #[inline]
             #[track_caller]
             pub fn expect_say_hello(
                 &self,
@@ -293,6 +294,7 @@ pub mod greeter_mock {
             }
 
             /// Answers calls of `SayHello` that no expectation takes, if there are any.
+            #[inline]
             #[track_caller]
             pub fn on_say_hello(
                 &self,
@@ -303,6 +305,7 @@ pub mod greeter_mock {
             }
 
             /// The calls of `SayHello` so far.
+            #[inline]
             pub fn say_hello_calls(
                 &self,
             ) -> rt::Vec<rt::mock::Call<super::HelloRequest>> {
@@ -313,6 +316,7 @@ pub mod greeter_mock {
             ///
             /// # Panics
             /// With everything that went wrong.
+            #[inline]
             #[track_caller]
             pub fn checkpoint(&self) {
                 self.mock.checkpoint();
@@ -322,6 +326,7 @@ pub mod greeter_mock {
             ///
             /// # Panics
             /// With everything that went wrong.
+            #[inline]
             #[track_caller]
             pub fn verify(self) {
                 self.mock.verify();
@@ -337,20 +342,28 @@ pub mod greeter_mock {
         }
 
         impl super::greeter_service::Greeter for MockGreeter {
-            async fn say_hello(
+            #[inline]
+            fn say_hello(
                 &self,
                 request: rt::Request<super::HelloRequest>,
-            ) -> rt::Result<rt::Response<super::HelloReply>, rt::Status> {
-                self.mock.unary(0, request).await
+            ) -> impl rt::Future<
+                Output = rt::Result<rt::Response<super::HelloReply>, rt::Status>,
+            > + rt::Send {
+                self.mock.answer(0, request)
             }
         }
 
-        /// What spies and tapes need of the methods.
-        const METHODS: &[rt::mock::Method] = &[
-            rt::mock::Method::of::<
-                rt::mock::Unary<super::HelloRequest, super::HelloReply>,
-            >(),
-        ];
+        impl rt::mock::Mocked for MockGreeter {
+            const NAME: &'static str = "MockGreeter";
+
+            const SERVICE: &'static rt::ServiceDescriptor = &super::greeter_service::SERVICE;
+
+            const METHODS: &'static [rt::mock::Method] = &[
+                rt::mock::Method::of::<
+                    rt::mock::Unary<super::HelloRequest, super::HelloReply>,
+                >(),
+            ];
+        }
 
         /// Matchers for the messages that requests are made of, field by field.
         #[allow(deprecated)]
@@ -363,6 +376,7 @@ pub mod greeter_mock {
 
             impl HelloRequest {
                 /// Matches every message, until fields are mentioned.
+                #[inline]
                 pub fn new() -> Self {
                     rt::Default::default()
                 }
@@ -385,6 +399,7 @@ pub mod greeter_mock {
             }
 
             impl rt::mock::IntoPattern<super::super::HelloRequest> for HelloRequest {
+                #[inline]
                 fn into_pattern(self) -> rt::mock::Pattern<super::super::HelloRequest> {
                     self.0.into_pattern()
                 }

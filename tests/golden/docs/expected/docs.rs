@@ -394,8 +394,6 @@ pub mod library_mock {
     ::rust_scaffold::codegen::mocks_for_tests! {
         use ::rust_scaffold::codegen as rt;
 
-        use super::library_service::SERVICE;
-
         /// A [`Library`](super::library_service::Library) that answers and expects what a test says.
         ///
         /// Clones are the same mock; the first handle gives the verdict when it is dropped.
@@ -413,10 +411,11 @@ pub mod library_mock {
 
         impl MockLibrary {
             /// A mock of which nothing is expected yet.
+            #[inline]
             #[track_caller]
             pub fn new() -> Self {
                 Self {
-                    mock: rt::mock::Mock::new("MockLibrary", &SERVICE),
+                    mock: rt::mock::Mock::new::<Self>(),
                 }
             }
 
@@ -428,13 +427,9 @@ pub mod library_mock {
             pub fn replay(
                 path: impl rt::AsRef<rt::Path>,
             ) -> rt::Result<Self, rt::mock::TapeError> {
-                let mock = rt::mock::Mock::replay(
-                    "MockLibrary",
-                    &SERVICE,
-                    METHODS,
-                    path,
-                )?;
-                rt::Result::Ok(Self { mock })
+                rt::Result::Ok(Self {
+                    mock: rt::mock::Mock::replay::<Self>(path)?,
+                })
             }
 
             /// Writes every call from now on to a tape at `path`, without metadata that looks secret.
@@ -448,13 +443,36 @@ pub mod library_mock {
                 self.mock.record(path)
             }
 
+            /// A server of this mock, for any router.
+            #[inline]
+            pub fn server(&self) -> rt::mock::MockServer<Self> {
+                self.mock.server()
+            }
+
+            /// Serves this mock on a free port of 127.0.0.1, until what it returns is dropped.
+            ///
+            /// # Errors
+            /// When no port can be listened on.
+            #[inline]
+            pub async fn serve(&self) -> rt::io::Result<rt::mock::Serving> {
+                rt::mock::serve(self.server()).await
+            }
+
+            /// A client of this mock, in this process and through the codec.
+            #[inline]
+            pub fn client(&self) -> super::library_client::LibraryClient {
+                super::library_client::LibraryClient::new(
+                    rt::Channel::in_process(self.server()),
+                )
+            }
+
             /// A mock that hands what nothing else takes to `real`: it records calls, and fails those
             /// that it is told to.
             #[track_caller]
             pub fn spy<S: super::library_service::Library>(real: S) -> Self {
                 let real = super::library_server::LibraryServer::new(real);
                 Self {
-                    mock: rt::mock::Mock::spy("MockLibrary", METHODS, real),
+                    mock: rt::mock::Mock::spy::<Self, _, _>(real),
                 }
             }
 
@@ -467,28 +485,11 @@ pub mod library_mock {
                 real: S,
             ) -> rt::Result<(), rt::mock::TapeError> {
                 let real = super::library_server::LibraryServer::new(real);
-                rt::mock::verify_tape(path, &SERVICE, METHODS, real).await
-            }
-
-            /// A client of this mock, in this process and through the codec.
-            pub fn client(&self) -> super::library_client::LibraryClient {
-                super::library_client::LibraryClient::in_process(rt::Clone::clone(self))
-            }
-
-            /// A server of this mock, for any router.
-            pub fn server(&self) -> super::library_server::LibraryServer<Self> {
-                super::library_server::LibraryServer::new(rt::Clone::clone(self))
-            }
-
-            /// Serves this mock on a free port of 127.0.0.1, until what it returns is dropped.
-            ///
-            /// # Errors
-            /// When no port can be listened on.
-            pub async fn serve(&self) -> rt::io::Result<rt::mock::Serving> {
-                rt::mock::serve(self.server()).await
+                rt::mock::verify_tape::<Self, _, _>(path, real).await
             }
 
             /// Expects calls of `Get`: one at least, unless it is told how many.
+            #[inline]
             #[track_caller]
             pub fn expect_get(
                 &self,
@@ -497,6 +498,7 @@ pub mod library_mock {
             }
 
             /// Answers calls of `Get` that no expectation takes, if there are any.
+            #[inline]
             #[track_caller]
             pub fn on_get(
                 &self,
@@ -505,11 +507,13 @@ pub mod library_mock {
             }
 
             /// The calls of `Get` so far.
+            #[inline]
             pub fn get_calls(&self) -> rt::Vec<rt::mock::Call<super::GetRequest>> {
                 self.mock.calls(0)
             }
 
             /// Expects calls of `Put`: one at least, unless it is told how many.
+            #[inline]
             #[track_caller]
             pub fn expect_put(
                 &self,
@@ -518,6 +522,7 @@ pub mod library_mock {
             }
 
             /// Answers calls of `Put` that no expectation takes, if there are any.
+            #[inline]
             #[track_caller]
             pub fn on_put(
                 &self,
@@ -526,11 +531,13 @@ pub mod library_mock {
             }
 
             /// The calls of `Put` so far.
+            #[inline]
             pub fn put_calls(&self) -> rt::Vec<rt::mock::Call<super::Book>> {
                 self.mock.calls(1)
             }
 
             /// Expects calls of `List`: one at least, unless it is told how many.
+            #[inline]
             #[track_caller]
             pub fn expect_list(
                 &self,
@@ -541,6 +548,7 @@ pub mod library_mock {
             }
 
             /// Answers calls of `List` that no expectation takes, if there are any.
+            #[inline]
             #[track_caller]
             pub fn on_list(
                 &self,
@@ -551,11 +559,13 @@ pub mod library_mock {
             }
 
             /// The calls of `List` so far.
+            #[inline]
             pub fn list_calls(&self) -> rt::Vec<rt::mock::Call<super::GetRequest>> {
                 self.mock.calls(2)
             }
 
             /// Expects calls of `Undocumented`: one at least, unless it is told how many.
+            #[inline]
             #[track_caller]
             pub fn expect_undocumented(
                 &self,
@@ -564,6 +574,7 @@ pub mod library_mock {
             }
 
             /// Answers calls of `Undocumented` that no expectation takes, if there are any.
+            #[inline]
             #[track_caller]
             pub fn on_undocumented(
                 &self,
@@ -572,6 +583,7 @@ pub mod library_mock {
             }
 
             /// The calls of `Undocumented` so far.
+            #[inline]
             pub fn undocumented_calls(&self) -> rt::Vec<rt::mock::Call<super::Book>> {
                 self.mock.calls(3)
             }
@@ -580,6 +592,7 @@ pub mod library_mock {
             ///
             /// # Panics
             /// With everything that went wrong.
+            #[inline]
             #[track_caller]
             pub fn checkpoint(&self) {
                 self.mock.checkpoint();
@@ -589,6 +602,7 @@ pub mod library_mock {
             ///
             /// # Panics
             /// With everything that went wrong.
+            #[inline]
             #[track_caller]
             pub fn verify(self) {
                 self.mock.verify();
@@ -604,44 +618,65 @@ pub mod library_mock {
         }
 
         impl super::library_service::Library for MockLibrary {
-            async fn get(
+            #[inline]
+            fn get(
                 &self,
                 request: rt::Request<super::GetRequest>,
-            ) -> rt::Result<rt::Response<super::Book>, rt::Status> {
-                self.mock.unary(0, request).await
+            ) -> impl rt::Future<
+                Output = rt::Result<rt::Response<super::Book>, rt::Status>,
+            > + rt::Send {
+                self.mock.answer(0, request)
             }
 
-            async fn put(
+            #[inline]
+            fn put(
                 &self,
                 request: rt::Request<super::Book>,
-            ) -> rt::Result<rt::Response<super::GetRequest>, rt::Status> {
-                self.mock.unary(1, request).await
+            ) -> impl rt::Future<
+                Output = rt::Result<rt::Response<super::GetRequest>, rt::Status>,
+            > + rt::Send {
+                self.mock.answer(1, request)
             }
 
-            async fn list(
+            #[inline]
+            fn list(
                 &self,
                 request: rt::Request<super::GetRequest>,
-            ) -> rt::Result<rt::Response<rt::Streaming<super::Book>>, rt::Status> {
-                self.mock.server_streaming(2, request).await
+            ) -> impl rt::Future<
+                Output = rt::Result<rt::Response<rt::Streaming<super::Book>>, rt::Status>,
+            > + rt::Send {
+                self.mock.answer(2, request)
             }
 
-            async fn undocumented(
+            #[inline]
+            fn undocumented(
                 &self,
                 request: rt::Request<super::Book>,
-            ) -> rt::Result<rt::Response<super::Book>, rt::Status> {
-                self.mock.unary(3, request).await
+            ) -> impl rt::Future<
+                Output = rt::Result<rt::Response<super::Book>, rt::Status>,
+            > + rt::Send {
+                self.mock.answer(3, request)
             }
         }
 
-        /// What spies and tapes need of the methods.
-        const METHODS: &[rt::mock::Method] = &[
-            rt::mock::Method::of::<rt::mock::Unary<super::GetRequest, super::Book>>(),
-            rt::mock::Method::of::<rt::mock::Unary<super::Book, super::GetRequest>>(),
-            rt::mock::Method::of::<
-                rt::mock::ServerStreaming<super::GetRequest, super::Book>,
-            >(),
-            rt::mock::Method::of::<rt::mock::Unary<super::Book, super::Book>>(),
-        ];
+        impl rt::mock::Mocked for MockLibrary {
+            const NAME: &'static str = "MockLibrary";
+
+            const SERVICE: &'static rt::ServiceDescriptor = &super::library_service::SERVICE;
+
+            const METHODS: &'static [rt::mock::Method] = &[
+                rt::mock::Method::of::<
+                    rt::mock::Unary<super::GetRequest, super::Book>,
+                >(),
+                rt::mock::Method::of::<
+                    rt::mock::Unary<super::Book, super::GetRequest>,
+                >(),
+                rt::mock::Method::of::<
+                    rt::mock::ServerStreaming<super::GetRequest, super::Book>,
+                >(),
+                rt::mock::Method::of::<rt::mock::Unary<super::Book, super::Book>>(),
+            ];
+        }
 
         /// Matchers for the messages that requests are made of, field by field.
         #[allow(deprecated)]
@@ -654,6 +689,7 @@ pub mod library_mock {
 
             impl Book {
                 /// Matches every message, until fields are mentioned.
+                #[inline]
                 pub fn new() -> Self {
                     rt::Default::default()
                 }
@@ -749,6 +785,7 @@ pub mod library_mock {
             }
 
             impl rt::mock::IntoPattern<super::super::Book> for Book {
+                #[inline]
                 fn into_pattern(self) -> rt::mock::Pattern<super::super::Book> {
                     self.0.into_pattern()
                 }
@@ -760,6 +797,7 @@ pub mod library_mock {
 
             impl GetRequest {
                 /// Matches every message, until fields are mentioned.
+                #[inline]
                 pub fn new() -> Self {
                     rt::Default::default()
                 }
@@ -775,6 +813,7 @@ pub mod library_mock {
             }
 
             impl rt::mock::IntoPattern<super::super::GetRequest> for GetRequest {
+                #[inline]
                 fn into_pattern(self) -> rt::mock::Pattern<super::super::GetRequest> {
                     self.0.into_pattern()
                 }

@@ -578,8 +578,6 @@ pub mod option_mock {
     ::rust_scaffold::codegen::mocks_for_tests! {
         use ::rust_scaffold::codegen as rt;
 
-        use super::option_service::SERVICE;
-
         /// A [`Option`](super::option_service::Option) that answers and expects what a test says.
         ///
         /// Clones are the same mock; the first handle gives the verdict when it is dropped.
@@ -597,10 +595,11 @@ pub mod option_mock {
 
         impl MockOption {
             /// A mock of which nothing is expected yet.
+            #[inline]
             #[track_caller]
             pub fn new() -> Self {
                 Self {
-                    mock: rt::mock::Mock::new("MockOption", &SERVICE),
+                    mock: rt::mock::Mock::new::<Self>(),
                 }
             }
 
@@ -612,13 +611,9 @@ pub mod option_mock {
             pub fn replay(
                 path: impl rt::AsRef<rt::Path>,
             ) -> rt::Result<Self, rt::mock::TapeError> {
-                let mock = rt::mock::Mock::replay(
-                    "MockOption",
-                    &SERVICE,
-                    METHODS,
-                    path,
-                )?;
-                rt::Result::Ok(Self { mock })
+                rt::Result::Ok(Self {
+                    mock: rt::mock::Mock::replay::<Self>(path)?,
+                })
             }
 
             /// Writes every call from now on to a tape at `path`, without metadata that looks secret.
@@ -632,13 +627,36 @@ pub mod option_mock {
                 self.mock.record(path)
             }
 
+            /// A server of this mock, for any router.
+            #[inline]
+            pub fn server(&self) -> rt::mock::MockServer<Self> {
+                self.mock.server()
+            }
+
+            /// Serves this mock on a free port of 127.0.0.1, until what it returns is dropped.
+            ///
+            /// # Errors
+            /// When no port can be listened on.
+            #[inline]
+            pub async fn serve(&self) -> rt::io::Result<rt::mock::Serving> {
+                rt::mock::serve(self.server()).await
+            }
+
+            /// A client of this mock, in this process and through the codec.
+            #[inline]
+            pub fn client(&self) -> super::option_client::OptionClient {
+                super::option_client::OptionClient::new(
+                    rt::Channel::in_process(self.server()),
+                )
+            }
+
             /// A mock that hands what nothing else takes to `real`: it records calls, and fails those
             /// that it is told to.
             #[track_caller]
             pub fn spy<S: super::option_service::Option>(real: S) -> Self {
                 let real = super::option_server::OptionServer::new(real);
                 Self {
-                    mock: rt::mock::Mock::spy("MockOption", METHODS, real),
+                    mock: rt::mock::Mock::spy::<Self, _, _>(real),
                 }
             }
 
@@ -651,28 +669,11 @@ pub mod option_mock {
                 real: S,
             ) -> rt::Result<(), rt::mock::TapeError> {
                 let real = super::option_server::OptionServer::new(real);
-                rt::mock::verify_tape(path, &SERVICE, METHODS, real).await
-            }
-
-            /// A client of this mock, in this process and through the codec.
-            pub fn client(&self) -> super::option_client::OptionClient {
-                super::option_client::OptionClient::in_process(rt::Clone::clone(self))
-            }
-
-            /// A server of this mock, for any router.
-            pub fn server(&self) -> super::option_server::OptionServer<Self> {
-                super::option_server::OptionServer::new(rt::Clone::clone(self))
-            }
-
-            /// Serves this mock on a free port of 127.0.0.1, until what it returns is dropped.
-            ///
-            /// # Errors
-            /// When no port can be listened on.
-            pub async fn serve(&self) -> rt::io::Result<rt::mock::Serving> {
-                rt::mock::serve(self.server()).await
+                rt::mock::verify_tape::<Self, _, _>(path, real).await
             }
 
             /// Expects calls of `Type`: one at least, unless it is told how many.
+            #[inline]
             #[track_caller]
             pub fn expect_type(
                 &self,
@@ -681,6 +682,7 @@ pub mod option_mock {
             }
 
             /// Answers calls of `Type` that no expectation takes, if there are any.
+            #[inline]
             #[track_caller]
             pub fn on_type(
                 &self,
@@ -689,11 +691,13 @@ pub mod option_mock {
             }
 
             /// The calls of `Type` so far.
+            #[inline]
             pub fn type_calls(&self) -> rt::Vec<rt::mock::Call<super::Result>> {
                 self.mock.calls(0)
             }
 
             /// Expects calls of `Self`: one at least, unless it is told how many.
+            #[inline]
             #[track_caller]
             pub fn expect_self(
                 &self,
@@ -702,6 +706,7 @@ pub mod option_mock {
             }
 
             /// Answers calls of `Self` that no expectation takes, if there are any.
+            #[inline]
             #[track_caller]
             pub fn on_self(
                 &self,
@@ -710,11 +715,13 @@ pub mod option_mock {
             }
 
             /// The calls of `Self` so far.
+            #[inline]
             pub fn self_calls(&self) -> rt::Vec<rt::mock::Call<super::Result>> {
                 self.mock.calls(1)
             }
 
             /// Expects calls of `Super`: one at least, unless it is told how many.
+            #[inline]
             #[track_caller]
             pub fn expect_super(
                 &self,
@@ -723,6 +730,7 @@ pub mod option_mock {
             }
 
             /// Answers calls of `Super` that no expectation takes, if there are any.
+            #[inline]
             #[track_caller]
             pub fn on_super(
                 &self,
@@ -731,11 +739,13 @@ pub mod option_mock {
             }
 
             /// The calls of `Super` so far.
+            #[inline]
             pub fn super_calls(&self) -> rt::Vec<rt::mock::Call<super::Match>> {
                 self.mock.calls(2)
             }
 
             /// Expects calls of `Await`: one at least, unless it is told how many.
+            #[inline]
             #[track_caller]
             pub fn expect_await(
                 &self,
@@ -746,6 +756,7 @@ pub mod option_mock {
             }
 
             /// Answers calls of `Await` that no expectation takes, if there are any.
+            #[inline]
             #[track_caller]
             pub fn on_await(
                 &self,
@@ -756,11 +767,13 @@ pub mod option_mock {
             }
 
             /// The calls of `Await` so far.
+            #[inline]
             pub fn await_calls(&self) -> rt::Vec<rt::mock::Call<super::Match>> {
                 self.mock.calls(3)
             }
 
             /// Expects calls of `New`: one at least, unless it is told how many.
+            #[inline]
             #[track_caller]
             pub fn expect_new(
                 &self,
@@ -769,6 +782,7 @@ pub mod option_mock {
             }
 
             /// Answers calls of `New` that no expectation takes, if there are any.
+            #[inline]
             #[track_caller]
             pub fn on_new(
                 &self,
@@ -777,11 +791,13 @@ pub mod option_mock {
             }
 
             /// The calls of `New` so far.
+            #[inline]
             pub fn new_calls(&self) -> rt::Vec<rt::mock::Call<super::Result>> {
                 self.mock.calls(4)
             }
 
             /// Expects calls of `Connect`: one at least, unless it is told how many.
+            #[inline]
             #[track_caller]
             pub fn expect_connect(
                 &self,
@@ -790,6 +806,7 @@ pub mod option_mock {
             }
 
             /// Answers calls of `Connect` that no expectation takes, if there are any.
+            #[inline]
             #[track_caller]
             pub fn on_connect(
                 &self,
@@ -798,11 +815,13 @@ pub mod option_mock {
             }
 
             /// The calls of `Connect` so far.
+            #[inline]
             pub fn connect_calls(&self) -> rt::Vec<rt::mock::Call<super::Result>> {
                 self.mock.calls(5)
             }
 
             /// Expects calls of `ConnectLazy`: one at least, unless it is told how many.
+            #[inline]
             #[track_caller]
             pub fn expect_connect_lazy(
                 &self,
@@ -811,6 +830,7 @@ pub mod option_mock {
             }
 
             /// Answers calls of `ConnectLazy` that no expectation takes, if there are any.
+            #[inline]
             #[track_caller]
             pub fn on_connect_lazy(
                 &self,
@@ -819,11 +839,13 @@ pub mod option_mock {
             }
 
             /// The calls of `ConnectLazy` so far.
+            #[inline]
             pub fn connect_lazy_calls(&self) -> rt::Vec<rt::mock::Call<super::Result>> {
                 self.mock.calls(6)
             }
 
             /// Expects calls of `InProcess`: one at least, unless it is told how many.
+            #[inline]
             #[track_caller]
             pub fn expect_in_process(
                 &self,
@@ -832,6 +854,7 @@ pub mod option_mock {
             }
 
             /// Answers calls of `InProcess` that no expectation takes, if there are any.
+            #[inline]
             #[track_caller]
             pub fn on_in_process(
                 &self,
@@ -840,11 +863,13 @@ pub mod option_mock {
             }
 
             /// The calls of `InProcess` so far.
+            #[inline]
             pub fn in_process_calls(&self) -> rt::Vec<rt::mock::Call<super::Result>> {
                 self.mock.calls(7)
             }
 
             /// Expects calls of `MaxDecodingMessageSize`: one at least, unless it is told how many.
+            #[inline]
             #[track_caller]
             pub fn expect_max_decoding_message_size(
                 &self,
@@ -853,6 +878,7 @@ pub mod option_mock {
             }
 
             /// Answers calls of `MaxDecodingMessageSize` that no expectation takes, if there are any.
+            #[inline]
             #[track_caller]
             pub fn on_max_decoding_message_size(
                 &self,
@@ -861,6 +887,7 @@ pub mod option_mock {
             }
 
             /// The calls of `MaxDecodingMessageSize` so far.
+            #[inline]
             pub fn max_decoding_message_size_calls(
                 &self,
             ) -> rt::Vec<rt::mock::Call<super::Result>> {
@@ -868,6 +895,7 @@ pub mod option_mock {
             }
 
             /// Expects calls of `SendCompressed`: one at least, unless it is told how many.
+            #[inline]
             #[track_caller]
             pub fn expect_send_compressed(
                 &self,
@@ -876,6 +904,7 @@ pub mod option_mock {
             }
 
             /// Answers calls of `SendCompressed` that no expectation takes, if there are any.
+            #[inline]
             #[track_caller]
             pub fn on_send_compressed(
                 &self,
@@ -884,6 +913,7 @@ pub mod option_mock {
             }
 
             /// The calls of `SendCompressed` so far.
+            #[inline]
             pub fn send_compressed_calls(
                 &self,
             ) -> rt::Vec<rt::mock::Call<super::Result>> {
@@ -891,6 +921,7 @@ pub mod option_mock {
             }
 
             /// Expects calls of `Clone`: one at least, unless it is told how many.
+            #[inline]
             #[track_caller]
             pub fn expect_clone(
                 &self,
@@ -899,6 +930,7 @@ pub mod option_mock {
             }
 
             /// Answers calls of `Clone` that no expectation takes, if there are any.
+            #[inline]
             #[track_caller]
             pub fn on_clone(
                 &self,
@@ -907,11 +939,13 @@ pub mod option_mock {
             }
 
             /// The calls of `Clone` so far.
+            #[inline]
             pub fn clone_calls(&self) -> rt::Vec<rt::mock::Call<super::Result>> {
                 self.mock.calls(10)
             }
 
             /// Expects calls of `Fmt`: one at least, unless it is told how many.
+            #[inline]
             #[track_caller]
             pub fn expect_fmt(
                 &self,
@@ -920,6 +954,7 @@ pub mod option_mock {
             }
 
             /// Answers calls of `Fmt` that no expectation takes, if there are any.
+            #[inline]
             #[track_caller]
             pub fn on_fmt(
                 &self,
@@ -928,11 +963,13 @@ pub mod option_mock {
             }
 
             /// The calls of `Fmt` so far.
+            #[inline]
             pub fn fmt_calls(&self) -> rt::Vec<rt::mock::Call<super::Result>> {
                 self.mock.calls(11)
             }
 
             /// Expects calls of `Call`: one at least, unless it is told how many.
+            #[inline]
             #[track_caller]
             pub fn expect_call(
                 &self,
@@ -941,6 +978,7 @@ pub mod option_mock {
             }
 
             /// Answers calls of `Call` that no expectation takes, if there are any.
+            #[inline]
             #[track_caller]
             pub fn on_call(
                 &self,
@@ -949,11 +987,13 @@ pub mod option_mock {
             }
 
             /// The calls of `Call` so far.
+            #[inline]
             pub fn call_calls(&self) -> rt::Vec<rt::mock::Call<super::Result>> {
                 self.mock.calls(12)
             }
 
             /// Expects calls of `GetItem`: one at least, unless it is told how many.
+            #[inline]
             #[track_caller]
             pub fn expect_get_item(
                 &self,
@@ -962,6 +1002,7 @@ pub mod option_mock {
             }
 
             /// Answers calls of `GetItem` that no expectation takes, if there are any.
+            #[inline]
             #[track_caller]
             pub fn on_get_item(
                 &self,
@@ -970,11 +1011,13 @@ pub mod option_mock {
             }
 
             /// The calls of `GetItem` so far.
+            #[inline]
             pub fn get_item_calls(&self) -> rt::Vec<rt::mock::Call<super::Result>> {
                 self.mock.calls(13)
             }
 
             /// Expects calls of `get_item`: one at least, unless it is told how many.
+            #[inline]
             #[track_caller]
             pub fn expect_get_item_(
                 &self,
@@ -983,6 +1026,7 @@ pub mod option_mock {
             }
 
             /// Answers calls of `get_item` that no expectation takes, if there are any.
+            #[inline]
             #[track_caller]
             pub fn on_get_item_(
                 &self,
@@ -991,6 +1035,7 @@ pub mod option_mock {
             }
 
             /// The calls of `get_item` so far.
+            #[inline]
             pub fn get_item_calls_(&self) -> rt::Vec<rt::mock::Call<super::Result>> {
                 self.mock.calls(14)
             }
@@ -999,6 +1044,7 @@ pub mod option_mock {
             ///
             /// # Panics
             /// With everything that went wrong.
+            #[inline]
             #[track_caller]
             pub fn checkpoint(&self) {
                 self.mock.checkpoint();
@@ -1008,6 +1054,7 @@ pub mod option_mock {
             ///
             /// # Panics
             /// With everything that went wrong.
+            #[inline]
             #[track_caller]
             pub fn verify(self) {
                 self.mock.verify();
@@ -1023,132 +1070,185 @@ pub mod option_mock {
         }
 
         impl super::option_service::Option for MockOption {
-            async fn r#type(
+            #[inline]
+            fn r#type(
                 &self,
                 request: rt::Request<super::Result>,
-            ) -> rt::Result<rt::Response<super::Self_>, rt::Status> {
-                self.mock.unary(0, request).await
+            ) -> impl rt::Future<
+                Output = rt::Result<rt::Response<super::Self_>, rt::Status>,
+            > + rt::Send {
+                self.mock.answer(0, request)
             }
 
-            async fn self_(
+            #[inline]
+            fn self_(
                 &self,
                 request: rt::Request<super::Result>,
-            ) -> rt::Result<rt::Response<super::Result>, rt::Status> {
-                self.mock.unary(1, request).await
+            ) -> impl rt::Future<
+                Output = rt::Result<rt::Response<super::Result>, rt::Status>,
+            > + rt::Send {
+                self.mock.answer(1, request)
             }
 
-            async fn super_(
+            #[inline]
+            fn super_(
                 &self,
                 request: rt::Request<super::Match>,
-            ) -> rt::Result<rt::Response<super::Result>, rt::Status> {
-                self.mock.unary(2, request).await
+            ) -> impl rt::Future<
+                Output = rt::Result<rt::Response<super::Result>, rt::Status>,
+            > + rt::Send {
+                self.mock.answer(2, request)
             }
 
-            async fn r#await(
+            #[inline]
+            fn r#await(
                 &self,
                 request: rt::Request<rt::Streaming<super::Match>>,
-            ) -> rt::Result<rt::Response<rt::Streaming<super::Result>>, rt::Status> {
-                self.mock.bidi_streaming(3, request).await
+            ) -> impl rt::Future<
+                Output = rt::Result<
+                    rt::Response<rt::Streaming<super::Result>>,
+                    rt::Status,
+                >,
+            > + rt::Send {
+                self.mock.answer(3, request)
             }
 
-            async fn new_(
+            #[inline]
+            fn new_(
                 &self,
                 request: rt::Request<super::Result>,
-            ) -> rt::Result<rt::Response<super::Result>, rt::Status> {
-                self.mock.unary(4, request).await
+            ) -> impl rt::Future<
+                Output = rt::Result<rt::Response<super::Result>, rt::Status>,
+            > + rt::Send {
+                self.mock.answer(4, request)
             }
 
-            async fn connect_(
+            #[inline]
+            fn connect_(
                 &self,
                 request: rt::Request<super::Result>,
-            ) -> rt::Result<rt::Response<super::Result>, rt::Status> {
-                self.mock.unary(5, request).await
+            ) -> impl rt::Future<
+                Output = rt::Result<rt::Response<super::Result>, rt::Status>,
+            > + rt::Send {
+                self.mock.answer(5, request)
             }
 
-            async fn connect_lazy_(
+            #[inline]
+            fn connect_lazy_(
                 &self,
                 request: rt::Request<super::Result>,
-            ) -> rt::Result<rt::Response<super::Result>, rt::Status> {
-                self.mock.unary(6, request).await
+            ) -> impl rt::Future<
+                Output = rt::Result<rt::Response<super::Result>, rt::Status>,
+            > + rt::Send {
+                self.mock.answer(6, request)
             }
 
-            async fn in_process_(
+            #[inline]
+            fn in_process_(
                 &self,
                 request: rt::Request<super::Result>,
-            ) -> rt::Result<rt::Response<super::Result>, rt::Status> {
-                self.mock.unary(7, request).await
+            ) -> impl rt::Future<
+                Output = rt::Result<rt::Response<super::Result>, rt::Status>,
+            > + rt::Send {
+                self.mock.answer(7, request)
             }
 
-            async fn max_decoding_message_size_(
+            #[inline]
+            fn max_decoding_message_size_(
                 &self,
                 request: rt::Request<super::Result>,
-            ) -> rt::Result<rt::Response<super::Result>, rt::Status> {
-                self.mock.unary(8, request).await
+            ) -> impl rt::Future<
+                Output = rt::Result<rt::Response<super::Result>, rt::Status>,
+            > + rt::Send {
+                self.mock.answer(8, request)
             }
 
-            async fn send_compressed_(
+            #[inline]
+            fn send_compressed_(
                 &self,
                 request: rt::Request<super::Result>,
-            ) -> rt::Result<rt::Response<super::Result>, rt::Status> {
-                self.mock.unary(9, request).await
+            ) -> impl rt::Future<
+                Output = rt::Result<rt::Response<super::Result>, rt::Status>,
+            > + rt::Send {
+                self.mock.answer(9, request)
             }
 
-            async fn clone(
+            #[inline]
+            fn clone(
                 &self,
                 request: rt::Request<super::Result>,
-            ) -> rt::Result<rt::Response<super::Result>, rt::Status> {
-                self.mock.unary(10, request).await
+            ) -> impl rt::Future<
+                Output = rt::Result<rt::Response<super::Result>, rt::Status>,
+            > + rt::Send {
+                self.mock.answer(10, request)
             }
 
-            async fn fmt(
+            #[inline]
+            fn fmt(
                 &self,
                 request: rt::Request<super::Result>,
-            ) -> rt::Result<rt::Response<super::Result>, rt::Status> {
-                self.mock.unary(11, request).await
+            ) -> impl rt::Future<
+                Output = rt::Result<rt::Response<super::Result>, rt::Status>,
+            > + rt::Send {
+                self.mock.answer(11, request)
             }
 
-            async fn call(
+            #[inline]
+            fn call(
                 &self,
                 request: rt::Request<super::Result>,
-            ) -> rt::Result<rt::Response<super::Result>, rt::Status> {
-                self.mock.unary(12, request).await
+            ) -> impl rt::Future<
+                Output = rt::Result<rt::Response<super::Result>, rt::Status>,
+            > + rt::Send {
+                self.mock.answer(12, request)
             }
 
-            async fn get_item(
+            #[inline]
+            fn get_item(
                 &self,
                 request: rt::Request<super::Result>,
-            ) -> rt::Result<rt::Response<super::Result>, rt::Status> {
-                self.mock.unary(13, request).await
+            ) -> impl rt::Future<
+                Output = rt::Result<rt::Response<super::Result>, rt::Status>,
+            > + rt::Send {
+                self.mock.answer(13, request)
             }
 
-            async fn get_item_(
+            #[inline]
+            fn get_item_(
                 &self,
                 request: rt::Request<super::Result>,
-            ) -> rt::Result<rt::Response<super::Result>, rt::Status> {
-                self.mock.unary(14, request).await
+            ) -> impl rt::Future<
+                Output = rt::Result<rt::Response<super::Result>, rt::Status>,
+            > + rt::Send {
+                self.mock.answer(14, request)
             }
         }
 
-        /// What spies and tapes need of the methods.
-        const METHODS: &[rt::mock::Method] = &[
-            rt::mock::Method::of::<rt::mock::Unary<super::Result, super::Self_>>(),
-            rt::mock::Method::of::<rt::mock::Unary<super::Result, super::Result>>(),
-            rt::mock::Method::of::<rt::mock::Unary<super::Match, super::Result>>(),
-            rt::mock::Method::of::<
-                rt::mock::BidiStreaming<super::Match, super::Result>,
-            >(),
-            rt::mock::Method::of::<rt::mock::Unary<super::Result, super::Result>>(),
-            rt::mock::Method::of::<rt::mock::Unary<super::Result, super::Result>>(),
-            rt::mock::Method::of::<rt::mock::Unary<super::Result, super::Result>>(),
-            rt::mock::Method::of::<rt::mock::Unary<super::Result, super::Result>>(),
-            rt::mock::Method::of::<rt::mock::Unary<super::Result, super::Result>>(),
-            rt::mock::Method::of::<rt::mock::Unary<super::Result, super::Result>>(),
-            rt::mock::Method::of::<rt::mock::Unary<super::Result, super::Result>>(),
-            rt::mock::Method::of::<rt::mock::Unary<super::Result, super::Result>>(),
-            rt::mock::Method::of::<rt::mock::Unary<super::Result, super::Result>>(),
-            rt::mock::Method::of::<rt::mock::Unary<super::Result, super::Result>>(),
-            rt::mock::Method::of::<rt::mock::Unary<super::Result, super::Result>>(),
-        ];
+        impl rt::mock::Mocked for MockOption {
+            const NAME: &'static str = "MockOption";
+
+            const SERVICE: &'static rt::ServiceDescriptor = &super::option_service::SERVICE;
+
+            const METHODS: &'static [rt::mock::Method] = &[
+                rt::mock::Method::of::<rt::mock::Unary<super::Result, super::Self_>>(),
+                rt::mock::Method::of::<rt::mock::Unary<super::Result, super::Result>>(),
+                rt::mock::Method::of::<rt::mock::Unary<super::Match, super::Result>>(),
+                rt::mock::Method::of::<
+                    rt::mock::BidiStreaming<super::Match, super::Result>,
+                >(),
+                rt::mock::Method::of::<rt::mock::Unary<super::Result, super::Result>>(),
+                rt::mock::Method::of::<rt::mock::Unary<super::Result, super::Result>>(),
+                rt::mock::Method::of::<rt::mock::Unary<super::Result, super::Result>>(),
+                rt::mock::Method::of::<rt::mock::Unary<super::Result, super::Result>>(),
+                rt::mock::Method::of::<rt::mock::Unary<super::Result, super::Result>>(),
+                rt::mock::Method::of::<rt::mock::Unary<super::Result, super::Result>>(),
+                rt::mock::Method::of::<rt::mock::Unary<super::Result, super::Result>>(),
+                rt::mock::Method::of::<rt::mock::Unary<super::Result, super::Result>>(),
+                rt::mock::Method::of::<rt::mock::Unary<super::Result, super::Result>>(),
+                rt::mock::Method::of::<rt::mock::Unary<super::Result, super::Result>>(),
+                rt::mock::Method::of::<rt::mock::Unary<super::Result, super::Result>>(),
+            ];
+        }
 
         /// Matchers for the messages that requests are made of, field by field.
         #[allow(deprecated)]
@@ -1161,6 +1261,7 @@ pub mod option_mock {
 
             impl Match {
                 /// Matches every message, until fields are mentioned.
+                #[inline]
                 pub fn new() -> Self {
                     rt::Default::default()
                 }
@@ -1183,6 +1284,7 @@ pub mod option_mock {
             }
 
             impl rt::mock::IntoPattern<super::super::Match> for Match {
+                #[inline]
                 fn into_pattern(self) -> rt::mock::Pattern<super::super::Match> {
                     self.0.into_pattern()
                 }
@@ -1194,12 +1296,14 @@ pub mod option_mock {
 
             impl MatchImpl {
                 /// Matches every message, until fields are mentioned.
+                #[inline]
                 pub fn new() -> Self {
                     rt::Default::default()
                 }
             }
 
             impl rt::mock::IntoPattern<super::super::r#match::Impl> for MatchImpl {
+                #[inline]
                 fn into_pattern(self) -> rt::mock::Pattern<super::super::r#match::Impl> {
                     self.0.into_pattern()
                 }
@@ -1211,6 +1315,7 @@ pub mod option_mock {
 
             impl Result {
                 /// Matches every message, until fields are mentioned.
+                #[inline]
                 pub fn new() -> Self {
                     rt::Default::default()
                 }
@@ -1249,6 +1354,7 @@ pub mod option_mock {
             }
 
             impl rt::mock::IntoPattern<super::super::Result> for Result {
+                #[inline]
                 fn into_pattern(self) -> rt::mock::Pattern<super::super::Result> {
                     self.0.into_pattern()
                 }
@@ -1260,12 +1366,14 @@ pub mod option_mock {
 
             impl Self_ {
                 /// Matches every message, until fields are mentioned.
+                #[inline]
                 pub fn new() -> Self {
                     rt::Default::default()
                 }
             }
 
             impl rt::mock::IntoPattern<super::super::Self_> for Self_ {
+                #[inline]
                 fn into_pattern(self) -> rt::mock::Pattern<super::super::Self_> {
                     self.0.into_pattern()
                 }
@@ -1430,8 +1538,6 @@ pub mod s_mock {
     ::rust_scaffold::codegen::mocks_for_tests! {
         use ::rust_scaffold::codegen as rt;
 
-        use super::s_service::SERVICE;
-
         /// A [`S`](super::s_service::S) that answers and expects what a test says.
         ///
         /// Clones are the same mock; the first handle gives the verdict when it is dropped.
@@ -1449,10 +1555,11 @@ pub mod s_mock {
 
         impl MockS {
             /// A mock of which nothing is expected yet.
+            #[inline]
             #[track_caller]
             pub fn new() -> Self {
                 Self {
-                    mock: rt::mock::Mock::new("MockS", &SERVICE),
+                    mock: rt::mock::Mock::new::<Self>(),
                 }
             }
 
@@ -1464,8 +1571,9 @@ pub mod s_mock {
             pub fn replay(
                 path: impl rt::AsRef<rt::Path>,
             ) -> rt::Result<Self, rt::mock::TapeError> {
-                let mock = rt::mock::Mock::replay("MockS", &SERVICE, METHODS, path)?;
-                rt::Result::Ok(Self { mock })
+                rt::Result::Ok(Self {
+                    mock: rt::mock::Mock::replay::<Self>(path)?,
+                })
             }
 
             /// Writes every call from now on to a tape at `path`, without metadata that looks secret.
@@ -1479,13 +1587,34 @@ pub mod s_mock {
                 self.mock.record(path)
             }
 
+            /// A server of this mock, for any router.
+            #[inline]
+            pub fn server(&self) -> rt::mock::MockServer<Self> {
+                self.mock.server()
+            }
+
+            /// Serves this mock on a free port of 127.0.0.1, until what it returns is dropped.
+            ///
+            /// # Errors
+            /// When no port can be listened on.
+            #[inline]
+            pub async fn serve(&self) -> rt::io::Result<rt::mock::Serving> {
+                rt::mock::serve(self.server()).await
+            }
+
+            /// A client of this mock, in this process and through the codec.
+            #[inline]
+            pub fn client(&self) -> super::s_client::SClient {
+                super::s_client::SClient::new(rt::Channel::in_process(self.server()))
+            }
+
             /// A mock that hands what nothing else takes to `real`: it records calls, and fails those
             /// that it is told to.
             #[track_caller]
             pub fn spy<S: super::s_service::S>(real: S) -> Self {
                 let real = super::s_server::SServer::new(real);
                 Self {
-                    mock: rt::mock::Mock::spy("MockS", METHODS, real),
+                    mock: rt::mock::Mock::spy::<Self, _, _>(real),
                 }
             }
 
@@ -1498,28 +1627,11 @@ pub mod s_mock {
                 real: S,
             ) -> rt::Result<(), rt::mock::TapeError> {
                 let real = super::s_server::SServer::new(real);
-                rt::mock::verify_tape(path, &SERVICE, METHODS, real).await
-            }
-
-            /// A client of this mock, in this process and through the codec.
-            pub fn client(&self) -> super::s_client::SClient {
-                super::s_client::SClient::in_process(rt::Clone::clone(self))
-            }
-
-            /// A server of this mock, for any router.
-            pub fn server(&self) -> super::s_server::SServer<Self> {
-                super::s_server::SServer::new(rt::Clone::clone(self))
-            }
-
-            /// Serves this mock on a free port of 127.0.0.1, until what it returns is dropped.
-            ///
-            /// # Errors
-            /// When no port can be listened on.
-            pub async fn serve(&self) -> rt::io::Result<rt::mock::Serving> {
-                rt::mock::serve(self.server()).await
+                rt::mock::verify_tape::<Self, _, _>(path, real).await
             }
 
             /// Expects calls of `S`: one at least, unless it is told how many.
+            #[inline]
             #[track_caller]
             pub fn expect_s(
                 &self,
@@ -1528,6 +1640,7 @@ pub mod s_mock {
             }
 
             /// Answers calls of `S` that no expectation takes, if there are any.
+            #[inline]
             #[track_caller]
             pub fn on_s(
                 &self,
@@ -1536,6 +1649,7 @@ pub mod s_mock {
             }
 
             /// The calls of `S` so far.
+            #[inline]
             pub fn s_calls(&self) -> rt::Vec<rt::mock::Call<super::Sync>> {
                 self.mock.calls(0)
             }
@@ -1544,6 +1658,7 @@ pub mod s_mock {
             ///
             /// # Panics
             /// With everything that went wrong.
+            #[inline]
             #[track_caller]
             pub fn checkpoint(&self) {
                 self.mock.checkpoint();
@@ -1553,6 +1668,7 @@ pub mod s_mock {
             ///
             /// # Panics
             /// With everything that went wrong.
+            #[inline]
             #[track_caller]
             pub fn verify(self) {
                 self.mock.verify();
@@ -1568,18 +1684,26 @@ pub mod s_mock {
         }
 
         impl super::s_service::S for MockS {
-            async fn s(
+            #[inline]
+            fn s(
                 &self,
                 request: rt::Request<super::Sync>,
-            ) -> rt::Result<rt::Response<super::Sync>, rt::Status> {
-                self.mock.unary(0, request).await
+            ) -> impl rt::Future<
+                Output = rt::Result<rt::Response<super::Sync>, rt::Status>,
+            > + rt::Send {
+                self.mock.answer(0, request)
             }
         }
 
-        /// What spies and tapes need of the methods.
-        const METHODS: &[rt::mock::Method] = &[
-            rt::mock::Method::of::<rt::mock::Unary<super::Sync, super::Sync>>(),
-        ];
+        impl rt::mock::Mocked for MockS {
+            const NAME: &'static str = "MockS";
+
+            const SERVICE: &'static rt::ServiceDescriptor = &super::s_service::SERVICE;
+
+            const METHODS: &'static [rt::mock::Method] = &[
+                rt::mock::Method::of::<rt::mock::Unary<super::Sync, super::Sync>>(),
+            ];
+        }
 
         /// Matchers for the messages that requests are made of, field by field.
         #[allow(deprecated)]
@@ -1592,12 +1716,14 @@ pub mod s_mock {
 
             impl Sync {
                 /// Matches every message, until fields are mentioned.
+                #[inline]
                 pub fn new() -> Self {
                     rt::Default::default()
                 }
             }
 
             impl rt::mock::IntoPattern<super::super::Sync> for Sync {
+                #[inline]
                 fn into_pattern(self) -> rt::mock::Pattern<super::super::Sync> {
                     self.0.into_pattern()
                 }
@@ -1762,8 +1888,6 @@ pub mod b_mock {
     ::rust_scaffold::codegen::mocks_for_tests! {
         use ::rust_scaffold::codegen as rt;
 
-        use super::b_service::SERVICE;
-
         /// A [`B`](super::b_service::B) that answers and expects what a test says.
         ///
         /// Clones are the same mock; the first handle gives the verdict when it is dropped.
@@ -1781,10 +1905,11 @@ pub mod b_mock {
 
         impl MockB {
             /// A mock of which nothing is expected yet.
+            #[inline]
             #[track_caller]
             pub fn new() -> Self {
                 Self {
-                    mock: rt::mock::Mock::new("MockB", &SERVICE),
+                    mock: rt::mock::Mock::new::<Self>(),
                 }
             }
 
@@ -1796,8 +1921,9 @@ pub mod b_mock {
             pub fn replay(
                 path: impl rt::AsRef<rt::Path>,
             ) -> rt::Result<Self, rt::mock::TapeError> {
-                let mock = rt::mock::Mock::replay("MockB", &SERVICE, METHODS, path)?;
-                rt::Result::Ok(Self { mock })
+                rt::Result::Ok(Self {
+                    mock: rt::mock::Mock::replay::<Self>(path)?,
+                })
             }
 
             /// Writes every call from now on to a tape at `path`, without metadata that looks secret.
@@ -1811,13 +1937,34 @@ pub mod b_mock {
                 self.mock.record(path)
             }
 
+            /// A server of this mock, for any router.
+            #[inline]
+            pub fn server(&self) -> rt::mock::MockServer<Self> {
+                self.mock.server()
+            }
+
+            /// Serves this mock on a free port of 127.0.0.1, until what it returns is dropped.
+            ///
+            /// # Errors
+            /// When no port can be listened on.
+            #[inline]
+            pub async fn serve(&self) -> rt::io::Result<rt::mock::Serving> {
+                rt::mock::serve(self.server()).await
+            }
+
+            /// A client of this mock, in this process and through the codec.
+            #[inline]
+            pub fn client(&self) -> super::b_client::BClient {
+                super::b_client::BClient::new(rt::Channel::in_process(self.server()))
+            }
+
             /// A mock that hands what nothing else takes to `real`: it records calls, and fails those
             /// that it is told to.
             #[track_caller]
             pub fn spy<S: super::b_service::B>(real: S) -> Self {
                 let real = super::b_server::BServer::new(real);
                 Self {
-                    mock: rt::mock::Mock::spy("MockB", METHODS, real),
+                    mock: rt::mock::Mock::spy::<Self, _, _>(real),
                 }
             }
 
@@ -1830,28 +1977,11 @@ pub mod b_mock {
                 real: S,
             ) -> rt::Result<(), rt::mock::TapeError> {
                 let real = super::b_server::BServer::new(real);
-                rt::mock::verify_tape(path, &SERVICE, METHODS, real).await
-            }
-
-            /// A client of this mock, in this process and through the codec.
-            pub fn client(&self) -> super::b_client::BClient {
-                super::b_client::BClient::in_process(rt::Clone::clone(self))
-            }
-
-            /// A server of this mock, for any router.
-            pub fn server(&self) -> super::b_server::BServer<Self> {
-                super::b_server::BServer::new(rt::Clone::clone(self))
-            }
-
-            /// Serves this mock on a free port of 127.0.0.1, until what it returns is dropped.
-            ///
-            /// # Errors
-            /// When no port can be listened on.
-            pub async fn serve(&self) -> rt::io::Result<rt::mock::Serving> {
-                rt::mock::serve(self.server()).await
+                rt::mock::verify_tape::<Self, _, _>(path, real).await
             }
 
             /// Expects calls of `B`: one at least, unless it is told how many.
+            #[inline]
             #[track_caller]
             pub fn expect_b(
                 &self,
@@ -1860,6 +1990,7 @@ pub mod b_mock {
             }
 
             /// Answers calls of `B` that no expectation takes, if there are any.
+            #[inline]
             #[track_caller]
             pub fn on_b(
                 &self,
@@ -1868,6 +1999,7 @@ pub mod b_mock {
             }
 
             /// The calls of `B` so far.
+            #[inline]
             pub fn b_calls(&self) -> rt::Vec<rt::mock::Call<super::Sync>> {
                 self.mock.calls(0)
             }
@@ -1876,6 +2008,7 @@ pub mod b_mock {
             ///
             /// # Panics
             /// With everything that went wrong.
+            #[inline]
             #[track_caller]
             pub fn checkpoint(&self) {
                 self.mock.checkpoint();
@@ -1885,6 +2018,7 @@ pub mod b_mock {
             ///
             /// # Panics
             /// With everything that went wrong.
+            #[inline]
             #[track_caller]
             pub fn verify(self) {
                 self.mock.verify();
@@ -1900,18 +2034,26 @@ pub mod b_mock {
         }
 
         impl super::b_service::B for MockB {
-            async fn b(
+            #[inline]
+            fn b(
                 &self,
                 request: rt::Request<super::Sync>,
-            ) -> rt::Result<rt::Response<super::Sync>, rt::Status> {
-                self.mock.unary(0, request).await
+            ) -> impl rt::Future<
+                Output = rt::Result<rt::Response<super::Sync>, rt::Status>,
+            > + rt::Send {
+                self.mock.answer(0, request)
             }
         }
 
-        /// What spies and tapes need of the methods.
-        const METHODS: &[rt::mock::Method] = &[
-            rt::mock::Method::of::<rt::mock::Unary<super::Sync, super::Sync>>(),
-        ];
+        impl rt::mock::Mocked for MockB {
+            const NAME: &'static str = "MockB";
+
+            const SERVICE: &'static rt::ServiceDescriptor = &super::b_service::SERVICE;
+
+            const METHODS: &'static [rt::mock::Method] = &[
+                rt::mock::Method::of::<rt::mock::Unary<super::Sync, super::Sync>>(),
+            ];
+        }
 
         /// Matchers for the messages that requests are made of, field by field.
         #[allow(deprecated)]
@@ -1924,12 +2066,14 @@ pub mod b_mock {
 
             impl Sync {
                 /// Matches every message, until fields are mentioned.
+                #[inline]
                 pub fn new() -> Self {
                     rt::Default::default()
                 }
             }
 
             impl rt::mock::IntoPattern<super::super::Sync> for Sync {
+                #[inline]
                 fn into_pattern(self) -> rt::mock::Pattern<super::super::Sync> {
                     self.0.into_pattern()
                 }
@@ -2098,8 +2242,6 @@ pub mod arc_mock {
     ::rust_scaffold::codegen::mocks_for_tests! {
         use ::rust_scaffold::codegen as rt;
 
-        use super::arc_service::SERVICE;
-
         /// A [`Arc`](super::arc_service::Arc) that answers and expects what a test says.
         ///
         /// Clones are the same mock; the first handle gives the verdict when it is dropped.
@@ -2117,10 +2259,11 @@ pub mod arc_mock {
 
         impl MockArc {
             /// A mock of which nothing is expected yet.
+            #[inline]
             #[track_caller]
             pub fn new() -> Self {
                 Self {
-                    mock: rt::mock::Mock::new("MockArc", &SERVICE),
+                    mock: rt::mock::Mock::new::<Self>(),
                 }
             }
 
@@ -2132,8 +2275,9 @@ pub mod arc_mock {
             pub fn replay(
                 path: impl rt::AsRef<rt::Path>,
             ) -> rt::Result<Self, rt::mock::TapeError> {
-                let mock = rt::mock::Mock::replay("MockArc", &SERVICE, METHODS, path)?;
-                rt::Result::Ok(Self { mock })
+                rt::Result::Ok(Self {
+                    mock: rt::mock::Mock::replay::<Self>(path)?,
+                })
             }
 
             /// Writes every call from now on to a tape at `path`, without metadata that looks secret.
@@ -2147,13 +2291,34 @@ pub mod arc_mock {
                 self.mock.record(path)
             }
 
+            /// A server of this mock, for any router.
+            #[inline]
+            pub fn server(&self) -> rt::mock::MockServer<Self> {
+                self.mock.server()
+            }
+
+            /// Serves this mock on a free port of 127.0.0.1, until what it returns is dropped.
+            ///
+            /// # Errors
+            /// When no port can be listened on.
+            #[inline]
+            pub async fn serve(&self) -> rt::io::Result<rt::mock::Serving> {
+                rt::mock::serve(self.server()).await
+            }
+
+            /// A client of this mock, in this process and through the codec.
+            #[inline]
+            pub fn client(&self) -> super::arc_client::ArcClient {
+                super::arc_client::ArcClient::new(rt::Channel::in_process(self.server()))
+            }
+
             /// A mock that hands what nothing else takes to `real`: it records calls, and fails those
             /// that it is told to.
             #[track_caller]
             pub fn spy<S: super::arc_service::Arc>(real: S) -> Self {
                 let real = super::arc_server::ArcServer::new(real);
                 Self {
-                    mock: rt::mock::Mock::spy("MockArc", METHODS, real),
+                    mock: rt::mock::Mock::spy::<Self, _, _>(real),
                 }
             }
 
@@ -2166,28 +2331,11 @@ pub mod arc_mock {
                 real: S,
             ) -> rt::Result<(), rt::mock::TapeError> {
                 let real = super::arc_server::ArcServer::new(real);
-                rt::mock::verify_tape(path, &SERVICE, METHODS, real).await
-            }
-
-            /// A client of this mock, in this process and through the codec.
-            pub fn client(&self) -> super::arc_client::ArcClient {
-                super::arc_client::ArcClient::in_process(rt::Clone::clone(self))
-            }
-
-            /// A server of this mock, for any router.
-            pub fn server(&self) -> super::arc_server::ArcServer<Self> {
-                super::arc_server::ArcServer::new(rt::Clone::clone(self))
-            }
-
-            /// Serves this mock on a free port of 127.0.0.1, until what it returns is dropped.
-            ///
-            /// # Errors
-            /// When no port can be listened on.
-            pub async fn serve(&self) -> rt::io::Result<rt::mock::Serving> {
-                rt::mock::serve(self.server()).await
+                rt::mock::verify_tape::<Self, _, _>(path, real).await
             }
 
             /// Expects calls of `Arc`: one at least, unless it is told how many.
+            #[inline]
             #[track_caller]
             pub fn expect_arc(
                 &self,
@@ -2198,6 +2346,7 @@ pub mod arc_mock {
             }
 
             /// Answers calls of `Arc` that no expectation takes, if there are any.
+            #[inline]
             #[track_caller]
             pub fn on_arc(
                 &self,
@@ -2208,6 +2357,7 @@ pub mod arc_mock {
             }
 
             /// The calls of `Arc` so far.
+            #[inline]
             pub fn arc_calls(&self) -> rt::Vec<rt::mock::Call<super::Request>> {
                 self.mock.calls(0)
             }
@@ -2216,6 +2366,7 @@ pub mod arc_mock {
             ///
             /// # Panics
             /// With everything that went wrong.
+            #[inline]
             #[track_caller]
             pub fn checkpoint(&self) {
                 self.mock.checkpoint();
@@ -2225,6 +2376,7 @@ pub mod arc_mock {
             ///
             /// # Panics
             /// With everything that went wrong.
+            #[inline]
             #[track_caller]
             pub fn verify(self) {
                 self.mock.verify();
@@ -2240,18 +2392,28 @@ pub mod arc_mock {
         }
 
         impl super::arc_service::Arc for MockArc {
-            async fn arc(
+            #[inline]
+            fn arc(
                 &self,
                 request: rt::Request<super::Request>,
-            ) -> rt::Result<rt::Response<super::Response>, rt::Status> {
-                self.mock.unary(0, request).await
+            ) -> impl rt::Future<
+                Output = rt::Result<rt::Response<super::Response>, rt::Status>,
+            > + rt::Send {
+                self.mock.answer(0, request)
             }
         }
 
-        /// What spies and tapes need of the methods.
-        const METHODS: &[rt::mock::Method] = &[
-            rt::mock::Method::of::<rt::mock::Unary<super::Request, super::Response>>(),
-        ];
+        impl rt::mock::Mocked for MockArc {
+            const NAME: &'static str = "MockArc";
+
+            const SERVICE: &'static rt::ServiceDescriptor = &super::arc_service::SERVICE;
+
+            const METHODS: &'static [rt::mock::Method] = &[
+                rt::mock::Method::of::<
+                    rt::mock::Unary<super::Request, super::Response>,
+                >(),
+            ];
+        }
 
         /// Matchers for the messages that requests are made of, field by field.
         #[allow(deprecated)]
@@ -2264,12 +2426,14 @@ pub mod arc_mock {
 
             impl Request {
                 /// Matches every message, until fields are mentioned.
+                #[inline]
                 pub fn new() -> Self {
                     rt::Default::default()
                 }
             }
 
             impl rt::mock::IntoPattern<super::super::Request> for Request {
+                #[inline]
                 fn into_pattern(self) -> rt::mock::Pattern<super::super::Request> {
                     self.0.into_pattern()
                 }
@@ -2438,8 +2602,6 @@ pub mod send_mock {
     ::rust_scaffold::codegen::mocks_for_tests! {
         use ::rust_scaffold::codegen as rt;
 
-        use super::send_service::SERVICE;
-
         /// A [`Send`](super::send_service::Send) that answers and expects what a test says.
         ///
         /// Clones are the same mock; the first handle gives the verdict when it is dropped.
@@ -2457,10 +2619,11 @@ pub mod send_mock {
 
         impl MockSend {
             /// A mock of which nothing is expected yet.
+            #[inline]
             #[track_caller]
             pub fn new() -> Self {
                 Self {
-                    mock: rt::mock::Mock::new("MockSend", &SERVICE),
+                    mock: rt::mock::Mock::new::<Self>(),
                 }
             }
 
@@ -2472,8 +2635,9 @@ pub mod send_mock {
             pub fn replay(
                 path: impl rt::AsRef<rt::Path>,
             ) -> rt::Result<Self, rt::mock::TapeError> {
-                let mock = rt::mock::Mock::replay("MockSend", &SERVICE, METHODS, path)?;
-                rt::Result::Ok(Self { mock })
+                rt::Result::Ok(Self {
+                    mock: rt::mock::Mock::replay::<Self>(path)?,
+                })
             }
 
             /// Writes every call from now on to a tape at `path`, without metadata that looks secret.
@@ -2487,13 +2651,36 @@ pub mod send_mock {
                 self.mock.record(path)
             }
 
+            /// A server of this mock, for any router.
+            #[inline]
+            pub fn server(&self) -> rt::mock::MockServer<Self> {
+                self.mock.server()
+            }
+
+            /// Serves this mock on a free port of 127.0.0.1, until what it returns is dropped.
+            ///
+            /// # Errors
+            /// When no port can be listened on.
+            #[inline]
+            pub async fn serve(&self) -> rt::io::Result<rt::mock::Serving> {
+                rt::mock::serve(self.server()).await
+            }
+
+            /// A client of this mock, in this process and through the codec.
+            #[inline]
+            pub fn client(&self) -> super::send_client::SendClient {
+                super::send_client::SendClient::new(
+                    rt::Channel::in_process(self.server()),
+                )
+            }
+
             /// A mock that hands what nothing else takes to `real`: it records calls, and fails those
             /// that it is told to.
             #[track_caller]
             pub fn spy<S: super::send_service::Send>(real: S) -> Self {
                 let real = super::send_server::SendServer::new(real);
                 Self {
-                    mock: rt::mock::Mock::spy("MockSend", METHODS, real),
+                    mock: rt::mock::Mock::spy::<Self, _, _>(real),
                 }
             }
 
@@ -2506,28 +2693,11 @@ pub mod send_mock {
                 real: S,
             ) -> rt::Result<(), rt::mock::TapeError> {
                 let real = super::send_server::SendServer::new(real);
-                rt::mock::verify_tape(path, &SERVICE, METHODS, real).await
-            }
-
-            /// A client of this mock, in this process and through the codec.
-            pub fn client(&self) -> super::send_client::SendClient {
-                super::send_client::SendClient::in_process(rt::Clone::clone(self))
-            }
-
-            /// A server of this mock, for any router.
-            pub fn server(&self) -> super::send_server::SendServer<Self> {
-                super::send_server::SendServer::new(rt::Clone::clone(self))
-            }
-
-            /// Serves this mock on a free port of 127.0.0.1, until what it returns is dropped.
-            ///
-            /// # Errors
-            /// When no port can be listened on.
-            pub async fn serve(&self) -> rt::io::Result<rt::mock::Serving> {
-                rt::mock::serve(self.server()).await
+                rt::mock::verify_tape::<Self, _, _>(path, real).await
             }
 
             /// Expects calls of `Send`: one at least, unless it is told how many.
+            #[inline]
             #[track_caller]
             pub fn expect_send(
                 &self,
@@ -2536,6 +2706,7 @@ pub mod send_mock {
             }
 
             /// Answers calls of `Send` that no expectation takes, if there are any.
+            #[inline]
             #[track_caller]
             pub fn on_send(
                 &self,
@@ -2544,6 +2715,7 @@ pub mod send_mock {
             }
 
             /// The calls of `Send` so far.
+            #[inline]
             pub fn send_calls(&self) -> rt::Vec<rt::mock::Call<super::Sync>> {
                 self.mock.calls(0)
             }
@@ -2552,6 +2724,7 @@ pub mod send_mock {
             ///
             /// # Panics
             /// With everything that went wrong.
+            #[inline]
             #[track_caller]
             pub fn checkpoint(&self) {
                 self.mock.checkpoint();
@@ -2561,6 +2734,7 @@ pub mod send_mock {
             ///
             /// # Panics
             /// With everything that went wrong.
+            #[inline]
             #[track_caller]
             pub fn verify(self) {
                 self.mock.verify();
@@ -2576,18 +2750,26 @@ pub mod send_mock {
         }
 
         impl super::send_service::Send for MockSend {
-            async fn send(
+            #[inline]
+            fn send(
                 &self,
                 request: rt::Request<super::Sync>,
-            ) -> rt::Result<rt::Response<super::Sync>, rt::Status> {
-                self.mock.unary(0, request).await
+            ) -> impl rt::Future<
+                Output = rt::Result<rt::Response<super::Sync>, rt::Status>,
+            > + rt::Send {
+                self.mock.answer(0, request)
             }
         }
 
-        /// What spies and tapes need of the methods.
-        const METHODS: &[rt::mock::Method] = &[
-            rt::mock::Method::of::<rt::mock::Unary<super::Sync, super::Sync>>(),
-        ];
+        impl rt::mock::Mocked for MockSend {
+            const NAME: &'static str = "MockSend";
+
+            const SERVICE: &'static rt::ServiceDescriptor = &super::send_service::SERVICE;
+
+            const METHODS: &'static [rt::mock::Method] = &[
+                rt::mock::Method::of::<rt::mock::Unary<super::Sync, super::Sync>>(),
+            ];
+        }
 
         /// Matchers for the messages that requests are made of, field by field.
         #[allow(deprecated)]
@@ -2600,12 +2782,14 @@ pub mod send_mock {
 
             impl Sync {
                 /// Matches every message, until fields are mentioned.
+                #[inline]
                 pub fn new() -> Self {
                     rt::Default::default()
                 }
             }
 
             impl rt::mock::IntoPattern<super::super::Sync> for Sync {
+                #[inline]
                 fn into_pattern(self) -> rt::mock::Pattern<super::super::Sync> {
                     self.0.into_pattern()
                 }
@@ -2770,8 +2954,6 @@ pub mod rt_mock {
     ::rust_scaffold::codegen::mocks_for_tests! {
         use ::rust_scaffold::codegen as rt;
 
-        use super::rt_service::SERVICE;
-
         /// A [`Rt`](super::rt_service::Rt) that answers and expects what a test says.
         ///
         /// Clones are the same mock; the first handle gives the verdict when it is dropped.
@@ -2789,10 +2971,11 @@ pub mod rt_mock {
 
         impl MockRt {
             /// A mock of which nothing is expected yet.
+            #[inline]
             #[track_caller]
             pub fn new() -> Self {
                 Self {
-                    mock: rt::mock::Mock::new("MockRt", &SERVICE),
+                    mock: rt::mock::Mock::new::<Self>(),
                 }
             }
 
@@ -2804,8 +2987,9 @@ pub mod rt_mock {
             pub fn replay(
                 path: impl rt::AsRef<rt::Path>,
             ) -> rt::Result<Self, rt::mock::TapeError> {
-                let mock = rt::mock::Mock::replay("MockRt", &SERVICE, METHODS, path)?;
-                rt::Result::Ok(Self { mock })
+                rt::Result::Ok(Self {
+                    mock: rt::mock::Mock::replay::<Self>(path)?,
+                })
             }
 
             /// Writes every call from now on to a tape at `path`, without metadata that looks secret.
@@ -2819,13 +3003,34 @@ pub mod rt_mock {
                 self.mock.record(path)
             }
 
+            /// A server of this mock, for any router.
+            #[inline]
+            pub fn server(&self) -> rt::mock::MockServer<Self> {
+                self.mock.server()
+            }
+
+            /// Serves this mock on a free port of 127.0.0.1, until what it returns is dropped.
+            ///
+            /// # Errors
+            /// When no port can be listened on.
+            #[inline]
+            pub async fn serve(&self) -> rt::io::Result<rt::mock::Serving> {
+                rt::mock::serve(self.server()).await
+            }
+
+            /// A client of this mock, in this process and through the codec.
+            #[inline]
+            pub fn client(&self) -> super::rt_client::RtClient {
+                super::rt_client::RtClient::new(rt::Channel::in_process(self.server()))
+            }
+
             /// A mock that hands what nothing else takes to `real`: it records calls, and fails those
             /// that it is told to.
             #[track_caller]
             pub fn spy<S: super::rt_service::Rt>(real: S) -> Self {
                 let real = super::rt_server::RtServer::new(real);
                 Self {
-                    mock: rt::mock::Mock::spy("MockRt", METHODS, real),
+                    mock: rt::mock::Mock::spy::<Self, _, _>(real),
                 }
             }
 
@@ -2838,28 +3043,11 @@ pub mod rt_mock {
                 real: S,
             ) -> rt::Result<(), rt::mock::TapeError> {
                 let real = super::rt_server::RtServer::new(real);
-                rt::mock::verify_tape(path, &SERVICE, METHODS, real).await
-            }
-
-            /// A client of this mock, in this process and through the codec.
-            pub fn client(&self) -> super::rt_client::RtClient {
-                super::rt_client::RtClient::in_process(rt::Clone::clone(self))
-            }
-
-            /// A server of this mock, for any router.
-            pub fn server(&self) -> super::rt_server::RtServer<Self> {
-                super::rt_server::RtServer::new(rt::Clone::clone(self))
-            }
-
-            /// Serves this mock on a free port of 127.0.0.1, until what it returns is dropped.
-            ///
-            /// # Errors
-            /// When no port can be listened on.
-            pub async fn serve(&self) -> rt::io::Result<rt::mock::Serving> {
-                rt::mock::serve(self.server()).await
+                rt::mock::verify_tape::<Self, _, _>(path, real).await
             }
 
             /// Expects calls of `Rt`: one at least, unless it is told how many.
+            #[inline]
             #[track_caller]
             pub fn expect_rt(
                 &self,
@@ -2870,6 +3058,7 @@ pub mod rt_mock {
             }
 
             /// Answers calls of `Rt` that no expectation takes, if there are any.
+            #[inline]
             #[track_caller]
             pub fn on_rt(
                 &self,
@@ -2880,6 +3069,7 @@ pub mod rt_mock {
             }
 
             /// The calls of `Rt` so far.
+            #[inline]
             pub fn rt_calls(&self) -> rt::Vec<rt::mock::Call<super::Status>> {
                 self.mock.calls(0)
             }
@@ -2888,6 +3078,7 @@ pub mod rt_mock {
             ///
             /// # Panics
             /// With everything that went wrong.
+            #[inline]
             #[track_caller]
             pub fn checkpoint(&self) {
                 self.mock.checkpoint();
@@ -2897,6 +3088,7 @@ pub mod rt_mock {
             ///
             /// # Panics
             /// With everything that went wrong.
+            #[inline]
             #[track_caller]
             pub fn verify(self) {
                 self.mock.verify();
@@ -2912,18 +3104,28 @@ pub mod rt_mock {
         }
 
         impl super::rt_service::Rt for MockRt {
-            async fn rt(
+            #[inline]
+            fn rt(
                 &self,
                 request: rt::Request<super::Status>,
-            ) -> rt::Result<rt::Response<super::Streaming>, rt::Status> {
-                self.mock.unary(0, request).await
+            ) -> impl rt::Future<
+                Output = rt::Result<rt::Response<super::Streaming>, rt::Status>,
+            > + rt::Send {
+                self.mock.answer(0, request)
             }
         }
 
-        /// What spies and tapes need of the methods.
-        const METHODS: &[rt::mock::Method] = &[
-            rt::mock::Method::of::<rt::mock::Unary<super::Status, super::Streaming>>(),
-        ];
+        impl rt::mock::Mocked for MockRt {
+            const NAME: &'static str = "MockRt";
+
+            const SERVICE: &'static rt::ServiceDescriptor = &super::rt_service::SERVICE;
+
+            const METHODS: &'static [rt::mock::Method] = &[
+                rt::mock::Method::of::<
+                    rt::mock::Unary<super::Status, super::Streaming>,
+                >(),
+            ];
+        }
 
         /// Matchers for the messages that requests are made of, field by field.
         #[allow(deprecated)]
@@ -2936,12 +3138,14 @@ pub mod rt_mock {
 
             impl Status {
                 /// Matches every message, until fields are mentioned.
+                #[inline]
                 pub fn new() -> Self {
                     rt::Default::default()
                 }
             }
 
             impl rt::mock::IntoPattern<super::super::Status> for Status {
+                #[inline]
                 fn into_pattern(self) -> rt::mock::Pattern<super::super::Status> {
                     self.0.into_pattern()
                 }
@@ -3114,8 +3318,6 @@ pub mod service_mock {
     ::rust_scaffold::codegen::mocks_for_tests! {
         use ::rust_scaffold::codegen as rt;
 
-        use super::service_service::SERVICE;
-
         /// A [`Service`](super::service_service::Service) that answers and expects what a test says.
         ///
         /// Clones are the same mock; the first handle gives the verdict when it is dropped.
@@ -3133,10 +3335,11 @@ pub mod service_mock {
 
         impl MockService {
             /// A mock of which nothing is expected yet.
+            #[inline]
             #[track_caller]
             pub fn new() -> Self {
                 Self {
-                    mock: rt::mock::Mock::new("MockService", &SERVICE),
+                    mock: rt::mock::Mock::new::<Self>(),
                 }
             }
 
@@ -3148,13 +3351,9 @@ pub mod service_mock {
             pub fn replay(
                 path: impl rt::AsRef<rt::Path>,
             ) -> rt::Result<Self, rt::mock::TapeError> {
-                let mock = rt::mock::Mock::replay(
-                    "MockService",
-                    &SERVICE,
-                    METHODS,
-                    path,
-                )?;
-                rt::Result::Ok(Self { mock })
+                rt::Result::Ok(Self {
+                    mock: rt::mock::Mock::replay::<Self>(path)?,
+                })
             }
 
             /// Writes every call from now on to a tape at `path`, without metadata that looks secret.
@@ -3168,13 +3367,36 @@ pub mod service_mock {
                 self.mock.record(path)
             }
 
+            /// A server of this mock, for any router.
+            #[inline]
+            pub fn server(&self) -> rt::mock::MockServer<Self> {
+                self.mock.server()
+            }
+
+            /// Serves this mock on a free port of 127.0.0.1, until what it returns is dropped.
+            ///
+            /// # Errors
+            /// When no port can be listened on.
+            #[inline]
+            pub async fn serve(&self) -> rt::io::Result<rt::mock::Serving> {
+                rt::mock::serve(self.server()).await
+            }
+
+            /// A client of this mock, in this process and through the codec.
+            #[inline]
+            pub fn client(&self) -> super::service_client::ServiceClient {
+                super::service_client::ServiceClient::new(
+                    rt::Channel::in_process(self.server()),
+                )
+            }
+
             /// A mock that hands what nothing else takes to `real`: it records calls, and fails those
             /// that it is told to.
             #[track_caller]
             pub fn spy<S: super::service_service::Service>(real: S) -> Self {
                 let real = super::service_server::ServiceServer::new(real);
                 Self {
-                    mock: rt::mock::Mock::spy("MockService", METHODS, real),
+                    mock: rt::mock::Mock::spy::<Self, _, _>(real),
                 }
             }
 
@@ -3187,28 +3409,11 @@ pub mod service_mock {
                 real: S,
             ) -> rt::Result<(), rt::mock::TapeError> {
                 let real = super::service_server::ServiceServer::new(real);
-                rt::mock::verify_tape(path, &SERVICE, METHODS, real).await
-            }
-
-            /// A client of this mock, in this process and through the codec.
-            pub fn client(&self) -> super::service_client::ServiceClient {
-                super::service_client::ServiceClient::in_process(rt::Clone::clone(self))
-            }
-
-            /// A server of this mock, for any router.
-            pub fn server(&self) -> super::service_server::ServiceServer<Self> {
-                super::service_server::ServiceServer::new(rt::Clone::clone(self))
-            }
-
-            /// Serves this mock on a free port of 127.0.0.1, until what it returns is dropped.
-            ///
-            /// # Errors
-            /// When no port can be listened on.
-            pub async fn serve(&self) -> rt::io::Result<rt::mock::Serving> {
-                rt::mock::serve(self.server()).await
+                rt::mock::verify_tape::<Self, _, _>(path, real).await
             }
 
             /// Expects calls of `SERVICE`: one at least, unless it is told how many.
+            #[inline]
             #[track_caller]
             pub fn expect_service(
                 &self,
@@ -3217,6 +3422,7 @@ pub mod service_mock {
             }
 
             /// Answers calls of `SERVICE` that no expectation takes, if there are any.
+            #[inline]
             #[track_caller]
             pub fn on_service(
                 &self,
@@ -3225,6 +3431,7 @@ pub mod service_mock {
             }
 
             /// The calls of `SERVICE` so far.
+            #[inline]
             pub fn service_calls(&self) -> rt::Vec<rt::mock::Call<super::Box>> {
                 self.mock.calls(0)
             }
@@ -3233,6 +3440,7 @@ pub mod service_mock {
             ///
             /// # Panics
             /// With everything that went wrong.
+            #[inline]
             #[track_caller]
             pub fn checkpoint(&self) {
                 self.mock.checkpoint();
@@ -3242,6 +3450,7 @@ pub mod service_mock {
             ///
             /// # Panics
             /// With everything that went wrong.
+            #[inline]
             #[track_caller]
             pub fn verify(self) {
                 self.mock.verify();
@@ -3257,18 +3466,26 @@ pub mod service_mock {
         }
 
         impl super::service_service::Service for MockService {
-            async fn service(
+            #[inline]
+            fn service(
                 &self,
                 request: rt::Request<super::Box>,
-            ) -> rt::Result<rt::Response<super::Channel>, rt::Status> {
-                self.mock.unary(0, request).await
+            ) -> impl rt::Future<
+                Output = rt::Result<rt::Response<super::Channel>, rt::Status>,
+            > + rt::Send {
+                self.mock.answer(0, request)
             }
         }
 
-        /// What spies and tapes need of the methods.
-        const METHODS: &[rt::mock::Method] = &[
-            rt::mock::Method::of::<rt::mock::Unary<super::Box, super::Channel>>(),
-        ];
+        impl rt::mock::Mocked for MockService {
+            const NAME: &'static str = "MockService";
+
+            const SERVICE: &'static rt::ServiceDescriptor = &super::service_service::SERVICE;
+
+            const METHODS: &'static [rt::mock::Method] = &[
+                rt::mock::Method::of::<rt::mock::Unary<super::Box, super::Channel>>(),
+            ];
+        }
 
         /// Matchers for the messages that requests are made of, field by field.
         #[allow(deprecated)]
@@ -3281,12 +3498,14 @@ pub mod service_mock {
 
             impl Box {
                 /// Matches every message, until fields are mentioned.
+                #[inline]
                 pub fn new() -> Self {
                     rt::Default::default()
                 }
             }
 
             impl rt::mock::IntoPattern<super::super::Box> for Box {
+                #[inline]
                 fn into_pattern(self) -> rt::mock::Pattern<super::super::Box> {
                     self.0.into_pattern()
                 }

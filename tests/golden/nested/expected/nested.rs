@@ -240,8 +240,6 @@ pub mod tree_mock {
     ::rust_scaffold::codegen::mocks_for_tests! {
         use ::rust_scaffold::codegen as rt;
 
-        use super::tree_service::SERVICE;
-
         /// A [`Tree`](super::tree_service::Tree) that answers and expects what a test says.
         ///
         /// Clones are the same mock; the first handle gives the verdict when it is dropped.
@@ -259,10 +257,11 @@ pub mod tree_mock {
 
         impl MockTree {
             /// A mock of which nothing is expected yet.
+            #[inline]
             #[track_caller]
             pub fn new() -> Self {
                 Self {
-                    mock: rt::mock::Mock::new("MockTree", &SERVICE),
+                    mock: rt::mock::Mock::new::<Self>(),
                 }
             }
 
@@ -274,8 +273,9 @@ pub mod tree_mock {
             pub fn replay(
                 path: impl rt::AsRef<rt::Path>,
             ) -> rt::Result<Self, rt::mock::TapeError> {
-                let mock = rt::mock::Mock::replay("MockTree", &SERVICE, METHODS, path)?;
-                rt::Result::Ok(Self { mock })
+                rt::Result::Ok(Self {
+                    mock: rt::mock::Mock::replay::<Self>(path)?,
+                })
             }
 
             /// Writes every call from now on to a tape at `path`, without metadata that looks secret.
@@ -289,13 +289,36 @@ pub mod tree_mock {
                 self.mock.record(path)
             }
 
+            /// A server of this mock, for any router.
+            #[inline]
+            pub fn server(&self) -> rt::mock::MockServer<Self> {
+                self.mock.server()
+            }
+
+            /// Serves this mock on a free port of 127.0.0.1, until what it returns is dropped.
+            ///
+            /// # Errors
+            /// When no port can be listened on.
+            #[inline]
+            pub async fn serve(&self) -> rt::io::Result<rt::mock::Serving> {
+                rt::mock::serve(self.server()).await
+            }
+
+            /// A client of this mock, in this process and through the codec.
+            #[inline]
+            pub fn client(&self) -> super::tree_client::TreeClient {
+                super::tree_client::TreeClient::new(
+                    rt::Channel::in_process(self.server()),
+                )
+            }
+
             /// A mock that hands what nothing else takes to `real`: it records calls, and fails those
             /// that it is told to.
             #[track_caller]
             pub fn spy<S: super::tree_service::Tree>(real: S) -> Self {
                 let real = super::tree_server::TreeServer::new(real);
                 Self {
-                    mock: rt::mock::Mock::spy("MockTree", METHODS, real),
+                    mock: rt::mock::Mock::spy::<Self, _, _>(real),
                 }
             }
 
@@ -308,28 +331,11 @@ pub mod tree_mock {
                 real: S,
             ) -> rt::Result<(), rt::mock::TapeError> {
                 let real = super::tree_server::TreeServer::new(real);
-                rt::mock::verify_tape(path, &SERVICE, METHODS, real).await
-            }
-
-            /// A client of this mock, in this process and through the codec.
-            pub fn client(&self) -> super::tree_client::TreeClient {
-                super::tree_client::TreeClient::in_process(rt::Clone::clone(self))
-            }
-
-            /// A server of this mock, for any router.
-            pub fn server(&self) -> super::tree_server::TreeServer<Self> {
-                super::tree_server::TreeServer::new(rt::Clone::clone(self))
-            }
-
-            /// Serves this mock on a free port of 127.0.0.1, until what it returns is dropped.
-            ///
-            /// # Errors
-            /// When no port can be listened on.
-            pub async fn serve(&self) -> rt::io::Result<rt::mock::Serving> {
-                rt::mock::serve(self.server()).await
+                rt::mock::verify_tape::<Self, _, _>(path, real).await
             }
 
             /// Expects calls of `Grow`: one at least, unless it is told how many.
+            #[inline]
             #[track_caller]
             pub fn expect_grow(
                 &self,
@@ -340,6 +346,7 @@ pub mod tree_mock {
             }
 
             /// Answers calls of `Grow` that no expectation takes, if there are any.
+            #[inline]
             #[track_caller]
             pub fn on_grow(
                 &self,
@@ -350,6 +357,7 @@ pub mod tree_mock {
             }
 
             /// The calls of `Grow` so far.
+            #[inline]
             pub fn grow_calls(
                 &self,
             ) -> rt::Vec<rt::mock::Call<super::tree::branch::Leaf>> {
@@ -360,6 +368,7 @@ pub mod tree_mock {
             ///
             /// # Panics
             /// With everything that went wrong.
+            #[inline]
             #[track_caller]
             pub fn checkpoint(&self) {
                 self.mock.checkpoint();
@@ -369,6 +378,7 @@ pub mod tree_mock {
             ///
             /// # Panics
             /// With everything that went wrong.
+            #[inline]
             #[track_caller]
             pub fn verify(self) {
                 self.mock.verify();
@@ -384,20 +394,28 @@ pub mod tree_mock {
         }
 
         impl super::tree_service::Tree for MockTree {
-            async fn grow(
+            #[inline]
+            fn grow(
                 &self,
                 request: rt::Request<super::tree::branch::Leaf>,
-            ) -> rt::Result<rt::Response<super::tree::Branch>, rt::Status> {
-                self.mock.unary(0, request).await
+            ) -> impl rt::Future<
+                Output = rt::Result<rt::Response<super::tree::Branch>, rt::Status>,
+            > + rt::Send {
+                self.mock.answer(0, request)
             }
         }
 
-        /// What spies and tapes need of the methods.
-        const METHODS: &[rt::mock::Method] = &[
-            rt::mock::Method::of::<
-                rt::mock::Unary<super::tree::branch::Leaf, super::tree::Branch>,
-            >(),
-        ];
+        impl rt::mock::Mocked for MockTree {
+            const NAME: &'static str = "MockTree";
+
+            const SERVICE: &'static rt::ServiceDescriptor = &super::tree_service::SERVICE;
+
+            const METHODS: &'static [rt::mock::Method] = &[
+                rt::mock::Method::of::<
+                    rt::mock::Unary<super::tree::branch::Leaf, super::tree::Branch>,
+                >(),
+            ];
+        }
 
         /// Matchers for the messages that requests are made of, field by field.
         #[allow(deprecated)]
@@ -412,6 +430,7 @@ pub mod tree_mock {
 
             impl TreeBranchLeaf {
                 /// Matches every message, until fields are mentioned.
+                #[inline]
                 pub fn new() -> Self {
                     rt::Default::default()
                 }
@@ -435,6 +454,7 @@ pub mod tree_mock {
 
             impl rt::mock::IntoPattern<super::super::tree::branch::Leaf>
             for TreeBranchLeaf {
+                #[inline]
                 fn into_pattern(
                     self,
                 ) -> rt::mock::Pattern<super::super::tree::branch::Leaf> {

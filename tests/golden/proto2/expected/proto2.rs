@@ -236,8 +236,6 @@ pub mod settings_mock {
     ::rust_scaffold::codegen::mocks_for_tests! {
         use ::rust_scaffold::codegen as rt;
 
-        use super::settings_service::SERVICE;
-
         /// A [`Settings`](super::settings_service::Settings) that answers and expects what a test says.
         ///
         /// Clones are the same mock; the first handle gives the verdict when it is dropped.
@@ -255,10 +253,11 @@ pub mod settings_mock {
 
         impl MockSettings {
             /// A mock of which nothing is expected yet.
+            #[inline]
             #[track_caller]
             pub fn new() -> Self {
                 Self {
-                    mock: rt::mock::Mock::new("MockSettings", &SERVICE),
+                    mock: rt::mock::Mock::new::<Self>(),
                 }
             }
 
@@ -270,13 +269,9 @@ pub mod settings_mock {
             pub fn replay(
                 path: impl rt::AsRef<rt::Path>,
             ) -> rt::Result<Self, rt::mock::TapeError> {
-                let mock = rt::mock::Mock::replay(
-                    "MockSettings",
-                    &SERVICE,
-                    METHODS,
-                    path,
-                )?;
-                rt::Result::Ok(Self { mock })
+                rt::Result::Ok(Self {
+                    mock: rt::mock::Mock::replay::<Self>(path)?,
+                })
             }
 
             /// Writes every call from now on to a tape at `path`, without metadata that looks secret.
@@ -290,13 +285,36 @@ pub mod settings_mock {
                 self.mock.record(path)
             }
 
+            /// A server of this mock, for any router.
+            #[inline]
+            pub fn server(&self) -> rt::mock::MockServer<Self> {
+                self.mock.server()
+            }
+
+            /// Serves this mock on a free port of 127.0.0.1, until what it returns is dropped.
+            ///
+            /// # Errors
+            /// When no port can be listened on.
+            #[inline]
+            pub async fn serve(&self) -> rt::io::Result<rt::mock::Serving> {
+                rt::mock::serve(self.server()).await
+            }
+
+            /// A client of this mock, in this process and through the codec.
+            #[inline]
+            pub fn client(&self) -> super::settings_client::SettingsClient {
+                super::settings_client::SettingsClient::new(
+                    rt::Channel::in_process(self.server()),
+                )
+            }
+
             /// A mock that hands what nothing else takes to `real`: it records calls, and fails those
             /// that it is told to.
             #[track_caller]
             pub fn spy<S: super::settings_service::Settings>(real: S) -> Self {
                 let real = super::settings_server::SettingsServer::new(real);
                 Self {
-                    mock: rt::mock::Mock::spy("MockSettings", METHODS, real),
+                    mock: rt::mock::Mock::spy::<Self, _, _>(real),
                 }
             }
 
@@ -309,30 +327,11 @@ pub mod settings_mock {
                 real: S,
             ) -> rt::Result<(), rt::mock::TapeError> {
                 let real = super::settings_server::SettingsServer::new(real);
-                rt::mock::verify_tape(path, &SERVICE, METHODS, real).await
-            }
-
-            /// A client of this mock, in this process and through the codec.
-            pub fn client(&self) -> super::settings_client::SettingsClient {
-                super::settings_client::SettingsClient::in_process(
-                    rt::Clone::clone(self),
-                )
-            }
-
-            /// A server of this mock, for any router.
-            pub fn server(&self) -> super::settings_server::SettingsServer<Self> {
-                super::settings_server::SettingsServer::new(rt::Clone::clone(self))
-            }
-
-            /// Serves this mock on a free port of 127.0.0.1, until what it returns is dropped.
-            ///
-            /// # Errors
-            /// When no port can be listened on.
-            pub async fn serve(&self) -> rt::io::Result<rt::mock::Serving> {
-                rt::mock::serve(self.server()).await
+                rt::mock::verify_tape::<Self, _, _>(path, real).await
             }
 
             /// Expects calls of `Get`: one at least, unless it is told how many.
+            #[inline]
             #[track_caller]
             pub fn expect_get(
                 &self,
@@ -341,6 +340,7 @@ pub mod settings_mock {
             }
 
             /// Answers calls of `Get` that no expectation takes, if there are any.
+            #[inline]
             #[track_caller]
             pub fn on_get(
                 &self,
@@ -349,6 +349,7 @@ pub mod settings_mock {
             }
 
             /// The calls of `Get` so far.
+            #[inline]
             pub fn get_calls(&self) -> rt::Vec<rt::mock::Call<super::Key>> {
                 self.mock.calls(0)
             }
@@ -357,6 +358,7 @@ pub mod settings_mock {
             ///
             /// # Panics
             /// With everything that went wrong.
+            #[inline]
             #[track_caller]
             pub fn checkpoint(&self) {
                 self.mock.checkpoint();
@@ -366,6 +368,7 @@ pub mod settings_mock {
             ///
             /// # Panics
             /// With everything that went wrong.
+            #[inline]
             #[track_caller]
             pub fn verify(self) {
                 self.mock.verify();
@@ -381,18 +384,26 @@ pub mod settings_mock {
         }
 
         impl super::settings_service::Settings for MockSettings {
-            async fn get(
+            #[inline]
+            fn get(
                 &self,
                 request: rt::Request<super::Key>,
-            ) -> rt::Result<rt::Response<super::Setting>, rt::Status> {
-                self.mock.unary(0, request).await
+            ) -> impl rt::Future<
+                Output = rt::Result<rt::Response<super::Setting>, rt::Status>,
+            > + rt::Send {
+                self.mock.answer(0, request)
             }
         }
 
-        /// What spies and tapes need of the methods.
-        const METHODS: &[rt::mock::Method] = &[
-            rt::mock::Method::of::<rt::mock::Unary<super::Key, super::Setting>>(),
-        ];
+        impl rt::mock::Mocked for MockSettings {
+            const NAME: &'static str = "MockSettings";
+
+            const SERVICE: &'static rt::ServiceDescriptor = &super::settings_service::SERVICE;
+
+            const METHODS: &'static [rt::mock::Method] = &[
+                rt::mock::Method::of::<rt::mock::Unary<super::Key, super::Setting>>(),
+            ];
+        }
 
         /// Matchers for the messages that requests are made of, field by field.
         #[allow(deprecated)]
@@ -405,6 +416,7 @@ pub mod settings_mock {
 
             impl Key {
                 /// Matches every message, until fields are mentioned.
+                #[inline]
                 pub fn new() -> Self {
                     rt::Default::default()
                 }
@@ -427,6 +439,7 @@ pub mod settings_mock {
             }
 
             impl rt::mock::IntoPattern<super::super::Key> for Key {
+                #[inline]
                 fn into_pattern(self) -> rt::mock::Pattern<super::super::Key> {
                     self.0.into_pattern()
                 }

@@ -420,8 +420,6 @@ pub mod telemetry_mock {
     ::rust_scaffold::codegen::mocks_for_tests! {
         use ::rust_scaffold::codegen as rt;
 
-        use super::telemetry_service::SERVICE;
-
         /// A [`Telemetry`](super::telemetry_service::Telemetry) that answers and expects what a test says.
         ///
         /// Clones are the same mock; the first handle gives the verdict when it is dropped.
@@ -439,10 +437,11 @@ pub mod telemetry_mock {
 
         impl MockTelemetry {
             /// A mock of which nothing is expected yet.
+            #[inline]
             #[track_caller]
             pub fn new() -> Self {
                 Self {
-                    mock: rt::mock::Mock::new("MockTelemetry", &SERVICE),
+                    mock: rt::mock::Mock::new::<Self>(),
                 }
             }
 
@@ -454,13 +453,9 @@ pub mod telemetry_mock {
             pub fn replay(
                 path: impl rt::AsRef<rt::Path>,
             ) -> rt::Result<Self, rt::mock::TapeError> {
-                let mock = rt::mock::Mock::replay(
-                    "MockTelemetry",
-                    &SERVICE,
-                    METHODS,
-                    path,
-                )?;
-                rt::Result::Ok(Self { mock })
+                rt::Result::Ok(Self {
+                    mock: rt::mock::Mock::replay::<Self>(path)?,
+                })
             }
 
             /// Writes every call from now on to a tape at `path`, without metadata that looks secret.
@@ -474,13 +469,36 @@ pub mod telemetry_mock {
                 self.mock.record(path)
             }
 
+            /// A server of this mock, for any router.
+            #[inline]
+            pub fn server(&self) -> rt::mock::MockServer<Self> {
+                self.mock.server()
+            }
+
+            /// Serves this mock on a free port of 127.0.0.1, until what it returns is dropped.
+            ///
+            /// # Errors
+            /// When no port can be listened on.
+            #[inline]
+            pub async fn serve(&self) -> rt::io::Result<rt::mock::Serving> {
+                rt::mock::serve(self.server()).await
+            }
+
+            /// A client of this mock, in this process and through the codec.
+            #[inline]
+            pub fn client(&self) -> super::telemetry_client::TelemetryClient {
+                super::telemetry_client::TelemetryClient::new(
+                    rt::Channel::in_process(self.server()),
+                )
+            }
+
             /// A mock that hands what nothing else takes to `real`: it records calls, and fails those
             /// that it is told to.
             #[track_caller]
             pub fn spy<S: super::telemetry_service::Telemetry>(real: S) -> Self {
                 let real = super::telemetry_server::TelemetryServer::new(real);
                 Self {
-                    mock: rt::mock::Mock::spy("MockTelemetry", METHODS, real),
+                    mock: rt::mock::Mock::spy::<Self, _, _>(real),
                 }
             }
 
@@ -493,30 +511,11 @@ pub mod telemetry_mock {
                 real: S,
             ) -> rt::Result<(), rt::mock::TapeError> {
                 let real = super::telemetry_server::TelemetryServer::new(real);
-                rt::mock::verify_tape(path, &SERVICE, METHODS, real).await
-            }
-
-            /// A client of this mock, in this process and through the codec.
-            pub fn client(&self) -> super::telemetry_client::TelemetryClient {
-                super::telemetry_client::TelemetryClient::in_process(
-                    rt::Clone::clone(self),
-                )
-            }
-
-            /// A server of this mock, for any router.
-            pub fn server(&self) -> super::telemetry_server::TelemetryServer<Self> {
-                super::telemetry_server::TelemetryServer::new(rt::Clone::clone(self))
-            }
-
-            /// Serves this mock on a free port of 127.0.0.1, until what it returns is dropped.
-            ///
-            /// # Errors
-            /// When no port can be listened on.
-            pub async fn serve(&self) -> rt::io::Result<rt::mock::Serving> {
-                rt::mock::serve(self.server()).await
+                rt::mock::verify_tape::<Self, _, _>(path, real).await
             }
 
             /// Expects calls of `Latest`: one at least, unless it is told how many.
+            #[inline]
             #[track_caller]
             pub fn expect_latest(
                 &self,
@@ -525,6 +524,7 @@ pub mod telemetry_mock {
             }
 
             /// Answers calls of `Latest` that no expectation takes, if there are any.
+            #[inline]
             #[track_caller]
             pub fn on_latest(
                 &self,
@@ -533,11 +533,13 @@ pub mod telemetry_mock {
             }
 
             /// The calls of `Latest` so far.
+            #[inline]
             pub fn latest_calls(&self) -> rt::Vec<rt::mock::Call<super::Query>> {
                 self.mock.calls(0)
             }
 
             /// Expects calls of `Watch`: one at least, unless it is told how many.
+            #[inline]
             #[track_caller]
             pub fn expect_watch(
                 &self,
@@ -548,6 +550,7 @@ pub mod telemetry_mock {
             }
 
             /// Answers calls of `Watch` that no expectation takes, if there are any.
+            #[inline]
             #[track_caller]
             pub fn on_watch(
                 &self,
@@ -558,11 +561,13 @@ pub mod telemetry_mock {
             }
 
             /// The calls of `Watch` so far.
+            #[inline]
             pub fn watch_calls(&self) -> rt::Vec<rt::mock::Call<super::Query>> {
                 self.mock.calls(1)
             }
 
             /// Expects calls of `Upload`: one at least, unless it is told how many.
+            #[inline]
             #[track_caller]
             pub fn expect_upload(
                 &self,
@@ -573,6 +578,7 @@ pub mod telemetry_mock {
             }
 
             /// Answers calls of `Upload` that no expectation takes, if there are any.
+            #[inline]
             #[track_caller]
             pub fn on_upload(
                 &self,
@@ -583,11 +589,13 @@ pub mod telemetry_mock {
             }
 
             /// The calls of `Upload` so far.
+            #[inline]
             pub fn upload_calls(&self) -> rt::Vec<rt::mock::Call<super::Point>> {
                 self.mock.calls(2)
             }
 
             /// Expects calls of `Tail`: one at least, unless it is told how many.
+            #[inline]
             #[track_caller]
             pub fn expect_tail(
                 &self,
@@ -598,6 +606,7 @@ pub mod telemetry_mock {
             }
 
             /// Answers calls of `Tail` that no expectation takes, if there are any.
+            #[inline]
             #[track_caller]
             pub fn on_tail(
                 &self,
@@ -608,11 +617,13 @@ pub mod telemetry_mock {
             }
 
             /// The calls of `Tail` so far.
+            #[inline]
             pub fn tail_calls(&self) -> rt::Vec<rt::mock::Call<super::Query>> {
                 self.mock.calls(3)
             }
 
             /// Expects calls of `Last`: one at least, unless it is told how many.
+            #[inline]
             #[track_caller]
             pub fn expect_last(
                 &self,
@@ -621,6 +632,7 @@ pub mod telemetry_mock {
             }
 
             /// Answers calls of `Last` that no expectation takes, if there are any.
+            #[inline]
             #[track_caller]
             pub fn on_last(
                 &self,
@@ -629,6 +641,7 @@ pub mod telemetry_mock {
             }
 
             /// The calls of `Last` so far.
+            #[inline]
             pub fn last_calls(&self) -> rt::Vec<rt::mock::Call<super::Query>> {
                 self.mock.calls(4)
             }
@@ -637,6 +650,7 @@ pub mod telemetry_mock {
             ///
             /// # Panics
             /// With everything that went wrong.
+            #[inline]
             #[track_caller]
             pub fn checkpoint(&self) {
                 self.mock.checkpoint();
@@ -646,6 +660,7 @@ pub mod telemetry_mock {
             ///
             /// # Panics
             /// With everything that went wrong.
+            #[inline]
             #[track_caller]
             pub fn verify(self) {
                 self.mock.verify();
@@ -661,56 +676,82 @@ pub mod telemetry_mock {
         }
 
         impl super::telemetry_service::Telemetry for MockTelemetry {
-            async fn latest(
+            #[inline]
+            fn latest(
                 &self,
                 request: rt::Request<super::Query>,
-            ) -> rt::Result<rt::Response<super::Point>, rt::Status> {
-                self.mock.unary(0, request).await
+            ) -> impl rt::Future<
+                Output = rt::Result<rt::Response<super::Point>, rt::Status>,
+            > + rt::Send {
+                self.mock.answer(0, request)
             }
 
-            async fn watch(
+            #[inline]
+            fn watch(
                 &self,
                 request: rt::Request<super::Query>,
-            ) -> rt::Result<rt::Response<rt::Streaming<super::Point>>, rt::Status> {
-                self.mock.server_streaming(1, request).await
+            ) -> impl rt::Future<
+                Output = rt::Result<
+                    rt::Response<rt::Streaming<super::Point>>,
+                    rt::Status,
+                >,
+            > + rt::Send {
+                self.mock.answer(1, request)
             }
 
-            async fn upload(
+            #[inline]
+            fn upload(
                 &self,
                 request: rt::Request<rt::Streaming<super::Point>>,
-            ) -> rt::Result<rt::Response<super::Summary>, rt::Status> {
-                self.mock.client_streaming(2, request).await
+            ) -> impl rt::Future<
+                Output = rt::Result<rt::Response<super::Summary>, rt::Status>,
+            > + rt::Send {
+                self.mock.answer(2, request)
             }
 
-            async fn tail(
+            #[inline]
+            fn tail(
                 &self,
                 request: rt::Request<rt::Streaming<super::Query>>,
-            ) -> rt::Result<rt::Response<rt::Streaming<super::Point>>, rt::Status> {
-                self.mock.bidi_streaming(3, request).await
+            ) -> impl rt::Future<
+                Output = rt::Result<
+                    rt::Response<rt::Streaming<super::Point>>,
+                    rt::Status,
+                >,
+            > + rt::Send {
+                self.mock.answer(3, request)
             }
 
-            async fn last(
+            #[inline]
+            fn last(
                 &self,
                 request: rt::Request<super::Query>,
-            ) -> rt::Result<rt::Response<super::Point>, rt::Status> {
-                self.mock.unary(4, request).await
+            ) -> impl rt::Future<
+                Output = rt::Result<rt::Response<super::Point>, rt::Status>,
+            > + rt::Send {
+                self.mock.answer(4, request)
             }
         }
 
-        /// What spies and tapes need of the methods.
-        const METHODS: &[rt::mock::Method] = &[
-            rt::mock::Method::of::<rt::mock::Unary<super::Query, super::Point>>(),
-            rt::mock::Method::of::<
-                rt::mock::ServerStreaming<super::Query, super::Point>,
-            >(),
-            rt::mock::Method::of::<
-                rt::mock::ClientStreaming<super::Point, super::Summary>,
-            >(),
-            rt::mock::Method::of::<
-                rt::mock::BidiStreaming<super::Query, super::Point>,
-            >(),
-            rt::mock::Method::of::<rt::mock::Unary<super::Query, super::Point>>(),
-        ];
+        impl rt::mock::Mocked for MockTelemetry {
+            const NAME: &'static str = "MockTelemetry";
+
+            const SERVICE: &'static rt::ServiceDescriptor = &super::telemetry_service::SERVICE;
+
+            const METHODS: &'static [rt::mock::Method] = &[
+                rt::mock::Method::of::<rt::mock::Unary<super::Query, super::Point>>(),
+                rt::mock::Method::of::<
+                    rt::mock::ServerStreaming<super::Query, super::Point>,
+                >(),
+                rt::mock::Method::of::<
+                    rt::mock::ClientStreaming<super::Point, super::Summary>,
+                >(),
+                rt::mock::Method::of::<
+                    rt::mock::BidiStreaming<super::Query, super::Point>,
+                >(),
+                rt::mock::Method::of::<rt::mock::Unary<super::Query, super::Point>>(),
+            ];
+        }
 
         /// Matchers for the messages that requests are made of, field by field.
         #[allow(deprecated)]
@@ -723,6 +764,7 @@ pub mod telemetry_mock {
 
             impl Point {
                 /// Matches every message, until fields are mentioned.
+                #[inline]
                 pub fn new() -> Self {
                     rt::Default::default()
                 }
@@ -914,6 +956,7 @@ pub mod telemetry_mock {
             }
 
             impl rt::mock::IntoPattern<super::super::Point> for Point {
+                #[inline]
                 fn into_pattern(self) -> rt::mock::Pattern<super::super::Point> {
                     self.0.into_pattern()
                 }
@@ -925,6 +968,7 @@ pub mod telemetry_mock {
 
             impl PointHistogram {
                 /// Matches every message, until fields are mentioned.
+                #[inline]
                 pub fn new() -> Self {
                     rt::Default::default()
                 }
@@ -963,6 +1007,7 @@ pub mod telemetry_mock {
 
             impl rt::mock::IntoPattern<super::super::point::Histogram>
             for PointHistogram {
+                #[inline]
                 fn into_pattern(
                     self,
                 ) -> rt::mock::Pattern<super::super::point::Histogram> {
@@ -978,6 +1023,7 @@ pub mod telemetry_mock {
 
             impl PointHistogramBucket {
                 /// Matches every message, until fields are mentioned.
+                #[inline]
                 pub fn new() -> Self {
                     rt::Default::default()
                 }
@@ -1014,6 +1060,7 @@ pub mod telemetry_mock {
 
             impl rt::mock::IntoPattern<super::super::point::histogram::Bucket>
             for PointHistogramBucket {
+                #[inline]
                 fn into_pattern(
                     self,
                 ) -> rt::mock::Pattern<super::super::point::histogram::Bucket> {
@@ -1027,6 +1074,7 @@ pub mod telemetry_mock {
 
             impl Query {
                 /// Matches every message, until fields are mentioned.
+                #[inline]
                 pub fn new() -> Self {
                     rt::Default::default()
                 }
@@ -1098,6 +1146,7 @@ pub mod telemetry_mock {
             }
 
             impl rt::mock::IntoPattern<super::super::Query> for Query {
+                #[inline]
                 fn into_pattern(self) -> rt::mock::Pattern<super::super::Query> {
                     self.0.into_pattern()
                 }

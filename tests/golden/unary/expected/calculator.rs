@@ -232,8 +232,6 @@ pub mod calculator_mock {
     ::rust_scaffold::codegen::mocks_for_tests! {
         use ::rust_scaffold::codegen as rt;
 
-        use super::calculator_service::SERVICE;
-
         /// A [`Calculator`](super::calculator_service::Calculator) that answers and expects what a test says.
         ///
         /// Clones are the same mock; the first handle gives the verdict when it is dropped.
@@ -251,10 +249,11 @@ pub mod calculator_mock {
 
         impl MockCalculator {
             /// A mock of which nothing is expected yet.
+            #[inline]
             #[track_caller]
             pub fn new() -> Self {
                 Self {
-                    mock: rt::mock::Mock::new("MockCalculator", &SERVICE),
+                    mock: rt::mock::Mock::new::<Self>(),
                 }
             }
 
@@ -266,13 +265,9 @@ pub mod calculator_mock {
             pub fn replay(
                 path: impl rt::AsRef<rt::Path>,
             ) -> rt::Result<Self, rt::mock::TapeError> {
-                let mock = rt::mock::Mock::replay(
-                    "MockCalculator",
-                    &SERVICE,
-                    METHODS,
-                    path,
-                )?;
-                rt::Result::Ok(Self { mock })
+                rt::Result::Ok(Self {
+                    mock: rt::mock::Mock::replay::<Self>(path)?,
+                })
             }
 
             /// Writes every call from now on to a tape at `path`, without metadata that looks secret.
@@ -286,13 +281,36 @@ pub mod calculator_mock {
                 self.mock.record(path)
             }
 
+            /// A server of this mock, for any router.
+            #[inline]
+            pub fn server(&self) -> rt::mock::MockServer<Self> {
+                self.mock.server()
+            }
+
+            /// Serves this mock on a free port of 127.0.0.1, until what it returns is dropped.
+            ///
+            /// # Errors
+            /// When no port can be listened on.
+            #[inline]
+            pub async fn serve(&self) -> rt::io::Result<rt::mock::Serving> {
+                rt::mock::serve(self.server()).await
+            }
+
+            /// A client of this mock, in this process and through the codec.
+            #[inline]
+            pub fn client(&self) -> super::calculator_client::CalculatorClient {
+                super::calculator_client::CalculatorClient::new(
+                    rt::Channel::in_process(self.server()),
+                )
+            }
+
             /// A mock that hands what nothing else takes to `real`: it records calls, and fails those
             /// that it is told to.
             #[track_caller]
             pub fn spy<S: super::calculator_service::Calculator>(real: S) -> Self {
                 let real = super::calculator_server::CalculatorServer::new(real);
                 Self {
-                    mock: rt::mock::Mock::spy("MockCalculator", METHODS, real),
+                    mock: rt::mock::Mock::spy::<Self, _, _>(real),
                 }
             }
 
@@ -305,30 +323,11 @@ pub mod calculator_mock {
                 real: S,
             ) -> rt::Result<(), rt::mock::TapeError> {
                 let real = super::calculator_server::CalculatorServer::new(real);
-                rt::mock::verify_tape(path, &SERVICE, METHODS, real).await
-            }
-
-            /// A client of this mock, in this process and through the codec.
-            pub fn client(&self) -> super::calculator_client::CalculatorClient {
-                super::calculator_client::CalculatorClient::in_process(
-                    rt::Clone::clone(self),
-                )
-            }
-
-            /// A server of this mock, for any router.
-            pub fn server(&self) -> super::calculator_server::CalculatorServer<Self> {
-                super::calculator_server::CalculatorServer::new(rt::Clone::clone(self))
-            }
-
-            /// Serves this mock on a free port of 127.0.0.1, until what it returns is dropped.
-            ///
-            /// # Errors
-            /// When no port can be listened on.
-            pub async fn serve(&self) -> rt::io::Result<rt::mock::Serving> {
-                rt::mock::serve(self.server()).await
+                rt::mock::verify_tape::<Self, _, _>(path, real).await
             }
 
             /// Expects calls of `Add`: one at least, unless it is told how many.
+            #[inline]
             #[track_caller]
             pub fn expect_add(
                 &self,
@@ -339,6 +338,7 @@ pub mod calculator_mock {
             }
 
             /// Answers calls of `Add` that no expectation takes, if there are any.
+            #[inline]
             #[track_caller]
             pub fn on_add(
                 &self,
@@ -349,11 +349,13 @@ pub mod calculator_mock {
             }
 
             /// The calls of `Add` so far.
+            #[inline]
             pub fn add_calls(&self) -> rt::Vec<rt::mock::Call<super::AddRequest>> {
                 self.mock.calls(0)
             }
 
             /// Expects calls of `Subtract`: one at least, unless it is told how many.
+            #[inline]
             #[track_caller]
             pub fn expect_subtract(
                 &self,
@@ -364,6 +366,7 @@ pub mod calculator_mock {
             }
 
             /// Answers calls of `Subtract` that no expectation takes, if there are any.
+            #[inline]
             #[track_caller]
             pub fn on_subtract(
                 &self,
@@ -374,6 +377,7 @@ pub mod calculator_mock {
             }
 
             /// The calls of `Subtract` so far.
+            #[inline]
             pub fn subtract_calls(
                 &self,
             ) -> rt::Vec<rt::mock::Call<super::SubtractRequest>> {
@@ -384,6 +388,7 @@ pub mod calculator_mock {
             ///
             /// # Panics
             /// With everything that went wrong.
+            #[inline]
             #[track_caller]
             pub fn checkpoint(&self) {
                 self.mock.checkpoint();
@@ -393,6 +398,7 @@ pub mod calculator_mock {
             ///
             /// # Panics
             /// With everything that went wrong.
+            #[inline]
             #[track_caller]
             pub fn verify(self) {
                 self.mock.verify();
@@ -408,30 +414,41 @@ pub mod calculator_mock {
         }
 
         impl super::calculator_service::Calculator for MockCalculator {
-            async fn add(
+            #[inline]
+            fn add(
                 &self,
                 request: rt::Request<super::AddRequest>,
-            ) -> rt::Result<rt::Response<super::AddResponse>, rt::Status> {
-                self.mock.unary(0, request).await
+            ) -> impl rt::Future<
+                Output = rt::Result<rt::Response<super::AddResponse>, rt::Status>,
+            > + rt::Send {
+                self.mock.answer(0, request)
             }
 
-            async fn subtract(
+            #[inline]
+            fn subtract(
                 &self,
                 request: rt::Request<super::SubtractRequest>,
-            ) -> rt::Result<rt::Response<super::SubtractResponse>, rt::Status> {
-                self.mock.unary(1, request).await
+            ) -> impl rt::Future<
+                Output = rt::Result<rt::Response<super::SubtractResponse>, rt::Status>,
+            > + rt::Send {
+                self.mock.answer(1, request)
             }
         }
 
-        /// What spies and tapes need of the methods.
-        const METHODS: &[rt::mock::Method] = &[
-            rt::mock::Method::of::<
-                rt::mock::Unary<super::AddRequest, super::AddResponse>,
-            >(),
-            rt::mock::Method::of::<
-                rt::mock::Unary<super::SubtractRequest, super::SubtractResponse>,
-            >(),
-        ];
+        impl rt::mock::Mocked for MockCalculator {
+            const NAME: &'static str = "MockCalculator";
+
+            const SERVICE: &'static rt::ServiceDescriptor = &super::calculator_service::SERVICE;
+
+            const METHODS: &'static [rt::mock::Method] = &[
+                rt::mock::Method::of::<
+                    rt::mock::Unary<super::AddRequest, super::AddResponse>,
+                >(),
+                rt::mock::Method::of::<
+                    rt::mock::Unary<super::SubtractRequest, super::SubtractResponse>,
+                >(),
+            ];
+        }
 
         /// Matchers for the messages that requests are made of, field by field.
         #[allow(deprecated)]
@@ -444,6 +461,7 @@ pub mod calculator_mock {
 
             impl AddRequest {
                 /// Matches every message, until fields are mentioned.
+                #[inline]
                 pub fn new() -> Self {
                     rt::Default::default()
                 }
@@ -464,6 +482,7 @@ pub mod calculator_mock {
             }
 
             impl rt::mock::IntoPattern<super::super::AddRequest> for AddRequest {
+                #[inline]
                 fn into_pattern(self) -> rt::mock::Pattern<super::super::AddRequest> {
                     self.0.into_pattern()
                 }
@@ -475,6 +494,7 @@ pub mod calculator_mock {
 
             impl SubtractRequest {
                 /// Matches every message, until fields are mentioned.
+                #[inline]
                 pub fn new() -> Self {
                     rt::Default::default()
                 }
@@ -496,6 +516,7 @@ pub mod calculator_mock {
 
             impl rt::mock::IntoPattern<super::super::SubtractRequest>
             for SubtractRequest {
+                #[inline]
                 fn into_pattern(
                     self,
                 ) -> rt::mock::Pattern<super::super::SubtractRequest> {

@@ -319,8 +319,6 @@ pub mod clock_mock {
     ::rust_scaffold::codegen::mocks_for_tests! {
         use ::rust_scaffold::codegen as rt;
 
-        use super::clock_service::SERVICE;
-
         /// A [`Clock`](super::clock_service::Clock) that answers and expects what a test says.
         ///
         /// Clones are the same mock; the first handle gives the verdict when it is dropped.
@@ -338,10 +336,11 @@ pub mod clock_mock {
 
         impl MockClock {
             /// A mock of which nothing is expected yet.
+            #[inline]
             #[track_caller]
             pub fn new() -> Self {
                 Self {
-                    mock: rt::mock::Mock::new("MockClock", &SERVICE),
+                    mock: rt::mock::Mock::new::<Self>(),
                 }
             }
 
@@ -353,8 +352,9 @@ pub mod clock_mock {
             pub fn replay(
                 path: impl rt::AsRef<rt::Path>,
             ) -> rt::Result<Self, rt::mock::TapeError> {
-                let mock = rt::mock::Mock::replay("MockClock", &SERVICE, METHODS, path)?;
-                rt::Result::Ok(Self { mock })
+                rt::Result::Ok(Self {
+                    mock: rt::mock::Mock::replay::<Self>(path)?,
+                })
             }
 
             /// Writes every call from now on to a tape at `path`, without metadata that looks secret.
@@ -368,13 +368,36 @@ pub mod clock_mock {
                 self.mock.record(path)
             }
 
+            /// A server of this mock, for any router.
+            #[inline]
+            pub fn server(&self) -> rt::mock::MockServer<Self> {
+                self.mock.server()
+            }
+
+            /// Serves this mock on a free port of 127.0.0.1, until what it returns is dropped.
+            ///
+            /// # Errors
+            /// When no port can be listened on.
+            #[inline]
+            pub async fn serve(&self) -> rt::io::Result<rt::mock::Serving> {
+                rt::mock::serve(self.server()).await
+            }
+
+            /// A client of this mock, in this process and through the codec.
+            #[inline]
+            pub fn client(&self) -> super::clock_client::ClockClient {
+                super::clock_client::ClockClient::new(
+                    rt::Channel::in_process(self.server()),
+                )
+            }
+
             /// A mock that hands what nothing else takes to `real`: it records calls, and fails those
             /// that it is told to.
             #[track_caller]
             pub fn spy<S: super::clock_service::Clock>(real: S) -> Self {
                 let real = super::clock_server::ClockServer::new(real);
                 Self {
-                    mock: rt::mock::Mock::spy("MockClock", METHODS, real),
+                    mock: rt::mock::Mock::spy::<Self, _, _>(real),
                 }
             }
 
@@ -387,28 +410,11 @@ pub mod clock_mock {
                 real: S,
             ) -> rt::Result<(), rt::mock::TapeError> {
                 let real = super::clock_server::ClockServer::new(real);
-                rt::mock::verify_tape(path, &SERVICE, METHODS, real).await
-            }
-
-            /// A client of this mock, in this process and through the codec.
-            pub fn client(&self) -> super::clock_client::ClockClient {
-                super::clock_client::ClockClient::in_process(rt::Clone::clone(self))
-            }
-
-            /// A server of this mock, for any router.
-            pub fn server(&self) -> super::clock_server::ClockServer<Self> {
-                super::clock_server::ClockServer::new(rt::Clone::clone(self))
-            }
-
-            /// Serves this mock on a free port of 127.0.0.1, until what it returns is dropped.
-            ///
-            /// # Errors
-            /// When no port can be listened on.
-            pub async fn serve(&self) -> rt::io::Result<rt::mock::Serving> {
-                rt::mock::serve(self.server()).await
+                rt::mock::verify_tape::<Self, _, _>(path, real).await
             }
 
             /// Expects calls of `Now`: one at least, unless it is told how many.
+            #[inline]
             #[track_caller]
             pub fn expect_now(
                 &self,
@@ -419,6 +425,7 @@ pub mod clock_mock {
             }
 
             /// Answers calls of `Now` that no expectation takes, if there are any.
+            #[inline]
             #[track_caller]
             pub fn on_now(
                 &self,
@@ -429,11 +436,13 @@ pub mod clock_mock {
             }
 
             /// The calls of `Now` so far.
+            #[inline]
             pub fn now_calls(&self) -> rt::Vec<rt::mock::Call<()>> {
                 self.mock.calls(0)
             }
 
             /// Expects calls of `Sleep`: one at least, unless it is told how many.
+            #[inline]
             #[track_caller]
             pub fn expect_sleep(
                 &self,
@@ -444,6 +453,7 @@ pub mod clock_mock {
             }
 
             /// Answers calls of `Sleep` that no expectation takes, if there are any.
+            #[inline]
             #[track_caller]
             pub fn on_sleep(
                 &self,
@@ -454,6 +464,7 @@ pub mod clock_mock {
             }
 
             /// The calls of `Sleep` so far.
+            #[inline]
             pub fn sleep_calls(
                 &self,
             ) -> rt::Vec<rt::mock::Call<::rust_scaffold::prost_types::Duration>> {
@@ -461,6 +472,7 @@ pub mod clock_mock {
             }
 
             /// Expects calls of `Tick`: one at least, unless it is told how many.
+            #[inline]
             #[track_caller]
             pub fn expect_tick(
                 &self,
@@ -469,6 +481,7 @@ pub mod clock_mock {
             }
 
             /// Answers calls of `Tick` that no expectation takes, if there are any.
+            #[inline]
             #[track_caller]
             pub fn on_tick(
                 &self,
@@ -477,11 +490,13 @@ pub mod clock_mock {
             }
 
             /// The calls of `Tick` so far.
+            #[inline]
             pub fn tick_calls(&self) -> rt::Vec<rt::mock::Call<f64>> {
                 self.mock.calls(2)
             }
 
             /// Expects calls of `Echo`: one at least, unless it is told how many.
+            #[inline]
             #[track_caller]
             pub fn expect_echo(
                 &self,
@@ -495,6 +510,7 @@ pub mod clock_mock {
             }
 
             /// Answers calls of `Echo` that no expectation takes, if there are any.
+            #[inline]
             #[track_caller]
             pub fn on_echo(
                 &self,
@@ -508,6 +524,7 @@ pub mod clock_mock {
             }
 
             /// The calls of `Echo` so far.
+            #[inline]
             pub fn echo_calls(
                 &self,
             ) -> rt::Vec<rt::mock::Call<::rust_scaffold::prost::alloc::string::String>> {
@@ -515,6 +532,7 @@ pub mod clock_mock {
             }
 
             /// Expects calls of `Pack`: one at least, unless it is told how many.
+            #[inline]
             #[track_caller]
             pub fn expect_pack(
                 &self,
@@ -528,6 +546,7 @@ pub mod clock_mock {
             }
 
             /// Answers calls of `Pack` that no expectation takes, if there are any.
+            #[inline]
             #[track_caller]
             pub fn on_pack(
                 &self,
@@ -541,6 +560,7 @@ pub mod clock_mock {
             }
 
             /// The calls of `Pack` so far.
+            #[inline]
             pub fn pack_calls(
                 &self,
             ) -> rt::Vec<rt::mock::Call<::rust_scaffold::prost_types::Any>> {
@@ -548,6 +568,7 @@ pub mod clock_mock {
             }
 
             /// Expects calls of `Flags`: one at least, unless it is told how many.
+            #[inline]
             #[track_caller]
             pub fn expect_flags(
                 &self,
@@ -556,6 +577,7 @@ pub mod clock_mock {
             }
 
             /// Answers calls of `Flags` that no expectation takes, if there are any.
+            #[inline]
             #[track_caller]
             pub fn on_flags(
                 &self,
@@ -564,6 +586,7 @@ pub mod clock_mock {
             }
 
             /// The calls of `Flags` so far.
+            #[inline]
             pub fn flags_calls(&self) -> rt::Vec<rt::mock::Call<bool>> {
                 self.mock.calls(5)
             }
@@ -572,6 +595,7 @@ pub mod clock_mock {
             ///
             /// # Panics
             /// With everything that went wrong.
+            #[inline]
             #[track_caller]
             pub fn checkpoint(&self) {
                 self.mock.checkpoint();
@@ -581,6 +605,7 @@ pub mod clock_mock {
             ///
             /// # Panics
             /// With everything that went wrong.
+            #[inline]
             #[track_caller]
             pub fn verify(self) {
                 self.mock.verify();
@@ -596,81 +621,104 @@ pub mod clock_mock {
         }
 
         impl super::clock_service::Clock for MockClock {
-            async fn now(
+            #[inline]
+            fn now(
                 &self,
                 request: rt::Request<()>,
-            ) -> rt::Result<
-                rt::Response<::rust_scaffold::prost_types::Timestamp>,
-                rt::Status,
-            > {
-                self.mock.unary(0, request).await
+            ) -> impl rt::Future<
+                Output = rt::Result<
+                    rt::Response<::rust_scaffold::prost_types::Timestamp>,
+                    rt::Status,
+                >,
+            > + rt::Send {
+                self.mock.answer(0, request)
             }
 
-            async fn sleep(
+            #[inline]
+            fn sleep(
                 &self,
                 request: rt::Request<::rust_scaffold::prost_types::Duration>,
-            ) -> rt::Result<rt::Response<()>, rt::Status> {
-                self.mock.unary(1, request).await
+            ) -> impl rt::Future<
+                Output = rt::Result<rt::Response<()>, rt::Status>,
+            > + rt::Send {
+                self.mock.answer(1, request)
             }
 
-            async fn tick(
+            #[inline]
+            fn tick(
                 &self,
                 request: rt::Request<f64>,
-            ) -> rt::Result<rt::Response<rt::Streaming<u64>>, rt::Status> {
-                self.mock.server_streaming(2, request).await
+            ) -> impl rt::Future<
+                Output = rt::Result<rt::Response<rt::Streaming<u64>>, rt::Status>,
+            > + rt::Send {
+                self.mock.answer(2, request)
             }
 
-            async fn echo(
+            #[inline]
+            fn echo(
                 &self,
                 request: rt::Request<::rust_scaffold::prost::alloc::string::String>,
-            ) -> rt::Result<
-                rt::Response<::rust_scaffold::prost::alloc::vec::Vec<u8>>,
-                rt::Status,
-            > {
-                self.mock.unary(3, request).await
+            ) -> impl rt::Future<
+                Output = rt::Result<
+                    rt::Response<::rust_scaffold::prost::alloc::vec::Vec<u8>>,
+                    rt::Status,
+                >,
+            > + rt::Send {
+                self.mock.answer(3, request)
             }
 
-            async fn pack(
+            #[inline]
+            fn pack(
                 &self,
                 request: rt::Request<rt::Streaming<::rust_scaffold::prost_types::Any>>,
-            ) -> rt::Result<
-                rt::Response<::rust_scaffold::prost_types::Struct>,
-                rt::Status,
-            > {
-                self.mock.client_streaming(4, request).await
+            ) -> impl rt::Future<
+                Output = rt::Result<
+                    rt::Response<::rust_scaffold::prost_types::Struct>,
+                    rt::Status,
+                >,
+            > + rt::Send {
+                self.mock.answer(4, request)
             }
 
-            async fn flags(
+            #[inline]
+            fn flags(
                 &self,
                 request: rt::Request<rt::Streaming<bool>>,
-            ) -> rt::Result<rt::Response<rt::Streaming<i32>>, rt::Status> {
-                self.mock.bidi_streaming(5, request).await
+            ) -> impl rt::Future<
+                Output = rt::Result<rt::Response<rt::Streaming<i32>>, rt::Status>,
+            > + rt::Send {
+                self.mock.answer(5, request)
             }
         }
 
-        /// What spies and tapes need of the methods.
-        const METHODS: &[rt::mock::Method] = &[
-            rt::mock::Method::of::<
-                rt::mock::Unary<(), ::rust_scaffold::prost_types::Timestamp>,
-            >(),
-            rt::mock::Method::of::<
-                rt::mock::Unary<::rust_scaffold::prost_types::Duration, ()>,
-            >(),
-            rt::mock::Method::of::<rt::mock::ServerStreaming<f64, u64>>(),
-            rt::mock::Method::of::<
-                rt::mock::Unary<
-                    ::rust_scaffold::prost::alloc::string::String,
-                    ::rust_scaffold::prost::alloc::vec::Vec<u8>,
-                >,
-            >(),
-            rt::mock::Method::of::<
-                rt::mock::ClientStreaming<
-                    ::rust_scaffold::prost_types::Any,
-                    ::rust_scaffold::prost_types::Struct,
-                >,
-            >(),
-            rt::mock::Method::of::<rt::mock::BidiStreaming<bool, i32>>(),
-        ];
+        impl rt::mock::Mocked for MockClock {
+            const NAME: &'static str = "MockClock";
+
+            const SERVICE: &'static rt::ServiceDescriptor = &super::clock_service::SERVICE;
+
+            const METHODS: &'static [rt::mock::Method] = &[
+                rt::mock::Method::of::<
+                    rt::mock::Unary<(), ::rust_scaffold::prost_types::Timestamp>,
+                >(),
+                rt::mock::Method::of::<
+                    rt::mock::Unary<::rust_scaffold::prost_types::Duration, ()>,
+                >(),
+                rt::mock::Method::of::<rt::mock::ServerStreaming<f64, u64>>(),
+                rt::mock::Method::of::<
+                    rt::mock::Unary<
+                        ::rust_scaffold::prost::alloc::string::String,
+                        ::rust_scaffold::prost::alloc::vec::Vec<u8>,
+                    >,
+                >(),
+                rt::mock::Method::of::<
+                    rt::mock::ClientStreaming<
+                        ::rust_scaffold::prost_types::Any,
+                        ::rust_scaffold::prost_types::Struct,
+                    >,
+                >(),
+                rt::mock::Method::of::<rt::mock::BidiStreaming<bool, i32>>(),
+            ];
+        }
     }
 }
 

@@ -175,8 +175,6 @@ pub mod stock_mock {
     ::rust_scaffold::codegen::mocks_for_tests! {
         use ::rust_scaffold::codegen as rt;
 
-        use super::stock_service::SERVICE;
-
         /// A [`Stock`](super::stock_service::Stock) that answers and expects what a test says.
         ///
         /// Clones are the same mock; the first handle gives the verdict when it is dropped.
@@ -194,10 +192,11 @@ pub mod stock_mock {
 
         impl MockStock {
             /// A mock of which nothing is expected yet.
+            #[inline]
             #[track_caller]
             pub fn new() -> Self {
                 Self {
-                    mock: rt::mock::Mock::new("MockStock", &SERVICE),
+                    mock: rt::mock::Mock::new::<Self>(),
                 }
             }
 
@@ -209,8 +208,9 @@ pub mod stock_mock {
             pub fn replay(
                 path: impl rt::AsRef<rt::Path>,
             ) -> rt::Result<Self, rt::mock::TapeError> {
-                let mock = rt::mock::Mock::replay("MockStock", &SERVICE, METHODS, path)?;
-                rt::Result::Ok(Self { mock })
+                rt::Result::Ok(Self {
+                    mock: rt::mock::Mock::replay::<Self>(path)?,
+                })
             }
 
             /// Writes every call from now on to a tape at `path`, without metadata that looks secret.
@@ -224,13 +224,36 @@ pub mod stock_mock {
                 self.mock.record(path)
             }
 
+            /// A server of this mock, for any router.
+            #[inline]
+            pub fn server(&self) -> rt::mock::MockServer<Self> {
+                self.mock.server()
+            }
+
+            /// Serves this mock on a free port of 127.0.0.1, until what it returns is dropped.
+            ///
+            /// # Errors
+            /// When no port can be listened on.
+            #[inline]
+            pub async fn serve(&self) -> rt::io::Result<rt::mock::Serving> {
+                rt::mock::serve(self.server()).await
+            }
+
+            /// A client of this mock, in this process and through the codec.
+            #[inline]
+            pub fn client(&self) -> super::stock_client::StockClient {
+                super::stock_client::StockClient::new(
+                    rt::Channel::in_process(self.server()),
+                )
+            }
+
             /// A mock that hands what nothing else takes to `real`: it records calls, and fails those
             /// that it is told to.
             #[track_caller]
             pub fn spy<S: super::stock_service::Stock>(real: S) -> Self {
                 let real = super::stock_server::StockServer::new(real);
                 Self {
-                    mock: rt::mock::Mock::spy("MockStock", METHODS, real),
+                    mock: rt::mock::Mock::spy::<Self, _, _>(real),
                 }
             }
 
@@ -243,28 +266,11 @@ pub mod stock_mock {
                 real: S,
             ) -> rt::Result<(), rt::mock::TapeError> {
                 let real = super::stock_server::StockServer::new(real);
-                rt::mock::verify_tape(path, &SERVICE, METHODS, real).await
-            }
-
-            /// A client of this mock, in this process and through the codec.
-            pub fn client(&self) -> super::stock_client::StockClient {
-                super::stock_client::StockClient::in_process(rt::Clone::clone(self))
-            }
-
-            /// A server of this mock, for any router.
-            pub fn server(&self) -> super::stock_server::StockServer<Self> {
-                super::stock_server::StockServer::new(rt::Clone::clone(self))
-            }
-
-            /// Serves this mock on a free port of 127.0.0.1, until what it returns is dropped.
-            ///
-            /// # Errors
-            /// When no port can be listened on.
-            pub async fn serve(&self) -> rt::io::Result<rt::mock::Serving> {
-                rt::mock::serve(self.server()).await
+                rt::mock::verify_tape::<Self, _, _>(path, real).await
             }
 
             /// Expects calls of `Count`: one at least, unless it is told how many.
+            #[inline]
             #[track_caller]
             pub fn expect_count(
                 &self,
@@ -275,6 +281,7 @@ pub mod stock_mock {
             }
 
             /// Answers calls of `Count` that no expectation takes, if there are any.
+            #[inline]
             #[track_caller]
             pub fn on_count(
                 &self,
@@ -285,6 +292,7 @@ pub mod stock_mock {
             }
 
             /// The calls of `Count` so far.
+            #[inline]
             pub fn count_calls(&self) -> rt::Vec<rt::mock::Call<super::Item>> {
                 self.mock.calls(0)
             }
@@ -293,6 +301,7 @@ pub mod stock_mock {
             ///
             /// # Panics
             /// With everything that went wrong.
+            #[inline]
             #[track_caller]
             pub fn checkpoint(&self) {
                 self.mock.checkpoint();
@@ -302,6 +311,7 @@ pub mod stock_mock {
             ///
             /// # Panics
             /// With everything that went wrong.
+            #[inline]
             #[track_caller]
             pub fn verify(self) {
                 self.mock.verify();
@@ -317,20 +327,31 @@ pub mod stock_mock {
         }
 
         impl super::stock_service::Stock for MockStock {
-            async fn count(
+            #[inline]
+            fn count(
                 &self,
                 request: rt::Request<super::Item>,
-            ) -> rt::Result<rt::Response<super::super::catalogue::Entry>, rt::Status> {
-                self.mock.unary(0, request).await
+            ) -> impl rt::Future<
+                Output = rt::Result<
+                    rt::Response<super::super::catalogue::Entry>,
+                    rt::Status,
+                >,
+            > + rt::Send {
+                self.mock.answer(0, request)
             }
         }
 
-        /// What spies and tapes need of the methods.
-        const METHODS: &[rt::mock::Method] = &[
-            rt::mock::Method::of::<
-                rt::mock::Unary<super::Item, super::super::catalogue::Entry>,
-            >(),
-        ];
+        impl rt::mock::Mocked for MockStock {
+            const NAME: &'static str = "MockStock";
+
+            const SERVICE: &'static rt::ServiceDescriptor = &super::stock_service::SERVICE;
+
+            const METHODS: &'static [rt::mock::Method] = &[
+                rt::mock::Method::of::<
+                    rt::mock::Unary<super::Item, super::super::catalogue::Entry>,
+                >(),
+            ];
+        }
 
         /// Matchers for the messages that requests are made of, field by field.
         #[allow(deprecated)]
@@ -345,6 +366,7 @@ pub mod stock_mock {
 
             impl CatalogueEntry {
                 /// Matches every message, until fields are mentioned.
+                #[inline]
                 pub fn new() -> Self {
                     rt::Default::default()
                 }
@@ -365,6 +387,7 @@ pub mod stock_mock {
 
             impl rt::mock::IntoPattern<super::super::super::catalogue::Entry>
             for CatalogueEntry {
+                #[inline]
                 fn into_pattern(
                     self,
                 ) -> rt::mock::Pattern<super::super::super::catalogue::Entry> {
@@ -378,6 +401,7 @@ pub mod stock_mock {
 
             impl Item {
                 /// Matches every message, until fields are mentioned.
+                #[inline]
                 pub fn new() -> Self {
                     rt::Default::default()
                 }
@@ -418,6 +442,7 @@ pub mod stock_mock {
             }
 
             impl rt::mock::IntoPattern<super::super::Item> for Item {
+                #[inline]
                 fn into_pattern(self) -> rt::mock::Pattern<super::super::Item> {
                     self.0.into_pattern()
                 }

@@ -216,8 +216,6 @@ pub mod orders_mock {
     ::rust_scaffold::codegen::mocks_for_tests! {
         use ::rust_scaffold::codegen as rt;
 
-        use super::orders_service::SERVICE;
-
         /// A [`Orders`](super::orders_service::Orders) that answers and expects what a test says.
         ///
         /// Clones are the same mock; the first handle gives the verdict when it is dropped.
@@ -235,10 +233,11 @@ pub mod orders_mock {
 
         impl MockOrders {
             /// A mock of which nothing is expected yet.
+            #[inline]
             #[track_caller]
             pub fn new() -> Self {
                 Self {
-                    mock: rt::mock::Mock::new("MockOrders", &SERVICE),
+                    mock: rt::mock::Mock::new::<Self>(),
                 }
             }
 
@@ -250,13 +249,9 @@ pub mod orders_mock {
             pub fn replay(
                 path: impl rt::AsRef<rt::Path>,
             ) -> rt::Result<Self, rt::mock::TapeError> {
-                let mock = rt::mock::Mock::replay(
-                    "MockOrders",
-                    &SERVICE,
-                    METHODS,
-                    path,
-                )?;
-                rt::Result::Ok(Self { mock })
+                rt::Result::Ok(Self {
+                    mock: rt::mock::Mock::replay::<Self>(path)?,
+                })
             }
 
             /// Writes every call from now on to a tape at `path`, without metadata that looks secret.
@@ -270,13 +265,36 @@ pub mod orders_mock {
                 self.mock.record(path)
             }
 
+            /// A server of this mock, for any router.
+            #[inline]
+            pub fn server(&self) -> rt::mock::MockServer<Self> {
+                self.mock.server()
+            }
+
+            /// Serves this mock on a free port of 127.0.0.1, until what it returns is dropped.
+            ///
+            /// # Errors
+            /// When no port can be listened on.
+            #[inline]
+            pub async fn serve(&self) -> rt::io::Result<rt::mock::Serving> {
+                rt::mock::serve(self.server()).await
+            }
+
+            /// A client of this mock, in this process and through the codec.
+            #[inline]
+            pub fn client(&self) -> super::orders_client::OrdersClient {
+                super::orders_client::OrdersClient::new(
+                    rt::Channel::in_process(self.server()),
+                )
+            }
+
             /// A mock that hands what nothing else takes to `real`: it records calls, and fails those
             /// that it is told to.
             #[track_caller]
             pub fn spy<S: super::orders_service::Orders>(real: S) -> Self {
                 let real = super::orders_server::OrdersServer::new(real);
                 Self {
-                    mock: rt::mock::Mock::spy("MockOrders", METHODS, real),
+                    mock: rt::mock::Mock::spy::<Self, _, _>(real),
                 }
             }
 
@@ -289,28 +307,11 @@ pub mod orders_mock {
                 real: S,
             ) -> rt::Result<(), rt::mock::TapeError> {
                 let real = super::orders_server::OrdersServer::new(real);
-                rt::mock::verify_tape(path, &SERVICE, METHODS, real).await
-            }
-
-            /// A client of this mock, in this process and through the codec.
-            pub fn client(&self) -> super::orders_client::OrdersClient {
-                super::orders_client::OrdersClient::in_process(rt::Clone::clone(self))
-            }
-
-            /// A server of this mock, for any router.
-            pub fn server(&self) -> super::orders_server::OrdersServer<Self> {
-                super::orders_server::OrdersServer::new(rt::Clone::clone(self))
-            }
-
-            /// Serves this mock on a free port of 127.0.0.1, until what it returns is dropped.
-            ///
-            /// # Errors
-            /// When no port can be listened on.
-            pub async fn serve(&self) -> rt::io::Result<rt::mock::Serving> {
-                rt::mock::serve(self.server()).await
+                rt::mock::verify_tape::<Self, _, _>(path, real).await
             }
 
             /// Expects calls of `Place`: one at least, unless it is told how many.
+            #[inline]
             #[track_caller]
             pub fn expect_place(
                 &self,
@@ -321,6 +322,7 @@ pub mod orders_mock {
             }
 
             /// Answers calls of `Place` that no expectation takes, if there are any.
+            #[inline]
             #[track_caller]
             pub fn on_place(
                 &self,
@@ -331,11 +333,13 @@ pub mod orders_mock {
             }
 
             /// The calls of `Place` so far.
+            #[inline]
             pub fn place_calls(&self) -> rt::Vec<rt::mock::Call<super::Order>> {
                 self.mock.calls(0)
             }
 
             /// Expects calls of `Watch`: one at least, unless it is told how many.
+            #[inline]
             #[track_caller]
             pub fn expect_watch(
                 &self,
@@ -346,6 +350,7 @@ pub mod orders_mock {
             }
 
             /// Answers calls of `Watch` that no expectation takes, if there are any.
+            #[inline]
             #[track_caller]
             pub fn on_watch(
                 &self,
@@ -356,6 +361,7 @@ pub mod orders_mock {
             }
 
             /// The calls of `Watch` so far.
+            #[inline]
             pub fn watch_calls(&self) -> rt::Vec<rt::mock::Call<super::Item>> {
                 self.mock.calls(1)
             }
@@ -364,6 +370,7 @@ pub mod orders_mock {
             ///
             /// # Panics
             /// With everything that went wrong.
+            #[inline]
             #[track_caller]
             pub fn checkpoint(&self) {
                 self.mock.checkpoint();
@@ -373,6 +380,7 @@ pub mod orders_mock {
             ///
             /// # Panics
             /// With everything that went wrong.
+            #[inline]
             #[track_caller]
             pub fn verify(self) {
                 self.mock.verify();
@@ -388,36 +396,47 @@ pub mod orders_mock {
         }
 
         impl super::orders_service::Orders for MockOrders {
-            async fn place(
+            #[inline]
+            fn place(
                 &self,
                 request: rt::Request<super::Order>,
-            ) -> rt::Result<
-                rt::Response<super::super::super::common::Money>,
-                rt::Status,
-            > {
-                self.mock.unary(0, request).await
+            ) -> impl rt::Future<
+                Output = rt::Result<
+                    rt::Response<super::super::super::common::Money>,
+                    rt::Status,
+                >,
+            > + rt::Send {
+                self.mock.answer(0, request)
             }
 
-            async fn watch(
+            #[inline]
+            fn watch(
                 &self,
                 request: rt::Request<rt::Streaming<super::Item>>,
-            ) -> rt::Result<
-                rt::Response<rt::Streaming<super::super::super::Root>>,
-                rt::Status,
-            > {
-                self.mock.bidi_streaming(1, request).await
+            ) -> impl rt::Future<
+                Output = rt::Result<
+                    rt::Response<rt::Streaming<super::super::super::Root>>,
+                    rt::Status,
+                >,
+            > + rt::Send {
+                self.mock.answer(1, request)
             }
         }
 
-        /// What spies and tapes need of the methods.
-        const METHODS: &[rt::mock::Method] = &[
-            rt::mock::Method::of::<
-                rt::mock::Unary<super::Order, super::super::super::common::Money>,
-            >(),
-            rt::mock::Method::of::<
-                rt::mock::BidiStreaming<super::Item, super::super::super::Root>,
-            >(),
-        ];
+        impl rt::mock::Mocked for MockOrders {
+            const NAME: &'static str = "MockOrders";
+
+            const SERVICE: &'static rt::ServiceDescriptor = &super::orders_service::SERVICE;
+
+            const METHODS: &'static [rt::mock::Method] = &[
+                rt::mock::Method::of::<
+                    rt::mock::Unary<super::Order, super::super::super::common::Money>,
+                >(),
+                rt::mock::Method::of::<
+                    rt::mock::BidiStreaming<super::Item, super::super::super::Root>,
+                >(),
+            ];
+        }
 
         /// Matchers for the messages that requests are made of, field by field.
         #[allow(deprecated)]
@@ -432,6 +451,7 @@ pub mod orders_mock {
 
             impl CatalogueEntry {
                 /// Matches every message, until fields are mentioned.
+                #[inline]
                 pub fn new() -> Self {
                     rt::Default::default()
                 }
@@ -452,6 +472,7 @@ pub mod orders_mock {
 
             impl rt::mock::IntoPattern<super::super::super::catalogue::Entry>
             for CatalogueEntry {
+                #[inline]
                 fn into_pattern(
                     self,
                 ) -> rt::mock::Pattern<super::super::super::catalogue::Entry> {
@@ -465,6 +486,7 @@ pub mod orders_mock {
 
             impl Item {
                 /// Matches every message, until fields are mentioned.
+                #[inline]
                 pub fn new() -> Self {
                     rt::Default::default()
                 }
@@ -505,6 +527,7 @@ pub mod orders_mock {
             }
 
             impl rt::mock::IntoPattern<super::super::Item> for Item {
+                #[inline]
                 fn into_pattern(self) -> rt::mock::Pattern<super::super::Item> {
                     self.0.into_pattern()
                 }
@@ -518,6 +541,7 @@ pub mod orders_mock {
 
             impl Money {
                 /// Matches every message, until fields are mentioned.
+                #[inline]
                 pub fn new() -> Self {
                     rt::Default::default()
                 }
@@ -558,6 +582,7 @@ pub mod orders_mock {
 
             impl rt::mock::IntoPattern<super::super::super::super::common::Money>
             for Money {
+                #[inline]
                 fn into_pattern(
                     self,
                 ) -> rt::mock::Pattern<super::super::super::super::common::Money> {
@@ -571,6 +596,7 @@ pub mod orders_mock {
 
             impl Order {
                 /// Matches every message, until fields are mentioned.
+                #[inline]
                 pub fn new() -> Self {
                     rt::Default::default()
                 }
@@ -649,6 +675,7 @@ pub mod orders_mock {
             }
 
             impl rt::mock::IntoPattern<super::super::Order> for Order {
+                #[inline]
                 fn into_pattern(self) -> rt::mock::Pattern<super::super::Order> {
                     self.0.into_pattern()
                 }
@@ -660,6 +687,7 @@ pub mod orders_mock {
 
             impl Root {
                 /// Matches every message, until fields are mentioned.
+                #[inline]
                 pub fn new() -> Self {
                     rt::Default::default()
                 }
@@ -682,6 +710,7 @@ pub mod orders_mock {
             }
 
             impl rt::mock::IntoPattern<super::super::super::super::Root> for Root {
+                #[inline]
                 fn into_pattern(
                     self,
                 ) -> rt::mock::Pattern<super::super::super::super::Root> {
