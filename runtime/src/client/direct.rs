@@ -3,14 +3,14 @@
 use std::any::Any;
 
 use tokio::time::Instant;
-use tonic::{Extensions, Request, Response, Status, metadata::MetadataMap};
+use tonic::{Request, Response, Status, metadata::MetadataMap};
 
 #[cfg(feature = "mock")]
 use crate::mock::{Content, Method};
 
 use crate::{
-    MethodDescriptor, Streaming,
-    server::{Exchange, Serve, ServerCall},
+    MethodDescriptor, Streaming, Trailers,
+    server::{Exchange, Serve, ServerCall, mismatch},
     wire::{body::merge, deadline},
 };
 
@@ -41,12 +41,13 @@ impl<'a> Direct<'a> {
         In: Send + 'static,
         Out: Send + 'static,
     {
-        let (metadata, extensions, message) = request.into_parts();
-        let mut exchange = Exchange { request: Some(message), response: None };
-        let mut answered = self.run(metadata, extensions, &mut exchange).await?;
-        merge(&mut answered.metadata, answered.trailers);
-        let message = exchange.response.ok_or_else(unanswered)?;
-        Ok(Response::from_parts(answered.metadata, message, answered.extensions))
+        let mut exchange = Exchange { request: Some(request), response: None };
+        self.run(&mut exchange).await?;
+        let mut response = exchange.response.ok_or_else(mismatch)?;
+        if let Some(Trailers(trailers)) = response.extensions_mut().remove() {
+            merge(response.metadata_mut(), trailers);
+        }
+        Ok(response)
     }
 
     /// Waits for the beginning of a stream of responses.
@@ -59,12 +60,12 @@ impl<'a> Direct<'a> {
         Out: Send + 'static,
     {
         let deadline = self.deadline;
-        let (metadata, extensions, message) = request.into_parts();
-        let mut exchange = Exchange::<_, Streaming<Out>> { request: Some(message), response: None };
-        let answered = self.run(metadata, extensions, &mut exchange).await?;
-        let messages = exchange.response.ok_or_else(unanswered)?;
-        let messages = messages.with_trailers(answered.trailers).limited(deadline);
-        Ok(Response::from_parts(answered.metadata, messages, answered.extensions))
+        let mut exchange = Exchange::<_, Streaming<Out>> { request: Some(request), response: None };
+        self.run(&mut exchange).await?;
+        let mut response = exchange.response.ok_or_else(mismatch)?;
+        let trailers = response.extensions_mut().remove();
+        let Trailers(trailers) = trailers.unwrap_or_default();
+        Ok(response.map(|messages| messages.with_trailers(trailers).limited(deadline)))
     }
 
     /// The requests of a stream, which end at the deadline.
@@ -76,29 +77,11 @@ impl<'a> Direct<'a> {
     }
 
     /// Waits until `exchange` holds the response.
-    async fn run(
-        self,
-        metadata: MetadataMap,
-        extensions: Extensions,
-        exchange: &mut (dyn Any + Send),
-    ) -> Result<Answered, Status> {
-        let request = Request::from_parts(metadata, extensions, exchange);
-        let reply = ServerCall::start_direct(self.server, self.method.path, request, self.deadline);
-        let mut reply = reply.reply().await?;
-        let trailers = reply.body.take_trailers();
-        Ok(Answered { metadata: reply.metadata, extensions: reply.extensions, trailers })
+    async fn run(self, exchange: &mut (dyn Any + Send)) -> Result<(), Status> {
+        let path = self.method.path;
+        ServerCall::start_direct(self.server, path, exchange, self.deadline).reply().await?;
+        Ok(())
     }
-}
-
-/// What comes with the messages of a response.
-struct Answered {
-    metadata: MetadataMap,
-    extensions: Extensions,
-    trailers: MetadataMap,
-}
-
-fn unanswered() -> Status {
-    Status::internal("there is no response")
 }
 
 #[cfg(feature = "mock")]
@@ -110,22 +93,24 @@ impl Direct<'_> {
         request: Request<Content>,
     ) -> Result<Response<Content>, Status> {
         let deadline = self.deadline;
-        let (metadata, extensions, content) = request.into_parts();
-        let content = match content {
+        let mut exchange = (method.exchange)(request.map(|content| match content {
             Content::Many(messages) => Content::Many(messages.limited(deadline)),
             one => one,
-        };
-        let mut exchange = (method.exchange)(content)?;
-        let mut answered = self.run(metadata, extensions, &mut *exchange).await?;
-        let content = match (method.response)(exchange)? {
+        }))?;
+        self.run(&mut *exchange).await?;
+        let mut response = (method.response)(exchange)?;
+        let trailers = response.extensions_mut().remove();
+        let Trailers(trailers) = trailers.unwrap_or_default();
+        let (mut metadata, content, extensions) = response.into_parts();
+        let content = match content {
             Content::Many(messages) => {
-                Content::Many(messages.with_trailers(answered.trailers).limited(deadline))
+                Content::Many(messages.with_trailers(trailers).limited(deadline))
             }
             one => {
-                merge(&mut answered.metadata, answered.trailers);
+                merge(&mut metadata, trailers);
                 one
             }
         };
-        Ok(Response::from_parts(answered.metadata, content, answered.extensions))
+        Ok(Response::from_parts(metadata, content, extensions))
     }
 }

@@ -4,6 +4,7 @@ use std::{
     future::Future,
     panic::{AssertUnwindSafe, catch_unwind},
     pin::Pin,
+    slice,
     sync::Arc,
     task::{Context, Poll},
     time::Duration,
@@ -27,26 +28,31 @@ use crate::{
     wire::{deadline, status},
 };
 
+/// What a call brings besides its messages.
+pub(crate) struct Head {
+    pub(crate) method: usize,
+    pub(crate) metadata: MetadataMap,
+    extensions: Extensions,
+    pub(crate) deadline: Option<Duration>,
+}
+
+impl Head {
+    fn arrival<'a>(&'a self, requests: &'a [AnyMessage]) -> Arrival<'a> {
+        Arrival { requests, metadata: &self.metadata, deadline: self.deadline }
+    }
+}
+
 /// What an answer is made from.
 pub(crate) struct Incoming {
     pub(crate) call: usize,
-    pub(crate) method: usize,
-    pub(crate) metadata: MetadataMap,
-    pub(crate) extensions: Extensions,
-    pub(crate) deadline: Option<Duration>,
+    pub(crate) head: Head,
     pub(crate) requests: Inbound,
 }
 
 impl Incoming {
-    fn choose(&mut self, core: &Core) -> Result<Taker, Status> {
-        let Self { method, metadata, deadline, requests, .. } = self;
-        let arrival = Arrival { requests: requests.peeked(), metadata, deadline: *deadline };
-        core.choose(*method, arrival)
-    }
-
     pub(crate) fn into_request(self) -> Result<Request<Content>, Status> {
         let content = self.requests.into_content()?;
-        Ok(Request::from_parts(self.metadata, self.extensions, content))
+        Ok(Request::from_parts(self.head.metadata, self.head.extensions, content))
     }
 }
 
@@ -66,59 +72,74 @@ impl Core {
         let (metadata, extensions, content) = request.into_parts();
         // One that cannot be read never gets here through a codec, and limits nothing elsewhere.
         let deadline = deadline::timeout(metadata.as_ref()).ok().flatten();
-        let first = match &content {
-            Content::One(message) => Some(message.clone()),
-            Content::Many(_) => None,
-        };
-        let call = self.begin(Record::new(method, metadata.clone(), deadline, first));
-        let running = Running::new(Arc::clone(self), call);
-        let requests = Inbound::new(self, call, content);
-        let mut incoming = Incoming { call, method, metadata, extensions, deadline, requests };
-        match self.peek(method) {
-            peek if incoming.requests.shows(peek) => {
-                let taker = incoming.choose(self);
-                self.take(taker, incoming, running)
+        let head = Head { method, metadata, extensions, deadline };
+        match content {
+            Content::One(message) => {
+                let arrival = head.arrival(slice::from_ref(&message));
+                let taker = self.choose(method, arrival);
+                self.take(taker, head, message)
             }
-            peek => Started::Going(Box::pin(async move {
-                incoming.requests.peek(peek).await;
-                let taker = incoming.choose(self);
-                match self.take(taker, incoming, running) {
-                    Started::Answered(response) => response,
-                    Started::Going(response) => response.await,
-                }
+            Content::Many(messages) => Started::Going(Box::pin(async move {
+                let (running, mut incoming) = self.begin(head, Content::Many(messages));
+                incoming.requests.peek(self.peek(method)).await;
+                let taker = self.choose(method, incoming.head.arrival(incoming.requests.peeked()));
+                self.go_on(taker, incoming, running).await
             })),
         }
     }
 
+    /// Answers a call with one request, if that can be done at once.
     fn take<'a>(
         self: &'a Arc<Self>,
         taker: Result<Taker, Status>,
-        incoming: Incoming,
-        mut running: Running,
+        head: Head,
+        message: AnyMessage,
     ) -> Started<'a> {
-        let method = incoming.method;
         let at_once = match &taker {
             Err(refusal) => Some(Err(refusal.clone())),
-            Ok(Taker::Plan(taken)) if incoming.requests.is_one() && taken.delay.is_zero() => {
-                taken.ready()
-            }
+            Ok(Taker::Plan(taken)) if taken.delay.is_zero() => taken.ready(),
             Ok(_) => None,
         };
-        match at_once {
-            Some(Ok(reply)) => Started::Answered(running.respond_with(&reply)),
-            Some(Err(status)) => {
+        if let Some(reply) = at_once.filter(|_| !self.is_recorded()) {
+            let outcome =
+                reply.as_ref().map_or_else(|it| Outcome::Failed(it.clone()), |_| Outcome::Ok);
+            self.remember(Record::over(head, message, outcome));
+            return Started::Answered(reply.map(|reply| reply.response()));
+        }
+        Started::Going(Box::pin(async move {
+            let (running, incoming) = self.begin(head, Content::One(message));
+            self.go_on(taker, incoming, running).await
+        }))
+    }
+
+    /// Remembers a call that is not over yet.
+    fn begin(self: &Arc<Self>, head: Head, content: Content) -> (Running, Incoming) {
+        let first = match &content {
+            Content::One(message) => Some(message.clone()),
+            Content::Many(_) => None,
+        };
+        let call = self.remember(Record::new(&head, first));
+        let requests = Inbound::new(self, call, content);
+        (Running::new(Arc::clone(self), call), Incoming { call, head, requests })
+    }
+
+    async fn go_on(
+        self: &Arc<Self>,
+        taker: Result<Taker, Status>,
+        incoming: Incoming,
+        mut running: Running,
+    ) -> Result<Response<Content>, Status> {
+        let method = incoming.head.method;
+        let answered = match taker {
+            Ok(taker) => self.answer(taker, incoming).await,
+            Err(refusal) => Err(refusal),
+        };
+        match answered {
+            Ok(response) => running.respond(method, response).await,
+            Err(status) => {
                 running.finish(Outcome::Failed(status.clone()));
-                Started::Answered(Err(status))
+                Err(status)
             }
-            None => Started::Going(Box::pin(async move {
-                match self.answer(taker?, incoming).await {
-                    Ok(response) => running.respond(method, response).await,
-                    Err(status) => {
-                        running.finish(Outcome::Failed(status.clone()));
-                        Err(status)
-                    }
-                }
-            })),
         }
     }
 
@@ -130,7 +151,7 @@ impl Core {
         match taker {
             Taker::Plan(taken) => self.answer_as_planned(taken, incoming).await,
             Taker::Real(Real { server, methods }) => {
-                let method = incoming.method;
+                let method = incoming.head.method;
                 let request = incoming.into_request()?;
                 let descriptor = &self.service.methods[method];
                 let call = Direct::new(&*server, descriptor, request.metadata())?;
@@ -200,7 +221,12 @@ impl Taken {
 impl Reply {
     fn response(&self) -> Response<Content> {
         let message = Content::One(self.message.clone());
-        Response::from_parts(self.metadata.clone(), message, self.extensions.clone())
+        // An empty map is cheaper to make than to copy.
+        let metadata = match self.metadata.is_empty() {
+            true => MetadataMap::new(),
+            false => self.metadata.clone(),
+        };
+        Response::from_parts(metadata, message, self.extensions.clone())
     }
 }
 
@@ -235,16 +261,6 @@ impl Future for Caught<'_> {
 }
 
 impl Running {
-    /// Gives out the one response.
-    fn respond_with(&mut self, reply: &Reply) -> Result<Response<Content>, Status> {
-        self.core.trace(self.call, |trace| {
-            trace.header(&reply.metadata);
-            trace.only(&reply.message, reply.extensions.get().map(|Trailers(it)| it));
-        });
-        self.finish(Outcome::Ok);
-        Ok(reply.response())
-    }
-
     /// Gives out the response, and finds out how the call goes on.
     async fn respond(
         mut self,

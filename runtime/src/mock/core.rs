@@ -134,13 +134,20 @@ impl Core {
         conditions.map(|condition| condition.peek()).max().unwrap_or(Peek::Nothing)
     }
 
+    /// Whether calls go onto a tape.
+    pub(crate) fn is_recorded(&self) -> bool {
+        self.with(|state| state.recorder.is_some())
+    }
+
     /// Remembers a call that has come in.
-    pub(crate) fn begin(&self, mut record: Record) -> usize {
-        self.with(|state| {
+    pub(crate) fn remember(&self, mut record: Record) -> usize {
+        let call = self.with(|state| {
             record.trace = state.recorder.as_ref().map(|_| Trace::of(&record));
             state.calls.push(record);
             state.calls.len() - 1
-        })
+        });
+        self.changed.notify_waiters();
+        call
     }
 
     /// Changes what is remembered of a call.
@@ -187,7 +194,6 @@ impl Core {
             if self.fits(plan, &arrival)
                 && let Ok(before) = self.with(|_| plan.take())
             {
-                self.changed.notify_waiters();
                 return Ok(Taker::Plan(Taken::new(plan, before)));
             }
         }

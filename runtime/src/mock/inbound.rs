@@ -50,16 +50,6 @@ impl Inbound {
         }
     }
 
-    /// Whether there is one request, which is there.
-    pub(crate) fn is_one(&self) -> bool {
-        matches!(self, Self::One(_))
-    }
-
-    /// Whether nothing has to be waited for to show so many.
-    pub(crate) fn shows(&self, peek: Peek) -> bool {
-        self.is_one() || peek == Peek::Nothing
-    }
-
     /// Waits for as many requests as `peek` wants to see.
     pub(crate) async fn peek(&mut self, peek: Peek) {
         if let Self::Many(requests) = self {

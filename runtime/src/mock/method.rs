@@ -4,14 +4,17 @@
 use std::any::Any;
 
 use bytes::Bytes;
-use tonic::Status;
+use tonic::{Request, Response, Status};
 
 use super::{
     Carried, Kind, Message,
     message::{AnyMessage, Content},
     pattern::{Report, check_equal},
 };
-use crate::{server::Exchange, wire::frame};
+use crate::{
+    server::{Exchange, mismatch},
+    wire::frame,
+};
 
 /// What those doors need of a method.
 #[derive(Clone, Copy, Debug)]
@@ -21,13 +24,13 @@ pub struct Method {
     pub(crate) compare_request: Compare,
     pub(crate) compare_response: Compare,
     /// Puts a request into a new exchange.
-    pub(crate) exchange: fn(Content) -> Result<AnyExchange, Status>,
+    pub(crate) exchange: fn(Request<Content>) -> Result<AnyExchange, Status>,
     /// Takes the request out of an exchange.
-    pub(crate) request: fn(&mut (dyn Any + Send)) -> Result<Content, Status>,
+    pub(crate) request: fn(&mut (dyn Any + Send)) -> Result<Request<Content>, Status>,
     /// Puts the response into an exchange.
-    pub(crate) answer: fn(&mut (dyn Any + Send), Content) -> Result<(), Status>,
+    pub(crate) answer: fn(&mut (dyn Any + Send), Response<Content>) -> Result<(), Status>,
     /// Takes the response out of an exchange.
-    pub(crate) response: fn(AnyExchange) -> Result<Content, Status>,
+    pub(crate) response: fn(AnyExchange) -> Result<Response<Content>, Status>,
 }
 
 type AnyExchange = Box<dyn Any + Send>;
@@ -63,26 +66,32 @@ fn compare<M: Message>(expected: &AnyMessage, got: Option<&AnyMessage>, report: 
 
 type ExchangeOf<K> = Exchange<<K as Kind>::Requests, <K as Kind>::Responses>;
 
-fn exchange<K: Kind>(request: Content) -> Result<AnyExchange, Status> {
-    let request = Some(K::Requests::restore(request)?);
+fn exchange<K: Kind>(request: Request<Content>) -> Result<AnyExchange, Status> {
+    let (metadata, extensions, content) = request.into_parts();
+    let requests = K::Requests::restore(content)?;
+    let request = Some(Request::from_parts(metadata, extensions, requests));
     Ok(Box::new(ExchangeOf::<K> { request, response: None }))
 }
 
-fn request<K: Kind>(exchange: &mut (dyn Any + Send)) -> Result<Content, Status> {
+fn request<K: Kind>(exchange: &mut (dyn Any + Send)) -> Result<Request<Content>, Status> {
     let exchange = exchange.downcast_mut::<ExchangeOf<K>>();
     let request = exchange.and_then(|exchange| exchange.request.take());
-    request.map(K::Requests::erase).ok_or_else(Exchange::<(), ()>::mismatch)
+    Ok(request.ok_or_else(mismatch)?.map(K::Requests::erase))
 }
 
-fn answer<K: Kind>(exchange: &mut (dyn Any + Send), response: Content) -> Result<(), Status> {
-    let exchange = exchange.downcast_mut::<ExchangeOf<K>>();
-    let exchange = exchange.ok_or_else(Exchange::<(), ()>::mismatch)?;
-    exchange.response = Some(K::Responses::restore(response)?);
+fn answer<K: Kind>(
+    exchange: &mut (dyn Any + Send),
+    response: Response<Content>,
+) -> Result<(), Status> {
+    let exchange = exchange.downcast_mut::<ExchangeOf<K>>().ok_or_else(mismatch)?;
+    let (metadata, content, extensions) = response.into_parts();
+    let responses = K::Responses::restore(content)?;
+    exchange.response = Some(Response::from_parts(metadata, responses, extensions));
     Ok(())
 }
 
-fn response<K: Kind>(exchange: AnyExchange) -> Result<Content, Status> {
+fn response<K: Kind>(exchange: AnyExchange) -> Result<Response<Content>, Status> {
     let exchange = exchange.downcast::<ExchangeOf<K>>().ok();
     let response = exchange.and_then(|exchange| exchange.response);
-    response.map(K::Responses::erase).ok_or_else(Exchange::<(), ()>::mismatch)
+    Ok(response.ok_or_else(mismatch)?.map(K::Responses::erase))
 }

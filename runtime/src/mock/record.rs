@@ -5,7 +5,9 @@ use std::{sync::Arc, time::Duration};
 use tokio::time::Instant;
 use tonic::{Code, Status, metadata::MetadataMap};
 
-use super::{Message, core::Core, message::AnyMessage, script::Playing, tape::Trace};
+use super::{
+    Message, answer::Head, core::Core, message::AnyMessage, script::Playing, tape::Trace,
+};
 
 /// A call that a mock has got.
 #[derive(Clone, Debug)]
@@ -89,21 +91,34 @@ pub(crate) struct Record {
 }
 
 impl Record {
-    pub(crate) fn new(
-        method: usize,
-        metadata: MetadataMap,
-        deadline: Option<Duration>,
-        first: Option<AnyMessage>,
-    ) -> Self {
+    /// A call that comes in, with its one request, if that is how it comes.
+    pub(crate) fn new(head: &Head, first: Option<AnyMessage>) -> Self {
         Self {
-            method,
+            method: head.method,
             first,
             rest: Vec::new(),
-            metadata,
-            deadline,
+            metadata: head.metadata.clone(),
+            deadline: head.deadline,
             outcome: Outcome::Pending,
             started: Instant::now(),
             ended: None,
+            script: None,
+            trace: None,
+        }
+    }
+
+    /// A call that is over as soon as it has come in.
+    pub(crate) fn over(head: Head, request: AnyMessage, outcome: Outcome) -> Self {
+        let now = Instant::now();
+        Self {
+            method: head.method,
+            first: Some(request),
+            rest: Vec::new(),
+            metadata: head.metadata,
+            deadline: head.deadline,
+            outcome,
+            started: now,
+            ended: Some(now),
             script: None,
             trace: None,
         }

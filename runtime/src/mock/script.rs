@@ -230,7 +230,7 @@ pub(crate) fn play(
     if let Some(Step { action: Action::Fail(status), .. }) = steps.list.first() {
         return Err(status.clone());
     }
-    let method = &core.service.methods[incoming.method];
+    let method = &core.service.methods[incoming.head.method];
     let player = Player {
         core: Arc::clone(core),
         call: incoming.call,

@@ -79,14 +79,8 @@ pub(crate) struct Incoming {
 /// puts its request in, and the server the response.
 #[derive(Debug)]
 pub(crate) struct Exchange<In, Out> {
-    pub(crate) request: Option<In>,
-    pub(crate) response: Option<Out>,
-}
-
-impl<In, Out> Exchange<In, Out> {
-    pub(crate) fn mismatch() -> Status {
-        Status::internal("client and server have been generated with different messages")
-    }
+    pub(crate) request: Option<Request<In>>,
+    pub(crate) response: Option<Response<Out>>,
 }
 
 /// One call on its way to a handler.
@@ -96,16 +90,9 @@ pub struct ServerCall<'a> {
     answer: Answer,
 }
 
-/// A request whose messages have come as `W`, or wait in an [`Exchange`].
-#[derive(Debug)]
-struct Arrived<'a, W> {
-    metadata: MetadataMap,
-    extensions: Extensions,
-    messages: Source<'a, W>,
-}
-
-enum Source<'a, W> {
-    Wire(W),
+/// A request whose messages have come as `W`, or one that waits in an [`Exchange`].
+enum Arrived<'a, W> {
+    Wire(Request<W>),
     Exchange(&'a mut (dyn Any + Send)),
 }
 
@@ -131,19 +118,15 @@ impl<'a> ServerCall<'a> {
     pub(crate) fn start_direct(
         server: &dyn Serve,
         path: &str,
-        request: Request<&'a mut (dyn Any + Send)>,
+        exchange: &'a mut (dyn Any + Send),
         deadline: Option<Instant>,
     ) -> ReplyFuture<'a> {
         let Some(position) = server.service().position(path) else {
             return no_method(server.service(), path);
         };
-        let (metadata, extensions, exchange) = request.into_parts();
         let encoder = Encoder { encoding: None, limit: usize::MAX };
-        let call = Self {
-            request: Arrived { metadata, extensions, messages: Source::Exchange(exchange) },
-            answer: Answer { encoder, deadline },
-        };
-        server.call(position, call)
+        let answer = Answer { encoder, deadline };
+        server.call(position, Self { request: Arrived::Exchange(exchange), answer })
     }
 
     fn new(config: &ServerConfig, call: Incoming) -> Self {
@@ -152,12 +135,10 @@ impl<'a> ServerCall<'a> {
             encoding: compression::choose(config.sent, call.accepted),
             limit: config.encoding_limit,
         };
+        let messages = Messages::new(call.body, frames, Side::Request);
+        let request = Request::from_parts(call.metadata, call.extensions, messages);
         Self {
-            request: Arrived {
-                metadata: call.metadata,
-                extensions: call.extensions,
-                messages: Source::Wire(Messages::new(call.body, frames, Side::Request)),
-            },
+            request: Arrived::Wire(request),
             answer: Answer { encoder, deadline: call.deadline },
         }
     }
@@ -172,7 +153,10 @@ impl<'a> ServerCall<'a> {
     {
         let answer = self.answer;
         answer.wait(async move {
-            let (request, slot) = self.only().await?.open(frame::decode)?;
+            let (request, slot) = match self.request {
+                Arrived::Wire(request) => (decode(only(request).await?)?, None),
+                Arrived::Exchange(exchange) => Exchange::open(exchange)?,
+            };
             answer.message(handler.handle(&service, request).await?, slot)
         })
     }
@@ -187,7 +171,10 @@ impl<'a> ServerCall<'a> {
     {
         let answer = self.answer;
         answer.wait(async move {
-            let (requests, slot) = self.request.open(|messages| answer.requests(messages))?;
+            let (requests, slot) = match self.request {
+                Arrived::Wire(request) => (request.map(|it| answer.requests(it)), None),
+                Arrived::Exchange(exchange) => Exchange::open(exchange)?,
+            };
             answer.message(handler.handle(&service, requests).await?, slot)
         })
     }
@@ -202,7 +189,10 @@ impl<'a> ServerCall<'a> {
     {
         let answer = self.answer;
         answer.wait(async move {
-            let (request, slot) = self.only().await?.open(frame::decode)?;
+            let (request, slot) = match self.request {
+                Arrived::Wire(request) => (decode(only(request).await?)?, None),
+                Arrived::Exchange(exchange) => Exchange::open(exchange)?,
+            };
             Ok(answer.messages(handler.handle(&service, request).await?, slot))
         })
     }
@@ -217,7 +207,10 @@ impl<'a> ServerCall<'a> {
     {
         let answer = self.answer;
         answer.wait(async move {
-            let (requests, slot) = self.request.open(|messages| answer.requests(messages))?;
+            let (requests, slot) = match self.request {
+                Arrived::Wire(request) => (request.map(|it| answer.requests(it)), None),
+                Arrived::Exchange(exchange) => Exchange::open(exchange)?,
+            };
             Ok(answer.messages(handler.handle(&service, requests).await?, slot))
         })
     }
@@ -226,16 +219,17 @@ impl<'a> ServerCall<'a> {
     pub fn unimplemented(self) -> ReplyFuture<'a> {
         self.answer.wait(async { Err(Status::unimplemented("the service has no such method")) })
     }
+}
 
-    /// The request of a method that takes one message, still encoded.
-    async fn only(self) -> Result<Arrived<'a, Bytes>, Status> {
-        let Arrived { metadata, extensions, messages } = self.request;
-        let messages = match messages {
-            Source::Wire(mut messages) => Source::Wire(messages.only().await?),
-            Source::Exchange(exchange) => Source::Exchange(exchange),
-        };
-        Ok(Arrived { metadata, extensions, messages })
-    }
+/// The request of a method that takes one message, still encoded.
+async fn only(request: Request<Messages>) -> Result<Request<Bytes>, Status> {
+    let (metadata, extensions, mut messages) = request.into_parts();
+    Ok(Request::from_parts(metadata, extensions, messages.only().await?))
+}
+
+fn decode<M: Message + Default>(request: Request<Bytes>) -> Result<Request<M>, Status> {
+    let (metadata, extensions, message) = request.into_parts();
+    Ok(Request::from_parts(metadata, extensions, frame::decode(message)?))
 }
 
 #[cfg(feature = "mock")]
@@ -249,31 +243,33 @@ impl<'a> ServerCall<'a> {
     ) -> ReplyFuture<'a> {
         let answer = self.answer;
         answer.wait(async move {
-            let Arrived { metadata, extensions, messages } = self.request;
-            let (content, exchange) = match messages {
-                Source::Exchange(exchange) => ((types.request)(exchange)?, Some(exchange)),
-                Source::Wire(mut messages) if !mock.streams_requests(method) => {
-                    let message = (types.decode_request)(messages.only().await?)?;
-                    (Content::One(message), None)
+            let (request, exchange) = match self.request {
+                Arrived::Exchange(exchange) => ((types.request)(exchange)?, Some(exchange)),
+                Arrived::Wire(request) if !mock.streams_requests(method) => {
+                    let (metadata, extensions, message) = only(request).await?.into_parts();
+                    let content = Content::One((types.decode_request)(message)?);
+                    (Request::from_parts(metadata, extensions, content), None)
                 }
-                Source::Wire(messages) => {
-                    let messages = messages.with_deadline(Deadline::at(answer.deadline));
+                Arrived::Wire(request) => {
                     let decode = types.decode_request;
-                    (Content::Many(Streaming::decoding_with(messages, decode)), None)
+                    let content = |messages: Messages| {
+                        let messages = messages.with_deadline(Deadline::at(answer.deadline));
+                        Content::Many(Streaming::decoding_with(messages, decode))
+                    };
+                    (request.map(content), None)
                 }
             };
-            let request = Request::from_parts(metadata, extensions, content);
             let response = mock.erased(method, request).await?;
+            if let Some(exchange) = exchange {
+                (types.answer)(exchange, response)?;
+                return Ok(Reply::empty());
+            }
             let (metadata, content, extensions) = response.into_parts();
-            match (exchange, content) {
-                (Some(exchange), content) => {
-                    (types.answer)(exchange, content)?;
-                    Ok(answer.reply(metadata, extensions, Body::empty()))
-                }
-                (None, Content::One(message)) => {
+            match content {
+                Content::One(message) => {
                     answer.message(Response::from_parts(metadata, message, extensions), None)
                 }
-                (None, Content::Many(messages)) => {
+                Content::Many(messages) => {
                     let response = Response::from_parts(metadata, messages, extensions);
                     Ok(answer.messages(response, None))
                 }
@@ -288,28 +284,22 @@ fn no_method(service: &ServiceDescriptor, path: &str) -> ReplyFuture<'static> {
 }
 
 /// Where a response goes that is not to be encoded.
-type Slot<'a, Out> = Option<&'a mut Option<Out>>;
+type Slot<'a, Out> = Option<&'a mut Option<Response<Out>>>;
 
-impl<'a, W> Arrived<'a, W> {
-    /// Decodes the request, or takes it out of the exchange, where the response goes then, too.
-    fn open<In: 'static, Out: 'static>(
-        self,
-        decode: impl FnOnce(W) -> Result<In, Status>,
-    ) -> Result<(Request<In>, Slot<'a, Out>), Status> {
-        let (request, slot) = match self.messages {
-            Source::Wire(encoded) => (decode(encoded)?, None),
-            Source::Exchange(exchange) => {
-                let exchange = exchange.downcast_mut::<Exchange<In, Out>>();
-                let Exchange { request, response } =
-                    exchange.ok_or_else(Exchange::<In, Out>::mismatch)?;
-                (request.take().ok_or_else(Exchange::<In, Out>::mismatch)?, Some(response))
-            }
-        };
-        Ok((Request::from_parts(self.metadata, self.extensions, request), slot))
+impl<In: 'static, Out: 'static> Exchange<In, Out> {
+    /// Takes the request out, and shows where the response goes.
+    fn open(exchange: &mut (dyn Any + Send)) -> Result<(Request<In>, Slot<'_, Out>), Status> {
+        let exchange = exchange.downcast_mut::<Self>().ok_or_else(mismatch)?;
+        Ok((exchange.request.take().ok_or_else(mismatch)?, Some(&mut exchange.response)))
     }
 }
 
-impl<W> fmt::Debug for Source<'_, W> {
+/// The status of a call between code that was generated twice.
+pub(crate) fn mismatch() -> Status {
+    Status::internal("client and server have been generated with different messages")
+}
+
+impl<W> fmt::Debug for Arrived<'_, W> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Wire(_) => "Wire",
@@ -328,11 +318,11 @@ impl Answer {
 
     /// The requests of a method that takes a stream, which the deadline ends even for a task that
     /// outlives the handler.
-    fn requests<M>(self, messages: Messages) -> Result<Streaming<M>, Status>
+    fn requests<M>(self, messages: Messages) -> Streaming<M>
     where
         M: Message + Default + 'static,
     {
-        Ok(Streaming::decoding(messages.with_deadline(Deadline::at(self.deadline))))
+        Streaming::decoding(messages.with_deadline(Deadline::at(self.deadline)))
     }
 
     fn message<M: Encode>(
@@ -340,11 +330,11 @@ impl Answer {
         response: Response<M>,
         slot: Slot<'_, M>,
     ) -> Result<Reply, Status> {
-        let (metadata, message, extensions) = response.into_parts();
         if let Some(slot) = slot {
-            *slot = Some(message);
-            return Ok(self.reply(metadata, extensions, Body::empty()));
+            *slot = Some(response);
+            return Ok(Reply::empty());
         }
+        let (metadata, message, extensions) = response.into_parts();
         if compression_is_disabled(&extensions) {
             self.encoder.encoding = None;
         }
@@ -357,11 +347,11 @@ impl Answer {
         response: Response<Streaming<M>>,
         slot: Slot<'_, Streaming<M>>,
     ) -> Reply {
-        let (metadata, messages, extensions) = response.into_parts();
         if let Some(slot) = slot {
-            *slot = Some(messages);
-            return self.reply(metadata, extensions, Body::empty());
+            *slot = Some(response);
+            return Reply::empty();
         }
+        let (metadata, messages, extensions) = response.into_parts();
         let body = Body::outgoing(messages, self.encoder, Deadline::at(self.deadline));
         self.reply(metadata, extensions, body)
     }

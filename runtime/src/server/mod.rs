@@ -14,7 +14,7 @@ pub use self::{
     service::ServiceServer,
 };
 pub(crate) use self::{
-    call::{Exchange, Incoming},
+    call::{Exchange, Incoming, mismatch},
     reply::Reply,
     service::{Serve, ServerConfig},
 };

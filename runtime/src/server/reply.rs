@@ -22,6 +22,18 @@ pub(crate) struct Reply {
     pub(crate) body: Body,
 }
 
+impl Reply {
+    /// A reply of which nothing is left to be sent.
+    pub(crate) fn empty() -> Self {
+        Self {
+            metadata: MetadataMap::new(),
+            extensions: Extensions::new(),
+            encoding: None,
+            body: Body::empty(),
+        }
+    }
+}
+
 /// Waits for the reply to a call. The handler is dropped when it has answered, when the deadline
 /// passes, or when this is dropped; if it panics, the call fails and nothing else does.
 pub struct ReplyFuture<'a> {

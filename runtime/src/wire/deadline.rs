@@ -20,6 +20,9 @@ const FOREVER: Duration = Duration::from_secs(60 * 60 * 24 * 365);
 /// See `Timeout` in [gRPC over
 /// HTTP/2](https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md#requests).
 pub(crate) fn timeout(headers: &HeaderMap) -> Result<Option<Duration>, Status> {
+    if headers.is_empty() {
+        return Ok(None);
+    }
     let Some(value) = headers.get(GRPC_TIMEOUT) else {
         return Ok(None);
     };
