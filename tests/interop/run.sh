@@ -1,9 +1,17 @@
 #!/usr/bin/env bash
-# Runs the interop checks of README.md; needs Rust, and Python 3.11 or newer with pip.
+# Runs the interop checks of README.md; needs Rust, Python 3.11 or newer with pip, and Node with npm.
 set -euo pipefail
 cd "$(dirname "$0")"
 
 [ -d .venv ] || python3 -m venv .venv
 .venv/bin/pip install --quiet --requirement python/requirements.txt
-cargo build --quiet --package interop
-exec .venv/bin/python run.py
+npm ci --silent --prefix mocks/node
+cargo build --quiet --package interop --package interop-mocks
+
+.venv/bin/python run.py
+for client in ".venv/bin/python mocks/python/client.py" "node mocks/node/client.js"; do
+    printf '\nmocks, called by %s\n' "${client%% *}"
+    # Two words: the program and its script.
+    # shellcheck disable=SC2086
+    cargo run --quiet --package interop-mocks -- $client
+done
