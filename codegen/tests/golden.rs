@@ -8,7 +8,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use rust_scaffold_build::Builder;
+use rust_scaffold_build::{Builder, Mock};
 
 #[test]
 fn every_case_generates_what_it_is_expected_to() {
@@ -82,6 +82,11 @@ fn set(builder: Builder, option: &str) -> Builder {
         "build_server" => builder.build_server(value == "true"),
         "build_client" => builder.build_client(value == "true"),
         "default_stubs" => builder.default_stubs(value == "true"),
+        "mock" => builder.mock(match value {
+            "always" => Mock::Always,
+            "never" => Mock::Never,
+            _ => Mock::Test,
+        }),
         "file_descriptor_set" => builder.file_descriptor_set(value == "true"),
         "type_attribute" => builder.type_attribute(pair().0, pair().1),
         "field_attribute" => builder.field_attribute(pair().0, pair().1),

@@ -17,6 +17,7 @@ fn the_page_about_generated_code_shows_what_is_generated() {
         ("contract", "/// The contract of"),
         ("server", "/// The server side of"),
         ("client", "/// The client side of"),
+        ("mock", "/// The mock of"),
         ("reexports", "#[allow(unused_imports)]\npub use self::"),
     ];
     let at = |start: &str| calculator.find(&format!("\n{start}")).map_or(0, |at| at + 1);

@@ -25,6 +25,12 @@ pub mod descriptor_set;
 pub mod docs;
 #[path = "../golden/keywords/expected/mod.rs"]
 pub mod keywords;
+#[path = "../golden/matchers/expected/mod.rs"]
+pub mod matchers;
+#[path = "../golden/mock_never/expected/mod.rs"]
+pub mod mock_never;
+#[path = "../golden/mocks/expected/mod.rs"]
+pub mod mocks;
 #[path = "../golden/nested/expected/mod.rs"]
 pub mod nested;
 #[path = "../golden/no_service/expected/mod.rs"]

@@ -48,12 +48,14 @@ pub(super) fn assign(
     notes: &mut Notes,
 ) -> Vec<Matcher> {
     let reachable = reachable(service, model, paths);
-    // Those of the service's own package get their names first.
-    let (own, others): (Vec<_>, Vec<_>) =
-        reachable.into_iter().partition(|(name, _)| model.types[*name].package == package);
+    // Those of the service's own package get their names first, and outer ones before nested ones.
+    let mut reachable = reachable.into_iter().collect::<Vec<_>>();
+    reachable.sort_by_key(|(name, _)| {
+        (model.types[*name].package != package, name.matches('.').count())
+    });
     let mut taken = BTreeSet::new();
     let mut matchers = Vec::new();
-    for (full_name, message) in own.into_iter().chain(others) {
+    for (full_name, message) in reachable {
         let natural = natural_name(full_name, &model.types[full_name].package);
         let name = unique(&mut taken, &natural);
         if name != natural {

@@ -24,6 +24,17 @@ fn switches_take_a_bare_name_true_or_false() {
 }
 
 #[test]
+fn mocks_are_built_in_tests_always_or_never() {
+    let mock = |parameter| Options::parse(parameter).expect("it is known").mock;
+    assert_eq!(mock(""), Mock::Test);
+    assert_eq!(mock("mock=always"), Mock::Always);
+    assert_eq!(mock("mock=never"), Mock::Never);
+    let text = refused("mock=sometimes");
+    assert!(text.contains("option `mock` cannot be `sometimes`"), "{text}");
+    assert!(text.contains("`mock=test|always|never`"), "{text}");
+}
+
+#[test]
 fn a_misspelt_option_is_answered_with_the_nearest_one() {
     let text = refused("build_sever=false");
     assert!(text.contains("unknown option `build_sever`"), "{text}");

@@ -5,9 +5,7 @@ use std::{sync::Arc, time::Duration};
 use tokio::time::Instant;
 use tonic::{Code, Status, metadata::MetadataMap};
 
-use super::{
-    Message, answer::Head, core::Core, message::AnyMessage, script::Playing, tape::Trace,
-};
+use super::{Message, answer::Head, core::Core, message::AnyMessage, script::Playing, tape::Trace};
 
 /// A call that a mock has got.
 #[derive(Clone, Debug)]

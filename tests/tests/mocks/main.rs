@@ -7,6 +7,7 @@ mod deadlines;
 mod expectations;
 mod failure_texts;
 mod interactive;
+mod matchers;
 mod messages;
 mod records;
 mod roles;

@@ -110,12 +110,12 @@ async fn a_mock_may_be_asked_from_within_its_own_predicates_and_answers() {
     let mock = MockCalculator::new();
     let handle = mock.clone();
     let inner = mock.clone();
-    mock.expect_add().matching("another call before", move |_| handle.add_calls().len() == 1).answers(
-        move |_| {
+    mock.expect_add()
+        .matching("another call before", move |_| handle.add_calls().len() == 1)
+        .answers(move |_| {
             let inner = inner.clone();
             async move { Ok(sum(inner.add_calls().len() as i32)) }
-        },
-    );
+        });
     mock.on_add().returns(sum(0));
     assert_eq!(mock.client().add(add(0, 0)).await.unwrap().into_inner(), sum(0));
     assert_eq!(mock.client().add(add(0, 0)).await.unwrap().into_inner(), sum(2));

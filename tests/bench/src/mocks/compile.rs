@@ -154,7 +154,8 @@ fn library(package: &Package) -> String {
     }
     if package.mocks {
         let mock = if package.ours { "MockBig" } else { "MockContract" };
-        let _ = writeln!(library, "pub fn set_up() -> {mock} {{\n    let mut mock = {mock}::new();");
+        let _ =
+            writeln!(library, "pub fn set_up() -> {mock} {{\n    let mut mock = {mock}::new();");
         for method in 0..METHODS {
             let _ = match package.ours {
                 true => writeln!(
