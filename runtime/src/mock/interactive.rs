@@ -120,12 +120,14 @@ impl<K: Kind> LiveCall<K> {
     /// the caller has gone away.
     pub async fn recv(&mut self) -> Option<K::Request> {
         self.offer.begin();
-        let Offer { requests, responses, .. } = &mut self.offer;
-        tokio::select! {
+        let Offer { requests, responses, has_ended, .. } = &mut self.offer;
+        let request = tokio::select! {
             biased;
-            request = requests.message() => request.ok()??.restore().ok(),
+            request = requests.message() => request.ok()?,
             () = responses.closed() => None,
-        }
+        };
+        *has_ended |= request.is_none() || !K::Requests::IS_STREAM;
+        request?.restore().ok()
     }
 
     /// Sends a response; in a method with one response that finishes the call.
@@ -159,7 +161,7 @@ impl<K: Kind> LiveCall<K> {
         self.offer.responses.closed().await;
     }
 
-    /// Checks that neither a request nor the end of the requests comes for `time`.
+    /// Checks that for `time` no request comes, and that a stream of requests does not end.
     ///
     /// # Panics
     /// When one comes.
@@ -167,11 +169,11 @@ impl<K: Kind> LiveCall<K> {
     pub fn expect_quiet(&mut self, time: Duration) -> impl Future<Output = ()> + Send + '_ {
         let place = Location::caller();
         self.offer.begin();
-        let requests = &mut self.offer.requests;
+        let Offer { requests, has_ended, .. } = &mut self.offer;
         async move {
             tokio::select! {
                 biased;
-                request = requests.message() => match request {
+                request = requests.message(), if !*has_ended => match request {
                     Ok(Some(request)) => {
                         panic!("{place}: expected no request for {time:?}, got {}", shown(&request))
                     }
@@ -197,6 +199,8 @@ impl<K> fmt::Debug for LiveCall<K> {
 struct Offer {
     metadata: MetadataMap,
     requests: Streaming<AnyMessage>,
+    /// Whether the test knows that there are no further requests.
+    has_ended: bool,
     header: MetadataMap,
     trailers: MetadataMap,
     /// Until the response has begun.
@@ -221,6 +225,7 @@ impl Offer {
                 Content::One(request) => Streaming::from_iter([request]),
                 Content::Many(requests) => requests,
             },
+            has_ended: false,
             header: MetadataMap::new(),
             trailers: MetadataMap::new(),
             begin: Some(begin),

@@ -1,0 +1,46 @@
+//! Compiles and runs every block of Rust in `docs/testing.md`.
+
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use std::time::Duration;
+
+use rust_scaffold::{
+    Code, Request, Response, Status, Streaming,
+    mock::{Sequence, ge, script, within},
+};
+
+use calculator::{
+    AddRequest, AddResponse, Calculator, CalculatorClient, MockCalculator, SubtractRequest,
+    SubtractResponse,
+};
+use telemetry::{MockTelemetry, Point, Query};
+
+#[allow(missing_docs, unreachable_pub, clippy::doc_markdown, clippy::too_many_arguments)]
+mod calculator {
+    rust_scaffold::include_proto!("calculator");
+}
+
+#[allow(missing_docs, unreachable_pub, clippy::doc_markdown, clippy::too_many_arguments)]
+mod telemetry {
+    rust_scaffold::include_proto!("telemetry");
+}
+
+/// The real calculator of the guide.
+struct Abacus;
+
+impl Calculator for Abacus {
+    async fn add(&self, request: Request<AddRequest>) -> Result<Response<AddResponse>, Status> {
+        let AddRequest { a, b } = request.into_inner();
+        Ok(Response::new(AddResponse { result: a + b }))
+    }
+
+    async fn subtract(
+        &self,
+        request: Request<SubtractRequest>,
+    ) -> Result<Response<SubtractResponse>, Status> {
+        let SubtractRequest { a, b } = request.into_inner();
+        Ok(Response::new(SubtractResponse { result: a - b }))
+    }
+}
+
+include!(concat!(env!("OUT_DIR"), "/testing_guide.rs"));
