@@ -1,4 +1,4 @@
-//! Compiles and runs every block of Rust in `docs/testing.md`.
+//! Compiles and runs every block of Rust in `docs/testing.md`, and that of the README about mocks.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -40,6 +40,18 @@ impl Calculator for Abacus {
     ) -> Result<Response<SubtractResponse>, Status> {
         let SubtractRequest { a, b } = request.into_inner();
         Ok(Response::new(SubtractResponse { result: a - b }))
+    }
+}
+
+/// The code under test of the README.
+struct Checkout {
+    calculator: CalculatorClient,
+}
+
+impl Checkout {
+    async fn total(&self, price: i32, postage: i32) -> Result<i32, Status> {
+        let sum = self.calculator.add(AddRequest { a: price, b: postage }).await?;
+        Ok(sum.into_inner().result)
     }
 }
 

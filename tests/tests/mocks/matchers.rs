@@ -87,7 +87,7 @@ async fn texts_and_bytes_are_given_in_any_form() {
     differ(request.clone(), like().text(contains("ell")), like().text(contains("x"))).await;
     differ(request.clone(), like().text(starts_with("he")), like().text(starts_with("e"))).await;
     differ(request.clone(), like().text(len(5)), like().text(empty())).await;
-    differ(request.clone(), like().raw(&[1, 2, 3]), like().raw(vec![1, 2])).await;
+    differ(request.clone(), like().raw([1, 2, 3]), like().raw(vec![1, 2])).await;
     differ(request.clone(), like().raw(b"\x01\x02\x03"), like().raw([0_u8; 3])).await;
     let start = || starts_with(&b"\x01"[..]);
     differ(request, like().raw(start()), like().raw(not(start()))).await;
@@ -117,7 +117,7 @@ async fn what_is_optional_is_there_or_not() {
         perhaps_colour: Some(Colour::Blue.into()),
         ..request()
     };
-    let there = like().perhaps_number(0).perhaps_text("x").perhaps_raw(&[1]);
+    let there = like().perhaps_number(0).perhaps_text("x").perhaps_raw([1]);
     differ(set.clone(), there.perhaps_colour(Colour::Blue), like().perhaps_number(1)).await;
     differ(set, like().perhaps_number(some()), like().perhaps_number(none())).await;
     differ(request(), like().perhaps_text(none()), like().perhaps_text("")).await;
@@ -206,7 +206,7 @@ async fn oneofs_are_matched_by_the_field_that_is_set_or_as_a_whole() {
     let named = |name: &str| like().nested(like::RequestInner_::new().name(name));
     differ(nested, named("n"), named("m")).await;
     let blob = Request { choice: Some(Choice::Blob(vec![1])), ..request() };
-    differ(blob, like().blob(&[1]), like().blob(none())).await;
+    differ(blob, like().blob([1]), like().blob(none())).await;
     let one = Request { only: Some(Only::One(1)), ..request() };
     differ(one, like().one(1), like().only(none())).await;
     differ(request(), like().choice(none()).only(none()), like().word("")).await;
@@ -240,7 +240,7 @@ async fn wrappers_are_what_they_wrap() {
         boxed_texts: vec!["a".into()],
         ..request()
     };
-    let all = like().boxed_number(5).boxed_raw(&[1]).boxed_texts(["a"]);
+    let all = like().boxed_number(5).boxed_raw([1]).boxed_texts(["a"]);
     differ(set, all, like().boxed_number(6)).await;
 }
 
