@@ -66,6 +66,7 @@ const scenarios = {
     assert.deepEqual(messages, [1, 2]);
     assert.equal(status.code, grpc.status.DATA_LOSS);
     assert.equal(status.details, "node lost");
+    assert.deepEqual(status.metadata.get("x-tail"), ["tail"]);
   },
 
   async client_stream(client) {
@@ -103,7 +104,7 @@ const scenarios = {
   },
 
   async deadline(client) {
-    const options = { deadline: Date.now() + 500 };
+    const options = { deadline: Date.now() + 1000 };
     const call = latest(client, { series: "a" }, undefined, options);
     await fails(grpc.status.DEADLINE_EXCEEDED, call);
   },
@@ -118,7 +119,9 @@ const scenarios = {
   async unexpected(client) {
     const { details } = await fails(grpc.status.UNIMPLEMENTED, latest(client, { series: "b" }));
     assert.match(details, /unexpected call of telemetry\.Telemetry\/Latest/);
+    assert.match(details, /any calls with Query \{ series: "a"/);
     assert.match(details, /series: expected "a", got "b"/);
+    console.log(details);
   },
 
   async unfinished(client) {
@@ -127,8 +130,11 @@ const scenarios = {
   },
 
   async long(client) {
-    const { details } = await fails(grpc.status.UNIMPLEMENTED, latest(client, { series: "b" }));
+    const query = { series: "日本語 ".repeat(10_000) };
+    const { details } = await fails(grpc.status.UNIMPLEMENTED, latest(client, query));
     assert.match(details, /the rest is in the verdict of the mock/);
+    assert.ok(details.length < 5_000, details.length);
+    console.log(details);
   },
 };
 

@@ -42,6 +42,7 @@ def server_stream(stub):
     assert [next(call), next(call)] == [point(1), point(2)]
     error = fails(grpc.StatusCode.DATA_LOSS, lambda: next(call))
     assert error.details() == "node lost", error
+    assert ("x-tail", "tail") in call.trailing_metadata(), call.trailing_metadata()
 
 
 def client_stream(stub):
@@ -77,7 +78,7 @@ def details(stub):
 
 
 def deadline(stub):
-    fails(grpc.StatusCode.DEADLINE_EXCEEDED, lambda: stub.Latest(query("a"), timeout=0.5))
+    fails(grpc.StatusCode.DEADLINE_EXCEEDED, lambda: stub.Latest(query("a"), timeout=1))
 
 
 def cancellation(stub):
@@ -89,8 +90,10 @@ def cancellation(stub):
 
 def unexpected(stub):
     error = fails(grpc.StatusCode.UNIMPLEMENTED, lambda: stub.Latest(query("b")))
-    for part in ["unexpected call of telemetry.Telemetry/Latest", 'series: expected "a", got "b"']:
+    method, expectation = "telemetry.Telemetry/Latest", 'any calls with Query { series: "a"'
+    for part in [f"unexpected call of {method}", expectation, 'series: expected "a", got "b"']:
         assert part in error.details(), error.details()
+    print(error.details())
 
 
 def unfinished(stub):
@@ -100,8 +103,11 @@ def unfinished(stub):
 
 
 def long(stub):
-    error = fails(grpc.StatusCode.UNIMPLEMENTED, lambda: stub.Latest(query("b")))
+    request = query("日本語 " * 10_000)
+    error = fails(grpc.StatusCode.UNIMPLEMENTED, lambda: stub.Latest(request))
     assert "the rest is in the verdict of the mock" in error.details(), error.details()
+    assert len(error.details()) < 5_000, len(error.details())
+    print(error.details())
 
 
 def main():

@@ -1,18 +1,21 @@
 //! Serves a mock for each scenario to a client in another language, and gives the verdict.
 //!
 //! `interop-mocks COMMAND…` runs `COMMAND… SCENARIO HOST:PORT`, which ends with success when the
-//! client has seen what the scenario is about.
+//! client has seen what the scenario is about. A client that is told of a failure prints its text,
+//! which the verdict has to hold as well.
 
 mod scenarios;
 
 use std::{
     any::Any,
     env,
+    future::Future,
     panic::{self, AssertUnwindSafe, catch_unwind},
-    process::ExitCode,
+    process::{ExitCode, Stdio},
+    time::Duration,
 };
 
-use scenarios::{SCENARIOS, Scenario};
+use scenarios::{SCENARIOS, Scenario, Verdict};
 use telemetry::MockTelemetry;
 use tokio::process::Command;
 
@@ -26,6 +29,9 @@ use tokio::process::Command;
 mod telemetry {
     rust_scaffold::include_proto!("telemetry");
 }
+
+/// For a client, and for what follows it: an answer that never comes fails a scenario.
+const LIMIT: Duration = Duration::from_secs(30);
 
 #[tokio::main]
 async fn main() -> ExitCode {
@@ -52,23 +58,65 @@ async fn main() -> ExitCode {
 
 async fn run(scenario: &Scenario, command: &[String]) -> Result<(), String> {
     let mock = MockTelemetry::new();
-    let after = (scenario.set_up)(&mock);
+    let heard = play(scenario, &mock, command).await;
+    // In any case, or dropping the mock would give the verdict.
+    let verdict = catch_unwind(AssertUnwindSafe(|| mock.verify())).map_err(|panic| text(&*panic));
+    check(scenario, &heard?, &verdict.err().unwrap_or_default())
+}
+
+/// What the client prints.
+async fn play(
+    scenario: &Scenario,
+    mock: &MockTelemetry,
+    command: &[String],
+) -> Result<String, String> {
+    let after = (scenario.set_up)(mock);
     let serving = mock.serve().await.map_err(|error| error.to_string())?;
     let address = serving.address().to_string();
-    let mut client = Command::new(&command[0]);
-    client.args(&command[1..]).args([scenario.name, &address]);
-    let client = client.status().await.map_err(|error| format!("{}: {error}", command[0]))?;
-    after.await;
-    let verdict = catch_unwind(AssertUnwindSafe(|| mock.verify())).map_err(|panic| text(&*panic));
-    match (scenario.verdict, verdict) {
-        _ if !client.success() => Err(format!("the client: {client}")),
-        (None, Ok(())) => Ok(()),
-        (None, Err(verdict)) => Err(verdict),
-        (Some(expected), Err(verdict)) if verdict.contains(expected) => Ok(()),
-        (Some(expected), verdict) => {
-            Err(format!("the verdict should say `{expected}`, not {verdict:?}"))
+    let heard = call(command, [scenario.name, &address]).await?;
+    in_time("what follows the client", tokio::spawn(after)).await?.map_err(|it| it.to_string())?;
+    Ok(heard)
+}
+
+fn check(scenario: &Scenario, heard: &str, verdict: &str) -> Result<(), String> {
+    let (expected, told) = match scenario.verdict {
+        Verdict::Well if verdict.is_empty() => return Ok(()),
+        Verdict::Well => return Err(verdict.to_owned()),
+        Verdict::Wrong(expected) => (expected, None),
+        Verdict::Told(expected) => {
+            (expected, Some(failure(heard).ok_or("the client was told of no failure")?))
+        }
+    };
+    for expected in expected.iter().copied().chain(told) {
+        // The verdict indents what it numbers.
+        if !verdict.contains(&expected.replace('\n', "\n   ")) {
+            return Err(format!("the verdict should say `{expected}`, not `{verdict}`"));
         }
     }
+    Ok(())
+}
+
+/// Runs the client, and hands out what it prints.
+async fn call(command: &[String], arguments: [&str; 2]) -> Result<String, String> {
+    let mut client = Command::new(&command[0]);
+    client.args(&command[1..]).args(arguments).stderr(Stdio::inherit()).kill_on_drop(true);
+    let output = in_time("the client", client.output()).await?;
+    let output = output.map_err(|error| format!("{}: {error}", command[0]))?;
+    match output.status.success() {
+        true => String::from_utf8(output.stdout).map_err(|error| error.to_string()),
+        false => Err(format!("the client: {}", output.status)),
+    }
+}
+
+async fn in_time<T>(what: &str, future: impl Future<Output = T>) -> Result<T, String> {
+    let ended = tokio::time::timeout(LIMIT, future).await;
+    ended.map_err(|_| format!("{what} takes longer than {LIMIT:?}"))
+}
+
+/// The failure that a client was told of, as far as it was not cut off.
+fn failure(heard: &str) -> Option<&str> {
+    let text = heard.trim_end().strip_prefix("MockTelemetry: ")?;
+    Some(text.split_once("… (the rest is in the verdict").map_or(text, |(start, _)| start))
 }
 
 fn text(panic: &(dyn Any + Send)) -> String {

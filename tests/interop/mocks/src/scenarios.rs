@@ -13,33 +13,51 @@ use crate::telemetry::{MockTelemetry, Point, Query, Summary, point::Value, telem
 pub(crate) struct Scenario {
     pub(crate) name: &'static str,
     pub(crate) set_up: fn(&MockTelemetry) -> After,
-    /// What the verdict says, when it is not that all is well.
-    pub(crate) verdict: Option<&'static str>,
+    pub(crate) verdict: Verdict,
+}
+
+pub(crate) enum Verdict {
+    Well,
+    /// Something is wrong, and the verdict says this.
+    Wrong(&'static [&'static str]),
+    /// So it is, and the client is told of it in the same words.
+    Told(&'static [&'static str]),
 }
 
 /// What there is to wait for when the client has ended.
-pub(crate) type After = Pin<Box<dyn Future<Output = ()>>>;
+pub(crate) type After = Pin<Box<dyn Future<Output = ()> + Send>>;
 
 pub(crate) const SCENARIOS: &[Scenario] = &[
-    Scenario { name: "unary", set_up: unary, verdict: None },
-    Scenario { name: "server_stream", set_up: server_stream, verdict: None },
-    Scenario { name: "client_stream", set_up: client_stream, verdict: None },
-    Scenario { name: "dialogue", set_up: dialogue, verdict: None },
-    Scenario { name: "sequence", set_up: sequence, verdict: None },
-    Scenario { name: "details", set_up: details, verdict: None },
-    Scenario { name: "deadline", set_up: deadline, verdict: None },
-    Scenario { name: "cancellation", set_up: cancellation, verdict: None },
+    Scenario { name: "unary", set_up: unary, verdict: Verdict::Well },
+    Scenario { name: "server_stream", set_up: server_stream, verdict: Verdict::Well },
+    Scenario { name: "client_stream", set_up: client_stream, verdict: Verdict::Well },
+    Scenario { name: "dialogue", set_up: dialogue, verdict: Verdict::Well },
+    Scenario { name: "sequence", set_up: sequence, verdict: Verdict::Well },
+    Scenario { name: "details", set_up: details, verdict: Verdict::Well },
+    Scenario { name: "deadline", set_up: deadline, verdict: Verdict::Well },
+    Scenario { name: "cancellation", set_up: cancellation, verdict: Verdict::Well },
     Scenario {
         name: "unexpected",
         set_up: unexpected,
-        verdict: Some(r#"series: expected "a", got "b""#),
+        verdict: Verdict::Told(&[
+            "unexpected call of telemetry.Telemetry/Latest",
+            r#"any calls with Query { series: "a""#,
+            r#"series: expected "a", got "b""#,
+        ]),
     },
     Scenario {
         name: "unfinished",
         set_up: unfinished,
-        verdict: Some("The script was not played to its end"),
+        verdict: Verdict::Wrong(&[
+            "script of telemetry.Telemetry/Watch, step 2 of 3",
+            "not played to its end",
+        ]),
     },
-    Scenario { name: "long", set_up: long, verdict: Some("unexpected call of telemetry") },
+    Scenario {
+        name: "long",
+        set_up: long,
+        verdict: Verdict::Told(&["unexpected call of telemetry.Telemetry/Latest", "日本語 99"]),
+    },
 ];
 
 fn nothing() -> After {
@@ -71,12 +89,14 @@ fn unary(mock: &MockTelemetry) -> After {
 }
 
 fn server_stream(mock: &MockTelemetry) -> After {
+    let mut trailers = MetadataMap::new();
+    trailers.insert("x-tail", "tail".parse().expect("metadata"));
     let steps = script()
         .header("x-head", "head")
         .expect(query("a"))
         .send(point(1.0))
         .send(point(2.0))
-        .fail(Status::data_loss("node lost"));
+        .fail(Status::with_metadata(Code::DataLoss, "node lost", trailers));
     mock.expect_watch().once().script(steps);
     nothing()
 }
