@@ -178,7 +178,8 @@ impl Core {
             Some(Answer::Handles(handler)) => {
                 let request = incoming.into_request()?;
                 let handle = || handler(request);
-                Caught::new(self, taken.place, catch_unwind(AssertUnwindSafe(handle))).await
+                let handling = catch_unwind(AssertUnwindSafe(handle));
+                Caught { core: self, place: taken.place, handling }.await
             }
             Some(Answer::Streams(messages)) => {
                 let listed = Listed { messages, next: 0, requests: incoming.requests };
@@ -235,12 +236,6 @@ struct Caught<'a> {
     core: &'a Arc<Core>,
     place: Place,
     handling: std::thread::Result<Handling>,
-}
-
-impl<'a> Caught<'a> {
-    fn new(core: &'a Arc<Core>, place: Place, handling: std::thread::Result<Handling>) -> Self {
-        Self { core, place, handling }
-    }
 }
 
 impl Future for Caught<'_> {

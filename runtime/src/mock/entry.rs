@@ -29,3 +29,9 @@ pub(crate) fn check_key(key: &str, is_binary: bool) {
         "`{key}` is no name of such metadata, which are lower case and {ending} in -bin"
     );
 }
+
+/// Whether an entry of a call is the user's own, and not the protocol's.
+pub(crate) fn is_custom(key: &str) -> bool {
+    const PROTOCOL: [&str; 4] = ["te", "content-type", "user-agent", "host"];
+    !PROTOCOL.contains(&key) && !key.starts_with("grpc-")
+}

@@ -5,6 +5,7 @@ use std::{any::Any, fmt::Write as _, panic::Location};
 use tonic::metadata::{KeyAndValueRef, MetadataMap};
 
 use super::{
+    entry::is_custom,
     message::AnyMessage,
     pattern::{Mismatch, Report, shown},
     plan::{Arrival, Plan, count},
@@ -114,13 +115,8 @@ fn listed(items: &[String], separator: &str) -> String {
 
 /// The entries that are the user's own.
 fn custom(metadata: &MetadataMap) -> impl Iterator<Item = String> {
-    const PROTOCOL: [&str; 4] = ["te", "content-type", "user-agent", "host"];
     metadata.iter().filter_map(|entry| match entry {
-        KeyAndValueRef::Ascii(key, _)
-            if PROTOCOL.contains(&key.as_str()) || key.as_str().starts_with("grpc-") =>
-        {
-            None
-        }
+        KeyAndValueRef::Ascii(key, _) if !is_custom(key.as_str()) => None,
         KeyAndValueRef::Ascii(key, value) => {
             Some(format!("{key}: {}", shown(&String::from_utf8_lossy(value.as_encoded_bytes()))))
         }

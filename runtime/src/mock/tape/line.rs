@@ -17,7 +17,7 @@ use tonic::{
 
 use super::redaction::{REDACTED, Redaction};
 use crate::{
-    mock::{Outcome, message::AnyMessage, pattern::shown},
+    mock::{Outcome, entry::is_custom, message::AnyMessage, pattern::shown},
     wire::frame::Encode as _,
 };
 
@@ -164,7 +164,6 @@ fn outcome_from_json(json: &Value) -> Result<Outcome, String> {
 
 /// The entries of metadata that are the user's, and without secrets.
 pub(super) fn entries(metadata: &MetadataMap, redaction: &Redaction) -> Vec<Entry> {
-    const PROTOCOL: [&str; 4] = ["te", "content-type", "user-agent", "host"];
     let entries = metadata.iter().map(|entry| match entry {
         KeyAndValueRef::Ascii(key, value) => {
             (key.to_string(), String::from_utf8_lossy(value.as_encoded_bytes()).into_owned())
@@ -174,7 +173,7 @@ pub(super) fn entries(metadata: &MetadataMap, redaction: &Redaction) -> Vec<Entr
         }
     });
     entries
-        .filter(|(key, _)| !PROTOCOL.contains(&key.as_str()) && !key.starts_with("grpc-"))
+        .filter(|(key, _)| is_custom(key))
         .map(|(key, value)| match redaction.hides(&key) {
             true => (key, REDACTED.to_owned()),
             false => (key, value),
