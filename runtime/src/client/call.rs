@@ -2,6 +2,8 @@
 //!
 //! The generic methods only encode, call and decode; all else is compiled once.
 
+use std::future::Future;
+
 use bytes::Bytes;
 use prost::Message;
 use tokio::time::Instant;
@@ -202,10 +204,15 @@ impl Client {
     }
 
     /// Waits for the response of a method that answers with one message, still encoded.
-    async fn only(&self, transport: &dyn Transport, call: Call) -> Result<Response<Bytes>, Status> {
-        let Call { outgoing, mut deadline } = call;
+    ///
+    /// The call starts at once: a future that held it would be large, and be copied.
+    fn only(
+        &self,
+        transport: &dyn Transport,
+        Call { outgoing, mut deadline }: Call,
+    ) -> impl Future<Output = Result<Response<Bytes>, Status>> + Send {
         let reply = transport.start(outgoing);
-        let answered = async {
+        let answered = async move {
             let reply = reply.reply().await?;
             let mut messages = self.messages(reply.body, reply.encoding);
             let message = messages.only().await?;
@@ -213,20 +220,22 @@ impl Client {
             body::merge(&mut metadata, messages.take_trailers());
             Ok(Response::from_parts(metadata, message, reply.extensions))
         };
-        deadline.limit(answered).await
+        async move { deadline.limit(answered).await }
     }
 
-    /// Waits for the beginning of a stream of responses.
-    async fn stream(
+    /// Waits for the beginning of a stream of responses. The call starts at once, too.
+    fn stream(
         &self,
         transport: &dyn Transport,
-        call: Call,
-    ) -> Result<Response<Messages>, Status> {
-        let Call { outgoing, mut deadline } = call;
-        let Reply { metadata, extensions, encoding, body } =
-            deadline.limit(transport.start(outgoing).reply()).await?;
-        let messages = self.messages(body, encoding).with_deadline(deadline);
-        Ok(Response::from_parts(metadata, messages, extensions))
+        Call { outgoing, mut deadline }: Call,
+    ) -> impl Future<Output = Result<Response<Messages>, Status>> + Send {
+        let reply = transport.start(outgoing);
+        async move {
+            let Reply { metadata, extensions, encoding, body } =
+                deadline.limit(reply.reply()).await?;
+            let messages = self.messages(body, encoding).with_deadline(deadline);
+            Ok(Response::from_parts(metadata, messages, extensions))
+        }
     }
 
     fn messages(&self, body: Body, encoding: Option<CompressionEncoding>) -> Messages {

@@ -1,6 +1,6 @@
 //! The way without a codec: messages are moved to a server in this process.
 
-use std::any::Any;
+use std::{any::Any, future::Future};
 
 use tokio::time::Instant;
 use tonic::{Request, Response, Status, metadata::MetadataMap};
@@ -33,21 +33,23 @@ impl<'a> Direct<'a> {
     }
 
     /// Waits for one response.
-    pub(crate) async fn message<In, Out>(
+    pub(crate) fn message<In, Out>(
         self,
         request: Request<In>,
-    ) -> Result<Response<Out>, Status>
+    ) -> impl Future<Output = Result<Response<Out>, Status>> + Send
     where
         In: Send + 'static,
         Out: Send + 'static,
     {
         let mut exchange = Exchange { request: Some(request), response: None };
-        self.run(&mut exchange).await?;
-        let mut response = exchange.response.ok_or_else(mismatch)?;
-        if let Some(Trailers(trailers)) = response.extensions_mut().remove() {
-            merge(response.metadata_mut(), trailers);
+        async move {
+            self.run(&mut exchange).await?;
+            let mut response = exchange.response.take().ok_or_else(mismatch)?;
+            if let Some(Trailers(trailers)) = response.extensions_mut().remove() {
+                merge(response.metadata_mut(), trailers);
+            }
+            Ok(response)
         }
-        Ok(response)
     }
 
     /// Waits for the beginning of a stream of responses.
@@ -77,7 +79,7 @@ impl<'a> Direct<'a> {
     }
 
     /// Waits until `exchange` holds the response.
-    async fn run(self, exchange: &mut (dyn Any + Send)) -> Result<(), Status> {
+    async fn run(&self, exchange: &mut (dyn Any + Send)) -> Result<(), Status> {
         let path = self.method.path;
         ServerCall::start_direct(self.server, path, exchange, self.deadline).reply().await?;
         Ok(())

@@ -144,7 +144,7 @@ impl<'a> ServerCall<'a> {
     }
 
     /// Answers one request with one response.
-    pub fn unary<S, Req, Res, H>(self, service: Arc<S>, handler: H) -> ReplyFuture<'a>
+    pub fn unary<S, Req, Res, H>(mut self, service: Arc<S>, handler: H) -> ReplyFuture<'a>
     where
         S: Send + Sync + 'static,
         Req: Message + Default + 'static,
@@ -153,9 +153,10 @@ impl<'a> ServerCall<'a> {
     {
         let answer = self.answer;
         answer.wait(async move {
-            let (request, slot) = match self.request {
+            // Where it lies: what is moved out of a future takes its place twice.
+            let (request, slot) = match &mut self.request {
                 Arrived::Wire(request) => (decode(only(request).await?)?, None),
-                Arrived::Exchange(exchange) => Exchange::open(exchange)?,
+                Arrived::Exchange(exchange) => Exchange::open(*exchange)?,
             };
             answer.message(handler.handle(&service, request).await?, slot)
         })
@@ -180,7 +181,11 @@ impl<'a> ServerCall<'a> {
     }
 
     /// Answers one request with a stream of responses.
-    pub fn server_streaming<S, Req, Res, H>(self, service: Arc<S>, handler: H) -> ReplyFuture<'a>
+    pub fn server_streaming<S, Req, Res, H>(
+        mut self,
+        service: Arc<S>,
+        handler: H,
+    ) -> ReplyFuture<'a>
     where
         S: Send + Sync + 'static,
         Req: Message + Default + 'static,
@@ -189,9 +194,10 @@ impl<'a> ServerCall<'a> {
     {
         let answer = self.answer;
         answer.wait(async move {
-            let (request, slot) = match self.request {
+            // Where it lies: what is moved out of a future takes its place twice.
+            let (request, slot) = match &mut self.request {
                 Arrived::Wire(request) => (decode(only(request).await?)?, None),
-                Arrived::Exchange(exchange) => Exchange::open(exchange)?,
+                Arrived::Exchange(exchange) => Exchange::open(*exchange)?,
             };
             Ok(answer.messages(handler.handle(&service, request).await?, slot))
         })
@@ -222,9 +228,11 @@ impl<'a> ServerCall<'a> {
 }
 
 /// The request of a method that takes one message, still encoded.
-async fn only(request: Request<Messages>) -> Result<Request<Bytes>, Status> {
-    let (metadata, extensions, mut messages) = request.into_parts();
-    Ok(Request::from_parts(metadata, extensions, messages.only().await?))
+async fn only(request: &mut Request<Messages>) -> Result<Request<Bytes>, Status> {
+    let message = request.get_mut().only().await?;
+    let metadata = std::mem::take(request.metadata_mut());
+    let extensions = std::mem::take(request.extensions_mut());
+    Ok(Request::from_parts(metadata, extensions, message))
 }
 
 fn decode<M: Message + Default>(request: Request<Bytes>) -> Result<Request<M>, Status> {
@@ -245,8 +253,8 @@ impl<'a> ServerCall<'a> {
         answer.wait(async move {
             let (request, exchange) = match self.request {
                 Arrived::Exchange(exchange) => ((types.request)(exchange)?, Some(exchange)),
-                Arrived::Wire(request) if !mock.streams_requests(method) => {
-                    let (metadata, extensions, message) = only(request).await?.into_parts();
+                Arrived::Wire(mut request) if !mock.streams_requests(method) => {
+                    let (metadata, extensions, message) = only(&mut request).await?.into_parts();
                     let content = Content::One((types.decode_request)(message)?);
                     (Request::from_parts(metadata, extensions, content), None)
                 }
