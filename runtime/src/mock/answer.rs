@@ -174,18 +174,19 @@ impl Core {
             }
             return reply.map(|reply| reply.response());
         }
-        match taken.answer {
+        match &taken.answer {
             Some(Answer::Handles(handler)) => {
                 let request = incoming.into_request()?;
                 let handle = || handler(request);
                 let handling = catch_unwind(AssertUnwindSafe(handle));
-                Caught { core: self, place: taken.place, handling }.await
+                Caught { core: self, place: &taken.place, handling }.await
             }
             Some(Answer::Streams(messages)) => {
+                let messages = Arc::clone(messages);
                 let listed = Listed { messages, next: 0, requests: incoming.requests };
                 Ok(Response::new(Content::Many(Streaming::from_source(listed))))
             }
-            Some(Answer::Plays(script)) => script::play(self, &script, incoming),
+            Some(Answer::Plays(script)) => script::play(self, script, incoming),
             Some(Answer::Hangs) => std::future::pending().await,
             _ => Err(self.fail(format!(
                 "{}: a call came for which no answer was set up: say what it `.returns(…)`, \
@@ -234,7 +235,7 @@ impl Reply {
 /// An answer that is the user's code: if it panics, the verdict says so.
 struct Caught<'a> {
     core: &'a Arc<Core>,
-    place: Place,
+    place: &'a Place,
     handling: std::thread::Result<Handling>,
 }
 

@@ -3,19 +3,20 @@
 //! The state is locked to look at it or to change it, never while anything of the user's runs.
 
 use std::{
+    ops::Deref,
     panic::{AssertUnwindSafe, Location, catch_unwind},
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
 
 use tokio::{sync::Notify, time::Instant};
-use tonic::{Code, Status};
+use tonic::Status;
 
 use super::{
     Method,
     explain::{self, Candidate},
     kind::Peek,
-    plan::{Answer, Arrival, Place, Plan},
+    plan::{Arrival, Plan},
     record::{Outcome, Record},
     script::Playing,
     tape::{Recorder, Trace},
@@ -58,20 +59,19 @@ pub(crate) enum Taker {
     Real(Real),
 }
 
-/// What a plan that has taken a call says of its answer.
+/// A plan that has taken a call, as it was then.
 pub(crate) struct Taken {
-    pub(crate) place: Place,
+    plans: Arc<Vec<Plan>>,
+    position: usize,
     /// How many calls the plan had taken before.
     pub(crate) before: usize,
-    pub(crate) delay: Duration,
-    pub(crate) flaky: Option<(usize, Code)>,
-    pub(crate) answer: Option<Answer>,
 }
 
-impl Taken {
-    fn new(plan: &Plan, before: usize) -> Self {
-        let Plan { place, delay, flaky, answer, .. } = plan;
-        Self { place: place.clone(), before, delay: *delay, flaky: *flaky, answer: answer.clone() }
+impl Deref for Taken {
+    type Target = Plan;
+
+    fn deref(&self) -> &Plan {
+        &self.plans[self.position]
     }
 }
 
@@ -188,13 +188,13 @@ impl Core {
                 return Err(self.refuse(method, arrival, &plans));
             }
         }
-        let expectations = plans.iter().filter(|plan| plan.required);
-        let stubs = plans.iter().filter(|plan| !plan.required);
-        for plan in expectations.chain(stubs) {
+        let expectations = plans.iter().enumerate().filter(|(_, plan)| plan.required);
+        let stubs = plans.iter().enumerate().filter(|(_, plan)| !plan.required);
+        for (position, plan) in expectations.chain(stubs) {
             if self.fits(plan, &arrival)
                 && let Ok(before) = self.with(|_| plan.take())
             {
-                return Ok(Taker::Plan(Taken::new(plan, before)));
+                return Ok(Taker::Plan(Taken { plans, position, before }));
             }
         }
         match &self.real {

@@ -82,6 +82,9 @@ impl fmt::Display for Report {
             let Row { case, peer, metric, unit, value } = row;
             write!(f, "{case:<28} {peer:<24} {metric:<14} {value:>10.2} {unit:<8}")?;
             match self.baseline(row) {
+                Some(baseline) if value / baseline < 0.1 => {
+                    writeln!(f, " {:>9.4}x", value / baseline)?;
+                }
                 Some(baseline) => writeln!(f, " {:>9.2}x", value / baseline)?,
                 None => writeln!(f)?,
             }
