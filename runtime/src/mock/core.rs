@@ -81,6 +81,23 @@ impl State {
             && self.plans.iter().flat_map(|plans| plans.iter()).all(Plan::is_met)
             && self.calls.iter().all(|call| call.script.as_ref().is_none_or(Playing::may_stop))
     }
+
+    /// What a verdict is made of, unless all is well.
+    fn wrong(&self) -> Option<Wrong> {
+        let Self { problems, plans, calls, .. } = self;
+        (!self.is_fine()).then(|| Wrong {
+            problems: problems.clone(),
+            plans: plans.clone(),
+            calls: calls.clone(),
+        })
+    }
+}
+
+/// The state at a moment at which something is wrong.
+struct Wrong {
+    problems: Vec<String>,
+    plans: Vec<Arc<Vec<Plan>>>,
+    calls: Vec<Record>,
 }
 
 impl Core {
@@ -237,19 +254,18 @@ impl Core {
 
     /// Remembers a problem for the verdict.
     pub(crate) fn problem(&self, problem: String) {
-        if self.with(|state| state.verified) {
+        let unheard = self.with(|state| {
+            state.problems.push(problem);
+            state.problems.last().filter(|_| state.verified).cloned()
+        });
+        if let Some(problem) = unheard {
             eprintln!("{}, after its verification: {problem}", self.name);
         }
-        self.with(|state| state.problems.push(problem));
         self.changed.notify_waiters();
     }
 
-    /// All that is wrong so far, as a text; none when nothing is.
-    pub(crate) fn verdict(&self) -> Option<String> {
-        let (problems, plans, calls) = self.with(|state| {
-            let State { problems, plans, calls, .. } = &*state;
-            (!state.is_fine()).then(|| (problems.clone(), plans.clone(), calls.clone()))
-        })?;
+    /// What is wrong, as a text.
+    fn verdict(&self, Wrong { problems, plans, calls }: Wrong) -> String {
         let methods = self.service.methods.iter().zip(plans.iter());
         let unmet = methods.flat_map(|(method, plans)| {
             let unmet = plans.iter().filter(|plan| !plan.is_met());
@@ -258,13 +274,16 @@ impl Core {
         let playing = calls.iter().filter_map(|call| call.script.as_ref());
         let unfinished = playing.filter(|it| !it.may_stop()).map(Playing::unfinished);
         let problems = problems.into_iter().chain(unmet).chain(unfinished).collect::<Vec<_>>();
-        Some(explain::verdict(self.name, self.made_at, &problems))
+        explain::verdict(self.name, self.made_at, &problems)
     }
 
     /// Gives the verdict once: whoever asks later gets none.
     pub(crate) fn last_verdict(&self) -> Option<String> {
-        let is_first = self.with(|state| !std::mem::replace(&mut state.verified, true));
-        if is_first { self.verdict() } else { None }
+        let wrong = self.with(|state| match std::mem::replace(&mut state.verified, true) {
+            true => None,
+            false => state.wrong(),
+        });
+        wrong.map(|wrong| self.verdict(wrong))
     }
 
     /// Waits until nothing is wrong, something is wrong for good, or `limit` has passed.
@@ -284,9 +303,9 @@ impl Core {
 
     /// Gives the verdict so far and forgets the expectations, but not the stubs.
     pub(crate) fn checkpoint(&self) -> Option<String> {
-        let verdict = self.verdict();
-        let _forgotten = self.with(|state| {
-            let problems = std::mem::take(&mut state.problems);
+        let (wrong, _forgotten) = self.with(|state| {
+            let wrong = state.wrong();
+            state.problems.clear();
             let mut forgotten = Vec::new();
             for plans in &mut state.plans {
                 let (gone, kept) = plans.iter().cloned().partition::<Vec<_>, _>(|it| it.required);
@@ -296,9 +315,9 @@ impl Core {
             for call in &mut state.calls {
                 call.script = None;
             }
-            (problems, forgotten)
+            (wrong, forgotten)
         });
-        verdict
+        wrong.map(|wrong| self.verdict(wrong))
     }
 
     // Records.

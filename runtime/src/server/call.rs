@@ -86,13 +86,14 @@ pub(crate) struct Exchange<In, Out> {
 /// One call on its way to a handler.
 #[derive(Debug)]
 pub struct ServerCall<'a> {
-    request: Arrived<'a, Messages>,
+    request: Arrived<'a>,
     answer: Answer,
 }
 
-/// A request whose messages have come as `W`, or one that waits in an [`Exchange`].
-enum Arrived<'a, W> {
-    Wire(Request<W>),
+/// A request whose messages come encoded, or one that waits in an [`Exchange`].
+#[allow(clippy::large_enum_variant, reason = "most come encoded: a box would cost each of them")]
+enum Arrived<'a> {
+    Wire(Request<Messages>),
     Exchange(&'a mut (dyn Any + Send)),
 }
 
@@ -307,7 +308,7 @@ pub(crate) fn mismatch() -> Status {
     Status::internal("client and server have been generated with different messages")
 }
 
-impl<W> fmt::Debug for Arrived<'_, W> {
+impl fmt::Debug for Arrived<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Wire(_) => "Wire",

@@ -84,7 +84,9 @@ async fn all_kinds_of_call_are_recorded_replayed_and_confirmed() {
     let _ = spy.record(&path).unwrap();
     talk(spy.client()).await;
     drop(spy);
-    assert_eq!(fs::read_to_string(&path).unwrap().lines().count(), 5);
+    let tape = fs::read_to_string(&path).unwrap();
+    assert_eq!(tape.lines().count(), 5);
+    assert_eq!(tape.matches(r#""end":"requests""#).count(), 2, "one for each stream: {tape}");
 
     let replayed = MockTelemetry::replay(&path).unwrap();
     talk(replayed.client()).await;

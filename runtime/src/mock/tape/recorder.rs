@@ -126,8 +126,11 @@ impl Trace {
         self.events.push(Event::Request(request.clone()));
     }
 
+    /// The end of the requests, which is seen as often as they are asked for behind it.
     pub(crate) fn requests_end(&mut self) {
-        self.events.push(Event::End);
+        if !self.events.iter().any(|event| matches!(event, Event::End)) {
+            self.events.push(Event::End);
+        }
     }
 
     pub(crate) fn response(&mut self, response: &AnyMessage) {
