@@ -4,51 +4,96 @@ use std::collections::BTreeMap;
 
 use crate::{
     diagnostics::{Location, Problem, Problems},
-    model::{File, Model, TypeUse},
-    names::{ident, layout, paths::Paths},
+    model::{Enum, File, Message, Model, Type, Types, Value},
+    names::{external::External, ident, layout},
     options::Options,
 };
 
 /// Checks everything that later passes rely on.
-pub(crate) fn check(model: &Model, options: &Options) -> Result<(), Problems> {
-    let mut problems = Problems::default();
-    let paths = Paths::new(options);
-    let check = Check { model, options, paths: &paths };
-    for file in model.wanted() {
-        check.edition(file, &mut problems);
-        check.output(file, &mut problems);
-        check.names(file, &mut problems);
-    }
+pub(crate) fn check(model: &Model, types: &Types, options: &Options) -> Result<(), Problems> {
+    let external = External::new(options);
+    let mut check = Check { options, types, external: &external, problems: Problems::default() };
     for file in &model.files {
-        for used in &file.uses {
-            check.type_use(file, used, &mut problems);
-        }
+        check.file(file);
     }
-    check.outputs_are_distinct(&mut problems);
-    problems.stop()
+    check.outputs(model);
+    check.problems.stop()
 }
 
 struct Check<'a> {
-    model: &'a Model,
     options: &'a Options,
-    paths: &'a Paths,
+    types: &'a Types<'a>,
+    external: &'a External,
+    problems: Problems,
 }
 
 impl Check<'_> {
-    fn edition(&self, file: &File, problems: &mut Problems) {
-        if let Some(location) = &file.edition {
-            problems.push(
-                Problem::at(location)
-                    .says("`edition = \"…\"` is not supported yet")
-                    .help("write `syntax = \"proto3\";` or `syntax = \"proto2\";`"),
-            );
+    fn file(&mut self, file: &File) {
+        if file.wanted {
+            self.output(file);
+        }
+        for part in file.package.split('.').filter(|_| !file.package.is_empty()) {
+            self.name(&file.location, "package", part);
+        }
+        for message in &file.messages {
+            self.message(file, message);
+        }
+        for it in &file.enums {
+            self.enumeration(it);
+        }
+        for service in &file.services {
+            self.name(&service.location, "service", &service.name);
+            for method in &service.methods {
+                self.name(&method.location, "rpc", &method.name);
+                let user = || format!("rpc `{}.{}`", service.full_name, method.name);
+                for type_name in [&method.input, &method.output] {
+                    let value = UsedType { type_name, location: &method.location, is_enum: false };
+                    self.type_use(file, user, value);
+                }
+            }
         }
     }
 
-    fn output(&self, file: &File, problems: &mut Problems) {
+    fn message(&mut self, file: &File, message: &Message) {
+        self.name(&message.location, "message", &message.name);
+        for field in &message.fields {
+            self.name(&field.location, "field", &field.name);
+            let user = || format!("field `{}.{}`", &message.full_name[1..], field.name);
+            for value in field.shape.values() {
+                if let Some(type_name) = value.type_name() {
+                    let is_enum = matches!(value, Value::Enum(_));
+                    let used = UsedType { type_name, location: &field.location, is_enum };
+                    self.type_use(file, user, used);
+                }
+            }
+        }
+        for oneof in &message.oneofs {
+            self.name(&oneof.location, "oneof", &oneof.name);
+        }
+        for nested in &message.messages {
+            self.message(file, nested);
+        }
+        for it in &message.enums {
+            self.enumeration(it);
+        }
+    }
+
+    fn enumeration(&mut self, it: &Enum) {
+        self.name(&it.location, "enum", &it.name);
+        for value in &it.values {
+            self.name(&value.location, "enum value", &value.name);
+        }
+        if it.values.is_empty() {
+            let name = &it.full_name[1..];
+            let problem = Problem::at(&it.location).says(format!("enum `{name}` has no value"));
+            self.problems.push(problem);
+        }
+    }
+
+    fn output(&mut self, file: &File) {
         let leaves = file.name.split('/').any(|part| matches!(part, "" | "." | ".."));
         if leaves || file.name.contains('\\') {
-            problems.push(
+            self.problems.push(
                 Problem::at(&Location::file(&file.name))
                     .says("the name of a proto file must be a path below an include directory")
                     .help("give its directory as an include directory"),
@@ -56,76 +101,75 @@ impl Check<'_> {
         }
     }
 
-    fn names(&self, file: &File, problems: &mut Problems) {
-        let mut check = |location: &Location, what: &str, name: &str| {
-            if !ident::is_proto_identifier(name) {
-                problems.push(
-                    Problem::at(location).says(format!("the {what} `{name}` is not a proto name")),
-                );
-            }
-        };
-        for part in file.package.split('.').filter(|_| !file.package.is_empty()) {
-            check(&Location::file(&file.name), "package", part);
-        }
-        for service in &file.services {
-            check(&service.location, "service", &service.name);
-            for method in &service.methods {
-                check(&method.location, "rpc", &method.name);
-            }
+    fn name(&mut self, location: &Location, what: &str, name: &str) {
+        if !ident::is_proto_identifier(name) {
+            self.problems.push(
+                Problem::at(location).says(format!("the {what} `{name}` is not a proto name")),
+            );
         }
     }
 
-    fn type_use(&self, file: &File, used: &TypeUse, problems: &mut Problems) {
-        let TypeUse { user, type_name, location } = used;
+    fn type_use(&mut self, file: &File, user: impl Fn() -> String, used: UsedType) {
+        let UsedType { type_name, location, is_enum } = used;
         let shown = type_name.trim_start_matches('.');
-        let Some(declared) = self.model.types.get(type_name) else {
-            problems.push(
+        let Some(declared) = self.types.get(type_name) else {
+            self.problems.push(
                 Problem::at(location)
-                    .says(format!("{user} uses `{shown}`, which no file of the request declares"))
+                    .says(format!("{} uses `{shown}`, which no file of the request declares", user()))
                     .help("hand over the file that declares it, too (`protoc --include_imports`)"),
             );
             return;
         };
-        let is_generated = self.is_wanted(&declared.file);
-        let has_tree = !self.options.include_file.is_empty();
-        if has_tree && file.wanted && !is_generated && self.paths.external(type_name).is_none() {
-            let from = &declared.file;
-            let package = type_name.rsplit_once('.').map_or("", |(package, _)| package);
-            problems.push(
-                Problem::at(location)
-                    .says(format!("{user} uses `{shown}` of {from}, which is not generated"))
-                    .help(format!(
-                        "generate {from} too, or say where its Rust is: \
-                         `extern_path={package}=::some_crate`"
-                    )),
-            );
+        if matches!(declared.kind, Type::Enum(_)) != is_enum {
+            let kind = if is_enum { "an enum" } else { "a message" };
+            let problem = Problem::at(location);
+            self.problems.push(problem.says(format!("{} wants `{shown}` to be {kind}", user())));
+        }
+        if !self.options.include_file.is_empty() && file.wanted && !declared.file.wanted {
+            self.not_generated(user, location, (shown, declared.file));
         }
     }
 
-    fn is_wanted(&self, name: &str) -> bool {
-        let found = self.model.files.binary_search_by(|file| file.name.as_str().cmp(name));
-        found.is_ok_and(|index| self.model.files[index].wanted)
+    /// Without a tree of modules, somebody else may generate what is not generated here.
+    fn not_generated(
+        &mut self,
+        user: impl Fn() -> String,
+        location: &Location,
+        (shown, declared): (&str, &File),
+    ) {
+        if self.external.path(&format!(".{shown}")).is_some() {
+            return;
+        }
+        let (from, package) = (&declared.name, &declared.package);
+        let help = match from.starts_with("google/protobuf/") {
+            true => "set `compile_well_known_types` and generate it, too".to_owned(),
+            false => format!(
+                "generate {from} too, or say where its Rust is: \
+                 `extern_path=.{package}=::some_crate`"
+            ),
+        };
+        self.problems.push(
+            Problem::at(location)
+                .says(format!("{} uses `{shown}` of {from}, which is not generated", user()))
+                .help(help),
+        );
     }
 
-    fn outputs_are_distinct(&self, problems: &mut Problems) {
+    fn outputs(&mut self, model: &Model) {
         let mut outputs = BTreeMap::new();
-        for file in self.model.wanted() {
+        for file in model.wanted() {
             let output = layout::output_path(&file.name);
             if let Some(other) = outputs.insert(output.clone(), &file.name) {
-                problems.push(
+                self.problems.push(
                     Problem::at(&Location::file(&file.name))
                         .says(format!("{other} is written to {output}, too"))
                         .help("rename one of the two files"),
                 );
             }
         }
-        self.include_file(&outputs, problems);
-    }
-
-    fn include_file(&self, outputs: &BTreeMap<String, &String>, problems: &mut Problems) {
         let name = &self.options.include_file;
         if name.starts_with('/') || name.split('/').any(|part| part == "..") {
-            problems.push(
+            self.problems.push(
                 Problem::new(format!(
                     "option `include_file`: `{name}` leaves the output directory"
                 ))
@@ -133,10 +177,17 @@ impl Check<'_> {
             );
         }
         if outputs.contains_key(name) {
-            problems.push(
+            self.problems.push(
                 Problem::new(format!("option `include_file`: a proto file is written to {name}"))
                     .help("give the file another name, such as `include_file=mod.rs`"),
             );
         }
     }
+}
+
+/// A type that a field or an rpc names.
+struct UsedType<'a> {
+    type_name: &'a str,
+    location: &'a Location,
+    is_enum: bool,
 }

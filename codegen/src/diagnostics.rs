@@ -1,11 +1,11 @@
 //! What there is to say about somebody's protos: problems stop the run, warnings do not.
 
-use std::fmt;
+use std::{fmt, sync::Arc};
 
 /// A place in a proto file; lines and columns count from one.
-#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Location {
-    pub(crate) file: String,
+    pub(crate) file: Arc<str>,
     /// `None` when the descriptors carry no source info.
     pub(crate) position: Option<(usize, usize)>,
 }
@@ -13,7 +13,7 @@ pub(crate) struct Location {
 impl Location {
     /// The file as a whole.
     pub(crate) fn file(file: &str) -> Self {
-        Self { file: file.to_owned(), position: None }
+        Self { file: file.into(), position: None }
     }
 }
 

@@ -53,10 +53,6 @@ pub enum Error {
          help: protoc starts this program, as in `protoc --rust-scaffold_out=src calculator.proto`"
     )]
     Request(String),
-
-    /// prost-build gave up on the messages.
-    #[error("prost-build cannot generate the messages: {0}")]
-    Messages(String),
 }
 
 impl fmt::Debug for Error {

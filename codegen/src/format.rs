@@ -1,5 +1,4 @@
-//! How generated files look: tokens are printed once, prost-build's text is laid in as it is,
-//! and a blank line stands between items.
+//! How generated services look: tokens are printed once, with a blank line between items.
 
 use proc_macro2::TokenStream;
 use quote::quote;
@@ -41,45 +40,6 @@ pub(crate) fn macro_call(name: &str, content: &TokenStream) -> TokenStream {
 
 fn macro_name(line: &str) -> Option<&str> {
     line.trim_start().strip_prefix("#[rust_scaffold_macro = \"")?.strip_suffix("\"]")
-}
-
-/// A line that stands for the doc with this index in prost-build's text.
-pub(crate) fn doc_marker(index: usize) -> String {
-    format!("{MARKER}{index}")
-}
-
-/// Tidies prost-build's text line by line and puts the docs where their markers are.
-pub(crate) fn messages(text: &str, docs: &[Vec<String>]) -> String {
-    let mut out = String::with_capacity(text.len() * 2);
-    let mut previous = "";
-    for line in text.lines().filter(|line| !line.starts_with("// This file is @generated")) {
-        let indent = line.len() - line.trim_start().len();
-        if previous.ends_with('}') && starts_item(line) {
-            out.push('\n');
-        }
-        if let Some(doc) = marked(line, docs) {
-            for doc_line in doc {
-                push_line(&mut out, format!("{:indent$}/// {doc_line}", "").trim_end());
-            }
-        } else if previous.ends_with('{') && line.trim() == "}" {
-            out.truncate(out.trim_end().len());
-            push_line(&mut out, "}");
-        } else {
-            // prost-build forgets to indent this one.
-            let is_flush = indent == 0 && line.starts_with("#[prost(prost_path");
-            let indent = if is_flush { previous.len() - previous.trim_start().len() } else { 0 };
-            push_line(&mut out, &format!("{:indent$}{line}", ""));
-        }
-        previous = line;
-    }
-    out
-}
-
-const MARKER: &str = "rust-scaffold-doc:";
-
-fn marked<'a>(line: &str, docs: &'a [Vec<String>]) -> Option<&'a Vec<String>> {
-    let index = line.trim_start().strip_prefix("/// ")?.strip_prefix(MARKER)?;
-    docs.get(index.parse::<usize>().ok()?)
 }
 
 fn push_line(out: &mut String, line: &str) {

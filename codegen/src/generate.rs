@@ -4,23 +4,24 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::{
     check, descriptor,
-    descriptor::{Customize, FileDescriptorSet},
+    descriptor::FileDescriptorSet,
     diagnostics::Problem,
     emit,
+    emit::messages,
     error::Error,
     format,
-    model::{File, Model},
-    names::{self, Names, layout},
+    graph::Graph,
+    model::{File, Model, Types},
+    names::{self, layout},
     options::Options,
 };
 
 /// What to generate from a set of descriptors.
 pub(crate) struct Input<'a> {
-    pub(crate) set: FileDescriptorSet,
+    pub(crate) set: &'a FileDescriptorSet,
     /// The names of the files to generate.
     pub(crate) wanted: BTreeSet<String>,
     pub(crate) options: &'a Options,
-    pub(crate) customize: Option<Customize>,
 }
 
 /// What came of it.
@@ -33,41 +34,41 @@ pub(crate) struct Generated {
     pub(crate) warnings: Vec<String>,
 }
 
-/// Runs all passes: lowering, checks, names, messages and services, format.
-pub(crate) fn generate(input: Input<'_>) -> Result<Generated, Error> {
-    let Input { set, wanted, options, customize } = input;
+/// Runs all passes: lowering, checks, names, emission.
+pub(crate) fn generate(input: &Input<'_>) -> Result<Generated, Error> {
+    let Input { set, wanted, options } = input;
     options.check()?;
-    let model = descriptor::lower(&set, &wanted, options.file_descriptor_set);
-    check::check(&model, options)?;
-    let names = names::assign(&model, options)?;
-    let messages = descriptor::messages(set, &wanted, options, customize)?;
+    let model = descriptor::lower(set, wanted, options.file_descriptor_set)?;
+    let types = Types::new(&model);
+    check::check(&model, &types, options)?;
+    let names = names::assign(&model, &types, options);
+    let graph = Graph::new(&model, options);
+    let cx = messages::Context { options, types: &types, names: &names, graph: &graph };
 
-    let mut files = Vec::new();
-    for file in model.wanted() {
-        let messages = messages.get(&file.name).map_or("", String::as_str);
-        let content = source(file, messages, &names, options)?;
-        files.push((layout::output_path(&file.name), content));
-    }
-    let packages = packages(&model);
+    let mut files = in_parallel(&model.wanted().collect::<Vec<_>>(), |file| source(file, &cx))?;
     if !options.include_file.is_empty() {
-        let tree = print(emit::tree(&packages, &options.include_file))?;
+        let paths = model.wanted().map(|file| layout::output_path(&file.name));
+        let paths = paths.collect::<Vec<_>>();
+        let modules = model.wanted().map(|file| names.package(file).modules());
+        let tree = modules.zip(paths.iter().map(String::as_str));
+        let tree = emit::tree(tree, &options.include_file);
         let header = emit::header(None, &[]);
         files.push((options.include_file.clone(), format!("{header}\n{tree}")));
     }
     files.sort();
     let warnings = names.warnings.iter().map(Problem::to_string).collect();
-    Ok(Generated { files, packages, warnings })
+    Ok(Generated { files, packages: packages(&model), warnings })
 }
 
-/// One generated file: the header, prost-build's messages, our services.
-fn source(file: &File, messages: &str, names: &Names, options: &Options) -> Result<String, Error> {
-    let header = emit::header(Some(&file.name), &options.canonical());
-    let services = match names.of(file) {
-        Some(names) => print(emit::file(file, names, options))?,
-        None => String::new(),
-    };
-    let parts = [header.as_str(), messages, &services];
-    Ok(parts.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join("\n"))
+/// One generated file, and its path: the header, messages, services.
+fn source(file: &File, cx: &messages::Context) -> Result<(String, String), Error> {
+    let header = emit::header(Some(&file.name), &cx.options.canonical());
+    let comments = emit::comments(&file.comments);
+    let messages = messages::messages(cx, file);
+    let services = print(emit::file(file, cx.names.of(file), cx.options))?;
+    let parts = [header, comments, messages, services];
+    let parts = parts.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>();
+    Ok((layout::output_path(&file.name), parts.join("\n")))
 }
 
 fn print(tokens: proc_macro2::TokenStream) -> Result<String, Error> {
@@ -76,6 +77,27 @@ fn print(tokens: proc_macro2::TokenStream) -> Result<String, Error> {
             Problem::new(format!("the generated services are not Rust: {error}"))
                 .help("this is a mistake of the generator: please report it with the proto file"),
         )
+    })
+}
+
+/// Emits files on all processors; the outcome is in the order of the files.
+fn in_parallel<T: Send>(
+    files: &[&File],
+    emit: impl Fn(&File) -> Result<T, Error> + Sync,
+) -> Result<Vec<T>, Error> {
+    let processors = std::thread::available_parallelism().map_or(1, usize::from);
+    let share = files.len().div_ceil(processors).max(1);
+    std::thread::scope(|scope| {
+        let emit = &emit;
+        let workers = files.chunks(share).map(|files| {
+            scope.spawn(move || files.iter().map(|file| emit(file)).collect::<Result<Vec<_>, _>>())
+        });
+        let workers = workers.collect::<Vec<_>>();
+        let mut all = Vec::with_capacity(files.len());
+        for worker in workers {
+            all.extend(worker.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))?);
+        }
+        Ok(all)
     })
 }
 

@@ -21,6 +21,7 @@ mod emit;
 mod error;
 mod format;
 mod generate;
+mod graph;
 mod model;
 mod names;
 mod options;
@@ -28,7 +29,6 @@ pub mod plugin;
 
 pub use self::{
     builder::{Builder, compile_protos, configure},
-    descriptor::FileDescriptorSet,
     error::Error,
     options::Mock,
 };

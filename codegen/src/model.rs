@@ -1,23 +1,27 @@
 //! What the passes after the lowering work on: the facts of the protos, in our own types.
 //!
-//! Nothing here is a Rust name yet; [`crate::names`] gives those.
+//! Nothing here is a Rust name yet; [`crate::names`] gives those. Full names of types start with
+//! a dot, as in `.shop.Order.Item`.
 
-use std::collections::BTreeMap;
+use std::collections::HashMap;
 
-use crate::diagnostics::Location;
+use crate::{diagnostics::Location, docs::Docs};
 
 /// Everything in one request, imports too; files are sorted by name.
 #[derive(Debug)]
 pub(crate) struct Model {
     pub(crate) files: Vec<File>,
-    /// Every message and enum by its full name with a leading dot, such as `.shop.Order.Item`.
-    pub(crate) types: BTreeMap<String, Type>,
 }
 
 impl Model {
     /// The files that are to be generated.
     pub(crate) fn wanted(&self) -> impl Iterator<Item = &File> {
         self.files.iter().filter(|file| file.wanted)
+    }
+
+    /// Every message, nested ones behind those that they are in.
+    pub(crate) fn messages(&self) -> impl Iterator<Item = &Message> {
+        self.files.iter().flat_map(|file| &file.messages).flat_map(Message::and_nested)
     }
 }
 
@@ -28,103 +32,221 @@ pub(crate) struct File {
     pub(crate) name: String,
     pub(crate) package: String,
     pub(crate) wanted: bool,
-    /// Where `edition = "…"` stands, in a file that has one.
-    pub(crate) edition: Option<Location>,
-    pub(crate) declarations: Vec<Declaration>,
+    pub(crate) location: Location,
+    /// What stands above the first declaration, as plain lines.
+    pub(crate) comments: Vec<String>,
+    pub(crate) messages: Vec<Message>,
+    pub(crate) enums: Vec<Enum>,
     pub(crate) services: Vec<Service>,
-    pub(crate) uses: Vec<TypeUse>,
     /// This file and its imports as an encoded `FileDescriptorSet`, if that is asked for.
     pub(crate) descriptor_set: Option<Vec<u8>>,
 }
 
-/// A message or enum at the top level of its file.
-#[derive(Debug)]
-pub(crate) struct Declaration {
-    pub(crate) name: String,
-    /// Whether prost makes a module for what is nested in it.
-    pub(crate) has_module: bool,
-}
-
-/// What is known of a message or enum anywhere in the request.
-#[derive(Debug)]
-pub(crate) struct Type {
-    /// The file that declares it.
-    pub(crate) file: String,
-    pub(crate) package: String,
-    /// None for an enum, or for what stands for the entries of a map.
-    pub(crate) message: Option<Message>,
-}
-
-/// What is in a message.
+/// A message; what stands for the entries of a map is none.
 #[derive(Debug)]
 pub(crate) struct Message {
+    pub(crate) name: String,
+    pub(crate) full_name: String,
+    pub(crate) docs: Docs,
+    pub(crate) location: Location,
     pub(crate) fields: Vec<Field>,
     pub(crate) oneofs: Vec<Oneof>,
-    pub(crate) location: Location,
+    pub(crate) messages: Vec<Message>,
+    pub(crate) enums: Vec<Enum>,
+}
+
+impl Message {
+    /// This message, and all that are nested in it.
+    fn and_nested(&self) -> Vec<&Message> {
+        let mut all = vec![self];
+        let mut next = 0;
+        while let Some(message) = all.get(next) {
+            all.extend(&message.messages);
+            next += 1;
+        }
+        all
+    }
+
+    /// Whether it comes with a module, for what is nested in it.
+    pub(crate) fn has_module(&self) -> bool {
+        !(self.messages.is_empty() && self.enums.is_empty() && self.oneofs.is_empty())
+    }
+
+    /// The fields of one of its oneofs.
+    pub(crate) fn fields_of(&self, oneof: usize) -> impl Iterator<Item = &Field> {
+        self.fields.iter().filter(move |field| field.oneof == Some(oneof))
+    }
 }
 
 #[derive(Debug)]
 pub(crate) struct Field {
     pub(crate) name: String,
+    pub(crate) number: i32,
+    pub(crate) docs: Docs,
+    pub(crate) location: Location,
+    pub(crate) deprecated: bool,
     pub(crate) shape: Shape,
     /// The position of the oneof that it belongs to.
     pub(crate) oneof: Option<usize>,
+    /// As descriptors spell it: bytes with escapes of C, an enum's value by name.
+    pub(crate) default: Option<String>,
 }
 
+/// A oneof with a field at least.
 #[derive(Debug)]
 pub(crate) struct Oneof {
     pub(crate) name: String,
-    /// Whether a type nested in the message has the name that it would get.
-    pub(crate) is_taken: bool,
+    pub(crate) docs: Docs,
+    pub(crate) location: Location,
 }
 
 /// How many values a field has.
-#[derive(Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Shape {
-    Single(Value),
-    Repeated(Value),
+    Single(Value, Presence),
+    Repeated(Value, Packing),
     Map(Value, Value),
 }
 
 impl Shape {
     pub(crate) fn values(&self) -> impl Iterator<Item = &Value> {
         let (one, other) = match self {
-            Self::Single(value) | Self::Repeated(value) => (value, None),
+            Self::Single(value, _) | Self::Repeated(value, _) => (value, None),
             Self::Map(key, value) => (key, Some(value)),
         };
         std::iter::once(one).chain(other)
     }
 }
 
-/// What a value is; types by their full names with a leading dot.
-#[derive(Debug)]
+/// Whether one can tell that a field is not there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Presence {
+    /// It has its default then.
+    Implicit,
+    Explicit,
+    Required,
+}
+
+/// How the values of a repeated field are on the wire.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Packing {
+    Packed,
+    /// Each with a tag of its own, though they could be packed.
+    Expanded,
+    /// Values of this type never are.
+    Unpackable,
+}
+
+/// What a value is; types by their full names.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Value {
     Scalar(Scalar),
     Enum(String),
-    Message(String),
+    Message(String, Framing),
 }
 
-#[derive(Clone, Copy, Debug)]
+impl Value {
+    pub(crate) fn type_name(&self) -> Option<&str> {
+        match self {
+            Self::Scalar(_) => None,
+            Self::Enum(name) | Self::Message(name, _) => Some(name),
+        }
+    }
+}
+
+/// What tells where a message ends on the wire.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Framing {
+    Length,
+    /// A tag at its end, as in groups of proto2.
+    Delimited,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Scalar {
     Bool,
-    I32,
-    I64,
-    U32,
-    U64,
-    F32,
-    F64,
+    Int32,
+    Sint32,
+    Sfixed32,
+    Int64,
+    Sint64,
+    Sfixed64,
+    Uint32,
+    Fixed32,
+    Uint64,
+    Fixed64,
+    Float,
+    Double,
     String,
     Bytes,
 }
 
-/// A field or rpc that names a message or enum.
 #[derive(Debug)]
-pub(crate) struct TypeUse {
-    /// Such as ``field `shop.Order.item` ``.
-    pub(crate) user: String,
-    /// The full name with a leading dot.
-    pub(crate) type_name: String,
+pub(crate) struct Enum {
+    pub(crate) name: String,
+    pub(crate) full_name: String,
+    pub(crate) docs: Docs,
     pub(crate) location: Location,
+    pub(crate) values: Vec<EnumValue>,
+}
+
+#[derive(Debug)]
+pub(crate) struct EnumValue {
+    pub(crate) name: String,
+    pub(crate) number: i32,
+    /// The position of the value of which this is an alias.
+    pub(crate) alias_of: Option<usize>,
+    pub(crate) docs: Docs,
+    pub(crate) location: Location,
+    pub(crate) deprecated: bool,
+}
+
+/// All types of a model by their full names.
+#[derive(Debug)]
+pub(crate) struct Types<'a>(HashMap<&'a str, Declared<'a>>);
+
+/// A type and the file that declares it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Declared<'a> {
+    pub(crate) file: &'a File,
+    pub(crate) kind: Type<'a>,
+}
+
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Type<'a> {
+    Message(&'a Message),
+    Enum(&'a Enum),
+}
+
+impl<'a> Types<'a> {
+    pub(crate) fn new(model: &'a Model) -> Self {
+        let mut types = HashMap::new();
+        for file in &model.files {
+            let messages = file.messages.iter().flat_map(Message::and_nested).collect::<Vec<_>>();
+            let nested_enums = messages.iter().flat_map(|message| &message.enums);
+            for it in file.enums.iter().chain(nested_enums) {
+                types.insert(it.full_name.as_str(), Declared { file, kind: Type::Enum(it) });
+            }
+            for message in messages {
+                let kind = Type::Message(message);
+                types.insert(message.full_name.as_str(), Declared { file, kind });
+            }
+        }
+        Self(types)
+    }
+
+    pub(crate) fn get(&self, full_name: &str) -> Option<Declared<'a>> {
+        self.0.get(full_name).copied()
+    }
+
+    /// A message and the file that declares it.
+    pub(crate) fn message(&self, full_name: &str) -> Option<(&'a Message, &'a File)> {
+        let Declared { file, kind } = self.get(full_name)?;
+        match kind {
+            Type::Message(message) => Some((message, file)),
+            Type::Enum(_) => None,
+        }
+    }
 }
 
 #[derive(Debug)]
@@ -132,9 +254,11 @@ pub(crate) struct Service {
     pub(crate) name: String,
     /// With the package: `calculator.Calculator`.
     pub(crate) full_name: String,
-    pub(crate) docs: Vec<String>,
+    pub(crate) docs: Docs,
     pub(crate) location: Location,
     pub(crate) methods: Vec<Method>,
+    /// The encoded `ServiceOptions`; empty if there are none.
+    pub(crate) options: Vec<u8>,
 }
 
 impl Service {
@@ -155,7 +279,9 @@ pub(crate) struct Method {
     pub(crate) output: String,
     pub(crate) idempotency: Option<Idempotency>,
     pub(crate) deprecated: bool,
-    pub(crate) docs: Vec<String>,
+    /// The encoded `MethodOptions`, custom ones too; empty if there are none.
+    pub(crate) options: Vec<u8>,
+    pub(crate) docs: Docs,
     pub(crate) location: Location,
 }
 

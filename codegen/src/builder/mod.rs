@@ -12,11 +12,10 @@ use std::{
 
 use self::protoc::Protoc;
 use crate::{
-    descriptor::{self, Customize, FileDescriptorSet},
+    descriptor::{self, FileDescriptorSet},
     diagnostics::Problem,
     error::Error,
     generate::{Input, generate},
-    names::paths::Paths,
     options::{Mock, Options, Pair},
 };
 
@@ -44,7 +43,6 @@ pub fn configure() -> Builder {
         out_dir: None,
         protoc: Protoc::default(),
         emit_rerun_if_changed: env::var_os("CARGO").is_some(),
-        customize: None,
     }
 }
 
@@ -64,7 +62,6 @@ pub struct Builder {
     out_dir: Option<PathBuf>,
     protoc: Protoc,
     emit_rerun_if_changed: bool,
-    customize: Option<Customize>,
 }
 
 impl Builder {
@@ -115,6 +112,22 @@ impl Builder {
         self
     }
 
+    /// Puts an attribute on messages; paths as in [`type_attribute`](Self::type_attribute).
+    pub fn message_attribute(
+        mut self,
+        path: impl Into<String>,
+        attribute: impl Into<String>,
+    ) -> Self {
+        self.options.message_attribute.push(Pair { proto: path.into(), rust: attribute.into() });
+        self
+    }
+
+    /// Puts an attribute on enums and oneofs; paths as in [`type_attribute`](Self::type_attribute).
+    pub fn enum_attribute(mut self, path: impl Into<String>, attribute: impl Into<String>) -> Self {
+        self.options.enum_attribute.push(Pair { proto: path.into(), rust: attribute.into() });
+        self
+    }
+
     /// Puts an attribute on fields, oneof variants and enum values; paths as in
     /// [`type_attribute`](Self::type_attribute).
     pub fn field_attribute(
@@ -143,6 +156,35 @@ impl Builder {
     /// Puts message fields into a `Box`; paths as in [`type_attribute`](Self::type_attribute).
     pub fn boxed(mut self, path: impl Into<String>) -> Self {
         self.options.boxed.push(path.into());
+        self
+    }
+
+    /// Leaves out `Debug`, for an implementation of your own; paths as in
+    /// [`type_attribute`](Self::type_attribute).
+    pub fn skip_debug(mut self, path: impl Into<String>) -> Self {
+        self.options.skip_debug.push(path.into());
+        self
+    }
+
+    /// Leaves out the comments of messages, enums and their parts; paths as in
+    /// [`type_attribute`](Self::type_attribute).
+    pub fn disable_comments(mut self, path: impl Into<String>) -> Self {
+        self.options.disable_comments.push(path.into());
+        self
+    }
+
+    /// Implements `prost::Name` for messages, so that they know their full names and can be packed
+    /// into an `Any` (default: false).
+    pub fn enable_type_names(mut self, enable: bool) -> Self {
+        self.options.enable_type_names = enable;
+        self
+    }
+
+    /// What the type URLs of [`enable_type_names`](Self::enable_type_names) start with, such as
+    /// `type.googleapis.com` (default: nothing, a URL is `/shop.Order`); paths as in
+    /// [`type_attribute`](Self::type_attribute).
+    pub fn type_name_domain(mut self, path: impl Into<String>, domain: impl Into<String>) -> Self {
+        self.options.type_name_domain.push(Pair { proto: path.into(), rust: domain.into() });
         self
     }
 
@@ -190,20 +232,6 @@ impl Builder {
         self
     }
 
-    /// Changes the configuration of prost-build, which generates the messages, for what has no
-    /// option here. Use [`extern_path`](Self::extern_path) for types from elsewhere: services
-    /// have to know of them, too.
-    pub fn prost_config(mut self, change: impl FnOnce(&mut prost_build::Config) + 'static) -> Self {
-        let before = self.customize.take();
-        self.customize = Some(Box::new(move |config| {
-            if let Some(before) = before {
-                before(config);
-            }
-            change(config);
-        }));
-        self
-    }
-
     /// Generates proto files and what they import, found in the `includes` directories.
     ///
     /// # Errors
@@ -225,22 +253,23 @@ impl Builder {
             cargo::rerun_if_changed(&protoc::sources(&set, &includes));
         }
         let named = protoc::names(&protos, &includes);
-        self.generate(set, &named)
+        self.generate(&set, &named)
     }
 
     /// Generates all files of a set of descriptors, as `protoc --descriptor_set_out` writes it
-    /// with `--include_imports` and `--include_source_info`.
+    /// with `--include_imports` and `--include_source_info`, from its encoded bytes: a set that was
+    /// decoded has lost the options that its types do not know.
     ///
     /// # Errors
     /// Whatever is wrong with the descriptors; a directory that cannot be written.
-    pub fn compile_fds(self, set: FileDescriptorSet) -> Result<(), Error> {
-        self.generate(set, &BTreeSet::new())
+    pub fn compile_fds(self, encoded: &[u8]) -> Result<(), Error> {
+        self.generate(&descriptor::decode_set(encoded)?, &BTreeSet::new())
     }
 
-    fn generate(self, set: FileDescriptorSet, named: &BTreeSet<String>) -> Result<(), Error> {
-        let Self { options, customize, out_dir, .. } = self;
-        let wanted = descriptor::to_generate(&set, named, &Paths::new(&options));
-        let generated = generate(Input { set, wanted, options: &options, customize })?;
+    fn generate(self, set: &FileDescriptorSet, named: &BTreeSet<String>) -> Result<(), Error> {
+        let Self { options, out_dir, .. } = self;
+        let wanted = descriptor::to_generate(set, named, &options);
+        let generated = generate(&Input { set, wanted, options: &options })?;
         cargo::warn(&generated.warnings);
         match out_dir {
             Some(directory) => files::write(&directory, &generated.files),

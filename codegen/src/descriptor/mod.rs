@@ -1,30 +1,26 @@
-//! The only place that knows protobuf's descriptors: they are lowered to [`crate::model`] here,
-//! and handed on to prost-build for the messages.
+//! The only place that knows protobuf's descriptors: they are lowered to [`crate::model`] here.
 
-mod debug;
-mod fields;
+mod features;
 mod lower;
-mod messages;
 mod plugin;
+mod protos;
 mod source_info;
 
 use std::collections::BTreeSet;
 
+use prost::Message as _;
+
 pub(crate) use self::{
     lower::lower,
-    messages::{Customize, messages},
     plugin::{Request, decode_request, encode_response},
+    protos::FileDescriptorSet,
 };
-pub use prost_types::FileDescriptorSet;
+use crate::{error::Error, names::external::External, options::Options};
 
-use crate::{error::Error, names::paths::Paths};
-use prost::Message as _;
-use prost_types::{DescriptorProto, EnumDescriptorProto, FileDescriptorProto};
-
-/// Decodes what `protoc --descriptor_set_out` has written.
+/// Decodes a set as `protoc --descriptor_set_out` writes it.
 pub(crate) fn decode_set(bytes: &[u8]) -> Result<FileDescriptorSet, Error> {
     FileDescriptorSet::decode(bytes)
-        .map_err(|error| Error::Input(format!("protoc's descriptor set cannot be read: {error}")))
+        .map_err(|error| Error::Input(format!("the descriptor set cannot be read: {error}")))
 }
 
 /// The files of a set that a build script generates: those that it names, and of the others all
@@ -32,26 +28,29 @@ pub(crate) fn decode_set(bytes: &[u8]) -> Result<FileDescriptorSet, Error> {
 pub(crate) fn to_generate(
     set: &FileDescriptorSet,
     named: &BTreeSet<String>,
-    paths: &Paths,
+    options: &Options,
 ) -> BTreeSet<String> {
+    let external = External::new(options);
     let wanted = set.file.iter().filter(|file| {
-        let external = |name: &str| paths.external(&full_name(file, name)).is_some();
-        let messages = file.message_type.iter().map(DescriptorProto::name);
-        let mut types = messages.chain(file.enum_type.iter().map(EnumDescriptorProto::name));
-        named.contains(file.name()) || !file.service.is_empty() || !types.all(external)
+        if named.contains(file.name()) {
+            return true;
+        }
+        if file.name().starts_with("google/protobuf/") && !options.compile_well_known_types {
+            return false;
+        }
+        let scope = match file.package() {
+            "" => String::new(),
+            package => format!(".{package}"),
+        };
+        let is_external = |name: &str| external.path(&format!("{scope}.{name}")).is_some();
+        let messages = file.message_type.iter().map(|message| message.name());
+        let mut types = messages.chain(file.enum_type.iter().map(|it| it.name()));
+        !file.service.is_empty() || !types.all(is_external)
     });
     wanted.map(|file| file.name().to_owned()).collect()
 }
 
 /// The names of all files of a set.
 pub(crate) fn file_names(set: &FileDescriptorSet) -> impl Iterator<Item = &str> {
-    set.file.iter().map(FileDescriptorProto::name)
-}
-
-/// With a leading dot, as descriptors refer to types: `.shop.Order`.
-fn full_name(file: &FileDescriptorProto, name: &str) -> String {
-    match file.package() {
-        "" => format!(".{name}"),
-        package => format!(".{package}.{name}"),
-    }
+    set.file.iter().map(|file| file.name())
 }

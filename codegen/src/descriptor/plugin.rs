@@ -1,11 +1,17 @@
 //! The messages that protoc and a plugin exchange.
 
 use prost::Message as _;
-use prost_types::{
-    FileDescriptorSet,
-    compiler::{CodeGeneratorRequest, CodeGeneratorResponse, code_generator_response as response},
-};
 
+use super::{
+    features,
+    protos::{
+        Edition, FileDescriptorSet,
+        compiler::{
+            CodeGeneratorRequest, CodeGeneratorResponse,
+            code_generator_response::{Feature, File},
+        },
+    },
+};
 use crate::error::Error;
 
 /// What protoc asks for.
@@ -34,7 +40,9 @@ pub(crate) fn decode_request(bytes: &[u8]) -> Result<Request, Error> {
 
 pub(crate) fn encode_response(outcome: Response) -> Vec<u8> {
     let mut reply = CodeGeneratorResponse {
-        supported_features: Some(response::Feature::Proto3Optional as u64),
+        supported_features: Some(Feature::Proto3Optional as u64 | Feature::SupportsEditions as u64),
+        minimum_edition: Some(Edition::Proto2 as i32),
+        maximum_edition: Some(features::MAXIMUM as i32),
         ..CodeGeneratorResponse::default()
     };
     match outcome {
@@ -44,6 +52,6 @@ pub(crate) fn encode_response(outcome: Response) -> Vec<u8> {
     reply.encode_to_vec()
 }
 
-fn file((name, content): (String, String)) -> response::File {
-    response::File { name: Some(name), content: Some(content), ..response::File::default() }
+fn file((name, content): (String, String)) -> File {
+    File { name: Some(name), content: Some(content), ..File::default() }
 }

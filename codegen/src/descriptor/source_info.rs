@@ -1,25 +1,29 @@
 //! Where things stand in a proto file, and what its comments say about them.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, sync::Arc};
 
-use prost_types::{FileDescriptorProto, source_code_info};
-
-use crate::{diagnostics::Location, docs};
+use super::protos::{FileDescriptorProto, source_code_info};
+use crate::{
+    diagnostics::Location,
+    docs::{self, Docs},
+};
 
 /// The source info of one file, by descriptor path (field numbers and indexes from the root).
 pub(super) struct SourceInfo<'a> {
-    file: &'a str,
+    file: Arc<str>,
+    with_docs: bool,
     locations: HashMap<&'a [i32], &'a source_code_info::Location>,
 }
 
 impl<'a> SourceInfo<'a> {
-    pub(super) fn new(file: &'a FileDescriptorProto) -> Self {
+    /// Comments are only read if something comes of them: `with_docs`.
+    pub(super) fn new(file: &'a FileDescriptorProto, with_docs: bool) -> Self {
         let mut locations = HashMap::new();
         for location in file.source_code_info.iter().flat_map(|info| &info.location) {
             // What stands in several places, as `extend` may, is at the first of them.
             locations.entry(location.path.as_slice()).or_insert(location);
         }
-        Self { file: file.name(), locations }
+        Self { file: file.name().into(), with_docs, locations }
     }
 
     pub(super) fn location(&self, path: &[i32]) -> Location {
@@ -28,13 +32,27 @@ impl<'a> SourceInfo<'a> {
             let one_based = |number: &i32| usize::try_from(*number).ok()?.checked_add(1);
             Some((one_based(line)?, one_based(column)?))
         });
-        Location { file: self.file.to_owned(), position }
+        Location { file: self.file.clone(), position }
     }
 
-    /// The comments before and after an item, as lines of safe rustdoc.
-    pub(super) fn docs(&self, path: &[i32]) -> Vec<String> {
-        self.locations.get(path).map_or_else(Vec::new, |location| {
-            docs::from_comments(location.leading_comments(), location.trailing_comments())
-        })
+    /// The comments around an item: rustdoc that is safe, and what only stands near it.
+    pub(super) fn docs(&self, path: &[i32]) -> Docs {
+        let Some(location) = self.locations.get(path).filter(|_| self.with_docs) else {
+            return Docs::default();
+        };
+        Docs {
+            detached: docs::detached(&location.leading_detached_comments),
+            lines: docs::from_comments(location.leading_comments(), location.trailing_comments()),
+        }
+    }
+
+    /// The comments above and behind a statement that nothing in Rust stands for, as plain lines.
+    pub(super) fn plain(&self, path: &[i32]) -> Vec<String> {
+        let Some(location) = self.locations.get(path).filter(|_| self.with_docs) else {
+            return Vec::new();
+        };
+        let own = [location.leading_comments(), location.trailing_comments()].map(str::to_owned);
+        let all = location.leading_detached_comments.iter().cloned().chain(own);
+        docs::detached(&all.collect::<Vec<_>>())
     }
 }

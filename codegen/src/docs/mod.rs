@@ -5,6 +5,22 @@
 
 mod inline;
 
+/// What the comments around an item say.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Docs {
+    /// What a blank line parts from the item: plain lines, for it may be about anything.
+    pub(crate) detached: Vec<String>,
+    /// What is about the item: lines of safe rustdoc.
+    pub(crate) lines: Vec<String>,
+}
+
+/// Comments that are no docs: plain lines, with a blank one between the comments.
+pub(crate) fn detached(comments: &[String]) -> Vec<String> {
+    let comments = comments.iter().map(|comment| unindent(comment));
+    let comments = comments.filter(|lines| !lines.is_empty()).collect::<Vec<_>>();
+    comments.join(&String::new())
+}
+
 /// The comments before and after an item, as one doc: lines without the space in front.
 pub(crate) fn from_comments(leading: &str, trailing: &str) -> Vec<String> {
     let (mut doc, trailing) = (sanitize(leading), sanitize(trailing));

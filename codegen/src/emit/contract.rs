@@ -30,7 +30,7 @@ pub(super) fn contract(cx: &Context) -> TokenStream {
 
 /// `pub trait Calculator: rt::Send + rt::Sync + 'static { … }`
 fn contract_trait(cx: &Context) -> TokenStream {
-    let (name, docs) = (&cx.names.contract.name, docs(&cx.service.docs));
+    let (name, docs) = (&cx.names.contract.name, docs(&cx.service.docs.lines));
     let methods = cx.methods().map(|method| trait_method(cx, &method));
     quote! {
         #docs

@@ -4,8 +4,10 @@
 //! because a service may be called like anything else, even `Option` or `Send`.
 
 mod client;
+mod code;
 mod contract;
 mod descriptor;
+pub(crate) mod messages;
 mod mock;
 mod server;
 mod tree;
@@ -18,7 +20,7 @@ use quote::quote;
 use crate::{
     format,
     model::{self, File, Service},
-    names::{FileNames, Item, MethodNames, ServiceNames},
+    names::{FileNames, Item, MethodNames, ServiceNames, ident::Name},
     options::{Mock, Options},
 };
 
@@ -58,13 +60,19 @@ pub(crate) fn header(source: Option<&str>, options: &[String]) -> String {
     header
 }
 
+/// Comments at the top of a file that are about all of it, or about nothing in it.
+pub(crate) fn comments(lines: &[String]) -> String {
+    let lines = lines.iter().map(|line| format!("// {line}").trim_end().to_owned() + "\n");
+    lines.collect()
+}
+
 /// All that an emitter gets to see of a service.
 struct Context<'a> {
     options: &'a Options,
     service: &'a Service,
     names: &'a ServiceNames,
     /// The constant with the file's descriptors, if there is one.
-    descriptor_set: Option<&'a proc_macro2::Ident>,
+    descriptor_set: Option<&'a Name>,
 }
 
 /// An rpc, with its place in the table of methods.
@@ -88,8 +96,8 @@ impl Context<'_> {
 
     /// The docs of a struct: a line of ours, then what the proto says about the service.
     fn docs_after(&self, about: &str) -> TokenStream {
-        let behind = self.service.docs.iter().cloned();
-        let gap = (!self.service.docs.is_empty()).then(String::new);
+        let behind = self.service.docs.lines.iter().cloned();
+        let gap = (!self.service.docs.lines.is_empty()).then(String::new);
         docs(&[about.to_owned()].into_iter().chain(gap).chain(behind).collect::<Vec<_>>())
     }
 
@@ -107,7 +115,7 @@ impl Context<'_> {
 
 impl Method<'_> {
     fn docs(&self) -> TokenStream {
-        docs(&self.facts.docs)
+        docs(&self.facts.docs.lines)
     }
 
     /// `#[deprecated]`

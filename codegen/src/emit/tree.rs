@@ -2,34 +2,37 @@
 
 use std::collections::BTreeMap;
 
-use proc_macro2::TokenStream;
-use quote::quote;
-
-use crate::names::{
-    ident::{snake, token},
-    layout::relative_path,
-};
+use super::code::Code;
+use crate::names::layout::relative_path;
 
 /// ```text
 /// include!("root.rs");
+///
 /// #[allow(clippy::module_inception)]
 /// pub mod shop {
 ///     include!("shop/order.rs");
+///
 ///     pub mod v1 {
 ///         include!("shop/v1/order.rs");
 ///     }
 /// }
 /// ```
-pub(crate) fn tree(packages: &BTreeMap<String, Vec<String>>, tree_file: &str) -> TokenStream {
+///
+/// `files` are generated files, each with the modules that it is in.
+pub(crate) fn tree<'a>(
+    files: impl Iterator<Item = (&'a [String], &'a str)>,
+    tree_file: &str,
+) -> String {
     let mut root = Module::default();
-    for (package, paths) in packages {
-        let mut module = &mut root;
-        for part in package.split('.').filter(|part| !part.is_empty()) {
-            module = module.modules.entry(snake(part)).or_default();
-        }
-        module.files.extend(paths.iter().map(|path| relative_path(tree_file, path)));
+    for (modules, path) in files {
+        let module = modules.iter().fold(&mut root, |module, name| {
+            module.modules.entry(name.clone()).or_default()
+        });
+        module.files.push(relative_path(tree_file, path));
     }
-    root.tokens(None)
+    let mut code = Code::default();
+    root.write(&mut code, None);
+    code.finish()
 }
 
 #[derive(Default)]
@@ -41,14 +44,17 @@ struct Module {
 impl Module {
     /// A module may be called like the one around it: a package such as `a.a`, or a user's own
     /// module with the tree of one package in it.
-    fn tokens(&self, name: Option<&str>) -> TokenStream {
-        let files = &self.files;
-        let modules = self.modules.iter().map(|(inner, module)| {
-            let may_repeat = name.is_none_or(|name| name == inner);
-            let allow = may_repeat.then(|| quote!(#[allow(clippy::module_inception)]));
-            let (ident, content) = (token(inner), module.tokens(Some(inner)));
-            quote!(#allow pub mod #ident { #content })
-        });
-        quote! { #(include!(#files);)* #(#modules)* }
+    fn write(&self, code: &mut Code, name: Option<&str>) {
+        for file in &self.files {
+            code.line(format_args!("include!({file:?});"));
+            code.end_item();
+        }
+        for (inner, module) in &self.modules {
+            code.item();
+            if name.is_none_or(|name| name == inner) {
+                code.line(format_args!("#[allow(clippy::module_inception)]"));
+            }
+            code.block(format_args!("pub mod {inner}"), |code| module.write(code, Some(inner)));
+        }
     }
 }

@@ -2,7 +2,10 @@
 //! messages, so that both agree.
 
 use heck::{ToShoutySnakeCase, ToSnakeCase, ToUpperCamelCase};
-use proc_macro2::{Ident, Span};
+use std::fmt;
+
+use proc_macro2::{Ident, Span, TokenStream};
+use quote::{ToTokens, TokenStreamExt as _};
 
 /// Words that are written raw, as in `r#type`.
 const RAW: &[&str] = &[
@@ -26,6 +29,13 @@ pub(crate) fn upper_camel(name: &str) -> String {
     escape(&name.to_upper_camel_case())
 }
 
+/// `Size` and `SIZE_LARGE` → `Large`, `Size` and `SIZE_2` → `Size2`.
+pub(crate) fn variant(enumeration: &str, value: &str) -> String {
+    let (name, prefix) = (value.to_upper_camel_case(), enumeration.to_upper_camel_case());
+    let stripped = name.strip_prefix(&prefix).filter(|rest| rest.starts_with(char::is_uppercase));
+    escape(stripped.unwrap_or(&name))
+}
+
 /// `a/b-c.v1` → `A_B_C_V1`.
 pub(crate) fn shouty(name: &str) -> String {
     escape(&name.to_shouty_snake_case())
@@ -47,11 +57,51 @@ pub(crate) fn is_proto_identifier(name: &str) -> bool {
     starts_well && name.chars().all(|letter| letter.is_ascii_alphanumeric() || letter == '_')
 }
 
-/// The token for a name that one of the functions above has made.
-pub(crate) fn token(name: &str) -> Ident {
-    match name.strip_prefix("r#") {
-        Some(keyword) => Ident::new_raw(keyword, Span::call_site()),
-        None => Ident::new(name, Span::call_site()),
+/// A name that one of the functions above has made: one identifier.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Name(String);
+
+impl Name {
+    pub(crate) fn new(name: impl Into<String>) -> Self {
+        Self(name.into())
+    }
+}
+
+impl fmt::Display for Name {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl ToTokens for Name {
+    fn to_tokens(&self, tokens: &mut TokenStream) {
+        tokens.append(match self.0.strip_prefix("r#") {
+            Some(keyword) => Ident::new_raw(keyword, Span::call_site()),
+            None => Ident::new(&self.0, Span::call_site()),
+        });
+    }
+}
+
+/// The path of a type or variant, of which every part is a name or comes from an option that was
+/// checked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct RustPath(String);
+
+impl RustPath {
+    pub(crate) fn new(path: impl Into<String>) -> Self {
+        Self(path.into())
+    }
+}
+
+impl fmt::Display for RustPath {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl ToTokens for RustPath {
+    fn to_tokens(&self, tokens: &mut TokenStream) {
+        tokens.extend(self.0.parse::<TokenStream>().unwrap_or_default());
     }
 }
 
@@ -77,6 +127,15 @@ mod tests {
         assert_eq!(upper_camel("self"), "Self_");
         assert_eq!(snake("GetHTTPStatus"), "get_http_status");
         assert_eq!(shouty("a/b-c.v1"), "A_B_C_V1");
+    }
+
+    #[test]
+    fn variants_lose_the_name_of_their_enum() {
+        assert_eq!(variant("Size", "SIZE_LARGE"), "Large");
+        assert_eq!(variant("Size", "SIZE_2"), "Size2");
+        assert_eq!(variant("Size", "SIZEABLE"), "Sizeable");
+        assert_eq!(variant("Size", "SIZE"), "Size");
+        assert_eq!(variant("Size", "SIZE_SELF"), "Self_");
     }
 
     #[test]

@@ -1,10 +1,10 @@
 //! The names of a service's methods: one each, for the trait and the client alike.
 
-use std::collections::BTreeSet;
-
-use proc_macro2::TokenStream;
-
-use super::{MethodNames, Notes, ident, paths::Paths, unique};
+use super::{
+    MethodNames, Notes, Paths,
+    ident::{self, Name, RustPath},
+    scope::{Scope, Taken},
+};
 use crate::{
     diagnostics::Problem,
     model::{Method, Service},
@@ -23,28 +23,28 @@ const RESERVED: &[&str] = &[
     "send_compressed",
 ];
 
+/// Names the methods of a service, whose modules see their messages from `scope`.
 pub(super) fn assign(
     service: &Service,
-    package: &str,
+    scope: &Scope,
     paths: &Paths,
     notes: &mut Notes,
 ) -> Vec<MethodNames> {
-    let mut taken = RESERVED.iter().map(|&name| name.to_owned()).collect::<BTreeSet<_>>();
-    let mut names = Vec::new();
-    for method in &service.methods {
+    let mut taken = Taken::these(RESERVED);
+    let methods = service.methods.iter().map(|method| {
         let natural = ident::snake(&method.name);
-        let name = unique(&mut taken, &natural);
+        let name = taken.unique(&natural);
         if name != natural {
             notes.warnings.push(renamed(service, method, &natural, &name));
         }
-        let mut message = |type_name| tokens(&paths.in_service(package, type_name), method, notes);
-        names.push(MethodNames {
-            method: ident::token(&name),
+        let message = |type_name| RustPath::new(&paths.path(scope, type_name));
+        MethodNames {
+            method: Name::new(name),
             input: message(&method.input),
             output: message(&method.output),
-        });
-    }
-    names
+        }
+    });
+    methods.collect()
 }
 
 fn renamed(service: &Service, method: &Method, natural: &str, name: &str) -> Problem {
@@ -55,14 +55,4 @@ fn renamed(service: &Service, method: &Method, natural: &str, name: &str) -> Pro
     let rpc = format!("{}.{}", service.full_name, method.name);
     Problem::at(&method.location)
         .says(format!("rpc `{rpc}` becomes the method `{name}`: {reason} `{natural}`"))
-}
-
-fn tokens(path: &str, method: &Method, notes: &mut Notes) -> TokenStream {
-    path.parse().unwrap_or_else(|_| {
-        notes.problems.push(
-            Problem::at(&method.location)
-                .says(format!("rpc `{}` uses `{path}`, which is not a Rust path", method.name)),
-        );
-        TokenStream::new()
-    })
 }

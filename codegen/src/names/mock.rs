@@ -1,11 +1,8 @@
 //! The names of what a mock has for each method.
 
-use std::collections::BTreeSet;
-
 use heck::ToSnakeCase as _;
-use proc_macro2::Ident;
 
-use super::{Notes, ident, unique};
+use super::{Notes, ident::Name, scope::Taken};
 use crate::{diagnostics::Problem, model::Service};
 
 /// What every mock has of its own.
@@ -27,28 +24,28 @@ const RESERVED: &[&str] = &[
 #[derive(Debug)]
 pub(crate) struct MockMethodNames {
     /// `expect_add`
-    pub(crate) expect: Ident,
+    pub(crate) expect: Name,
     /// `on_add`
-    pub(crate) stub: Ident,
+    pub(crate) stub: Name,
     /// `add_calls`
-    pub(crate) calls: Ident,
+    pub(crate) calls: Name,
 }
 
 /// Names the functions for the methods of `service`.
 pub(super) fn assign(service: &Service, notes: &mut Notes) -> Vec<MockMethodNames> {
-    let mut taken = RESERVED.iter().map(|&name| name.to_owned()).collect::<BTreeSet<_>>();
+    let mut taken = Taken::these(RESERVED);
     let mut names = Vec::new();
     for method in &service.methods {
         let rpc = method.name.to_snake_case();
         let mut name = |natural: String| {
-            let name = unique(&mut taken, &natural);
+            let name = taken.unique(&natural);
             if name != natural {
                 let rpc = format!("{}.{}", service.full_name, method.name);
                 notes.warnings.push(Problem::at(&method.location).says(format!(
                     "rpc `{rpc}` has `{name}` in the mock: `{natural}` is another's"
                 )));
             }
-            ident::token(&name)
+            Name::new(&name)
         };
         names.push(MockMethodNames {
             expect: name(format!("expect_{rpc}")),

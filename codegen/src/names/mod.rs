@@ -1,49 +1,67 @@
-//! Every Rust name of the services, decided in one pass over the whole request.
+//! Every Rust name, decided in one pass over the whole request.
 //!
 //! A name that is taken gets a trailing `_`, the same in every run, and a warning says so.
 
+pub(crate) mod external;
+mod fields;
 pub(crate) mod ident;
 pub(crate) mod layout;
 mod matchers;
 mod methods;
 mod mock;
 mod package;
-pub(crate) mod paths;
+mod paths;
+mod scope;
+mod types;
 
-use std::collections::{BTreeMap, BTreeSet};
-
-use proc_macro2::{Ident, TokenStream};
+use std::collections::{BTreeMap, HashMap};
 
 pub(crate) use self::{
     matchers::{Matcher, Part},
     mock::MockMethodNames,
+    paths::Paths,
+    scope::Scope,
+    types::MessageNames,
 };
-use self::{package::Package, paths::Paths};
+use self::{
+    external::External,
+    ident::{Name, RustPath},
+    package::Package,
+    types::TypeNames,
+};
 use crate::{
-    diagnostics::Problems,
-    model::{File, Model},
-    options::{Mock, Options},
+    diagnostics::{Location, Problem, Problems},
+    model::{File, Model, Types},
+    options::Options,
 };
 
-/// The names of all services and descriptor constants of a request.
-#[derive(Debug, Default)]
-pub(crate) struct Names {
-    files: BTreeMap<String, FileNames>,
+/// All names of a request.
+#[derive(Debug)]
+pub(crate) struct Names<'a> {
+    pub(crate) paths: Paths<'a>,
+    /// The module of each package.
+    packages: BTreeMap<&'a str, Scope>,
+    files: HashMap<&'a str, FileNames>,
     /// What had to be renamed.
     pub(crate) warnings: Problems,
 }
 
-impl Names {
+impl Names<'_> {
     /// The names in a file of the request, in the order of the proto.
-    pub(crate) fn of(&self, file: &File) -> Option<&FileNames> {
-        self.files.get(&file.name)
+    pub(crate) fn of(&self, file: &File) -> &FileNames {
+        &self.files[file.name.as_str()]
+    }
+
+    /// The module of a file's package.
+    pub(crate) fn package(&self, file: &File) -> &Scope {
+        &self.packages[file.package.as_str()]
     }
 }
 
 #[derive(Debug)]
 pub(crate) struct FileNames {
     pub(crate) services: Vec<ServiceNames>,
-    pub(crate) descriptor_set: Ident,
+    pub(crate) descriptor_set: Name,
 }
 
 #[derive(Debug)]
@@ -51,7 +69,7 @@ pub(crate) struct ServiceNames {
     pub(crate) contract: Item,
     pub(crate) server: Item,
     /// The type, in the server's module, that finds a method's handler.
-    pub(crate) dispatch: Ident,
+    pub(crate) dispatch: Name,
     pub(crate) client: Item,
     pub(crate) mock: MockNames,
     pub(crate) methods: Vec<MethodNames>,
@@ -69,62 +87,75 @@ pub(crate) struct MockNames {
 /// A trait or struct in a module of its own.
 #[derive(Debug)]
 pub(crate) struct Item {
-    pub(crate) module: Ident,
-    pub(crate) name: Ident,
+    pub(crate) module: Name,
+    pub(crate) name: Name,
     /// Whether nothing else in the package has the name, so that the package re-exports it.
     pub(crate) reexported: bool,
 }
 
 #[derive(Debug)]
 pub(crate) struct MethodNames {
-    pub(crate) method: Ident,
+    pub(crate) method: Name,
     /// The request message as seen from the service's modules.
-    pub(crate) input: TokenStream,
+    pub(crate) input: RustPath,
     /// The response message as seen from the service's modules.
-    pub(crate) output: TokenStream,
+    pub(crate) output: RustPath,
 }
 
-/// What the pass has to say: warnings are passed on, problems stop the run.
+/// What the pass has to say.
 #[derive(Debug, Default)]
 struct Notes {
     warnings: Problems,
-    problems: Problems,
 }
 
-/// Names everything, or says which names no Rust can come of.
-pub(crate) fn assign(model: &Model, options: &Options) -> Result<Names, Problems> {
-    let paths = Paths::new(options);
-    let mut files = BTreeMap::new();
-    let mut notes = Notes::default();
-    let packages = model.files.iter().map(|file| file.package.as_str()).collect::<BTreeSet<_>>();
-    for name in packages {
-        let mut package = Package::new(model, name, options);
-        for file in model.files.iter().filter(|file| file.package == name) {
-            let mut services = Vec::new();
-            for service in &file.services {
-                let methods = methods::assign(service, name, &paths, &mut notes);
-                let mock = match options.mock {
-                    Mock::Never => (Vec::new(), Vec::new()),
-                    Mock::Test | Mock::Always => (
-                        mock::assign(service, &mut notes),
-                        matchers::assign(service, name, (model, &paths), &mut notes),
-                    ),
-                };
-                services.push(package.service(service, (methods, mock), &mut notes));
-            }
-            let descriptor_set = package.descriptor_set(file);
-            files.insert(file.name.clone(), FileNames { services, descriptor_set });
+impl Notes {
+    /// Says that `what` is not called as one would expect, if that is so.
+    fn renamed(
+        &mut self,
+        location: &Location,
+        what: impl FnOnce() -> String,
+        (natural, given): (&str, &str),
+    ) {
+        if natural != given {
+            self.warnings.push(
+                Problem::at(location)
+                    .says(format!("{} becomes `{given}`: `{natural}` is taken", what())),
+            );
         }
     }
-    notes.problems.stop()?;
-    Ok(Names { files, warnings: notes.warnings })
 }
 
-/// `name`, with as many trailing `_` as it takes to be the only one.
-fn unique(taken: &mut BTreeSet<String>, name: &str) -> String {
-    let mut name = name.to_owned();
-    while !taken.insert(name.clone()) {
-        name = format!("{}_", name.trim_start_matches("r#"));
+/// Names everything.
+pub(crate) fn assign<'a>(model: &'a Model, types: &Types<'a>, options: &Options) -> Names<'a> {
+    let mut notes = Notes::default();
+    let mut by_package = BTreeMap::<_, Vec<_>>::new();
+    for file in &model.files {
+        by_package.entry(file.package.as_str()).or_default().push(file);
     }
-    name
+    let mut modules = package::modules(by_package.keys().copied());
+    let mut type_names = TypeNames::default();
+    for (package, files) in &by_package {
+        let (scope, taken) = modules.entry(package).or_default();
+        types::assign(files, scope, taken, (&mut type_names, &mut notes));
+    }
+    let paths = Paths { external: External::new(options), types: type_names };
+    let mut file_names = HashMap::new();
+    for (package, files) in &by_package {
+        let (scope, taken) = modules.entry(package).or_default();
+        let mut package = Package::new(files, (scope, taken), options);
+        for file in files {
+            let services = file.services.iter();
+            let services = services
+                .map(|service| package.service(service, (&paths, types), &mut notes))
+                .collect();
+            let descriptor_set = package.descriptor_set(file);
+            file_names.insert(file.name.as_str(), FileNames { services, descriptor_set });
+        }
+    }
+    Names {
+        paths,
+        packages: modules.into_iter().map(|(name, (scope, _))| (name, scope)).collect(),
+        files: file_names,
+        warnings: notes.warnings,
+    }
 }

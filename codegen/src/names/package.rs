@@ -1,80 +1,112 @@
 //! The names that the services of one package share with its messages and sub-packages.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use heck::ToUpperCamelCase as _;
 
 use super::{
-    Item, Matcher, MethodNames, MockMethodNames, MockNames, Notes, ServiceNames, ident, unique,
+    Item, MockNames, Notes, Paths, ServiceNames,
+    ident::{self, Name},
+    matchers, methods, mock,
+    scope::{Scope, Taken},
 };
 use crate::{
     diagnostics::Problem,
-    model::{File, Model, Service},
+    model::{File, Service, Types},
     options::{Mock, Options},
 };
+
+/// The modules of all packages, with what is taken in each: those of the packages below it.
+pub(super) fn modules<'a>(
+    packages: impl Iterator<Item = &'a str>,
+) -> BTreeMap<&'a str, (Scope, Taken)> {
+    let mut modules = BTreeMap::from([("", (Scope::default(), Taken::default()))]);
+    for package in packages {
+        let ends = package.match_indices('.').map(|(at, _)| at).chain([package.len()]);
+        for end in ends {
+            let name = &package[..end];
+            if modules.contains_key(name) {
+                continue;
+            }
+            let (parent, own) = name.rsplit_once('.').unwrap_or(("", name));
+            let (scope, taken) = modules.entry(parent).or_default();
+            let scope = scope.package(&taken.unique(&ident::snake(own)));
+            modules.insert(name, (scope, Taken::default()));
+        }
+    }
+    modules
+}
 
 /// The Rust module of a proto package.
 pub(super) struct Package<'a> {
     options: &'a Options,
+    scope: &'a Scope,
     /// Types and modules that are there already.
-    types: BTreeSet<String>,
-    constants: BTreeSet<String>,
+    types: &'a mut Taken,
+    constants: Taken,
     /// How many services want to re-export a name.
     wishes: BTreeMap<String, usize>,
 }
 
 impl<'a> Package<'a> {
-    pub(super) fn new(model: &Model, name: &str, options: &'a Options) -> Self {
-        let mut package = Self {
-            options,
-            types: sub_packages(model, name).collect(),
-            constants: BTreeSet::new(),
-            wishes: BTreeMap::new(),
-        };
-        for file in model.files.iter().filter(|file| file.package == name) {
-            for declaration in &file.declarations {
-                package.types.insert(ident::upper_camel(&declaration.name));
-                if declaration.has_module {
-                    package.types.insert(ident::snake(&declaration.name));
-                }
-            }
-            for wish in file.services.iter().flat_map(|service| wishes(service, options)) {
-                *package.wishes.entry(wish).or_default() += 1;
-            }
+    pub(super) fn new(
+        files: &[&File],
+        (scope, types): (&'a Scope, &'a mut Taken),
+        options: &'a Options,
+    ) -> Self {
+        let mut wishes = BTreeMap::new();
+        let services = files.iter().flat_map(|file| &file.services);
+        for wish in services.flat_map(|service| self::wishes(service, options)) {
+            *wishes.entry(wish).or_default() += 1;
         }
-        package
+        Self { options, scope, types, constants: Taken::default(), wishes }
     }
 
     pub(super) fn service(
         &mut self,
         service: &Service,
-        (methods, mock): (Vec<MethodNames>, (Vec<MockMethodNames>, Vec<Matcher>)),
+        types: (&Paths, &Types),
         notes: &mut Notes,
     ) -> ServiceNames {
         let [contract, server, client] = item_names(service);
-        let mocks = self.options.mock != Mock::Never;
-        let (mock_methods, matchers) = mock;
+        let contract = self.item(service, ("_service", contract, true), notes);
+        let server = self.item(service, ("_server", server, self.options.build_server), notes);
+        let client = self.item(service, ("_client", client, self.options.build_client), notes);
+        let scope = self.scope.inner(&contract.module.to_string());
         ServiceNames {
-            contract: self.item(service, ("_service", contract, true), notes),
-            server: self.item(service, ("_server", server, self.options.build_server), notes),
-            dispatch: ident::token(&ident::upper_camel_with(&service.name, "Dispatch")),
-            client: self.item(service, ("_client", client, self.options.build_client), notes),
-            mock: MockNames {
-                item: self.item(service, ("_mock", mock_name(service), mocks), notes),
-                methods: mock_methods,
-                matchers,
-            },
-            methods,
+            contract,
+            server,
+            client,
+            dispatch: Name::new(&ident::upper_camel_with(&service.name, "Dispatch")),
+            methods: methods::assign(service, &scope, types.0, notes),
+            mock: self.mock(service, types, notes),
         }
     }
 
+    fn mock(
+        &mut self,
+        service: &Service,
+        (paths, types): (&Paths, &Types),
+        notes: &mut Notes,
+    ) -> MockNames {
+        let is_built = self.options.mock != Mock::Never;
+        let item = self.item(service, ("_mock", mock_name(service), is_built), notes);
+        let scope = self.scope.inner(&item.module.to_string()).inner("like");
+        let built = is_built.then(|| {
+            let methods = mock::assign(service, notes);
+            (methods, matchers::assign(service, &scope, (paths, types), notes))
+        });
+        let (methods, matchers) = built.unwrap_or_default();
+        MockNames { item, methods, matchers }
+    }
+
     /// `shop/order.proto` → `SHOP_ORDER_FILE_DESCRIPTOR_SET`.
-    pub(super) fn descriptor_set(&mut self, file: &File) -> proc_macro2::Ident {
+    pub(super) fn descriptor_set(&mut self, file: &File) -> Name {
         let stem = file.name.strip_suffix(".proto").unwrap_or(&file.name);
         let ascii = |letter: char| if letter.is_ascii_alphanumeric() { letter } else { '_' };
         let stem = stem.chars().map(ascii).collect::<String>();
         let name = format!("{}_FILE_DESCRIPTOR_SET", ident::shouty(&stem));
-        ident::token(&unique(&mut self.constants, &name))
+        Name::new(&self.constants.unique(&name))
     }
 
     fn item(
@@ -84,21 +116,18 @@ impl<'a> Package<'a> {
         notes: &mut Notes,
     ) -> Item {
         let natural = ident::snake_with(&service.name, suffix);
-        let module = if is_built { unique(&mut self.types, &natural) } else { natural.clone() };
+        let module = if is_built { self.types.unique(&natural) } else { natural.clone() };
         let reexported = self.wishes.get(&name) == Some(&1) && !self.types.contains(&name);
         let full_name = &service.full_name;
-        if module != natural {
-            notes.warnings.push(Problem::at(&service.location).says(format!(
-                "service `{full_name}` gets the module `{module}`: `{natural}` is taken"
-            )));
-        }
+        let what = || format!("the module of service `{full_name}`");
+        notes.renamed(&service.location, what, (&natural, &module));
         if is_built && !reexported {
             notes.warnings.push(Problem::at(&service.location).says(format!(
                 "service `{full_name}`: `{name}` is only to be had as `{module}::{name}`, for \
                  something else in the package is called so"
             )));
         }
-        Item { module: ident::token(&module), name: ident::token(&name), reexported }
+        Item { module: Name::new(&module), name: Name::new(&name), reexported }
     }
 }
 
@@ -117,16 +146,4 @@ fn mock_name(service: &Service) -> String {
 /// The trait, the server and the client.
 fn item_names(service: &Service) -> [String; 3] {
     ["", "Server", "Client"].map(|suffix| ident::upper_camel_with(&service.name, suffix))
-}
-
-/// The modules of the packages one level below.
-fn sub_packages<'a>(model: &'a Model, package: &'a str) -> impl Iterator<Item = String> + 'a {
-    let files = model.files.iter().filter(|file| !file.package.is_empty());
-    files.filter_map(move |file| {
-        let below = match package {
-            "" => &file.package,
-            package => file.package.strip_prefix(package)?.strip_prefix('.')?,
-        };
-        below.split('.').next().map(ident::snake)
-    })
 }

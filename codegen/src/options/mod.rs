@@ -7,7 +7,7 @@ pub(crate) use self::table::TABLE;
 
 use crate::{
     diagnostics::{Problem, Problems},
-    names::{ident, paths},
+    names::{external, ident},
 };
 
 /// What to generate, and how. [`Builder`](crate::Builder) documents each option.
@@ -19,10 +19,16 @@ pub(crate) struct Options {
     pub(crate) mock: Mock,
     pub(crate) extern_path: Vec<Pair>,
     pub(crate) type_attribute: Vec<Pair>,
+    pub(crate) message_attribute: Vec<Pair>,
+    pub(crate) enum_attribute: Vec<Pair>,
     pub(crate) field_attribute: Vec<Pair>,
     pub(crate) bytes: Vec<String>,
     pub(crate) btree_map: Vec<String>,
     pub(crate) boxed: Vec<String>,
+    pub(crate) skip_debug: Vec<String>,
+    pub(crate) disable_comments: Vec<String>,
+    pub(crate) enable_type_names: bool,
+    pub(crate) type_name_domain: Vec<Pair>,
     pub(crate) compile_well_known_types: bool,
     pub(crate) file_descriptor_set: bool,
     pub(crate) include_file: String,
@@ -71,10 +77,16 @@ impl Default for Options {
             mock: Mock::default(),
             extern_path: Vec::new(),
             type_attribute: Vec::new(),
+            message_attribute: Vec::new(),
+            enum_attribute: Vec::new(),
             field_attribute: Vec::new(),
             bytes: Vec::new(),
             btree_map: Vec::new(),
             boxed: Vec::new(),
+            skip_debug: Vec::new(),
+            disable_comments: Vec::new(),
+            enable_type_names: false,
+            type_name_domain: Vec::new(),
             compile_well_known_types: false,
             file_descriptor_set: false,
             include_file: String::new(),
@@ -112,7 +124,7 @@ impl Options {
         let mut problems = Problems::default();
         for Pair { proto, rust } in &self.extern_path {
             check_extern_path(proto, rust, &mut problems);
-            if !self.compile_well_known_types && paths::is_well_known(proto) {
+            if !self.compile_well_known_types && external::is_well_known(proto) {
                 problems.push(
                     Problem::new(format!("option `extern_path`: `{proto}` is mapped already"))
                         .help("set `compile_well_known_types` to map it yourself"),
@@ -124,9 +136,12 @@ impl Options {
                 problems.push(Problem::new(format!("option `extern_path` maps `{proto}` twice")));
             }
         }
-        for (name, pairs) in
-            [("type_attribute", &self.type_attribute), ("field_attribute", &self.field_attribute)]
-        {
+        for (name, pairs) in [
+            ("type_attribute", &self.type_attribute),
+            ("message_attribute", &self.message_attribute),
+            ("enum_attribute", &self.enum_attribute),
+            ("field_attribute", &self.field_attribute),
+        ] {
             for Pair { rust, .. } in pairs.iter().filter(|pair| !is_attributes(&pair.rust)) {
                 problems.push(
                     Problem::new(format!("option `{name}`: `{rust}` is not a Rust attribute"))
@@ -143,6 +158,23 @@ impl Options {
         }
         problems.stop()
     }
+}
+
+/// Whether a path of an option is for what has this full name: `.` is for everything, others are a
+/// full name, the start of one, or the end of one.
+pub(crate) fn matches(path: &str, full_name: &str) -> bool {
+    let starts = full_name.strip_prefix(path).is_some_and(|rest| rest.starts_with('.'));
+    let ends = full_name.strip_suffix(path).is_some_and(|rest| rest.ends_with('.'));
+    path == "." || path == full_name || starts || ends
+}
+
+/// What an option says about what has this full name.
+pub(crate) fn said_of<'a>(
+    pairs: &'a [Pair],
+    full_name: &'a str,
+) -> impl Iterator<Item = &'a str> {
+    let said = pairs.iter().filter(|pair| matches(&pair.proto, full_name));
+    said.map(|pair| pair.rust.as_str())
 }
 
 fn check_extern_path(proto: &str, rust: &str, problems: &mut Problems) {

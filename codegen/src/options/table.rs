@@ -42,6 +42,13 @@ pub(crate) const TABLE: &[Entry] = &[
     )
     .about("put an attribute on types"),
     Entry::new(
+        "message_attribute",
+        Takes::Pair(|o| &mut o.message_attribute, ".shop.Order=#[derive(Eq, Hash)]"),
+    )
+    .about("put an attribute on messages"),
+    Entry::new("enum_attribute", Takes::Pair(|o| &mut o.enum_attribute, ".=#[non_exhaustive]"))
+        .about("put an attribute on enums and oneofs"),
+    Entry::new(
         "field_attribute",
         Takes::Pair(|o| &mut o.field_attribute, ".shop.Order.id=#[serde(skip)]"),
     )
@@ -49,6 +56,17 @@ pub(crate) const TABLE: &[Entry] = &[
     Entry::new("bytes", Takes::Path(|o| &mut o.bytes)).about("make bytes fields `Bytes`"),
     Entry::new("btree_map", Takes::Path(|o| &mut o.btree_map)).about("make map fields `BTreeMap`"),
     Entry::new("boxed", Takes::Path(|o| &mut o.boxed)).about("put message fields into a `Box`"),
+    Entry::new("skip_debug", Takes::Path(|o| &mut o.skip_debug))
+        .about("leave out `Debug`, for one of your own"),
+    Entry::new("disable_comments", Takes::Path(|o| &mut o.disable_comments))
+        .about("leave out the comments of messages, enums and fields"),
+    Entry::new("enable_type_names", Takes::Switch(|o| &mut o.enable_type_names))
+        .about("implement `prost::Name`, with which messages know their names"),
+    Entry::new(
+        "type_name_domain",
+        Takes::Pair(|o| &mut o.type_name_domain, ".=type.googleapis.com"),
+    )
+    .about("what type URLs start with, with `enable_type_names`"),
     Entry::new("compile_well_known_types", Takes::Switch(|o| &mut o.compile_well_known_types))
         .about("generate google.protobuf.* too"),
     Entry::new("file_descriptor_set", Takes::Switch(|o| &mut o.file_descriptor_set))

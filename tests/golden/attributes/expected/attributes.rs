@@ -2,8 +2,7 @@
 // source: attributes.proto
 // options: type_attribute=.attributes.Blob.Inner=#[derive(Ord, PartialOrd)],field_attribute=.attributes.Blob.data=#[doc(hidden)],bytes=.,btree_map=.,boxed=.attributes.Blob.inner
 
-#[derive(Debug)]
-#[derive(Clone, PartialEq, ::rust_scaffold::prost::Message)]
+#[derive(Clone, Debug, PartialEq, ::rust_scaffold::prost::Message)]
 #[prost(prost_path = "::rust_scaffold::prost")]
 #[prost(skip_debug)]
 pub struct Blob {
@@ -19,10 +18,8 @@ pub struct Blob {
 /// Nested message and enum types in `Blob`.
 pub mod blob {
     #[derive(Ord, PartialOrd)]
-    #[derive(Debug)]
     #[derive(Clone, Copy, PartialEq, Eq, Hash, ::rust_scaffold::prost::Message)]
     #[prost(prost_path = "::rust_scaffold::prost")]
-    #[prost(skip_debug)]
     pub struct Inner {
         #[prost(int32, tag = "1")]
         pub number: i32,

@@ -105,10 +105,7 @@ pub mod request {
     }
 
     impl Size {
-        /// String value of the enum field names used in the ProtoBuf definition.
-        ///
-        /// The values are not transformed in any way and thus are considered stable
-        /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+        /// The name of the value in the proto, which stays the same whatever it is called here.
         pub fn as_str_name(&self) -> &'static str {
             match self {
                 Self::Unspecified => "SIZE_UNSPECIFIED",
@@ -116,7 +113,7 @@ pub mod request {
             }
         }
 
-        /// Creates an enum from field names used in the ProtoBuf definition.
+        /// The value with this name in the proto, if there is one.
         pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
             match value {
                 "SIZE_UNSPECIFIED" => Some(Self::Unspecified),
@@ -188,10 +185,7 @@ pub enum Colour {
 }
 
 impl Colour {
-    /// String value of the enum field names used in the ProtoBuf definition.
-    ///
-    /// The values are not transformed in any way and thus are considered stable
-    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    /// The name of the value in the proto, which stays the same whatever it is called here.
     pub fn as_str_name(&self) -> &'static str {
         match self {
             Self::Unspecified => "COLOUR_UNSPECIFIED",
@@ -200,7 +194,7 @@ impl Colour {
         }
     }
 
-    /// Creates an enum from field names used in the ProtoBuf definition.
+    /// The value with this name in the proto, if there is one.
     pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
         match value {
             "COLOUR_UNSPECIFIED" => Some(Self::Unspecified),

@@ -53,10 +53,7 @@ pub mod tree {
     }
 
     impl Kind {
-        /// String value of the enum field names used in the ProtoBuf definition.
-        ///
-        /// The values are not transformed in any way and thus are considered stable
-        /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+        /// The name of the value in the proto, which stays the same whatever it is called here.
         pub fn as_str_name(&self) -> &'static str {
             match self {
                 Self::Unspecified => "KIND_UNSPECIFIED",
@@ -64,7 +61,7 @@ pub mod tree {
             }
         }
 
-        /// Creates an enum from field names used in the ProtoBuf definition.
+        /// The value with this name in the proto, if there is one.
         pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
             match value {
                 "KIND_UNSPECIFIED" => Some(Self::Unspecified),

@@ -1,0 +1,171 @@
+//! Descriptors in, model out.
+
+mod messages;
+mod services;
+
+use std::collections::{BTreeSet, HashMap};
+
+use prost::Message as _;
+
+use super::{
+    features::{self, Features},
+    protos::{Edition, FileDescriptorProto, FileDescriptorSet, FileOptions},
+    source_info::SourceInfo,
+};
+use crate::{
+    diagnostics::{Location, Problem, Problems},
+    model::{File, Model},
+};
+
+/// Field numbers of `descriptor.proto`, of which descriptor paths consist.
+mod number {
+    pub(super) const PACKAGE: i32 = 2;
+    pub(super) const MESSAGE: i32 = 4;
+    pub(super) const ENUM: i32 = 5;
+    pub(super) const SERVICE: i32 = 6;
+    pub(super) const SYNTAX: i32 = 12;
+    pub(super) const EDITION: i32 = 14;
+
+    pub(super) const FIELD: i32 = 2;
+    pub(super) const NESTED_MESSAGE: i32 = 3;
+    pub(super) const NESTED_ENUM: i32 = 4;
+    pub(super) const ONEOF: i32 = 8;
+
+    pub(super) const ENUM_VALUE: i32 = 2;
+
+    pub(super) const METHOD: i32 = 2;
+}
+
+/// Lowers a whole request. `with_sets` also encodes a descriptor set for each wanted file.
+pub(crate) fn lower(
+    set: &FileDescriptorSet,
+    wanted: &BTreeSet<String>,
+    with_sets: bool,
+) -> Result<Model, Problems> {
+    let by_name = set.file.iter().map(|file| (file.name(), file)).collect::<HashMap<_, _>>();
+    let mut problems = Problems::default();
+    let mut files = Vec::new();
+    for file in &set.file {
+        let is_wanted = wanted.contains(file.name());
+        let source = SourceInfo::new(file, is_wanted);
+        let mut lowered = Lowering { source, problems: &mut problems }.file(file);
+        lowered.wanted = is_wanted;
+        if is_wanted && with_sets {
+            lowered.descriptor_set = Some(encode_with_imports(file, &by_name));
+        }
+        files.push(lowered);
+    }
+    problems.stop()?;
+    files.sort_by(|one, other| one.name.cmp(&other.name));
+    Ok(Model { files })
+}
+
+/// The work on one file.
+struct Lowering<'a> {
+    source: SourceInfo<'a>,
+    problems: &'a mut Problems,
+}
+
+/// Where an item stands: the full name of what it is in, the path to it, and what holds there.
+struct Place<'a> {
+    scope: &'a str,
+    path: Vec<i32>,
+    features: Features,
+}
+
+impl Lowering<'_> {
+    fn file(&mut self, file: &FileDescriptorProto) -> File {
+        let location = self.source.location(&[number::PACKAGE]);
+        let options = self.options::<FileOptions>(file.options.as_deref(), &location);
+        let features = Features::of(self.edition(file)).with(options.features.as_ref());
+        let scope = match file.package() {
+            "" => String::new(),
+            package => format!(".{package}"),
+        };
+        let root = Place { scope: &scope, path: Vec::new(), features };
+        let messages = file.message_type.iter().zip(0..);
+        let enums = file.enum_type.iter().zip(0..);
+        let services = file.service.iter().zip(0..);
+        File {
+            name: file.name().to_owned(),
+            package: file.package().to_owned(),
+            wanted: false,
+            comments: [number::SYNTAX, number::EDITION, number::PACKAGE]
+                .map(|number| self.source.plain(&[number]))
+                .concat(),
+            messages: messages
+                .map(|(message, index)| self.message(message, &root.inner(number::MESSAGE, index)))
+                .collect(),
+            enums: enums
+                .map(|(it, index)| self.enumeration(it, &root.inner(number::ENUM, index)))
+                .collect(),
+            services: services
+                .map(|(service, index)| self.service(service, &root.inner(number::SERVICE, index)))
+                .collect(),
+            descriptor_set: None,
+            location,
+        }
+    }
+
+    fn edition(&mut self, file: &FileDescriptorProto) -> Edition {
+        features::edition(file).unwrap_or_else(|number| {
+            let name = match Edition::try_from(number) {
+                Ok(edition) => edition.as_str_name().replace("EDITION_", "edition "),
+                Err(_) => format!("edition number {number}"),
+            };
+            self.problems.push(
+                Problem::at(&self.source.location(&[number::EDITION]))
+                    .says(format!("{name} is not one that this generator knows"))
+                    .help("use edition 2023 or 2024, or a newer generator"),
+            );
+            features::MAXIMUM
+        })
+    }
+
+    /// Reads options, which descriptors keep as they are encoded.
+    fn options<T: prost::Message + Default>(
+        &mut self,
+        bytes: Option<&[u8]>,
+        location: &Location,
+    ) -> T {
+        T::decode(bytes.unwrap_or_default()).unwrap_or_else(|error| {
+            let problem = Problem::at(location);
+            self.problems.push(problem.says(format!("its options cannot be read: {error}")));
+            T::default()
+        })
+    }
+}
+
+impl Place<'_> {
+    /// The full name of what is called so here.
+    fn full_name(&self, name: &str) -> String {
+        format!("{}.{name}", self.scope)
+    }
+
+    /// The place of the item with this index in the field of this number.
+    fn inner(&self, number: i32, index: i32) -> Self {
+        let path = [self.path.as_slice(), &[number, index]].concat();
+        Self { path, ..*self }
+    }
+}
+
+/// A file after everything that it imports, without comments and places.
+fn encode_with_imports(
+    file: &FileDescriptorProto,
+    by_name: &HashMap<&str, &FileDescriptorProto>,
+) -> Vec<u8> {
+    let mut set = FileDescriptorSet::default();
+    let mut seen = BTreeSet::new();
+    // A file is pushed twice: to look at its imports first, and then to be taken.
+    let mut stack = vec![(file, false)];
+    while let Some((file, imports_are_done)) = stack.pop() {
+        if imports_are_done {
+            set.file.push(FileDescriptorProto { source_code_info: None, ..file.clone() });
+        } else if seen.insert(file.name()) {
+            stack.push((file, true));
+            let imports = file.dependency.iter().rev();
+            stack.extend(imports.filter_map(|name| Some((*by_name.get(name.as_str())?, false))));
+        }
+    }
+    set.encode_to_vec()
+}

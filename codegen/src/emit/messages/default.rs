@@ -1,0 +1,97 @@
+//! The defaults of proto2 and of editions, as prost's attribute wants them.
+
+use super::Context;
+use crate::{
+    model::{Field, Scalar, Shape, Type, Value},
+    names::ident,
+};
+
+/// `, default = "5"`, or nothing.
+pub(super) fn attribute(cx: &Context, field: &Field) -> String {
+    let (Some(default), Shape::Single(value, _)) = (&field.default, &field.shape) else {
+        return String::new();
+    };
+    let default = match value {
+        Value::Enum(name) => variant(cx, name, default),
+        Value::Scalar(Scalar::Bytes) => {
+            let bytes = unescape(default);
+            format!("b\"{}\"", bytes.escape_ascii()).escape_default().to_string()
+        }
+        Value::Scalar(_) => default.escape_default().to_string(),
+        Value::Message(..) => return String::new(),
+    };
+    format!(", default = \"{default}\"")
+}
+
+/// The variant for a value; that of the value which has the number first, if it is an alias.
+fn variant(cx: &Context, type_name: &str, value: &str) -> String {
+    let declared = cx.types.get(type_name).map(|declared| declared.kind);
+    let Some(Type::Enum(it)) = declared else { return ident::upper_camel(value) };
+    let found = it.values.iter().position(|declared| declared.name == value);
+    let index = found.map_or(0, |index| it.values[index].alias_of.unwrap_or(index));
+    cx.paths().enumeration(it).values.get(index).cloned().unwrap_or_default()
+}
+
+/// The bytes that descriptors write with the escapes of C.
+fn unescape(text: &str) -> Vec<u8> {
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut rest = text.as_bytes();
+    while let [first, behind @ ..] = rest {
+        rest = behind;
+        if *first != b'\\' {
+            bytes.push(*first);
+            continue;
+        }
+        let (byte, length) = escape(rest);
+        bytes.extend(byte);
+        rest = &rest[length..];
+    }
+    bytes
+}
+
+/// What stands behind a backslash: the byte, and the length of its escape.
+fn escape(text: &[u8]) -> (Option<u8>, usize) {
+    let number = |digits: &[u8], radix| {
+        let digits = std::str::from_utf8(digits).ok()?;
+        u8::try_from(u32::from_str_radix(digits, radix).ok()? & 0xff).ok()
+    };
+    let length = |text: &[u8], limit, is_digit: fn(&u8) -> bool| {
+        text.iter().take(limit).take_while(|byte| is_digit(byte)).count()
+    };
+    match text {
+        [b'0'..=b'7', ..] => {
+            let length = length(text, 3, |byte| matches!(byte, b'0'..=b'7'));
+            (number(&text[..length], 8), length)
+        }
+        [b'x' | b'X', digits @ ..] => {
+            let length = length(digits, 2, u8::is_ascii_hexdigit);
+            (number(&digits[..length], 16), length + 1)
+        }
+        [letter, ..] => {
+            let byte = match letter {
+                b'a' => 7,
+                b'b' => 8,
+                b'f' => 12,
+                b'n' => b'\n',
+                b'r' => b'\r',
+                b't' => b'\t',
+                b'v' => 11,
+                other => *other,
+            };
+            (Some(byte), 1)
+        }
+        [] => (None, 0),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::unescape;
+
+    #[test]
+    fn escapes_of_c_become_bytes() {
+        assert_eq!(unescape(r#"a\n\"\\\'"#), b"a\n\"\\'");
+        assert_eq!(unescape(r"\0\12\3777\x4g\xff"), b"\0\n\xff7\x04g\xff");
+        assert_eq!(unescape("\\"), b"");
+    }
+}

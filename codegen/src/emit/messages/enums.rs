@@ -1,0 +1,103 @@
+//! Enums.
+
+use super::Context;
+use crate::{emit::code::Code, model::Enum};
+
+/// ```text
+/// #[derive(Clone, Copy, Debug, …, ::rust_scaffold::prost::Enumeration)]
+/// #[prost(prost_path = "::rust_scaffold::prost")]
+/// #[repr(i32)]
+/// pub enum Size {
+///     Unspecified = 0,
+///     Large = 1,
+/// }
+///
+/// impl Size {
+///     …
+/// }
+/// ```
+pub(super) fn enumeration(code: &mut Code, cx: &Context, it: &Enum) {
+    let names = cx.paths().enumeration(it);
+    code.item();
+    cx.docs(code, &it.docs, &it.full_name);
+    cx.type_attributes(code, &cx.options.enum_attribute, &it.full_name);
+    let debug = if cx.skips_debug(&it.full_name) { "" } else { "Debug, " };
+    let prost = cx.prost();
+    code.line(format_args!(
+        "#[derive(Clone, Copy, {debug}PartialEq, Eq, Hash, PartialOrd, Ord, {prost}::Enumeration)]"
+    ));
+    cx.prost_path(code);
+    code.line(format_args!("#[repr(i32)]"));
+    code.block(format_args!("pub enum {}", names.ident), |code| {
+        for (value, name) in it.values.iter().zip(&names.values) {
+            if value.alias_of.is_none() {
+                cx.docs(code, &value.docs, &format!("{}.{}", it.full_name, value.name));
+                cx.field_attributes(code, &it.full_name, &value.name);
+                if value.deprecated {
+                    code.line(format_args!("#[deprecated]"));
+                }
+                code.line(format_args!("{name} = {},", value.number));
+            }
+        }
+    });
+    code.item();
+    code.block(format_args!("impl {}", names.ident), |code| {
+        aliases(code, cx, it);
+        as_str_name(code, it, &names.values);
+        from_str_name(code, it, &names.values);
+    });
+}
+
+/// ```text
+/// #[allow(non_upper_case_globals)]
+/// pub const Big: Self = Self::Large;
+/// ```
+fn aliases(code: &mut Code, cx: &Context, it: &Enum) {
+    let names = &cx.paths().enumeration(it).values;
+    for (value, name) in it.values.iter().zip(names) {
+        let Some(original) = value.alias_of else { continue };
+        code.item();
+        cx.docs(code, &value.docs, &format!("{}.{}", it.full_name, value.name));
+        if value.deprecated {
+            code.line(format_args!("#[deprecated]"));
+        }
+        code.line(format_args!("#[allow(deprecated, non_upper_case_globals)]"));
+        code.line(format_args!("pub const {name}: Self = Self::{};", names[original]));
+        code.end_item();
+    }
+}
+
+fn as_str_name(code: &mut Code, it: &Enum, names: &[String]) {
+    code.item();
+    code.docs(&["The name of the value in the proto, which stays the same whatever it is called here."]);
+    code.block(format_args!("pub fn as_str_name(&self) -> &'static str"), |code| {
+        code.inner(format_args!("match self"), |code| {
+            for (value, name) in it.values.iter().zip(names) {
+                if value.alias_of.is_none() {
+                    if value.deprecated {
+                        code.line(format_args!("#[allow(deprecated)]"));
+                    }
+                    code.line(format_args!("Self::{name} => {:?},", value.name));
+                }
+            }
+        });
+    });
+}
+
+fn from_str_name(code: &mut Code, it: &Enum, names: &[String]) {
+    code.item();
+    code.docs(&["The value with this name in the proto, if there is one."]);
+    let signature = "pub fn from_str_name(value: &str) -> ::core::option::Option<Self>";
+    code.block(format_args!("{signature}"), |code| {
+        code.inner(format_args!("match value"), |code| {
+            for (index, value) in it.values.iter().enumerate() {
+                let name = &names[value.alias_of.unwrap_or(index)];
+                let is_deprecated = it.values[value.alias_of.unwrap_or(index)].deprecated;
+                let allow = if is_deprecated { "#[allow(deprecated)] " } else { "" };
+                let proto = &value.name;
+                code.line(format_args!("{proto:?} => Some({allow}Self::{name}),"));
+            }
+            code.line(format_args!("_ => None,"));
+        });
+    });
+}

@@ -1,0 +1,222 @@
+//! Messages, as `prost`'s derives want them.
+
+mod default;
+mod enums;
+mod fields;
+mod oneofs;
+
+use super::code::Code;
+use crate::{
+    docs::Docs,
+    graph::Graph,
+    model::{Enum, Field, File, Message, Shape, Types},
+    names::{MessageNames, Names, Paths, Scope},
+    options::{Options, Pair, matches, said_of},
+};
+
+/// All that there is to know of messages.
+pub(crate) struct Context<'a> {
+    pub(crate) options: &'a Options,
+    pub(crate) types: &'a Types<'a>,
+    pub(crate) names: &'a Names<'a>,
+    pub(crate) graph: &'a Graph<'a>,
+}
+
+/// The messages and enums of a file, but for those that come from elsewhere.
+pub(crate) fn messages(cx: &Context, file: &File) -> String {
+    let mut code = Code::default();
+    level(&mut code, cx, (&file.messages, &file.enums));
+    code.finish()
+}
+
+/// What is declared at one place: in a package, or in a message.
+fn level(code: &mut Code, cx: &Context, (messages, enums): (&[Message], &[Enum])) {
+    let paths = &cx.names.paths;
+    for message in messages.iter().filter(|message| !paths.is_external(&message.full_name)) {
+        self::message(code, cx, message);
+    }
+    for it in enums.iter().filter(|it| !paths.is_external(&it.full_name)) {
+        enums::enumeration(code, cx, it);
+    }
+}
+
+/// ```text
+/// #[derive(Clone, PartialEq, ::rust_scaffold::prost::Message)]
+/// #[prost(prost_path = "::rust_scaffold::prost")]
+/// pub struct Order {
+///     …
+/// }
+///
+/// /// Nested message and enum types in `Order`.
+/// pub mod order {
+///     …
+/// }
+/// ```
+fn message(code: &mut Code, cx: &Context, message: &Message) {
+    let names = cx.paths().message(message);
+    let MessageNames { ident, .. } = names;
+    code.item();
+    cx.docs(code, &message.docs, &message.full_name);
+    cx.type_attributes(code, &cx.options.message_attribute, &message.full_name);
+    let derives = Derives {
+        can_copy: cx.graph.can_copy(message),
+        can_eq: cx.graph.can_eq(message),
+        debug: debug(cx, message),
+        kind: "Message",
+    };
+    derives.write(code, cx);
+    code.block(format_args!("pub struct {ident}"), |code| {
+        for (field, name) in message.fields.iter().zip(&names.fields) {
+            if field.oneof.is_none() {
+                fields::field(code, cx, (message, field, name));
+            }
+        }
+        for index in 0..message.oneofs.len() {
+            oneofs::field(code, cx, (message, index));
+        }
+    });
+    if message.has_module() {
+        let module = names.module.modules().last().map_or("", String::as_str);
+        code.item();
+        code.line(format_args!("/// Nested message and enum types in `{}`.", message.name));
+        code.block(format_args!("pub mod {module}"), |code| {
+            level(code, cx, (&message.messages, &message.enums));
+            for index in 0..message.oneofs.len() {
+                oneofs::enumeration(code, cx, (message, index));
+            }
+        });
+    }
+    if cx.options.enable_type_names {
+        type_name(code, cx, message);
+    }
+}
+
+/// Which `Debug` a message has.
+enum Debug {
+    /// The one that comes with prost's derive.
+    Prost,
+    /// The standard library's: what prost derives for a `BTreeMap` names the crate `prost`,
+    /// wherever `prost_path` points, and users have only the runtime.
+    Derived,
+    /// None, as the option `skip_debug` wants it.
+    None,
+}
+
+fn debug(cx: &Context, message: &Message) -> Debug {
+    let has_btree_map = message.fields.iter().any(|field| {
+        matches!(field.shape, Shape::Map(..)) && cx.is_set_for(&cx.options.btree_map, message, field)
+    });
+    match () {
+        () if cx.skips_debug(&message.full_name) => Debug::None,
+        () if has_btree_map => Debug::Derived,
+        () => Debug::Prost,
+    }
+}
+
+/// The traits that a message or the enum of a oneof has.
+struct Derives {
+    can_copy: bool,
+    can_eq: bool,
+    debug: Debug,
+    /// The derive of prost.
+    kind: &'static str,
+}
+
+impl Derives {
+    fn write(&self, code: &mut Code, cx: &Context) {
+        let copy = if self.can_copy { "Copy, " } else { "" };
+        let eq = if self.can_eq { "Eq, Hash, " } else { "" };
+        let debug = if matches!(self.debug, Debug::Derived) { "Debug, " } else { "" };
+        let (prost, kind) = (cx.prost(), self.kind);
+        code.line(format_args!("#[derive(Clone, {copy}{debug}PartialEq, {eq}{prost}::{kind})]"));
+        cx.prost_path(code);
+        if !matches!(self.debug, Debug::Prost) {
+            code.line(format_args!("#[prost(skip_debug)]"));
+        }
+    }
+}
+
+/// `impl ::rust_scaffold::prost::Name for Order { … }`
+fn type_name(code: &mut Code, cx: &Context, message: &Message) {
+    let names = cx.paths().message(message);
+    let full_name = &message.full_name[1..];
+    let package = cx.types.message(&message.full_name).map_or("", |(_, file)| &file.package);
+    let string = format!("{}::alloc::string::String", cx.prost());
+    let domain = said_of(&cx.options.type_name_domain, &message.full_name).last().unwrap_or("");
+    code.item();
+    code.block(format_args!("impl {}::Name for {}", cx.prost(), names.ident), |code| {
+        code.line(format_args!("const NAME: &'static str = {:?};", message.name));
+        code.line(format_args!("const PACKAGE: &'static str = {package:?};"));
+        code.end_item();
+        for (function, text) in [
+            ("full_name", full_name.to_owned()),
+            ("type_url", format!("{domain}/{full_name}")),
+        ] {
+            code.item();
+            code.block(format_args!("fn {function}() -> {string}"), |code| {
+                code.line(format_args!("{string}::from({text:?})"));
+            });
+        }
+    });
+}
+
+impl<'a> Context<'a> {
+    fn paths(&self) -> &'a Paths<'a> {
+        &self.names.paths
+    }
+
+    /// `::rust_scaffold::prost`
+    fn prost(&self) -> String {
+        format!("{}::prost", self.options.runtime_path)
+    }
+
+    /// `#[prost(prost_path = "::rust_scaffold::prost")]`
+    fn prost_path(&self, code: &mut Code) {
+        code.line(format_args!("#[prost(prost_path = \"{}\")]", self.prost()));
+    }
+
+    fn skips_debug(&self, full_name: &str) -> bool {
+        self.options.skip_debug.iter().any(|path| matches(path, full_name))
+    }
+
+    /// Whether an option that holds for paths does so for a field.
+    fn is_set_for(&self, paths: &[String], message: &Message, field: &Field) -> bool {
+        !paths.is_empty() && {
+            let name = format!("{}.{}", message.full_name, field.name);
+            paths.iter().any(|path| matches(path, &name))
+        }
+    }
+
+    /// The comments around an item, unless the option `disable_comments` is set for it.
+    fn docs(&self, code: &mut Code, docs: &Docs, full_name: &str) {
+        if !self.options.disable_comments.iter().any(|path| matches(path, full_name)) {
+            code.comments(&docs.detached);
+            code.docs(&docs.lines);
+        }
+    }
+
+    /// The attributes of a type: those of all types, and those of its kind.
+    fn type_attributes(&self, code: &mut Code, of_kind: &[Pair], full_name: &str) {
+        for attribute in [&self.options.type_attribute, of_kind]
+            .into_iter()
+            .flat_map(|pairs| said_of(pairs, full_name))
+        {
+            code.line(format_args!("{attribute}"));
+        }
+    }
+
+    /// The attributes of a field, variant or enum value.
+    fn field_attributes(&self, code: &mut Code, scope: &str, name: &str) {
+        if !self.options.field_attribute.is_empty() {
+            let name = format!("{scope}.{name}");
+            for attribute in said_of(&self.options.field_attribute, &name) {
+                code.line(format_args!("{attribute}"));
+            }
+        }
+    }
+
+    /// A type as seen from a module.
+    fn path(&self, from: &Scope, type_name: &str) -> String {
+        self.paths().path(from, type_name)
+    }
+}
