@@ -1,6 +1,9 @@
 //! The generator as a function of its input: no files, no environment, no clock.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    thread::{self, ScopedJoinHandle},
+};
 
 use crate::{
     check, descriptor,
@@ -45,7 +48,7 @@ pub(crate) fn generate(input: &Input<'_>) -> Result<Generated, Error> {
     let graph = Graph::new(&model, options);
     let cx = messages::Context { options, types: &types, names: &names, graph: &graph };
 
-    let mut files = in_parallel(&model.wanted().collect::<Vec<_>>(), |file| source(file, &cx))?;
+    let mut files = in_parallel(&model.wanted().collect::<Vec<_>>(), |file| source(file, &cx));
     if !options.include_file.is_empty() {
         let paths = model.wanted().map(|file| layout::output_path(&file.name));
         let paths = paths.collect::<Vec<_>>();
@@ -61,43 +64,30 @@ pub(crate) fn generate(input: &Input<'_>) -> Result<Generated, Error> {
 }
 
 /// One generated file, and its path: the header, messages, services.
-fn source(file: &File, cx: &messages::Context) -> Result<(String, String), Error> {
+fn source(file: &File, cx: &messages::Context) -> (String, String) {
     let header = emit::header(Some(&file.name), &cx.options.canonical());
-    let comments = emit::comments(&file.comments);
+    let comments = emit::file_comments(&file.comments);
     let messages = messages::messages(cx, file);
-    let services = print(emit::file(file, cx.names.of(file), cx.options))?;
+    let services = format::items(emit::file(file, cx.names.of(file), cx.options));
     let parts = [header, comments, messages, services];
     let parts = parts.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>();
-    Ok((layout::output_path(&file.name), parts.join("\n")))
-}
-
-fn print(tokens: proc_macro2::TokenStream) -> Result<String, Error> {
-    format::items(tokens).map_err(|error| {
-        Error::from(
-            Problem::new(format!("the generated services are not Rust: {error}"))
-                .help("this is a mistake of the generator: please report it with the proto file"),
-        )
-    })
+    (layout::output_path(&file.name), parts.join("\n"))
 }
 
 /// Emits files on all processors; the outcome is in the order of the files.
-fn in_parallel<T: Send>(
-    files: &[&File],
-    emit: impl Fn(&File) -> Result<T, Error> + Sync,
-) -> Result<Vec<T>, Error> {
-    let processors = std::thread::available_parallelism().map_or(1, usize::from);
+fn in_parallel<T: Send>(files: &[&File], emit: impl Fn(&File) -> T + Sync) -> Vec<T> {
+    let processors = thread::available_parallelism().map_or(1, usize::from);
     let share = files.len().div_ceil(processors).max(1);
-    std::thread::scope(|scope| {
+    thread::scope(|scope| {
         let emit = &emit;
         let workers = files.chunks(share).map(|files| {
-            scope.spawn(move || files.iter().map(|file| emit(file)).collect::<Result<Vec<_>, _>>())
+            scope.spawn(move || files.iter().map(|file| emit(file)).collect::<Vec<_>>())
         });
         let workers = workers.collect::<Vec<_>>();
-        let mut all = Vec::with_capacity(files.len());
-        for worker in workers {
-            all.extend(worker.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))?);
-        }
-        Ok(all)
+        let join = |worker: ScopedJoinHandle<_>| {
+            worker.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+        };
+        workers.into_iter().flat_map(join).collect()
     })
 }
 

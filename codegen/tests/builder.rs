@@ -4,8 +4,7 @@
 
 use std::{fs, path::Path, process::Command};
 
-use prost::Message as _;
-use rust_scaffold_build::{Builder, FileDescriptorSet};
+use rust_scaffold_build::Builder;
 use tempfile::TempDir;
 
 fn into(directory: &TempDir) -> Builder {
@@ -39,8 +38,7 @@ fn a_descriptor_set_generates_what_its_protos_do() {
         .arg(&set)
         .status();
     assert!(status.unwrap().success());
-    let set = FileDescriptorSet::decode(fs::read(set).unwrap().as_slice()).unwrap();
-    into(&by_set).compile_fds(set).unwrap();
+    into(&by_set).compile_fds(&fs::read(set).unwrap()).unwrap();
     assert_eq!(greeter(&by_protos), greeter(&by_set));
 }
 
@@ -55,16 +53,22 @@ fn imports_are_generated_too_and_well_known_types_are_not() {
 }
 
 #[test]
-fn prost_build_can_be_configured_for_what_has_no_option() {
+fn messages_are_what_the_options_say() {
     let directory = TempDir::new().unwrap();
     into(&directory)
-        .prost_config(|config| {
-            config.message_attribute(".greeter.HelloReply", "#[must_use]");
-        })
-        .prost_config(|config| {
-            config.disable_comments(["."]);
-        })
+        .message_attribute(".greeter.HelloReply", "#[must_use]")
+        .disable_comments(".")
+        .enable_type_names(true)
+        .type_name_domain(".", "type.example.com")
+        .skip_debug("HelloRequest")
         .compile_protos(&["../proto/greeter.proto"], &["../proto"])
         .unwrap();
-    assert!(greeter(&directory).contains("#[must_use]\n"), "{}", greeter(&directory));
+    let greeter = greeter(&directory);
+    for part in [
+        "#[must_use]\n",
+        "#[prost(skip_debug)]\npub struct HelloRequest",
+        "\"type.example.com/greeter.HelloReply\"",
+    ] {
+        assert!(greeter.contains(part), "{greeter}");
+    }
 }

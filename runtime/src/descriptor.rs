@@ -12,18 +12,28 @@ pub struct ServiceDescriptor {
     pub methods: &'static [MethodDescriptor],
     /// The service's file and what it imports, as an encoded `google.protobuf.FileDescriptorSet`.
     pub file_descriptor_set: Option<&'static [u8]>,
+    /// The service's options, as an encoded `google.protobuf.ServiceOptions`; empty if the proto
+    /// sets none. Custom options are extensions of it.
+    pub options: &'static [u8],
 }
 
 impl ServiceDescriptor {
     /// Describes the service `name` with its `methods`.
     pub const fn new(name: &'static str, methods: &'static [MethodDescriptor]) -> Self {
-        Self { name, methods, file_descriptor_set: None }
+        Self { name, methods, file_descriptor_set: None, options: &[] }
     }
 
     /// Adds the encoded `google.protobuf.FileDescriptorSet` that the service comes from.
     #[must_use]
     pub const fn file_descriptor_set(mut self, set: &'static [u8]) -> Self {
         self.file_descriptor_set = Some(set);
+        self
+    }
+
+    /// Adds the encoded `google.protobuf.ServiceOptions`.
+    #[must_use]
+    pub const fn options(mut self, options: &'static [u8]) -> Self {
+        self.options = options;
         self
     }
 
@@ -54,6 +64,10 @@ pub struct MethodDescriptor {
     pub idempotency_level: IdempotencyLevel,
     /// Whether the proto calls the method deprecated.
     pub deprecated: bool,
+    /// The method's options, as an encoded `google.protobuf.MethodOptions`; empty if the proto
+    /// sets none. Custom options, such as `google.api.http`, are extensions of it: decode these
+    /// bytes as a message that has a field of the extension's number, or with prost-reflect.
+    pub options: &'static [u8],
 }
 
 impl MethodDescriptor {
@@ -78,7 +92,8 @@ impl MethodDescriptor {
     }
 
     const fn new(path: &'static str, kind: MethodKind) -> Self {
-        Self { path, kind, idempotency_level: IdempotencyLevel::Unknown, deprecated: false }
+        let idempotency_level = IdempotencyLevel::Unknown;
+        Self { path, kind, idempotency_level, deprecated: false, options: &[] }
     }
 
     /// Sets the idempotency level.
@@ -92,6 +107,13 @@ impl MethodDescriptor {
     #[must_use]
     pub const fn deprecated(mut self) -> Self {
         self.deprecated = true;
+        self
+    }
+
+    /// Adds the encoded `google.protobuf.MethodOptions`.
+    #[must_use]
+    pub const fn options(mut self, options: &'static [u8]) -> Self {
+        self.options = options;
         self
     }
 

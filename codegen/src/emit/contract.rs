@@ -1,9 +1,9 @@
 //! The contract: the trait of a service and the table of its methods.
 
-use proc_macro2::TokenStream;
+use proc_macro2::{Literal, TokenStream};
 use quote::quote;
 
-use super::{Context, Method, doc, docs, service_module};
+use super::{Context, Method, comments, doc, docs, service_module};
 use crate::model::Idempotency;
 
 /// ```text
@@ -31,8 +31,10 @@ pub(super) fn contract(cx: &Context) -> TokenStream {
 /// `pub trait Calculator: rt::Send + rt::Sync + 'static { … }`
 fn contract_trait(cx: &Context) -> TokenStream {
     let (name, docs) = (&cx.names.contract.name, docs(&cx.service.docs.lines));
+    let comments = comments(&cx.service.docs.detached);
     let methods = cx.methods().map(|method| trait_method(cx, &method));
     quote! {
+        #comments
         #docs
         pub trait #name: rt::Send + rt::Sync + 'static { #(#methods)* }
     }
@@ -41,9 +43,11 @@ fn contract_trait(cx: &Context) -> TokenStream {
 /// `fn add(&self, request: rt::Request<…>) -> impl rt::Future<Output = …> + rt::Send;`
 fn trait_method(cx: &Context, method: &Method) -> TokenStream {
     let (name, docs, deprecated) = (&method.names.method, method.docs(), method.deprecated());
+    let comments = comments(&method.facts.docs.detached);
     let (request, response) = (method.request_type(), method.response_type());
     let body = if cx.options.default_stubs { stub(method) } else { quote!(;) };
     quote! {
+        #comments
         #docs
         #deprecated
         fn #name(
@@ -55,7 +59,7 @@ fn trait_method(cx: &Context, method: &Method) -> TokenStream {
 
 /// `{ let _ = request; rt::unimplemented(&SERVICE.methods[0]) }`
 fn stub(method: &Method) -> TokenStream {
-    let index = proc_macro2::Literal::usize_unsuffixed(method.index);
+    let index = Literal::usize_unsuffixed(method.index);
     quote!({
         let _ = request;
         rt::unimplemented(&SERVICE.methods[#index])
@@ -68,10 +72,11 @@ fn table(cx: &Context) -> TokenStream {
     let about = doc(&format!("The methods of `{name}`, in the order of the proto."));
     let methods = cx.methods().map(|method| table_entry(&method));
     let set = cx.descriptor_set.map(|set| quote!(.file_descriptor_set(super::#set)));
+    let options = options(&cx.service.options);
     quote! {
         #about
         pub static SERVICE: rt::ServiceDescriptor =
-            rt::ServiceDescriptor::new(#name, &[#(#methods),*]) #set;
+            rt::ServiceDescriptor::new(#name, &[#(#methods),*]) #set #options;
     }
 }
 
@@ -86,5 +91,12 @@ fn table_entry(method: &Method) -> TokenStream {
         quote!(.idempotency_level(rt::IdempotencyLevel::#level))
     });
     let deprecated = method.facts.deprecated.then(|| quote!(.deprecated()));
-    quote!(rt::MethodDescriptor::#kind(#path) #idempotency #deprecated)
+    let options = options(&method.facts.options);
+    quote!(rt::MethodDescriptor::#kind(#path) #idempotency #deprecated #options)
+}
+
+/// `.options(b"…")`, if there are any.
+fn options(encoded: &[u8]) -> Option<TokenStream> {
+    let bytes = Literal::byte_string(encoded);
+    (!encoded.is_empty()).then(|| quote!(.options(#bytes)))
 }

@@ -20,7 +20,7 @@ use quote::quote;
 use crate::{
     format,
     model::{self, File, Service},
-    names::{FileNames, Item, MethodNames, ServiceNames, ident::Name},
+    names::{FileNames, Item, MethodNames, ServiceNames, ident::{Name, RustPath}},
     options::{Mock, Options},
 };
 
@@ -61,7 +61,7 @@ pub(crate) fn header(source: Option<&str>, options: &[String]) -> String {
 }
 
 /// Comments at the top of a file that are about all of it, or about nothing in it.
-pub(crate) fn comments(lines: &[String]) -> String {
+pub(crate) fn file_comments(lines: &[String]) -> String {
     let lines = lines.iter().map(|line| format!("// {line}").trim_end().to_owned() + "\n");
     lines.collect()
 }
@@ -103,7 +103,7 @@ impl Context<'_> {
 
     /// `use ::rust_scaffold::codegen as rt;`
     fn runtime(&self) -> TokenStream {
-        let path = self.options.runtime_path.parse::<TokenStream>().unwrap_or_default();
+        let path = RustPath::new(&self.options.runtime_path);
         quote!(use #path::codegen as rt;)
     }
 
@@ -171,17 +171,18 @@ fn service(cx: &Context) -> TokenStream {
 fn mock_module(cx: &Context) -> Option<TokenStream> {
     let runtime_macro = match cx.options.mock {
         Mock::Never => return None,
-        Mock::Test => "mocks_for_tests",
-        Mock::Always => "mocks",
+        Mock::Test => quote!(mocks_for_tests),
+        Mock::Always => quote!(mocks),
     };
-    let path = format!("{}::codegen::{runtime_macro}", cx.options.runtime_path);
-    let body = format::macro_call(&path, &mock::mock(cx));
+    let (runtime, body) = (RustPath::new(&cx.options.runtime_path), mock::mock(cx));
     let module = &cx.names.mock.item.module;
     let about = doc(&format!("The mock of `{}`.", cx.service.full_name));
     Some(quote! {
         #about
         #[allow(dead_code, unexpected_cfgs)]
-        pub mod #module { #body }
+        pub mod #module {
+            #runtime::codegen::#runtime_macro! { #body }
+        }
     })
 }
 
@@ -243,6 +244,13 @@ fn docs(lines: &[String]) -> TokenStream {
         "" => String::new(),
         line => format!(" {line}"),
     });
+    quote!(#(#[doc = #lines])*)
+}
+
+/// Comments that are no docs, and a blank line.
+fn comments(lines: &[String]) -> TokenStream {
+    let end = (!lines.is_empty()).then_some("\n");
+    let lines = lines.iter().map(String::as_str).chain(end).map(format::comment);
     quote!(#(#[doc = #lines])*)
 }
 

@@ -2,6 +2,21 @@
 // source: google/protobuf/descriptor.proto
 // options: compile_well_known_types=true,runtime_path=crate::descriptor::protos
 
+// Protocol Buffers - Google's data interchange format
+// Copyright 2008 Google LLC.  All rights reserved.
+//
+// Use of this source code is governed by a BSD-style
+// license that can be found in the LICENSE file or at
+// https://developers.google.com/open-source/licenses/bsd
+//
+// Author: kenton@google.com (Kenton Varda)
+//  Based on original Protocol Buffers design by
+//  Sanjay Ghemawat, Jeff Dean, and others.
+//
+// The messages in this file describe the definitions found in .proto files.
+// A valid .proto file can be translated directly to a FileDescriptorProto
+// without any other information (e.g. without reading its imports).
+
 /// The protocol compiler can output a FileDescriptorSet containing the .proto
 /// files it parses.
 #[derive(Clone, PartialEq, crate::descriptor::protos::prost::Message)]
@@ -190,10 +205,7 @@ pub mod extension_range_options {
     }
 
     impl VerificationState {
-        /// String value of the enum field names used in the ProtoBuf definition.
-        ///
-        /// The values are not transformed in any way and thus are considered stable
-        /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+        /// The name of the value in the proto, which stays the same whatever it is called here.
         pub fn as_str_name(&self) -> &'static str {
             match self {
                 Self::Declaration => "DECLARATION",
@@ -201,7 +213,7 @@ pub mod extension_range_options {
             }
         }
 
-        /// Creates an enum from field names used in the ProtoBuf definition.
+        /// The value with this name in the proto, if there is one.
         pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
             match value {
                 "DECLARATION" => Some(Self::Declaration),
@@ -322,10 +334,7 @@ pub mod field_descriptor_proto {
     }
 
     impl Type {
-        /// String value of the enum field names used in the ProtoBuf definition.
-        ///
-        /// The values are not transformed in any way and thus are considered stable
-        /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+        /// The name of the value in the proto, which stays the same whatever it is called here.
         pub fn as_str_name(&self) -> &'static str {
             match self {
                 Self::Double => "TYPE_DOUBLE",
@@ -349,7 +358,7 @@ pub mod field_descriptor_proto {
             }
         }
 
-        /// Creates an enum from field names used in the ProtoBuf definition.
+        /// The value with this name in the proto, if there is one.
         pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
             match value {
                 "TYPE_DOUBLE" => Some(Self::Double),
@@ -389,10 +398,7 @@ pub mod field_descriptor_proto {
     }
 
     impl Label {
-        /// String value of the enum field names used in the ProtoBuf definition.
-        ///
-        /// The values are not transformed in any way and thus are considered stable
-        /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+        /// The name of the value in the proto, which stays the same whatever it is called here.
         pub fn as_str_name(&self) -> &'static str {
             match self {
                 Self::Optional => "LABEL_OPTIONAL",
@@ -401,7 +407,7 @@ pub mod field_descriptor_proto {
             }
         }
 
-        /// Creates an enum from field names used in the ProtoBuf definition.
+        /// The value with this name in the proto, if there is one.
         pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
             match value {
                 "LABEL_OPTIONAL" => Some(Self::Optional),
@@ -512,6 +518,38 @@ pub struct MethodDescriptorProto {
     #[prost(bool, optional, tag = "6", default = "false")]
     pub server_streaming: ::core::option::Option<bool>,
 }
+
+// ===================================================================
+// Options
+//
+// Each of the definitions above may have "options" attached.  These are
+// just annotations which may cause code to be generated slightly differently
+// or may contain hints for code that manipulates protocol messages.
+//
+// Clients may define custom options as extensions of the *Options messages.
+// These extensions may not yet be known at parsing time, so the parser cannot
+// store the values in them.  Instead it stores them in a field in the *Options
+// message called uninterpreted_option. This field must have the same name
+// across all *Options messages. We then use this field to populate the
+// extensions when we build a descriptor, at which point all protos have been
+// parsed and so all extensions are known.
+//
+// Extension numbers for custom options may be chosen as follows:
+// * For options which will only be used within a single application or
+//   organization, or for experimental options, use field numbers 50000
+//   through 99999.  It is up to you to ensure that you do not use the
+//   same number for multiple options.
+// * For options which will be published and used publicly by multiple
+//   independent entities, e-mail protobuf-global-extension-registry@google.com
+//   to reserve extension numbers. Simply provide your project name (e.g.
+//   Objective-C plugin) and your project website (if available) -- there's no
+//   need to explain how you intend to use them. Usually you only need one
+//   extension number. You can declare multiple options with only one extension
+//   number by putting them in a sub-message. See the Custom Options section of
+//   the docs for examples:
+//   https://developers.google.com/protocol-buffers/docs/proto#options
+//   If this turns out to be popular, a web service will be set up
+//   to automatically assign option numbers.
 
 #[derive(Clone, PartialEq, crate::descriptor::protos::prost::Message)]
 #[prost(prost_path = "crate::descriptor::protos::prost")]
@@ -650,10 +688,7 @@ pub mod file_options {
     }
 
     impl OptimizeMode {
-        /// String value of the enum field names used in the ProtoBuf definition.
-        ///
-        /// The values are not transformed in any way and thus are considered stable
-        /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+        /// The name of the value in the proto, which stays the same whatever it is called here.
         pub fn as_str_name(&self) -> &'static str {
             match self {
                 Self::Speed => "SPEED",
@@ -662,7 +697,7 @@ pub mod file_options {
             }
         }
 
-        /// Creates an enum from field names used in the ProtoBuf definition.
+        /// The value with this name in the proto, if there is one.
         pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
             match value {
                 "SPEED" => Some(Self::Speed),
@@ -909,10 +944,7 @@ pub mod field_options {
     }
 
     impl CType {
-        /// String value of the enum field names used in the ProtoBuf definition.
-        ///
-        /// The values are not transformed in any way and thus are considered stable
-        /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+        /// The name of the value in the proto, which stays the same whatever it is called here.
         pub fn as_str_name(&self) -> &'static str {
             match self {
                 Self::String => "STRING",
@@ -921,7 +953,7 @@ pub mod field_options {
             }
         }
 
-        /// Creates an enum from field names used in the ProtoBuf definition.
+        /// The value with this name in the proto, if there is one.
         pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
             match value {
                 "STRING" => Some(Self::String),
@@ -945,10 +977,7 @@ pub mod field_options {
     }
 
     impl JsType {
-        /// String value of the enum field names used in the ProtoBuf definition.
-        ///
-        /// The values are not transformed in any way and thus are considered stable
-        /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+        /// The name of the value in the proto, which stays the same whatever it is called here.
         pub fn as_str_name(&self) -> &'static str {
             match self {
                 Self::JsNormal => "JS_NORMAL",
@@ -957,7 +986,7 @@ pub mod field_options {
             }
         }
 
-        /// Creates an enum from field names used in the ProtoBuf definition.
+        /// The value with this name in the proto, if there is one.
         pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
             match value {
                 "JS_NORMAL" => Some(Self::JsNormal),
@@ -979,10 +1008,7 @@ pub mod field_options {
     }
 
     impl OptionRetention {
-        /// String value of the enum field names used in the ProtoBuf definition.
-        ///
-        /// The values are not transformed in any way and thus are considered stable
-        /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+        /// The name of the value in the proto, which stays the same whatever it is called here.
         pub fn as_str_name(&self) -> &'static str {
             match self {
                 Self::RetentionUnknown => "RETENTION_UNKNOWN",
@@ -991,7 +1017,7 @@ pub mod field_options {
             }
         }
 
-        /// Creates an enum from field names used in the ProtoBuf definition.
+        /// The value with this name in the proto, if there is one.
         pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
             match value {
                 "RETENTION_UNKNOWN" => Some(Self::RetentionUnknown),
@@ -1022,10 +1048,7 @@ pub mod field_options {
     }
 
     impl OptionTargetType {
-        /// String value of the enum field names used in the ProtoBuf definition.
-        ///
-        /// The values are not transformed in any way and thus are considered stable
-        /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+        /// The name of the value in the proto, which stays the same whatever it is called here.
         pub fn as_str_name(&self) -> &'static str {
             match self {
                 Self::TargetTypeUnknown => "TARGET_TYPE_UNKNOWN",
@@ -1041,7 +1064,7 @@ pub mod field_options {
             }
         }
 
-        /// Creates an enum from field names used in the ProtoBuf definition.
+        /// The value with this name in the proto, if there is one.
         pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
             match value {
                 "TARGET_TYPE_UNKNOWN" => Some(Self::TargetTypeUnknown),
@@ -1144,6 +1167,11 @@ pub struct ServiceOptions {
     /// developers should rely on the protoreflect APIs for their client language.
     #[prost(message, optional, tag = "34")]
     pub features: ::core::option::Option<FeatureSet>,
+    // Note:  Field numbers 1 through 32 are reserved for Google's internal RPC
+    //   framework.  We apologize for hoarding these numbers to ourselves, but
+    //   we were already using them long before we decided to release Protocol
+    //   Buffers.
+
     /// Is this service deprecated?
     /// Depending on the target platform, this can emit Deprecated annotations
     /// for the service, or it will be completely ignored; in the very least,
@@ -1158,6 +1186,11 @@ pub struct ServiceOptions {
 #[derive(Clone, PartialEq, crate::descriptor::protos::prost::Message)]
 #[prost(prost_path = "crate::descriptor::protos::prost")]
 pub struct MethodOptions {
+    // Note:  Field numbers 1 through 32 are reserved for Google's internal RPC
+    //   framework.  We apologize for hoarding these numbers to ourselves, but
+    //   we were already using them long before we decided to release Protocol
+    //   Buffers.
+
     /// Is this method deprecated?
     /// Depending on the target platform, this can emit Deprecated annotations
     /// for the method, or it will be completely ignored; in the very least,
@@ -1194,10 +1227,7 @@ pub mod method_options {
     }
 
     impl IdempotencyLevel {
-        /// String value of the enum field names used in the ProtoBuf definition.
-        ///
-        /// The values are not transformed in any way and thus are considered stable
-        /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+        /// The name of the value in the proto, which stays the same whatever it is called here.
         pub fn as_str_name(&self) -> &'static str {
             match self {
                 Self::IdempotencyUnknown => "IDEMPOTENCY_UNKNOWN",
@@ -1206,7 +1236,7 @@ pub mod method_options {
             }
         }
 
-        /// Creates an enum from field names used in the ProtoBuf definition.
+        /// The value with this name in the proto, if there is one.
         pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
             match value {
                 "IDEMPOTENCY_UNKNOWN" => Some(Self::IdempotencyUnknown),
@@ -1261,6 +1291,9 @@ pub mod uninterpreted_option {
         pub is_extension: bool,
     }
 }
+
+// ===================================================================
+// Features
 
 /// TODO Enums in C++ gencode (and potentially other languages) are
 /// not well scoped.  This means that each of the feature enums below can clash
@@ -1317,10 +1350,7 @@ pub mod feature_set {
         }
 
         impl DefaultSymbolVisibility {
-            /// String value of the enum field names used in the ProtoBuf definition.
-            ///
-            /// The values are not transformed in any way and thus are considered stable
-            /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+            /// The name of the value in the proto, which stays the same whatever it is called here.
             pub fn as_str_name(&self) -> &'static str {
                 match self {
                     Self::Unknown => "DEFAULT_SYMBOL_VISIBILITY_UNKNOWN",
@@ -1331,7 +1361,7 @@ pub mod feature_set {
                 }
             }
 
-            /// Creates an enum from field names used in the ProtoBuf definition.
+            /// The value with this name in the proto, if there is one.
             pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
                 match value {
                     "DEFAULT_SYMBOL_VISIBILITY_UNKNOWN" => Some(Self::Unknown),
@@ -1367,10 +1397,7 @@ pub mod feature_set {
         }
 
         impl EnforceProtoLimits {
-            /// String value of the enum field names used in the ProtoBuf definition.
-            ///
-            /// The values are not transformed in any way and thus are considered stable
-            /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+            /// The name of the value in the proto, which stays the same whatever it is called here.
             pub fn as_str_name(&self) -> &'static str {
                 match self {
                     Self::ProtoLimitsUnknown => "PROTO_LIMITS_UNKNOWN",
@@ -1379,7 +1406,7 @@ pub mod feature_set {
                 }
             }
 
-            /// Creates an enum from field names used in the ProtoBuf definition.
+            /// The value with this name in the proto, if there is one.
             pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
                 match value {
                     "PROTO_LIMITS_UNKNOWN" => Some(Self::ProtoLimitsUnknown),
@@ -1402,10 +1429,7 @@ pub mod feature_set {
     }
 
     impl FieldPresence {
-        /// String value of the enum field names used in the ProtoBuf definition.
-        ///
-        /// The values are not transformed in any way and thus are considered stable
-        /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+        /// The name of the value in the proto, which stays the same whatever it is called here.
         pub fn as_str_name(&self) -> &'static str {
             match self {
                 Self::Unknown => "FIELD_PRESENCE_UNKNOWN",
@@ -1415,7 +1439,7 @@ pub mod feature_set {
             }
         }
 
-        /// Creates an enum from field names used in the ProtoBuf definition.
+        /// The value with this name in the proto, if there is one.
         pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
             match value {
                 "FIELD_PRESENCE_UNKNOWN" => Some(Self::Unknown),
@@ -1437,10 +1461,7 @@ pub mod feature_set {
     }
 
     impl EnumType {
-        /// String value of the enum field names used in the ProtoBuf definition.
-        ///
-        /// The values are not transformed in any way and thus are considered stable
-        /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+        /// The name of the value in the proto, which stays the same whatever it is called here.
         pub fn as_str_name(&self) -> &'static str {
             match self {
                 Self::Unknown => "ENUM_TYPE_UNKNOWN",
@@ -1449,7 +1470,7 @@ pub mod feature_set {
             }
         }
 
-        /// Creates an enum from field names used in the ProtoBuf definition.
+        /// The value with this name in the proto, if there is one.
         pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
             match value {
                 "ENUM_TYPE_UNKNOWN" => Some(Self::Unknown),
@@ -1470,10 +1491,7 @@ pub mod feature_set {
     }
 
     impl RepeatedFieldEncoding {
-        /// String value of the enum field names used in the ProtoBuf definition.
-        ///
-        /// The values are not transformed in any way and thus are considered stable
-        /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+        /// The name of the value in the proto, which stays the same whatever it is called here.
         pub fn as_str_name(&self) -> &'static str {
             match self {
                 Self::Unknown => "REPEATED_FIELD_ENCODING_UNKNOWN",
@@ -1482,7 +1500,7 @@ pub mod feature_set {
             }
         }
 
-        /// Creates an enum from field names used in the ProtoBuf definition.
+        /// The value with this name in the proto, if there is one.
         pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
             match value {
                 "REPEATED_FIELD_ENCODING_UNKNOWN" => Some(Self::Unknown),
@@ -1503,10 +1521,7 @@ pub mod feature_set {
     }
 
     impl Utf8Validation {
-        /// String value of the enum field names used in the ProtoBuf definition.
-        ///
-        /// The values are not transformed in any way and thus are considered stable
-        /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+        /// The name of the value in the proto, which stays the same whatever it is called here.
         pub fn as_str_name(&self) -> &'static str {
             match self {
                 Self::Unknown => "UTF8_VALIDATION_UNKNOWN",
@@ -1515,7 +1530,7 @@ pub mod feature_set {
             }
         }
 
-        /// Creates an enum from field names used in the ProtoBuf definition.
+        /// The value with this name in the proto, if there is one.
         pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
             match value {
                 "UTF8_VALIDATION_UNKNOWN" => Some(Self::Unknown),
@@ -1536,10 +1551,7 @@ pub mod feature_set {
     }
 
     impl MessageEncoding {
-        /// String value of the enum field names used in the ProtoBuf definition.
-        ///
-        /// The values are not transformed in any way and thus are considered stable
-        /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+        /// The name of the value in the proto, which stays the same whatever it is called here.
         pub fn as_str_name(&self) -> &'static str {
             match self {
                 Self::Unknown => "MESSAGE_ENCODING_UNKNOWN",
@@ -1548,7 +1560,7 @@ pub mod feature_set {
             }
         }
 
-        /// Creates an enum from field names used in the ProtoBuf definition.
+        /// The value with this name in the proto, if there is one.
         pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
             match value {
                 "MESSAGE_ENCODING_UNKNOWN" => Some(Self::Unknown),
@@ -1569,10 +1581,7 @@ pub mod feature_set {
     }
 
     impl JsonFormat {
-        /// String value of the enum field names used in the ProtoBuf definition.
-        ///
-        /// The values are not transformed in any way and thus are considered stable
-        /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+        /// The name of the value in the proto, which stays the same whatever it is called here.
         pub fn as_str_name(&self) -> &'static str {
             match self {
                 Self::Unknown => "JSON_FORMAT_UNKNOWN",
@@ -1581,7 +1590,7 @@ pub mod feature_set {
             }
         }
 
-        /// Creates an enum from field names used in the ProtoBuf definition.
+        /// The value with this name in the proto, if there is one.
         pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
             match value {
                 "JSON_FORMAT_UNKNOWN" => Some(Self::Unknown),
@@ -1603,10 +1612,7 @@ pub mod feature_set {
     }
 
     impl EnforceNamingStyle {
-        /// String value of the enum field names used in the ProtoBuf definition.
-        ///
-        /// The values are not transformed in any way and thus are considered stable
-        /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+        /// The name of the value in the proto, which stays the same whatever it is called here.
         pub fn as_str_name(&self) -> &'static str {
             match self {
                 Self::Unknown => "ENFORCE_NAMING_STYLE_UNKNOWN",
@@ -1616,7 +1622,7 @@ pub mod feature_set {
             }
         }
 
-        /// Creates an enum from field names used in the ProtoBuf definition.
+        /// The value with this name in the proto, if there is one.
         pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
             match value {
                 "ENFORCE_NAMING_STYLE_UNKNOWN" => Some(Self::Unknown),
@@ -1667,6 +1673,9 @@ pub mod feature_set_defaults {
         pub fixed_features: ::core::option::Option<super::FeatureSet>,
     }
 }
+
+// ===================================================================
+// Optional source code info
 
 /// Encapsulates information about the original source file from which a
 /// FileDescriptorProto was generated.
@@ -1884,10 +1893,7 @@ pub mod generated_code_info {
         }
 
         impl Semantic {
-            /// String value of the enum field names used in the ProtoBuf definition.
-            ///
-            /// The values are not transformed in any way and thus are considered stable
-            /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+            /// The name of the value in the proto, which stays the same whatever it is called here.
             pub fn as_str_name(&self) -> &'static str {
                 match self {
                     Self::None => "NONE",
@@ -1896,7 +1902,7 @@ pub mod generated_code_info {
                 }
             }
 
-            /// Creates an enum from field names used in the ProtoBuf definition.
+            /// The value with this name in the proto, if there is one.
             pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
                 match value {
                     "NONE" => Some(Self::None),
@@ -1947,10 +1953,7 @@ pub enum Edition {
 }
 
 impl Edition {
-    /// String value of the enum field names used in the ProtoBuf definition.
-    ///
-    /// The values are not transformed in any way and thus are considered stable
-    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    /// The name of the value in the proto, which stays the same whatever it is called here.
     pub fn as_str_name(&self) -> &'static str {
         match self {
             Self::Unknown => "EDITION_UNKNOWN",
@@ -1970,7 +1973,7 @@ impl Edition {
         }
     }
 
-    /// Creates an enum from field names used in the ProtoBuf definition.
+    /// The value with this name in the proto, if there is one.
     pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
         match value {
             "EDITION_UNKNOWN" => Some(Self::Unknown),
@@ -2007,10 +2010,7 @@ pub enum SymbolVisibility {
 }
 
 impl SymbolVisibility {
-    /// String value of the enum field names used in the ProtoBuf definition.
-    ///
-    /// The values are not transformed in any way and thus are considered stable
-    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    /// The name of the value in the proto, which stays the same whatever it is called here.
     pub fn as_str_name(&self) -> &'static str {
         match self {
             Self::VisibilityUnset => "VISIBILITY_UNSET",
@@ -2019,7 +2019,7 @@ impl SymbolVisibility {
         }
     }
 
-    /// Creates an enum from field names used in the ProtoBuf definition.
+    /// The value with this name in the proto, if there is one.
     pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
         match value {
             "VISIBILITY_UNSET" => Some(Self::VisibilityUnset),

@@ -2,6 +2,26 @@
 // source: google/protobuf/compiler/plugin.proto
 // options: compile_well_known_types=true,runtime_path=crate::descriptor::protos
 
+// Protocol Buffers - Google's data interchange format
+// Copyright 2008 Google Inc.  All rights reserved.
+//
+// Use of this source code is governed by a BSD-style
+// license that can be found in the LICENSE file or at
+// https://developers.google.com/open-source/licenses/bsd
+//
+// Author: kenton@google.com (Kenton Varda)
+//
+// protoc (aka the Protocol Compiler) can be extended via plugins.  A plugin is
+// just a program that reads a CodeGeneratorRequest from stdin and writes a
+// CodeGeneratorResponse to stdout.
+//
+// Plugins written using C++ can use google/protobuf/compiler/plugin.h instead
+// of dealing with the raw protocol defined here.
+//
+// A plugin executable needs only to be placed somewhere in the path.  The
+// plugin should be named "protoc-gen-$NAME", and will then be used when the
+// flag "--${NAME}_out" is passed to protoc.
+
 /// The version number of protocol compiler.
 #[derive(Clone, PartialEq, Eq, Hash, crate::descriptor::protos::prost::Message)]
 #[prost(prost_path = "crate::descriptor::protos::prost")]
@@ -174,10 +194,7 @@ pub mod code_generator_response {
     }
 
     impl Feature {
-        /// String value of the enum field names used in the ProtoBuf definition.
-        ///
-        /// The values are not transformed in any way and thus are considered stable
-        /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+        /// The name of the value in the proto, which stays the same whatever it is called here.
         pub fn as_str_name(&self) -> &'static str {
             match self {
                 Self::None => "FEATURE_NONE",
@@ -186,7 +203,7 @@ pub mod code_generator_response {
             }
         }
 
-        /// Creates an enum from field names used in the ProtoBuf definition.
+        /// The value with this name in the proto, if there is one.
         pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
             match value {
                 "FEATURE_NONE" => Some(Self::None),

@@ -84,7 +84,6 @@ pub mod blobs_server {
 #[allow(dead_code)]
 pub mod blobs_client {
     use ::rust_scaffold::codegen as rt;
-
     use super::blobs_service::SERVICE;
 
     /// Calls a [`Blobs`](super::blobs_service::Blobs) over gRPC. Cheap to clone.
@@ -98,9 +97,7 @@ pub mod blobs_client {
         ///
         /// # Errors
         /// `InvalidArgument` for a malformed address, `Unavailable` when nothing answers there.
-        pub async fn connect(
-            address: impl rt::AsRef<str>,
-        ) -> rt::Result<Self, rt::Status> {
+        pub async fn connect(address: impl rt::AsRef<str>) -> rt::Result<Self, rt::Status> {
             rt::Result::Ok(Self::new(rt::Channel::connect(address).await?))
         }
 
@@ -108,33 +105,25 @@ pub mod blobs_client {
         ///
         /// # Errors
         /// `InvalidArgument` for a malformed address.
-        pub fn connect_lazy(
-            address: impl rt::AsRef<str>,
-        ) -> rt::Result<Self, rt::Status> {
+        pub fn connect_lazy(address: impl rt::AsRef<str>) -> rt::Result<Self, rt::Status> {
             rt::Result::Ok(Self::new(rt::Channel::connect_lazy(address)?))
         }
 
         /// Calls through `channel`: a [`Channel`](rt::Channel), or tonic's.
         pub fn new(channel: impl rt::Into<rt::Channel>) -> Self {
-            Self {
-                client: rt::Client::new(channel),
-            }
+            Self { client: rt::Client::new(channel) }
         }
 
         /// Calls `service` in this process: same codec, metadata, deadlines and limits, no socket.
         pub fn in_process<S: super::blobs_service::Blobs>(service: S) -> Self {
-            Self::new(
-                rt::Channel::in_process(super::blobs_server::BlobsServer::new(service)),
-            )
+            Self::new(rt::Channel::in_process(super::blobs_server::BlobsServer::new(service)))
         }
 
         /// Calls `service` in this process, with messages that are moved instead of encoded: same
         /// metadata, deadlines, cancellation and statuses, neither limits nor compression.
         pub fn in_process_direct<S: super::blobs_service::Blobs>(service: S) -> Self {
             Self::new(
-                rt::Channel::in_process_direct(
-                    super::blobs_server::BlobsServer::new(service),
-                ),
+                rt::Channel::in_process_direct(super::blobs_server::BlobsServer::new(service)),
             )
         }
 
@@ -206,9 +195,7 @@ pub mod blobs_mock {
             #[inline]
             #[track_caller]
             pub fn new() -> Self {
-                Self {
-                    mock: rt::mock::Mock::new::<Self>(),
-                }
+                Self { mock: rt::mock::Mock::new::<Self>() }
             }
 
             /// A mock that expects the calls on the tape at `path` and answers them as it says.
@@ -216,12 +203,8 @@ pub mod blobs_mock {
             /// # Errors
             /// When the tape cannot be read, or is one of another service.
             #[track_caller]
-            pub fn replay(
-                path: impl rt::AsRef<rt::Path>,
-            ) -> rt::Result<Self, rt::mock::TapeError> {
-                rt::Result::Ok(Self {
-                    mock: rt::mock::Mock::replay::<Self>(path)?,
-                })
+            pub fn replay(path: impl rt::AsRef<rt::Path>) -> rt::Result<Self, rt::mock::TapeError> {
+                rt::Result::Ok(Self { mock: rt::mock::Mock::replay::<Self>(path)? })
             }
 
             /// Writes every call from now on to a tape at `path`, without metadata that looks secret.
@@ -253,9 +236,7 @@ pub mod blobs_mock {
             /// A client of this mock, in this process and through the codec.
             #[inline]
             pub fn client(&self) -> super::blobs_client::BlobsClient {
-                super::blobs_client::BlobsClient::new(
-                    rt::Channel::in_process(self.server()),
-                )
+                super::blobs_client::BlobsClient::new(rt::Channel::in_process(self.server()))
             }
 
             /// A mock that hands what nothing else takes to `real`: it records calls, and fails those
@@ -263,9 +244,7 @@ pub mod blobs_mock {
             #[track_caller]
             pub fn spy<S: super::blobs_service::Blobs>(real: S) -> Self {
                 let real = super::blobs_server::BlobsServer::new(real);
-                Self {
-                    mock: rt::mock::Mock::spy::<Self, _, _>(real),
-                }
+                Self { mock: rt::mock::Mock::spy::<Self, _, _>(real) }
             }
 
             /// Makes the calls on the tape at `path` to `real` and compares the answers.
@@ -285,9 +264,7 @@ pub mod blobs_mock {
             #[track_caller]
             pub fn expect_get(
                 &self,
-            ) -> rt::mock::Expectation<
-                rt::mock::Unary<super::Blob, super::blob::Inner>,
-            > {
+            ) -> rt::mock::Expectation<rt::mock::Unary<super::Blob, super::blob::Inner>> {
                 self.mock.expect(0)
             }
 
@@ -296,9 +273,7 @@ pub mod blobs_mock {
             #[track_caller]
             pub fn on_get(
                 &self,
-            ) -> rt::mock::Expectation<
-                rt::mock::Unary<super::Blob, super::blob::Inner>,
-            > {
+            ) -> rt::mock::Expectation<rt::mock::Unary<super::Blob, super::blob::Inner>> {
                 self.mock.stub(0)
             }
 
@@ -355,9 +330,7 @@ pub mod blobs_mock {
             const SERVICE: &'static rt::ServiceDescriptor = &super::blobs_service::SERVICE;
 
             const METHODS: &'static [rt::mock::Method] = &[
-                rt::mock::Method::of::<
-                    rt::mock::Unary<super::Blob, super::blob::Inner>,
-                >(),
+                rt::mock::Method::of::<rt::mock::Unary<super::Blob, super::blob::Inner>>(),
             ];
         }
 
@@ -378,19 +351,8 @@ pub mod blobs_mock {
                 }
 
                 /// Expects this of `data`.
-                pub fn data(
-                    self,
-                    expected: impl rt::mock::IntoPattern<rt::mock::Bytes>,
-                ) -> Self {
-                    Self(
-                        self
-                            .0
-                            .field(
-                                "data",
-                                expected,
-                                |message| rt::mock::view(&message.data),
-                            ),
-                    )
+                pub fn data(self, expected: impl rt::mock::IntoPattern<rt::mock::Bytes>) -> Self {
+                    Self(self.0.field("data", expected, |message| rt::mock::view(&message.data)))
                 }
 
                 /// Expects this of `sizes`.
@@ -398,15 +360,7 @@ pub mod blobs_mock {
                     self,
                     expected: impl rt::mock::IntoPattern<rt::mock::Map<rt::String, i32>>,
                 ) -> Self {
-                    Self(
-                        self
-                            .0
-                            .field(
-                                "sizes",
-                                expected,
-                                |message| rt::mock::view(&message.sizes),
-                            ),
-                    )
+                    Self(self.0.field("sizes", expected, |message| rt::mock::view(&message.sizes)))
                 }
 
                 /// Expects this of `inner`.
@@ -414,15 +368,7 @@ pub mod blobs_mock {
                     self,
                     expected: impl rt::mock::IntoPattern<super::super::blob::Inner>,
                 ) -> Self {
-                    Self(
-                        self
-                            .0
-                            .field(
-                                "inner",
-                                expected,
-                                |message| rt::mock::view(&message.inner),
-                            ),
-                    )
+                    Self(self.0.field("inner", expected, |message| rt::mock::view(&message.inner)))
                 }
             }
 
@@ -447,13 +393,7 @@ pub mod blobs_mock {
                 /// Expects this of `number`.
                 pub fn number(self, expected: impl rt::mock::IntoPattern<i32>) -> Self {
                     Self(
-                        self
-                            .0
-                            .field(
-                                "number",
-                                expected,
-                                |message| rt::mock::view(&message.number),
-                            ),
+                        self.0.field("number", expected, |message| rt::mock::view(&message.number)),
                     )
                 }
             }

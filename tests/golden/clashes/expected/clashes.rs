@@ -84,7 +84,6 @@ pub mod store_server {
 #[allow(dead_code)]
 pub mod store_client {
     use ::rust_scaffold::codegen as rt;
-
     use super::store_service::SERVICE;
 
     /// Calls a [`Store`](super::store_service::Store) over gRPC. Cheap to clone.
@@ -100,9 +99,7 @@ pub mod store_client {
         ///
         /// # Errors
         /// `InvalidArgument` for a malformed address, `Unavailable` when nothing answers there.
-        pub async fn connect(
-            address: impl rt::AsRef<str>,
-        ) -> rt::Result<Self, rt::Status> {
+        pub async fn connect(address: impl rt::AsRef<str>) -> rt::Result<Self, rt::Status> {
             rt::Result::Ok(Self::new(rt::Channel::connect(address).await?))
         }
 
@@ -110,33 +107,25 @@ pub mod store_client {
         ///
         /// # Errors
         /// `InvalidArgument` for a malformed address.
-        pub fn connect_lazy(
-            address: impl rt::AsRef<str>,
-        ) -> rt::Result<Self, rt::Status> {
+        pub fn connect_lazy(address: impl rt::AsRef<str>) -> rt::Result<Self, rt::Status> {
             rt::Result::Ok(Self::new(rt::Channel::connect_lazy(address)?))
         }
 
         /// Calls through `channel`: a [`Channel`](rt::Channel), or tonic's.
         pub fn new(channel: impl rt::Into<rt::Channel>) -> Self {
-            Self {
-                client: rt::Client::new(channel),
-            }
+            Self { client: rt::Client::new(channel) }
         }
 
         /// Calls `service` in this process: same codec, metadata, deadlines and limits, no socket.
         pub fn in_process<S: super::store_service::Store>(service: S) -> Self {
-            Self::new(
-                rt::Channel::in_process(super::store_server::StoreServer::new(service)),
-            )
+            Self::new(rt::Channel::in_process(super::store_server::StoreServer::new(service)))
         }
 
         /// Calls `service` in this process, with messages that are moved instead of encoded: same
         /// metadata, deadlines, cancellation and statuses, neither limits nor compression.
         pub fn in_process_direct<S: super::store_service::Store>(service: S) -> Self {
             Self::new(
-                rt::Channel::in_process_direct(
-                    super::store_server::StoreServer::new(service),
-                ),
+                rt::Channel::in_process_direct(super::store_server::StoreServer::new(service)),
             )
         }
 
@@ -208,9 +197,7 @@ pub mod store_mock {
             #[inline]
             #[track_caller]
             pub fn new() -> Self {
-                Self {
-                    mock: rt::mock::Mock::new::<Self>(),
-                }
+                Self { mock: rt::mock::Mock::new::<Self>() }
             }
 
             /// A mock that expects the calls on the tape at `path` and answers them as it says.
@@ -218,12 +205,8 @@ pub mod store_mock {
             /// # Errors
             /// When the tape cannot be read, or is one of another service.
             #[track_caller]
-            pub fn replay(
-                path: impl rt::AsRef<rt::Path>,
-            ) -> rt::Result<Self, rt::mock::TapeError> {
-                rt::Result::Ok(Self {
-                    mock: rt::mock::Mock::replay::<Self>(path)?,
-                })
+            pub fn replay(path: impl rt::AsRef<rt::Path>) -> rt::Result<Self, rt::mock::TapeError> {
+                rt::Result::Ok(Self { mock: rt::mock::Mock::replay::<Self>(path)? })
             }
 
             /// Writes every call from now on to a tape at `path`, without metadata that looks secret.
@@ -255,9 +238,7 @@ pub mod store_mock {
             /// A client of this mock, in this process and through the codec.
             #[inline]
             pub fn client(&self) -> super::store_client::StoreClient {
-                super::store_client::StoreClient::new(
-                    rt::Channel::in_process(self.server()),
-                )
+                super::store_client::StoreClient::new(rt::Channel::in_process(self.server()))
             }
 
             /// A mock that hands what nothing else takes to `real`: it records calls, and fails those
@@ -265,9 +246,7 @@ pub mod store_mock {
             #[track_caller]
             pub fn spy<S: super::store_service::Store>(real: S) -> Self {
                 let real = super::store_server::StoreServer::new(real);
-                Self {
-                    mock: rt::mock::Mock::spy::<Self, _, _>(real),
-                }
+                Self { mock: rt::mock::Mock::spy::<Self, _, _>(real) }
             }
 
             /// Makes the calls on the tape at `path` to `real` and compares the answers.
@@ -287,9 +266,7 @@ pub mod store_mock {
             #[track_caller]
             pub fn expect_get(
                 &self,
-            ) -> rt::mock::Expectation<
-                rt::mock::Unary<super::Store, super::StoreServer>,
-            > {
+            ) -> rt::mock::Expectation<rt::mock::Unary<super::Store, super::StoreServer>> {
                 self.mock.expect(0)
             }
 
@@ -298,9 +275,7 @@ pub mod store_mock {
             #[track_caller]
             pub fn on_get(
                 &self,
-            ) -> rt::mock::Expectation<
-                rt::mock::Unary<super::Store, super::StoreServer>,
-            > {
+            ) -> rt::mock::Expectation<rt::mock::Unary<super::Store, super::StoreServer>> {
                 self.mock.stub(0)
             }
 
@@ -357,9 +332,7 @@ pub mod store_mock {
             const SERVICE: &'static rt::ServiceDescriptor = &super::store_service::SERVICE;
 
             const METHODS: &'static [rt::mock::Method] = &[
-                rt::mock::Method::of::<
-                    rt::mock::Unary<super::Store, super::StoreServer>,
-                >(),
+                rt::mock::Method::of::<rt::mock::Unary<super::Store, super::StoreServer>>(),
             ];
         }
 
@@ -380,19 +353,8 @@ pub mod store_mock {
                 }
 
                 /// Expects this of `name`.
-                pub fn name(
-                    self,
-                    expected: impl rt::mock::IntoPattern<rt::String>,
-                ) -> Self {
-                    Self(
-                        self
-                            .0
-                            .field(
-                                "name",
-                                expected,
-                                |message| rt::mock::view(&message.name),
-                            ),
-                    )
+                pub fn name(self, expected: impl rt::mock::IntoPattern<rt::String>) -> Self {
+                    Self(self.0.field("name", expected, |message| rt::mock::view(&message.name)))
                 }
             }
 
@@ -467,7 +429,6 @@ pub mod log_server {
 #[allow(dead_code)]
 pub mod log_client {
     use ::rust_scaffold::codegen as rt;
-
     use super::log_service::SERVICE;
 
     /// Calls a [`Log`](super::log_service::Log) over gRPC. Cheap to clone.
@@ -483,9 +444,7 @@ pub mod log_client {
         ///
         /// # Errors
         /// `InvalidArgument` for a malformed address, `Unavailable` when nothing answers there.
-        pub async fn connect(
-            address: impl rt::AsRef<str>,
-        ) -> rt::Result<Self, rt::Status> {
+        pub async fn connect(address: impl rt::AsRef<str>) -> rt::Result<Self, rt::Status> {
             rt::Result::Ok(Self::new(rt::Channel::connect(address).await?))
         }
 
@@ -493,34 +452,24 @@ pub mod log_client {
         ///
         /// # Errors
         /// `InvalidArgument` for a malformed address.
-        pub fn connect_lazy(
-            address: impl rt::AsRef<str>,
-        ) -> rt::Result<Self, rt::Status> {
+        pub fn connect_lazy(address: impl rt::AsRef<str>) -> rt::Result<Self, rt::Status> {
             rt::Result::Ok(Self::new(rt::Channel::connect_lazy(address)?))
         }
 
         /// Calls through `channel`: a [`Channel`](rt::Channel), or tonic's.
         pub fn new(channel: impl rt::Into<rt::Channel>) -> Self {
-            Self {
-                client: rt::Client::new(channel),
-            }
+            Self { client: rt::Client::new(channel) }
         }
 
         /// Calls `service` in this process: same codec, metadata, deadlines and limits, no socket.
         pub fn in_process<S: super::log_service::Log>(service: S) -> Self {
-            Self::new(
-                rt::Channel::in_process(super::log_server::LogServer::new(service)),
-            )
+            Self::new(rt::Channel::in_process(super::log_server::LogServer::new(service)))
         }
 
         /// Calls `service` in this process, with messages that are moved instead of encoded: same
         /// metadata, deadlines, cancellation and statuses, neither limits nor compression.
         pub fn in_process_direct<S: super::log_service::Log>(service: S) -> Self {
-            Self::new(
-                rt::Channel::in_process_direct(
-                    super::log_server::LogServer::new(service),
-                ),
-            )
+            Self::new(rt::Channel::in_process_direct(super::log_server::LogServer::new(service)))
         }
 
         /// Refuses responses whose messages are larger than `limit` bytes (default: 4 MiB).
@@ -591,9 +540,7 @@ pub mod log_mock {
             #[inline]
             #[track_caller]
             pub fn new() -> Self {
-                Self {
-                    mock: rt::mock::Mock::new::<Self>(),
-                }
+                Self { mock: rt::mock::Mock::new::<Self>() }
             }
 
             /// A mock that expects the calls on the tape at `path` and answers them as it says.
@@ -601,12 +548,8 @@ pub mod log_mock {
             /// # Errors
             /// When the tape cannot be read, or is one of another service.
             #[track_caller]
-            pub fn replay(
-                path: impl rt::AsRef<rt::Path>,
-            ) -> rt::Result<Self, rt::mock::TapeError> {
-                rt::Result::Ok(Self {
-                    mock: rt::mock::Mock::replay::<Self>(path)?,
-                })
+            pub fn replay(path: impl rt::AsRef<rt::Path>) -> rt::Result<Self, rt::mock::TapeError> {
+                rt::Result::Ok(Self { mock: rt::mock::Mock::replay::<Self>(path)? })
             }
 
             /// Writes every call from now on to a tape at `path`, without metadata that looks secret.
@@ -646,9 +589,7 @@ pub mod log_mock {
             #[track_caller]
             pub fn spy<S: super::log_service::Log>(real: S) -> Self {
                 let real = super::log_server::LogServer::new(real);
-                Self {
-                    mock: rt::mock::Mock::spy::<Self, _, _>(real),
-                }
+                Self { mock: rt::mock::Mock::spy::<Self, _, _>(real) }
             }
 
             /// Makes the calls on the tape at `path` to `real` and compares the answers.
@@ -755,19 +696,8 @@ pub mod log_mock {
                 }
 
                 /// Expects this of `name`.
-                pub fn name(
-                    self,
-                    expected: impl rt::mock::IntoPattern<rt::String>,
-                ) -> Self {
-                    Self(
-                        self
-                            .0
-                            .field(
-                                "name",
-                                expected,
-                                |message| rt::mock::view(&message.name),
-                            ),
-                    )
+                pub fn name(self, expected: impl rt::mock::IntoPattern<rt::String>) -> Self {
+                    Self(self.0.field("name", expected, |message| rt::mock::view(&message.name)))
                 }
             }
 
@@ -839,7 +769,6 @@ pub mod log_server_server {
 #[allow(dead_code)]
 pub mod log_server_client {
     use ::rust_scaffold::codegen as rt;
-
     use super::log_server_service::SERVICE;
 
     /// Calls a [`LogServer`](super::log_server_service::LogServer) over gRPC. Cheap to clone.
@@ -853,9 +782,7 @@ pub mod log_server_client {
         ///
         /// # Errors
         /// `InvalidArgument` for a malformed address, `Unavailable` when nothing answers there.
-        pub async fn connect(
-            address: impl rt::AsRef<str>,
-        ) -> rt::Result<Self, rt::Status> {
+        pub async fn connect(address: impl rt::AsRef<str>) -> rt::Result<Self, rt::Status> {
             rt::Result::Ok(Self::new(rt::Channel::connect(address).await?))
         }
 
@@ -863,33 +790,25 @@ pub mod log_server_client {
         ///
         /// # Errors
         /// `InvalidArgument` for a malformed address.
-        pub fn connect_lazy(
-            address: impl rt::AsRef<str>,
-        ) -> rt::Result<Self, rt::Status> {
+        pub fn connect_lazy(address: impl rt::AsRef<str>) -> rt::Result<Self, rt::Status> {
             rt::Result::Ok(Self::new(rt::Channel::connect_lazy(address)?))
         }
 
         /// Calls through `channel`: a [`Channel`](rt::Channel), or tonic's.
         pub fn new(channel: impl rt::Into<rt::Channel>) -> Self {
-            Self {
-                client: rt::Client::new(channel),
-            }
+            Self { client: rt::Client::new(channel) }
         }
 
         /// Calls `service` in this process: same codec, metadata, deadlines and limits, no socket.
         pub fn in_process<S: super::log_server_service::LogServer>(service: S) -> Self {
             Self::new(
-                rt::Channel::in_process(
-                    super::log_server_server::LogServerServer::new(service),
-                ),
+                rt::Channel::in_process(super::log_server_server::LogServerServer::new(service)),
             )
         }
 
         /// Calls `service` in this process, with messages that are moved instead of encoded: same
         /// metadata, deadlines, cancellation and statuses, neither limits nor compression.
-        pub fn in_process_direct<S: super::log_server_service::LogServer>(
-            service: S,
-        ) -> Self {
+        pub fn in_process_direct<S: super::log_server_service::LogServer>(service: S) -> Self {
             Self::new(
                 rt::Channel::in_process_direct(
                     super::log_server_server::LogServerServer::new(service),
@@ -965,9 +884,7 @@ pub mod log_server_mock {
             #[inline]
             #[track_caller]
             pub fn new() -> Self {
-                Self {
-                    mock: rt::mock::Mock::new::<Self>(),
-                }
+                Self { mock: rt::mock::Mock::new::<Self>() }
             }
 
             /// A mock that expects the calls on the tape at `path` and answers them as it says.
@@ -975,12 +892,8 @@ pub mod log_server_mock {
             /// # Errors
             /// When the tape cannot be read, or is one of another service.
             #[track_caller]
-            pub fn replay(
-                path: impl rt::AsRef<rt::Path>,
-            ) -> rt::Result<Self, rt::mock::TapeError> {
-                rt::Result::Ok(Self {
-                    mock: rt::mock::Mock::replay::<Self>(path)?,
-                })
+            pub fn replay(path: impl rt::AsRef<rt::Path>) -> rt::Result<Self, rt::mock::TapeError> {
+                rt::Result::Ok(Self { mock: rt::mock::Mock::replay::<Self>(path)? })
             }
 
             /// Writes every call from now on to a tape at `path`, without metadata that looks secret.
@@ -1022,9 +935,7 @@ pub mod log_server_mock {
             #[track_caller]
             pub fn spy<S: super::log_server_service::LogServer>(real: S) -> Self {
                 let real = super::log_server_server::LogServerServer::new(real);
-                Self {
-                    mock: rt::mock::Mock::spy::<Self, _, _>(real),
-                }
+                Self { mock: rt::mock::Mock::spy::<Self, _, _>(real) }
             }
 
             /// Makes the calls on the tape at `path` to `real` and compares the answers.
@@ -1131,19 +1042,8 @@ pub mod log_server_mock {
                 }
 
                 /// Expects this of `name`.
-                pub fn name(
-                    self,
-                    expected: impl rt::mock::IntoPattern<rt::String>,
-                ) -> Self {
-                    Self(
-                        self
-                            .0
-                            .field(
-                                "name",
-                                expected,
-                                |message| rt::mock::view(&message.name),
-                            ),
-                    )
+                pub fn name(self, expected: impl rt::mock::IntoPattern<rt::String>) -> Self {
+                    Self(self.0.field("name", expected, |message| rt::mock::view(&message.name)))
                 }
             }
 
@@ -1218,7 +1118,6 @@ pub mod cache_server_ {
 #[allow(dead_code)]
 pub mod cache_client_ {
     use ::rust_scaffold::codegen as rt;
-
     use super::cache_service::SERVICE;
 
     /// Calls a [`Cache`](super::cache_service::Cache) over gRPC. Cheap to clone.
@@ -1234,9 +1133,7 @@ pub mod cache_client_ {
         ///
         /// # Errors
         /// `InvalidArgument` for a malformed address, `Unavailable` when nothing answers there.
-        pub async fn connect(
-            address: impl rt::AsRef<str>,
-        ) -> rt::Result<Self, rt::Status> {
+        pub async fn connect(address: impl rt::AsRef<str>) -> rt::Result<Self, rt::Status> {
             rt::Result::Ok(Self::new(rt::Channel::connect(address).await?))
         }
 
@@ -1244,33 +1141,25 @@ pub mod cache_client_ {
         ///
         /// # Errors
         /// `InvalidArgument` for a malformed address.
-        pub fn connect_lazy(
-            address: impl rt::AsRef<str>,
-        ) -> rt::Result<Self, rt::Status> {
+        pub fn connect_lazy(address: impl rt::AsRef<str>) -> rt::Result<Self, rt::Status> {
             rt::Result::Ok(Self::new(rt::Channel::connect_lazy(address)?))
         }
 
         /// Calls through `channel`: a [`Channel`](rt::Channel), or tonic's.
         pub fn new(channel: impl rt::Into<rt::Channel>) -> Self {
-            Self {
-                client: rt::Client::new(channel),
-            }
+            Self { client: rt::Client::new(channel) }
         }
 
         /// Calls `service` in this process: same codec, metadata, deadlines and limits, no socket.
         pub fn in_process<S: super::cache_service::Cache>(service: S) -> Self {
-            Self::new(
-                rt::Channel::in_process(super::cache_server_::CacheServer::new(service)),
-            )
+            Self::new(rt::Channel::in_process(super::cache_server_::CacheServer::new(service)))
         }
 
         /// Calls `service` in this process, with messages that are moved instead of encoded: same
         /// metadata, deadlines, cancellation and statuses, neither limits nor compression.
         pub fn in_process_direct<S: super::cache_service::Cache>(service: S) -> Self {
             Self::new(
-                rt::Channel::in_process_direct(
-                    super::cache_server_::CacheServer::new(service),
-                ),
+                rt::Channel::in_process_direct(super::cache_server_::CacheServer::new(service)),
             )
         }
 
@@ -1342,9 +1231,7 @@ pub mod cache_mock {
             #[inline]
             #[track_caller]
             pub fn new() -> Self {
-                Self {
-                    mock: rt::mock::Mock::new::<Self>(),
-                }
+                Self { mock: rt::mock::Mock::new::<Self>() }
             }
 
             /// A mock that expects the calls on the tape at `path` and answers them as it says.
@@ -1352,12 +1239,8 @@ pub mod cache_mock {
             /// # Errors
             /// When the tape cannot be read, or is one of another service.
             #[track_caller]
-            pub fn replay(
-                path: impl rt::AsRef<rt::Path>,
-            ) -> rt::Result<Self, rt::mock::TapeError> {
-                rt::Result::Ok(Self {
-                    mock: rt::mock::Mock::replay::<Self>(path)?,
-                })
+            pub fn replay(path: impl rt::AsRef<rt::Path>) -> rt::Result<Self, rt::mock::TapeError> {
+                rt::Result::Ok(Self { mock: rt::mock::Mock::replay::<Self>(path)? })
             }
 
             /// Writes every call from now on to a tape at `path`, without metadata that looks secret.
@@ -1389,9 +1272,7 @@ pub mod cache_mock {
             /// A client of this mock, in this process and through the codec.
             #[inline]
             pub fn client(&self) -> super::cache_client_::CacheClient {
-                super::cache_client_::CacheClient::new(
-                    rt::Channel::in_process(self.server()),
-                )
+                super::cache_client_::CacheClient::new(rt::Channel::in_process(self.server()))
             }
 
             /// A mock that hands what nothing else takes to `real`: it records calls, and fails those
@@ -1399,9 +1280,7 @@ pub mod cache_mock {
             #[track_caller]
             pub fn spy<S: super::cache_service::Cache>(real: S) -> Self {
                 let real = super::cache_server_::CacheServer::new(real);
-                Self {
-                    mock: rt::mock::Mock::spy::<Self, _, _>(real),
-                }
+                Self { mock: rt::mock::Mock::spy::<Self, _, _>(real) }
             }
 
             /// Makes the calls on the tape at `path` to `real` and compares the answers.
@@ -1440,9 +1319,7 @@ pub mod cache_mock {
 
             /// The calls of `Read` so far.
             #[inline]
-            pub fn read_calls(
-                &self,
-            ) -> rt::Vec<rt::mock::Call<super::cache_client::Entry>> {
+            pub fn read_calls(&self) -> rt::Vec<rt::mock::Call<super::cache_client::Entry>> {
                 self.mock.calls(0)
             }
 
@@ -1506,9 +1383,7 @@ pub mod cache_mock {
 
             /// Matches a `clashes.cache_client.Entry` by those of its fields that are mentioned.
             #[derive(rt::Clone, rt::Debug, rt::Default)]
-            pub struct CacheClientEntry(
-                rt::mock::Fields<super::super::cache_client::Entry>,
-            );
+            pub struct CacheClientEntry(rt::mock::Fields<super::super::cache_client::Entry>);
 
             impl CacheClientEntry {
                 /// Matches every message, until fields are mentioned.
@@ -1518,12 +1393,9 @@ pub mod cache_mock {
                 }
             }
 
-            impl rt::mock::IntoPattern<super::super::cache_client::Entry>
-            for CacheClientEntry {
+            impl rt::mock::IntoPattern<super::super::cache_client::Entry> for CacheClientEntry {
                 #[inline]
-                fn into_pattern(
-                    self,
-                ) -> rt::mock::Pattern<super::super::cache_client::Entry> {
+                fn into_pattern(self) -> rt::mock::Pattern<super::super::cache_client::Entry> {
                     self.0.into_pattern()
                 }
             }

@@ -45,7 +45,6 @@ pub mod greeter_service {
 #[allow(dead_code)]
 pub mod greeter_client {
     use ::rust_scaffold::codegen as rt;
-
     use super::greeter_service::SERVICE;
 
     /// Calls a [`Greeter`](super::greeter_service::Greeter) over gRPC. Cheap to clone.
@@ -61,9 +60,7 @@ pub mod greeter_client {
         ///
         /// # Errors
         /// `InvalidArgument` for a malformed address, `Unavailable` when nothing answers there.
-        pub async fn connect(
-            address: impl rt::AsRef<str>,
-        ) -> rt::Result<Self, rt::Status> {
+        pub async fn connect(address: impl rt::AsRef<str>) -> rt::Result<Self, rt::Status> {
             rt::Result::Ok(Self::new(rt::Channel::connect(address).await?))
         }
 
@@ -71,17 +68,13 @@ pub mod greeter_client {
         ///
         /// # Errors
         /// `InvalidArgument` for a malformed address.
-        pub fn connect_lazy(
-            address: impl rt::AsRef<str>,
-        ) -> rt::Result<Self, rt::Status> {
+        pub fn connect_lazy(address: impl rt::AsRef<str>) -> rt::Result<Self, rt::Status> {
             rt::Result::Ok(Self::new(rt::Channel::connect_lazy(address)?))
         }
 
         /// Calls through `channel`: a [`Channel`](rt::Channel), or tonic's.
         pub fn new(channel: impl rt::Into<rt::Channel>) -> Self {
-            Self {
-                client: rt::Client::new(channel),
-            }
+            Self { client: rt::Client::new(channel) }
         }
 
         /// Refuses responses whose messages are larger than `limit` bytes (default: 4 MiB).
@@ -153,9 +146,7 @@ pub mod greeter_mock {
             #[inline]
             #[track_caller]
             pub fn new() -> Self {
-                Self {
-                    mock: rt::mock::Mock::new::<Self>(),
-                }
+                Self { mock: rt::mock::Mock::new::<Self>() }
             }
 
             /// A mock that expects the calls on the tape at `path` and answers them as it says.
@@ -163,12 +154,8 @@ pub mod greeter_mock {
             /// # Errors
             /// When the tape cannot be read, or is one of another service.
             #[track_caller]
-            pub fn replay(
-                path: impl rt::AsRef<rt::Path>,
-            ) -> rt::Result<Self, rt::mock::TapeError> {
-                rt::Result::Ok(Self {
-                    mock: rt::mock::Mock::replay::<Self>(path)?,
-                })
+            pub fn replay(path: impl rt::AsRef<rt::Path>) -> rt::Result<Self, rt::mock::TapeError> {
+                rt::Result::Ok(Self { mock: rt::mock::Mock::replay::<Self>(path)? })
             }
 
             /// Writes every call from now on to a tape at `path`, without metadata that looks secret.
@@ -200,9 +187,7 @@ pub mod greeter_mock {
             /// A client of this mock, in this process and through the codec.
             #[inline]
             pub fn client(&self) -> super::greeter_client::GreeterClient {
-                super::greeter_client::GreeterClient::new(
-                    rt::Channel::in_process(self.server()),
-                )
+                super::greeter_client::GreeterClient::new(rt::Channel::in_process(self.server()))
             }
 
             /// Expects calls of `SayHello`: one at least, unless it is told how many.
@@ -210,9 +195,7 @@ pub mod greeter_mock {
             #[track_caller]
             pub fn expect_say_hello(
                 &self,
-            ) -> rt::mock::Expectation<
-                rt::mock::Unary<super::HelloRequest, super::HelloReply>,
-            > {
+            ) -> rt::mock::Expectation<rt::mock::Unary<super::HelloRequest, super::HelloReply>> {
                 self.mock.expect(0)
             }
 
@@ -221,17 +204,13 @@ pub mod greeter_mock {
             #[track_caller]
             pub fn on_say_hello(
                 &self,
-            ) -> rt::mock::Expectation<
-                rt::mock::Unary<super::HelloRequest, super::HelloReply>,
-            > {
+            ) -> rt::mock::Expectation<rt::mock::Unary<super::HelloRequest, super::HelloReply>> {
                 self.mock.stub(0)
             }
 
             /// The calls of `SayHello` so far.
             #[inline]
-            pub fn say_hello_calls(
-                &self,
-            ) -> rt::Vec<rt::mock::Call<super::HelloRequest>> {
+            pub fn say_hello_calls(&self) -> rt::Vec<rt::mock::Call<super::HelloRequest>> {
                 self.mock.calls(0)
             }
 
@@ -282,9 +261,7 @@ pub mod greeter_mock {
             const SERVICE: &'static rt::ServiceDescriptor = &super::greeter_service::SERVICE;
 
             const METHODS: &'static [rt::mock::Method] = &[
-                rt::mock::Method::of::<
-                    rt::mock::Unary<super::HelloRequest, super::HelloReply>,
-                >(),
+                rt::mock::Method::of::<rt::mock::Unary<super::HelloRequest, super::HelloReply>>(),
             ];
         }
 
@@ -305,19 +282,8 @@ pub mod greeter_mock {
                 }
 
                 /// Expects this of `name`.
-                pub fn name(
-                    self,
-                    expected: impl rt::mock::IntoPattern<rt::String>,
-                ) -> Self {
-                    Self(
-                        self
-                            .0
-                            .field(
-                                "name",
-                                expected,
-                                |message| rt::mock::view(&message.name),
-                            ),
-                    )
+                pub fn name(self, expected: impl rt::mock::IntoPattern<rt::String>) -> Self {
+                    Self(self.0.field("name", expected, |message| rt::mock::view(&message.name)))
                 }
             }
 

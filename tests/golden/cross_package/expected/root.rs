@@ -20,9 +20,7 @@ pub mod roots_service {
         fn get(
             &self,
             request: rt::Request<super::Root>,
-        ) -> impl rt::Future<
-            Output = rt::Result<rt::Response<super::Root>, rt::Status>,
-        > + rt::Send;
+        ) -> impl rt::Future<Output = rt::Result<rt::Response<super::Root>, rt::Status>> + rt::Send;
     }
 
     /// The methods of `Roots`, in the order of the proto.
@@ -67,7 +65,6 @@ pub mod roots_server {
 #[allow(dead_code)]
 pub mod roots_client {
     use ::rust_scaffold::codegen as rt;
-
     use super::roots_service::SERVICE;
 
     /// Calls a [`Roots`](super::roots_service::Roots) over gRPC. Cheap to clone.
@@ -81,9 +78,7 @@ pub mod roots_client {
         ///
         /// # Errors
         /// `InvalidArgument` for a malformed address, `Unavailable` when nothing answers there.
-        pub async fn connect(
-            address: impl rt::AsRef<str>,
-        ) -> rt::Result<Self, rt::Status> {
+        pub async fn connect(address: impl rt::AsRef<str>) -> rt::Result<Self, rt::Status> {
             rt::Result::Ok(Self::new(rt::Channel::connect(address).await?))
         }
 
@@ -91,33 +86,25 @@ pub mod roots_client {
         ///
         /// # Errors
         /// `InvalidArgument` for a malformed address.
-        pub fn connect_lazy(
-            address: impl rt::AsRef<str>,
-        ) -> rt::Result<Self, rt::Status> {
+        pub fn connect_lazy(address: impl rt::AsRef<str>) -> rt::Result<Self, rt::Status> {
             rt::Result::Ok(Self::new(rt::Channel::connect_lazy(address)?))
         }
 
         /// Calls through `channel`: a [`Channel`](rt::Channel), or tonic's.
         pub fn new(channel: impl rt::Into<rt::Channel>) -> Self {
-            Self {
-                client: rt::Client::new(channel),
-            }
+            Self { client: rt::Client::new(channel) }
         }
 
         /// Calls `service` in this process: same codec, metadata, deadlines and limits, no socket.
         pub fn in_process<S: super::roots_service::Roots>(service: S) -> Self {
-            Self::new(
-                rt::Channel::in_process(super::roots_server::RootsServer::new(service)),
-            )
+            Self::new(rt::Channel::in_process(super::roots_server::RootsServer::new(service)))
         }
 
         /// Calls `service` in this process, with messages that are moved instead of encoded: same
         /// metadata, deadlines, cancellation and statuses, neither limits nor compression.
         pub fn in_process_direct<S: super::roots_service::Roots>(service: S) -> Self {
             Self::new(
-                rt::Channel::in_process_direct(
-                    super::roots_server::RootsServer::new(service),
-                ),
+                rt::Channel::in_process_direct(super::roots_server::RootsServer::new(service)),
             )
         }
 
@@ -189,9 +176,7 @@ pub mod roots_mock {
             #[inline]
             #[track_caller]
             pub fn new() -> Self {
-                Self {
-                    mock: rt::mock::Mock::new::<Self>(),
-                }
+                Self { mock: rt::mock::Mock::new::<Self>() }
             }
 
             /// A mock that expects the calls on the tape at `path` and answers them as it says.
@@ -199,12 +184,8 @@ pub mod roots_mock {
             /// # Errors
             /// When the tape cannot be read, or is one of another service.
             #[track_caller]
-            pub fn replay(
-                path: impl rt::AsRef<rt::Path>,
-            ) -> rt::Result<Self, rt::mock::TapeError> {
-                rt::Result::Ok(Self {
-                    mock: rt::mock::Mock::replay::<Self>(path)?,
-                })
+            pub fn replay(path: impl rt::AsRef<rt::Path>) -> rt::Result<Self, rt::mock::TapeError> {
+                rt::Result::Ok(Self { mock: rt::mock::Mock::replay::<Self>(path)? })
             }
 
             /// Writes every call from now on to a tape at `path`, without metadata that looks secret.
@@ -236,9 +217,7 @@ pub mod roots_mock {
             /// A client of this mock, in this process and through the codec.
             #[inline]
             pub fn client(&self) -> super::roots_client::RootsClient {
-                super::roots_client::RootsClient::new(
-                    rt::Channel::in_process(self.server()),
-                )
+                super::roots_client::RootsClient::new(rt::Channel::in_process(self.server()))
             }
 
             /// A mock that hands what nothing else takes to `real`: it records calls, and fails those
@@ -246,9 +225,7 @@ pub mod roots_mock {
             #[track_caller]
             pub fn spy<S: super::roots_service::Roots>(real: S) -> Self {
                 let real = super::roots_server::RootsServer::new(real);
-                Self {
-                    mock: rt::mock::Mock::spy::<Self, _, _>(real),
-                }
+                Self { mock: rt::mock::Mock::spy::<Self, _, _>(real) }
             }
 
             /// Makes the calls on the tape at `path` to `real` and compares the answers.
@@ -355,19 +332,8 @@ pub mod roots_mock {
                 }
 
                 /// Expects this of `name`.
-                pub fn name(
-                    self,
-                    expected: impl rt::mock::IntoPattern<rt::String>,
-                ) -> Self {
-                    Self(
-                        self
-                            .0
-                            .field(
-                                "name",
-                                expected,
-                                |message| rt::mock::view(&message.name),
-                            ),
-                    )
+                pub fn name(self, expected: impl rt::mock::IntoPattern<rt::String>) -> Self {
+                    Self(self.0.field("name", expected, |message| rt::mock::view(&message.name)))
                 }
             }
 

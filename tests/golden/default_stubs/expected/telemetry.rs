@@ -207,12 +207,15 @@ pub mod telemetry_service {
     pub static SERVICE: rt::ServiceDescriptor = rt::ServiceDescriptor::new(
         "telemetry.Telemetry",
         &[
-            rt::MethodDescriptor::unary("/telemetry.Telemetry/Latest")
-                .idempotency_level(rt::IdempotencyLevel::NoSideEffects),
+            rt::MethodDescriptor::unary(
+                "/telemetry.Telemetry/Latest",
+            ).idempotency_level(rt::IdempotencyLevel::NoSideEffects).options(b"\x90\x02\x01"),
             rt::MethodDescriptor::server_streaming("/telemetry.Telemetry/Watch"),
             rt::MethodDescriptor::client_streaming("/telemetry.Telemetry/Upload"),
             rt::MethodDescriptor::bidi_streaming("/telemetry.Telemetry/Tail"),
-            rt::MethodDescriptor::unary("/telemetry.Telemetry/Last").deprecated(),
+            rt::MethodDescriptor::unary(
+                "/telemetry.Telemetry/Last",
+            ).deprecated().options(b"\x88\x02\x01"),
         ],
     );
 }
@@ -259,7 +262,6 @@ pub mod telemetry_server {
 #[allow(dead_code)]
 pub mod telemetry_client {
     use ::rust_scaffold::codegen as rt;
-
     use super::telemetry_service::SERVICE;
 
     /// Calls a [`Telemetry`](super::telemetry_service::Telemetry) over gRPC. Cheap to clone.
@@ -275,9 +277,7 @@ pub mod telemetry_client {
         ///
         /// # Errors
         /// `InvalidArgument` for a malformed address, `Unavailable` when nothing answers there.
-        pub async fn connect(
-            address: impl rt::AsRef<str>,
-        ) -> rt::Result<Self, rt::Status> {
+        pub async fn connect(address: impl rt::AsRef<str>) -> rt::Result<Self, rt::Status> {
             rt::Result::Ok(Self::new(rt::Channel::connect(address).await?))
         }
 
@@ -285,33 +285,25 @@ pub mod telemetry_client {
         ///
         /// # Errors
         /// `InvalidArgument` for a malformed address.
-        pub fn connect_lazy(
-            address: impl rt::AsRef<str>,
-        ) -> rt::Result<Self, rt::Status> {
+        pub fn connect_lazy(address: impl rt::AsRef<str>) -> rt::Result<Self, rt::Status> {
             rt::Result::Ok(Self::new(rt::Channel::connect_lazy(address)?))
         }
 
         /// Calls through `channel`: a [`Channel`](rt::Channel), or tonic's.
         pub fn new(channel: impl rt::Into<rt::Channel>) -> Self {
-            Self {
-                client: rt::Client::new(channel),
-            }
+            Self { client: rt::Client::new(channel) }
         }
 
         /// Calls `service` in this process: same codec, metadata, deadlines and limits, no socket.
         pub fn in_process<S: super::telemetry_service::Telemetry>(service: S) -> Self {
             Self::new(
-                rt::Channel::in_process(
-                    super::telemetry_server::TelemetryServer::new(service),
-                ),
+                rt::Channel::in_process(super::telemetry_server::TelemetryServer::new(service)),
             )
         }
 
         /// Calls `service` in this process, with messages that are moved instead of encoded: same
         /// metadata, deadlines, cancellation and statuses, neither limits nor compression.
-        pub fn in_process_direct<S: super::telemetry_service::Telemetry>(
-            service: S,
-        ) -> Self {
+        pub fn in_process_direct<S: super::telemetry_service::Telemetry>(service: S) -> Self {
             Self::new(
                 rt::Channel::in_process_direct(
                     super::telemetry_server::TelemetryServer::new(service),
@@ -453,9 +445,7 @@ pub mod telemetry_mock {
             #[inline]
             #[track_caller]
             pub fn new() -> Self {
-                Self {
-                    mock: rt::mock::Mock::new::<Self>(),
-                }
+                Self { mock: rt::mock::Mock::new::<Self>() }
             }
 
             /// A mock that expects the calls on the tape at `path` and answers them as it says.
@@ -463,12 +453,8 @@ pub mod telemetry_mock {
             /// # Errors
             /// When the tape cannot be read, or is one of another service.
             #[track_caller]
-            pub fn replay(
-                path: impl rt::AsRef<rt::Path>,
-            ) -> rt::Result<Self, rt::mock::TapeError> {
-                rt::Result::Ok(Self {
-                    mock: rt::mock::Mock::replay::<Self>(path)?,
-                })
+            pub fn replay(path: impl rt::AsRef<rt::Path>) -> rt::Result<Self, rt::mock::TapeError> {
+                rt::Result::Ok(Self { mock: rt::mock::Mock::replay::<Self>(path)? })
             }
 
             /// Writes every call from now on to a tape at `path`, without metadata that looks secret.
@@ -510,9 +496,7 @@ pub mod telemetry_mock {
             #[track_caller]
             pub fn spy<S: super::telemetry_service::Telemetry>(real: S) -> Self {
                 let real = super::telemetry_server::TelemetryServer::new(real);
-                Self {
-                    mock: rt::mock::Mock::spy::<Self, _, _>(real),
-                }
+                Self { mock: rt::mock::Mock::spy::<Self, _, _>(real) }
             }
 
             /// Makes the calls on the tape at `path` to `real` and compares the answers.
@@ -556,9 +540,7 @@ pub mod telemetry_mock {
             #[track_caller]
             pub fn expect_watch(
                 &self,
-            ) -> rt::mock::Expectation<
-                rt::mock::ServerStreaming<super::Query, super::Point>,
-            > {
+            ) -> rt::mock::Expectation<rt::mock::ServerStreaming<super::Query, super::Point>> {
                 self.mock.expect(1)
             }
 
@@ -567,9 +549,7 @@ pub mod telemetry_mock {
             #[track_caller]
             pub fn on_watch(
                 &self,
-            ) -> rt::mock::Expectation<
-                rt::mock::ServerStreaming<super::Query, super::Point>,
-            > {
+            ) -> rt::mock::Expectation<rt::mock::ServerStreaming<super::Query, super::Point>> {
                 self.mock.stub(1)
             }
 
@@ -584,9 +564,7 @@ pub mod telemetry_mock {
             #[track_caller]
             pub fn expect_upload(
                 &self,
-            ) -> rt::mock::Expectation<
-                rt::mock::ClientStreaming<super::Point, super::Summary>,
-            > {
+            ) -> rt::mock::Expectation<rt::mock::ClientStreaming<super::Point, super::Summary>> {
                 self.mock.expect(2)
             }
 
@@ -595,9 +573,7 @@ pub mod telemetry_mock {
             #[track_caller]
             pub fn on_upload(
                 &self,
-            ) -> rt::mock::Expectation<
-                rt::mock::ClientStreaming<super::Point, super::Summary>,
-            > {
+            ) -> rt::mock::Expectation<rt::mock::ClientStreaming<super::Point, super::Summary>> {
                 self.mock.stub(2)
             }
 
@@ -612,9 +588,7 @@ pub mod telemetry_mock {
             #[track_caller]
             pub fn expect_tail(
                 &self,
-            ) -> rt::mock::Expectation<
-                rt::mock::BidiStreaming<super::Query, super::Point>,
-            > {
+            ) -> rt::mock::Expectation<rt::mock::BidiStreaming<super::Query, super::Point>> {
                 self.mock.expect(3)
             }
 
@@ -623,9 +597,7 @@ pub mod telemetry_mock {
             #[track_caller]
             pub fn on_tail(
                 &self,
-            ) -> rt::mock::Expectation<
-                rt::mock::BidiStreaming<super::Query, super::Point>,
-            > {
+            ) -> rt::mock::Expectation<rt::mock::BidiStreaming<super::Query, super::Point>> {
                 self.mock.stub(3)
             }
 
@@ -704,10 +676,7 @@ pub mod telemetry_mock {
                 &self,
                 request: rt::Request<super::Query>,
             ) -> impl rt::Future<
-                Output = rt::Result<
-                    rt::Response<rt::Streaming<super::Point>>,
-                    rt::Status,
-                >,
+                Output = rt::Result<rt::Response<rt::Streaming<super::Point>>, rt::Status>,
             > + rt::Send {
                 self.mock.answer(1, request)
             }
@@ -727,10 +696,7 @@ pub mod telemetry_mock {
                 &self,
                 request: rt::Request<rt::Streaming<super::Query>>,
             ) -> impl rt::Future<
-                Output = rt::Result<
-                    rt::Response<rt::Streaming<super::Point>>,
-                    rt::Status,
-                >,
+                Output = rt::Result<rt::Response<rt::Streaming<super::Point>>, rt::Status>,
             > + rt::Send {
                 self.mock.answer(3, request)
             }
@@ -753,15 +719,9 @@ pub mod telemetry_mock {
 
             const METHODS: &'static [rt::mock::Method] = &[
                 rt::mock::Method::of::<rt::mock::Unary<super::Query, super::Point>>(),
-                rt::mock::Method::of::<
-                    rt::mock::ServerStreaming<super::Query, super::Point>,
-                >(),
-                rt::mock::Method::of::<
-                    rt::mock::ClientStreaming<super::Point, super::Summary>,
-                >(),
-                rt::mock::Method::of::<
-                    rt::mock::BidiStreaming<super::Query, super::Point>,
-                >(),
+                rt::mock::Method::of::<rt::mock::ServerStreaming<super::Query, super::Point>>(),
+                rt::mock::Method::of::<rt::mock::ClientStreaming<super::Point, super::Summary>>(),
+                rt::mock::Method::of::<rt::mock::BidiStreaming<super::Query, super::Point>>(),
                 rt::mock::Method::of::<rt::mock::Unary<super::Query, super::Point>>(),
             ];
         }
@@ -783,114 +743,81 @@ pub mod telemetry_mock {
                 }
 
                 /// Expects this of `series`.
-                pub fn series(
-                    self,
-                    expected: impl rt::mock::IntoPattern<rt::String>,
-                ) -> Self {
+                pub fn series(self, expected: impl rt::mock::IntoPattern<rt::String>) -> Self {
                     Self(
-                        self
-                            .0
-                            .field(
-                                "series",
-                                expected,
-                                |message| rt::mock::view(&message.series),
-                            ),
+                        self.0.field("series", expected, |message| rt::mock::view(&message.series)),
                     )
                 }
 
                 /// Expects this of `time`.
                 pub fn time(
                     self,
-                    expected: impl rt::mock::IntoPattern<
-                        ::rust_scaffold::prost_types::Timestamp,
-                    >,
+                    expected: impl rt::mock::IntoPattern<::rust_scaffold::prost_types::Timestamp>,
                 ) -> Self {
-                    Self(
-                        self
-                            .0
-                            .field(
-                                "time",
-                                expected,
-                                |message| rt::mock::view(&message.time),
-                            ),
-                    )
+                    Self(self.0.field("time", expected, |message| rt::mock::view(&message.time)))
                 }
 
                 /// Expects this of `number`.
                 pub fn number(self, expected: impl rt::mock::IntoPattern<f64>) -> Self {
                     Self(
-                        self
-                            .0
-                            .field(
-                                "number",
-                                expected,
-                                |message| match &message.value {
-                                    rt::Option::Some(
-                                        super::super::point::Value::Number(value),
-                                    ) => rt::mock::view(value),
-                                    _ => rt::mock::View::Absent,
-                                },
-                            ),
+                        self.0.field(
+                            "number",
+                            expected,
+                            |message| match &message.value {
+                                rt::Option::Some(
+                                    super::super::point::Value::Number(value),
+                                ) => rt::mock::view(value),
+                                _ => rt::mock::View::Absent,
+                            },
+                        ),
                     )
                 }
 
                 /// Expects this of `count`.
                 pub fn count(self, expected: impl rt::mock::IntoPattern<i64>) -> Self {
                     Self(
-                        self
-                            .0
-                            .field(
-                                "count",
-                                expected,
-                                |message| match &message.value {
-                                    rt::Option::Some(
-                                        super::super::point::Value::Count(value),
-                                    ) => rt::mock::view(value),
-                                    _ => rt::mock::View::Absent,
-                                },
-                            ),
+                        self.0.field(
+                            "count",
+                            expected,
+                            |message| match &message.value {
+                                rt::Option::Some(
+                                    super::super::point::Value::Count(value),
+                                ) => rt::mock::view(value),
+                                _ => rt::mock::View::Absent,
+                            },
+                        ),
                     )
                 }
 
                 /// Expects this of `text`.
-                pub fn text(
-                    self,
-                    expected: impl rt::mock::IntoPattern<rt::String>,
-                ) -> Self {
+                pub fn text(self, expected: impl rt::mock::IntoPattern<rt::String>) -> Self {
                     Self(
-                        self
-                            .0
-                            .field(
-                                "text",
-                                expected,
-                                |message| match &message.value {
-                                    rt::Option::Some(
-                                        super::super::point::Value::Text(value),
-                                    ) => rt::mock::view(value),
-                                    _ => rt::mock::View::Absent,
-                                },
-                            ),
+                        self.0.field(
+                            "text",
+                            expected,
+                            |message| match &message.value {
+                                rt::Option::Some(
+                                    super::super::point::Value::Text(value),
+                                ) => rt::mock::view(value),
+                                _ => rt::mock::View::Absent,
+                            },
+                        ),
                     )
                 }
 
                 /// Expects this of `raw`.
-                pub fn raw(
-                    self,
-                    expected: impl rt::mock::IntoPattern<rt::mock::Bytes>,
-                ) -> Self {
+                pub fn raw(self, expected: impl rt::mock::IntoPattern<rt::mock::Bytes>) -> Self {
                     Self(
-                        self
-                            .0
-                            .field(
-                                "raw",
-                                expected,
-                                |message| match &message.value {
-                                    rt::Option::Some(super::super::point::Value::Raw(value)) => {
-                                        rt::mock::view(value)
-                                    }
-                                    _ => rt::mock::View::Absent,
-                                },
-                            ),
+                        self.0.field(
+                            "raw",
+                            expected,
+                            |message| match &message.value {
+                                rt::Option::Some(
+                                    super::super::point::Value::Raw(value),
+                                ) => rt::mock::view(value),
+                                _ => rt::mock::View::Absent,
+                            },
+                        ),
                     )
                 }
 
@@ -900,36 +827,26 @@ pub mod telemetry_mock {
                     expected: impl rt::mock::IntoPattern<super::super::point::Histogram>,
                 ) -> Self {
                     Self(
-                        self
-                            .0
-                            .field(
-                                "histogram",
-                                expected,
-                                |message| match &message.value {
-                                    rt::Option::Some(
-                                        super::super::point::Value::Histogram(value),
-                                    ) => rt::mock::view(value),
-                                    _ => rt::mock::View::Absent,
-                                },
-                            ),
+                        self.0.field(
+                            "histogram",
+                            expected,
+                            |message| match &message.value {
+                                rt::Option::Some(
+                                    super::super::point::Value::Histogram(value),
+                                ) => rt::mock::view(value),
+                                _ => rt::mock::View::Absent,
+                            },
+                        ),
                     )
                 }
 
                 /// Expects this of `labels`.
                 pub fn labels(
                     self,
-                    expected: impl rt::mock::IntoPattern<
-                        rt::mock::Map<rt::String, rt::String>,
-                    >,
+                    expected: impl rt::mock::IntoPattern<rt::mock::Map<rt::String, rt::String>>,
                 ) -> Self {
                     Self(
-                        self
-                            .0
-                            .field(
-                                "labels",
-                                expected,
-                                |message| rt::mock::view(&message.labels),
-                            ),
+                        self.0.field("labels", expected, |message| rt::mock::view(&message.labels)),
                     )
                 }
 
@@ -941,13 +858,11 @@ pub mod telemetry_mock {
                     >,
                 ) -> Self {
                     Self(
-                        self
-                            .0
-                            .field(
-                                "quality",
-                                expected,
-                                |message| rt::mock::view(&message.quality),
-                            ),
+                        self.0.field(
+                            "quality",
+                            expected,
+                            |message| rt::mock::view(&message.quality),
+                        ),
                     )
                 }
 
@@ -956,15 +871,7 @@ pub mod telemetry_mock {
                     self,
                     expected: impl rt::mock::IntoPattern<super::super::point::Value>,
                 ) -> Self {
-                    Self(
-                        self
-                            .0
-                            .field(
-                                "value",
-                                expected,
-                                |message| rt::mock::view(&message.value),
-                            ),
-                    )
+                    Self(self.0.field("value", expected, |message| rt::mock::view(&message.value)))
                 }
             }
 
@@ -989,41 +896,26 @@ pub mod telemetry_mock {
                 /// Expects this of `buckets`.
                 pub fn buckets(
                     self,
-                    expected: impl rt::mock::IntoPattern<
-                        [super::super::point::histogram::Bucket],
-                    >,
+                    expected: impl rt::mock::IntoPattern<[super::super::point::histogram::Bucket]>,
                 ) -> Self {
                     Self(
-                        self
-                            .0
-                            .field(
-                                "buckets",
-                                expected,
-                                |message| rt::mock::view(&message.buckets),
-                            ),
+                        self.0.field(
+                            "buckets",
+                            expected,
+                            |message| rt::mock::view(&message.buckets),
+                        ),
                     )
                 }
 
                 /// Expects this of `sum`.
                 pub fn sum(self, expected: impl rt::mock::IntoPattern<f64>) -> Self {
-                    Self(
-                        self
-                            .0
-                            .field(
-                                "sum",
-                                expected,
-                                |message| rt::mock::view(&message.sum),
-                            ),
-                    )
+                    Self(self.0.field("sum", expected, |message| rt::mock::view(&message.sum)))
                 }
             }
 
-            impl rt::mock::IntoPattern<super::super::point::Histogram>
-            for PointHistogram {
+            impl rt::mock::IntoPattern<super::super::point::Histogram> for PointHistogram {
                 #[inline]
-                fn into_pattern(
-                    self,
-                ) -> rt::mock::Pattern<super::super::point::Histogram> {
+                fn into_pattern(self) -> rt::mock::Pattern<super::super::point::Histogram> {
                     self.0.into_pattern()
                 }
             }
@@ -1042,41 +934,27 @@ pub mod telemetry_mock {
                 }
 
                 /// Expects this of `upper_bound`.
-                pub fn upper_bound(
-                    self,
-                    expected: impl rt::mock::IntoPattern<f64>,
-                ) -> Self {
+                pub fn upper_bound(self, expected: impl rt::mock::IntoPattern<f64>) -> Self {
                     Self(
-                        self
-                            .0
-                            .field(
-                                "upper_bound",
-                                expected,
-                                |message| rt::mock::view(&message.upper_bound),
-                            ),
+                        self.0.field(
+                            "upper_bound",
+                            expected,
+                            |message| rt::mock::view(&message.upper_bound),
+                        ),
                     )
                 }
 
                 /// Expects this of `count`.
                 pub fn count(self, expected: impl rt::mock::IntoPattern<u64>) -> Self {
-                    Self(
-                        self
-                            .0
-                            .field(
-                                "count",
-                                expected,
-                                |message| rt::mock::view(&message.count),
-                            ),
-                    )
+                    Self(self.0.field("count", expected, |message| rt::mock::view(&message.count)))
                 }
             }
 
-            impl rt::mock::IntoPattern<super::super::point::histogram::Bucket>
-            for PointHistogramBucket {
+            impl rt::mock::IntoPattern<
+                super::super::point::histogram::Bucket,
+            > for PointHistogramBucket {
                 #[inline]
-                fn into_pattern(
-                    self,
-                ) -> rt::mock::Pattern<super::super::point::histogram::Bucket> {
+                fn into_pattern(self) -> rt::mock::Pattern<super::super::point::histogram::Bucket> {
                     self.0.into_pattern()
                 }
             }
@@ -1093,67 +971,38 @@ pub mod telemetry_mock {
                 }
 
                 /// Expects this of `series`.
-                pub fn series(
-                    self,
-                    expected: impl rt::mock::IntoPattern<rt::String>,
-                ) -> Self {
+                pub fn series(self, expected: impl rt::mock::IntoPattern<rt::String>) -> Self {
                     Self(
-                        self
-                            .0
-                            .field(
-                                "series",
-                                expected,
-                                |message| rt::mock::view(&message.series),
-                            ),
+                        self.0.field("series", expected, |message| rt::mock::view(&message.series)),
                     )
                 }
 
                 /// Expects this of `limit`.
                 pub fn limit(self, expected: impl rt::mock::IntoPattern<u32>) -> Self {
-                    Self(
-                        self
-                            .0
-                            .field(
-                                "limit",
-                                expected,
-                                |message| rt::mock::view(&message.limit),
-                            ),
-                    )
+                    Self(self.0.field("limit", expected, |message| rt::mock::view(&message.limit)))
                 }
 
                 /// Expects this of `labels`.
                 pub fn labels(
                     self,
-                    expected: impl rt::mock::IntoPattern<
-                        rt::mock::Map<rt::String, rt::String>,
-                    >,
+                    expected: impl rt::mock::IntoPattern<rt::mock::Map<rt::String, rt::String>>,
                 ) -> Self {
                     Self(
-                        self
-                            .0
-                            .field(
-                                "labels",
-                                expected,
-                                |message| rt::mock::view(&message.labels),
-                            ),
+                        self.0.field("labels", expected, |message| rt::mock::view(&message.labels)),
                     )
                 }
 
                 /// Expects this of `max_age`.
                 pub fn max_age(
                     self,
-                    expected: impl rt::mock::IntoPattern<
-                        ::rust_scaffold::prost_types::Duration,
-                    >,
+                    expected: impl rt::mock::IntoPattern<::rust_scaffold::prost_types::Duration>,
                 ) -> Self {
                     Self(
-                        self
-                            .0
-                            .field(
-                                "max_age",
-                                expected,
-                                |message| rt::mock::view(&message.max_age),
-                            ),
+                        self.0.field(
+                            "max_age",
+                            expected,
+                            |message| rt::mock::view(&message.max_age),
+                        ),
                     )
                 }
             }

@@ -75,18 +75,14 @@ pub mod greeter_service {
         fn hello(
             &self,
             request: rt::Request<super::Old>,
-        ) -> impl rt::Future<
-            Output = rt::Result<rt::Response<super::New>, rt::Status>,
-        > + rt::Send;
+        ) -> impl rt::Future<Output = rt::Result<rt::Response<super::New>, rt::Status>> + rt::Send;
 
         /// Said hello.
         #[deprecated]
         fn hallo(
             &self,
             request: rt::Request<super::Old>,
-        ) -> impl rt::Future<
-            Output = rt::Result<rt::Response<super::New>, rt::Status>,
-        > + rt::Send;
+        ) -> impl rt::Future<Output = rt::Result<rt::Response<super::New>, rt::Status>> + rt::Send;
 
         /// Said hello often.
         #[deprecated]
@@ -103,12 +99,16 @@ pub mod greeter_service {
         "deprecated.Greeter",
         &[
             rt::MethodDescriptor::unary("/deprecated.Greeter/Hello"),
-            rt::MethodDescriptor::unary("/deprecated.Greeter/Hallo").deprecated(),
-            rt::MethodDescriptor::bidi_streaming("/deprecated.Greeter/Hallos")
-                .idempotency_level(rt::IdempotencyLevel::Idempotent)
-                .deprecated(),
+            rt::MethodDescriptor::unary(
+                "/deprecated.Greeter/Hallo",
+            ).deprecated().options(b"\x88\x02\x01"),
+            rt::MethodDescriptor::bidi_streaming(
+                "/deprecated.Greeter/Hallos",
+            ).idempotency_level(
+                rt::IdempotencyLevel::Idempotent,
+            ).deprecated().options(b"\x88\x02\x01\x90\x02\x02"),
         ],
-    );
+    ).options(b"\x88\x02\x01");
 }
 
 /// The server side of `deprecated.Greeter`.
@@ -151,7 +151,6 @@ pub mod greeter_server {
 #[allow(dead_code)]
 pub mod greeter_client {
     use ::rust_scaffold::codegen as rt;
-
     use super::greeter_service::SERVICE;
 
     /// Calls a [`Greeter`](super::greeter_service::Greeter) over gRPC. Cheap to clone.
@@ -167,9 +166,7 @@ pub mod greeter_client {
         ///
         /// # Errors
         /// `InvalidArgument` for a malformed address, `Unavailable` when nothing answers there.
-        pub async fn connect(
-            address: impl rt::AsRef<str>,
-        ) -> rt::Result<Self, rt::Status> {
+        pub async fn connect(address: impl rt::AsRef<str>) -> rt::Result<Self, rt::Status> {
             rt::Result::Ok(Self::new(rt::Channel::connect(address).await?))
         }
 
@@ -177,37 +174,25 @@ pub mod greeter_client {
         ///
         /// # Errors
         /// `InvalidArgument` for a malformed address.
-        pub fn connect_lazy(
-            address: impl rt::AsRef<str>,
-        ) -> rt::Result<Self, rt::Status> {
+        pub fn connect_lazy(address: impl rt::AsRef<str>) -> rt::Result<Self, rt::Status> {
             rt::Result::Ok(Self::new(rt::Channel::connect_lazy(address)?))
         }
 
         /// Calls through `channel`: a [`Channel`](rt::Channel), or tonic's.
         pub fn new(channel: impl rt::Into<rt::Channel>) -> Self {
-            Self {
-                client: rt::Client::new(channel),
-            }
+            Self { client: rt::Client::new(channel) }
         }
 
         /// Calls `service` in this process: same codec, metadata, deadlines and limits, no socket.
         pub fn in_process<S: super::greeter_service::Greeter>(service: S) -> Self {
-            Self::new(
-                rt::Channel::in_process(
-                    super::greeter_server::GreeterServer::new(service),
-                ),
-            )
+            Self::new(rt::Channel::in_process(super::greeter_server::GreeterServer::new(service)))
         }
 
         /// Calls `service` in this process, with messages that are moved instead of encoded: same
         /// metadata, deadlines, cancellation and statuses, neither limits nor compression.
-        pub fn in_process_direct<S: super::greeter_service::Greeter>(
-            service: S,
-        ) -> Self {
+        pub fn in_process_direct<S: super::greeter_service::Greeter>(service: S) -> Self {
             Self::new(
-                rt::Channel::in_process_direct(
-                    super::greeter_server::GreeterServer::new(service),
-                ),
+                rt::Channel::in_process_direct(super::greeter_server::GreeterServer::new(service)),
             )
         }
 
@@ -313,9 +298,7 @@ pub mod greeter_mock {
             #[inline]
             #[track_caller]
             pub fn new() -> Self {
-                Self {
-                    mock: rt::mock::Mock::new::<Self>(),
-                }
+                Self { mock: rt::mock::Mock::new::<Self>() }
             }
 
             /// A mock that expects the calls on the tape at `path` and answers them as it says.
@@ -323,12 +306,8 @@ pub mod greeter_mock {
             /// # Errors
             /// When the tape cannot be read, or is one of another service.
             #[track_caller]
-            pub fn replay(
-                path: impl rt::AsRef<rt::Path>,
-            ) -> rt::Result<Self, rt::mock::TapeError> {
-                rt::Result::Ok(Self {
-                    mock: rt::mock::Mock::replay::<Self>(path)?,
-                })
+            pub fn replay(path: impl rt::AsRef<rt::Path>) -> rt::Result<Self, rt::mock::TapeError> {
+                rt::Result::Ok(Self { mock: rt::mock::Mock::replay::<Self>(path)? })
             }
 
             /// Writes every call from now on to a tape at `path`, without metadata that looks secret.
@@ -360,9 +339,7 @@ pub mod greeter_mock {
             /// A client of this mock, in this process and through the codec.
             #[inline]
             pub fn client(&self) -> super::greeter_client::GreeterClient {
-                super::greeter_client::GreeterClient::new(
-                    rt::Channel::in_process(self.server()),
-                )
+                super::greeter_client::GreeterClient::new(rt::Channel::in_process(self.server()))
             }
 
             /// A mock that hands what nothing else takes to `real`: it records calls, and fails those
@@ -370,9 +347,7 @@ pub mod greeter_mock {
             #[track_caller]
             pub fn spy<S: super::greeter_service::Greeter>(real: S) -> Self {
                 let real = super::greeter_server::GreeterServer::new(real);
-                Self {
-                    mock: rt::mock::Mock::spy::<Self, _, _>(real),
-                }
+                Self { mock: rt::mock::Mock::spy::<Self, _, _>(real) }
             }
 
             /// Makes the calls on the tape at `path` to `real` and compares the answers.
@@ -549,37 +524,16 @@ pub mod greeter_mock {
                 }
 
                 /// Expects this of `name`.
-                pub fn name(
-                    self,
-                    expected: impl rt::mock::IntoPattern<rt::String>,
-                ) -> Self {
-                    Self(
-                        self
-                            .0
-                            .field(
-                                "name",
-                                expected,
-                                |message| rt::mock::view(&message.name),
-                            ),
-                    )
+                pub fn name(self, expected: impl rt::mock::IntoPattern<rt::String>) -> Self {
+                    Self(self.0.field("name", expected, |message| rt::mock::view(&message.name)))
                 }
 
                 /// Expects this of `mood`.
                 pub fn mood(
                     self,
-                    expected: impl rt::mock::IntoPattern<
-                        rt::mock::Enum<super::super::Mood>,
-                    >,
+                    expected: impl rt::mock::IntoPattern<rt::mock::Enum<super::super::Mood>>,
                 ) -> Self {
-                    Self(
-                        self
-                            .0
-                            .field(
-                                "mood",
-                                expected,
-                                |message| rt::mock::view(&message.mood),
-                            ),
-                    )
+                    Self(self.0.field("mood", expected, |message| rt::mock::view(&message.mood)))
                 }
             }
 

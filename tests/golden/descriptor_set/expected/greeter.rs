@@ -36,10 +36,9 @@ pub mod greeter_service {
 
     /// The methods of `greeter.Greeter`, in the order of the proto.
     pub static SERVICE: rt::ServiceDescriptor = rt::ServiceDescriptor::new(
-            "greeter.Greeter",
-            &[rt::MethodDescriptor::unary("/greeter.Greeter/SayHello")],
-        )
-        .file_descriptor_set(super::GREETER_FILE_DESCRIPTOR_SET);
+        "greeter.Greeter",
+        &[rt::MethodDescriptor::unary("/greeter.Greeter/SayHello")],
+    ).file_descriptor_set(super::GREETER_FILE_DESCRIPTOR_SET);
 }
 
 /// The server side of `greeter.Greeter`.
@@ -79,7 +78,6 @@ pub mod greeter_server {
 #[allow(dead_code)]
 pub mod greeter_client {
     use ::rust_scaffold::codegen as rt;
-
     use super::greeter_service::SERVICE;
 
     /// Calls a [`Greeter`](super::greeter_service::Greeter) over gRPC. Cheap to clone.
@@ -95,9 +93,7 @@ pub mod greeter_client {
         ///
         /// # Errors
         /// `InvalidArgument` for a malformed address, `Unavailable` when nothing answers there.
-        pub async fn connect(
-            address: impl rt::AsRef<str>,
-        ) -> rt::Result<Self, rt::Status> {
+        pub async fn connect(address: impl rt::AsRef<str>) -> rt::Result<Self, rt::Status> {
             rt::Result::Ok(Self::new(rt::Channel::connect(address).await?))
         }
 
@@ -105,37 +101,25 @@ pub mod greeter_client {
         ///
         /// # Errors
         /// `InvalidArgument` for a malformed address.
-        pub fn connect_lazy(
-            address: impl rt::AsRef<str>,
-        ) -> rt::Result<Self, rt::Status> {
+        pub fn connect_lazy(address: impl rt::AsRef<str>) -> rt::Result<Self, rt::Status> {
             rt::Result::Ok(Self::new(rt::Channel::connect_lazy(address)?))
         }
 
         /// Calls through `channel`: a [`Channel`](rt::Channel), or tonic's.
         pub fn new(channel: impl rt::Into<rt::Channel>) -> Self {
-            Self {
-                client: rt::Client::new(channel),
-            }
+            Self { client: rt::Client::new(channel) }
         }
 
         /// Calls `service` in this process: same codec, metadata, deadlines and limits, no socket.
         pub fn in_process<S: super::greeter_service::Greeter>(service: S) -> Self {
-            Self::new(
-                rt::Channel::in_process(
-                    super::greeter_server::GreeterServer::new(service),
-                ),
-            )
+            Self::new(rt::Channel::in_process(super::greeter_server::GreeterServer::new(service)))
         }
 
         /// Calls `service` in this process, with messages that are moved instead of encoded: same
         /// metadata, deadlines, cancellation and statuses, neither limits nor compression.
-        pub fn in_process_direct<S: super::greeter_service::Greeter>(
-            service: S,
-        ) -> Self {
+        pub fn in_process_direct<S: super::greeter_service::Greeter>(service: S) -> Self {
             Self::new(
-                rt::Channel::in_process_direct(
-                    super::greeter_server::GreeterServer::new(service),
-                ),
+                rt::Channel::in_process_direct(super::greeter_server::GreeterServer::new(service)),
             )
         }
 
@@ -208,9 +192,7 @@ pub mod greeter_mock {
             #[inline]
             #[track_caller]
             pub fn new() -> Self {
-                Self {
-                    mock: rt::mock::Mock::new::<Self>(),
-                }
+                Self { mock: rt::mock::Mock::new::<Self>() }
             }
 
             /// A mock that expects the calls on the tape at `path` and answers them as it says.
@@ -218,12 +200,8 @@ pub mod greeter_mock {
             /// # Errors
             /// When the tape cannot be read, or is one of another service.
             #[track_caller]
-            pub fn replay(
-                path: impl rt::AsRef<rt::Path>,
-            ) -> rt::Result<Self, rt::mock::TapeError> {
-                rt::Result::Ok(Self {
-                    mock: rt::mock::Mock::replay::<Self>(path)?,
-                })
+            pub fn replay(path: impl rt::AsRef<rt::Path>) -> rt::Result<Self, rt::mock::TapeError> {
+                rt::Result::Ok(Self { mock: rt::mock::Mock::replay::<Self>(path)? })
             }
 
             /// Writes every call from now on to a tape at `path`, without metadata that looks secret.
@@ -255,9 +233,7 @@ pub mod greeter_mock {
             /// A client of this mock, in this process and through the codec.
             #[inline]
             pub fn client(&self) -> super::greeter_client::GreeterClient {
-                super::greeter_client::GreeterClient::new(
-                    rt::Channel::in_process(self.server()),
-                )
+                super::greeter_client::GreeterClient::new(rt::Channel::in_process(self.server()))
             }
 
             /// A mock that hands what nothing else takes to `real`: it records calls, and fails those
@@ -265,9 +241,7 @@ pub mod greeter_mock {
             #[track_caller]
             pub fn spy<S: super::greeter_service::Greeter>(real: S) -> Self {
                 let real = super::greeter_server::GreeterServer::new(real);
-                Self {
-                    mock: rt::mock::Mock::spy::<Self, _, _>(real),
-                }
+                Self { mock: rt::mock::Mock::spy::<Self, _, _>(real) }
             }
 
             /// Makes the calls on the tape at `path` to `real` and compares the answers.
@@ -287,9 +261,7 @@ pub mod greeter_mock {
             #[track_caller]
             pub fn expect_say_hello(
                 &self,
-            ) -> rt::mock::Expectation<
-                rt::mock::Unary<super::HelloRequest, super::HelloReply>,
-            > {
+            ) -> rt::mock::Expectation<rt::mock::Unary<super::HelloRequest, super::HelloReply>> {
                 self.mock.expect(0)
             }
 
@@ -298,17 +270,13 @@ pub mod greeter_mock {
             #[track_caller]
             pub fn on_say_hello(
                 &self,
-            ) -> rt::mock::Expectation<
-                rt::mock::Unary<super::HelloRequest, super::HelloReply>,
-            > {
+            ) -> rt::mock::Expectation<rt::mock::Unary<super::HelloRequest, super::HelloReply>> {
                 self.mock.stub(0)
             }
 
             /// The calls of `SayHello` so far.
             #[inline]
-            pub fn say_hello_calls(
-                &self,
-            ) -> rt::Vec<rt::mock::Call<super::HelloRequest>> {
+            pub fn say_hello_calls(&self) -> rt::Vec<rt::mock::Call<super::HelloRequest>> {
                 self.mock.calls(0)
             }
 
@@ -359,9 +327,7 @@ pub mod greeter_mock {
             const SERVICE: &'static rt::ServiceDescriptor = &super::greeter_service::SERVICE;
 
             const METHODS: &'static [rt::mock::Method] = &[
-                rt::mock::Method::of::<
-                    rt::mock::Unary<super::HelloRequest, super::HelloReply>,
-                >(),
+                rt::mock::Method::of::<rt::mock::Unary<super::HelloRequest, super::HelloReply>>(),
             ];
         }
 
@@ -382,19 +348,8 @@ pub mod greeter_mock {
                 }
 
                 /// Expects this of `name`.
-                pub fn name(
-                    self,
-                    expected: impl rt::mock::IntoPattern<rt::String>,
-                ) -> Self {
-                    Self(
-                        self
-                            .0
-                            .field(
-                                "name",
-                                expected,
-                                |message| rt::mock::view(&message.name),
-                            ),
-                    )
+                pub fn name(self, expected: impl rt::mock::IntoPattern<rt::String>) -> Self {
+                    Self(self.0.field("name", expected, |message| rt::mock::view(&message.name)))
                 }
             }
 

@@ -88,6 +88,8 @@ pub mod library_service {
 
     const _: () = rt::check_generation(1);
 
+    // Not a comment of anything: it stands on its own.
+
     /// A library of books.
     ///
     /// See <https://example.com/library?a=b>, [the manual](https://example.com/manual)
@@ -116,9 +118,7 @@ pub mod library_service {
         fn get(
             &self,
             request: rt::Request<super::GetRequest>,
-        ) -> impl rt::Future<
-            Output = rt::Result<rt::Response<super::Book>, rt::Status>,
-        > + rt::Send;
+        ) -> impl rt::Future<Output = rt::Result<rt::Response<super::Book>, rt::Status>> + rt::Send;
 
         /// No space in front. An \`open span, a \[done\] escape, 1 \< 2 and a* b_c.
         /// A tab, and the year in which it was
@@ -147,9 +147,7 @@ pub mod library_service {
         fn undocumented(
             &self,
             request: rt::Request<super::Book>,
-        ) -> impl rt::Future<
-            Output = rt::Result<rt::Response<super::Book>, rt::Status>,
-        > + rt::Send;
+        ) -> impl rt::Future<Output = rt::Result<rt::Response<super::Book>, rt::Status>> + rt::Send;
     }
 
     /// The methods of `docs.Library`, in the order of the proto.
@@ -208,7 +206,6 @@ pub mod library_server {
 #[allow(dead_code)]
 pub mod library_client {
     use ::rust_scaffold::codegen as rt;
-
     use super::library_service::SERVICE;
 
     /// Calls a [`Library`](super::library_service::Library) over gRPC. Cheap to clone.
@@ -228,9 +225,7 @@ pub mod library_client {
         ///
         /// # Errors
         /// `InvalidArgument` for a malformed address, `Unavailable` when nothing answers there.
-        pub async fn connect(
-            address: impl rt::AsRef<str>,
-        ) -> rt::Result<Self, rt::Status> {
+        pub async fn connect(address: impl rt::AsRef<str>) -> rt::Result<Self, rt::Status> {
             rt::Result::Ok(Self::new(rt::Channel::connect(address).await?))
         }
 
@@ -238,37 +233,25 @@ pub mod library_client {
         ///
         /// # Errors
         /// `InvalidArgument` for a malformed address.
-        pub fn connect_lazy(
-            address: impl rt::AsRef<str>,
-        ) -> rt::Result<Self, rt::Status> {
+        pub fn connect_lazy(address: impl rt::AsRef<str>) -> rt::Result<Self, rt::Status> {
             rt::Result::Ok(Self::new(rt::Channel::connect_lazy(address)?))
         }
 
         /// Calls through `channel`: a [`Channel`](rt::Channel), or tonic's.
         pub fn new(channel: impl rt::Into<rt::Channel>) -> Self {
-            Self {
-                client: rt::Client::new(channel),
-            }
+            Self { client: rt::Client::new(channel) }
         }
 
         /// Calls `service` in this process: same codec, metadata, deadlines and limits, no socket.
         pub fn in_process<S: super::library_service::Library>(service: S) -> Self {
-            Self::new(
-                rt::Channel::in_process(
-                    super::library_server::LibraryServer::new(service),
-                ),
-            )
+            Self::new(rt::Channel::in_process(super::library_server::LibraryServer::new(service)))
         }
 
         /// Calls `service` in this process, with messages that are moved instead of encoded: same
         /// metadata, deadlines, cancellation and statuses, neither limits nor compression.
-        pub fn in_process_direct<S: super::library_service::Library>(
-            service: S,
-        ) -> Self {
+        pub fn in_process_direct<S: super::library_service::Library>(service: S) -> Self {
             Self::new(
-                rt::Channel::in_process_direct(
-                    super::library_server::LibraryServer::new(service),
-                ),
+                rt::Channel::in_process_direct(super::library_server::LibraryServer::new(service)),
             )
         }
 
@@ -411,9 +394,7 @@ pub mod library_mock {
             #[inline]
             #[track_caller]
             pub fn new() -> Self {
-                Self {
-                    mock: rt::mock::Mock::new::<Self>(),
-                }
+                Self { mock: rt::mock::Mock::new::<Self>() }
             }
 
             /// A mock that expects the calls on the tape at `path` and answers them as it says.
@@ -421,12 +402,8 @@ pub mod library_mock {
             /// # Errors
             /// When the tape cannot be read, or is one of another service.
             #[track_caller]
-            pub fn replay(
-                path: impl rt::AsRef<rt::Path>,
-            ) -> rt::Result<Self, rt::mock::TapeError> {
-                rt::Result::Ok(Self {
-                    mock: rt::mock::Mock::replay::<Self>(path)?,
-                })
+            pub fn replay(path: impl rt::AsRef<rt::Path>) -> rt::Result<Self, rt::mock::TapeError> {
+                rt::Result::Ok(Self { mock: rt::mock::Mock::replay::<Self>(path)? })
             }
 
             /// Writes every call from now on to a tape at `path`, without metadata that looks secret.
@@ -458,9 +435,7 @@ pub mod library_mock {
             /// A client of this mock, in this process and through the codec.
             #[inline]
             pub fn client(&self) -> super::library_client::LibraryClient {
-                super::library_client::LibraryClient::new(
-                    rt::Channel::in_process(self.server()),
-                )
+                super::library_client::LibraryClient::new(rt::Channel::in_process(self.server()))
             }
 
             /// A mock that hands what nothing else takes to `real`: it records calls, and fails those
@@ -468,9 +443,7 @@ pub mod library_mock {
             #[track_caller]
             pub fn spy<S: super::library_service::Library>(real: S) -> Self {
                 let real = super::library_server::LibraryServer::new(real);
-                Self {
-                    mock: rt::mock::Mock::spy::<Self, _, _>(real),
-                }
+                Self { mock: rt::mock::Mock::spy::<Self, _, _>(real) }
             }
 
             /// Makes the calls on the tape at `path` to `real` and compares the answers.
@@ -538,9 +511,7 @@ pub mod library_mock {
             #[track_caller]
             pub fn expect_list(
                 &self,
-            ) -> rt::mock::Expectation<
-                rt::mock::ServerStreaming<super::GetRequest, super::Book>,
-            > {
+            ) -> rt::mock::Expectation<rt::mock::ServerStreaming<super::GetRequest, super::Book>> {
                 self.mock.expect(2)
             }
 
@@ -549,9 +520,7 @@ pub mod library_mock {
             #[track_caller]
             pub fn on_list(
                 &self,
-            ) -> rt::mock::Expectation<
-                rt::mock::ServerStreaming<super::GetRequest, super::Book>,
-            > {
+            ) -> rt::mock::Expectation<rt::mock::ServerStreaming<super::GetRequest, super::Book>> {
                 self.mock.stub(2)
             }
 
@@ -662,15 +631,9 @@ pub mod library_mock {
             const SERVICE: &'static rt::ServiceDescriptor = &super::library_service::SERVICE;
 
             const METHODS: &'static [rt::mock::Method] = &[
-                rt::mock::Method::of::<
-                    rt::mock::Unary<super::GetRequest, super::Book>,
-                >(),
-                rt::mock::Method::of::<
-                    rt::mock::Unary<super::Book, super::GetRequest>,
-                >(),
-                rt::mock::Method::of::<
-                    rt::mock::ServerStreaming<super::GetRequest, super::Book>,
-                >(),
+                rt::mock::Method::of::<rt::mock::Unary<super::GetRequest, super::Book>>(),
+                rt::mock::Method::of::<rt::mock::Unary<super::Book, super::GetRequest>>(),
+                rt::mock::Method::of::<rt::mock::ServerStreaming<super::GetRequest, super::Book>>(),
                 rt::mock::Method::of::<rt::mock::Unary<super::Book, super::Book>>(),
             ];
         }
@@ -692,76 +655,48 @@ pub mod library_mock {
                 }
 
                 /// Expects this of `title`.
-                pub fn title(
-                    self,
-                    expected: impl rt::mock::IntoPattern<rt::String>,
-                ) -> Self {
-                    Self(
-                        self
-                            .0
-                            .field(
-                                "title",
-                                expected,
-                                |message| rt::mock::view(&message.title),
-                            ),
-                    )
+                pub fn title(self, expected: impl rt::mock::IntoPattern<rt::String>) -> Self {
+                    Self(self.0.field("title", expected, |message| rt::mock::view(&message.title)))
                 }
 
                 /// Expects this of `shelf`.
                 pub fn shelf(self, expected: impl rt::mock::IntoPattern<i32>) -> Self {
                     Self(
-                        self
-                            .0
-                            .field(
-                                "shelf",
-                                expected,
-                                |message| match &message.place {
-                                    rt::Option::Some(
-                                        super::super::book::Place::Shelf(value),
-                                    ) => rt::mock::view(value),
-                                    _ => rt::mock::View::Absent,
-                                },
-                            ),
+                        self.0.field(
+                            "shelf",
+                            expected,
+                            |message| match &message.place {
+                                rt::Option::Some(
+                                    super::super::book::Place::Shelf(value),
+                                ) => rt::mock::view(value),
+                                _ => rt::mock::View::Absent,
+                            },
+                        ),
                     )
                 }
 
                 /// Expects this of `reader`.
-                pub fn reader(
-                    self,
-                    expected: impl rt::mock::IntoPattern<rt::String>,
-                ) -> Self {
+                pub fn reader(self, expected: impl rt::mock::IntoPattern<rt::String>) -> Self {
                     Self(
-                        self
-                            .0
-                            .field(
-                                "reader",
-                                expected,
-                                |message| match &message.place {
-                                    rt::Option::Some(
-                                        super::super::book::Place::Reader(value),
-                                    ) => rt::mock::view(value),
-                                    _ => rt::mock::View::Absent,
-                                },
-                            ),
+                        self.0.field(
+                            "reader",
+                            expected,
+                            |message| match &message.place {
+                                rt::Option::Some(
+                                    super::super::book::Place::Reader(value),
+                                ) => rt::mock::view(value),
+                                _ => rt::mock::View::Absent,
+                            },
+                        ),
                     )
                 }
 
                 /// Expects this of `state`.
                 pub fn state(
                     self,
-                    expected: impl rt::mock::IntoPattern<
-                        rt::mock::Enum<super::super::book::State>,
-                    >,
+                    expected: impl rt::mock::IntoPattern<rt::mock::Enum<super::super::book::State>>,
                 ) -> Self {
-                    Self(
-                        self
-                            .0
-                            .field(
-                                "state",
-                                expected,
-                                |message| rt::mock::view(&message.state),
-                            ),
-                    )
+                    Self(self.0.field("state", expected, |message| rt::mock::view(&message.state)))
                 }
 
                 /// Expects this of `place`.
@@ -769,15 +704,7 @@ pub mod library_mock {
                     self,
                     expected: impl rt::mock::IntoPattern<super::super::book::Place>,
                 ) -> Self {
-                    Self(
-                        self
-                            .0
-                            .field(
-                                "place",
-                                expected,
-                                |message| rt::mock::view(&message.place),
-                            ),
-                    )
+                    Self(self.0.field("place", expected, |message| rt::mock::view(&message.place)))
                 }
             }
 
@@ -801,11 +728,7 @@ pub mod library_mock {
 
                 /// Expects this of `id`.
                 pub fn id(self, expected: impl rt::mock::IntoPattern<i32>) -> Self {
-                    Self(
-                        self
-                            .0
-                            .field("id", expected, |message| rt::mock::view(&message.id)),
-                    )
+                    Self(self.0.field("id", expected, |message| rt::mock::view(&message.id)))
                 }
             }
 

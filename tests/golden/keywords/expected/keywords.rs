@@ -275,7 +275,6 @@ pub mod option_server {
 #[allow(dead_code)]
 pub mod option_client {
     use ::rust_scaffold::codegen as rt;
-
     use super::option_service::SERVICE;
 
     /// Calls a [`Option`](super::option_service::Option) over gRPC. Cheap to clone.
@@ -291,9 +290,7 @@ pub mod option_client {
         ///
         /// # Errors
         /// `InvalidArgument` for a malformed address, `Unavailable` when nothing answers there.
-        pub async fn connect(
-            address: impl rt::AsRef<str>,
-        ) -> rt::Result<Self, rt::Status> {
+        pub async fn connect(address: impl rt::AsRef<str>) -> rt::Result<Self, rt::Status> {
             rt::Result::Ok(Self::new(rt::Channel::connect(address).await?))
         }
 
@@ -301,33 +298,25 @@ pub mod option_client {
         ///
         /// # Errors
         /// `InvalidArgument` for a malformed address.
-        pub fn connect_lazy(
-            address: impl rt::AsRef<str>,
-        ) -> rt::Result<Self, rt::Status> {
+        pub fn connect_lazy(address: impl rt::AsRef<str>) -> rt::Result<Self, rt::Status> {
             rt::Result::Ok(Self::new(rt::Channel::connect_lazy(address)?))
         }
 
         /// Calls through `channel`: a [`Channel`](rt::Channel), or tonic's.
         pub fn new(channel: impl rt::Into<rt::Channel>) -> Self {
-            Self {
-                client: rt::Client::new(channel),
-            }
+            Self { client: rt::Client::new(channel) }
         }
 
         /// Calls `service` in this process: same codec, metadata, deadlines and limits, no socket.
         pub fn in_process<S: super::option_service::Option>(service: S) -> Self {
-            Self::new(
-                rt::Channel::in_process(super::option_server::OptionServer::new(service)),
-            )
+            Self::new(rt::Channel::in_process(super::option_server::OptionServer::new(service)))
         }
 
         /// Calls `service` in this process, with messages that are moved instead of encoded: same
         /// metadata, deadlines, cancellation and statuses, neither limits nor compression.
         pub fn in_process_direct<S: super::option_service::Option>(service: S) -> Self {
             Self::new(
-                rt::Channel::in_process_direct(
-                    super::option_server::OptionServer::new(service),
-                ),
+                rt::Channel::in_process_direct(super::option_server::OptionServer::new(service)),
             )
         }
 
@@ -595,9 +584,7 @@ pub mod option_mock {
             #[inline]
             #[track_caller]
             pub fn new() -> Self {
-                Self {
-                    mock: rt::mock::Mock::new::<Self>(),
-                }
+                Self { mock: rt::mock::Mock::new::<Self>() }
             }
 
             /// A mock that expects the calls on the tape at `path` and answers them as it says.
@@ -605,12 +592,8 @@ pub mod option_mock {
             /// # Errors
             /// When the tape cannot be read, or is one of another service.
             #[track_caller]
-            pub fn replay(
-                path: impl rt::AsRef<rt::Path>,
-            ) -> rt::Result<Self, rt::mock::TapeError> {
-                rt::Result::Ok(Self {
-                    mock: rt::mock::Mock::replay::<Self>(path)?,
-                })
+            pub fn replay(path: impl rt::AsRef<rt::Path>) -> rt::Result<Self, rt::mock::TapeError> {
+                rt::Result::Ok(Self { mock: rt::mock::Mock::replay::<Self>(path)? })
             }
 
             /// Writes every call from now on to a tape at `path`, without metadata that looks secret.
@@ -642,9 +625,7 @@ pub mod option_mock {
             /// A client of this mock, in this process and through the codec.
             #[inline]
             pub fn client(&self) -> super::option_client::OptionClient {
-                super::option_client::OptionClient::new(
-                    rt::Channel::in_process(self.server()),
-                )
+                super::option_client::OptionClient::new(rt::Channel::in_process(self.server()))
             }
 
             /// A mock that hands what nothing else takes to `real`: it records calls, and fails those
@@ -652,9 +633,7 @@ pub mod option_mock {
             #[track_caller]
             pub fn spy<S: super::option_service::Option>(real: S) -> Self {
                 let real = super::option_server::OptionServer::new(real);
-                Self {
-                    mock: rt::mock::Mock::spy::<Self, _, _>(real),
-                }
+                Self { mock: rt::mock::Mock::spy::<Self, _, _>(real) }
             }
 
             /// Makes the calls on the tape at `path` to `real` and compares the answers.
@@ -746,9 +725,7 @@ pub mod option_mock {
             #[track_caller]
             pub fn expect_await(
                 &self,
-            ) -> rt::mock::Expectation<
-                rt::mock::BidiStreaming<super::Match, super::Result>,
-            > {
+            ) -> rt::mock::Expectation<rt::mock::BidiStreaming<super::Match, super::Result>> {
                 self.mock.expect(3)
             }
 
@@ -757,9 +734,7 @@ pub mod option_mock {
             #[track_caller]
             pub fn on_await(
                 &self,
-            ) -> rt::mock::Expectation<
-                rt::mock::BidiStreaming<super::Match, super::Result>,
-            > {
+            ) -> rt::mock::Expectation<rt::mock::BidiStreaming<super::Match, super::Result>> {
                 self.mock.stub(3)
             }
 
@@ -911,9 +886,7 @@ pub mod option_mock {
 
             /// The calls of `SendCompressed` so far.
             #[inline]
-            pub fn send_compressed_calls(
-                &self,
-            ) -> rt::Vec<rt::mock::Call<super::Result>> {
+            pub fn send_compressed_calls(&self) -> rt::Vec<rt::mock::Call<super::Result>> {
                 self.mock.calls(9)
             }
 
@@ -1102,10 +1075,7 @@ pub mod option_mock {
                 &self,
                 request: rt::Request<rt::Streaming<super::Match>>,
             ) -> impl rt::Future<
-                Output = rt::Result<
-                    rt::Response<rt::Streaming<super::Result>>,
-                    rt::Status,
-                >,
+                Output = rt::Result<rt::Response<rt::Streaming<super::Result>>, rt::Status>,
             > + rt::Send {
                 self.mock.answer(3, request)
             }
@@ -1230,9 +1200,7 @@ pub mod option_mock {
                 rt::mock::Method::of::<rt::mock::Unary<super::Result, super::Self_>>(),
                 rt::mock::Method::of::<rt::mock::Unary<super::Result, super::Result>>(),
                 rt::mock::Method::of::<rt::mock::Unary<super::Match, super::Result>>(),
-                rt::mock::Method::of::<
-                    rt::mock::BidiStreaming<super::Match, super::Result>,
-                >(),
+                rt::mock::Method::of::<rt::mock::BidiStreaming<super::Match, super::Result>>(),
                 rt::mock::Method::of::<rt::mock::Unary<super::Result, super::Result>>(),
                 rt::mock::Method::of::<rt::mock::Unary<super::Result, super::Result>>(),
                 rt::mock::Method::of::<rt::mock::Unary<super::Result, super::Result>>(),
@@ -1268,15 +1236,7 @@ pub mod option_mock {
                     self,
                     expected: impl rt::mock::IntoPattern<super::super::r#match::Impl>,
                 ) -> Self {
-                    Self(
-                        self
-                            .0
-                            .field(
-                                "impl",
-                                expected,
-                                |message| rt::mock::view(&message.r#impl),
-                            ),
-                    )
+                    Self(self.0.field("impl", expected, |message| rt::mock::view(&message.r#impl)))
                 }
             }
 
@@ -1318,19 +1278,8 @@ pub mod option_mock {
                 }
 
                 /// Expects this of `type`.
-                pub fn r#type(
-                    self,
-                    expected: impl rt::mock::IntoPattern<rt::String>,
-                ) -> Self {
-                    Self(
-                        self
-                            .0
-                            .field(
-                                "type",
-                                expected,
-                                |message| rt::mock::view(&message.r#type),
-                            ),
-                    )
+                pub fn r#type(self, expected: impl rt::mock::IntoPattern<rt::String>) -> Self {
+                    Self(self.0.field("type", expected, |message| rt::mock::view(&message.r#type)))
                 }
 
                 /// Expects this of `self`.
@@ -1338,15 +1287,7 @@ pub mod option_mock {
                     self,
                     expected: impl rt::mock::IntoPattern<super::super::Self_>,
                 ) -> Self {
-                    Self(
-                        self
-                            .0
-                            .field(
-                                "self",
-                                expected,
-                                |message| rt::mock::view(&message.self_),
-                            ),
-                    )
+                    Self(self.0.field("self", expected, |message| rt::mock::view(&message.self_)))
                 }
             }
 
@@ -1390,9 +1331,7 @@ pub mod s_service {
         fn s(
             &self,
             request: rt::Request<super::Sync>,
-        ) -> impl rt::Future<
-            Output = rt::Result<rt::Response<super::Sync>, rt::Status>,
-        > + rt::Send;
+        ) -> impl rt::Future<Output = rt::Result<rt::Response<super::Sync>, rt::Status>> + rt::Send;
     }
 
     /// The methods of `type.async.S`, in the order of the proto.
@@ -1437,7 +1376,6 @@ pub mod s_server {
 #[allow(dead_code)]
 pub mod s_client {
     use ::rust_scaffold::codegen as rt;
-
     use super::s_service::SERVICE;
 
     /// Calls a [`S`](super::s_service::S) over gRPC. Cheap to clone.
@@ -1451,9 +1389,7 @@ pub mod s_client {
         ///
         /// # Errors
         /// `InvalidArgument` for a malformed address, `Unavailable` when nothing answers there.
-        pub async fn connect(
-            address: impl rt::AsRef<str>,
-        ) -> rt::Result<Self, rt::Status> {
+        pub async fn connect(address: impl rt::AsRef<str>) -> rt::Result<Self, rt::Status> {
             rt::Result::Ok(Self::new(rt::Channel::connect(address).await?))
         }
 
@@ -1461,17 +1397,13 @@ pub mod s_client {
         ///
         /// # Errors
         /// `InvalidArgument` for a malformed address.
-        pub fn connect_lazy(
-            address: impl rt::AsRef<str>,
-        ) -> rt::Result<Self, rt::Status> {
+        pub fn connect_lazy(address: impl rt::AsRef<str>) -> rt::Result<Self, rt::Status> {
             rt::Result::Ok(Self::new(rt::Channel::connect_lazy(address)?))
         }
 
         /// Calls through `channel`: a [`Channel`](rt::Channel), or tonic's.
         pub fn new(channel: impl rt::Into<rt::Channel>) -> Self {
-            Self {
-                client: rt::Client::new(channel),
-            }
+            Self { client: rt::Client::new(channel) }
         }
 
         /// Calls `service` in this process: same codec, metadata, deadlines and limits, no socket.
@@ -1482,9 +1414,7 @@ pub mod s_client {
         /// Calls `service` in this process, with messages that are moved instead of encoded: same
         /// metadata, deadlines, cancellation and statuses, neither limits nor compression.
         pub fn in_process_direct<S: super::s_service::S>(service: S) -> Self {
-            Self::new(
-                rt::Channel::in_process_direct(super::s_server::SServer::new(service)),
-            )
+            Self::new(rt::Channel::in_process_direct(super::s_server::SServer::new(service)))
         }
 
         /// Refuses responses whose messages are larger than `limit` bytes (default: 4 MiB).
@@ -1555,9 +1485,7 @@ pub mod s_mock {
             #[inline]
             #[track_caller]
             pub fn new() -> Self {
-                Self {
-                    mock: rt::mock::Mock::new::<Self>(),
-                }
+                Self { mock: rt::mock::Mock::new::<Self>() }
             }
 
             /// A mock that expects the calls on the tape at `path` and answers them as it says.
@@ -1565,12 +1493,8 @@ pub mod s_mock {
             /// # Errors
             /// When the tape cannot be read, or is one of another service.
             #[track_caller]
-            pub fn replay(
-                path: impl rt::AsRef<rt::Path>,
-            ) -> rt::Result<Self, rt::mock::TapeError> {
-                rt::Result::Ok(Self {
-                    mock: rt::mock::Mock::replay::<Self>(path)?,
-                })
+            pub fn replay(path: impl rt::AsRef<rt::Path>) -> rt::Result<Self, rt::mock::TapeError> {
+                rt::Result::Ok(Self { mock: rt::mock::Mock::replay::<Self>(path)? })
             }
 
             /// Writes every call from now on to a tape at `path`, without metadata that looks secret.
@@ -1610,9 +1534,7 @@ pub mod s_mock {
             #[track_caller]
             pub fn spy<S: super::s_service::S>(real: S) -> Self {
                 let real = super::s_server::SServer::new(real);
-                Self {
-                    mock: rt::mock::Mock::spy::<Self, _, _>(real),
-                }
+                Self { mock: rt::mock::Mock::spy::<Self, _, _>(real) }
             }
 
             /// Makes the calls on the tape at `path` to `real` and compares the answers.
@@ -1639,9 +1561,7 @@ pub mod s_mock {
             /// Answers calls of `S` that no expectation takes, if there are any.
             #[inline]
             #[track_caller]
-            pub fn on_s(
-                &self,
-            ) -> rt::mock::Expectation<rt::mock::Unary<super::Sync, super::Sync>> {
+            pub fn on_s(&self) -> rt::mock::Expectation<rt::mock::Unary<super::Sync, super::Sync>> {
                 self.mock.stub(0)
             }
 
@@ -1740,9 +1660,7 @@ pub mod b_service {
         fn b(
             &self,
             request: rt::Request<super::Sync>,
-        ) -> impl rt::Future<
-            Output = rt::Result<rt::Response<super::Sync>, rt::Status>,
-        > + rt::Send;
+        ) -> impl rt::Future<Output = rt::Result<rt::Response<super::Sync>, rt::Status>> + rt::Send;
     }
 
     /// The methods of `type.async.B`, in the order of the proto.
@@ -1787,7 +1705,6 @@ pub mod b_server {
 #[allow(dead_code)]
 pub mod b_client {
     use ::rust_scaffold::codegen as rt;
-
     use super::b_service::SERVICE;
 
     /// Calls a [`B`](super::b_service::B) over gRPC. Cheap to clone.
@@ -1801,9 +1718,7 @@ pub mod b_client {
         ///
         /// # Errors
         /// `InvalidArgument` for a malformed address, `Unavailable` when nothing answers there.
-        pub async fn connect(
-            address: impl rt::AsRef<str>,
-        ) -> rt::Result<Self, rt::Status> {
+        pub async fn connect(address: impl rt::AsRef<str>) -> rt::Result<Self, rt::Status> {
             rt::Result::Ok(Self::new(rt::Channel::connect(address).await?))
         }
 
@@ -1811,17 +1726,13 @@ pub mod b_client {
         ///
         /// # Errors
         /// `InvalidArgument` for a malformed address.
-        pub fn connect_lazy(
-            address: impl rt::AsRef<str>,
-        ) -> rt::Result<Self, rt::Status> {
+        pub fn connect_lazy(address: impl rt::AsRef<str>) -> rt::Result<Self, rt::Status> {
             rt::Result::Ok(Self::new(rt::Channel::connect_lazy(address)?))
         }
 
         /// Calls through `channel`: a [`Channel`](rt::Channel), or tonic's.
         pub fn new(channel: impl rt::Into<rt::Channel>) -> Self {
-            Self {
-                client: rt::Client::new(channel),
-            }
+            Self { client: rt::Client::new(channel) }
         }
 
         /// Calls `service` in this process: same codec, metadata, deadlines and limits, no socket.
@@ -1832,9 +1743,7 @@ pub mod b_client {
         /// Calls `service` in this process, with messages that are moved instead of encoded: same
         /// metadata, deadlines, cancellation and statuses, neither limits nor compression.
         pub fn in_process_direct<S: super::b_service::B>(service: S) -> Self {
-            Self::new(
-                rt::Channel::in_process_direct(super::b_server::BServer::new(service)),
-            )
+            Self::new(rt::Channel::in_process_direct(super::b_server::BServer::new(service)))
         }
 
         /// Refuses responses whose messages are larger than `limit` bytes (default: 4 MiB).
@@ -1905,9 +1814,7 @@ pub mod b_mock {
             #[inline]
             #[track_caller]
             pub fn new() -> Self {
-                Self {
-                    mock: rt::mock::Mock::new::<Self>(),
-                }
+                Self { mock: rt::mock::Mock::new::<Self>() }
             }
 
             /// A mock that expects the calls on the tape at `path` and answers them as it says.
@@ -1915,12 +1822,8 @@ pub mod b_mock {
             /// # Errors
             /// When the tape cannot be read, or is one of another service.
             #[track_caller]
-            pub fn replay(
-                path: impl rt::AsRef<rt::Path>,
-            ) -> rt::Result<Self, rt::mock::TapeError> {
-                rt::Result::Ok(Self {
-                    mock: rt::mock::Mock::replay::<Self>(path)?,
-                })
+            pub fn replay(path: impl rt::AsRef<rt::Path>) -> rt::Result<Self, rt::mock::TapeError> {
+                rt::Result::Ok(Self { mock: rt::mock::Mock::replay::<Self>(path)? })
             }
 
             /// Writes every call from now on to a tape at `path`, without metadata that looks secret.
@@ -1960,9 +1863,7 @@ pub mod b_mock {
             #[track_caller]
             pub fn spy<S: super::b_service::B>(real: S) -> Self {
                 let real = super::b_server::BServer::new(real);
-                Self {
-                    mock: rt::mock::Mock::spy::<Self, _, _>(real),
-                }
+                Self { mock: rt::mock::Mock::spy::<Self, _, _>(real) }
             }
 
             /// Makes the calls on the tape at `path` to `real` and compares the answers.
@@ -1989,9 +1890,7 @@ pub mod b_mock {
             /// Answers calls of `B` that no expectation takes, if there are any.
             #[inline]
             #[track_caller]
-            pub fn on_b(
-                &self,
-            ) -> rt::mock::Expectation<rt::mock::Unary<super::Sync, super::Sync>> {
+            pub fn on_b(&self) -> rt::mock::Expectation<rt::mock::Unary<super::Sync, super::Sync>> {
                 self.mock.stub(0)
             }
 
@@ -2137,7 +2036,6 @@ pub mod arc_server {
 #[allow(dead_code)]
 pub mod arc_client {
     use ::rust_scaffold::codegen as rt;
-
     use super::arc_service::SERVICE;
 
     /// Calls a [`Arc`](super::arc_service::Arc) over gRPC. Cheap to clone.
@@ -2151,9 +2049,7 @@ pub mod arc_client {
         ///
         /// # Errors
         /// `InvalidArgument` for a malformed address, `Unavailable` when nothing answers there.
-        pub async fn connect(
-            address: impl rt::AsRef<str>,
-        ) -> rt::Result<Self, rt::Status> {
+        pub async fn connect(address: impl rt::AsRef<str>) -> rt::Result<Self, rt::Status> {
             rt::Result::Ok(Self::new(rt::Channel::connect(address).await?))
         }
 
@@ -2161,34 +2057,24 @@ pub mod arc_client {
         ///
         /// # Errors
         /// `InvalidArgument` for a malformed address.
-        pub fn connect_lazy(
-            address: impl rt::AsRef<str>,
-        ) -> rt::Result<Self, rt::Status> {
+        pub fn connect_lazy(address: impl rt::AsRef<str>) -> rt::Result<Self, rt::Status> {
             rt::Result::Ok(Self::new(rt::Channel::connect_lazy(address)?))
         }
 
         /// Calls through `channel`: a [`Channel`](rt::Channel), or tonic's.
         pub fn new(channel: impl rt::Into<rt::Channel>) -> Self {
-            Self {
-                client: rt::Client::new(channel),
-            }
+            Self { client: rt::Client::new(channel) }
         }
 
         /// Calls `service` in this process: same codec, metadata, deadlines and limits, no socket.
         pub fn in_process<S: super::arc_service::Arc>(service: S) -> Self {
-            Self::new(
-                rt::Channel::in_process(super::arc_server::ArcServer::new(service)),
-            )
+            Self::new(rt::Channel::in_process(super::arc_server::ArcServer::new(service)))
         }
 
         /// Calls `service` in this process, with messages that are moved instead of encoded: same
         /// metadata, deadlines, cancellation and statuses, neither limits nor compression.
         pub fn in_process_direct<S: super::arc_service::Arc>(service: S) -> Self {
-            Self::new(
-                rt::Channel::in_process_direct(
-                    super::arc_server::ArcServer::new(service),
-                ),
-            )
+            Self::new(rt::Channel::in_process_direct(super::arc_server::ArcServer::new(service)))
         }
 
         /// Refuses responses whose messages are larger than `limit` bytes (default: 4 MiB).
@@ -2259,9 +2145,7 @@ pub mod arc_mock {
             #[inline]
             #[track_caller]
             pub fn new() -> Self {
-                Self {
-                    mock: rt::mock::Mock::new::<Self>(),
-                }
+                Self { mock: rt::mock::Mock::new::<Self>() }
             }
 
             /// A mock that expects the calls on the tape at `path` and answers them as it says.
@@ -2269,12 +2153,8 @@ pub mod arc_mock {
             /// # Errors
             /// When the tape cannot be read, or is one of another service.
             #[track_caller]
-            pub fn replay(
-                path: impl rt::AsRef<rt::Path>,
-            ) -> rt::Result<Self, rt::mock::TapeError> {
-                rt::Result::Ok(Self {
-                    mock: rt::mock::Mock::replay::<Self>(path)?,
-                })
+            pub fn replay(path: impl rt::AsRef<rt::Path>) -> rt::Result<Self, rt::mock::TapeError> {
+                rt::Result::Ok(Self { mock: rt::mock::Mock::replay::<Self>(path)? })
             }
 
             /// Writes every call from now on to a tape at `path`, without metadata that looks secret.
@@ -2314,9 +2194,7 @@ pub mod arc_mock {
             #[track_caller]
             pub fn spy<S: super::arc_service::Arc>(real: S) -> Self {
                 let real = super::arc_server::ArcServer::new(real);
-                Self {
-                    mock: rt::mock::Mock::spy::<Self, _, _>(real),
-                }
+                Self { mock: rt::mock::Mock::spy::<Self, _, _>(real) }
             }
 
             /// Makes the calls on the tape at `path` to `real` and compares the answers.
@@ -2336,9 +2214,7 @@ pub mod arc_mock {
             #[track_caller]
             pub fn expect_arc(
                 &self,
-            ) -> rt::mock::Expectation<
-                rt::mock::Unary<super::Request, super::Response>,
-            > {
+            ) -> rt::mock::Expectation<rt::mock::Unary<super::Request, super::Response>> {
                 self.mock.expect(0)
             }
 
@@ -2347,9 +2223,7 @@ pub mod arc_mock {
             #[track_caller]
             pub fn on_arc(
                 &self,
-            ) -> rt::mock::Expectation<
-                rt::mock::Unary<super::Request, super::Response>,
-            > {
+            ) -> rt::mock::Expectation<rt::mock::Unary<super::Request, super::Response>> {
                 self.mock.stub(0)
             }
 
@@ -2406,9 +2280,7 @@ pub mod arc_mock {
             const SERVICE: &'static rt::ServiceDescriptor = &super::arc_service::SERVICE;
 
             const METHODS: &'static [rt::mock::Method] = &[
-                rt::mock::Method::of::<
-                    rt::mock::Unary<super::Request, super::Response>,
-                >(),
+                rt::mock::Method::of::<rt::mock::Unary<super::Request, super::Response>>(),
             ];
         }
 
@@ -2450,9 +2322,7 @@ pub mod send_service {
         fn send(
             &self,
             request: rt::Request<super::Sync>,
-        ) -> impl rt::Future<
-            Output = rt::Result<rt::Response<super::Sync>, rt::Status>,
-        > + rt::Send;
+        ) -> impl rt::Future<Output = rt::Result<rt::Response<super::Sync>, rt::Status>> + rt::Send;
     }
 
     /// The methods of `type.async.Send`, in the order of the proto.
@@ -2497,7 +2367,6 @@ pub mod send_server {
 #[allow(dead_code)]
 pub mod send_client {
     use ::rust_scaffold::codegen as rt;
-
     use super::send_service::SERVICE;
 
     /// Calls a [`Send`](super::send_service::Send) over gRPC. Cheap to clone.
@@ -2511,9 +2380,7 @@ pub mod send_client {
         ///
         /// # Errors
         /// `InvalidArgument` for a malformed address, `Unavailable` when nothing answers there.
-        pub async fn connect(
-            address: impl rt::AsRef<str>,
-        ) -> rt::Result<Self, rt::Status> {
+        pub async fn connect(address: impl rt::AsRef<str>) -> rt::Result<Self, rt::Status> {
             rt::Result::Ok(Self::new(rt::Channel::connect(address).await?))
         }
 
@@ -2521,34 +2388,24 @@ pub mod send_client {
         ///
         /// # Errors
         /// `InvalidArgument` for a malformed address.
-        pub fn connect_lazy(
-            address: impl rt::AsRef<str>,
-        ) -> rt::Result<Self, rt::Status> {
+        pub fn connect_lazy(address: impl rt::AsRef<str>) -> rt::Result<Self, rt::Status> {
             rt::Result::Ok(Self::new(rt::Channel::connect_lazy(address)?))
         }
 
         /// Calls through `channel`: a [`Channel`](rt::Channel), or tonic's.
         pub fn new(channel: impl rt::Into<rt::Channel>) -> Self {
-            Self {
-                client: rt::Client::new(channel),
-            }
+            Self { client: rt::Client::new(channel) }
         }
 
         /// Calls `service` in this process: same codec, metadata, deadlines and limits, no socket.
         pub fn in_process<S: super::send_service::Send>(service: S) -> Self {
-            Self::new(
-                rt::Channel::in_process(super::send_server::SendServer::new(service)),
-            )
+            Self::new(rt::Channel::in_process(super::send_server::SendServer::new(service)))
         }
 
         /// Calls `service` in this process, with messages that are moved instead of encoded: same
         /// metadata, deadlines, cancellation and statuses, neither limits nor compression.
         pub fn in_process_direct<S: super::send_service::Send>(service: S) -> Self {
-            Self::new(
-                rt::Channel::in_process_direct(
-                    super::send_server::SendServer::new(service),
-                ),
-            )
+            Self::new(rt::Channel::in_process_direct(super::send_server::SendServer::new(service)))
         }
 
         /// Refuses responses whose messages are larger than `limit` bytes (default: 4 MiB).
@@ -2619,9 +2476,7 @@ pub mod send_mock {
             #[inline]
             #[track_caller]
             pub fn new() -> Self {
-                Self {
-                    mock: rt::mock::Mock::new::<Self>(),
-                }
+                Self { mock: rt::mock::Mock::new::<Self>() }
             }
 
             /// A mock that expects the calls on the tape at `path` and answers them as it says.
@@ -2629,12 +2484,8 @@ pub mod send_mock {
             /// # Errors
             /// When the tape cannot be read, or is one of another service.
             #[track_caller]
-            pub fn replay(
-                path: impl rt::AsRef<rt::Path>,
-            ) -> rt::Result<Self, rt::mock::TapeError> {
-                rt::Result::Ok(Self {
-                    mock: rt::mock::Mock::replay::<Self>(path)?,
-                })
+            pub fn replay(path: impl rt::AsRef<rt::Path>) -> rt::Result<Self, rt::mock::TapeError> {
+                rt::Result::Ok(Self { mock: rt::mock::Mock::replay::<Self>(path)? })
             }
 
             /// Writes every call from now on to a tape at `path`, without metadata that looks secret.
@@ -2666,9 +2517,7 @@ pub mod send_mock {
             /// A client of this mock, in this process and through the codec.
             #[inline]
             pub fn client(&self) -> super::send_client::SendClient {
-                super::send_client::SendClient::new(
-                    rt::Channel::in_process(self.server()),
-                )
+                super::send_client::SendClient::new(rt::Channel::in_process(self.server()))
             }
 
             /// A mock that hands what nothing else takes to `real`: it records calls, and fails those
@@ -2676,9 +2525,7 @@ pub mod send_mock {
             #[track_caller]
             pub fn spy<S: super::send_service::Send>(real: S) -> Self {
                 let real = super::send_server::SendServer::new(real);
-                Self {
-                    mock: rt::mock::Mock::spy::<Self, _, _>(real),
-                }
+                Self { mock: rt::mock::Mock::spy::<Self, _, _>(real) }
             }
 
             /// Makes the calls on the tape at `path` to `real` and compares the answers.
@@ -2853,7 +2700,6 @@ pub mod rt_server {
 #[allow(dead_code)]
 pub mod rt_client {
     use ::rust_scaffold::codegen as rt;
-
     use super::rt_service::SERVICE;
 
     /// Calls a [`Rt`](super::rt_service::Rt) over gRPC. Cheap to clone.
@@ -2867,9 +2713,7 @@ pub mod rt_client {
         ///
         /// # Errors
         /// `InvalidArgument` for a malformed address, `Unavailable` when nothing answers there.
-        pub async fn connect(
-            address: impl rt::AsRef<str>,
-        ) -> rt::Result<Self, rt::Status> {
+        pub async fn connect(address: impl rt::AsRef<str>) -> rt::Result<Self, rt::Status> {
             rt::Result::Ok(Self::new(rt::Channel::connect(address).await?))
         }
 
@@ -2877,17 +2721,13 @@ pub mod rt_client {
         ///
         /// # Errors
         /// `InvalidArgument` for a malformed address.
-        pub fn connect_lazy(
-            address: impl rt::AsRef<str>,
-        ) -> rt::Result<Self, rt::Status> {
+        pub fn connect_lazy(address: impl rt::AsRef<str>) -> rt::Result<Self, rt::Status> {
             rt::Result::Ok(Self::new(rt::Channel::connect_lazy(address)?))
         }
 
         /// Calls through `channel`: a [`Channel`](rt::Channel), or tonic's.
         pub fn new(channel: impl rt::Into<rt::Channel>) -> Self {
-            Self {
-                client: rt::Client::new(channel),
-            }
+            Self { client: rt::Client::new(channel) }
         }
 
         /// Calls `service` in this process: same codec, metadata, deadlines and limits, no socket.
@@ -2898,9 +2738,7 @@ pub mod rt_client {
         /// Calls `service` in this process, with messages that are moved instead of encoded: same
         /// metadata, deadlines, cancellation and statuses, neither limits nor compression.
         pub fn in_process_direct<S: super::rt_service::Rt>(service: S) -> Self {
-            Self::new(
-                rt::Channel::in_process_direct(super::rt_server::RtServer::new(service)),
-            )
+            Self::new(rt::Channel::in_process_direct(super::rt_server::RtServer::new(service)))
         }
 
         /// Refuses responses whose messages are larger than `limit` bytes (default: 4 MiB).
@@ -2971,9 +2809,7 @@ pub mod rt_mock {
             #[inline]
             #[track_caller]
             pub fn new() -> Self {
-                Self {
-                    mock: rt::mock::Mock::new::<Self>(),
-                }
+                Self { mock: rt::mock::Mock::new::<Self>() }
             }
 
             /// A mock that expects the calls on the tape at `path` and answers them as it says.
@@ -2981,12 +2817,8 @@ pub mod rt_mock {
             /// # Errors
             /// When the tape cannot be read, or is one of another service.
             #[track_caller]
-            pub fn replay(
-                path: impl rt::AsRef<rt::Path>,
-            ) -> rt::Result<Self, rt::mock::TapeError> {
-                rt::Result::Ok(Self {
-                    mock: rt::mock::Mock::replay::<Self>(path)?,
-                })
+            pub fn replay(path: impl rt::AsRef<rt::Path>) -> rt::Result<Self, rt::mock::TapeError> {
+                rt::Result::Ok(Self { mock: rt::mock::Mock::replay::<Self>(path)? })
             }
 
             /// Writes every call from now on to a tape at `path`, without metadata that looks secret.
@@ -3026,9 +2858,7 @@ pub mod rt_mock {
             #[track_caller]
             pub fn spy<S: super::rt_service::Rt>(real: S) -> Self {
                 let real = super::rt_server::RtServer::new(real);
-                Self {
-                    mock: rt::mock::Mock::spy::<Self, _, _>(real),
-                }
+                Self { mock: rt::mock::Mock::spy::<Self, _, _>(real) }
             }
 
             /// Makes the calls on the tape at `path` to `real` and compares the answers.
@@ -3048,9 +2878,7 @@ pub mod rt_mock {
             #[track_caller]
             pub fn expect_rt(
                 &self,
-            ) -> rt::mock::Expectation<
-                rt::mock::Unary<super::Status, super::Streaming>,
-            > {
+            ) -> rt::mock::Expectation<rt::mock::Unary<super::Status, super::Streaming>> {
                 self.mock.expect(0)
             }
 
@@ -3059,9 +2887,7 @@ pub mod rt_mock {
             #[track_caller]
             pub fn on_rt(
                 &self,
-            ) -> rt::mock::Expectation<
-                rt::mock::Unary<super::Status, super::Streaming>,
-            > {
+            ) -> rt::mock::Expectation<rt::mock::Unary<super::Status, super::Streaming>> {
                 self.mock.stub(0)
             }
 
@@ -3118,9 +2944,7 @@ pub mod rt_mock {
             const SERVICE: &'static rt::ServiceDescriptor = &super::rt_service::SERVICE;
 
             const METHODS: &'static [rt::mock::Method] = &[
-                rt::mock::Method::of::<
-                    rt::mock::Unary<super::Status, super::Streaming>,
-                >(),
+                rt::mock::Method::of::<rt::mock::Unary<super::Status, super::Streaming>>(),
             ];
         }
 
@@ -3209,7 +3033,6 @@ pub mod service_server {
 #[allow(dead_code)]
 pub mod service_client {
     use ::rust_scaffold::codegen as rt;
-
     use super::service_service::SERVICE;
 
     /// Calls a [`Service`](super::service_service::Service) over gRPC. Cheap to clone.
@@ -3223,9 +3046,7 @@ pub mod service_client {
         ///
         /// # Errors
         /// `InvalidArgument` for a malformed address, `Unavailable` when nothing answers there.
-        pub async fn connect(
-            address: impl rt::AsRef<str>,
-        ) -> rt::Result<Self, rt::Status> {
+        pub async fn connect(address: impl rt::AsRef<str>) -> rt::Result<Self, rt::Status> {
             rt::Result::Ok(Self::new(rt::Channel::connect(address).await?))
         }
 
@@ -3233,37 +3054,25 @@ pub mod service_client {
         ///
         /// # Errors
         /// `InvalidArgument` for a malformed address.
-        pub fn connect_lazy(
-            address: impl rt::AsRef<str>,
-        ) -> rt::Result<Self, rt::Status> {
+        pub fn connect_lazy(address: impl rt::AsRef<str>) -> rt::Result<Self, rt::Status> {
             rt::Result::Ok(Self::new(rt::Channel::connect_lazy(address)?))
         }
 
         /// Calls through `channel`: a [`Channel`](rt::Channel), or tonic's.
         pub fn new(channel: impl rt::Into<rt::Channel>) -> Self {
-            Self {
-                client: rt::Client::new(channel),
-            }
+            Self { client: rt::Client::new(channel) }
         }
 
         /// Calls `service` in this process: same codec, metadata, deadlines and limits, no socket.
         pub fn in_process<S: super::service_service::Service>(service: S) -> Self {
-            Self::new(
-                rt::Channel::in_process(
-                    super::service_server::ServiceServer::new(service),
-                ),
-            )
+            Self::new(rt::Channel::in_process(super::service_server::ServiceServer::new(service)))
         }
 
         /// Calls `service` in this process, with messages that are moved instead of encoded: same
         /// metadata, deadlines, cancellation and statuses, neither limits nor compression.
-        pub fn in_process_direct<S: super::service_service::Service>(
-            service: S,
-        ) -> Self {
+        pub fn in_process_direct<S: super::service_service::Service>(service: S) -> Self {
             Self::new(
-                rt::Channel::in_process_direct(
-                    super::service_server::ServiceServer::new(service),
-                ),
+                rt::Channel::in_process_direct(super::service_server::ServiceServer::new(service)),
             )
         }
 
@@ -3335,9 +3144,7 @@ pub mod service_mock {
             #[inline]
             #[track_caller]
             pub fn new() -> Self {
-                Self {
-                    mock: rt::mock::Mock::new::<Self>(),
-                }
+                Self { mock: rt::mock::Mock::new::<Self>() }
             }
 
             /// A mock that expects the calls on the tape at `path` and answers them as it says.
@@ -3345,12 +3152,8 @@ pub mod service_mock {
             /// # Errors
             /// When the tape cannot be read, or is one of another service.
             #[track_caller]
-            pub fn replay(
-                path: impl rt::AsRef<rt::Path>,
-            ) -> rt::Result<Self, rt::mock::TapeError> {
-                rt::Result::Ok(Self {
-                    mock: rt::mock::Mock::replay::<Self>(path)?,
-                })
+            pub fn replay(path: impl rt::AsRef<rt::Path>) -> rt::Result<Self, rt::mock::TapeError> {
+                rt::Result::Ok(Self { mock: rt::mock::Mock::replay::<Self>(path)? })
             }
 
             /// Writes every call from now on to a tape at `path`, without metadata that looks secret.
@@ -3382,9 +3185,7 @@ pub mod service_mock {
             /// A client of this mock, in this process and through the codec.
             #[inline]
             pub fn client(&self) -> super::service_client::ServiceClient {
-                super::service_client::ServiceClient::new(
-                    rt::Channel::in_process(self.server()),
-                )
+                super::service_client::ServiceClient::new(rt::Channel::in_process(self.server()))
             }
 
             /// A mock that hands what nothing else takes to `real`: it records calls, and fails those
@@ -3392,9 +3193,7 @@ pub mod service_mock {
             #[track_caller]
             pub fn spy<S: super::service_service::Service>(real: S) -> Self {
                 let real = super::service_server::ServiceServer::new(real);
-                Self {
-                    mock: rt::mock::Mock::spy::<Self, _, _>(real),
-                }
+                Self { mock: rt::mock::Mock::spy::<Self, _, _>(real) }
             }
 
             /// Makes the calls on the tape at `path` to `real` and compares the answers.

@@ -217,16 +217,12 @@ pub mod everything_service {
         fn ask(
             &self,
             request: rt::Request<super::Request>,
-        ) -> impl rt::Future<
-            Output = rt::Result<rt::Response<()>, rt::Status>,
-        > + rt::Send;
+        ) -> impl rt::Future<Output = rt::Result<rt::Response<()>, rt::Status>> + rt::Send;
 
         fn say(
             &self,
             request: rt::Request<rt::Streaming<super::request::Inner>>,
-        ) -> impl rt::Future<
-            Output = rt::Result<rt::Response<()>, rt::Status>,
-        > + rt::Send;
+        ) -> impl rt::Future<Output = rt::Result<rt::Response<()>, rt::Status>> + rt::Send;
 
         fn nothing(
             &self,
@@ -275,8 +271,7 @@ pub mod everything_server {
     #[derive(rt::Debug)]
     pub enum EverythingDispatch {}
 
-    impl<S: super::everything_service::Everything> rt::Dispatch<S>
-    for EverythingDispatch {
+    impl<S: super::everything_service::Everything> rt::Dispatch<S> for EverythingDispatch {
         const SERVICE: &'static rt::ServiceDescriptor = &super::everything_service::SERVICE;
 
         fn call(
@@ -299,7 +294,6 @@ pub mod everything_server {
 #[allow(dead_code)]
 pub mod everything_client {
     use ::rust_scaffold::codegen as rt;
-
     use super::everything_service::SERVICE;
 
     /// Calls a [`Everything`](super::everything_service::Everything) over gRPC. Cheap to clone.
@@ -315,9 +309,7 @@ pub mod everything_client {
         ///
         /// # Errors
         /// `InvalidArgument` for a malformed address, `Unavailable` when nothing answers there.
-        pub async fn connect(
-            address: impl rt::AsRef<str>,
-        ) -> rt::Result<Self, rt::Status> {
+        pub async fn connect(address: impl rt::AsRef<str>) -> rt::Result<Self, rt::Status> {
             rt::Result::Ok(Self::new(rt::Channel::connect(address).await?))
         }
 
@@ -325,33 +317,25 @@ pub mod everything_client {
         ///
         /// # Errors
         /// `InvalidArgument` for a malformed address.
-        pub fn connect_lazy(
-            address: impl rt::AsRef<str>,
-        ) -> rt::Result<Self, rt::Status> {
+        pub fn connect_lazy(address: impl rt::AsRef<str>) -> rt::Result<Self, rt::Status> {
             rt::Result::Ok(Self::new(rt::Channel::connect_lazy(address)?))
         }
 
         /// Calls through `channel`: a [`Channel`](rt::Channel), or tonic's.
         pub fn new(channel: impl rt::Into<rt::Channel>) -> Self {
-            Self {
-                client: rt::Client::new(channel),
-            }
+            Self { client: rt::Client::new(channel) }
         }
 
         /// Calls `service` in this process: same codec, metadata, deadlines and limits, no socket.
         pub fn in_process<S: super::everything_service::Everything>(service: S) -> Self {
             Self::new(
-                rt::Channel::in_process(
-                    super::everything_server::EverythingServer::new(service),
-                ),
+                rt::Channel::in_process(super::everything_server::EverythingServer::new(service)),
             )
         }
 
         /// Calls `service` in this process, with messages that are moved instead of encoded: same
         /// metadata, deadlines, cancellation and statuses, neither limits nor compression.
-        pub fn in_process_direct<S: super::everything_service::Everything>(
-            service: S,
-        ) -> Self {
+        pub fn in_process_direct<S: super::everything_service::Everything>(service: S) -> Self {
             Self::new(
                 rt::Channel::in_process_direct(
                     super::everything_server::EverythingServer::new(service),
@@ -407,10 +391,7 @@ pub mod everything_client {
         pub async fn old(
             &self,
             request: impl rt::IntoRequest<super::super::older::Older>,
-        ) -> rt::Result<
-            rt::Response<::rust_scaffold::prost::alloc::string::String>,
-            rt::Status,
-        > {
+        ) -> rt::Result<rt::Response<::rust_scaffold::prost::alloc::string::String>, rt::Status> {
             self.client.unary(&SERVICE.methods[3], request).await
         }
     }
@@ -440,10 +421,7 @@ pub mod everything_client {
         async fn old(
             &self,
             request: rt::Request<super::super::older::Older>,
-        ) -> rt::Result<
-            rt::Response<::rust_scaffold::prost::alloc::string::String>,
-            rt::Status,
-        > {
+        ) -> rt::Result<rt::Response<::rust_scaffold::prost::alloc::string::String>, rt::Status> {
             EverythingClient::old(self, request).await
         }
     }
@@ -475,9 +453,7 @@ pub mod everything_mock {
             #[inline]
             #[track_caller]
             pub fn new() -> Self {
-                Self {
-                    mock: rt::mock::Mock::new::<Self>(),
-                }
+                Self { mock: rt::mock::Mock::new::<Self>() }
             }
 
             /// A mock that expects the calls on the tape at `path` and answers them as it says.
@@ -485,12 +461,8 @@ pub mod everything_mock {
             /// # Errors
             /// When the tape cannot be read, or is one of another service.
             #[track_caller]
-            pub fn replay(
-                path: impl rt::AsRef<rt::Path>,
-            ) -> rt::Result<Self, rt::mock::TapeError> {
-                rt::Result::Ok(Self {
-                    mock: rt::mock::Mock::replay::<Self>(path)?,
-                })
+            pub fn replay(path: impl rt::AsRef<rt::Path>) -> rt::Result<Self, rt::mock::TapeError> {
+                rt::Result::Ok(Self { mock: rt::mock::Mock::replay::<Self>(path)? })
             }
 
             /// Writes every call from now on to a tape at `path`, without metadata that looks secret.
@@ -532,9 +504,7 @@ pub mod everything_mock {
             #[track_caller]
             pub fn spy<S: super::everything_service::Everything>(real: S) -> Self {
                 let real = super::everything_server::EverythingServer::new(real);
-                Self {
-                    mock: rt::mock::Mock::spy::<Self, _, _>(real),
-                }
+                Self { mock: rt::mock::Mock::spy::<Self, _, _>(real) }
             }
 
             /// Makes the calls on the tape at `path` to `real` and compares the answers.
@@ -552,18 +522,14 @@ pub mod everything_mock {
             /// Expects calls of `Ask`: one at least, unless it is told how many.
             #[inline]
             #[track_caller]
-            pub fn expect_ask(
-                &self,
-            ) -> rt::mock::Expectation<rt::mock::Unary<super::Request, ()>> {
+            pub fn expect_ask(&self) -> rt::mock::Expectation<rt::mock::Unary<super::Request, ()>> {
                 self.mock.expect(0)
             }
 
             /// Answers calls of `Ask` that no expectation takes, if there are any.
             #[inline]
             #[track_caller]
-            pub fn on_ask(
-                &self,
-            ) -> rt::mock::Expectation<rt::mock::Unary<super::Request, ()>> {
+            pub fn on_ask(&self) -> rt::mock::Expectation<rt::mock::Unary<super::Request, ()>> {
                 self.mock.stub(0)
             }
 
@@ -578,9 +544,7 @@ pub mod everything_mock {
             #[track_caller]
             pub fn expect_say(
                 &self,
-            ) -> rt::mock::Expectation<
-                rt::mock::ClientStreaming<super::request::Inner, ()>,
-            > {
+            ) -> rt::mock::Expectation<rt::mock::ClientStreaming<super::request::Inner, ()>> {
                 self.mock.expect(1)
             }
 
@@ -589,9 +553,7 @@ pub mod everything_mock {
             #[track_caller]
             pub fn on_say(
                 &self,
-            ) -> rt::mock::Expectation<
-                rt::mock::ClientStreaming<super::request::Inner, ()>,
-            > {
+            ) -> rt::mock::Expectation<rt::mock::ClientStreaming<super::request::Inner, ()>> {
                 self.mock.stub(1)
             }
 
@@ -655,9 +617,7 @@ pub mod everything_mock {
 
             /// The calls of `Old` so far.
             #[inline]
-            pub fn old_calls(
-                &self,
-            ) -> rt::Vec<rt::mock::Call<super::super::older::Older>> {
+            pub fn old_calls(&self) -> rt::Vec<rt::mock::Call<super::super::older::Older>> {
                 self.mock.calls(3)
             }
 
@@ -695,9 +655,7 @@ pub mod everything_mock {
             fn ask(
                 &self,
                 request: rt::Request<super::Request>,
-            ) -> impl rt::Future<
-                Output = rt::Result<rt::Response<()>, rt::Status>,
-            > + rt::Send {
+            ) -> impl rt::Future<Output = rt::Result<rt::Response<()>, rt::Status>> + rt::Send {
                 self.mock.answer(0, request)
             }
 
@@ -705,9 +663,7 @@ pub mod everything_mock {
             fn say(
                 &self,
                 request: rt::Request<rt::Streaming<super::request::Inner>>,
-            ) -> impl rt::Future<
-                Output = rt::Result<rt::Response<()>, rt::Status>,
-            > + rt::Send {
+            ) -> impl rt::Future<Output = rt::Result<rt::Response<()>, rt::Status>> + rt::Send {
                 self.mock.answer(1, request)
             }
 
@@ -716,10 +672,7 @@ pub mod everything_mock {
                 &self,
                 request: rt::Request<()>,
             ) -> impl rt::Future<
-                Output = rt::Result<
-                    rt::Response<rt::Streaming<super::Request>>,
-                    rt::Status,
-                >,
+                Output = rt::Result<rt::Response<rt::Streaming<super::Request>>, rt::Status>,
             > + rt::Send {
                 self.mock.answer(2, request)
             }
@@ -745,9 +698,7 @@ pub mod everything_mock {
 
             const METHODS: &'static [rt::mock::Method] = &[
                 rt::mock::Method::of::<rt::mock::Unary<super::Request, ()>>(),
-                rt::mock::Method::of::<
-                    rt::mock::ClientStreaming<super::request::Inner, ()>,
-                >(),
+                rt::mock::Method::of::<rt::mock::ClientStreaming<super::request::Inner, ()>>(),
                 rt::mock::Method::of::<rt::mock::ServerStreaming<(), super::Request>>(),
                 rt::mock::Method::of::<
                     rt::mock::Unary<
@@ -777,27 +728,15 @@ pub mod everything_mock {
                 /// Expects this of `money`.
                 pub fn money(
                     self,
-                    expected: impl rt::mock::IntoPattern<
-                        super::super::super::common::Money,
-                    >,
+                    expected: impl rt::mock::IntoPattern<super::super::super::common::Money>,
                 ) -> Self {
-                    Self(
-                        self
-                            .0
-                            .field(
-                                "money",
-                                expected,
-                                |message| rt::mock::view(&message.money),
-                            ),
-                    )
+                    Self(self.0.field("money", expected, |message| rt::mock::view(&message.money)))
                 }
             }
 
             impl rt::mock::IntoPattern<super::super::super::common::Inner> for Inner {
                 #[inline]
-                fn into_pattern(
-                    self,
-                ) -> rt::mock::Pattern<super::super::super::common::Inner> {
+                fn into_pattern(self) -> rt::mock::Pattern<super::super::super::common::Inner> {
                     self.0.into_pattern()
                 }
             }
@@ -814,40 +753,25 @@ pub mod everything_mock {
                 }
 
                 /// Expects this of `currency`.
-                pub fn currency(
-                    self,
-                    expected: impl rt::mock::IntoPattern<rt::String>,
-                ) -> Self {
+                pub fn currency(self, expected: impl rt::mock::IntoPattern<rt::String>) -> Self {
                     Self(
-                        self
-                            .0
-                            .field(
-                                "currency",
-                                expected,
-                                |message| rt::mock::view(&message.currency),
-                            ),
+                        self.0.field(
+                            "currency",
+                            expected,
+                            |message| rt::mock::view(&message.currency),
+                        ),
                     )
                 }
 
                 /// Expects this of `units`.
                 pub fn units(self, expected: impl rt::mock::IntoPattern<i64>) -> Self {
-                    Self(
-                        self
-                            .0
-                            .field(
-                                "units",
-                                expected,
-                                |message| rt::mock::view(&message.units),
-                            ),
-                    )
+                    Self(self.0.field("units", expected, |message| rt::mock::view(&message.units)))
                 }
             }
 
             impl rt::mock::IntoPattern<super::super::super::common::Money> for Money {
                 #[inline]
-                fn into_pattern(
-                    self,
-                ) -> rt::mock::Pattern<super::super::super::common::Money> {
+                fn into_pattern(self) -> rt::mock::Pattern<super::super::super::common::Money> {
                     self.0.into_pattern()
                 }
             }
@@ -864,86 +788,47 @@ pub mod everything_mock {
                 }
 
                 /// Expects this of `id`.
-                pub fn id(
-                    self,
-                    expected: impl rt::mock::IntoPattern<rt::String>,
-                ) -> Self {
-                    Self(
-                        self
-                            .0
-                            .field("id", expected, |message| rt::mock::view(&message.id)),
-                    )
+                pub fn id(self, expected: impl rt::mock::IntoPattern<rt::String>) -> Self {
+                    Self(self.0.field("id", expected, |message| rt::mock::view(&message.id)))
                 }
 
                 /// Expects this of `count`.
                 pub fn count(self, expected: impl rt::mock::IntoPattern<i32>) -> Self {
-                    Self(
-                        self
-                            .0
-                            .field(
-                                "count",
-                                expected,
-                                |message| rt::mock::view(&message.count),
-                            ),
-                    )
+                    Self(self.0.field("count", expected, |message| rt::mock::view(&message.count)))
                 }
 
                 /// Expects this of `part`.
                 pub fn part(
                     self,
-                    expected: impl rt::mock::IntoPattern<
-                        super::super::super::older::Part,
-                    >,
+                    expected: impl rt::mock::IntoPattern<super::super::super::older::Part>,
                 ) -> Self {
-                    Self(
-                        self
-                            .0
-                            .field(
-                                "part",
-                                expected,
-                                |message| rt::mock::view(&message.part),
-                            ),
-                    )
+                    Self(self.0.field("part", expected, |message| rt::mock::view(&message.part)))
                 }
 
                 /// Expects this of `extra`.
                 pub fn extra(
                     self,
-                    expected: impl rt::mock::IntoPattern<
-                        super::super::super::older::older::Extra,
-                    >,
+                    expected: impl rt::mock::IntoPattern<super::super::super::older::older::Extra>,
                 ) -> Self {
-                    Self(
-                        self
-                            .0
-                            .field(
-                                "extra",
-                                expected,
-                                |message| rt::mock::view(&message.extra),
-                            ),
-                    )
+                    Self(self.0.field("extra", expected, |message| rt::mock::view(&message.extra)))
                 }
 
                 /// Expects this of `some`.
                 pub fn some(
                     self,
-                    expected: impl rt::mock::IntoPattern<
-                        super::super::super::older::older::Kind,
-                    >,
+                    expected: impl rt::mock::IntoPattern<super::super::super::older::older::Kind>,
                 ) -> Self {
                     Self(
-                        self
-                            .0
-                            .field(
-                                "some",
-                                expected,
-                                |message| match &message.kind {
-                                    rt::Option::Some(
-                                        super::super::super::older::older::KindOneOf::Some(value),
-                                    ) => rt::mock::view(value),
-                                    _ => rt::mock::View::Absent,
-                                },
-                            ),
+                        self.0.field(
+                            "some",
+                            expected,
+                            |message| match &message.kind {
+                                rt::Option::Some(
+                                    super::super::super::older::older::KindOneOf::Some(value),
+                                ) => rt::mock::view(value),
+                                _ => rt::mock::View::Absent,
+                            },
+                        ),
                     )
                 }
 
@@ -955,18 +840,16 @@ pub mod everything_mock {
                     >,
                 ) -> Self {
                     Self(
-                        self
-                            .0
-                            .field(
-                                "level",
-                                expected,
-                                |message| match &message.kind {
-                                    rt::Option::Some(
-                                        super::super::super::older::older::KindOneOf::Level(value),
-                                    ) => rt::mock::view(value),
-                                    _ => rt::mock::View::Absent,
-                                },
-                            ),
+                        self.0.field(
+                            "level",
+                            expected,
+                            |message| match &message.kind {
+                                rt::Option::Some(
+                                    super::super::super::older::older::KindOneOf::Level(value),
+                                ) => rt::mock::view(value),
+                                _ => rt::mock::View::Absent,
+                            },
+                        ),
                     )
                 }
 
@@ -977,32 +860,20 @@ pub mod everything_mock {
                         super::super::super::older::older::KindOneOf,
                     >,
                 ) -> Self {
-                    Self(
-                        self
-                            .0
-                            .field(
-                                "kind",
-                                expected,
-                                |message| rt::mock::view(&message.kind),
-                            ),
-                    )
+                    Self(self.0.field("kind", expected, |message| rt::mock::view(&message.kind)))
                 }
             }
 
             impl rt::mock::IntoPattern<super::super::super::older::Older> for Older {
                 #[inline]
-                fn into_pattern(
-                    self,
-                ) -> rt::mock::Pattern<super::super::super::older::Older> {
+                fn into_pattern(self) -> rt::mock::Pattern<super::super::super::older::Older> {
                     self.0.into_pattern()
                 }
             }
 
             /// Matches a `older.Older.Extra` by those of its fields that are mentioned.
             #[derive(rt::Clone, rt::Debug, rt::Default)]
-            pub struct OlderExtra(
-                rt::mock::Fields<super::super::super::older::older::Extra>,
-            );
+            pub struct OlderExtra(rt::mock::Fields<super::super::super::older::older::Extra>);
 
             impl OlderExtra {
                 /// Matches every message, until fields are mentioned.
@@ -1013,16 +884,11 @@ pub mod everything_mock {
 
                 /// Expects this of `on`.
                 pub fn on(self, expected: impl rt::mock::IntoPattern<bool>) -> Self {
-                    Self(
-                        self
-                            .0
-                            .field("on", expected, |message| rt::mock::view(&message.on)),
-                    )
+                    Self(self.0.field("on", expected, |message| rt::mock::view(&message.on)))
                 }
             }
 
-            impl rt::mock::IntoPattern<super::super::super::older::older::Extra>
-            for OlderExtra {
+            impl rt::mock::IntoPattern<super::super::super::older::older::Extra> for OlderExtra {
                 #[inline]
                 fn into_pattern(
                     self,
@@ -1033,9 +899,7 @@ pub mod everything_mock {
 
             /// Matches a `older.Older.Kind` by those of its fields that are mentioned.
             #[derive(rt::Clone, rt::Debug, rt::Default)]
-            pub struct OlderKind(
-                rt::mock::Fields<super::super::super::older::older::Kind>,
-            );
+            pub struct OlderKind(rt::mock::Fields<super::super::super::older::older::Kind>);
 
             impl OlderKind {
                 /// Matches every message, until fields are mentioned.
@@ -1045,8 +909,7 @@ pub mod everything_mock {
                 }
             }
 
-            impl rt::mock::IntoPattern<super::super::super::older::older::Kind>
-            for OlderKind {
+            impl rt::mock::IntoPattern<super::super::super::older::older::Kind> for OlderKind {
                 #[inline]
                 fn into_pattern(
                     self,
@@ -1074,22 +937,14 @@ pub mod everything_mock {
                     >,
                 ) -> Self {
                     Self(
-                        self
-                            .0
-                            .field(
-                                "levels",
-                                expected,
-                                |message| rt::mock::view(&message.levels),
-                            ),
+                        self.0.field("levels", expected, |message| rt::mock::view(&message.levels)),
                     )
                 }
             }
 
             impl rt::mock::IntoPattern<super::super::super::older::Part> for Part {
                 #[inline]
-                fn into_pattern(
-                    self,
-                ) -> rt::mock::Pattern<super::super::super::older::Part> {
+                fn into_pattern(self) -> rt::mock::Pattern<super::super::super::older::Part> {
                     self.0.into_pattern()
                 }
             }
@@ -1107,142 +962,58 @@ pub mod everything_mock {
 
                 /// Expects this of `flag`.
                 pub fn flag(self, expected: impl rt::mock::IntoPattern<bool>) -> Self {
-                    Self(
-                        self
-                            .0
-                            .field(
-                                "flag",
-                                expected,
-                                |message| rt::mock::view(&message.flag),
-                            ),
-                    )
+                    Self(self.0.field("flag", expected, |message| rt::mock::view(&message.flag)))
                 }
 
                 /// Expects this of `number`.
                 pub fn number(self, expected: impl rt::mock::IntoPattern<i32>) -> Self {
                     Self(
-                        self
-                            .0
-                            .field(
-                                "number",
-                                expected,
-                                |message| rt::mock::view(&message.number),
-                            ),
+                        self.0.field("number", expected, |message| rt::mock::view(&message.number)),
                     )
                 }
 
                 /// Expects this of `wide`.
                 pub fn wide(self, expected: impl rt::mock::IntoPattern<i64>) -> Self {
-                    Self(
-                        self
-                            .0
-                            .field(
-                                "wide",
-                                expected,
-                                |message| rt::mock::view(&message.wide),
-                            ),
-                    )
+                    Self(self.0.field("wide", expected, |message| rt::mock::view(&message.wide)))
                 }
 
                 /// Expects this of `count`.
                 pub fn count(self, expected: impl rt::mock::IntoPattern<u32>) -> Self {
-                    Self(
-                        self
-                            .0
-                            .field(
-                                "count",
-                                expected,
-                                |message| rt::mock::view(&message.count),
-                            ),
-                    )
+                    Self(self.0.field("count", expected, |message| rt::mock::view(&message.count)))
                 }
 
                 /// Expects this of `total`.
                 pub fn total(self, expected: impl rt::mock::IntoPattern<u64>) -> Self {
-                    Self(
-                        self
-                            .0
-                            .field(
-                                "total",
-                                expected,
-                                |message| rt::mock::view(&message.total),
-                            ),
-                    )
+                    Self(self.0.field("total", expected, |message| rt::mock::view(&message.total)))
                 }
 
                 /// Expects this of `part`.
                 pub fn part(self, expected: impl rt::mock::IntoPattern<f32>) -> Self {
-                    Self(
-                        self
-                            .0
-                            .field(
-                                "part",
-                                expected,
-                                |message| rt::mock::view(&message.part),
-                            ),
-                    )
+                    Self(self.0.field("part", expected, |message| rt::mock::view(&message.part)))
                 }
 
                 /// Expects this of `share`.
                 pub fn share(self, expected: impl rt::mock::IntoPattern<f64>) -> Self {
-                    Self(
-                        self
-                            .0
-                            .field(
-                                "share",
-                                expected,
-                                |message| rt::mock::view(&message.share),
-                            ),
-                    )
+                    Self(self.0.field("share", expected, |message| rt::mock::view(&message.share)))
                 }
 
                 /// Expects this of `text`.
-                pub fn text(
-                    self,
-                    expected: impl rt::mock::IntoPattern<rt::String>,
-                ) -> Self {
-                    Self(
-                        self
-                            .0
-                            .field(
-                                "text",
-                                expected,
-                                |message| rt::mock::view(&message.text),
-                            ),
-                    )
+                pub fn text(self, expected: impl rt::mock::IntoPattern<rt::String>) -> Self {
+                    Self(self.0.field("text", expected, |message| rt::mock::view(&message.text)))
                 }
 
                 /// Expects this of `raw`.
-                pub fn raw(
-                    self,
-                    expected: impl rt::mock::IntoPattern<rt::mock::Bytes>,
-                ) -> Self {
-                    Self(
-                        self
-                            .0
-                            .field(
-                                "raw",
-                                expected,
-                                |message| rt::mock::view(&message.raw),
-                            ),
-                    )
+                pub fn raw(self, expected: impl rt::mock::IntoPattern<rt::mock::Bytes>) -> Self {
+                    Self(self.0.field("raw", expected, |message| rt::mock::view(&message.raw)))
                 }
 
                 /// Expects this of `colour`.
                 pub fn colour(
                     self,
-                    expected: impl rt::mock::IntoPattern<
-                        rt::mock::Enum<super::super::Colour>,
-                    >,
+                    expected: impl rt::mock::IntoPattern<rt::mock::Enum<super::super::Colour>>,
                 ) -> Self {
                     Self(
-                        self
-                            .0
-                            .field(
-                                "colour",
-                                expected,
-                                |message| rt::mock::view(&message.colour),
-                            ),
+                        self.0.field("colour", expected, |message| rt::mock::view(&message.colour)),
                     )
                 }
 
@@ -1251,30 +1022,17 @@ pub mod everything_mock {
                     self,
                     expected: impl rt::mock::IntoPattern<super::super::request::Inner>,
                 ) -> Self {
-                    Self(
-                        self
-                            .0
-                            .field(
-                                "inner",
-                                expected,
-                                |message| rt::mock::view(&message.inner),
-                            ),
-                    )
+                    Self(self.0.field("inner", expected, |message| rt::mock::view(&message.inner)))
                 }
 
                 /// Expects this of `perhaps_number`.
-                pub fn perhaps_number(
-                    self,
-                    expected: impl rt::mock::IntoPattern<i32>,
-                ) -> Self {
+                pub fn perhaps_number(self, expected: impl rt::mock::IntoPattern<i32>) -> Self {
                     Self(
-                        self
-                            .0
-                            .field(
-                                "perhaps_number",
-                                expected,
-                                |message| rt::mock::view(&message.perhaps_number),
-                            ),
+                        self.0.field(
+                            "perhaps_number",
+                            expected,
+                            |message| rt::mock::view(&message.perhaps_number),
+                        ),
                     )
                 }
 
@@ -1284,13 +1042,11 @@ pub mod everything_mock {
                     expected: impl rt::mock::IntoPattern<rt::String>,
                 ) -> Self {
                     Self(
-                        self
-                            .0
-                            .field(
-                                "perhaps_text",
-                                expected,
-                                |message| rt::mock::view(&message.perhaps_text),
-                            ),
+                        self.0.field(
+                            "perhaps_text",
+                            expected,
+                            |message| rt::mock::view(&message.perhaps_text),
+                        ),
                     )
                 }
 
@@ -1300,80 +1056,47 @@ pub mod everything_mock {
                     expected: impl rt::mock::IntoPattern<rt::mock::Bytes>,
                 ) -> Self {
                     Self(
-                        self
-                            .0
-                            .field(
-                                "perhaps_raw",
-                                expected,
-                                |message| rt::mock::view(&message.perhaps_raw),
-                            ),
+                        self.0.field(
+                            "perhaps_raw",
+                            expected,
+                            |message| rt::mock::view(&message.perhaps_raw),
+                        ),
                     )
                 }
 
                 /// Expects this of `perhaps_colour`.
                 pub fn perhaps_colour(
                     self,
-                    expected: impl rt::mock::IntoPattern<
-                        rt::mock::Enum<super::super::Colour>,
-                    >,
+                    expected: impl rt::mock::IntoPattern<rt::mock::Enum<super::super::Colour>>,
                 ) -> Self {
                     Self(
-                        self
-                            .0
-                            .field(
-                                "perhaps_colour",
-                                expected,
-                                |message| rt::mock::view(&message.perhaps_colour),
-                            ),
+                        self.0.field(
+                            "perhaps_colour",
+                            expected,
+                            |message| rt::mock::view(&message.perhaps_colour),
+                        ),
                     )
                 }
 
                 /// Expects this of `numbers`.
-                pub fn numbers(
-                    self,
-                    expected: impl rt::mock::IntoPattern<[i32]>,
-                ) -> Self {
+                pub fn numbers(self, expected: impl rt::mock::IntoPattern<[i32]>) -> Self {
                     Self(
-                        self
-                            .0
-                            .field(
-                                "numbers",
-                                expected,
-                                |message| rt::mock::view(&message.numbers),
-                            ),
+                        self.0.field(
+                            "numbers",
+                            expected,
+                            |message| rt::mock::view(&message.numbers),
+                        ),
                     )
                 }
 
                 /// Expects this of `texts`.
-                pub fn texts(
-                    self,
-                    expected: impl rt::mock::IntoPattern<[rt::String]>,
-                ) -> Self {
-                    Self(
-                        self
-                            .0
-                            .field(
-                                "texts",
-                                expected,
-                                |message| rt::mock::view(&message.texts),
-                            ),
-                    )
+                pub fn texts(self, expected: impl rt::mock::IntoPattern<[rt::String]>) -> Self {
+                    Self(self.0.field("texts", expected, |message| rt::mock::view(&message.texts)))
                 }
 
                 /// Expects this of `raws`.
-                pub fn raws(
-                    self,
-                    expected: impl rt::mock::IntoPattern<[rt::mock::Bytes]>,
-                ) -> Self {
-                    Self(
-                        self
-                            .0
-                            .field(
-                                "raws",
-                                expected,
-                                |message| rt::mock::view(&message.raws),
-                            ),
-                    )
+                pub fn raws(self, expected: impl rt::mock::IntoPattern<[rt::mock::Bytes]>) -> Self {
+                    Self(self.0.field("raws", expected, |message| rt::mock::view(&message.raws)))
                 }
 
                 /// Expects this of `sizes`.
@@ -1383,15 +1106,7 @@ pub mod everything_mock {
                         [rt::mock::Enum<super::super::request::Size>],
                     >,
                 ) -> Self {
-                    Self(
-                        self
-                            .0
-                            .field(
-                                "sizes",
-                                expected,
-                                |message| rt::mock::view(&message.sizes),
-                            ),
-                    )
+                    Self(self.0.field("sizes", expected, |message| rt::mock::view(&message.sizes)))
                 }
 
                 /// Expects this of `inners`.
@@ -1400,13 +1115,7 @@ pub mod everything_mock {
                     expected: impl rt::mock::IntoPattern<[super::super::request::Inner]>,
                 ) -> Self {
                     Self(
-                        self
-                            .0
-                            .field(
-                                "inners",
-                                expected,
-                                |message| rt::mock::view(&message.inners),
-                            ),
+                        self.0.field("inners", expected, |message| rt::mock::view(&message.inners)),
                     )
                 }
 
@@ -1416,31 +1125,21 @@ pub mod everything_mock {
                     expected: impl rt::mock::IntoPattern<rt::mock::Map<rt::String, i32>>,
                 ) -> Self {
                     Self(
-                        self
-                            .0
-                            .field(
-                                "counts",
-                                expected,
-                                |message| rt::mock::view(&message.counts),
-                            ),
+                        self.0.field("counts", expected, |message| rt::mock::view(&message.counts)),
                     )
                 }
 
                 /// Expects this of `raw_by_id`.
                 pub fn raw_by_id(
                     self,
-                    expected: impl rt::mock::IntoPattern<
-                        rt::mock::Map<i64, rt::mock::Bytes>,
-                    >,
+                    expected: impl rt::mock::IntoPattern<rt::mock::Map<i64, rt::mock::Bytes>>,
                 ) -> Self {
                     Self(
-                        self
-                            .0
-                            .field(
-                                "raw_by_id",
-                                expected,
-                                |message| rt::mock::view(&message.raw_by_id),
-                            ),
+                        self.0.field(
+                            "raw_by_id",
+                            expected,
+                            |message| rt::mock::view(&message.raw_by_id),
+                        ),
                     )
                 }
 
@@ -1452,13 +1151,11 @@ pub mod everything_mock {
                     >,
                 ) -> Self {
                     Self(
-                        self
-                            .0
-                            .field(
-                                "colours",
-                                expected,
-                                |message| rt::mock::view(&message.colours),
-                            ),
+                        self.0.field(
+                            "colours",
+                            expected,
+                            |message| rt::mock::view(&message.colours),
+                        ),
                     )
                 }
 
@@ -1470,34 +1167,27 @@ pub mod everything_mock {
                     >,
                 ) -> Self {
                     Self(
-                        self
-                            .0
-                            .field(
-                                "by_name",
-                                expected,
-                                |message| rt::mock::view(&message.by_name),
-                            ),
+                        self.0.field(
+                            "by_name",
+                            expected,
+                            |message| rt::mock::view(&message.by_name),
+                        ),
                     )
                 }
 
                 /// Expects this of `word`.
-                pub fn word(
-                    self,
-                    expected: impl rt::mock::IntoPattern<rt::String>,
-                ) -> Self {
+                pub fn word(self, expected: impl rt::mock::IntoPattern<rt::String>) -> Self {
                     Self(
-                        self
-                            .0
-                            .field(
-                                "word",
-                                expected,
-                                |message| match &message.choice {
-                                    rt::Option::Some(
-                                        super::super::request::Choice::Word(value),
-                                    ) => rt::mock::view(value),
-                                    _ => rt::mock::View::Absent,
-                                },
-                            ),
+                        self.0.field(
+                            "word",
+                            expected,
+                            |message| match &message.choice {
+                                rt::Option::Some(
+                                    super::super::request::Choice::Word(value),
+                                ) => rt::mock::view(value),
+                                _ => rt::mock::View::Absent,
+                            },
+                        ),
                     )
                 }
 
@@ -1509,18 +1199,16 @@ pub mod everything_mock {
                     >,
                 ) -> Self {
                     Self(
-                        self
-                            .0
-                            .field(
-                                "size",
-                                expected,
-                                |message| match &message.choice {
-                                    rt::Option::Some(
-                                        super::super::request::Choice::Size(value),
-                                    ) => rt::mock::view(value),
-                                    _ => rt::mock::View::Absent,
-                                },
-                            ),
+                        self.0.field(
+                            "size",
+                            expected,
+                            |message| match &message.choice {
+                                rt::Option::Some(
+                                    super::super::request::Choice::Size(value),
+                                ) => rt::mock::view(value),
+                                _ => rt::mock::View::Absent,
+                            },
+                        ),
                     )
                 }
 
@@ -1530,123 +1218,91 @@ pub mod everything_mock {
                     expected: impl rt::mock::IntoPattern<super::super::request::Inner>,
                 ) -> Self {
                     Self(
-                        self
-                            .0
-                            .field(
-                                "nested",
-                                expected,
-                                |message| match &message.choice {
-                                    rt::Option::Some(
-                                        super::super::request::Choice::Nested(value),
-                                    ) => rt::mock::view(value),
-                                    _ => rt::mock::View::Absent,
-                                },
-                            ),
+                        self.0.field(
+                            "nested",
+                            expected,
+                            |message| match &message.choice {
+                                rt::Option::Some(
+                                    super::super::request::Choice::Nested(value),
+                                ) => rt::mock::view(value),
+                                _ => rt::mock::View::Absent,
+                            },
+                        ),
                     )
                 }
 
                 /// Expects this of `blob`.
-                pub fn blob(
-                    self,
-                    expected: impl rt::mock::IntoPattern<rt::mock::Bytes>,
-                ) -> Self {
+                pub fn blob(self, expected: impl rt::mock::IntoPattern<rt::mock::Bytes>) -> Self {
                     Self(
-                        self
-                            .0
-                            .field(
-                                "blob",
-                                expected,
-                                |message| match &message.choice {
-                                    rt::Option::Some(
-                                        super::super::request::Choice::Blob(value),
-                                    ) => rt::mock::view(value),
-                                    _ => rt::mock::View::Absent,
-                                },
-                            ),
+                        self.0.field(
+                            "blob",
+                            expected,
+                            |message| match &message.choice {
+                                rt::Option::Some(
+                                    super::super::request::Choice::Blob(value),
+                                ) => rt::mock::view(value),
+                                _ => rt::mock::View::Absent,
+                            },
+                        ),
                     )
                 }
 
                 /// Expects this of `none`.
                 pub fn none(self, expected: impl rt::mock::IntoPattern<()>) -> Self {
                     Self(
-                        self
-                            .0
-                            .field(
-                                "none",
-                                expected,
-                                |message| match &message.choice {
-                                    rt::Option::Some(
-                                        super::super::request::Choice::None(value),
-                                    ) => rt::mock::view(value),
-                                    _ => rt::mock::View::Absent,
-                                },
-                            ),
+                        self.0.field(
+                            "none",
+                            expected,
+                            |message| match &message.choice {
+                                rt::Option::Some(
+                                    super::super::request::Choice::None(value),
+                                ) => rt::mock::view(value),
+                                _ => rt::mock::View::Absent,
+                            },
+                        ),
                     )
                 }
 
                 /// Expects this of `one`.
                 pub fn one(self, expected: impl rt::mock::IntoPattern<u32>) -> Self {
                     Self(
-                        self
-                            .0
-                            .field(
-                                "one",
-                                expected,
-                                |message| match &message.only {
-                                    rt::Option::Some(
-                                        super::super::request::Only::One(value),
-                                    ) => rt::mock::view(value),
-                                    _ => rt::mock::View::Absent,
-                                },
-                            ),
+                        self.0.field(
+                            "one",
+                            expected,
+                            |message| match &message.only {
+                                rt::Option::Some(
+                                    super::super::request::Only::One(value),
+                                ) => rt::mock::view(value),
+                                _ => rt::mock::View::Absent,
+                            },
+                        ),
                     )
                 }
 
                 /// Expects this of `at`.
                 pub fn at(
                     self,
-                    expected: impl rt::mock::IntoPattern<
-                        ::rust_scaffold::prost_types::Timestamp,
-                    >,
+                    expected: impl rt::mock::IntoPattern<::rust_scaffold::prost_types::Timestamp>,
                 ) -> Self {
-                    Self(
-                        self
-                            .0
-                            .field("at", expected, |message| rt::mock::view(&message.at)),
-                    )
+                    Self(self.0.field("at", expected, |message| rt::mock::view(&message.at)))
                 }
 
                 /// Expects this of `span`.
                 pub fn span(
                     self,
-                    expected: impl rt::mock::IntoPattern<
-                        ::rust_scaffold::prost_types::Duration,
-                    >,
+                    expected: impl rt::mock::IntoPattern<::rust_scaffold::prost_types::Duration>,
                 ) -> Self {
-                    Self(
-                        self
-                            .0
-                            .field(
-                                "span",
-                                expected,
-                                |message| rt::mock::view(&message.span),
-                            ),
-                    )
+                    Self(self.0.field("span", expected, |message| rt::mock::view(&message.span)))
                 }
 
                 /// Expects this of `boxed_number`.
-                pub fn boxed_number(
-                    self,
-                    expected: impl rt::mock::IntoPattern<i32>,
-                ) -> Self {
+                pub fn boxed_number(self, expected: impl rt::mock::IntoPattern<i32>) -> Self {
                     Self(
-                        self
-                            .0
-                            .field(
-                                "boxed_number",
-                                expected,
-                                |message| rt::mock::view(&message.boxed_number),
-                            ),
+                        self.0.field(
+                            "boxed_number",
+                            expected,
+                            |message| rt::mock::view(&message.boxed_number),
+                        ),
                     )
                 }
 
@@ -1656,13 +1312,11 @@ pub mod everything_mock {
                     expected: impl rt::mock::IntoPattern<rt::mock::Bytes>,
                 ) -> Self {
                     Self(
-                        self
-                            .0
-                            .field(
-                                "boxed_raw",
-                                expected,
-                                |message| rt::mock::view(&message.boxed_raw),
-                            ),
+                        self.0.field(
+                            "boxed_raw",
+                            expected,
+                            |message| rt::mock::view(&message.boxed_raw),
+                        ),
                     )
                 }
 
@@ -1674,32 +1328,20 @@ pub mod everything_mock {
                     >,
                 ) -> Self {
                     Self(
-                        self
-                            .0
-                            .field(
-                                "boxed_texts",
-                                expected,
-                                |message| rt::mock::view(&message.boxed_texts),
-                            ),
+                        self.0.field(
+                            "boxed_texts",
+                            expected,
+                            |message| rt::mock::view(&message.boxed_texts),
+                        ),
                     )
                 }
 
                 /// Expects this of `price`.
                 pub fn price(
                     self,
-                    expected: impl rt::mock::IntoPattern<
-                        super::super::super::common::Money,
-                    >,
+                    expected: impl rt::mock::IntoPattern<super::super::super::common::Money>,
                 ) -> Self {
-                    Self(
-                        self
-                            .0
-                            .field(
-                                "price",
-                                expected,
-                                |message| rt::mock::view(&message.price),
-                            ),
-                    )
+                    Self(self.0.field("price", expected, |message| rt::mock::view(&message.price)))
                 }
 
                 /// Expects this of `clash`.
@@ -1707,15 +1349,7 @@ pub mod everything_mock {
                     self,
                     expected: impl rt::mock::IntoPattern<super::super::RequestInner>,
                 ) -> Self {
-                    Self(
-                        self
-                            .0
-                            .field(
-                                "clash",
-                                expected,
-                                |message| rt::mock::view(&message.clash),
-                            ),
-                    )
+                    Self(self.0.field("clash", expected, |message| rt::mock::view(&message.clash)))
                 }
 
                 /// Expects this of `tree`.
@@ -1723,75 +1357,28 @@ pub mod everything_mock {
                     self,
                     expected: impl rt::mock::IntoPattern<super::super::Tree>,
                 ) -> Self {
-                    Self(
-                        self
-                            .0
-                            .field(
-                                "tree",
-                                expected,
-                                |message| rt::mock::view(&message.tree),
-                            ),
-                    )
+                    Self(self.0.field("tree", expected, |message| rt::mock::view(&message.tree)))
                 }
 
                 /// Expects this of `new`.
-                pub fn new_(
-                    self,
-                    expected: impl rt::mock::IntoPattern<rt::String>,
-                ) -> Self {
-                    Self(
-                        self
-                            .0
-                            .field(
-                                "new",
-                                expected,
-                                |message| rt::mock::view(&message.new),
-                            ),
-                    )
+                pub fn new_(self, expected: impl rt::mock::IntoPattern<rt::String>) -> Self {
+                    Self(self.0.field("new", expected, |message| rt::mock::view(&message.new)))
                 }
 
                 /// Expects this of `type`.
-                pub fn r#type(
-                    self,
-                    expected: impl rt::mock::IntoPattern<rt::String>,
-                ) -> Self {
-                    Self(
-                        self
-                            .0
-                            .field(
-                                "type",
-                                expected,
-                                |message| rt::mock::view(&message.r#type),
-                            ),
-                    )
+                pub fn r#type(self, expected: impl rt::mock::IntoPattern<rt::String>) -> Self {
+                    Self(self.0.field("type", expected, |message| rt::mock::view(&message.r#type)))
                 }
 
                 /// Expects this of `self`.
-                pub fn self_(
-                    self,
-                    expected: impl rt::mock::IntoPattern<rt::String>,
-                ) -> Self {
-                    Self(
-                        self
-                            .0
-                            .field(
-                                "self",
-                                expected,
-                                |message| rt::mock::view(&message.self_),
-                            ),
-                    )
+                pub fn self_(self, expected: impl rt::mock::IntoPattern<rt::String>) -> Self {
+                    Self(self.0.field("self", expected, |message| rt::mock::view(&message.self_)))
                 }
 
                 /// Expects this of `unused`.
                 pub fn unused(self, expected: impl rt::mock::IntoPattern<i32>) -> Self {
                     Self(
-                        self
-                            .0
-                            .field(
-                                "unused",
-                                expected,
-                                |message| rt::mock::view(&message.unused),
-                            ),
+                        self.0.field("unused", expected, |message| rt::mock::view(&message.unused)),
                     )
                 }
 
@@ -1801,13 +1388,7 @@ pub mod everything_mock {
                     expected: impl rt::mock::IntoPattern<super::super::request::Choice>,
                 ) -> Self {
                     Self(
-                        self
-                            .0
-                            .field(
-                                "choice",
-                                expected,
-                                |message| rt::mock::view(&message.choice),
-                            ),
+                        self.0.field("choice", expected, |message| rt::mock::view(&message.choice)),
                     )
                 }
 
@@ -1816,15 +1397,7 @@ pub mod everything_mock {
                     self,
                     expected: impl rt::mock::IntoPattern<super::super::request::Only>,
                 ) -> Self {
-                    Self(
-                        self
-                            .0
-                            .field(
-                                "only",
-                                expected,
-                                |message| rt::mock::view(&message.only),
-                            ),
-                    )
+                    Self(self.0.field("only", expected, |message| rt::mock::view(&message.only)))
                 }
             }
 
@@ -1849,19 +1422,9 @@ pub mod everything_mock {
                 /// Expects this of `other`.
                 pub fn other(
                     self,
-                    expected: impl rt::mock::IntoPattern<
-                        super::super::super::common::Inner,
-                    >,
+                    expected: impl rt::mock::IntoPattern<super::super::super::common::Inner>,
                 ) -> Self {
-                    Self(
-                        self
-                            .0
-                            .field(
-                                "other",
-                                expected,
-                                |message| rt::mock::view(&message.other),
-                            ),
-                    )
+                    Self(self.0.field("other", expected, |message| rt::mock::view(&message.other)))
                 }
             }
 
@@ -1884,19 +1447,8 @@ pub mod everything_mock {
                 }
 
                 /// Expects this of `name`.
-                pub fn name(
-                    self,
-                    expected: impl rt::mock::IntoPattern<rt::String>,
-                ) -> Self {
-                    Self(
-                        self
-                            .0
-                            .field(
-                                "name",
-                                expected,
-                                |message| rt::mock::view(&message.name),
-                            ),
-                    )
+                pub fn name(self, expected: impl rt::mock::IntoPattern<rt::String>) -> Self {
+                    Self(self.0.field("name", expected, |message| rt::mock::view(&message.name)))
                 }
 
                 /// Expects this of `outer`.
@@ -1904,23 +1456,13 @@ pub mod everything_mock {
                     self,
                     expected: impl rt::mock::IntoPattern<super::super::Request>,
                 ) -> Self {
-                    Self(
-                        self
-                            .0
-                            .field(
-                                "outer",
-                                expected,
-                                |message| rt::mock::view(&message.outer),
-                            ),
-                    )
+                    Self(self.0.field("outer", expected, |message| rt::mock::view(&message.outer)))
                 }
             }
 
             impl rt::mock::IntoPattern<super::super::request::Inner> for RequestInner_ {
                 #[inline]
-                fn into_pattern(
-                    self,
-                ) -> rt::mock::Pattern<super::super::request::Inner> {
+                fn into_pattern(self) -> rt::mock::Pattern<super::super::request::Inner> {
                     self.0.into_pattern()
                 }
             }
@@ -1941,15 +1483,7 @@ pub mod everything_mock {
                     self,
                     expected: impl rt::mock::IntoPattern<super::super::Tree>,
                 ) -> Self {
-                    Self(
-                        self
-                            .0
-                            .field(
-                                "left",
-                                expected,
-                                |message| rt::mock::view(&message.left),
-                            ),
-                    )
+                    Self(self.0.field("left", expected, |message| rt::mock::view(&message.left)))
                 }
 
                 /// Expects this of `rest`.
@@ -1957,15 +1491,7 @@ pub mod everything_mock {
                     self,
                     expected: impl rt::mock::IntoPattern<[super::super::Tree]>,
                 ) -> Self {
-                    Self(
-                        self
-                            .0
-                            .field(
-                                "rest",
-                                expected,
-                                |message| rt::mock::view(&message.rest),
-                            ),
-                    )
+                    Self(self.0.field("rest", expected, |message| rt::mock::view(&message.rest)))
                 }
 
                 /// Expects this of `same`.
@@ -1974,18 +1500,16 @@ pub mod everything_mock {
                     expected: impl rt::mock::IntoPattern<super::super::Tree>,
                 ) -> Self {
                     Self(
-                        self
-                            .0
-                            .field(
-                                "same",
-                                expected,
-                                |message| match &message.kind {
-                                    rt::Option::Some(super::super::tree::Kind::Same(value)) => {
-                                        rt::mock::view(value)
-                                    }
-                                    _ => rt::mock::View::Absent,
-                                },
-                            ),
+                        self.0.field(
+                            "same",
+                            expected,
+                            |message| match &message.kind {
+                                rt::Option::Some(
+                                    super::super::tree::Kind::Same(value),
+                                ) => rt::mock::view(value),
+                                _ => rt::mock::View::Absent,
+                            },
+                        ),
                     )
                 }
 
@@ -1994,15 +1518,7 @@ pub mod everything_mock {
                     self,
                     expected: impl rt::mock::IntoPattern<super::super::tree::Kind>,
                 ) -> Self {
-                    Self(
-                        self
-                            .0
-                            .field(
-                                "kind",
-                                expected,
-                                |message| rt::mock::view(&message.kind),
-                            ),
-                    )
+                    Self(self.0.field("kind", expected, |message| rt::mock::view(&message.kind)))
                 }
             }
 

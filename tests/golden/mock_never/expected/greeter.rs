@@ -78,7 +78,6 @@ pub mod greeter_server {
 #[allow(dead_code)]
 pub mod greeter_client {
     use ::rust_scaffold::codegen as rt;
-
     use super::greeter_service::SERVICE;
 
     /// Calls a [`Greeter`](super::greeter_service::Greeter) over gRPC. Cheap to clone.
@@ -94,9 +93,7 @@ pub mod greeter_client {
         ///
         /// # Errors
         /// `InvalidArgument` for a malformed address, `Unavailable` when nothing answers there.
-        pub async fn connect(
-            address: impl rt::AsRef<str>,
-        ) -> rt::Result<Self, rt::Status> {
+        pub async fn connect(address: impl rt::AsRef<str>) -> rt::Result<Self, rt::Status> {
             rt::Result::Ok(Self::new(rt::Channel::connect(address).await?))
         }
 
@@ -104,37 +101,25 @@ pub mod greeter_client {
         ///
         /// # Errors
         /// `InvalidArgument` for a malformed address.
-        pub fn connect_lazy(
-            address: impl rt::AsRef<str>,
-        ) -> rt::Result<Self, rt::Status> {
+        pub fn connect_lazy(address: impl rt::AsRef<str>) -> rt::Result<Self, rt::Status> {
             rt::Result::Ok(Self::new(rt::Channel::connect_lazy(address)?))
         }
 
         /// Calls through `channel`: a [`Channel`](rt::Channel), or tonic's.
         pub fn new(channel: impl rt::Into<rt::Channel>) -> Self {
-            Self {
-                client: rt::Client::new(channel),
-            }
+            Self { client: rt::Client::new(channel) }
         }
 
         /// Calls `service` in this process: same codec, metadata, deadlines and limits, no socket.
         pub fn in_process<S: super::greeter_service::Greeter>(service: S) -> Self {
-            Self::new(
-                rt::Channel::in_process(
-                    super::greeter_server::GreeterServer::new(service),
-                ),
-            )
+            Self::new(rt::Channel::in_process(super::greeter_server::GreeterServer::new(service)))
         }
 
         /// Calls `service` in this process, with messages that are moved instead of encoded: same
         /// metadata, deadlines, cancellation and statuses, neither limits nor compression.
-        pub fn in_process_direct<S: super::greeter_service::Greeter>(
-            service: S,
-        ) -> Self {
+        pub fn in_process_direct<S: super::greeter_service::Greeter>(service: S) -> Self {
             Self::new(
-                rt::Channel::in_process_direct(
-                    super::greeter_server::GreeterServer::new(service),
-                ),
+                rt::Channel::in_process_direct(super::greeter_server::GreeterServer::new(service)),
             )
         }
 

@@ -146,7 +146,7 @@ pub mod hostile_service {
             rt::MethodDescriptor::unary("/mocks.Hostile/XCalls"),
             rt::MethodDescriptor::unary("/mocks.Hostile/Type"),
             rt::MethodDescriptor::unary("/mocks.Hostile/Self"),
-            rt::MethodDescriptor::unary("/mocks.Hostile/Old").deprecated(),
+            rt::MethodDescriptor::unary("/mocks.Hostile/Old").deprecated().options(b"\x88\x02\x01"),
         ],
     );
 }
@@ -201,7 +201,6 @@ pub mod hostile_server {
 #[allow(dead_code)]
 pub mod hostile_client {
     use ::rust_scaffold::codegen as rt;
-
     use super::hostile_service::SERVICE;
 
     /// Calls a [`Hostile`](super::hostile_service::Hostile) over gRPC. Cheap to clone.
@@ -217,9 +216,7 @@ pub mod hostile_client {
         ///
         /// # Errors
         /// `InvalidArgument` for a malformed address, `Unavailable` when nothing answers there.
-        pub async fn connect(
-            address: impl rt::AsRef<str>,
-        ) -> rt::Result<Self, rt::Status> {
+        pub async fn connect(address: impl rt::AsRef<str>) -> rt::Result<Self, rt::Status> {
             rt::Result::Ok(Self::new(rt::Channel::connect(address).await?))
         }
 
@@ -227,37 +224,25 @@ pub mod hostile_client {
         ///
         /// # Errors
         /// `InvalidArgument` for a malformed address.
-        pub fn connect_lazy(
-            address: impl rt::AsRef<str>,
-        ) -> rt::Result<Self, rt::Status> {
+        pub fn connect_lazy(address: impl rt::AsRef<str>) -> rt::Result<Self, rt::Status> {
             rt::Result::Ok(Self::new(rt::Channel::connect_lazy(address)?))
         }
 
         /// Calls through `channel`: a [`Channel`](rt::Channel), or tonic's.
         pub fn new(channel: impl rt::Into<rt::Channel>) -> Self {
-            Self {
-                client: rt::Client::new(channel),
-            }
+            Self { client: rt::Client::new(channel) }
         }
 
         /// Calls `service` in this process: same codec, metadata, deadlines and limits, no socket.
         pub fn in_process<S: super::hostile_service::Hostile>(service: S) -> Self {
-            Self::new(
-                rt::Channel::in_process(
-                    super::hostile_server::HostileServer::new(service),
-                ),
-            )
+            Self::new(rt::Channel::in_process(super::hostile_server::HostileServer::new(service)))
         }
 
         /// Calls `service` in this process, with messages that are moved instead of encoded: same
         /// metadata, deadlines, cancellation and statuses, neither limits nor compression.
-        pub fn in_process_direct<S: super::hostile_service::Hostile>(
-            service: S,
-        ) -> Self {
+        pub fn in_process_direct<S: super::hostile_service::Hostile>(service: S) -> Self {
             Self::new(
-                rt::Channel::in_process_direct(
-                    super::hostile_server::HostileServer::new(service),
-                ),
+                rt::Channel::in_process_direct(super::hostile_server::HostileServer::new(service)),
             )
         }
 
@@ -500,9 +485,7 @@ pub mod hostile_mock {
             #[inline]
             #[track_caller]
             pub fn new() -> Self {
-                Self {
-                    mock: rt::mock::Mock::new::<Self>(),
-                }
+                Self { mock: rt::mock::Mock::new::<Self>() }
             }
 
             /// A mock that expects the calls on the tape at `path` and answers them as it says.
@@ -510,12 +493,8 @@ pub mod hostile_mock {
             /// # Errors
             /// When the tape cannot be read, or is one of another service.
             #[track_caller]
-            pub fn replay(
-                path: impl rt::AsRef<rt::Path>,
-            ) -> rt::Result<Self, rt::mock::TapeError> {
-                rt::Result::Ok(Self {
-                    mock: rt::mock::Mock::replay::<Self>(path)?,
-                })
+            pub fn replay(path: impl rt::AsRef<rt::Path>) -> rt::Result<Self, rt::mock::TapeError> {
+                rt::Result::Ok(Self { mock: rt::mock::Mock::replay::<Self>(path)? })
             }
 
             /// Writes every call from now on to a tape at `path`, without metadata that looks secret.
@@ -547,9 +526,7 @@ pub mod hostile_mock {
             /// A client of this mock, in this process and through the codec.
             #[inline]
             pub fn client(&self) -> super::hostile_client::HostileClient {
-                super::hostile_client::HostileClient::new(
-                    rt::Channel::in_process(self.server()),
-                )
+                super::hostile_client::HostileClient::new(rt::Channel::in_process(self.server()))
             }
 
             /// A mock that hands what nothing else takes to `real`: it records calls, and fails those
@@ -557,9 +534,7 @@ pub mod hostile_mock {
             #[track_caller]
             pub fn spy<S: super::hostile_service::Hostile>(real: S) -> Self {
                 let real = super::hostile_server::HostileServer::new(real);
-                Self {
-                    mock: rt::mock::Mock::spy::<Self, _, _>(real),
-                }
+                Self { mock: rt::mock::Mock::spy::<Self, _, _>(real) }
             }
 
             /// Makes the calls on the tape at `path` to `real` and compares the answers.
@@ -603,9 +578,7 @@ pub mod hostile_mock {
             #[track_caller]
             pub fn expect_client(
                 &self,
-            ) -> rt::mock::Expectation<
-                rt::mock::ServerStreaming<super::Thing, super::Thing>,
-            > {
+            ) -> rt::mock::Expectation<rt::mock::ServerStreaming<super::Thing, super::Thing>> {
                 self.mock.expect(1)
             }
 
@@ -614,9 +587,7 @@ pub mod hostile_mock {
             #[track_caller]
             pub fn on_client(
                 &self,
-            ) -> rt::mock::Expectation<
-                rt::mock::ServerStreaming<super::Thing, super::Thing>,
-            > {
+            ) -> rt::mock::Expectation<rt::mock::ServerStreaming<super::Thing, super::Thing>> {
                 self.mock.stub(1)
             }
 
@@ -631,9 +602,7 @@ pub mod hostile_mock {
             #[track_caller]
             pub fn expect_verify(
                 &self,
-            ) -> rt::mock::Expectation<
-                rt::mock::ClientStreaming<super::Thing, super::Thing>,
-            > {
+            ) -> rt::mock::Expectation<rt::mock::ClientStreaming<super::Thing, super::Thing>> {
                 self.mock.expect(2)
             }
 
@@ -642,9 +611,7 @@ pub mod hostile_mock {
             #[track_caller]
             pub fn on_verify(
                 &self,
-            ) -> rt::mock::Expectation<
-                rt::mock::ClientStreaming<super::Thing, super::Thing>,
-            > {
+            ) -> rt::mock::Expectation<rt::mock::ClientStreaming<super::Thing, super::Thing>> {
                 self.mock.stub(2)
             }
 
@@ -659,9 +626,7 @@ pub mod hostile_mock {
             #[track_caller]
             pub fn expect_serve(
                 &self,
-            ) -> rt::mock::Expectation<
-                rt::mock::BidiStreaming<super::Thing, super::Thing>,
-            > {
+            ) -> rt::mock::Expectation<rt::mock::BidiStreaming<super::Thing, super::Thing>> {
                 self.mock.expect(3)
             }
 
@@ -670,9 +635,7 @@ pub mod hostile_mock {
             #[track_caller]
             pub fn on_serve(
                 &self,
-            ) -> rt::mock::Expectation<
-                rt::mock::BidiStreaming<super::Thing, super::Thing>,
-            > {
+            ) -> rt::mock::Expectation<rt::mock::BidiStreaming<super::Thing, super::Thing>> {
                 self.mock.stub(3)
             }
 
@@ -750,9 +713,7 @@ pub mod hostile_mock {
 
             /// The calls of `InProcessDirect` so far.
             #[inline]
-            pub fn in_process_direct_calls(
-                &self,
-            ) -> rt::Vec<rt::mock::Call<super::Thing>> {
+            pub fn in_process_direct_calls(&self) -> rt::Vec<rt::mock::Call<super::Thing>> {
                 self.mock.calls(6)
             }
 
@@ -945,10 +906,7 @@ pub mod hostile_mock {
                 &self,
                 request: rt::Request<super::Thing>,
             ) -> impl rt::Future<
-                Output = rt::Result<
-                    rt::Response<rt::Streaming<super::Thing>>,
-                    rt::Status,
-                >,
+                Output = rt::Result<rt::Response<rt::Streaming<super::Thing>>, rt::Status>,
             > + rt::Send {
                 self.mock.answer(1, request)
             }
@@ -968,10 +926,7 @@ pub mod hostile_mock {
                 &self,
                 request: rt::Request<rt::Streaming<super::Thing>>,
             ) -> impl rt::Future<
-                Output = rt::Result<
-                    rt::Response<rt::Streaming<super::Thing>>,
-                    rt::Status,
-                >,
+                Output = rt::Result<rt::Response<rt::Streaming<super::Thing>>, rt::Status>,
             > + rt::Send {
                 self.mock.answer(3, request)
             }
@@ -1074,15 +1029,9 @@ pub mod hostile_mock {
 
             const METHODS: &'static [rt::mock::Method] = &[
                 rt::mock::Method::of::<rt::mock::Unary<super::Thing, super::Thing>>(),
-                rt::mock::Method::of::<
-                    rt::mock::ServerStreaming<super::Thing, super::Thing>,
-                >(),
-                rt::mock::Method::of::<
-                    rt::mock::ClientStreaming<super::Thing, super::Thing>,
-                >(),
-                rt::mock::Method::of::<
-                    rt::mock::BidiStreaming<super::Thing, super::Thing>,
-                >(),
+                rt::mock::Method::of::<rt::mock::ServerStreaming<super::Thing, super::Thing>>(),
+                rt::mock::Method::of::<rt::mock::ClientStreaming<super::Thing, super::Thing>>(),
+                rt::mock::Method::of::<rt::mock::BidiStreaming<super::Thing, super::Thing>>(),
                 rt::mock::Method::of::<rt::mock::Unary<super::Thing, super::Thing>>(),
                 rt::mock::Method::of::<rt::mock::Unary<super::Thing, super::Thing>>(),
                 rt::mock::Method::of::<rt::mock::Unary<super::Thing, super::Thing>>(),
@@ -1113,26 +1062,17 @@ pub mod hostile_mock {
 
                 /// Expects this of `rt`.
                 pub fn rt(self, expected: impl rt::mock::IntoPattern<i32>) -> Self {
-                    Self(
-                        self
-                            .0
-                            .field("rt", expected, |message| rt::mock::view(&message.rt)),
-                    )
+                    Self(self.0.field("rt", expected, |message| rt::mock::view(&message.rt)))
                 }
 
                 /// Expects this of `into_pattern`.
-                pub fn into_pattern(
-                    self,
-                    expected: impl rt::mock::IntoPattern<i32>,
-                ) -> Self {
+                pub fn into_pattern(self, expected: impl rt::mock::IntoPattern<i32>) -> Self {
                     Self(
-                        self
-                            .0
-                            .field(
-                                "into_pattern",
-                                expected,
-                                |message| rt::mock::view(&message.into_pattern),
-                            ),
+                        self.0.field(
+                            "into_pattern",
+                            expected,
+                            |message| rt::mock::view(&message.into_pattern),
+                        ),
                     )
                 }
             }
@@ -1208,7 +1148,6 @@ pub mod taken_server {
 #[allow(dead_code)]
 pub mod taken_client {
     use ::rust_scaffold::codegen as rt;
-
     use super::taken_service::SERVICE;
 
     /// Calls a [`Taken`](super::taken_service::Taken) over gRPC. Cheap to clone.
@@ -1224,9 +1163,7 @@ pub mod taken_client {
         ///
         /// # Errors
         /// `InvalidArgument` for a malformed address, `Unavailable` when nothing answers there.
-        pub async fn connect(
-            address: impl rt::AsRef<str>,
-        ) -> rt::Result<Self, rt::Status> {
+        pub async fn connect(address: impl rt::AsRef<str>) -> rt::Result<Self, rt::Status> {
             rt::Result::Ok(Self::new(rt::Channel::connect(address).await?))
         }
 
@@ -1234,33 +1171,25 @@ pub mod taken_client {
         ///
         /// # Errors
         /// `InvalidArgument` for a malformed address.
-        pub fn connect_lazy(
-            address: impl rt::AsRef<str>,
-        ) -> rt::Result<Self, rt::Status> {
+        pub fn connect_lazy(address: impl rt::AsRef<str>) -> rt::Result<Self, rt::Status> {
             rt::Result::Ok(Self::new(rt::Channel::connect_lazy(address)?))
         }
 
         /// Calls through `channel`: a [`Channel`](rt::Channel), or tonic's.
         pub fn new(channel: impl rt::Into<rt::Channel>) -> Self {
-            Self {
-                client: rt::Client::new(channel),
-            }
+            Self { client: rt::Client::new(channel) }
         }
 
         /// Calls `service` in this process: same codec, metadata, deadlines and limits, no socket.
         pub fn in_process<S: super::taken_service::Taken>(service: S) -> Self {
-            Self::new(
-                rt::Channel::in_process(super::taken_server::TakenServer::new(service)),
-            )
+            Self::new(rt::Channel::in_process(super::taken_server::TakenServer::new(service)))
         }
 
         /// Calls `service` in this process, with messages that are moved instead of encoded: same
         /// metadata, deadlines, cancellation and statuses, neither limits nor compression.
         pub fn in_process_direct<S: super::taken_service::Taken>(service: S) -> Self {
             Self::new(
-                rt::Channel::in_process_direct(
-                    super::taken_server::TakenServer::new(service),
-                ),
+                rt::Channel::in_process_direct(super::taken_server::TakenServer::new(service)),
             )
         }
 
@@ -1332,9 +1261,7 @@ pub mod taken_mock {
             #[inline]
             #[track_caller]
             pub fn new() -> Self {
-                Self {
-                    mock: rt::mock::Mock::new::<Self>(),
-                }
+                Self { mock: rt::mock::Mock::new::<Self>() }
             }
 
             /// A mock that expects the calls on the tape at `path` and answers them as it says.
@@ -1342,12 +1269,8 @@ pub mod taken_mock {
             /// # Errors
             /// When the tape cannot be read, or is one of another service.
             #[track_caller]
-            pub fn replay(
-                path: impl rt::AsRef<rt::Path>,
-            ) -> rt::Result<Self, rt::mock::TapeError> {
-                rt::Result::Ok(Self {
-                    mock: rt::mock::Mock::replay::<Self>(path)?,
-                })
+            pub fn replay(path: impl rt::AsRef<rt::Path>) -> rt::Result<Self, rt::mock::TapeError> {
+                rt::Result::Ok(Self { mock: rt::mock::Mock::replay::<Self>(path)? })
             }
 
             /// Writes every call from now on to a tape at `path`, without metadata that looks secret.
@@ -1379,9 +1302,7 @@ pub mod taken_mock {
             /// A client of this mock, in this process and through the codec.
             #[inline]
             pub fn client(&self) -> super::taken_client::TakenClient {
-                super::taken_client::TakenClient::new(
-                    rt::Channel::in_process(self.server()),
-                )
+                super::taken_client::TakenClient::new(rt::Channel::in_process(self.server()))
             }
 
             /// A mock that hands what nothing else takes to `real`: it records calls, and fails those
@@ -1389,9 +1310,7 @@ pub mod taken_mock {
             #[track_caller]
             pub fn spy<S: super::taken_service::Taken>(real: S) -> Self {
                 let real = super::taken_server::TakenServer::new(real);
-                Self {
-                    mock: rt::mock::Mock::spy::<Self, _, _>(real),
-                }
+                Self { mock: rt::mock::Mock::spy::<Self, _, _>(real) }
             }
 
             /// Makes the calls on the tape at `path` to `real` and compares the answers.
@@ -1411,9 +1330,7 @@ pub mod taken_mock {
             #[track_caller]
             pub fn expect_get(
                 &self,
-            ) -> rt::mock::Expectation<
-                rt::mock::Unary<super::MockTaken, super::MockTaken>,
-            > {
+            ) -> rt::mock::Expectation<rt::mock::Unary<super::MockTaken, super::MockTaken>> {
                 self.mock.expect(0)
             }
 
@@ -1422,9 +1339,7 @@ pub mod taken_mock {
             #[track_caller]
             pub fn on_get(
                 &self,
-            ) -> rt::mock::Expectation<
-                rt::mock::Unary<super::MockTaken, super::MockTaken>,
-            > {
+            ) -> rt::mock::Expectation<rt::mock::Unary<super::MockTaken, super::MockTaken>> {
                 self.mock.stub(0)
             }
 
@@ -1481,9 +1396,7 @@ pub mod taken_mock {
             const SERVICE: &'static rt::ServiceDescriptor = &super::taken_service::SERVICE;
 
             const METHODS: &'static [rt::mock::Method] = &[
-                rt::mock::Method::of::<
-                    rt::mock::Unary<super::MockTaken, super::MockTaken>,
-                >(),
+                rt::mock::Method::of::<rt::mock::Unary<super::MockTaken, super::MockTaken>>(),
             ];
         }
 
@@ -1524,10 +1437,7 @@ pub mod empty_service {
     pub trait Empty: rt::Send + rt::Sync + 'static {}
 
     /// The methods of `mocks.Empty`, in the order of the proto.
-    pub static SERVICE: rt::ServiceDescriptor = rt::ServiceDescriptor::new(
-        "mocks.Empty",
-        &[],
-    );
+    pub static SERVICE: rt::ServiceDescriptor = rt::ServiceDescriptor::new("mocks.Empty", &[]);
 }
 
 /// The server side of `mocks.Empty`.
@@ -1575,9 +1485,7 @@ pub mod empty_client {
         ///
         /// # Errors
         /// `InvalidArgument` for a malformed address, `Unavailable` when nothing answers there.
-        pub async fn connect(
-            address: impl rt::AsRef<str>,
-        ) -> rt::Result<Self, rt::Status> {
+        pub async fn connect(address: impl rt::AsRef<str>) -> rt::Result<Self, rt::Status> {
             rt::Result::Ok(Self::new(rt::Channel::connect(address).await?))
         }
 
@@ -1585,33 +1493,25 @@ pub mod empty_client {
         ///
         /// # Errors
         /// `InvalidArgument` for a malformed address.
-        pub fn connect_lazy(
-            address: impl rt::AsRef<str>,
-        ) -> rt::Result<Self, rt::Status> {
+        pub fn connect_lazy(address: impl rt::AsRef<str>) -> rt::Result<Self, rt::Status> {
             rt::Result::Ok(Self::new(rt::Channel::connect_lazy(address)?))
         }
 
         /// Calls through `channel`: a [`Channel`](rt::Channel), or tonic's.
         pub fn new(channel: impl rt::Into<rt::Channel>) -> Self {
-            Self {
-                client: rt::Client::new(channel),
-            }
+            Self { client: rt::Client::new(channel) }
         }
 
         /// Calls `service` in this process: same codec, metadata, deadlines and limits, no socket.
         pub fn in_process<S: super::empty_service::Empty>(service: S) -> Self {
-            Self::new(
-                rt::Channel::in_process(super::empty_server::EmptyServer::new(service)),
-            )
+            Self::new(rt::Channel::in_process(super::empty_server::EmptyServer::new(service)))
         }
 
         /// Calls `service` in this process, with messages that are moved instead of encoded: same
         /// metadata, deadlines, cancellation and statuses, neither limits nor compression.
         pub fn in_process_direct<S: super::empty_service::Empty>(service: S) -> Self {
             Self::new(
-                rt::Channel::in_process_direct(
-                    super::empty_server::EmptyServer::new(service),
-                ),
+                rt::Channel::in_process_direct(super::empty_server::EmptyServer::new(service)),
             )
         }
 
@@ -1669,9 +1569,7 @@ pub mod empty_mock_ {
             #[inline]
             #[track_caller]
             pub fn new() -> Self {
-                Self {
-                    mock: rt::mock::Mock::new::<Self>(),
-                }
+                Self { mock: rt::mock::Mock::new::<Self>() }
             }
 
             /// A mock that expects the calls on the tape at `path` and answers them as it says.
@@ -1679,12 +1577,8 @@ pub mod empty_mock_ {
             /// # Errors
             /// When the tape cannot be read, or is one of another service.
             #[track_caller]
-            pub fn replay(
-                path: impl rt::AsRef<rt::Path>,
-            ) -> rt::Result<Self, rt::mock::TapeError> {
-                rt::Result::Ok(Self {
-                    mock: rt::mock::Mock::replay::<Self>(path)?,
-                })
+            pub fn replay(path: impl rt::AsRef<rt::Path>) -> rt::Result<Self, rt::mock::TapeError> {
+                rt::Result::Ok(Self { mock: rt::mock::Mock::replay::<Self>(path)? })
             }
 
             /// Writes every call from now on to a tape at `path`, without metadata that looks secret.
@@ -1716,9 +1610,7 @@ pub mod empty_mock_ {
             /// A client of this mock, in this process and through the codec.
             #[inline]
             pub fn client(&self) -> super::empty_client::EmptyClient {
-                super::empty_client::EmptyClient::new(
-                    rt::Channel::in_process(self.server()),
-                )
+                super::empty_client::EmptyClient::new(rt::Channel::in_process(self.server()))
             }
 
             /// A mock that hands what nothing else takes to `real`: it records calls, and fails those
@@ -1726,9 +1618,7 @@ pub mod empty_mock_ {
             #[track_caller]
             pub fn spy<S: super::empty_service::Empty>(real: S) -> Self {
                 let real = super::empty_server::EmptyServer::new(real);
-                Self {
-                    mock: rt::mock::Mock::spy::<Self, _, _>(real),
-                }
+                Self { mock: rt::mock::Mock::spy::<Self, _, _>(real) }
             }
 
             /// Makes the calls on the tape at `path` to `real` and compares the answers.

@@ -133,7 +133,6 @@ pub mod tree_server {
 #[allow(dead_code)]
 pub mod tree_client {
     use ::rust_scaffold::codegen as rt;
-
     use super::tree_service::SERVICE;
 
     /// Calls a [`Tree`](super::tree_service::Tree) over gRPC. Cheap to clone.
@@ -149,9 +148,7 @@ pub mod tree_client {
         ///
         /// # Errors
         /// `InvalidArgument` for a malformed address, `Unavailable` when nothing answers there.
-        pub async fn connect(
-            address: impl rt::AsRef<str>,
-        ) -> rt::Result<Self, rt::Status> {
+        pub async fn connect(address: impl rt::AsRef<str>) -> rt::Result<Self, rt::Status> {
             rt::Result::Ok(Self::new(rt::Channel::connect(address).await?))
         }
 
@@ -159,34 +156,24 @@ pub mod tree_client {
         ///
         /// # Errors
         /// `InvalidArgument` for a malformed address.
-        pub fn connect_lazy(
-            address: impl rt::AsRef<str>,
-        ) -> rt::Result<Self, rt::Status> {
+        pub fn connect_lazy(address: impl rt::AsRef<str>) -> rt::Result<Self, rt::Status> {
             rt::Result::Ok(Self::new(rt::Channel::connect_lazy(address)?))
         }
 
         /// Calls through `channel`: a [`Channel`](rt::Channel), or tonic's.
         pub fn new(channel: impl rt::Into<rt::Channel>) -> Self {
-            Self {
-                client: rt::Client::new(channel),
-            }
+            Self { client: rt::Client::new(channel) }
         }
 
         /// Calls `service` in this process: same codec, metadata, deadlines and limits, no socket.
         pub fn in_process<S: super::tree_service::Tree>(service: S) -> Self {
-            Self::new(
-                rt::Channel::in_process(super::tree_server::TreeServer::new(service)),
-            )
+            Self::new(rt::Channel::in_process(super::tree_server::TreeServer::new(service)))
         }
 
         /// Calls `service` in this process, with messages that are moved instead of encoded: same
         /// metadata, deadlines, cancellation and statuses, neither limits nor compression.
         pub fn in_process_direct<S: super::tree_service::Tree>(service: S) -> Self {
-            Self::new(
-                rt::Channel::in_process_direct(
-                    super::tree_server::TreeServer::new(service),
-                ),
-            )
+            Self::new(rt::Channel::in_process_direct(super::tree_server::TreeServer::new(service)))
         }
 
         /// Refuses responses whose messages are larger than `limit` bytes (default: 4 MiB).
@@ -257,9 +244,7 @@ pub mod tree_mock {
             #[inline]
             #[track_caller]
             pub fn new() -> Self {
-                Self {
-                    mock: rt::mock::Mock::new::<Self>(),
-                }
+                Self { mock: rt::mock::Mock::new::<Self>() }
             }
 
             /// A mock that expects the calls on the tape at `path` and answers them as it says.
@@ -267,12 +252,8 @@ pub mod tree_mock {
             /// # Errors
             /// When the tape cannot be read, or is one of another service.
             #[track_caller]
-            pub fn replay(
-                path: impl rt::AsRef<rt::Path>,
-            ) -> rt::Result<Self, rt::mock::TapeError> {
-                rt::Result::Ok(Self {
-                    mock: rt::mock::Mock::replay::<Self>(path)?,
-                })
+            pub fn replay(path: impl rt::AsRef<rt::Path>) -> rt::Result<Self, rt::mock::TapeError> {
+                rt::Result::Ok(Self { mock: rt::mock::Mock::replay::<Self>(path)? })
             }
 
             /// Writes every call from now on to a tape at `path`, without metadata that looks secret.
@@ -304,9 +285,7 @@ pub mod tree_mock {
             /// A client of this mock, in this process and through the codec.
             #[inline]
             pub fn client(&self) -> super::tree_client::TreeClient {
-                super::tree_client::TreeClient::new(
-                    rt::Channel::in_process(self.server()),
-                )
+                super::tree_client::TreeClient::new(rt::Channel::in_process(self.server()))
             }
 
             /// A mock that hands what nothing else takes to `real`: it records calls, and fails those
@@ -314,9 +293,7 @@ pub mod tree_mock {
             #[track_caller]
             pub fn spy<S: super::tree_service::Tree>(real: S) -> Self {
                 let real = super::tree_server::TreeServer::new(real);
-                Self {
-                    mock: rt::mock::Mock::spy::<Self, _, _>(real),
-                }
+                Self { mock: rt::mock::Mock::spy::<Self, _, _>(real) }
             }
 
             /// Makes the calls on the tape at `path` to `real` and compares the answers.
@@ -355,9 +332,7 @@ pub mod tree_mock {
 
             /// The calls of `Grow` so far.
             #[inline]
-            pub fn grow_calls(
-                &self,
-            ) -> rt::Vec<rt::mock::Call<super::tree::branch::Leaf>> {
+            pub fn grow_calls(&self) -> rt::Vec<rt::mock::Call<super::tree::branch::Leaf>> {
                 self.mock.calls(0)
             }
 
@@ -421,9 +396,7 @@ pub mod tree_mock {
 
             /// Matches a `nested.Tree_.Branch.Leaf` by those of its fields that are mentioned.
             #[derive(rt::Clone, rt::Debug, rt::Default)]
-            pub struct TreeBranchLeaf(
-                rt::mock::Fields<super::super::tree::branch::Leaf>,
-            );
+            pub struct TreeBranchLeaf(rt::mock::Fields<super::super::tree::branch::Leaf>);
 
             impl TreeBranchLeaf {
                 /// Matches every message, until fields are mentioned.
@@ -433,28 +406,16 @@ pub mod tree_mock {
                 }
 
                 /// Expects this of `colour`.
-                pub fn colour(
-                    self,
-                    expected: impl rt::mock::IntoPattern<rt::String>,
-                ) -> Self {
+                pub fn colour(self, expected: impl rt::mock::IntoPattern<rt::String>) -> Self {
                     Self(
-                        self
-                            .0
-                            .field(
-                                "colour",
-                                expected,
-                                |message| rt::mock::view(&message.colour),
-                            ),
+                        self.0.field("colour", expected, |message| rt::mock::view(&message.colour)),
                     )
                 }
             }
 
-            impl rt::mock::IntoPattern<super::super::tree::branch::Leaf>
-            for TreeBranchLeaf {
+            impl rt::mock::IntoPattern<super::super::tree::branch::Leaf> for TreeBranchLeaf {
                 #[inline]
-                fn into_pattern(
-                    self,
-                ) -> rt::mock::Pattern<super::super::tree::branch::Leaf> {
+                fn into_pattern(self) -> rt::mock::Pattern<super::super::tree::branch::Leaf> {
                     self.0.into_pattern()
                 }
             }

@@ -100,9 +100,7 @@ pub mod greeter_mock {
             #[inline]
             #[track_caller]
             pub fn new() -> Self {
-                Self {
-                    mock: rt::mock::Mock::new::<Self>(),
-                }
+                Self { mock: rt::mock::Mock::new::<Self>() }
             }
 
             /// A mock that expects the calls on the tape at `path` and answers them as it says.
@@ -110,12 +108,8 @@ pub mod greeter_mock {
             /// # Errors
             /// When the tape cannot be read, or is one of another service.
             #[track_caller]
-            pub fn replay(
-                path: impl rt::AsRef<rt::Path>,
-            ) -> rt::Result<Self, rt::mock::TapeError> {
-                rt::Result::Ok(Self {
-                    mock: rt::mock::Mock::replay::<Self>(path)?,
-                })
+            pub fn replay(path: impl rt::AsRef<rt::Path>) -> rt::Result<Self, rt::mock::TapeError> {
+                rt::Result::Ok(Self { mock: rt::mock::Mock::replay::<Self>(path)? })
             }
 
             /// Writes every call from now on to a tape at `path`, without metadata that looks secret.
@@ -149,9 +143,7 @@ pub mod greeter_mock {
             #[track_caller]
             pub fn spy<S: super::greeter_service::Greeter>(real: S) -> Self {
                 let real = super::greeter_server::GreeterServer::new(real);
-                Self {
-                    mock: rt::mock::Mock::spy::<Self, _, _>(real),
-                }
+                Self { mock: rt::mock::Mock::spy::<Self, _, _>(real) }
             }
 
             /// Makes the calls on the tape at `path` to `real` and compares the answers.
@@ -171,9 +163,7 @@ pub mod greeter_mock {
             #[track_caller]
             pub fn expect_say_hello(
                 &self,
-            ) -> rt::mock::Expectation<
-                rt::mock::Unary<super::HelloRequest, super::HelloReply>,
-            > {
+            ) -> rt::mock::Expectation<rt::mock::Unary<super::HelloRequest, super::HelloReply>> {
                 self.mock.expect(0)
             }
 
@@ -182,17 +172,13 @@ pub mod greeter_mock {
             #[track_caller]
             pub fn on_say_hello(
                 &self,
-            ) -> rt::mock::Expectation<
-                rt::mock::Unary<super::HelloRequest, super::HelloReply>,
-            > {
+            ) -> rt::mock::Expectation<rt::mock::Unary<super::HelloRequest, super::HelloReply>> {
                 self.mock.stub(0)
             }
 
             /// The calls of `SayHello` so far.
             #[inline]
-            pub fn say_hello_calls(
-                &self,
-            ) -> rt::Vec<rt::mock::Call<super::HelloRequest>> {
+            pub fn say_hello_calls(&self) -> rt::Vec<rt::mock::Call<super::HelloRequest>> {
                 self.mock.calls(0)
             }
 
@@ -243,9 +229,7 @@ pub mod greeter_mock {
             const SERVICE: &'static rt::ServiceDescriptor = &super::greeter_service::SERVICE;
 
             const METHODS: &'static [rt::mock::Method] = &[
-                rt::mock::Method::of::<
-                    rt::mock::Unary<super::HelloRequest, super::HelloReply>,
-                >(),
+                rt::mock::Method::of::<rt::mock::Unary<super::HelloRequest, super::HelloReply>>(),
             ];
         }
 
@@ -266,19 +250,8 @@ pub mod greeter_mock {
                 }
 
                 /// Expects this of `name`.
-                pub fn name(
-                    self,
-                    expected: impl rt::mock::IntoPattern<rt::String>,
-                ) -> Self {
-                    Self(
-                        self
-                            .0
-                            .field(
-                                "name",
-                                expected,
-                                |message| rt::mock::view(&message.name),
-                            ),
-                    )
+                pub fn name(self, expected: impl rt::mock::IntoPattern<rt::String>) -> Self {
+                    Self(self.0.field("name", expected, |message| rt::mock::view(&message.name)))
                 }
             }
 

@@ -86,8 +86,7 @@ pub mod calculator_server {
     #[derive(rt::Debug)]
     pub enum CalculatorDispatch {}
 
-    impl<S: super::calculator_service::Calculator> rt::Dispatch<S>
-    for CalculatorDispatch {
+    impl<S: super::calculator_service::Calculator> rt::Dispatch<S> for CalculatorDispatch {
         const SERVICE: &'static rt::ServiceDescriptor = &super::calculator_service::SERVICE;
 
         fn call(
@@ -108,7 +107,6 @@ pub mod calculator_server {
 #[allow(dead_code)]
 pub mod calculator_client {
     use ::rust_scaffold::codegen as rt;
-
     use super::calculator_service::SERVICE;
 
     /// Calls a [`Calculator`](super::calculator_service::Calculator) over gRPC. Cheap to clone.
@@ -124,9 +122,7 @@ pub mod calculator_client {
         ///
         /// # Errors
         /// `InvalidArgument` for a malformed address, `Unavailable` when nothing answers there.
-        pub async fn connect(
-            address: impl rt::AsRef<str>,
-        ) -> rt::Result<Self, rt::Status> {
+        pub async fn connect(address: impl rt::AsRef<str>) -> rt::Result<Self, rt::Status> {
             rt::Result::Ok(Self::new(rt::Channel::connect(address).await?))
         }
 
@@ -134,33 +130,25 @@ pub mod calculator_client {
         ///
         /// # Errors
         /// `InvalidArgument` for a malformed address.
-        pub fn connect_lazy(
-            address: impl rt::AsRef<str>,
-        ) -> rt::Result<Self, rt::Status> {
+        pub fn connect_lazy(address: impl rt::AsRef<str>) -> rt::Result<Self, rt::Status> {
             rt::Result::Ok(Self::new(rt::Channel::connect_lazy(address)?))
         }
 
         /// Calls through `channel`: a [`Channel`](rt::Channel), or tonic's.
         pub fn new(channel: impl rt::Into<rt::Channel>) -> Self {
-            Self {
-                client: rt::Client::new(channel),
-            }
+            Self { client: rt::Client::new(channel) }
         }
 
         /// Calls `service` in this process: same codec, metadata, deadlines and limits, no socket.
         pub fn in_process<S: super::calculator_service::Calculator>(service: S) -> Self {
             Self::new(
-                rt::Channel::in_process(
-                    super::calculator_server::CalculatorServer::new(service),
-                ),
+                rt::Channel::in_process(super::calculator_server::CalculatorServer::new(service)),
             )
         }
 
         /// Calls `service` in this process, with messages that are moved instead of encoded: same
         /// metadata, deadlines, cancellation and statuses, neither limits nor compression.
-        pub fn in_process_direct<S: super::calculator_service::Calculator>(
-            service: S,
-        ) -> Self {
+        pub fn in_process_direct<S: super::calculator_service::Calculator>(service: S) -> Self {
             Self::new(
                 rt::Channel::in_process_direct(
                     super::calculator_server::CalculatorServer::new(service),
@@ -252,9 +240,7 @@ pub mod calculator_mock {
             #[inline]
             #[track_caller]
             pub fn new() -> Self {
-                Self {
-                    mock: rt::mock::Mock::new::<Self>(),
-                }
+                Self { mock: rt::mock::Mock::new::<Self>() }
             }
 
             /// A mock that expects the calls on the tape at `path` and answers them as it says.
@@ -262,12 +248,8 @@ pub mod calculator_mock {
             /// # Errors
             /// When the tape cannot be read, or is one of another service.
             #[track_caller]
-            pub fn replay(
-                path: impl rt::AsRef<rt::Path>,
-            ) -> rt::Result<Self, rt::mock::TapeError> {
-                rt::Result::Ok(Self {
-                    mock: rt::mock::Mock::replay::<Self>(path)?,
-                })
+            pub fn replay(path: impl rt::AsRef<rt::Path>) -> rt::Result<Self, rt::mock::TapeError> {
+                rt::Result::Ok(Self { mock: rt::mock::Mock::replay::<Self>(path)? })
             }
 
             /// Writes every call from now on to a tape at `path`, without metadata that looks secret.
@@ -309,9 +291,7 @@ pub mod calculator_mock {
             #[track_caller]
             pub fn spy<S: super::calculator_service::Calculator>(real: S) -> Self {
                 let real = super::calculator_server::CalculatorServer::new(real);
-                Self {
-                    mock: rt::mock::Mock::spy::<Self, _, _>(real),
-                }
+                Self { mock: rt::mock::Mock::spy::<Self, _, _>(real) }
             }
 
             /// Makes the calls on the tape at `path` to `real` and compares the answers.
@@ -331,9 +311,7 @@ pub mod calculator_mock {
             #[track_caller]
             pub fn expect_add(
                 &self,
-            ) -> rt::mock::Expectation<
-                rt::mock::Unary<super::AddRequest, super::AddResponse>,
-            > {
+            ) -> rt::mock::Expectation<rt::mock::Unary<super::AddRequest, super::AddResponse>> {
                 self.mock.expect(0)
             }
 
@@ -342,9 +320,7 @@ pub mod calculator_mock {
             #[track_caller]
             pub fn on_add(
                 &self,
-            ) -> rt::mock::Expectation<
-                rt::mock::Unary<super::AddRequest, super::AddResponse>,
-            > {
+            ) -> rt::mock::Expectation<rt::mock::Unary<super::AddRequest, super::AddResponse>> {
                 self.mock.stub(0)
             }
 
@@ -378,9 +354,7 @@ pub mod calculator_mock {
 
             /// The calls of `Subtract` so far.
             #[inline]
-            pub fn subtract_calls(
-                &self,
-            ) -> rt::Vec<rt::mock::Call<super::SubtractRequest>> {
+            pub fn subtract_calls(&self) -> rt::Vec<rt::mock::Call<super::SubtractRequest>> {
                 self.mock.calls(1)
             }
 
@@ -441,9 +415,7 @@ pub mod calculator_mock {
             const SERVICE: &'static rt::ServiceDescriptor = &super::calculator_service::SERVICE;
 
             const METHODS: &'static [rt::mock::Method] = &[
-                rt::mock::Method::of::<
-                    rt::mock::Unary<super::AddRequest, super::AddResponse>,
-                >(),
+                rt::mock::Method::of::<rt::mock::Unary<super::AddRequest, super::AddResponse>>(),
                 rt::mock::Method::of::<
                     rt::mock::Unary<super::SubtractRequest, super::SubtractResponse>,
                 >(),
@@ -468,16 +440,12 @@ pub mod calculator_mock {
 
                 /// Expects this of `a`.
                 pub fn a(self, expected: impl rt::mock::IntoPattern<i32>) -> Self {
-                    Self(
-                        self.0.field("a", expected, |message| rt::mock::view(&message.a)),
-                    )
+                    Self(self.0.field("a", expected, |message| rt::mock::view(&message.a)))
                 }
 
                 /// Expects this of `b`.
                 pub fn b(self, expected: impl rt::mock::IntoPattern<i32>) -> Self {
-                    Self(
-                        self.0.field("b", expected, |message| rt::mock::view(&message.b)),
-                    )
+                    Self(self.0.field("b", expected, |message| rt::mock::view(&message.b)))
                 }
             }
 
@@ -501,25 +469,18 @@ pub mod calculator_mock {
 
                 /// Expects this of `a`.
                 pub fn a(self, expected: impl rt::mock::IntoPattern<i32>) -> Self {
-                    Self(
-                        self.0.field("a", expected, |message| rt::mock::view(&message.a)),
-                    )
+                    Self(self.0.field("a", expected, |message| rt::mock::view(&message.a)))
                 }
 
                 /// Expects this of `b`.
                 pub fn b(self, expected: impl rt::mock::IntoPattern<i32>) -> Self {
-                    Self(
-                        self.0.field("b", expected, |message| rt::mock::view(&message.b)),
-                    )
+                    Self(self.0.field("b", expected, |message| rt::mock::view(&message.b)))
                 }
             }
 
-            impl rt::mock::IntoPattern<super::super::SubtractRequest>
-            for SubtractRequest {
+            impl rt::mock::IntoPattern<super::super::SubtractRequest> for SubtractRequest {
                 #[inline]
-                fn into_pattern(
-                    self,
-                ) -> rt::mock::Pattern<super::super::SubtractRequest> {
+                fn into_pattern(self) -> rt::mock::Pattern<super::super::SubtractRequest> {
                     self.0.into_pattern()
                 }
             }

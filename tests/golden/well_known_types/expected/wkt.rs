@@ -29,18 +29,13 @@ pub mod clock_service {
             &self,
             request: rt::Request<()>,
         ) -> impl rt::Future<
-            Output = rt::Result<
-                rt::Response<::rust_scaffold::prost_types::Timestamp>,
-                rt::Status,
-            >,
+            Output = rt::Result<rt::Response<::rust_scaffold::prost_types::Timestamp>, rt::Status>,
         > + rt::Send;
 
         fn sleep(
             &self,
             request: rt::Request<::rust_scaffold::prost_types::Duration>,
-        ) -> impl rt::Future<
-            Output = rt::Result<rt::Response<()>, rt::Status>,
-        > + rt::Send;
+        ) -> impl rt::Future<Output = rt::Result<rt::Response<()>, rt::Status>> + rt::Send;
 
         fn tick(
             &self,
@@ -63,10 +58,7 @@ pub mod clock_service {
             &self,
             request: rt::Request<rt::Streaming<::rust_scaffold::prost_types::Any>>,
         ) -> impl rt::Future<
-            Output = rt::Result<
-                rt::Response<::rust_scaffold::prost_types::Struct>,
-                rt::Status,
-            >,
+            Output = rt::Result<rt::Response<::rust_scaffold::prost_types::Struct>, rt::Status>,
         > + rt::Send;
 
         fn flags(
@@ -133,7 +125,6 @@ pub mod clock_server {
 #[allow(dead_code)]
 pub mod clock_client {
     use ::rust_scaffold::codegen as rt;
-
     use super::clock_service::SERVICE;
 
     /// Calls a [`Clock`](super::clock_service::Clock) over gRPC. Cheap to clone.
@@ -149,9 +140,7 @@ pub mod clock_client {
         ///
         /// # Errors
         /// `InvalidArgument` for a malformed address, `Unavailable` when nothing answers there.
-        pub async fn connect(
-            address: impl rt::AsRef<str>,
-        ) -> rt::Result<Self, rt::Status> {
+        pub async fn connect(address: impl rt::AsRef<str>) -> rt::Result<Self, rt::Status> {
             rt::Result::Ok(Self::new(rt::Channel::connect(address).await?))
         }
 
@@ -159,33 +148,25 @@ pub mod clock_client {
         ///
         /// # Errors
         /// `InvalidArgument` for a malformed address.
-        pub fn connect_lazy(
-            address: impl rt::AsRef<str>,
-        ) -> rt::Result<Self, rt::Status> {
+        pub fn connect_lazy(address: impl rt::AsRef<str>) -> rt::Result<Self, rt::Status> {
             rt::Result::Ok(Self::new(rt::Channel::connect_lazy(address)?))
         }
 
         /// Calls through `channel`: a [`Channel`](rt::Channel), or tonic's.
         pub fn new(channel: impl rt::Into<rt::Channel>) -> Self {
-            Self {
-                client: rt::Client::new(channel),
-            }
+            Self { client: rt::Client::new(channel) }
         }
 
         /// Calls `service` in this process: same codec, metadata, deadlines and limits, no socket.
         pub fn in_process<S: super::clock_service::Clock>(service: S) -> Self {
-            Self::new(
-                rt::Channel::in_process(super::clock_server::ClockServer::new(service)),
-            )
+            Self::new(rt::Channel::in_process(super::clock_server::ClockServer::new(service)))
         }
 
         /// Calls `service` in this process, with messages that are moved instead of encoded: same
         /// metadata, deadlines, cancellation and statuses, neither limits nor compression.
         pub fn in_process_direct<S: super::clock_service::Clock>(service: S) -> Self {
             Self::new(
-                rt::Channel::in_process_direct(
-                    super::clock_server::ClockServer::new(service),
-                ),
+                rt::Channel::in_process_direct(super::clock_server::ClockServer::new(service)),
             )
         }
 
@@ -216,10 +197,7 @@ pub mod clock_client {
         pub async fn now(
             &self,
             request: impl rt::IntoRequest<()>,
-        ) -> rt::Result<
-            rt::Response<::rust_scaffold::prost_types::Timestamp>,
-            rt::Status,
-        > {
+        ) -> rt::Result<rt::Response<::rust_scaffold::prost_types::Timestamp>, rt::Status> {
             self.client.unary(&SERVICE.methods[0], request).await
         }
 
@@ -240,10 +218,7 @@ pub mod clock_client {
         pub async fn echo(
             &self,
             request: impl rt::IntoRequest<::rust_scaffold::prost::alloc::string::String>,
-        ) -> rt::Result<
-            rt::Response<::rust_scaffold::prost::alloc::vec::Vec<u8>>,
-            rt::Status,
-        > {
+        ) -> rt::Result<rt::Response<::rust_scaffold::prost::alloc::vec::Vec<u8>>, rt::Status> {
             self.client.unary(&SERVICE.methods[3], request).await
         }
 
@@ -266,10 +241,7 @@ pub mod clock_client {
         async fn now(
             &self,
             request: rt::Request<()>,
-        ) -> rt::Result<
-            rt::Response<::rust_scaffold::prost_types::Timestamp>,
-            rt::Status,
-        > {
+        ) -> rt::Result<rt::Response<::rust_scaffold::prost_types::Timestamp>, rt::Status> {
             ClockClient::now(self, request).await
         }
 
@@ -290,10 +262,7 @@ pub mod clock_client {
         async fn echo(
             &self,
             request: rt::Request<::rust_scaffold::prost::alloc::string::String>,
-        ) -> rt::Result<
-            rt::Response<::rust_scaffold::prost::alloc::vec::Vec<u8>>,
-            rt::Status,
-        > {
+        ) -> rt::Result<rt::Response<::rust_scaffold::prost::alloc::vec::Vec<u8>>, rt::Status> {
             ClockClient::echo(self, request).await
         }
 
@@ -339,9 +308,7 @@ pub mod clock_mock {
             #[inline]
             #[track_caller]
             pub fn new() -> Self {
-                Self {
-                    mock: rt::mock::Mock::new::<Self>(),
-                }
+                Self { mock: rt::mock::Mock::new::<Self>() }
             }
 
             /// A mock that expects the calls on the tape at `path` and answers them as it says.
@@ -349,12 +316,8 @@ pub mod clock_mock {
             /// # Errors
             /// When the tape cannot be read, or is one of another service.
             #[track_caller]
-            pub fn replay(
-                path: impl rt::AsRef<rt::Path>,
-            ) -> rt::Result<Self, rt::mock::TapeError> {
-                rt::Result::Ok(Self {
-                    mock: rt::mock::Mock::replay::<Self>(path)?,
-                })
+            pub fn replay(path: impl rt::AsRef<rt::Path>) -> rt::Result<Self, rt::mock::TapeError> {
+                rt::Result::Ok(Self { mock: rt::mock::Mock::replay::<Self>(path)? })
             }
 
             /// Writes every call from now on to a tape at `path`, without metadata that looks secret.
@@ -386,9 +349,7 @@ pub mod clock_mock {
             /// A client of this mock, in this process and through the codec.
             #[inline]
             pub fn client(&self) -> super::clock_client::ClockClient {
-                super::clock_client::ClockClient::new(
-                    rt::Channel::in_process(self.server()),
-                )
+                super::clock_client::ClockClient::new(rt::Channel::in_process(self.server()))
             }
 
             /// A mock that hands what nothing else takes to `real`: it records calls, and fails those
@@ -396,9 +357,7 @@ pub mod clock_mock {
             #[track_caller]
             pub fn spy<S: super::clock_service::Clock>(real: S) -> Self {
                 let real = super::clock_server::ClockServer::new(real);
-                Self {
-                    mock: rt::mock::Mock::spy::<Self, _, _>(real),
-                }
+                Self { mock: rt::mock::Mock::spy::<Self, _, _>(real) }
             }
 
             /// Makes the calls on the tape at `path` to `real` and compares the answers.
@@ -483,9 +442,7 @@ pub mod clock_mock {
             /// Answers calls of `Tick` that no expectation takes, if there are any.
             #[inline]
             #[track_caller]
-            pub fn on_tick(
-                &self,
-            ) -> rt::mock::Expectation<rt::mock::ServerStreaming<f64, u64>> {
+            pub fn on_tick(&self) -> rt::mock::Expectation<rt::mock::ServerStreaming<f64, u64>> {
                 self.mock.stub(2)
             }
 
@@ -561,9 +518,7 @@ pub mod clock_mock {
 
             /// The calls of `Pack` so far.
             #[inline]
-            pub fn pack_calls(
-                &self,
-            ) -> rt::Vec<rt::mock::Call<::rust_scaffold::prost_types::Any>> {
+            pub fn pack_calls(&self) -> rt::Vec<rt::mock::Call<::rust_scaffold::prost_types::Any>> {
                 self.mock.calls(4)
             }
 
@@ -579,9 +534,7 @@ pub mod clock_mock {
             /// Answers calls of `Flags` that no expectation takes, if there are any.
             #[inline]
             #[track_caller]
-            pub fn on_flags(
-                &self,
-            ) -> rt::mock::Expectation<rt::mock::BidiStreaming<bool, i32>> {
+            pub fn on_flags(&self) -> rt::mock::Expectation<rt::mock::BidiStreaming<bool, i32>> {
                 self.mock.stub(5)
             }
 
@@ -638,9 +591,7 @@ pub mod clock_mock {
             fn sleep(
                 &self,
                 request: rt::Request<::rust_scaffold::prost_types::Duration>,
-            ) -> impl rt::Future<
-                Output = rt::Result<rt::Response<()>, rt::Status>,
-            > + rt::Send {
+            ) -> impl rt::Future<Output = rt::Result<rt::Response<()>, rt::Status>> + rt::Send {
                 self.mock.answer(1, request)
             }
 
@@ -672,10 +623,7 @@ pub mod clock_mock {
                 &self,
                 request: rt::Request<rt::Streaming<::rust_scaffold::prost_types::Any>>,
             ) -> impl rt::Future<
-                Output = rt::Result<
-                    rt::Response<::rust_scaffold::prost_types::Struct>,
-                    rt::Status,
-                >,
+                Output = rt::Result<rt::Response<::rust_scaffold::prost_types::Struct>, rt::Status>,
             > + rt::Send {
                 self.mock.answer(4, request)
             }

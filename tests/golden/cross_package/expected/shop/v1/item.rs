@@ -71,7 +71,6 @@ pub mod stock_server {
 #[allow(dead_code)]
 pub mod stock_client {
     use ::rust_scaffold::codegen as rt;
-
     use super::stock_service::SERVICE;
 
     /// Calls a [`Stock`](super::stock_service::Stock) over gRPC. Cheap to clone.
@@ -87,9 +86,7 @@ pub mod stock_client {
         ///
         /// # Errors
         /// `InvalidArgument` for a malformed address, `Unavailable` when nothing answers there.
-        pub async fn connect(
-            address: impl rt::AsRef<str>,
-        ) -> rt::Result<Self, rt::Status> {
+        pub async fn connect(address: impl rt::AsRef<str>) -> rt::Result<Self, rt::Status> {
             rt::Result::Ok(Self::new(rt::Channel::connect(address).await?))
         }
 
@@ -97,33 +94,25 @@ pub mod stock_client {
         ///
         /// # Errors
         /// `InvalidArgument` for a malformed address.
-        pub fn connect_lazy(
-            address: impl rt::AsRef<str>,
-        ) -> rt::Result<Self, rt::Status> {
+        pub fn connect_lazy(address: impl rt::AsRef<str>) -> rt::Result<Self, rt::Status> {
             rt::Result::Ok(Self::new(rt::Channel::connect_lazy(address)?))
         }
 
         /// Calls through `channel`: a [`Channel`](rt::Channel), or tonic's.
         pub fn new(channel: impl rt::Into<rt::Channel>) -> Self {
-            Self {
-                client: rt::Client::new(channel),
-            }
+            Self { client: rt::Client::new(channel) }
         }
 
         /// Calls `service` in this process: same codec, metadata, deadlines and limits, no socket.
         pub fn in_process<S: super::stock_service::Stock>(service: S) -> Self {
-            Self::new(
-                rt::Channel::in_process(super::stock_server::StockServer::new(service)),
-            )
+            Self::new(rt::Channel::in_process(super::stock_server::StockServer::new(service)))
         }
 
         /// Calls `service` in this process, with messages that are moved instead of encoded: same
         /// metadata, deadlines, cancellation and statuses, neither limits nor compression.
         pub fn in_process_direct<S: super::stock_service::Stock>(service: S) -> Self {
             Self::new(
-                rt::Channel::in_process_direct(
-                    super::stock_server::StockServer::new(service),
-                ),
+                rt::Channel::in_process_direct(super::stock_server::StockServer::new(service)),
             )
         }
 
@@ -195,9 +184,7 @@ pub mod stock_mock {
             #[inline]
             #[track_caller]
             pub fn new() -> Self {
-                Self {
-                    mock: rt::mock::Mock::new::<Self>(),
-                }
+                Self { mock: rt::mock::Mock::new::<Self>() }
             }
 
             /// A mock that expects the calls on the tape at `path` and answers them as it says.
@@ -205,12 +192,8 @@ pub mod stock_mock {
             /// # Errors
             /// When the tape cannot be read, or is one of another service.
             #[track_caller]
-            pub fn replay(
-                path: impl rt::AsRef<rt::Path>,
-            ) -> rt::Result<Self, rt::mock::TapeError> {
-                rt::Result::Ok(Self {
-                    mock: rt::mock::Mock::replay::<Self>(path)?,
-                })
+            pub fn replay(path: impl rt::AsRef<rt::Path>) -> rt::Result<Self, rt::mock::TapeError> {
+                rt::Result::Ok(Self { mock: rt::mock::Mock::replay::<Self>(path)? })
             }
 
             /// Writes every call from now on to a tape at `path`, without metadata that looks secret.
@@ -242,9 +225,7 @@ pub mod stock_mock {
             /// A client of this mock, in this process and through the codec.
             #[inline]
             pub fn client(&self) -> super::stock_client::StockClient {
-                super::stock_client::StockClient::new(
-                    rt::Channel::in_process(self.server()),
-                )
+                super::stock_client::StockClient::new(rt::Channel::in_process(self.server()))
             }
 
             /// A mock that hands what nothing else takes to `real`: it records calls, and fails those
@@ -252,9 +233,7 @@ pub mod stock_mock {
             #[track_caller]
             pub fn spy<S: super::stock_service::Stock>(real: S) -> Self {
                 let real = super::stock_server::StockServer::new(real);
-                Self {
-                    mock: rt::mock::Mock::spy::<Self, _, _>(real),
-                }
+                Self { mock: rt::mock::Mock::spy::<Self, _, _>(real) }
             }
 
             /// Makes the calls on the tape at `path` to `real` and compares the answers.
@@ -332,10 +311,7 @@ pub mod stock_mock {
                 &self,
                 request: rt::Request<super::Item>,
             ) -> impl rt::Future<
-                Output = rt::Result<
-                    rt::Response<super::super::catalogue::Entry>,
-                    rt::Status,
-                >,
+                Output = rt::Result<rt::Response<super::super::catalogue::Entry>, rt::Status>,
             > + rt::Send {
                 self.mock.answer(0, request)
             }
@@ -360,9 +336,7 @@ pub mod stock_mock {
 
             /// Matches a `shop.Catalogue.Entry` by those of its fields that are mentioned.
             #[derive(rt::Clone, rt::Debug, rt::Default)]
-            pub struct CatalogueEntry(
-                rt::mock::Fields<super::super::super::catalogue::Entry>,
-            );
+            pub struct CatalogueEntry(rt::mock::Fields<super::super::super::catalogue::Entry>);
 
             impl CatalogueEntry {
                 /// Matches every message, until fields are mentioned.
@@ -374,23 +348,14 @@ pub mod stock_mock {
                 /// Expects this of `number`.
                 pub fn number(self, expected: impl rt::mock::IntoPattern<u32>) -> Self {
                     Self(
-                        self
-                            .0
-                            .field(
-                                "number",
-                                expected,
-                                |message| rt::mock::view(&message.number),
-                            ),
+                        self.0.field("number", expected, |message| rt::mock::view(&message.number)),
                     )
                 }
             }
 
-            impl rt::mock::IntoPattern<super::super::super::catalogue::Entry>
-            for CatalogueEntry {
+            impl rt::mock::IntoPattern<super::super::super::catalogue::Entry> for CatalogueEntry {
                 #[inline]
-                fn into_pattern(
-                    self,
-                ) -> rt::mock::Pattern<super::super::super::catalogue::Entry> {
+                fn into_pattern(self) -> rt::mock::Pattern<super::super::super::catalogue::Entry> {
                     self.0.into_pattern()
                 }
             }
@@ -407,37 +372,16 @@ pub mod stock_mock {
                 }
 
                 /// Expects this of `name`.
-                pub fn name(
-                    self,
-                    expected: impl rt::mock::IntoPattern<rt::String>,
-                ) -> Self {
-                    Self(
-                        self
-                            .0
-                            .field(
-                                "name",
-                                expected,
-                                |message| rt::mock::view(&message.name),
-                            ),
-                    )
+                pub fn name(self, expected: impl rt::mock::IntoPattern<rt::String>) -> Self {
+                    Self(self.0.field("name", expected, |message| rt::mock::view(&message.name)))
                 }
 
                 /// Expects this of `entry`.
                 pub fn entry(
                     self,
-                    expected: impl rt::mock::IntoPattern<
-                        super::super::super::catalogue::Entry,
-                    >,
+                    expected: impl rt::mock::IntoPattern<super::super::super::catalogue::Entry>,
                 ) -> Self {
-                    Self(
-                        self
-                            .0
-                            .field(
-                                "entry",
-                                expected,
-                                |message| rt::mock::view(&message.entry),
-                            ),
-                    )
+                    Self(self.0.field("entry", expected, |message| rt::mock::view(&message.entry)))
                 }
             }
 

@@ -27,20 +27,14 @@ pub mod orders_service {
             &self,
             request: rt::Request<super::Order>,
         ) -> impl rt::Future<
-            Output = rt::Result<
-                rt::Response<super::super::super::common::Money>,
-                rt::Status,
-            >,
+            Output = rt::Result<rt::Response<super::super::super::common::Money>, rt::Status>,
         > + rt::Send;
 
         fn watch(
             &self,
             request: rt::Request<rt::Streaming<super::Item>>,
         ) -> impl rt::Future<
-            Output = rt::Result<
-                rt::Response<rt::Streaming<super::super::super::Root>>,
-                rt::Status,
-            >,
+            Output = rt::Result<rt::Response<rt::Streaming<super::super::super::Root>>, rt::Status>,
         > + rt::Send;
     }
 
@@ -92,7 +86,6 @@ pub mod orders_server {
 #[allow(dead_code)]
 pub mod orders_client {
     use ::rust_scaffold::codegen as rt;
-
     use super::orders_service::SERVICE;
 
     /// Calls a [`Orders`](super::orders_service::Orders) over gRPC. Cheap to clone.
@@ -108,9 +101,7 @@ pub mod orders_client {
         ///
         /// # Errors
         /// `InvalidArgument` for a malformed address, `Unavailable` when nothing answers there.
-        pub async fn connect(
-            address: impl rt::AsRef<str>,
-        ) -> rt::Result<Self, rt::Status> {
+        pub async fn connect(address: impl rt::AsRef<str>) -> rt::Result<Self, rt::Status> {
             rt::Result::Ok(Self::new(rt::Channel::connect(address).await?))
         }
 
@@ -118,33 +109,25 @@ pub mod orders_client {
         ///
         /// # Errors
         /// `InvalidArgument` for a malformed address.
-        pub fn connect_lazy(
-            address: impl rt::AsRef<str>,
-        ) -> rt::Result<Self, rt::Status> {
+        pub fn connect_lazy(address: impl rt::AsRef<str>) -> rt::Result<Self, rt::Status> {
             rt::Result::Ok(Self::new(rt::Channel::connect_lazy(address)?))
         }
 
         /// Calls through `channel`: a [`Channel`](rt::Channel), or tonic's.
         pub fn new(channel: impl rt::Into<rt::Channel>) -> Self {
-            Self {
-                client: rt::Client::new(channel),
-            }
+            Self { client: rt::Client::new(channel) }
         }
 
         /// Calls `service` in this process: same codec, metadata, deadlines and limits, no socket.
         pub fn in_process<S: super::orders_service::Orders>(service: S) -> Self {
-            Self::new(
-                rt::Channel::in_process(super::orders_server::OrdersServer::new(service)),
-            )
+            Self::new(rt::Channel::in_process(super::orders_server::OrdersServer::new(service)))
         }
 
         /// Calls `service` in this process, with messages that are moved instead of encoded: same
         /// metadata, deadlines, cancellation and statuses, neither limits nor compression.
         pub fn in_process_direct<S: super::orders_service::Orders>(service: S) -> Self {
             Self::new(
-                rt::Channel::in_process_direct(
-                    super::orders_server::OrdersServer::new(service),
-                ),
+                rt::Channel::in_process_direct(super::orders_server::OrdersServer::new(service)),
             )
         }
 
@@ -182,10 +165,7 @@ pub mod orders_client {
         pub async fn watch(
             &self,
             request: impl rt::IntoStreamingRequest<super::Item>,
-        ) -> rt::Result<
-            rt::Response<rt::Streaming<super::super::super::Root>>,
-            rt::Status,
-        > {
+        ) -> rt::Result<rt::Response<rt::Streaming<super::super::super::Root>>, rt::Status> {
             self.client.bidi_streaming(&SERVICE.methods[1], request).await
         }
     }
@@ -201,10 +181,7 @@ pub mod orders_client {
         async fn watch(
             &self,
             request: rt::Request<rt::Streaming<super::Item>>,
-        ) -> rt::Result<
-            rt::Response<rt::Streaming<super::super::super::Root>>,
-            rt::Status,
-        > {
+        ) -> rt::Result<rt::Response<rt::Streaming<super::super::super::Root>>, rt::Status> {
             OrdersClient::watch(self, request).await
         }
     }
@@ -236,9 +213,7 @@ pub mod orders_mock {
             #[inline]
             #[track_caller]
             pub fn new() -> Self {
-                Self {
-                    mock: rt::mock::Mock::new::<Self>(),
-                }
+                Self { mock: rt::mock::Mock::new::<Self>() }
             }
 
             /// A mock that expects the calls on the tape at `path` and answers them as it says.
@@ -246,12 +221,8 @@ pub mod orders_mock {
             /// # Errors
             /// When the tape cannot be read, or is one of another service.
             #[track_caller]
-            pub fn replay(
-                path: impl rt::AsRef<rt::Path>,
-            ) -> rt::Result<Self, rt::mock::TapeError> {
-                rt::Result::Ok(Self {
-                    mock: rt::mock::Mock::replay::<Self>(path)?,
-                })
+            pub fn replay(path: impl rt::AsRef<rt::Path>) -> rt::Result<Self, rt::mock::TapeError> {
+                rt::Result::Ok(Self { mock: rt::mock::Mock::replay::<Self>(path)? })
             }
 
             /// Writes every call from now on to a tape at `path`, without metadata that looks secret.
@@ -283,9 +254,7 @@ pub mod orders_mock {
             /// A client of this mock, in this process and through the codec.
             #[inline]
             pub fn client(&self) -> super::orders_client::OrdersClient {
-                super::orders_client::OrdersClient::new(
-                    rt::Channel::in_process(self.server()),
-                )
+                super::orders_client::OrdersClient::new(rt::Channel::in_process(self.server()))
             }
 
             /// A mock that hands what nothing else takes to `real`: it records calls, and fails those
@@ -293,9 +262,7 @@ pub mod orders_mock {
             #[track_caller]
             pub fn spy<S: super::orders_service::Orders>(real: S) -> Self {
                 let real = super::orders_server::OrdersServer::new(real);
-                Self {
-                    mock: rt::mock::Mock::spy::<Self, _, _>(real),
-                }
+                Self { mock: rt::mock::Mock::spy::<Self, _, _>(real) }
             }
 
             /// Makes the calls on the tape at `path` to `real` and compares the answers.
@@ -401,10 +368,7 @@ pub mod orders_mock {
                 &self,
                 request: rt::Request<super::Order>,
             ) -> impl rt::Future<
-                Output = rt::Result<
-                    rt::Response<super::super::super::common::Money>,
-                    rt::Status,
-                >,
+                Output = rt::Result<rt::Response<super::super::super::common::Money>, rt::Status>,
             > + rt::Send {
                 self.mock.answer(0, request)
             }
@@ -445,9 +409,7 @@ pub mod orders_mock {
 
             /// Matches a `shop.Catalogue.Entry` by those of its fields that are mentioned.
             #[derive(rt::Clone, rt::Debug, rt::Default)]
-            pub struct CatalogueEntry(
-                rt::mock::Fields<super::super::super::catalogue::Entry>,
-            );
+            pub struct CatalogueEntry(rt::mock::Fields<super::super::super::catalogue::Entry>);
 
             impl CatalogueEntry {
                 /// Matches every message, until fields are mentioned.
@@ -459,23 +421,14 @@ pub mod orders_mock {
                 /// Expects this of `number`.
                 pub fn number(self, expected: impl rt::mock::IntoPattern<u32>) -> Self {
                     Self(
-                        self
-                            .0
-                            .field(
-                                "number",
-                                expected,
-                                |message| rt::mock::view(&message.number),
-                            ),
+                        self.0.field("number", expected, |message| rt::mock::view(&message.number)),
                     )
                 }
             }
 
-            impl rt::mock::IntoPattern<super::super::super::catalogue::Entry>
-            for CatalogueEntry {
+            impl rt::mock::IntoPattern<super::super::super::catalogue::Entry> for CatalogueEntry {
                 #[inline]
-                fn into_pattern(
-                    self,
-                ) -> rt::mock::Pattern<super::super::super::catalogue::Entry> {
+                fn into_pattern(self) -> rt::mock::Pattern<super::super::super::catalogue::Entry> {
                     self.0.into_pattern()
                 }
             }
@@ -492,37 +445,16 @@ pub mod orders_mock {
                 }
 
                 /// Expects this of `name`.
-                pub fn name(
-                    self,
-                    expected: impl rt::mock::IntoPattern<rt::String>,
-                ) -> Self {
-                    Self(
-                        self
-                            .0
-                            .field(
-                                "name",
-                                expected,
-                                |message| rt::mock::view(&message.name),
-                            ),
-                    )
+                pub fn name(self, expected: impl rt::mock::IntoPattern<rt::String>) -> Self {
+                    Self(self.0.field("name", expected, |message| rt::mock::view(&message.name)))
                 }
 
                 /// Expects this of `entry`.
                 pub fn entry(
                     self,
-                    expected: impl rt::mock::IntoPattern<
-                        super::super::super::catalogue::Entry,
-                    >,
+                    expected: impl rt::mock::IntoPattern<super::super::super::catalogue::Entry>,
                 ) -> Self {
-                    Self(
-                        self
-                            .0
-                            .field(
-                                "entry",
-                                expected,
-                                |message| rt::mock::view(&message.entry),
-                            ),
-                    )
+                    Self(self.0.field("entry", expected, |message| rt::mock::view(&message.entry)))
                 }
             }
 
@@ -535,9 +467,7 @@ pub mod orders_mock {
 
             /// Matches a `common.Money` by those of its fields that are mentioned.
             #[derive(rt::Clone, rt::Debug, rt::Default)]
-            pub struct Money(
-                rt::mock::Fields<super::super::super::super::common::Money>,
-            );
+            pub struct Money(rt::mock::Fields<super::super::super::super::common::Money>);
 
             impl Money {
                 /// Matches every message, until fields are mentioned.
@@ -548,40 +478,27 @@ pub mod orders_mock {
 
                 /// Expects this of `cents`.
                 pub fn cents(self, expected: impl rt::mock::IntoPattern<i64>) -> Self {
-                    Self(
-                        self
-                            .0
-                            .field(
-                                "cents",
-                                expected,
-                                |message| rt::mock::view(&message.cents),
-                            ),
-                    )
+                    Self(self.0.field("cents", expected, |message| rt::mock::view(&message.cents)))
                 }
 
                 /// Expects this of `currency`.
                 pub fn currency(
                     self,
                     expected: impl rt::mock::IntoPattern<
-                        rt::mock::Enum<
-                            super::super::super::super::common::money::Currency,
-                        >,
+                        rt::mock::Enum<super::super::super::super::common::money::Currency>,
                     >,
                 ) -> Self {
                     Self(
-                        self
-                            .0
-                            .field(
-                                "currency",
-                                expected,
-                                |message| rt::mock::view(&message.currency),
-                            ),
+                        self.0.field(
+                            "currency",
+                            expected,
+                            |message| rt::mock::view(&message.currency),
+                        ),
                     )
                 }
             }
 
-            impl rt::mock::IntoPattern<super::super::super::super::common::Money>
-            for Money {
+            impl rt::mock::IntoPattern<super::super::super::super::common::Money> for Money {
                 #[inline]
                 fn into_pattern(
                     self,
@@ -606,70 +523,38 @@ pub mod orders_mock {
                     self,
                     expected: impl rt::mock::IntoPattern<[super::super::Item]>,
                 ) -> Self {
-                    Self(
-                        self
-                            .0
-                            .field(
-                                "items",
-                                expected,
-                                |message| rt::mock::view(&message.items),
-                            ),
-                    )
+                    Self(self.0.field("items", expected, |message| rt::mock::view(&message.items)))
                 }
 
                 /// Expects this of `total`.
                 pub fn total(
                     self,
-                    expected: impl rt::mock::IntoPattern<
-                        super::super::super::super::common::Money,
-                    >,
+                    expected: impl rt::mock::IntoPattern<super::super::super::super::common::Money>,
                 ) -> Self {
-                    Self(
-                        self
-                            .0
-                            .field(
-                                "total",
-                                expected,
-                                |message| rt::mock::view(&message.total),
-                            ),
-                    )
+                    Self(self.0.field("total", expected, |message| rt::mock::view(&message.total)))
                 }
 
                 /// Expects this of `root`.
                 pub fn root(
                     self,
-                    expected: impl rt::mock::IntoPattern<
-                        super::super::super::super::Root,
-                    >,
+                    expected: impl rt::mock::IntoPattern<super::super::super::super::Root>,
                 ) -> Self {
-                    Self(
-                        self
-                            .0
-                            .field(
-                                "root",
-                                expected,
-                                |message| rt::mock::view(&message.root),
-                            ),
-                    )
+                    Self(self.0.field("root", expected, |message| rt::mock::view(&message.root)))
                 }
 
                 /// Expects this of `currency`.
                 pub fn currency(
                     self,
                     expected: impl rt::mock::IntoPattern<
-                        rt::mock::Enum<
-                            super::super::super::super::common::money::Currency,
-                        >,
+                        rt::mock::Enum<super::super::super::super::common::money::Currency>,
                     >,
                 ) -> Self {
                     Self(
-                        self
-                            .0
-                            .field(
-                                "currency",
-                                expected,
-                                |message| rt::mock::view(&message.currency),
-                            ),
+                        self.0.field(
+                            "currency",
+                            expected,
+                            |message| rt::mock::view(&message.currency),
+                        ),
                     )
                 }
             }
@@ -693,27 +578,14 @@ pub mod orders_mock {
                 }
 
                 /// Expects this of `name`.
-                pub fn name(
-                    self,
-                    expected: impl rt::mock::IntoPattern<rt::String>,
-                ) -> Self {
-                    Self(
-                        self
-                            .0
-                            .field(
-                                "name",
-                                expected,
-                                |message| rt::mock::view(&message.name),
-                            ),
-                    )
+                pub fn name(self, expected: impl rt::mock::IntoPattern<rt::String>) -> Self {
+                    Self(self.0.field("name", expected, |message| rt::mock::view(&message.name)))
                 }
             }
 
             impl rt::mock::IntoPattern<super::super::super::super::Root> for Root {
                 #[inline]
-                fn into_pattern(
-                    self,
-                ) -> rt::mock::Pattern<super::super::super::super::Root> {
+                fn into_pattern(self) -> rt::mock::Pattern<super::super::super::super::Root> {
                     self.0.into_pattern()
                 }
             }
