@@ -12,6 +12,9 @@ use self::tree::{Block, Group, Level, Piece, Statement};
 /// Lines are broken to be no longer than this, if there are brackets to break them at.
 const WIDTH: usize = 100;
 
+/// A list that is no longer than this is not worth breaking.
+const SHORT: usize = 16;
+
 const INDENT: usize = 4;
 
 /// Prints items, with a blank line between them.
@@ -121,10 +124,7 @@ impl Printer {
     fn flat(&mut self, pieces: &[Piece]) {
         for piece in pieces {
             match piece {
-                Piece::Word { text, spaced } => {
-                    self.text.push_str(if *spaced { " " } else { "" });
-                    self.text.push_str(text);
-                }
+                Piece::Text(text) => self.text.push_str(text),
                 Piece::Group(group) => {
                     self.text.push_str(group.space());
                     self.text.push_str(group.open);
@@ -172,22 +172,20 @@ impl Group {
 
 /// The bracket that is best opened: arguments rather than types.
 fn breaking_point(pieces: &[Piece]) -> Option<usize> {
-    let is_assignment = |piece: &Piece| matches!(piece, Piece::Word { text, .. } if text == "=");
-    let value = pieces.iter().position(is_assignment).map_or(0, |at| at + 1);
-    let find = |open: &str, from: usize| {
-        let is_open = |piece: &Piece| {
-            matches!(piece, Piece::Group(group) if group.open == open && !group.parts.is_empty())
-        };
-        pieces[from..].iter().position(is_open).map(|at| at + from)
+    let is = |piece: &Piece, open: &str| {
+        matches!(piece, Piece::Group(group) if group.open == open && !group.parts.is_empty())
     };
-    let arguments = find("(", 0).or_else(|| find("[", value)).or_else(|| find("{", value));
-    arguments.or_else(|| find("<", 0))
+    let is_long = |piece: &Piece| flat_width(std::slice::from_ref(piece)) > SHORT;
+    let arguments = pieces.iter().position(|piece| is(piece, "("));
+    let list = || pieces.iter().rposition(|piece| is(piece, "[") && is_long(piece));
+    let types = || pieces.iter().position(|piece| is(piece, "<"));
+    arguments.or_else(list).or_else(types)
 }
 
 /// The width of pieces on one line; a block among them is not for one line.
 fn flat_width(pieces: &[Piece]) -> usize {
     let width = |piece: &Piece| match piece {
-        Piece::Word { text, spaced } => text.chars().count() + usize::from(*spaced),
+        Piece::Text(text) => text.chars().count(),
         Piece::Group(group) => {
             let parts = group.parts.iter().map(|part| flat_width(part));
             let commas = group.parts.len().saturating_sub(1) * 2;

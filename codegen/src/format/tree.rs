@@ -3,9 +3,14 @@
 //! This knows as much of Rust as generated services use. `<` always opens a bracket, for nothing
 //! is compared; braces hold statements unless they follow a `Self` that is a value.
 
-use std::iter::Peekable;
+use std::{
+    fmt::{self, Write as _},
+    iter::Peekable,
+};
 
-use proc_macro2::{Delimiter, Spacing, TokenStream, TokenTree, token_stream::IntoIter};
+use proc_macro2::{
+    Delimiter, Ident, Punct, Spacing, TokenStream, TokenTree, token_stream::IntoIter,
+};
 
 /// An item, a statement, a field, a variant or an arm.
 #[derive(Debug, Default)]
@@ -23,7 +28,7 @@ impl Statement {
     /// A plain import: these stand under each other.
     pub(super) fn is_import(&self) -> bool {
         let first = self.pieces.first();
-        let is_use = matches!(first, Some(Piece::Word { text, .. }) if text == "use");
+        let is_use = matches!(first, Some(Piece::Text(text)) if text.starts_with("use "));
         is_use && self.attributes.is_empty()
     }
 }
@@ -31,7 +36,8 @@ impl Statement {
 /// A part of a statement.
 #[derive(Debug)]
 pub(super) enum Piece {
-    Word { text: String, spaced: bool },
+    /// Words and operators, with the spaces before and between them.
+    Text(String),
     Group(Group),
     Block(Block),
 }
@@ -128,19 +134,41 @@ struct Pieces {
     last: Last,
     /// Between the bars of a closure.
     in_bars: bool,
+    /// The statement is one that holds items.
+    is_container: bool,
 }
 
 /// What stands before the next token.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 enum Last {
-    /// Nothing, or something that the next token sticks to.
+    /// Nothing.
     #[default]
+    Start,
+    /// Something that the next token sticks to.
     Tight,
+    /// The `!` of a macro, to which the next token sticks as well.
+    Macro,
     Word,
+    /// `Self`, but not as the type that a function returns.
+    SelfValue,
     Keyword,
     Close,
     /// Something that wants a space behind it.
     Loose,
+    /// `->`, which does, too.
+    Arrow,
+}
+
+impl Last {
+    /// Whether a word behind it is parted from it.
+    fn parts_words(self) -> bool {
+        !matches!(self, Self::Start | Self::Tight | Self::Macro)
+    }
+
+    /// Whether even what sticks to words is parted from it.
+    fn is_loose(self) -> bool {
+        matches!(self, Self::Loose | Self::Arrow)
+    }
 }
 
 impl Pieces {
@@ -164,25 +192,25 @@ impl Pieces {
     /// Takes a token, and those behind it that belong to it.
     fn token(&mut self, token: TokenTree, rest: &mut Tokens) {
         match token {
-            TokenTree::Ident(name) => self.word(name.to_string()),
-            TokenTree::Literal(literal) => self.word(literal.to_string()),
+            TokenTree::Ident(name) => self.ident(&name),
+            TokenTree::Literal(literal) => {
+                self.push(&literal, self.last.parts_words(), Last::Word);
+            }
             TokenTree::Punct(punct) => match punct.as_char() {
                 '<' => {
-                    let spaced = self.last == Last::Loose;
+                    let spaced = self.last.is_loose();
                     let parts = angle(rest);
                     self.group(("<", ">"), spaced, parts);
                 }
                 '\'' => {
-                    let name = rest.next().map(|name| format!("'{name}")).unwrap_or_default();
-                    self.push(name, self.last != Last::Tight, Last::Keyword);
+                    self.push(&'\'', self.last.parts_words(), Last::Tight);
+                    let name = rest.next().map(|name| name.to_string()).unwrap_or_default();
+                    self.push(&name, false, Last::Keyword);
                 }
-                first => {
-                    let operator = operator(first, punct.spacing(), rest);
-                    self.punct(&operator);
-                }
+                _ => self.operator(&punct, rest),
             },
             TokenTree::Group(group) => {
-                let spaced = matches!(self.last, Last::Loose | Last::Keyword);
+                let spaced = self.last.is_loose() || self.last == Last::Keyword;
                 match group.delimiter() {
                     Delimiter::Parenthesis => self.group(("(", ")"), spaced, parts(group.stream())),
                     Delimiter::Bracket => self.group(("[", "]"), spaced, parts(group.stream())),
@@ -193,35 +221,70 @@ impl Pieces {
         }
     }
 
-    fn word(&mut self, text: String) {
-        let last = if KEYWORDS.contains(&text.as_str()) { Last::Keyword } else { Last::Word };
-        let spaced = self.last != Last::Tight;
-        self.push(text, spaced, last);
-    }
-
-    fn punct(&mut self, operator: &str) {
-        let is_loose = self.last != Last::Tight;
-        let (spaced, last) = match operator {
-            "." | ".." => (false, Last::Tight),
-            "::" => (matches!(self.last, Last::Loose | Last::Keyword), Last::Tight),
-            "?" => (false, Last::Close),
-            ":" | "," => (false, Last::Loose),
-            "!" => (self.last == Last::Loose, Last::Tight),
-            "&" | "*" => (is_loose, Last::Tight),
-            "|" => {
-                self.in_bars = !self.in_bars;
-                match self.in_bars {
-                    true => (is_loose, Last::Tight),
-                    false => (false, Last::Loose),
-                }
-            }
-            _ => (is_loose, Last::Loose),
+    fn ident(&mut self, name: &Ident) {
+        let is_any = |words: &[&str]| words.iter().any(|word| name == word);
+        let last = match () {
+            () if is_any(KEYWORDS) => Last::Keyword,
+            () if name == "Self" && self.last != Last::Arrow => Last::SelfValue,
+            () => Last::Word,
         };
-        self.push(operator.to_owned(), spaced, last);
+        let is_first = match self.pieces.as_slice() {
+            [] => true,
+            [Piece::Text(text)] => text == "pub",
+            _ => false,
+        };
+        self.is_container |= is_first && is_any(&["mod", "impl", "trait"]);
+        self.push(name, self.last.parts_words(), last);
     }
 
-    fn push(&mut self, text: String, spaced: bool, last: Last) {
-        self.pieces.push(Piece::Word { text, spaced });
+    /// A punctuation character, with the one behind it if both make one operator.
+    fn operator(&mut self, first: &Punct, rest: &mut Tokens) {
+        let mut both = [first.as_char(), ' '];
+        if let (Spacing::Joint, Some(TokenTree::Punct(second))) = (first.spacing(), rest.peek()) {
+            both[1] = second.as_char();
+        }
+        let (operator, last) = match both {
+            [':', ':'] => ("::", Last::Tight),
+            ['-', '>'] => ("->", Last::Arrow),
+            ['=', '>'] => ("=>", Last::Loose),
+            ['.', '.'] => ("..", Last::Tight),
+            _ => return self.punct(first.as_char()),
+        };
+        rest.next();
+        let spaced = match operator {
+            "::" => self.last.is_loose() || self.last == Last::Keyword,
+            ".." => false,
+            _ => true,
+        };
+        self.push(&operator, spaced, last);
+    }
+
+    fn punct(&mut self, punct: char) {
+        let parted = self.last.parts_words();
+        let (spaced, last) = match punct {
+            '.' => (false, Last::Tight),
+            '?' => (false, Last::Close),
+            ':' | ',' => (false, Last::Loose),
+            '!' => (self.last.is_loose(), Last::Macro),
+            '&' | '*' => (parted, Last::Tight),
+            '|' => {
+                self.in_bars = !self.in_bars;
+                if self.in_bars { (parted, Last::Tight) } else { (false, Last::Loose) }
+            }
+            _ => (parted, Last::Loose),
+        };
+        self.push(&punct, spaced, last);
+    }
+
+    fn push(&mut self, token: &dyn fmt::Display, spaced: bool, last: Last) {
+        if !matches!(self.pieces.last(), Some(Piece::Text(_))) {
+            self.pieces.push(Piece::Text(String::new()));
+        }
+        if let Some(Piece::Text(text)) = self.pieces.last_mut() {
+            text.push_str(if spaced { " " } else { "" });
+            // Writing to a string cannot fail.
+            let _ = write!(text, "{token}");
+        }
         self.last = last;
     }
 
@@ -237,19 +300,10 @@ impl Pieces {
 
     /// The fields of a `Self { … }`, or a block.
     fn braces(&mut self, tokens: TokenStream) {
-        let mut last = self.pieces.iter().rev().map(|piece| match piece {
-            Piece::Word { text, .. } => text.as_str(),
-            Piece::Group(_) | Piece::Block(_) => "",
-        });
-        let (last, before) = (last.next(), last.next());
-        if last == Some("Self") && before != Some("->") {
+        if self.last == Last::SelfValue {
             return self.group(("{", "}"), true, parts(tokens));
         }
-        let first = self.pieces.iter().take(2);
-        let is_container = first.into_iter().any(|piece| {
-            matches!(piece, Piece::Word { text, .. } if matches!(&**text, "mod" | "impl" | "trait"))
-        });
-        let level = match is_container || last == Some("!") {
+        let level = match self.is_container || self.last == Last::Macro {
             true => Level::Items,
             false => Level::Statements,
         };
@@ -263,21 +317,6 @@ const KEYWORDS: &[&str] = &[
     "as", "const", "dyn", "for", "if", "impl", "in", "let", "match", "move", "mut", "pub", "return",
     "static", "use",
 ];
-
-/// A punctuation character, and those behind it that make one operator with it.
-fn operator(first: char, spacing: Spacing, rest: &mut Tokens) -> String {
-    const OPERATORS: &[&str] = &["::", "->", "=>", ".."];
-    if spacing == Spacing::Joint
-        && let Some(TokenTree::Punct(second)) = rest.peek()
-    {
-        let both = format!("{first}{}", second.as_char());
-        if OPERATORS.contains(&both.as_str()) {
-            rest.next();
-            return both;
-        }
-    }
-    first.to_string()
-}
 
 /// What is between brackets.
 fn parts(tokens: TokenStream) -> Vec<Vec<Piece>> {
