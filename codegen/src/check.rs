@@ -48,7 +48,7 @@ impl Check<'_> {
                 let user = || format!("rpc `{}.{}`", service.full_name, method.name);
                 for type_name in [&method.input, &method.output] {
                     let value = UsedType { type_name, location: &method.location, is_enum: false };
-                    self.type_use(file, user, value);
+                    self.type_use(file, user, &value);
                 }
             }
         }
@@ -63,7 +63,7 @@ impl Check<'_> {
                 if let Some(type_name) = value.type_name() {
                     let is_enum = matches!(value, Value::Enum(_));
                     let used = UsedType { type_name, location: &field.location, is_enum };
-                    self.type_use(file, user, used);
+                    self.type_use(file, user, &used);
                 }
             }
         }
@@ -109,13 +109,16 @@ impl Check<'_> {
         }
     }
 
-    fn type_use(&mut self, file: &File, user: impl Fn() -> String, used: UsedType) {
-        let UsedType { type_name, location, is_enum } = used;
+    fn type_use(&mut self, file: &File, user: impl Fn() -> String, used: &UsedType) {
+        let UsedType { type_name, location, is_enum } = *used;
         let shown = type_name.trim_start_matches('.');
         let Some(declared) = self.types.get(type_name) else {
             self.problems.push(
                 Problem::at(location)
-                    .says(format!("{} uses `{shown}`, which no file of the request declares", user()))
+                    .says(format!(
+                        "{} uses `{shown}`, which no file of the request declares",
+                        user()
+                    ))
                     .help("hand over the file that declares it, too (`protoc --include_imports`)"),
             );
             return;

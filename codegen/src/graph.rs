@@ -37,6 +37,9 @@ const LARGE: u64 = 64 * 1024;
 /// What is not boxed even in a large struct.
 const SMALL: u64 = 512;
 
+/// Two variants of an enum that differ by more in size are remarked upon by clippy.
+const REMARKABLE: u64 = 200;
+
 impl<'a> Graph<'a> {
     pub(crate) fn new(model: &'a Model, options: &'a Options) -> Self {
         let mut whole = Self { options, facts: HashMap::new() };
@@ -80,6 +83,11 @@ impl<'a> Graph<'a> {
 
     pub(crate) fn can_eq(&self, message: &Message) -> bool {
         self.facts(&message.full_name).is_some_and(|facts| facts.can_eq)
+    }
+
+    /// Whether clippy could find a field of a oneof much larger than the others.
+    pub(crate) fn has_large_field(&self, message: &Message, oneof: usize) -> bool {
+        message.fields_of(oneof).any(|field| self.size_of(message, field) > REMARKABLE)
     }
 
     /// Whether what the field holds can be copied, by the rule of prost-build: code of others, which

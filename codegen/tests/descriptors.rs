@@ -12,7 +12,8 @@ use prost::Message as _;
 use prost_types::{DescriptorProto, FileDescriptorSet, field_descriptor_proto::Type};
 
 const DIRECTORY: &str = "src/descriptor/protos";
-const FILES: [&str; 2] = ["google/protobuf/descriptor.proto", "google/protobuf/compiler/plugin.proto"];
+const FILES: [&str; 2] =
+    ["google/protobuf/descriptor.proto", "google/protobuf/compiler/plugin.proto"];
 
 #[test]
 fn the_structs_are_those_of_protocs_protos() {

@@ -10,6 +10,7 @@ use std::collections::BTreeSet;
 
 use prost::Message as _;
 
+use self::protos::{DescriptorProto, EnumDescriptorProto, FileDescriptorProto};
 pub(crate) use self::{
     lower::lower,
     plugin::{Request, decode_request, encode_response},
@@ -43,8 +44,8 @@ pub(crate) fn to_generate(
             package => format!(".{package}"),
         };
         let is_external = |name: &str| external.path(&format!("{scope}.{name}")).is_some();
-        let messages = file.message_type.iter().map(|message| message.name());
-        let mut types = messages.chain(file.enum_type.iter().map(|it| it.name()));
+        let messages = file.message_type.iter().map(DescriptorProto::name);
+        let mut types = messages.chain(file.enum_type.iter().map(EnumDescriptorProto::name));
         !file.service.is_empty() || !types.all(is_external)
     });
     wanted.map(|file| file.name().to_owned()).collect()
@@ -52,5 +53,5 @@ pub(crate) fn to_generate(
 
 /// The names of all files of a set.
 pub(crate) fn file_names(set: &FileDescriptorSet) -> impl Iterator<Item = &str> {
-    set.file.iter().map(|file| file.name())
+    set.file.iter().map(FileDescriptorProto::name)
 }

@@ -20,7 +20,10 @@ use quote::quote;
 use crate::{
     format,
     model::{self, File, Service},
-    names::{FileNames, Item, MethodNames, ServiceNames, ident::{Name, RustPath}},
+    names::{
+        FileNames, Item, MethodNames, ServiceNames,
+        ident::{Name, RustPath},
+    },
     options::{Mock, Options},
 };
 

@@ -25,9 +25,9 @@ pub(crate) fn tree<'a>(
 ) -> String {
     let mut root = Module::default();
     for (modules, path) in files {
-        let module = modules.iter().fold(&mut root, |module, name| {
-            module.modules.entry(name.clone()).or_default()
-        });
+        let module = modules
+            .iter()
+            .fold(&mut root, |module, name| module.modules.entry(name.clone()).or_default());
         module.files.push(relative_path(tree_file, path));
     }
     let mut code = Code::default();

@@ -93,7 +93,8 @@ impl Printer {
         } else {
             self.broken(head, behind);
         }
-        if let Some((Piece::Block(block), rest)) = to_block.map(|at| (&pieces[at], &pieces[at + 1..]))
+        if let Some((Piece::Block(block), rest)) =
+            to_block.map(|at| (&pieces[at], &pieces[at + 1..]))
         {
             self.block(block);
             self.pieces(rest, end);
@@ -172,9 +173,7 @@ impl Group {
 
 /// The bracket that is best opened: arguments rather than types.
 fn breaking_point(pieces: &[Piece]) -> Option<usize> {
-    let is = |piece: &Piece, open: &str| {
-        matches!(piece, Piece::Group(group) if group.open == open && !group.parts.is_empty())
-    };
+    let is = |piece: &Piece, open: &str| matches!(piece, Piece::Group(group) if group.open == open && !group.parts.is_empty());
     let is_long = |piece: &Piece| flat_width(std::slice::from_ref(piece)) > SHORT;
     let arguments = pieces.iter().position(|piece| is(piece, "("));
     let list = || pieces.iter().rposition(|piece| is(piece, "[") && is_long(piece));

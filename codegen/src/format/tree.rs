@@ -92,7 +92,8 @@ fn statement(tokens: &mut Tokens) -> Statement {
             break;
         }
         pieces.token(token, tokens);
-        let goes_on = |token: &TokenTree| ['.', '?', ';', ','].iter().any(|it| is_punct(token, *it));
+        let goes_on =
+            |token: &TokenTree| ['.', '?', ';', ','].iter().any(|it| is_punct(token, *it));
         if pieces.ends_with_block() && !tokens.peek().is_some_and(goes_on) {
             break;
         }
@@ -222,19 +223,23 @@ impl Pieces {
     }
 
     fn ident(&mut self, name: &Ident) {
-        let is_any = |words: &[&str]| words.iter().any(|word| name == word);
-        let last = match () {
-            () if is_any(KEYWORDS) => Last::Keyword,
-            () if name == "Self" && self.last != Last::Arrow => Last::SelfValue,
-            () => Last::Word,
-        };
         let is_first = match self.pieces.as_slice() {
             [] => true,
             [Piece::Text(text)] => text == "pub",
             _ => false,
         };
-        self.is_container |= is_first && is_any(&["mod", "impl", "trait"]);
-        self.push(name, self.last.parts_words(), last);
+        let is_type = self.last == Last::Arrow;
+        self.push(name, self.last.parts_words(), Last::Word);
+        let text = match self.pieces.last() {
+            Some(Piece::Text(text)) => text.rsplit(is_no_word).next().unwrap_or_default(),
+            _ => "",
+        };
+        self.is_container |= is_first && matches!(text, "mod" | "impl" | "trait");
+        self.last = match text {
+            "Self" if !is_type => Last::SelfValue,
+            text if KEYWORDS.contains(&text) => Last::Keyword,
+            _ => Last::Word,
+        };
     }
 
     /// A punctuation character, with the one behind it if both make one operator.
@@ -312,10 +317,15 @@ impl Pieces {
     }
 }
 
+/// Of `r#type`, the `#` belongs to the word.
+fn is_no_word(letter: char) -> bool {
+    !letter.is_ascii_alphanumeric() && !matches!(letter, '_' | '#')
+}
+
 /// Words that want a space before a bracket.
 const KEYWORDS: &[&str] = &[
-    "as", "const", "dyn", "for", "if", "impl", "in", "let", "match", "move", "mut", "pub", "return",
-    "static", "use",
+    "as", "const", "dyn", "for", "if", "impl", "in", "let", "match", "move", "mut", "pub",
+    "return", "static", "use",
 ];
 
 /// What is between brackets.

@@ -34,9 +34,9 @@ impl External {
             return Some(path.clone());
         }
         let prefixes = type_name.rmatch_indices('.');
-        let mapped = prefixes.filter(|(at, _)| *at > 0).find_map(|(at, _)| {
-            Some((self.paths.get(&type_name[..at])?, &type_name[at + 1..]))
-        });
+        let mapped = prefixes
+            .filter(|(at, _)| *at > 0)
+            .find_map(|(at, _)| Some((self.paths.get(&type_name[..at])?, &type_name[at + 1..])));
         let well_known = || {
             let name = type_name.strip_prefix(".google.protobuf.")?;
             let is_there = PROST_TYPES.binary_search(&name).is_ok();

@@ -9,46 +9,45 @@ use crate::model::{Message, Presence, Shape, Value};
 
 /// Names the fields, or their variants if they are in a oneof, and the fields of the oneofs.
 pub(super) fn assign(message: &Message, notes: &mut Notes) -> (Vec<String>, Vec<String>) {
-    let full_name = |name: &str| format!("{}.{name}", &message.full_name[1..]);
-    let mut names = vec![String::new(); message.fields.len()];
-    for oneof in 0..message.oneofs.len() {
-        let inner = (0..names.len()).filter(|index| message.fields[*index].oneof == Some(oneof));
-        let inner = inner.collect::<Vec<_>>();
-        let wish = |index: usize| {
-            let name = message.fields[index].name.as_str();
-            (name, ident::upper_camel(name))
-        };
-        let wishes = inner.iter().map(|index| wish(*index)).collect::<Vec<_>>();
-        for (index, name) in inner.into_iter().zip(Taken::default().assign(&wishes)) {
-            let field = &message.fields[index];
-            let what = || format!("field `{}`", full_name(&field.name));
-            notes.renamed(&field.location, what, (&wish(index).1, &name));
-            names[index] = name;
+    let mut names = Vec::with_capacity(message.fields.len());
+    let mut variants = vec![Taken::default(); message.oneofs.len()];
+    for field in &message.fields {
+        names.push(match field.oneof {
+            Some(oneof) => {
+                let natural = ident::upper_camel(&field.name);
+                let given = variants[oneof].unique(&natural);
+                let what = || format!("field `{}.{}`", &message.full_name[1..], field.name);
+                notes.renamed(&field.location, what, (&natural, &given));
+                given
+            }
+            None => String::new(),
+        });
+    }
+    let mut members = members(message, notes).into_iter();
+    for (name, field) in names.iter_mut().zip(&message.fields) {
+        if field.oneof.is_none() {
+            name.extend(members.next());
         }
     }
+    (names, members.collect())
+}
 
-    let plain = (0..names.len()).filter(|index| message.fields[*index].oneof.is_none());
-    let plain = plain.collect::<Vec<_>>();
-    let fields = plain.iter().map(|index| &message.fields[*index]);
-    let fields = fields.map(|field| (&field.name, &field.location, Some(&field.shape)));
+/// The names of the fields of the struct: the plain ones, and those of the oneofs.
+fn members(message: &Message, notes: &mut Notes) -> Vec<String> {
+    let plain = message.fields.iter().filter(|field| field.oneof.is_none());
+    let plain = plain.map(|field| (&field.name, &field.location, Some(&field.shape)));
     let oneofs = message.oneofs.iter().map(|oneof| (&oneof.name, &oneof.location, None));
-    let members = fields.chain(oneofs).collect::<Vec<_>>();
-    let wishes = members.iter().map(|(name, ..)| (name.as_str(), ident::snake(name)));
-    let wishes = wishes.collect::<Vec<_>>();
+    let members = plain.chain(oneofs).collect::<Vec<_>>();
+    let mut names = members.iter().map(|(name, ..)| ident::snake(name)).collect::<Vec<_>>();
     let mut taken = Members::default();
-    let mut member_names = vec![String::new(); members.len()];
-    for index in natural_first(&wishes) {
+    for index in natural_first(members.iter().map(|(name, ..)| name.as_str()), &names) {
         let (name, location, shape) = members[index];
-        let given = taken.unique(&wishes[index].1, shape);
-        let what = || format!("field `{}`", full_name(name));
-        notes.renamed(location, what, (&wishes[index].1, &given));
-        member_names[index] = given;
+        let given = taken.unique(&names[index], shape);
+        let what = || format!("field `{}.{name}`", &message.full_name[1..]);
+        notes.renamed(location, what, (&names[index], &given));
+        names[index] = given;
     }
-    let oneof_fields = member_names.split_off(plain.len());
-    for (index, name) in plain.into_iter().zip(member_names) {
-        names[index] = name;
-    }
-    (names, oneof_fields)
+    names
 }
 
 /// What is taken in a struct.

@@ -37,7 +37,7 @@ pub(super) fn assign(
         if name != natural {
             notes.warnings.push(renamed(service, method, &natural, &name));
         }
-        let message = |type_name| RustPath::new(&paths.path(scope, type_name));
+        let message = |type_name| RustPath::new(paths.path(scope, type_name));
         MethodNames {
             method: Name::new(name),
             input: message(&method.input),

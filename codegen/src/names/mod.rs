@@ -16,18 +16,18 @@ mod types;
 
 use std::collections::{BTreeMap, HashMap};
 
+use self::{
+    external::External,
+    ident::{Name, RustPath},
+    package::Package,
+    types::TypeNames,
+};
 pub(crate) use self::{
     matchers::{Matcher, Part},
     mock::MockMethodNames,
     paths::Paths,
     scope::Scope,
     types::MessageNames,
-};
-use self::{
-    external::External,
-    ident::{Name, RustPath},
-    package::Package,
-    types::TypeNames,
 };
 use crate::{
     diagnostics::{Location, Problem, Problems},

@@ -77,7 +77,7 @@ impl<'a> Package<'a> {
             contract,
             server,
             client,
-            dispatch: Name::new(&ident::upper_camel_with(&service.name, "Dispatch")),
+            dispatch: Name::new(ident::upper_camel_with(&service.name, "Dispatch")),
             methods: methods::assign(service, &scope, types.0, notes),
             mock: self.mock(service, types, notes),
         }
@@ -106,7 +106,7 @@ impl<'a> Package<'a> {
         let ascii = |letter: char| if letter.is_ascii_alphanumeric() { letter } else { '_' };
         let stem = stem.chars().map(ascii).collect::<String>();
         let name = format!("{}_FILE_DESCRIPTOR_SET", ident::shouty(&stem));
-        Name::new(&self.constants.unique(&name))
+        Name::new(self.constants.unique(&name))
     }
 
     fn item(

@@ -18,13 +18,12 @@ impl Paths<'_> {
     /// The path of a message or enum. What nobody declares has none; [`crate::check`] sees to that.
     pub(crate) fn path(&self, from: &Scope, type_name: &str) -> String {
         if let Some(path) = self.external.path(type_name) {
-            return from.from_package(&path);
+            return from.seen_from_package(&path);
         }
         let types = &self.types;
         let message = types.messages.get(type_name).map(|names| (&names.scope, &names.ident));
-        let place = message.or_else(|| {
-            types.enums.get(type_name).map(|names| (&names.scope, &names.ident))
-        });
+        let place = message
+            .or_else(|| types.enums.get(type_name).map(|names| (&names.scope, &names.ident)));
         place.map_or_else(String::new, |(scope, ident)| from.path(scope, ident))
     }
 

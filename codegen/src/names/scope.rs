@@ -38,7 +38,7 @@ impl Scope {
     }
 
     /// A path that is written as one would in the module of the package.
-    pub(super) fn from_package(&self, path: &str) -> String {
+    pub(super) fn seen_from_package(&self, path: &str) -> String {
         match path.starts_with("super::") {
             true => format!("{}{path}", "super::".repeat(self.modules.len() - self.package)),
             false => path.to_owned(),
@@ -68,22 +68,26 @@ impl Taken {
         name
     }
 
-    /// Takes a name for each wish, a proto's name and what Rust would make of it. Those that are
-    /// spelled in the proto as in Rust come first, whatever the order.
-    pub(super) fn assign(&mut self, wishes: &[(&str, String)]) -> Vec<String> {
-        let mut names = vec![String::new(); wishes.len()];
-        for index in natural_first(wishes) {
-            names[index] = self.unique(&wishes[index].1);
+    /// Takes a name for each wish, in this order of their positions.
+    pub(super) fn in_order(&mut self, order: &[usize], wishes: &[String]) -> Vec<String> {
+        let mut names = wishes.to_vec();
+        for index in order {
+            names[*index] = self.unique(&wishes[*index]);
         }
         names
     }
 }
 
-/// The positions of the wishes that change nothing about the proto's name, then of the others.
-pub(super) fn natural_first(wishes: &[(&str, String)]) -> Vec<usize> {
-    let mut order = (0..wishes.len()).collect::<Vec<_>>();
-    order.sort_by_key(|index| wishes[*index].0 != wishes[*index].1.trim_start_matches("r#"));
-    order
+/// The positions of those that are spelled in the proto as they would be in Rust, then of the
+/// others: whatever the order of a proto, what is spelled so keeps its name.
+pub(super) fn natural_first<'a>(
+    protos: impl Iterator<Item = &'a str>,
+    wishes: &[String],
+) -> Vec<usize> {
+    let changes = protos.zip(wishes).map(|(proto, wish)| proto != wish.trim_start_matches("r#"));
+    let mut order = changes.enumerate().collect::<Vec<_>>();
+    order.sort_by_key(|(_, changes)| *changes);
+    order.into_iter().map(|(index, _)| index).collect()
 }
 
 /// The next name to try when this one is taken.
@@ -113,13 +117,17 @@ mod tests {
 
     #[test]
     fn a_relative_path_of_an_option_is_one_of_the_package() {
-        assert_eq!(scope(&["a"], &["outer"]).from_package("super::x::M"), "super::super::x::M");
-        assert_eq!(scope(&["a"], &["outer"]).from_package("crate::x::M"), "crate::x::M");
+        assert_eq!(
+            scope(&["a"], &["outer"]).seen_from_package("super::x::M"),
+            "super::super::x::M"
+        );
+        assert_eq!(scope(&["a"], &["outer"]).seen_from_package("crate::x::M"), "crate::x::M");
     }
 
     #[test]
     fn a_name_that_is_spelled_as_in_rust_keeps_it() {
-        let wishes = [("foo_bar", "FooBar".to_owned()), ("FooBar", "FooBar".to_owned())];
-        assert_eq!(Taken::default().assign(&wishes), ["FooBar_", "FooBar"]);
+        let wishes = ["FooBar".to_owned(), "FooBar".to_owned()];
+        let order = natural_first(["foo_bar", "FooBar"].into_iter(), &wishes);
+        assert_eq!(Taken::default().in_order(&order, &wishes), ["FooBar_", "FooBar"]);
     }
 }

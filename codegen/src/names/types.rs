@@ -4,7 +4,7 @@ use std::{collections::HashMap, sync::Arc};
 
 use super::{
     Notes, fields, ident,
-    scope::{Scope, Taken},
+    scope::{Scope, Taken, natural_first},
 };
 use crate::model::{Enum, File, Message};
 
@@ -70,26 +70,23 @@ impl<'a> Level<'a> {
         taken: &mut Taken,
         (names, notes): (&mut TypeNames<'a>, &mut Notes),
     ) {
-        let messages = self.messages.iter().map(|message| message.name.as_str());
-        let enums = self.enums.iter().map(|it| it.name.as_str());
-        let wishes = messages.chain(enums).map(|name| (name, ident::upper_camel(name)));
-        let wishes = wishes.collect::<Vec<_>>();
-        let mut idents = taken.assign(&wishes).into_iter();
-        let with_module = self.messages.iter().filter(|message| message.has_module());
-        let modules = with_module.map(|message| (message.name.as_str(), ident::snake(&message.name)));
-        let mut modules = taken.assign(&modules.collect::<Vec<_>>()).into_iter();
+        let protos = self.messages.iter().map(|message| message.name.as_str());
+        let protos = protos.chain(self.enums.iter().map(|it| it.name.as_str()));
+        let wishes = protos.clone().map(ident::upper_camel).collect::<Vec<_>>();
+        let order = natural_first(protos, &wishes);
+        let mut idents = taken.in_order(&order, &wishes).into_iter();
+        let modules = self.messages.iter().map(|message| ident::snake(&message.name));
+        let has_module =
+            |index: &usize| self.messages.get(*index).is_some_and(|message| message.has_module());
+        let order = order.into_iter().filter(has_module).collect::<Vec<_>>();
+        let mut modules = taken.in_order(&order, &modules.collect::<Vec<_>>()).into_iter();
         for (message, ident) in self.messages.iter().zip(idents.by_ref()) {
             let what = || format!("message `{}`", &message.full_name[1..]);
             let natural = ident::upper_camel(&message.name);
             notes.renamed(&message.location, what, (&natural, &ident));
-            let module = if message.has_module() {
-                let module = modules.next().unwrap_or_default();
-                let what = || format!("what is nested in {}", what());
-                notes.renamed(&message.location, what, (&ident::snake(&message.name), &module));
-                module
-            } else {
-                String::new()
-            };
+            let module = modules.next().unwrap_or_default();
+            let what = || format!("what is nested in {}", what());
+            notes.renamed(&message.location, what, (&ident::snake(&message.name), &module));
             let module = Arc::new(scope.inner(&module));
             let message_names =
                 nested(message, (ident, scope.clone(), module), (&mut *names, &mut *notes));
@@ -110,8 +107,10 @@ fn nested<'a>(
     (names, notes): (&mut TypeNames<'a>, &mut Notes),
 ) -> MessageNames {
     let mut taken = Taken::default();
-    let level =
-        Level { messages: message.messages.iter().collect(), enums: message.enums.iter().collect() };
+    let level = Level {
+        messages: message.messages.iter().collect(),
+        enums: message.enums.iter().collect(),
+    };
     level.assign(&module, &mut taken, (names, notes));
     let (fields, oneof_fields) = fields::assign(message, notes);
     let oneofs = message.oneofs.iter().zip(oneof_fields).map(|(oneof, field)| {
@@ -128,21 +127,14 @@ fn nested<'a>(
 
 /// Values that have a number first get their names first.
 fn values(it: &Enum, notes: &mut Notes) -> Vec<String> {
-    let wish = |index: usize| {
-        let name = it.values[index].name.as_str();
-        (name, ident::variant(&it.name, name))
-    };
-    let is_alias = |index: &usize| it.values[*index].alias_of.is_some();
-    let (aliases, own) = (0..it.values.len()).partition::<Vec<_>, _>(is_alias);
-    let mut taken = Taken::default();
-    let mut names = vec![String::new(); it.values.len()];
-    for indexes in [own, aliases] {
-        let wishes = indexes.iter().map(|index| wish(*index)).collect::<Vec<_>>();
-        for (index, name) in indexes.into_iter().zip(taken.assign(&wishes)) {
-            let what = || format!("enum value `{}.{}`", &it.full_name[1..], it.values[index].name);
-            notes.renamed(&it.values[index].location, what, (&wish(index).1, &name));
-            names[index] = name;
-        }
+    let wishes = it.values.iter().map(|value| ident::variant(&it.name, &value.name));
+    let wishes = wishes.collect::<Vec<_>>();
+    let mut order = (0..wishes.len()).collect::<Vec<_>>();
+    order.sort_by_key(|index| it.values[*index].alias_of.is_some());
+    let names = Taken::default().in_order(&order, &wishes);
+    for (value, given) in it.values.iter().zip(wishes.iter().zip(&names)) {
+        let what = || format!("enum value `{}.{}`", &it.full_name[1..], value.name);
+        notes.renamed(&value.location, what, (given.0, given.1));
     }
     names
 }

@@ -7,9 +7,8 @@ use crate::{
     descriptor::{
         features::Features,
         protos::{
-            DescriptorProto, EnumDescriptorProto, EnumValueDescriptorProto,
-            EnumValueOptions, FieldDescriptorProto, FieldOptions, MessageOptions,
-            OneofDescriptorProto, OneofOptions,
+            DescriptorProto, EnumDescriptorProto, EnumValueDescriptorProto, EnumValueOptions,
+            FieldDescriptorProto, FieldOptions, MessageOptions, OneofDescriptorProto, OneofOptions,
             feature_set::{FieldPresence, MessageEncoding, RepeatedFieldEncoding},
             field_descriptor_proto::{Label, Type},
         },

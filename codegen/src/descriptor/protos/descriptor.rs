@@ -967,6 +967,7 @@ pub mod field_options {
     #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, crate::descriptor::protos::prost::Enumeration)]
     #[prost(prost_path = "crate::descriptor::protos::prost")]
     #[repr(i32)]
+    #[allow(clippy::enum_variant_names)]
     pub enum JsType {
         /// Use the default type.
         JsNormal = 0,
@@ -1001,6 +1002,7 @@ pub mod field_options {
     #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, crate::descriptor::protos::prost::Enumeration)]
     #[prost(prost_path = "crate::descriptor::protos::prost")]
     #[repr(i32)]
+    #[allow(clippy::enum_variant_names)]
     pub enum OptionRetention {
         RetentionUnknown = 0,
         RetentionRuntime = 1,
@@ -1034,6 +1036,7 @@ pub mod field_options {
     #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, crate::descriptor::protos::prost::Enumeration)]
     #[prost(prost_path = "crate::descriptor::protos::prost")]
     #[repr(i32)]
+    #[allow(clippy::enum_variant_names)]
     pub enum OptionTargetType {
         TargetTypeUnknown = 0,
         TargetTypeFile = 1,
@@ -1919,6 +1922,7 @@ pub mod generated_code_info {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, crate::descriptor::protos::prost::Enumeration)]
 #[prost(prost_path = "crate::descriptor::protos::prost")]
 #[repr(i32)]
+#[allow(clippy::enum_variant_names)]
 pub enum Edition {
     /// A placeholder for an unknown edition value.
     Unknown = 0,
@@ -2003,6 +2007,7 @@ impl Edition {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, crate::descriptor::protos::prost::Enumeration)]
 #[prost(prost_path = "crate::descriptor::protos::prost")]
 #[repr(i32)]
+#[allow(clippy::enum_variant_names)]
 pub enum SymbolVisibility {
     VisibilityUnset = 0,
     VisibilityLocal = 1,

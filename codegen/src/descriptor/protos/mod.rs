@@ -4,7 +4,7 @@
 #![allow(dead_code, missing_docs, unreachable_pub, clippy::doc_markdown, clippy::too_many_lines)]
 
 // Where generated code looks for its runtime.
-pub(crate) use prost;
+pub(crate) use ::prost;
 
 include!("descriptor.rs");
 

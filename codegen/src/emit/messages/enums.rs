@@ -28,6 +28,9 @@ pub(super) fn enumeration(code: &mut Code, cx: &Context, it: &Enum) {
     ));
     cx.prost_path(code);
     code.line(format_args!("#[repr(i32)]"));
+    if repeats_itself(&names.ident, &own_variants(it, &names.values)) {
+        code.line(format_args!("#[allow(clippy::enum_variant_names)]"));
+    }
     code.block(format_args!("pub enum {}", names.ident), |code| {
         for (value, name) in it.values.iter().zip(&names.values) {
             if value.alias_of.is_none() {
@@ -46,6 +49,28 @@ pub(super) fn enumeration(code: &mut Code, cx: &Context, it: &Enum) {
         as_str_name(code, it, &names.values);
         from_str_name(code, it, &names.values);
     });
+}
+
+/// The variants: aliases are constants.
+fn own_variants<'a>(it: &Enum, names: &'a [String]) -> Vec<&'a str> {
+    let values = it.values.iter().zip(names);
+    values.filter(|(value, _)| value.alias_of.is_none()).map(|(_, name)| name.as_str()).collect()
+}
+
+/// Whether clippy would say that the variants repeat the name of the enum, or a word. They do what
+/// the proto says.
+fn repeats_itself(ident: &str, variants: &[&str]) -> bool {
+    let repeats_enum = variants.iter().any(|name| name.starts_with(ident) || name.ends_with(ident));
+    let is_upper = |letter: char| letter.is_ascii_uppercase();
+    let first = |name: &str| name[1..].find(is_upper).unwrap_or(name.len() - 1) + 1;
+    let share = |word: fn(&str, usize) -> &str, at: &dyn Fn(&str) -> usize| {
+        let mut words = variants.iter().map(|name| word(name, at(name)));
+        let one = words.next();
+        words.all(|word| Some(word) == one)
+    };
+    let last = |name: &str| name.rfind(is_upper).unwrap_or(0);
+    let repeat_word = share(|name, at| &name[..at], &first) || share(|name, at| &name[at..], &last);
+    repeats_enum || (variants.len() > 2 && repeat_word)
 }
 
 /// ```text
@@ -69,7 +94,9 @@ fn aliases(code: &mut Code, cx: &Context, it: &Enum) {
 
 fn as_str_name(code: &mut Code, it: &Enum, names: &[String]) {
     code.item();
-    code.docs(&["The name of the value in the proto, which stays the same whatever it is called here."]);
+    code.docs(&[
+        "The name of the value in the proto, which stays the same whatever it is called here.",
+    ]);
     code.block(format_args!("pub fn as_str_name(&self) -> &'static str"), |code| {
         code.inner(format_args!("match self"), |code| {
             for (value, name) in it.values.iter().zip(names) {

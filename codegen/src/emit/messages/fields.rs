@@ -12,7 +12,11 @@ use crate::{
 /// #[prost(int32, optional, tag = "2")]
 /// pub price: ::core::option::Option<i32>,
 /// ```
-pub(super) fn field(code: &mut Code, cx: &Context, (message, field, name): (&Message, &Field, &str)) {
+pub(super) fn field(
+    code: &mut Code,
+    cx: &Context,
+    (message, field, name): (&Message, &Field, &str),
+) {
     cx.docs(code, &field.docs, &format!("{}.{}", message.full_name, field.name));
     if field.deprecated {
         code.line(format_args!("#[deprecated]"));
@@ -61,7 +65,8 @@ fn field_tag(
 ) -> String {
     match value {
         Value::Scalar(Scalar::Bytes) => {
-            let kind = if cx.is_set_for(&cx.options.bytes, message, field) { "bytes" } else { "vec" };
+            let kind =
+                if cx.is_set_for(&cx.options.bytes, message, field) { "bytes" } else { "vec" };
             format!("bytes = {kind:?}")
         }
         value => value_tag(cx, value, scope),

@@ -104,7 +104,8 @@ enum Debug {
 
 fn debug(cx: &Context, message: &Message) -> Debug {
     let has_btree_map = message.fields.iter().any(|field| {
-        matches!(field.shape, Shape::Map(..)) && cx.is_set_for(&cx.options.btree_map, message, field)
+        matches!(field.shape, Shape::Map(..))
+            && cx.is_set_for(&cx.options.btree_map, message, field)
     });
     match () {
         () if cx.skips_debug(&message.full_name) => Debug::None,
@@ -148,10 +149,9 @@ fn type_name(code: &mut Code, cx: &Context, message: &Message) {
         code.line(format_args!("const NAME: &'static str = {:?};", message.name));
         code.line(format_args!("const PACKAGE: &'static str = {package:?};"));
         code.end_item();
-        for (function, text) in [
-            ("full_name", full_name.to_owned()),
-            ("type_url", format!("{domain}/{full_name}")),
-        ] {
+        for (function, text) in
+            [("full_name", full_name.to_owned()), ("type_url", format!("{domain}/{full_name}"))]
+        {
             code.item();
             code.block(format_args!("fn {function}() -> {string}"), |code| {
                 code.line(format_args!("{string}::from({text:?})"));

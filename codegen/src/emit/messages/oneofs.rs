@@ -23,10 +23,7 @@ pub(super) fn field(code: &mut Code, cx: &Context, (message, index): (&Message, 
     cx.docs(code, &oneof.docs, &format!("{}.{}", message.full_name, oneof.name));
     code.line(format_args!("#[prost(oneof = \"{path}\", tags = \"{numbers}\")]"));
     cx.field_attributes(code, &message.full_name, &oneof.name);
-    code.line(format_args!(
-        "pub {}: ::core::option::Option<{path}>,",
-        names.oneofs[index].field
-    ));
+    code.line(format_args!("pub {}: ::core::option::Option<{path}>,", names.oneofs[index].field));
 }
 
 /// ```text
@@ -52,6 +49,9 @@ pub(super) fn enumeration(code: &mut Code, cx: &Context, (message, index): (&Mes
         kind: "Oneof",
     };
     derives.write(code, cx);
+    if cx.graph.has_large_field(message, index) {
+        code.line(format_args!("#[allow(clippy::large_enum_variant)]"));
+    }
     code.block(format_args!("pub enum {}", names.oneofs[index].ident), |code| {
         for (field, name) in message.fields.iter().zip(&names.fields) {
             let Shape::Single(value, _) = &field.shape else { continue };

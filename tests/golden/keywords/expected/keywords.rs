@@ -19,6 +19,7 @@ pub mod self_ {
     #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::rust_scaffold::prost::Enumeration)]
     #[prost(prost_path = "::rust_scaffold::prost")]
     #[repr(i32)]
+    #[allow(clippy::enum_variant_names)]
     pub enum Ok {
         Ok = 0,
         Err = 1,
