@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::{
-    diagnostics::{Location, Problem, Problems},
+    diagnostics::{Location, NOT_OF_PROTOC, Problem, Problems},
     model::{Enum, File, Message, Model, Type, Types, Value},
     names::{external::External, ident, layout},
     options::Options,
@@ -86,7 +86,7 @@ impl Check<'_> {
         if it.values.is_empty() {
             let name = &it.full_name[1..];
             let problem = Problem::at(&it.location).says(format!("enum `{name}` has no value"));
-            self.problems.push(problem);
+            self.problems.push(problem.help(NOT_OF_PROTOC));
         }
     }
 
@@ -104,7 +104,9 @@ impl Check<'_> {
     fn name(&mut self, location: &Location, what: &str, name: &str) {
         if !ident::is_proto_identifier(name) {
             self.problems.push(
-                Problem::at(location).says(format!("the {what} `{name}` is not a proto name")),
+                Problem::at(location)
+                    .says(format!("the {what} `{name}` is not a proto name"))
+                    .help(NOT_OF_PROTOC),
             );
         }
     }
@@ -126,7 +128,8 @@ impl Check<'_> {
         if matches!(declared.kind, Type::Enum(_)) != is_enum {
             let kind = if is_enum { "an enum" } else { "a message" };
             let problem = Problem::at(location);
-            self.problems.push(problem.says(format!("{} wants `{shown}` to be {kind}", user())));
+            let what = format!("{} wants `{shown}` to be {kind}", user());
+            self.problems.push(problem.says(what).help(NOT_OF_PROTOC));
         }
         if !self.options.include_file.is_empty() && file.wanted && !declared.file.wanted {
             self.not_generated(user, location, (shown, declared.file));

@@ -2,6 +2,10 @@
 
 use std::{fmt, sync::Arc};
 
+/// What to do about descriptors that no proto could become.
+pub(crate) const NOT_OF_PROTOC: &str =
+    "protoc writes no such descriptors: look at what has written them";
+
 /// A place in a proto file; lines and columns count from one.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Location {

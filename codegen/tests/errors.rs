@@ -54,15 +54,6 @@ fn a_file_outside_of_the_includes_says_which_they_are() {
 }
 
 #[test]
-fn an_editions_file_is_refused_at_its_first_line() {
-    let proto = "// About editions.\nedition = \"2023\";\n\npackage a;\n\nmessage A {}\n";
-    let directory = with("a.proto", proto);
-    let text = refused(&directory, "a.proto", |builder| builder);
-    assert!(text.contains("a.proto:2:1: `edition = \"…\"` is not supported yet"), "{text}");
-    assert!(text.contains("help: write `syntax = \"proto3\";`"), "{text}");
-}
-
-#[test]
 fn a_directory_that_cannot_be_written_is_named() {
     let directory = with("sub/a.proto", "syntax = \"proto3\";\nmessage A {}\n");
     fs::write(directory.path().join("file"), "").unwrap();

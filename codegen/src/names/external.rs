@@ -9,55 +9,43 @@ use crate::options::{Options, Pair};
 /// Knows which types come from elsewhere, and from where.
 #[derive(Debug)]
 pub(crate) struct External {
-    paths: HashMap<String, String>,
-    /// The path of `prost-types`, unless well-known types are generated.
-    prost_types: Option<String>,
+    /// What the option says.
+    mapped: HashMap<String, String>,
+    /// The types that come with the runtime, unless well-known types are generated.
+    well_known: HashMap<String, String>,
 }
 
 impl External {
     pub(crate) fn new(options: &Options) -> Self {
-        let mut paths = HashMap::new();
-        if !options.compile_well_known_types {
-            paths.extend(wrappers(&options.runtime_path));
-        }
-        for Pair { proto, rust } in &options.extern_path {
-            paths.insert(proto.clone(), rust.clone());
-        }
-        let prost_types = format!("{}::prost_types", options.runtime_path);
-        Self { paths, prost_types: (!options.compile_well_known_types).then_some(prost_types) }
+        let mapped =
+            options.extern_path.iter().map(|Pair { proto, rust }| (proto.clone(), rust.clone()));
+        let well_known = well_known_types(&options.runtime_path);
+        let well_known = well_known.filter(|_| !options.compile_well_known_types);
+        Self { mapped: mapped.collect(), well_known: well_known.collect() }
     }
 
     /// The Rust path of a type that comes from elsewhere. The longest matching prefix decides:
     /// with `.a` → `::x`, `.a.b.C` is `::x::b::C`.
     pub(crate) fn path(&self, type_name: &str) -> Option<String> {
-        if let Some(path) = self.paths.get(type_name) {
+        if let Some(path) = self.mapped.get(type_name) {
             return Some(path.clone());
         }
-        let prefixes = type_name.rmatch_indices('.');
-        let mapped = prefixes
-            .filter(|(at, _)| *at > 0)
-            .find_map(|(at, _)| Some((self.paths.get(&type_name[..at])?, &type_name[at + 1..])));
-        let well_known = || {
-            let name = type_name.strip_prefix(".google.protobuf.")?;
-            let is_there = PROST_TYPES.binary_search(&name).is_ok();
-            self.prost_types.as_ref().filter(|_| is_there).map(|path| (path, name))
-        };
-        let (path, rest) = mapped.or_else(well_known)?;
-        let (modules, name) = rest.rsplit_once('.').unwrap_or(("", rest));
-        let modules = modules.split('.').filter(|module| !module.is_empty());
-        let mut segments = path.split("::").chain(modules).map(snake_segment).collect::<Vec<_>>();
-        segments.push(upper_camel(name));
-        Some(segments.join("::"))
+        let mut prefixes = type_name.rmatch_indices('.').filter(|(at, _)| *at > 0);
+        let mapped = prefixes.find_map(|(at, _)| {
+            let path = self.mapped.get(&type_name[..at])?;
+            Some(below(path, &type_name[at + 1..]))
+        });
+        mapped.or_else(|| self.well_known.get(type_name).cloned())
     }
 }
 
-/// Whether this is a type of the runtime, unless well-known types are compiled.
-pub(crate) fn is_well_known(type_name: &str) -> bool {
-    let name = type_name.strip_prefix(".google.protobuf").unwrap_or(type_name);
-    let name = name.trim_start_matches('.');
-    type_name == ".google.protobuf"
-        || (name.len() < type_name.len() && PROST_TYPES.binary_search(&name).is_ok())
-        || wrappers("").any(|(wrapper, _)| wrapper == type_name)
+/// The path of a type that is below a package, or in another type, whose path is known.
+fn below(path: &str, rest: &str) -> String {
+    let (modules, name) = rest.rsplit_once('.').unwrap_or(("", rest));
+    let modules = modules.split('.').filter(|module| !module.is_empty());
+    let mut segments = path.split("::").chain(modules).map(snake_segment).collect::<Vec<_>>();
+    segments.push(upper_camel(name));
+    segments.join("::")
 }
 
 /// Whether this path of [`External::path`] is what stands for a `BytesValue`.
@@ -74,9 +62,9 @@ fn snake_segment(segment: &str) -> String {
     }
 }
 
-/// The messages for which prost has types of the standard library.
-fn wrappers(runtime: &str) -> impl Iterator<Item = (String, String)> {
-    let exact = [
+/// Messages for which prost has types of the standard library, and what `prost-types` has.
+fn well_known_types(runtime: &str) -> impl Iterator<Item = (String, String)> {
+    let wrappers = [
         ("BoolValue", "bool".to_owned()),
         ("BytesValue", format!("{runtime}::prost::alloc::vec::Vec<u8>")),
         ("DoubleValue", "f64".to_owned()),
@@ -88,10 +76,13 @@ fn wrappers(runtime: &str) -> impl Iterator<Item = (String, String)> {
         ("UInt32Value", "u32".to_owned()),
         ("UInt64Value", "u64".to_owned()),
     ];
-    exact.into_iter().map(|(name, path)| (format!(".google.protobuf.{name}"), path))
+    let prost_types = format!("{runtime}::prost_types");
+    let others = PROST_TYPES.iter().map(move |name| (*name, below(&prost_types, name)));
+    let all = wrappers.into_iter().chain(others);
+    all.map(|(name, path)| (format!(".google.protobuf.{name}"), path))
 }
 
-/// What `prost-types` has of `google.protobuf`, sorted. Newer types of `descriptor.proto`, such as
+/// What `prost-types` has of `google.protobuf`. Newer types of `descriptor.proto`, such as
 /// `FeatureSet`, are not among them.
 const PROST_TYPES: &[&str] = &[
     "Any",
@@ -188,7 +179,10 @@ mod tests {
     }
 
     #[test]
-    fn the_table_is_sorted() {
-        assert!(PROST_TYPES.is_sorted());
+    fn what_is_mapped_comes_before_well_known_types() {
+        let parameter = "extern_path=.google.protobuf.Any=::other::Any";
+        assert_eq!(path(parameter, ".google.protobuf.Any").as_deref(), Some("::other::Any"));
+        let parameter = "extern_path=.google.protobuf=::other";
+        assert_eq!(path(parameter, ".google.protobuf.Empty").as_deref(), Some("::other::Empty"));
     }
 }

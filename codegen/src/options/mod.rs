@@ -7,7 +7,7 @@ pub(crate) use self::table::TABLE;
 
 use crate::{
     diagnostics::{Problem, Problems},
-    names::{external, ident},
+    names::ident,
 };
 
 /// What to generate, and how. [`Builder`](crate::Builder) documents each option.
@@ -124,12 +124,6 @@ impl Options {
         let mut problems = Problems::default();
         for Pair { proto, rust } in &self.extern_path {
             check_extern_path(proto, rust, &mut problems);
-            if !self.compile_well_known_types && external::is_well_known(proto) {
-                problems.push(
-                    Problem::new(format!("option `extern_path`: `{proto}` is mapped already"))
-                        .help("set `compile_well_known_types` to map it yourself"),
-                );
-            }
         }
         for (index, Pair { proto, .. }) in self.extern_path.iter().enumerate() {
             if self.extern_path[..index].iter().any(|earlier| earlier.proto == *proto) {

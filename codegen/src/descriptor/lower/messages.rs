@@ -13,7 +13,7 @@ use crate::{
             field_descriptor_proto::{Label, Type},
         },
     },
-    diagnostics::Problem,
+    diagnostics::{NOT_OF_PROTOC, Problem},
     model::{
         Enum, EnumValue, Field, Framing, Message, Oneof, Packing, Presence, Scalar, Shape, Value,
     },
@@ -93,11 +93,12 @@ impl Lowering<'_> {
             Some(index) => {
                 let found = usize::try_from(index).ok().and_then(|index| cx.oneofs.get(index));
                 found.copied().unwrap_or_else(|| {
-                    let name = field.name();
-                    let problem = Problem::at(&location);
-                    self.problems.push(problem.says(format!(
-                        "field `{name}` is in the oneof with index {index}, which there is not"
-                    )));
+                    let name = format!("{}.{}", &cx.message.scope[1..], field.name());
+                    self.problems.push(
+                        Problem::at(&location)
+                            .says(format!("field `{name}` is in oneof {index}, which there is not"))
+                            .help(NOT_OF_PROTOC),
+                    );
                     (place.features, None)
                 })
             }

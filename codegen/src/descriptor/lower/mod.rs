@@ -1,11 +1,10 @@
 //! Descriptors in, model out.
 
+mod embedded;
 mod messages;
 mod services;
 
 use std::collections::{BTreeSet, HashMap};
-
-use prost::Message as _;
 
 use super::{
     features::{self, Features},
@@ -13,7 +12,7 @@ use super::{
     source_info::SourceInfo,
 };
 use crate::{
-    diagnostics::{Location, Problem, Problems},
+    diagnostics::{Location, NOT_OF_PROTOC, Problem, Problems},
     model::{File, Model},
 };
 
@@ -51,7 +50,7 @@ pub(crate) fn lower(
         let mut lowered = Lowering { source, problems: &mut problems }.file(file);
         lowered.wanted = is_wanted;
         if is_wanted && with_sets {
-            lowered.descriptor_set = Some(encode_with_imports(file, &by_name));
+            lowered.descriptor_set = Some(embedded::with_imports(file, &by_name));
         }
         files.push(lowered);
     }
@@ -129,8 +128,11 @@ impl Lowering<'_> {
         location: &Location,
     ) -> T {
         T::decode(bytes.unwrap_or_default()).unwrap_or_else(|error| {
-            let problem = Problem::at(location);
-            self.problems.push(problem.says(format!("its options cannot be read: {error}")));
+            self.problems.push(
+                Problem::at(location)
+                    .says(format!("the options of what stands here cannot be read: {error}"))
+                    .help(NOT_OF_PROTOC),
+            );
             T::default()
         })
     }
@@ -147,25 +149,4 @@ impl Place<'_> {
         let path = [self.path.as_slice(), &[number, index]].concat();
         Self { path, ..*self }
     }
-}
-
-/// A file after everything that it imports, without comments and places.
-fn encode_with_imports(
-    file: &FileDescriptorProto,
-    by_name: &HashMap<&str, &FileDescriptorProto>,
-) -> Vec<u8> {
-    let mut set = FileDescriptorSet::default();
-    let mut seen = BTreeSet::new();
-    // A file is pushed twice: to look at its imports first, and then to be taken.
-    let mut stack = vec![(file, false)];
-    while let Some((file, imports_are_done)) = stack.pop() {
-        if imports_are_done {
-            set.file.push(FileDescriptorProto { source_code_info: None, ..file.clone() });
-        } else if seen.insert(file.name()) {
-            stack.push((file, true));
-            let imports = file.dependency.iter().rev();
-            stack.extend(imports.filter_map(|name| Some((*by_name.get(name.as_str())?, false))));
-        }
-    }
-    set.encode_to_vec()
 }
