@@ -5,10 +5,14 @@
 #[path = "../../tests/fuzz/mutate.rs"]
 #[allow(dead_code)]
 mod mutate;
+#[path = "../../tests/fuzz/random.rs"]
+#[allow(dead_code)]
+mod random;
 
-use mutate::{Random, change_descriptors};
+use mutate::change_descriptors;
 use prost::Message as _;
 use prost_types::compiler::CodeGeneratorRequest;
+use random::Random;
 
 libfuzzer_sys::fuzz_target!(|input: (u64, &[u8])| {
     let (seed, bytes) = input;

@@ -176,7 +176,16 @@ fn breaking_point(pieces: &[Piece]) -> Option<usize> {
     let is = |piece: &Piece, open: &str| matches!(piece, Piece::Group(group) if group.open == open && !group.parts.is_empty());
     let is_long = |piece: &Piece| flat_width(std::slice::from_ref(piece)) > SHORT;
     let arguments = pieces.iter().position(|piece| is(piece, "("));
-    let list = || pieces.iter().rposition(|piece| is(piece, "[") && is_long(piece));
+    // Behind a `&` is a list of values; others are types, which take no comma.
+    let is_value = |at: usize| {
+        let before = at.checked_sub(1).map(|before| &pieces[before]);
+        matches!(before, Some(Piece::Text(text)) if text.ends_with('&'))
+    };
+    let list = || {
+        (0..pieces.len())
+            .rev()
+            .find(|at| is(&pieces[*at], "[") && is_value(*at) && is_long(&pieces[*at]))
+    };
     let types = || pieces.iter().position(|piece| is(piece, "<"));
     arguments.or_else(list).or_else(types)
 }

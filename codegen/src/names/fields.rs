@@ -38,7 +38,13 @@ fn members(message: &Message, notes: &mut Notes) -> Vec<String> {
     let plain = plain.map(|field| (&field.name, &field.location, Some(&field.shape)));
     let oneofs = message.oneofs.iter().map(|oneof| (&oneof.name, &oneof.location, None));
     let members = plain.chain(oneofs).collect::<Vec<_>>();
-    let mut names = members.iter().map(|(name, ..)| ident::snake(name)).collect::<Vec<_>>();
+    let natural = |(name, _, shape): &(&String, _, Option<&Shape>)| {
+        let natural = ident::snake(name);
+        // For these prost derives accessors whose names it makes of the whole identifier.
+        let is_map_of_enums = matches!(shape, Some(Shape::Map(_, Value::Enum(_))));
+        if is_map_of_enums && natural.starts_with("r#") { longer(&natural) } else { natural }
+    };
+    let mut names = members.iter().map(natural).collect::<Vec<_>>();
     let mut taken = Members::default();
     for index in natural_first(members.iter().map(|(name, ..)| name.as_str()), &names) {
         let (name, location, shape) = members[index];

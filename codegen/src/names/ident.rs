@@ -29,6 +29,11 @@ pub(crate) fn upper_camel(name: &str) -> String {
     escape(&name.to_upper_camel_case())
 }
 
+/// `Order` and `Item` → `OrderItem`.
+pub(crate) fn upper_camel_of<'a>(names: impl Iterator<Item = &'a str>) -> String {
+    escape(&names.map(ToUpperCamelCase::to_upper_camel_case).collect::<String>())
+}
+
 /// `Size` and `SIZE_LARGE` → `Large`, `Size` and `SIZE_2` → `Size2`.
 pub(crate) fn variant(enumeration: &str, value: &str) -> String {
     let (name, prefix) = (value.to_upper_camel_case(), enumeration.to_upper_camel_case());

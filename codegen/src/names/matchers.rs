@@ -112,12 +112,7 @@ fn reachable<'a>(
 fn natural_name(full_name: &str, package: &str) -> String {
     let name = full_name.trim_start_matches('.');
     let name = name.strip_prefix(package).unwrap_or(name);
-    let parts = name.split('.').filter(|part| !part.is_empty());
-    let parts = parts.map(ident::upper_camel).collect::<Vec<_>>();
-    match parts.as_slice() {
-        [only] => only.clone(),
-        parts => parts.concat(),
-    }
+    ident::upper_camel_of(name.split('.'))
 }
 
 /// From where types are named.

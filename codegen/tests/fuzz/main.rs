@@ -4,12 +4,14 @@
 #![allow(clippy::unwrap_used)]
 
 mod mutate;
+mod random;
 
 use std::{fs, path::Path, sync::mpsc, thread, time::Duration};
 
-use mutate::{Random, change_bytes, change_descriptors};
+use mutate::{change_bytes, change_descriptors};
 use prost::Message as _;
 use prost_types::{FileDescriptorSet, compiler::CodeGeneratorRequest};
+use random::Random;
 use rust_scaffold_build::plugin;
 
 /// How often each request of the corpus is changed, unless `FUZZ_ROUNDS` says otherwise.

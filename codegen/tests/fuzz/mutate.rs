@@ -1,5 +1,7 @@
 //! Changes to requests: of bytes, and of descriptors so that they still decode.
 
+use crate::random::Random;
+
 use prost_types::{
     DescriptorProto, FieldDescriptorProto, FileDescriptorProto, compiler::CodeGeneratorRequest,
 };
@@ -23,33 +25,31 @@ pub(crate) fn change_bytes(bytes: &mut Vec<u8>, random: &mut Random) {
 }
 
 pub(crate) fn change_descriptors(request: &mut CodeGeneratorRequest, random: &mut Random) {
-    let Some(file) = random.one_of(&mut request.proto_file) else { return };
+    let Some(file) = one_of(random, &mut request.proto_file) else { return };
     match random.below(10) {
-        0 => file.package = random.text(),
-        1 => file.syntax = random.text(),
+        0 => file.package = text(random),
+        1 => file.syntax = text(random),
         2 => {
             let own = file.name.clone().unwrap_or_default();
             file.dependency.push(own);
         }
         3 => file.source_code_info.iter_mut().for_each(|info| {
-            if let Some(location) = random.one_of(&mut info.location) {
+            if let Some(location) = one_of(random, &mut info.location) {
                 location.path = vec![4, -1, i32::MAX];
                 location.span = vec![-1];
             }
         }),
         4 => {
-            if let Some(method) = random
-                .one_of(&mut file.service)
-                .and_then(|service| random.one_of(&mut service.method))
-            {
-                method.input_type = random.text();
-                method.name = random.text();
+            let service = one_of(random, &mut file.service);
+            if let Some(method) = service.and_then(|service| one_of(random, &mut service.method)) {
+                method.input_type = text(random);
+                method.name = text(random);
             }
         }
         5 => {
-            if let Some(it) = random.one_of(&mut file.enum_type) {
+            if let Some(it) = one_of(random, &mut file.enum_type) {
                 it.value.truncate(random.below(2));
-                it.name = random.text();
+                it.name = text(random);
             }
         }
         _ => change_message(file, random),
@@ -57,10 +57,10 @@ pub(crate) fn change_descriptors(request: &mut CodeGeneratorRequest, random: &mu
 }
 
 fn change_message(file: &mut FileDescriptorProto, random: &mut Random) {
-    let Some(message) = random.one_of(&mut file.message_type) else { return };
+    let Some(message) = one_of(random, &mut file.message_type) else { return };
     let copy = message.clone();
     match random.below(5) {
-        0 => message.name = random.text(),
+        0 => message.name = text(random),
         1 => message.nested_type.push(copy),
         2 => {
             let path = message.name.clone().unwrap_or_default();
@@ -75,7 +75,7 @@ fn change_message(file: &mut FileDescriptorProto, random: &mut Random) {
         }
         3 => message.nested_type.push(nested(120)),
         _ => {
-            if let Some(field) = random.one_of(&mut message.field) {
+            if let Some(field) = one_of(random, &mut message.field) {
                 change_field(field, random);
             }
         }
@@ -85,13 +85,13 @@ fn change_message(file: &mut FileDescriptorProto, random: &mut Random) {
 fn change_field(field: &mut FieldDescriptorProto, random: &mut Random) {
     let number = [0, -1, 1, 7, i32::MAX, i32::MIN][random.below(6)];
     match random.below(8) {
-        0 => field.name = random.text(),
+        0 => field.name = text(random),
         1 => field.number = Some(number),
         2 => field.oneof_index = Some(number),
         3 => field.label = Some(number),
         4 => field.r#type = Some(number),
-        5 => field.type_name = random.text(),
-        6 => field.default_value = random.text(),
+        5 => field.type_name = text(random),
+        6 => field.default_value = text(random),
         _ => field.proto3_optional = Some(true),
     }
 }
@@ -103,41 +103,15 @@ fn nested(depth: usize) -> DescriptorProto {
     DescriptorProto { name, nested_type, ..DescriptorProto::default() }
 }
 
-/// Numbers that look random and are the same in every run (xorshift).
-pub(crate) struct Random(u64);
+/// A name, or something that is none.
+fn text(random: &mut Random) -> Option<String> {
+    let texts =
+        ["", ".", "..a", "Self", "type", "é\u{202e}", "a b", "_", "google.protobuf", "\\", "-inf"];
+    let at = random.below(texts.len() + 1);
+    texts.get(at).map(|text| (*text).to_owned())
+}
 
-impl Random {
-    pub(crate) fn new(seed: u64) -> Self {
-        Self(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1)
-    }
-
-    pub(crate) fn below(&mut self, limit: usize) -> usize {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        (self.0 % limit.max(1) as u64) as usize
-    }
-
-    fn one_of<'a, T>(&mut self, items: &'a mut [T]) -> Option<&'a mut T> {
-        let at = self.below(items.len());
-        items.get_mut(at)
-    }
-
-    fn text(&mut self) -> Option<String> {
-        let texts = [
-            "",
-            ".",
-            "..a",
-            "Self",
-            "type",
-            "é\u{202e}",
-            "a b",
-            "_",
-            "google.protobuf",
-            "\\",
-            "-inf",
-        ];
-        let at = self.below(texts.len() + 1);
-        texts.get(at).map(|text| (*text).to_owned())
-    }
+fn one_of<'a, T>(random: &mut Random, items: &'a mut [T]) -> Option<&'a mut T> {
+    let at = random.below(items.len());
+    items.get_mut(at)
 }

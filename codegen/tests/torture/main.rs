@@ -6,6 +6,8 @@
 mod calls;
 mod protoc;
 mod random;
+#[path = "../fuzz/random.rs"]
+mod random_numbers;
 mod scratch;
 
 use std::{
