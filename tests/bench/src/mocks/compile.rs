@@ -9,8 +9,8 @@ use std::{
 
 use rust_scaffold_build::Mock;
 
-use super::output;
 use crate::report::{MOCKALL, Report};
+use crate::{median, output};
 
 const METHODS: usize = 40;
 const ROUNDS: usize = 5;
@@ -75,11 +75,6 @@ fn cpu_of_children() -> f64 {
         fields.split(' ').nth(index).and_then(|text| text.parse().ok()).unwrap_or_default()
     };
     (ticks(13) + ticks(14)) / TICKS_PER_SECOND
-}
-
-fn median(mut values: Vec<f64>) -> f64 {
-    values.sort_by(f64::total_cmp);
-    values[values.len() / 2]
 }
 
 fn cargo(workspace: &Path, command: &str, arguments: &[&str]) -> Result<(), String> {

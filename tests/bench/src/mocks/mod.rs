@@ -5,7 +5,7 @@ mod compile;
 
 use std::process::Command;
 
-use crate::report::Report;
+use crate::{output, report::Report};
 
 /// Measures all of it, in one run.
 pub(crate) fn run() -> Result<Report, String> {
@@ -25,14 +25,4 @@ fn probe(profile: &[&str], what: &str) -> Result<String, String> {
             .args(profile)
             .args(["--", what]),
     )
-}
-
-/// What a command prints, unless it fails.
-fn output(command: &mut Command) -> Result<String, String> {
-    let output = command.output().map_err(|error| format!("{command:?}: {error}"))?;
-    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-    match output.status.success() {
-        true => Ok(text(&output.stdout)),
-        false => Err(format!("{command:?}: {}\n{}", output.status, text(&output.stderr))),
-    }
 }
