@@ -12,7 +12,6 @@ use crate::{
     emit,
     emit::messages,
     error::Error,
-    format,
     graph::Graph,
     model::{File, Model, Types},
     names::{self, layout},
@@ -68,7 +67,7 @@ fn source(file: &File, cx: &messages::Context) -> (String, String) {
     let header = emit::header(Some(&file.name), &cx.options.canonical());
     let comments = emit::file_comments(&file.comments);
     let messages = messages::messages(cx, file);
-    let services = format::items(emit::file(file, cx.names.of(file), cx.options));
+    let services = emit::services(file, cx.names.of(file), cx.options);
     let parts = [header, comments, messages, services];
     let parts = parts.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>();
     (layout::output_path(&file.name), parts.join("\n"))

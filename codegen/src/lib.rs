@@ -19,7 +19,6 @@ mod diagnostics;
 mod docs;
 mod emit;
 mod error;
-mod format;
 mod generate;
 mod graph;
 mod model;

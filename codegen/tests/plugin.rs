@@ -43,6 +43,22 @@ fn the_plugin_writes_every_golden() {
     }
 }
 
+/// protoc hands a plugin more of the imports than it writes to a descriptor set.
+#[test]
+fn embedded_descriptors_are_the_same_from_both() {
+    let (by_plugin, by_helper) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let include = Path::new("../tests/golden/custom_options/input");
+    let protos = ["custom_options.proto", "google/api/annotations.proto"];
+    protoc(include, &protos, "file_descriptor_set", by_plugin.path());
+    rust_scaffold_build::configure()
+        .emit_rerun_if_changed(false)
+        .file_descriptor_set(true)
+        .out_dir(by_helper.path())
+        .compile_protos(&protos.map(|name| include.join(name)), &[include])
+        .unwrap();
+    assert!(read_tree(by_plugin.path()) == read_tree(by_helper.path()));
+}
+
 #[test]
 fn two_runs_write_the_same_bytes() {
     let (first, second) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());

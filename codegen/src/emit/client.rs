@@ -1,16 +1,11 @@
 //! The client: a concrete struct over the runtime's channel, which implements the contract, too.
 
-use proc_macro2::{Literal, TokenStream};
-use quote::quote;
-
-use super::{Context, Method, service_module};
-use crate::names::Item;
+use super::{Context, Method, code::Code, path_of, service_module};
 
 /// ```text
 /// /// The client side of `calculator.Calculator`.
 /// pub mod calculator_client {
 ///     use ::rust_scaffold::codegen as rt;
-///
 ///     use super::calculator_service::SERVICE;
 ///
 ///     pub struct CalculatorClient { client: rt::Client }
@@ -20,45 +15,47 @@ use crate::names::Item;
 ///     impl super::calculator_service::Calculator for CalculatorClient { … }
 /// }
 /// ```
-pub(super) fn client(cx: &Context) -> TokenStream {
-    let table = (!cx.service.methods.is_empty()).then(|| {
-        let contract_module = &cx.names.contract.module;
-        quote!(use super::#contract_module::SERVICE;)
-    });
-    let (definition, contract) = (definition(cx), contract(cx));
-    let (constructors, settings) = (constructors(cx), settings());
-    let (name, methods) = (&cx.names.client.name, cx.methods().map(|method| call(&method)));
-    let content = quote! {
-        #table
-        #definition
-        impl #name {
-            #constructors
-            #settings
-            #(#methods)*
+pub(super) fn client(code: &mut Code, cx: &Context) {
+    service_module(code, cx, (&cx.names.client, "client side"), |code| {
+        if !cx.service.methods.is_empty() {
+            code.line(format_args!("use super::{}::SERVICE;", cx.names.contract.module));
         }
-        #contract
-    };
-    service_module(cx, &cx.names.client, "client side", &content)
+        definition(code, cx);
+        code.item();
+        code.block(format_args!("impl {}", cx.names.client.name), |code| {
+            constructors(code);
+            if cx.options.build_server {
+                in_process(code, cx);
+            }
+            settings(code);
+            for method in cx.methods() {
+                call(code, &method);
+            }
+        });
+        contract(code, cx);
+    });
 }
 
 /// `pub struct CalculatorClient { client: rt::Client }`
-fn definition(cx: &Context) -> TokenStream {
-    let (name, contract) = (&cx.names.client.name, &cx.names.contract.name);
-    let path = cx.contract().to_string().replace(' ', "");
-    let docs = cx.docs_after(&format!("Calls a [`{contract}`]({path}) over gRPC. Cheap to clone."));
-    quote! {
-        #docs
+fn definition(code: &mut Code, cx: &Context) {
+    let (contract, path) = (&cx.names.contract.name, cx.contract());
+    code.item();
+    cx.docs_after(code, &format!("Calls a [`{contract}`]({path}) over gRPC. Cheap to clone."));
+    code.write(
+        "
         #[derive(rt::Debug, rt::Clone)]
-        pub struct #name {
+        pub struct $name {
             client: rt::Client,
         }
-    }
+        ",
+        &[("name", &cx.names.client.name)],
+    );
 }
 
-/// `connect`, `connect_lazy`, `new`, and `in_process` where there is a server to put behind it.
-fn constructors(cx: &Context) -> TokenStream {
-    let in_process = cx.options.build_server.then(|| in_process(cx));
-    quote! {
+/// `connect`, `connect_lazy` and `new`
+fn constructors(code: &mut Code) {
+    code.write(
+        "
         /// Connects to `address`, for example `http://localhost:50051`.
         ///
         /// # Errors
@@ -79,33 +76,36 @@ fn constructors(cx: &Context) -> TokenStream {
         pub fn new(channel: impl rt::Into<rt::Channel>) -> Self {
             Self { client: rt::Client::new(channel) }
         }
-
-        #in_process
-    }
+        ",
+        &[],
+    );
 }
 
-/// `pub fn in_process<S: super::calculator_service::Calculator>(service: S) -> Self { … }`, and
-/// the same without a codec
-fn in_process(cx: &Context) -> TokenStream {
-    let contract = cx.contract();
-    let Item { module, name, .. } = &cx.names.server;
-    quote! {
+/// Where there is a server to put behind the client.
+fn in_process(code: &mut Code, cx: &Context) {
+    code.item();
+    code.write(
+        "
         /// Calls `service` in this process: same codec, metadata, deadlines and limits, no socket.
-        pub fn in_process<S: #contract>(service: S) -> Self {
-            Self::new(rt::Channel::in_process(super::#module::#name::new(service)))
+        pub fn in_process<S: $contract>(service: S) -> Self {
+            Self::new(rt::Channel::in_process($server::new(service)))
         }
 
         /// Calls `service` in this process, with messages that are moved instead of encoded: same
         /// metadata, deadlines, cancellation and statuses, neither limits nor compression.
-        pub fn in_process_direct<S: #contract>(service: S) -> Self {
-            Self::new(rt::Channel::in_process_direct(super::#module::#name::new(service)))
+        pub fn in_process_direct<S: $contract>(service: S) -> Self {
+            Self::new(rt::Channel::in_process_direct($server::new(service)))
         }
-    }
+        ",
+        &[("contract", &cx.contract()), ("server", &path_of(&cx.names.server))],
+    );
 }
 
 /// A setter for each limit and encoding.
-fn settings() -> TokenStream {
-    quote! {
+fn settings(code: &mut Code) {
+    code.item();
+    code.write(
+        "
         /// Refuses responses whose messages are larger than `limit` bytes (default: 4 MiB).
         pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
             self.client.max_decoding_message_size(limit);
@@ -129,44 +129,61 @@ fn settings() -> TokenStream {
             self.client.send_compressed(encoding);
             self
         }
-    }
+        ",
+        &[],
+    );
 }
 
 /// `pub async fn add(&self, request: impl rt::IntoRequest<…>) -> rt::Result<…> { … }`
-fn call(method: &Method) -> TokenStream {
-    let (name, docs, deprecated) = (&method.names.method, method.docs(), method.deprecated());
-    let (message, response) = (&method.names.input, method.response_type());
+fn call(code: &mut Code, method: &Method) {
     let request = match method.facts.kind.streams_requests() {
-        true => quote!(rt::IntoStreamingRequest<#message>),
-        false => quote!(rt::IntoRequest<#message>),
+        true => "rt::IntoStreamingRequest",
+        false => "rt::IntoRequest",
     };
-    let (function, index) = (method.runtime_function(), Literal::usize_unsuffixed(method.index));
-    quote! {
-        #docs
-        #deprecated
-        pub async fn #name(&self, request: impl #request) -> #response {
-            self.client.#function(&SERVICE.methods[#index], request).await
+    code.item();
+    method.docs(code);
+    code.write(
+        "
+        pub async fn $name(&self, request: impl $request<$message>) -> $response {
+            self.client.$function(&SERVICE.methods[$index], request).await
         }
-    }
+        ",
+        &[
+            ("name", &method.names.method),
+            ("request", &request),
+            ("message", &method.names.input),
+            ("response", &method.response_type()),
+            ("function", &method.runtime_function()),
+            ("index", &method.index),
+        ],
+    );
 }
 
 /// `impl super::calculator_service::Calculator for CalculatorClient { … }`
-fn contract(cx: &Context) -> TokenStream {
-    let (contract, name, allow) = (cx.contract(), &cx.names.client.name, cx.allow_deprecated());
-    let methods = cx.methods().map(|method| forward(cx, &method));
-    quote! {
-        #allow
-        impl #contract for #name { #(#methods)* }
-    }
+fn contract(code: &mut Code, cx: &Context) {
+    code.item();
+    cx.allow_deprecated(code);
+    code.block(format_args!("impl {} for {}", cx.contract(), cx.names.client.name), |code| {
+        for method in cx.methods() {
+            forward(code, cx, &method);
+        }
+    });
 }
 
 /// `async fn add(&self, request: rt::Request<…>) -> … { CalculatorClient::add(self, request).await }`
-fn forward(cx: &Context, method: &Method) -> TokenStream {
-    let (client, name) = (&cx.names.client.name, &method.names.method);
-    let (request, response) = (method.request_type(), method.response_type());
-    quote! {
-        async fn #name(&self, request: #request) -> #response {
-            #client::#name(self, request).await
+fn forward(code: &mut Code, cx: &Context, method: &Method) {
+    code.item();
+    code.write(
+        "
+        async fn $name(&self, request: $request) -> $response {
+            $client::$name(self, request).await
         }
-    }
+        ",
+        &[
+            ("name", &method.names.method),
+            ("request", &method.request_type()),
+            ("response", &method.response_type()),
+            ("client", &cx.names.client.name),
+        ],
+    );
 }

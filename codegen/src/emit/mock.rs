@@ -1,9 +1,6 @@
 //! The mock: typed names over the runtime's engine, and matchers for the messages of requests.
 
-use proc_macro2::{Literal, TokenStream};
-use quote::quote;
-
-use super::{Context, Method, doc, docs};
+use super::{Context, Method, code::Code, path_of};
 use crate::{
     model::Kind,
     names::{Matcher, MockMethodNames, Part},
@@ -24,68 +21,64 @@ use crate::{
 ///
 /// pub mod like { … }
 /// ```
-pub(super) fn mock(cx: &Context) -> TokenStream {
-    let (runtime, definition, functions) = (cx.runtime(), definition(cx), functions(cx));
-    let (contract, mocked, matchers) = (contract(cx), mocked(cx), matchers(cx));
-    quote! {
-        #runtime
-        #definition
-        #functions
-        #contract
-        #mocked
-        #matchers
-    }
+pub(super) fn mock(code: &mut Code, cx: &Context) {
+    cx.runtime(code);
+    definition(code, cx);
+    functions(code, cx);
+    contract(code, cx);
+    mocked(code, cx);
+    matchers(code, &cx.names.mock.matchers);
 }
 
 /// `pub struct MockCalculator { mock: rt::mock::Mock }`
-fn definition(cx: &Context) -> TokenStream {
-    let (name, contract) = (&cx.names.mock.item.name, &cx.names.contract.name);
-    let path = cx.contract().to_string().replace(' ', "");
-    let about = format!("A [`{contract}`]({path}) that answers and expects what a test says.");
-    let about = docs(&[
-        about,
+fn definition(code: &mut Code, cx: &Context) {
+    let (contract, path) = (&cx.names.contract.name, cx.contract());
+    code.item();
+    code.docs(&[
+        format!("A [`{contract}`]({path}) that answers and expects what a test says."),
         String::new(),
         "Clones are the same mock; the first handle gives the verdict when it is dropped.".into(),
     ]);
-    quote! {
-        #about
+    code.write(
+        "
         #[derive(rt::Clone, rt::Debug)]
-        pub struct #name {
+        pub struct $name {
             mock: rt::mock::Mock,
         }
 
-        impl rt::Default for #name {
+        impl rt::Default for $name {
             #[track_caller]
             fn default() -> Self {
                 Self::new()
             }
         }
-    }
+        ",
+        &[("name", &cx.names.mock.item.name)],
+    );
 }
 
 /// `impl MockCalculator { … }`
-fn functions(cx: &Context) -> TokenStream {
-    let name = &cx.names.mock.item.name;
-    let constructors = constructors();
-    let comparisons = cx.options.build_server.then(|| comparisons(cx));
-    let client = cx.options.build_client.then(|| client(cx));
-    let methods = cx.methods().zip(&cx.names.mock.methods);
-    let methods = methods.map(|(method, names)| method_functions(&method, names));
-    let verdicts = verdicts();
-    quote! {
-        impl #name {
-            #constructors
-            #client
-            #comparisons
-            #(#methods)*
-            #verdicts
+fn functions(code: &mut Code, cx: &Context) {
+    code.item();
+    code.block(format_args!("impl {}", cx.names.mock.item.name), |code| {
+        constructors(code);
+        if cx.options.build_client {
+            client(code, cx);
         }
-    }
+        if cx.options.build_server {
+            comparisons(code, cx);
+        }
+        for (method, names) in cx.methods().zip(&cx.names.mock.methods) {
+            method_functions(code, &method, names);
+        }
+        verdicts(code);
+    });
 }
 
-/// `new`, `replay` and `record`
-fn constructors() -> TokenStream {
-    quote! {
+/// `new`, `replay`, `record` and the servers
+fn constructors(code: &mut Code) {
+    code.write(
+        "
         /// A mock of which nothing is expected yet.
         #[inline]
         #[track_caller]
@@ -127,19 +120,36 @@ fn constructors() -> TokenStream {
         pub async fn serve(&self) -> rt::io::Result<rt::mock::Serving> {
             rt::mock::serve(self.server()).await
         }
-    }
+        ",
+        &[],
+    );
+}
+
+/// `pub fn client(&self) -> super::calculator_client::CalculatorClient { … }`
+fn client(code: &mut Code, cx: &Context) {
+    code.item();
+    code.write(
+        "
+        /// A client of this mock, in this process and through the codec.
+        #[inline]
+        pub fn client(&self) -> $client {
+            $client::new(rt::Channel::in_process(self.server()))
+        }
+        ",
+        &[("client", &path_of(&cx.names.client))],
+    );
 }
 
 /// What a mock can do with an implementation of the contract when there is a server for it.
-fn comparisons(cx: &Context) -> TokenStream {
-    let contract = cx.contract();
-    let (module, server) = (&cx.names.server.module, &cx.names.server.name);
-    quote! {
+fn comparisons(code: &mut Code, cx: &Context) {
+    code.item();
+    code.write(
+        "
         /// A mock that hands what nothing else takes to `real`: it records calls, and fails those
         /// that it is told to.
         #[track_caller]
-        pub fn spy<S: #contract>(real: S) -> Self {
-            let real = super::#module::#server::new(real);
+        pub fn spy<S: $contract>(real: S) -> Self {
+            let real = $server::new(real);
             Self { mock: rt::mock::Mock::spy::<Self, _, _>(real) }
         }
 
@@ -147,30 +157,22 @@ fn comparisons(cx: &Context) -> TokenStream {
         ///
         /// # Errors
         /// When the tape cannot be read, or `real` answers otherwise.
-        pub async fn verify_tape<S: #contract>(
+        pub async fn verify_tape<S: $contract>(
             path: impl rt::AsRef<rt::Path>,
             real: S,
         ) -> rt::Result<(), rt::mock::TapeError> {
-            let real = super::#module::#server::new(real);
+            let real = $server::new(real);
             rt::mock::verify_tape::<Self, _, _>(path, real).await
         }
-    }
+        ",
+        &[("contract", &cx.contract()), ("server", &path_of(&cx.names.server))],
+    );
 }
 
-/// `pub fn client(&self) -> super::calculator_client::CalculatorClient { … }`
-fn client(cx: &Context) -> TokenStream {
-    let (module, client) = (&cx.names.client.module, &cx.names.client.name);
-    quote! {
-        /// A client of this mock, in this process and through the codec.
-        #[inline]
-        pub fn client(&self) -> super::#module::#client {
-            super::#module::#client::new(rt::Channel::in_process(self.server()))
-        }
-    }
-}
-
-fn verdicts() -> TokenStream {
-    quote! {
+fn verdicts(code: &mut Code) {
+    code.item();
+    code.write(
+        "
         /// Gives the verdict so far, and forgets what was expected; stubs stay.
         ///
         /// # Panics
@@ -198,109 +200,126 @@ fn verdicts() -> TokenStream {
         pub async fn verify_within(self, limit: rt::Duration) {
             self.mock.verify_within(limit).await;
         }
-    }
+        ",
+        &[],
+    );
 }
 
 /// `expect_add`, `on_add` and `add_calls`
-fn method_functions(method: &Method, names: &MockMethodNames) -> TokenStream {
-    let MockMethodNames { expect, stub, calls } = names;
-    let (index, kind, input) =
-        (Literal::usize_unsuffixed(method.index), kind(method), &method.names.input);
-    let rpc = &method.facts.name;
-    let [about_expect, about_stub, about_calls] = [
-        format!("Expects calls of `{rpc}`: one at least, unless it is told how many."),
-        format!("Answers calls of `{rpc}` that no expectation takes, if there are any."),
-        format!("The calls of `{rpc}` so far."),
-    ]
-    .map(|line| doc(&line));
-    quote! {
-        #about_expect
+fn method_functions(code: &mut Code, method: &Method, names: &MockMethodNames) {
+    code.item();
+    code.write(
+        "
+        /// Expects calls of `$rpc`: one at least, unless it is told how many.
         #[inline]
         #[track_caller]
-        pub fn #expect(&self) -> rt::mock::Expectation<#kind> {
-            self.mock.expect(#index)
+        pub fn $expect(&self) -> rt::mock::Expectation<$kind> {
+            self.mock.expect($index)
         }
 
-        #about_stub
+        /// Answers calls of `$rpc` that no expectation takes, if there are any.
         #[inline]
         #[track_caller]
-        pub fn #stub(&self) -> rt::mock::Expectation<#kind> {
-            self.mock.stub(#index)
+        pub fn $stub(&self) -> rt::mock::Expectation<$kind> {
+            self.mock.stub($index)
         }
 
-        #about_calls
+        /// The calls of `$rpc` so far.
         #[inline]
-        pub fn #calls(&self) -> rt::Vec<rt::mock::Call<#input>> {
-            self.mock.calls(#index)
+        pub fn $calls(&self) -> rt::Vec<rt::mock::Call<$input>> {
+            self.mock.calls($index)
         }
-    }
+        ",
+        &[
+            ("rpc", &method.facts.name),
+            ("expect", &names.expect),
+            ("stub", &names.stub),
+            ("calls", &names.calls),
+            ("kind", &kind(method)),
+            ("input", &method.names.input),
+            ("index", &method.index),
+        ],
+    );
 }
 
 /// `rt::mock::Unary<super::AddRequest, super::AddResponse>`
-fn kind(method: &Method) -> TokenStream {
+fn kind(method: &Method) -> String {
     let (input, output) = (&method.names.input, &method.names.output);
     let kind = match method.facts.kind {
-        Kind::Unary => quote!(Unary),
-        Kind::ClientStreaming => quote!(ClientStreaming),
-        Kind::ServerStreaming => quote!(ServerStreaming),
-        Kind::BidiStreaming => quote!(BidiStreaming),
+        Kind::Unary => "Unary",
+        Kind::ClientStreaming => "ClientStreaming",
+        Kind::ServerStreaming => "ServerStreaming",
+        Kind::BidiStreaming => "BidiStreaming",
     };
-    quote!(rt::mock::#kind<#input, #output>)
+    format!("rt::mock::{kind}<{input}, {output}>")
 }
 
 /// `impl super::calculator_service::Calculator for MockCalculator { … }`
-fn contract(cx: &Context) -> TokenStream {
-    let (contract, name) = (cx.contract(), &cx.names.mock.item.name);
-    let methods = cx.methods().map(|method| answer(&method));
-    quote! { impl #contract for #name { #(#methods)* } }
+fn contract(code: &mut Code, cx: &Context) {
+    code.item();
+    code.block(format_args!("impl {} for {}", cx.contract(), cx.names.mock.item.name), |code| {
+        for method in cx.methods() {
+            answer(code, &method);
+        }
+    });
 }
 
 /// `fn add(&self, request: …) -> impl rt::Future<Output = …> + rt::Send { … }`
-fn answer(method: &Method) -> TokenStream {
-    let name = &method.names.method;
-    let (request, response) = (method.request_type(), method.response_type());
-    let index = Literal::usize_unsuffixed(method.index);
-    quote! {
+fn answer(code: &mut Code, method: &Method) {
+    code.item();
+    code.write(
+        "
         #[inline]
-        fn #name(
-            &self,
-            request: #request,
-        ) -> impl rt::Future<Output = #response> + rt::Send {
-            self.mock.answer(#index, request)
+        fn $name(&self, request: $request) -> impl rt::Future<Output = $response> + rt::Send {
+            self.mock.answer($index, request)
         }
-    }
+        ",
+        &[
+            ("name", &method.names.method),
+            ("request", &method.request_type()),
+            ("response", &method.response_type()),
+            ("index", &method.index),
+        ],
+    );
 }
 
 /// `impl rt::mock::Mocked for MockCalculator { … }`
-fn mocked(cx: &Context) -> TokenStream {
-    let (name, text) = (&cx.names.mock.item.name, cx.names.mock.item.name.to_string());
-    let contract_module = &cx.names.contract.module;
-    let kinds = cx.methods().map(|method| kind(&method)).collect::<Vec<_>>();
-    quote! {
-        impl rt::mock::Mocked for #name {
-            const NAME: &'static str = #text;
-            const SERVICE: &'static rt::ServiceDescriptor = &super::#contract_module::SERVICE;
-            const METHODS: &'static [rt::mock::Method] = &[
-                #(rt::mock::Method::of::<#kinds>()),*
-            ];
+fn mocked(code: &mut Code, cx: &Context) {
+    let name = &cx.names.mock.item.name;
+    let methods = cx.methods().map(|method| format!("rt::mock::Method::of::<{}>()", kind(&method)));
+    code.item();
+    code.write(
+        "
+        impl rt::mock::Mocked for $name {
+            const NAME: &'static str = \"$name\";
+
+            const SERVICE: &'static rt::ServiceDescriptor = &super::$module::SERVICE;
+
+            const METHODS: &'static [rt::mock::Method] = &[$methods];
         }
-    }
+        ",
+        &[
+            ("name", name),
+            ("module", &cx.names.contract.module),
+            ("methods", &methods.collect::<Vec<_>>().join(", ")),
+        ],
+    );
 }
 
 /// `pub mod like { … }`, unless no request has a field.
-fn matchers(cx: &Context) -> Option<TokenStream> {
-    let matchers = &cx.names.mock.matchers;
-    let content = matchers.iter().map(matcher);
-    (!matchers.is_empty()).then(|| {
-        quote! {
-            /// Matchers for the messages that requests are made of, field by field.
-            #[allow(deprecated)]
-            pub mod like {
-                use super::rt;
-                #(#content)*
-            }
+fn matchers(code: &mut Code, matchers: &[Matcher]) {
+    if matchers.is_empty() {
+        return;
+    }
+    code.item();
+    code.docs(&["Matchers for the messages that requests are made of, field by field."]);
+    code.line(format_args!("#[allow(deprecated)]"));
+    code.block(format_args!("pub mod like"), |code| {
+        code.write("use super::rt;", &[]);
+        for it in matchers {
+            matcher(code, it);
         }
-    })
+    });
 }
 
 /// ```text
@@ -310,56 +329,79 @@ fn matchers(cx: &Context) -> Option<TokenStream> {
 ///
 /// impl rt::mock::IntoPattern<super::super::AddRequest> for AddRequest { … }
 /// ```
-fn matcher(matcher: &Matcher) -> TokenStream {
-    let Matcher { name, full_name, message, parts } = matcher;
-    let about = doc(&format!("Matches a `{full_name}` by those of its fields that are mentioned."));
-    let parts = parts.iter().map(part);
-    quote! {
-        #about
+fn matcher(code: &mut Code, Matcher { name, full_name, message, parts }: &Matcher) {
+    code.item();
+    code.write(
+        "
+        /// Matches a `$full_name` by those of its fields that are mentioned.
         #[derive(rt::Clone, rt::Debug, rt::Default)]
-        pub struct #name(rt::mock::Fields<#message>);
-
-        impl #name {
+        pub struct $name(rt::mock::Fields<$message>);
+        ",
+        &[("full_name", full_name), ("name", name), ("message", message)],
+    );
+    code.item();
+    code.block(format_args!("impl {name}"), |code| {
+        code.write(
+            "
             /// Matches every message, until fields are mentioned.
             #[inline]
             pub fn new() -> Self {
                 rt::Default::default()
             }
-
-            #(#parts)*
+            ",
+            &[],
+        );
+        for it in parts {
+            part(code, it);
         }
-
-        impl rt::mock::IntoPattern<#message> for #name {
+    });
+    code.item();
+    code.write(
+        "
+        impl rt::mock::IntoPattern<$message> for $name {
             #[inline]
-            fn into_pattern(self) -> rt::mock::Pattern<#message> {
+            fn into_pattern(self) -> rt::mock::Pattern<$message> {
                 self.0.into_pattern()
             }
         }
-    }
+        ",
+        &[("name", name), ("message", message)],
+    );
 }
 
-/// `pub fn a(self, expected: impl rt::mock::IntoPattern<i32>) -> Self { … }`
-fn part(part: &Part) -> TokenStream {
-    let Part { method, name, target, .. } = part;
-    let (about, view) = (doc(&format!("Expects this of `{name}`.")), view(part));
-    quote! {
-        #about
-        pub fn #method(self, expected: impl rt::mock::IntoPattern<#target>) -> Self {
-            Self(self.0.field(#name, expected, |message| #view))
-        }
-    }
-}
-
-/// `rt::mock::view(&message.a)`, or a look into a oneof
-fn view(part: &Part) -> TokenStream {
-    let field = &part.field;
-    match &part.variant {
-        None => quote!(rt::mock::view(&message.#field)),
-        Some(variant) => quote! {
-            match &message.#field {
-                rt::Option::Some(#variant(value)) => rt::mock::view(value),
-                _ => rt::mock::View::Absent,
+/// `pub fn a(self, expected: impl rt::mock::IntoPattern<i32>) -> Self { … }`, or the same with a
+/// look into a oneof
+fn part(code: &mut Code, Part { method, name, target, field, variant }: &Part) {
+    let template = match variant {
+        None => {
+            "
+            /// Expects this of `$name`.
+            pub fn $method(self, expected: impl rt::mock::IntoPattern<$target>) -> Self {
+                Self(self.0.field(\"$name\", expected, |message| rt::mock::view(&message.$field)))
             }
-        },
-    }
+            "
+        }
+        Some(_) => {
+            "
+            /// Expects this of `$name`.
+            pub fn $method(self, expected: impl rt::mock::IntoPattern<$target>) -> Self {
+                Self(self.0.field(\"$name\", expected, |message| match &message.$field {
+                    rt::Option::Some($variant(value)) => rt::mock::view(value),
+                    _ => rt::mock::View::Absent,
+                }))
+            }
+            "
+        }
+    };
+    code.item();
+    code.write(
+        template,
+        &[
+            ("name", name),
+            ("method", method),
+            ("target", target),
+            ("field", field),
+            ("variant", &variant.as_deref().unwrap_or_default()),
+        ],
+    );
 }

@@ -1,9 +1,6 @@
 //! The server: the runtime's, with the way from a method's position to its handler.
 
-use proc_macro2::{Literal, TokenStream};
-use quote::quote;
-
-use super::{Context, Method, doc, service_module};
+use super::{Context, code::Code, service_module};
 
 /// ```text
 /// /// The server side of `calculator.Calculator`.
@@ -19,28 +16,29 @@ use super::{Context, Method, doc, service_module};
 ///     impl<S: super::calculator_service::Calculator> rt::Dispatch<S> for CalculatorDispatch { … }
 /// }
 /// ```
-pub(super) fn server(cx: &Context) -> TokenStream {
-    let (contract, definition, dispatch) = (cx.contract(), definition(cx), dispatch(cx));
-    let content = quote! {
-        #[allow(unused_imports)]
-        pub use #contract;
-        #definition
-        #dispatch
-    };
-    service_module(cx, &cx.names.server, "server side", &content)
+pub(super) fn server(code: &mut Code, cx: &Context) {
+    service_module(code, cx, (&cx.names.server, "server side"), |code| {
+        code.item();
+        code.line(format_args!("#[allow(unused_imports)]"));
+        code.line(format_args!("pub use {};", cx.contract()));
+        code.end_item();
+        definition(code, cx);
+        dispatch(code, cx);
+    });
 }
 
 /// `pub type CalculatorServer<S> = rt::ServiceServer<CalculatorDispatch, S>;`
-fn definition(cx: &Context) -> TokenStream {
+fn definition(code: &mut Code, cx: &Context) {
     let (name, contract) = (&cx.names.server.name, &cx.names.contract.name);
-    let dispatch = &cx.names.dispatch;
-    let docs = cx.docs_after(&format!(
-        "Serves a [`{contract}`] over gRPC, in any tower-based server or in process."
-    ));
-    quote! {
-        #docs
-        pub type #name<S> = rt::ServiceServer<#dispatch, S>;
-    }
+    code.item();
+    cx.docs_after(
+        code,
+        &format!("Serves a [`{contract}`] over gRPC, in any tower-based server or in process."),
+    );
+    code.write(
+        "pub type $name<S> = rt::ServiceServer<$dispatch, S>;",
+        &[("name", name), ("dispatch", &cx.names.dispatch)],
+    );
 }
 
 /// ```text
@@ -48,40 +46,52 @@ fn definition(cx: &Context) -> TokenStream {
 ///
 /// impl<S: super::calculator_service::Calculator> rt::Dispatch<S> for CalculatorDispatch { … }
 /// ```
-fn dispatch(cx: &Context) -> TokenStream {
-    let (name, contract, allow) = (&cx.names.dispatch, cx.contract(), cx.allow_deprecated());
-    let about = doc(&format!("Hands the calls of a [`{}`] to its methods.", cx.names.server.name));
+fn dispatch(code: &mut Code, cx: &Context) {
+    let (name, contract) = (&cx.names.dispatch, cx.contract());
     let contract_module = &cx.names.contract.module;
-    let body = match cx.service.methods.is_empty() {
-        true => quote! { let _ = (service, method); call.unimplemented() },
-        false => {
-            let arms = cx.methods().map(|method| arm(&method));
-            quote! { match method { #(#arms)* _ => call.unimplemented(), } }
-        }
-    };
-    quote! {
-        #about
+    code.item();
+    code.docs(&[format!("Hands the calls of a [`{}`] to its methods.", cx.names.server.name)]);
+    code.write(
+        "
         #[derive(rt::Debug)]
-        pub enum #name {}
-
-        impl<S: #contract> rt::Dispatch<S> for #name {
-            const SERVICE: &'static rt::ServiceDescriptor = &super::#contract_module::SERVICE;
-
-            #allow
-            fn call(
-                service: rt::Arc<S>,
-                method: usize,
-                call: rt::ServerCall<'_>,
-            ) -> rt::ReplyFuture<'_> {
-                #body
+        pub enum $name {}
+        ",
+        &[("name", name)],
+    );
+    code.item();
+    code.block(format_args!("impl<S: {contract}> rt::Dispatch<S> for {name}"), |code| {
+        code.write(
+            "const SERVICE: &'static rt::ServiceDescriptor = &super::$module::SERVICE;",
+            &[("module", contract_module)],
+        );
+        code.item();
+        cx.allow_deprecated(code);
+        let signature = "fn call(service: rt::Arc<S>, method: usize, call: rt::ServerCall<'_>) -> \
+                         rt::ReplyFuture<'_>";
+        code.block(format_args!("{signature}"), |code| {
+            if cx.service.methods.is_empty() {
+                code.line(format_args!("let _ = (service, method);"));
+                code.line(format_args!("call.unimplemented()"));
+            } else {
+                arms(code, cx);
             }
-        }
-    }
+        });
+    });
 }
 
-/// `0 => call.unary(service, S::add),`
-fn arm(method: &Method) -> TokenStream {
-    let (index, name) = (Literal::usize_unsuffixed(method.index), &method.names.method);
-    let function = method.runtime_function();
-    quote! { #index => call.#function(service, S::#name), }
+/// ```text
+/// match method {
+///     0 => call.unary(service, S::add),
+///     …
+/// }
+/// ```
+fn arms(code: &mut Code, cx: &Context) {
+    code.inner(format_args!("match method"), |code| {
+        for method in cx.methods() {
+            let (index, function) = (method.index, method.runtime_function());
+            let name = &method.names.method;
+            code.line(format_args!("{index} => call.{function}(service, S::{name}),"));
+        }
+        code.line(format_args!("_ => call.unimplemented(),"));
+    });
 }

@@ -2,10 +2,6 @@
 //! messages, so that both agree.
 
 use heck::{ToShoutySnakeCase, ToSnakeCase, ToUpperCamelCase};
-use std::fmt;
-
-use proc_macro2::{Ident, Span, TokenStream};
-use quote::{ToTokens, TokenStreamExt as _};
 
 /// Words that are written raw, as in `r#type`.
 const RAW: &[&str] = &[
@@ -60,54 +56,6 @@ pub(crate) fn upper_camel_with(name: &str, suffix: &str) -> String {
 pub(crate) fn is_proto_identifier(name: &str) -> bool {
     let starts_well = name.starts_with(|first: char| first.is_ascii_alphabetic() || first == '_');
     starts_well && name.chars().all(|letter| letter.is_ascii_alphanumeric() || letter == '_')
-}
-
-/// A name that one of the functions above has made: one identifier.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct Name(String);
-
-impl Name {
-    pub(crate) fn new(name: impl Into<String>) -> Self {
-        Self(name.into())
-    }
-}
-
-impl fmt::Display for Name {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-impl ToTokens for Name {
-    fn to_tokens(&self, tokens: &mut TokenStream) {
-        tokens.append(match self.0.strip_prefix("r#") {
-            Some(keyword) => Ident::new_raw(keyword, Span::call_site()),
-            None => Ident::new(&self.0, Span::call_site()),
-        });
-    }
-}
-
-/// The path of a type or variant, of which every part is a name or comes from an option that was
-/// checked.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct RustPath(String);
-
-impl RustPath {
-    pub(crate) fn new(path: impl Into<String>) -> Self {
-        Self(path.into())
-    }
-}
-
-impl fmt::Display for RustPath {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-impl ToTokens for RustPath {
-    fn to_tokens(&self, tokens: &mut TokenStream) {
-        tokens.extend(self.0.parse::<TokenStream>().unwrap_or_default());
-    }
 }
 
 fn escape(name: &str) -> String {

@@ -3,8 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
-    Notes, Paths,
-    ident::{self, Name, RustPath},
+    Notes, Paths, ident,
     scope::{Scope, Taken},
 };
 use crate::{
@@ -15,26 +14,26 @@ use crate::{
 /// A matcher for the messages of one type.
 #[derive(Debug)]
 pub(crate) struct Matcher {
-    pub(crate) name: Name,
+    pub(crate) name: String,
     /// The full name in the proto, without a leading dot.
     pub(crate) full_name: String,
     /// The message as seen from the module of matchers.
-    pub(crate) message: RustPath,
+    pub(crate) message: String,
     pub(crate) parts: Vec<Part>,
 }
 
 /// A field or a oneof, of which a matcher can say something.
 #[derive(Debug)]
 pub(crate) struct Part {
-    pub(crate) method: Name,
+    pub(crate) method: String,
     /// As the proto calls it.
     pub(crate) name: String,
     /// What the pattern is for.
-    pub(crate) target: RustPath,
+    pub(crate) target: String,
     /// The field of the struct that holds it.
-    pub(crate) field: Name,
+    pub(crate) field: String,
     /// The variant that holds it, for what is one of several.
-    pub(crate) variant: Option<RustPath>,
+    pub(crate) variant: Option<String>,
 }
 
 /// Names a matcher for each message that the requests of `service` are made of; they are in
@@ -68,9 +67,9 @@ pub(super) fn assign(
         }
         let view = View { paths, scope };
         matchers.push(Matcher {
-            name: Name::new(&name),
+            name,
             full_name: full_name[1..].to_owned(),
-            message: RustPath::new(view.path(full_name)),
+            message: view.path(full_name),
             parts: view.parts(message),
         });
     }
@@ -130,40 +129,38 @@ impl View<'_> {
             let method = taken.unique(&ident::snake(&field.name));
             let oneof = field.oneof.map(|index| (index, &names.oneofs[index]));
             parts.push(Part {
-                method: Name::new(&method),
+                method,
                 name: field.name.clone(),
                 target: self.shape(&field.shape),
-                field: Name::new(oneof.map_or(name, |(_, oneof)| &oneof.field)),
-                variant: oneof.map(|(index, _)| {
-                    RustPath::new(format!("{}::{name}", self.oneof(message, index)))
-                }),
+                field: oneof.map_or(name, |(_, oneof)| &oneof.field).clone(),
+                variant: oneof.map(|(index, _)| format!("{}::{name}", self.oneof(message, index))),
             });
         }
         for (index, (oneof, names)) in message.oneofs.iter().zip(&names.oneofs).enumerate() {
             let method = taken.unique(&ident::snake(&oneof.name));
             parts.push(Part {
-                method: Name::new(&method),
+                method,
                 name: oneof.name.clone(),
                 target: self.oneof(message, index),
-                field: Name::new(&names.field),
+                field: names.field.clone(),
                 variant: None,
             });
         }
         parts
     }
 
-    fn oneof(&self, message: &Message, index: usize) -> RustPath {
-        RustPath::new(self.paths.oneof(self.scope, message, index))
+    fn oneof(&self, message: &Message, index: usize) -> String {
+        self.paths.oneof(self.scope, message, index)
     }
 
-    fn shape(&self, shape: &Shape) -> RustPath {
-        RustPath::new(match shape {
+    fn shape(&self, shape: &Shape) -> String {
+        match shape {
             Shape::Single(value, _) => self.value(value),
             Shape::Repeated(value, _) => format!("[{}]", self.value(value)),
             Shape::Map(key, value) => {
                 format!("rt::mock::Map<{}, {}>", self.value(key), self.value(value))
             }
-        })
+        }
     }
 
     fn value(&self, value: &Value) -> String {

@@ -1,8 +1,7 @@
 //! The names of a service's methods: one each, for the trait and the client alike.
 
 use super::{
-    MethodNames, Notes, Paths,
-    ident::{self, Name, RustPath},
+    MethodNames, Notes, Paths, ident,
     scope::{Scope, Taken},
 };
 use crate::{
@@ -37,12 +36,8 @@ pub(super) fn assign(
         if name != natural {
             notes.warnings.push(renamed(service, method, &natural, &name));
         }
-        let message = |type_name| RustPath::new(paths.path(scope, type_name));
-        MethodNames {
-            method: Name::new(name),
-            input: message(&method.input),
-            output: message(&method.output),
-        }
+        let message = |type_name| paths.path(scope, type_name);
+        MethodNames { method: name, input: message(&method.input), output: message(&method.output) }
     });
     methods.collect()
 }

@@ -2,7 +2,7 @@
 
 use heck::ToSnakeCase as _;
 
-use super::{Notes, ident::Name, scope::Taken};
+use super::{Notes, scope::Taken};
 use crate::{diagnostics::Problem, model::Service};
 
 /// What every mock has of its own.
@@ -24,11 +24,11 @@ const RESERVED: &[&str] = &[
 #[derive(Debug)]
 pub(crate) struct MockMethodNames {
     /// `expect_add`
-    pub(crate) expect: Name,
+    pub(crate) expect: String,
     /// `on_add`
-    pub(crate) stub: Name,
+    pub(crate) stub: String,
     /// `add_calls`
-    pub(crate) calls: Name,
+    pub(crate) calls: String,
 }
 
 /// Names the functions for the methods of `service`.
@@ -45,7 +45,7 @@ pub(super) fn assign(service: &Service, notes: &mut Notes) -> Vec<MockMethodName
                     "rpc `{rpc}` has `{name}` in the mock: `{natural}` is another's"
                 )));
             }
-            Name::new(&name)
+            name
         };
         names.push(MockMethodNames {
             expect: name(format!("expect_{rpc}")),

@@ -16,12 +16,7 @@ mod types;
 
 use std::collections::{BTreeMap, HashMap};
 
-use self::{
-    external::External,
-    ident::{Name, RustPath},
-    package::Package,
-    types::TypeNames,
-};
+use self::{external::External, package::Package, types::TypeNames};
 pub(crate) use self::{
     matchers::{Matcher, Part},
     mock::MockMethodNames,
@@ -61,7 +56,7 @@ impl Names<'_> {
 #[derive(Debug)]
 pub(crate) struct FileNames {
     pub(crate) services: Vec<ServiceNames>,
-    pub(crate) descriptor_set: Name,
+    pub(crate) descriptor_set: String,
 }
 
 #[derive(Debug)]
@@ -69,7 +64,7 @@ pub(crate) struct ServiceNames {
     pub(crate) contract: Item,
     pub(crate) server: Item,
     /// The type, in the server's module, that finds a method's handler.
-    pub(crate) dispatch: Name,
+    pub(crate) dispatch: String,
     pub(crate) client: Item,
     pub(crate) mock: MockNames,
     pub(crate) methods: Vec<MethodNames>,
@@ -87,19 +82,19 @@ pub(crate) struct MockNames {
 /// A trait or struct in a module of its own.
 #[derive(Debug)]
 pub(crate) struct Item {
-    pub(crate) module: Name,
-    pub(crate) name: Name,
+    pub(crate) module: String,
+    pub(crate) name: String,
     /// Whether nothing else in the package has the name, so that the package re-exports it.
     pub(crate) reexported: bool,
 }
 
 #[derive(Debug)]
 pub(crate) struct MethodNames {
-    pub(crate) method: Name,
+    pub(crate) method: String,
     /// The request message as seen from the service's modules.
-    pub(crate) input: RustPath,
+    pub(crate) input: String,
     /// The response message as seen from the service's modules.
-    pub(crate) output: RustPath,
+    pub(crate) output: String,
 }
 
 /// What the pass has to say.

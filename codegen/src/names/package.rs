@@ -5,9 +5,7 @@ use std::collections::BTreeMap;
 use heck::ToUpperCamelCase as _;
 
 use super::{
-    Item, MockNames, Notes, Paths, ServiceNames,
-    ident::{self, Name},
-    matchers, methods, mock,
+    Item, MockNames, Notes, Paths, ServiceNames, ident, matchers, methods, mock,
     scope::{Scope, Taken},
 };
 use crate::{
@@ -72,12 +70,12 @@ impl<'a> Package<'a> {
         let contract = self.item(service, ("_service", contract, true), notes);
         let server = self.item(service, ("_server", server, self.options.build_server), notes);
         let client = self.item(service, ("_client", client, self.options.build_client), notes);
-        let scope = self.scope.inner(&contract.module.to_string());
+        let scope = self.scope.inner(&contract.module);
         ServiceNames {
             contract,
             server,
             client,
-            dispatch: Name::new(ident::upper_camel_with(&service.name, "Dispatch")),
+            dispatch: ident::upper_camel_with(&service.name, "Dispatch"),
             methods: methods::assign(service, &scope, types.0, notes),
             mock: self.mock(service, types, notes),
         }
@@ -91,7 +89,7 @@ impl<'a> Package<'a> {
     ) -> MockNames {
         let is_built = self.options.mock != Mock::Never;
         let item = self.item(service, ("_mock", mock_name(service), is_built), notes);
-        let scope = self.scope.inner(&item.module.to_string()).inner("like");
+        let scope = self.scope.inner(&item.module).inner("like");
         let built = is_built.then(|| {
             let methods = mock::assign(service, notes);
             (methods, matchers::assign(service, &scope, (paths, types), notes))
@@ -101,12 +99,12 @@ impl<'a> Package<'a> {
     }
 
     /// `shop/order.proto` → `SHOP_ORDER_FILE_DESCRIPTOR_SET`.
-    pub(super) fn descriptor_set(&mut self, file: &File) -> Name {
+    pub(super) fn descriptor_set(&mut self, file: &File) -> String {
         let stem = file.name.strip_suffix(".proto").unwrap_or(&file.name);
         let ascii = |letter: char| if letter.is_ascii_alphanumeric() { letter } else { '_' };
         let stem = stem.chars().map(ascii).collect::<String>();
         let name = format!("{}_FILE_DESCRIPTOR_SET", ident::shouty(&stem));
-        Name::new(self.constants.unique(&name))
+        self.constants.unique(&name)
     }
 
     fn item(
@@ -127,7 +125,7 @@ impl<'a> Package<'a> {
                  something else in the package is called so"
             )));
         }
-        Item { module: Name::new(&module), name: Name::new(&name), reexported }
+        Item { module, name, reexported }
     }
 }
 

@@ -21,7 +21,6 @@
 // A plugin executable needs only to be placed somewhere in the path.  The
 // plugin should be named "protoc-gen-$NAME", and will then be used when the
 // flag "--${NAME}_out" is passed to protoc.
-
 /// The version number of protocol compiler.
 #[derive(Clone, PartialEq, Eq, Hash, crate::descriptor::protos::prost::Message)]
 #[prost(prost_path = "crate::descriptor::protos::prost")]

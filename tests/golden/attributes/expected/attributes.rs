@@ -67,11 +67,7 @@ pub mod blobs_server {
     impl<S: super::blobs_service::Blobs> rt::Dispatch<S> for BlobsDispatch {
         const SERVICE: &'static rt::ServiceDescriptor = &super::blobs_service::SERVICE;
 
-        fn call(
-            service: rt::Arc<S>,
-            method: usize,
-            call: rt::ServerCall<'_>,
-        ) -> rt::ReplyFuture<'_> {
+        fn call(service: rt::Arc<S>, method: usize, call: rt::ServerCall<'_>) -> rt::ReplyFuture<'_> {
             match method {
                 0 => call.unary(service, S::get),
                 _ => call.unimplemented(),

@@ -67,11 +67,7 @@ pub mod store_server {
     impl<S: super::store_service::Store> rt::Dispatch<S> for StoreDispatch {
         const SERVICE: &'static rt::ServiceDescriptor = &super::store_service::SERVICE;
 
-        fn call(
-            service: rt::Arc<S>,
-            method: usize,
-            call: rt::ServerCall<'_>,
-        ) -> rt::ReplyFuture<'_> {
+        fn call(service: rt::Arc<S>, method: usize, call: rt::ServerCall<'_>) -> rt::ReplyFuture<'_> {
             match method {
                 0 => call.unary(service, S::get),
                 _ => call.unimplemented(),
@@ -412,11 +408,7 @@ pub mod log_server {
     impl<S: super::log_service::Log> rt::Dispatch<S> for LogDispatch {
         const SERVICE: &'static rt::ServiceDescriptor = &super::log_service::SERVICE;
 
-        fn call(
-            service: rt::Arc<S>,
-            method: usize,
-            call: rt::ServerCall<'_>,
-        ) -> rt::ReplyFuture<'_> {
+        fn call(service: rt::Arc<S>, method: usize, call: rt::ServerCall<'_>) -> rt::ReplyFuture<'_> {
             match method {
                 0 => call.unary(service, S::read),
                 _ => call.unimplemented(),
@@ -752,11 +744,7 @@ pub mod log_server_server {
     impl<S: super::log_server_service::LogServer> rt::Dispatch<S> for LogServerDispatch {
         const SERVICE: &'static rt::ServiceDescriptor = &super::log_server_service::SERVICE;
 
-        fn call(
-            service: rt::Arc<S>,
-            method: usize,
-            call: rt::ServerCall<'_>,
-        ) -> rt::ReplyFuture<'_> {
+        fn call(service: rt::Arc<S>, method: usize, call: rt::ServerCall<'_>) -> rt::ReplyFuture<'_> {
             match method {
                 0 => call.unary(service, S::read),
                 _ => call.unimplemented(),
@@ -1101,11 +1089,7 @@ pub mod cache_server_ {
     impl<S: super::cache_service::Cache> rt::Dispatch<S> for CacheDispatch {
         const SERVICE: &'static rt::ServiceDescriptor = &super::cache_service::SERVICE;
 
-        fn call(
-            service: rt::Arc<S>,
-            method: usize,
-            call: rt::ServerCall<'_>,
-        ) -> rt::ReplyFuture<'_> {
+        fn call(service: rt::Arc<S>, method: usize, call: rt::ServerCall<'_>) -> rt::ReplyFuture<'_> {
             match method {
                 0 => call.unary(service, S::read),
                 _ => call.unimplemented(),

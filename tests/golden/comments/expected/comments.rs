@@ -9,7 +9,6 @@
 //
 // Behind the syntax.
 // Above the package.
-
 // Apart from everything.
 //
 // Apart from the message,
@@ -130,11 +129,7 @@ pub mod comments_server {
     impl<S: super::comments_service::Comments> rt::Dispatch<S> for CommentsDispatch {
         const SERVICE: &'static rt::ServiceDescriptor = &super::comments_service::SERVICE;
 
-        fn call(
-            service: rt::Arc<S>,
-            method: usize,
-            call: rt::ServerCall<'_>,
-        ) -> rt::ReplyFuture<'_> {
+        fn call(service: rt::Arc<S>, method: usize, call: rt::ServerCall<'_>) -> rt::ReplyFuture<'_> {
             match method {
                 0 => call.unary(service, S::get),
                 _ => call.unimplemented(),
@@ -434,18 +429,12 @@ pub mod comments_mock {
 
                 /// Expects this of `third`.
                 pub fn third(self, expected: impl rt::mock::IntoPattern<rt::String>) -> Self {
-                    Self(
-                        self.0.field(
-                            "third",
-                            expected,
-                            |message| match &message.choice {
-                                rt::Option::Some(
-                                    super::super::message::Choice::Third(value),
-                                ) => rt::mock::view(value),
-                                _ => rt::mock::View::Absent,
-                            },
-                        ),
-                    )
+                    Self(self.0.field("third", expected, |message| match &message.choice {
+                        rt::Option::Some(
+                            super::super::message::Choice::Third(value),
+                        ) => rt::mock::view(value),
+                        _ => rt::mock::View::Absent,
+                    }))
                 }
 
                 /// Expects this of `choice`.

@@ -48,11 +48,7 @@ pub mod roots_server {
     impl<S: super::roots_service::Roots> rt::Dispatch<S> for RootsDispatch {
         const SERVICE: &'static rt::ServiceDescriptor = &super::roots_service::SERVICE;
 
-        fn call(
-            service: rt::Arc<S>,
-            method: usize,
-            call: rt::ServerCall<'_>,
-        ) -> rt::ReplyFuture<'_> {
+        fn call(service: rt::Arc<S>, method: usize, call: rt::ServerCall<'_>) -> rt::ReplyFuture<'_> {
             match method {
                 0 => call.unary(service, S::get),
                 _ => call.unimplemented(),

@@ -132,11 +132,7 @@ pub mod greeter_server {
         const SERVICE: &'static rt::ServiceDescriptor = &super::greeter_service::SERVICE;
 
         #[allow(deprecated)]
-        fn call(
-            service: rt::Arc<S>,
-            method: usize,
-            call: rt::ServerCall<'_>,
-        ) -> rt::ReplyFuture<'_> {
+        fn call(service: rt::Arc<S>, method: usize, call: rt::ServerCall<'_>) -> rt::ReplyFuture<'_> {
             match method {
                 0 => call.unary(service, S::hello),
                 1 => call.unary(service, S::hallo),

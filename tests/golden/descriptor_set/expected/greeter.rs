@@ -61,11 +61,7 @@ pub mod greeter_server {
     impl<S: super::greeter_service::Greeter> rt::Dispatch<S> for GreeterDispatch {
         const SERVICE: &'static rt::ServiceDescriptor = &super::greeter_service::SERVICE;
 
-        fn call(
-            service: rt::Arc<S>,
-            method: usize,
-            call: rt::ServerCall<'_>,
-        ) -> rt::ReplyFuture<'_> {
+        fn call(service: rt::Arc<S>, method: usize, call: rt::ServerCall<'_>) -> rt::ReplyFuture<'_> {
             match method {
                 0 => call.unary(service, S::say_hello),
                 _ => call.unimplemented(),
@@ -376,4 +372,4 @@ pub use self::greeter_service::Greeter;
 pub use self::greeter_mock::*;
 
 /// `greeter.proto` and what it imports, as an encoded `google.protobuf.FileDescriptorSet`.
-pub const GREETER_FILE_DESCRIPTOR_SET: &[u8] = b"\n\xAF\x01\n\rgreeter.proto\x12\x07greeter\"\"\n\x0CHelloRequest\x12\x12\n\x04name\x18\x01 \x01(\tR\x04name\"&\n\nHelloReply\x12\x18\n\x07message\x18\x01 \x01(\tR\x07message2A\n\x07Greeter\x126\n\x08SayHello\x12\x15.greeter.HelloRequest\x1A\x13.greeter.HelloReplyb\x06proto3";
+pub const GREETER_FILE_DESCRIPTOR_SET: &[u8] = b"\n\xaf\x01\n\rgreeter.proto\x12\x07greeter\"\"\n\x0cHelloRequest\x12\x12\n\x04name\x18\x01 \x01(\tR\x04name\"&\n\nHelloReply\x12\x18\n\x07message\x18\x01 \x01(\tR\x07message2A\n\x07Greeter\x126\n\x08SayHello\x12\x15.greeter.HelloRequest\x1a\x13.greeter.HelloReplyb\x06proto3";

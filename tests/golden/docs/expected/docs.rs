@@ -186,11 +186,7 @@ pub mod library_server {
     impl<S: super::library_service::Library> rt::Dispatch<S> for LibraryDispatch {
         const SERVICE: &'static rt::ServiceDescriptor = &super::library_service::SERVICE;
 
-        fn call(
-            service: rt::Arc<S>,
-            method: usize,
-            call: rt::ServerCall<'_>,
-        ) -> rt::ReplyFuture<'_> {
+        fn call(service: rt::Arc<S>, method: usize, call: rt::ServerCall<'_>) -> rt::ReplyFuture<'_> {
             match method {
                 0 => call.unary(service, S::get),
                 1 => call.unary(service, S::put),
@@ -661,34 +657,22 @@ pub mod library_mock {
 
                 /// Expects this of `shelf`.
                 pub fn shelf(self, expected: impl rt::mock::IntoPattern<i32>) -> Self {
-                    Self(
-                        self.0.field(
-                            "shelf",
-                            expected,
-                            |message| match &message.place {
-                                rt::Option::Some(
-                                    super::super::book::Place::Shelf(value),
-                                ) => rt::mock::view(value),
-                                _ => rt::mock::View::Absent,
-                            },
-                        ),
-                    )
+                    Self(self.0.field("shelf", expected, |message| match &message.place {
+                        rt::Option::Some(
+                            super::super::book::Place::Shelf(value),
+                        ) => rt::mock::view(value),
+                        _ => rt::mock::View::Absent,
+                    }))
                 }
 
                 /// Expects this of `reader`.
                 pub fn reader(self, expected: impl rt::mock::IntoPattern<rt::String>) -> Self {
-                    Self(
-                        self.0.field(
-                            "reader",
-                            expected,
-                            |message| match &message.place {
-                                rt::Option::Some(
-                                    super::super::book::Place::Reader(value),
-                                ) => rt::mock::view(value),
-                                _ => rt::mock::View::Absent,
-                            },
-                        ),
-                    )
+                    Self(self.0.field("reader", expected, |message| match &message.place {
+                        rt::Option::Some(
+                            super::super::book::Place::Reader(value),
+                        ) => rt::mock::view(value),
+                        _ => rt::mock::View::Absent,
+                    }))
                 }
 
                 /// Expects this of `state`.

@@ -121,11 +121,7 @@ pub mod editions_server {
     impl<S: super::editions_service::Editions> rt::Dispatch<S> for EditionsDispatch {
         const SERVICE: &'static rt::ServiceDescriptor = &super::editions_service::SERVICE;
 
-        fn call(
-            service: rt::Arc<S>,
-            method: usize,
-            call: rt::ServerCall<'_>,
-        ) -> rt::ReplyFuture<'_> {
+        fn call(service: rt::Arc<S>, method: usize, call: rt::ServerCall<'_>) -> rt::ReplyFuture<'_> {
             match method {
                 0 => call.server_streaming(service, S::get),
                 _ => call.unimplemented(),
@@ -538,18 +534,12 @@ pub mod editions_mock {
 
                 /// Expects this of `text`.
                 pub fn text(self, expected: impl rt::mock::IntoPattern<rt::String>) -> Self {
-                    Self(
-                        self.0.field(
-                            "text",
-                            expected,
-                            |message| match &message.choice {
-                                rt::Option::Some(
-                                    super::super::everything::Choice::Text(value),
-                                ) => rt::mock::view(value),
-                                _ => rt::mock::View::Absent,
-                            },
-                        ),
-                    )
+                    Self(self.0.field("text", expected, |message| match &message.choice {
+                        rt::Option::Some(
+                            super::super::everything::Choice::Text(value),
+                        ) => rt::mock::view(value),
+                        _ => rt::mock::View::Absent,
+                    }))
                 }
 
                 /// Expects this of `inner`.
@@ -557,18 +547,12 @@ pub mod editions_mock {
                     self,
                     expected: impl rt::mock::IntoPattern<super::super::everything::Inner>,
                 ) -> Self {
-                    Self(
-                        self.0.field(
-                            "inner",
-                            expected,
-                            |message| match &message.choice {
-                                rt::Option::Some(
-                                    super::super::everything::Choice::Inner(value),
-                                ) => rt::mock::view(value),
-                                _ => rt::mock::View::Absent,
-                            },
-                        ),
-                    )
+                    Self(self.0.field("inner", expected, |message| match &message.choice {
+                        rt::Option::Some(
+                            super::super::everything::Choice::Inner(value),
+                        ) => rt::mock::view(value),
+                        _ => rt::mock::View::Absent,
+                    }))
                 }
 
                 /// Expects this of `choice`.

@@ -245,11 +245,7 @@ pub mod option_server {
     impl<S: super::option_service::Option> rt::Dispatch<S> for OptionDispatch {
         const SERVICE: &'static rt::ServiceDescriptor = &super::option_service::SERVICE;
 
-        fn call(
-            service: rt::Arc<S>,
-            method: usize,
-            call: rt::ServerCall<'_>,
-        ) -> rt::ReplyFuture<'_> {
+        fn call(service: rt::Arc<S>, method: usize, call: rt::ServerCall<'_>) -> rt::ReplyFuture<'_> {
             match method {
                 0 => call.unary(service, S::r#type),
                 1 => call.unary(service, S::self_),
@@ -1360,11 +1356,7 @@ pub mod s_server {
     impl<S: super::s_service::S> rt::Dispatch<S> for SDispatch {
         const SERVICE: &'static rt::ServiceDescriptor = &super::s_service::SERVICE;
 
-        fn call(
-            service: rt::Arc<S>,
-            method: usize,
-            call: rt::ServerCall<'_>,
-        ) -> rt::ReplyFuture<'_> {
+        fn call(service: rt::Arc<S>, method: usize, call: rt::ServerCall<'_>) -> rt::ReplyFuture<'_> {
             match method {
                 0 => call.unary(service, S::s),
                 _ => call.unimplemented(),
@@ -1689,11 +1681,7 @@ pub mod b_server {
     impl<S: super::b_service::B> rt::Dispatch<S> for BDispatch {
         const SERVICE: &'static rt::ServiceDescriptor = &super::b_service::SERVICE;
 
-        fn call(
-            service: rt::Arc<S>,
-            method: usize,
-            call: rt::ServerCall<'_>,
-        ) -> rt::ReplyFuture<'_> {
+        fn call(service: rt::Arc<S>, method: usize, call: rt::ServerCall<'_>) -> rt::ReplyFuture<'_> {
             match method {
                 0 => call.unary(service, S::b),
                 _ => call.unimplemented(),
@@ -2020,11 +2008,7 @@ pub mod arc_server {
     impl<S: super::arc_service::Arc> rt::Dispatch<S> for ArcDispatch {
         const SERVICE: &'static rt::ServiceDescriptor = &super::arc_service::SERVICE;
 
-        fn call(
-            service: rt::Arc<S>,
-            method: usize,
-            call: rt::ServerCall<'_>,
-        ) -> rt::ReplyFuture<'_> {
+        fn call(service: rt::Arc<S>, method: usize, call: rt::ServerCall<'_>) -> rt::ReplyFuture<'_> {
             match method {
                 0 => call.unary(service, S::arc),
                 _ => call.unimplemented(),
@@ -2351,11 +2335,7 @@ pub mod send_server {
     impl<S: super::send_service::Send> rt::Dispatch<S> for SendDispatch {
         const SERVICE: &'static rt::ServiceDescriptor = &super::send_service::SERVICE;
 
-        fn call(
-            service: rt::Arc<S>,
-            method: usize,
-            call: rt::ServerCall<'_>,
-        ) -> rt::ReplyFuture<'_> {
+        fn call(service: rt::Arc<S>, method: usize, call: rt::ServerCall<'_>) -> rt::ReplyFuture<'_> {
             match method {
                 0 => call.unary(service, S::send),
                 _ => call.unimplemented(),
@@ -2684,11 +2664,7 @@ pub mod rt_server {
     impl<S: super::rt_service::Rt> rt::Dispatch<S> for RtDispatch {
         const SERVICE: &'static rt::ServiceDescriptor = &super::rt_service::SERVICE;
 
-        fn call(
-            service: rt::Arc<S>,
-            method: usize,
-            call: rt::ServerCall<'_>,
-        ) -> rt::ReplyFuture<'_> {
+        fn call(service: rt::Arc<S>, method: usize, call: rt::ServerCall<'_>) -> rt::ReplyFuture<'_> {
             match method {
                 0 => call.unary(service, S::rt),
                 _ => call.unimplemented(),
@@ -3017,11 +2993,7 @@ pub mod service_server {
     impl<S: super::service_service::Service> rt::Dispatch<S> for ServiceDispatch {
         const SERVICE: &'static rt::ServiceDescriptor = &super::service_service::SERVICE;
 
-        fn call(
-            service: rt::Arc<S>,
-            method: usize,
-            call: rt::ServerCall<'_>,
-        ) -> rt::ReplyFuture<'_> {
+        fn call(service: rt::Arc<S>, method: usize, call: rt::ServerCall<'_>) -> rt::ReplyFuture<'_> {
             match method {
                 0 => call.unary(service, S::service),
                 _ => call.unimplemented(),

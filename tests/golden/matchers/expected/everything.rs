@@ -274,11 +274,7 @@ pub mod everything_server {
     impl<S: super::everything_service::Everything> rt::Dispatch<S> for EverythingDispatch {
         const SERVICE: &'static rt::ServiceDescriptor = &super::everything_service::SERVICE;
 
-        fn call(
-            service: rt::Arc<S>,
-            method: usize,
-            call: rt::ServerCall<'_>,
-        ) -> rt::ReplyFuture<'_> {
+        fn call(service: rt::Arc<S>, method: usize, call: rt::ServerCall<'_>) -> rt::ReplyFuture<'_> {
             match method {
                 0 => call.unary(service, S::ask),
                 1 => call.client_streaming(service, S::say),
@@ -818,18 +814,12 @@ pub mod everything_mock {
                     self,
                     expected: impl rt::mock::IntoPattern<super::super::super::older::older::Kind>,
                 ) -> Self {
-                    Self(
-                        self.0.field(
-                            "some",
-                            expected,
-                            |message| match &message.kind {
-                                rt::Option::Some(
-                                    super::super::super::older::older::KindOneOf::Some(value),
-                                ) => rt::mock::view(value),
-                                _ => rt::mock::View::Absent,
-                            },
-                        ),
-                    )
+                    Self(self.0.field("some", expected, |message| match &message.kind {
+                        rt::Option::Some(
+                            super::super::super::older::older::KindOneOf::Some(value),
+                        ) => rt::mock::view(value),
+                        _ => rt::mock::View::Absent,
+                    }))
                 }
 
                 /// Expects this of `level`.
@@ -839,18 +829,12 @@ pub mod everything_mock {
                         rt::mock::Enum<super::super::super::older::Level>,
                     >,
                 ) -> Self {
-                    Self(
-                        self.0.field(
-                            "level",
-                            expected,
-                            |message| match &message.kind {
-                                rt::Option::Some(
-                                    super::super::super::older::older::KindOneOf::Level(value),
-                                ) => rt::mock::view(value),
-                                _ => rt::mock::View::Absent,
-                            },
-                        ),
-                    )
+                    Self(self.0.field("level", expected, |message| match &message.kind {
+                        rt::Option::Some(
+                            super::super::super::older::older::KindOneOf::Level(value),
+                        ) => rt::mock::view(value),
+                        _ => rt::mock::View::Absent,
+                    }))
                 }
 
                 /// Expects this of `kind`.
@@ -1177,18 +1161,12 @@ pub mod everything_mock {
 
                 /// Expects this of `word`.
                 pub fn word(self, expected: impl rt::mock::IntoPattern<rt::String>) -> Self {
-                    Self(
-                        self.0.field(
-                            "word",
-                            expected,
-                            |message| match &message.choice {
-                                rt::Option::Some(
-                                    super::super::request::Choice::Word(value),
-                                ) => rt::mock::view(value),
-                                _ => rt::mock::View::Absent,
-                            },
-                        ),
-                    )
+                    Self(self.0.field("word", expected, |message| match &message.choice {
+                        rt::Option::Some(
+                            super::super::request::Choice::Word(value),
+                        ) => rt::mock::view(value),
+                        _ => rt::mock::View::Absent,
+                    }))
                 }
 
                 /// Expects this of `size`.
@@ -1198,18 +1176,12 @@ pub mod everything_mock {
                         rt::mock::Enum<super::super::request::Size>,
                     >,
                 ) -> Self {
-                    Self(
-                        self.0.field(
-                            "size",
-                            expected,
-                            |message| match &message.choice {
-                                rt::Option::Some(
-                                    super::super::request::Choice::Size(value),
-                                ) => rt::mock::view(value),
-                                _ => rt::mock::View::Absent,
-                            },
-                        ),
-                    )
+                    Self(self.0.field("size", expected, |message| match &message.choice {
+                        rt::Option::Some(
+                            super::super::request::Choice::Size(value),
+                        ) => rt::mock::view(value),
+                        _ => rt::mock::View::Absent,
+                    }))
                 }
 
                 /// Expects this of `nested`.
@@ -1217,66 +1189,42 @@ pub mod everything_mock {
                     self,
                     expected: impl rt::mock::IntoPattern<super::super::request::Inner>,
                 ) -> Self {
-                    Self(
-                        self.0.field(
-                            "nested",
-                            expected,
-                            |message| match &message.choice {
-                                rt::Option::Some(
-                                    super::super::request::Choice::Nested(value),
-                                ) => rt::mock::view(value),
-                                _ => rt::mock::View::Absent,
-                            },
-                        ),
-                    )
+                    Self(self.0.field("nested", expected, |message| match &message.choice {
+                        rt::Option::Some(
+                            super::super::request::Choice::Nested(value),
+                        ) => rt::mock::view(value),
+                        _ => rt::mock::View::Absent,
+                    }))
                 }
 
                 /// Expects this of `blob`.
                 pub fn blob(self, expected: impl rt::mock::IntoPattern<rt::mock::Bytes>) -> Self {
-                    Self(
-                        self.0.field(
-                            "blob",
-                            expected,
-                            |message| match &message.choice {
-                                rt::Option::Some(
-                                    super::super::request::Choice::Blob(value),
-                                ) => rt::mock::view(value),
-                                _ => rt::mock::View::Absent,
-                            },
-                        ),
-                    )
+                    Self(self.0.field("blob", expected, |message| match &message.choice {
+                        rt::Option::Some(
+                            super::super::request::Choice::Blob(value),
+                        ) => rt::mock::view(value),
+                        _ => rt::mock::View::Absent,
+                    }))
                 }
 
                 /// Expects this of `none`.
                 pub fn none(self, expected: impl rt::mock::IntoPattern<()>) -> Self {
-                    Self(
-                        self.0.field(
-                            "none",
-                            expected,
-                            |message| match &message.choice {
-                                rt::Option::Some(
-                                    super::super::request::Choice::None(value),
-                                ) => rt::mock::view(value),
-                                _ => rt::mock::View::Absent,
-                            },
-                        ),
-                    )
+                    Self(self.0.field("none", expected, |message| match &message.choice {
+                        rt::Option::Some(
+                            super::super::request::Choice::None(value),
+                        ) => rt::mock::view(value),
+                        _ => rt::mock::View::Absent,
+                    }))
                 }
 
                 /// Expects this of `one`.
                 pub fn one(self, expected: impl rt::mock::IntoPattern<u32>) -> Self {
-                    Self(
-                        self.0.field(
-                            "one",
-                            expected,
-                            |message| match &message.only {
-                                rt::Option::Some(
-                                    super::super::request::Only::One(value),
-                                ) => rt::mock::view(value),
-                                _ => rt::mock::View::Absent,
-                            },
-                        ),
-                    )
+                    Self(self.0.field("one", expected, |message| match &message.only {
+                        rt::Option::Some(
+                            super::super::request::Only::One(value),
+                        ) => rt::mock::view(value),
+                        _ => rt::mock::View::Absent,
+                    }))
                 }
 
                 /// Expects this of `at`.
@@ -1499,18 +1447,12 @@ pub mod everything_mock {
                     self,
                     expected: impl rt::mock::IntoPattern<super::super::Tree>,
                 ) -> Self {
-                    Self(
-                        self.0.field(
-                            "same",
-                            expected,
-                            |message| match &message.kind {
-                                rt::Option::Some(
-                                    super::super::tree::Kind::Same(value),
-                                ) => rt::mock::view(value),
-                                _ => rt::mock::View::Absent,
-                            },
-                        ),
-                    )
+                    Self(self.0.field("same", expected, |message| match &message.kind {
+                        rt::Option::Some(
+                            super::super::tree::Kind::Same(value),
+                        ) => rt::mock::view(value),
+                        _ => rt::mock::View::Absent,
+                    }))
                 }
 
                 /// Expects this of `kind`.

@@ -61,11 +61,7 @@ pub mod greeter_server {
     impl<S: super::greeter_service::Greeter> rt::Dispatch<S> for GreeterDispatch {
         const SERVICE: &'static rt::ServiceDescriptor = &super::greeter_service::SERVICE;
 
-        fn call(
-            service: rt::Arc<S>,
-            method: usize,
-            call: rt::ServerCall<'_>,
-        ) -> rt::ReplyFuture<'_> {
+        fn call(service: rt::Arc<S>, method: usize, call: rt::ServerCall<'_>) -> rt::ReplyFuture<'_> {
             match method {
                 0 => call.unary(service, S::say_hello),
                 _ => call.unimplemented(),

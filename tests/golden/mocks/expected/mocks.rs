@@ -172,11 +172,7 @@ pub mod hostile_server {
         const SERVICE: &'static rt::ServiceDescriptor = &super::hostile_service::SERVICE;
 
         #[allow(deprecated)]
-        fn call(
-            service: rt::Arc<S>,
-            method: usize,
-            call: rt::ServerCall<'_>,
-        ) -> rt::ReplyFuture<'_> {
+        fn call(service: rt::Arc<S>, method: usize, call: rt::ServerCall<'_>) -> rt::ReplyFuture<'_> {
             match method {
                 0 => call.unary(service, S::new_),
                 1 => call.server_streaming(service, S::client),
@@ -1131,11 +1127,7 @@ pub mod taken_server {
     impl<S: super::taken_service::Taken> rt::Dispatch<S> for TakenDispatch {
         const SERVICE: &'static rt::ServiceDescriptor = &super::taken_service::SERVICE;
 
-        fn call(
-            service: rt::Arc<S>,
-            method: usize,
-            call: rt::ServerCall<'_>,
-        ) -> rt::ReplyFuture<'_> {
+        fn call(service: rt::Arc<S>, method: usize, call: rt::ServerCall<'_>) -> rt::ReplyFuture<'_> {
             match method {
                 0 => call.unary(service, S::get),
                 _ => call.unimplemented(),
@@ -1458,11 +1450,7 @@ pub mod empty_server {
     impl<S: super::empty_service::Empty> rt::Dispatch<S> for EmptyDispatch {
         const SERVICE: &'static rt::ServiceDescriptor = &super::empty_service::SERVICE;
 
-        fn call(
-            service: rt::Arc<S>,
-            method: usize,
-            call: rt::ServerCall<'_>,
-        ) -> rt::ReplyFuture<'_> {
+        fn call(service: rt::Arc<S>, method: usize, call: rt::ServerCall<'_>) -> rt::ReplyFuture<'_> {
             let _ = (service, method);
             call.unimplemented()
         }

@@ -168,11 +168,7 @@ pub mod names_server {
     impl<S: super::names_service::Names> rt::Dispatch<S> for NamesDispatch {
         const SERVICE: &'static rt::ServiceDescriptor = &super::names_service::SERVICE;
 
-        fn call(
-            service: rt::Arc<S>,
-            method: usize,
-            call: rt::ServerCall<'_>,
-        ) -> rt::ReplyFuture<'_> {
+        fn call(service: rt::Arc<S>, method: usize, call: rt::ServerCall<'_>) -> rt::ReplyFuture<'_> {
             match method {
                 0 => call.unary(service, S::get_item),
                 1 => call.unary(service, S::get_item_),
@@ -556,18 +552,12 @@ pub mod names_mock {
                     self,
                     expected: impl rt::mock::IntoPattern<super::super::order::Item>,
                 ) -> Self {
-                    Self(
-                        self.0.field(
-                            "first",
-                            expected,
-                            |message| match &message.item {
-                                rt::Option::Some(
-                                    super::super::order::ItemOneOf::First(value),
-                                ) => rt::mock::view(value),
-                                _ => rt::mock::View::Absent,
-                            },
-                        ),
-                    )
+                    Self(self.0.field("first", expected, |message| match &message.item {
+                        rt::Option::Some(
+                            super::super::order::ItemOneOf::First(value),
+                        ) => rt::mock::view(value),
+                        _ => rt::mock::View::Absent,
+                    }))
                 }
 
                 /// Expects this of `First`.
@@ -575,18 +565,12 @@ pub mod names_mock {
                     self,
                     expected: impl rt::mock::IntoPattern<super::super::order::Item>,
                 ) -> Self {
-                    Self(
-                        self.0.field(
-                            "First",
-                            expected,
-                            |message| match &message.item {
-                                rt::Option::Some(
-                                    super::super::order::ItemOneOf::First_(value),
-                                ) => rt::mock::view(value),
-                                _ => rt::mock::View::Absent,
-                            },
-                        ),
-                    )
+                    Self(self.0.field("First", expected, |message| match &message.item {
+                        rt::Option::Some(
+                            super::super::order::ItemOneOf::First_(value),
+                        ) => rt::mock::view(value),
+                        _ => rt::mock::View::Absent,
+                    }))
                 }
 
                 /// Expects this of `FooBar`.

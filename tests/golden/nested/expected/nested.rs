@@ -116,11 +116,7 @@ pub mod tree_server {
     impl<S: super::tree_service::Tree> rt::Dispatch<S> for TreeDispatch {
         const SERVICE: &'static rt::ServiceDescriptor = &super::tree_service::SERVICE;
 
-        fn call(
-            service: rt::Arc<S>,
-            method: usize,
-            call: rt::ServerCall<'_>,
-        ) -> rt::ReplyFuture<'_> {
+        fn call(service: rt::Arc<S>, method: usize, call: rt::ServerCall<'_>) -> rt::ReplyFuture<'_> {
             match method {
                 0 => call.unary(service, S::grow),
                 _ => call.unimplemented(),

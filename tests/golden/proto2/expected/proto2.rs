@@ -108,11 +108,7 @@ pub mod settings_server {
     impl<S: super::settings_service::Settings> rt::Dispatch<S> for SettingsDispatch {
         const SERVICE: &'static rt::ServiceDescriptor = &super::settings_service::SERVICE;
 
-        fn call(
-            service: rt::Arc<S>,
-            method: usize,
-            call: rt::ServerCall<'_>,
-        ) -> rt::ReplyFuture<'_> {
+        fn call(service: rt::Arc<S>, method: usize, call: rt::ServerCall<'_>) -> rt::ReplyFuture<'_> {
             match method {
                 0 => call.unary(service, S::get),
                 _ => call.unimplemented(),

@@ -225,11 +225,7 @@ pub mod telemetry_server {
         const SERVICE: &'static rt::ServiceDescriptor = &super::telemetry_service::SERVICE;
 
         #[allow(deprecated)]
-        fn call(
-            service: rt::Arc<S>,
-            method: usize,
-            call: rt::ServerCall<'_>,
-        ) -> rt::ReplyFuture<'_> {
+        fn call(service: rt::Arc<S>, method: usize, call: rt::ServerCall<'_>) -> rt::ReplyFuture<'_> {
             match method {
                 0 => call.unary(service, S::latest),
                 1 => call.server_streaming(service, S::watch),
@@ -743,66 +739,42 @@ pub mod telemetry_mock {
 
                 /// Expects this of `number`.
                 pub fn number(self, expected: impl rt::mock::IntoPattern<f64>) -> Self {
-                    Self(
-                        self.0.field(
-                            "number",
-                            expected,
-                            |message| match &message.value {
-                                rt::Option::Some(
-                                    super::super::point::Value::Number(value),
-                                ) => rt::mock::view(value),
-                                _ => rt::mock::View::Absent,
-                            },
-                        ),
-                    )
+                    Self(self.0.field("number", expected, |message| match &message.value {
+                        rt::Option::Some(
+                            super::super::point::Value::Number(value),
+                        ) => rt::mock::view(value),
+                        _ => rt::mock::View::Absent,
+                    }))
                 }
 
                 /// Expects this of `count`.
                 pub fn count(self, expected: impl rt::mock::IntoPattern<i64>) -> Self {
-                    Self(
-                        self.0.field(
-                            "count",
-                            expected,
-                            |message| match &message.value {
-                                rt::Option::Some(
-                                    super::super::point::Value::Count(value),
-                                ) => rt::mock::view(value),
-                                _ => rt::mock::View::Absent,
-                            },
-                        ),
-                    )
+                    Self(self.0.field("count", expected, |message| match &message.value {
+                        rt::Option::Some(
+                            super::super::point::Value::Count(value),
+                        ) => rt::mock::view(value),
+                        _ => rt::mock::View::Absent,
+                    }))
                 }
 
                 /// Expects this of `text`.
                 pub fn text(self, expected: impl rt::mock::IntoPattern<rt::String>) -> Self {
-                    Self(
-                        self.0.field(
-                            "text",
-                            expected,
-                            |message| match &message.value {
-                                rt::Option::Some(
-                                    super::super::point::Value::Text(value),
-                                ) => rt::mock::view(value),
-                                _ => rt::mock::View::Absent,
-                            },
-                        ),
-                    )
+                    Self(self.0.field("text", expected, |message| match &message.value {
+                        rt::Option::Some(
+                            super::super::point::Value::Text(value),
+                        ) => rt::mock::view(value),
+                        _ => rt::mock::View::Absent,
+                    }))
                 }
 
                 /// Expects this of `raw`.
                 pub fn raw(self, expected: impl rt::mock::IntoPattern<rt::mock::Bytes>) -> Self {
-                    Self(
-                        self.0.field(
-                            "raw",
-                            expected,
-                            |message| match &message.value {
-                                rt::Option::Some(
-                                    super::super::point::Value::Raw(value),
-                                ) => rt::mock::view(value),
-                                _ => rt::mock::View::Absent,
-                            },
-                        ),
-                    )
+                    Self(self.0.field("raw", expected, |message| match &message.value {
+                        rt::Option::Some(
+                            super::super::point::Value::Raw(value),
+                        ) => rt::mock::view(value),
+                        _ => rt::mock::View::Absent,
+                    }))
                 }
 
                 /// Expects this of `histogram`.
@@ -810,18 +782,12 @@ pub mod telemetry_mock {
                     self,
                     expected: impl rt::mock::IntoPattern<super::super::point::Histogram>,
                 ) -> Self {
-                    Self(
-                        self.0.field(
-                            "histogram",
-                            expected,
-                            |message| match &message.value {
-                                rt::Option::Some(
-                                    super::super::point::Value::Histogram(value),
-                                ) => rt::mock::view(value),
-                                _ => rt::mock::View::Absent,
-                            },
-                        ),
-                    )
+                    Self(self.0.field("histogram", expected, |message| match &message.value {
+                        rt::Option::Some(
+                            super::super::point::Value::Histogram(value),
+                        ) => rt::mock::view(value),
+                        _ => rt::mock::View::Absent,
+                    }))
                 }
 
                 /// Expects this of `labels`.

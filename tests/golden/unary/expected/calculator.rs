@@ -89,11 +89,7 @@ pub mod calculator_server {
     impl<S: super::calculator_service::Calculator> rt::Dispatch<S> for CalculatorDispatch {
         const SERVICE: &'static rt::ServiceDescriptor = &super::calculator_service::SERVICE;
 
-        fn call(
-            service: rt::Arc<S>,
-            method: usize,
-            call: rt::ServerCall<'_>,
-        ) -> rt::ReplyFuture<'_> {
+        fn call(service: rt::Arc<S>, method: usize, call: rt::ServerCall<'_>) -> rt::ReplyFuture<'_> {
             match method {
                 0 => call.unary(service, S::add),
                 1 => call.unary(service, S::subtract),

@@ -103,11 +103,7 @@ pub mod clock_server {
     impl<S: super::clock_service::Clock> rt::Dispatch<S> for ClockDispatch {
         const SERVICE: &'static rt::ServiceDescriptor = &super::clock_service::SERVICE;
 
-        fn call(
-            service: rt::Arc<S>,
-            method: usize,
-            call: rt::ServerCall<'_>,
-        ) -> rt::ReplyFuture<'_> {
+        fn call(service: rt::Arc<S>, method: usize, call: rt::ServerCall<'_>) -> rt::ReplyFuture<'_> {
             match method {
                 0 => call.unary(service, S::now),
                 1 => call.unary(service, S::sleep),

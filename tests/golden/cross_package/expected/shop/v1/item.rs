@@ -54,11 +54,7 @@ pub mod stock_server {
     impl<S: super::stock_service::Stock> rt::Dispatch<S> for StockDispatch {
         const SERVICE: &'static rt::ServiceDescriptor = &super::stock_service::SERVICE;
 
-        fn call(
-            service: rt::Arc<S>,
-            method: usize,
-            call: rt::ServerCall<'_>,
-        ) -> rt::ReplyFuture<'_> {
+        fn call(service: rt::Arc<S>, method: usize, call: rt::ServerCall<'_>) -> rt::ReplyFuture<'_> {
             match method {
                 0 => call.unary(service, S::count),
                 _ => call.unimplemented(),

@@ -68,11 +68,7 @@ pub mod orders_server {
     impl<S: super::orders_service::Orders> rt::Dispatch<S> for OrdersDispatch {
         const SERVICE: &'static rt::ServiceDescriptor = &super::orders_service::SERVICE;
 
-        fn call(
-            service: rt::Arc<S>,
-            method: usize,
-            call: rt::ServerCall<'_>,
-        ) -> rt::ReplyFuture<'_> {
+        fn call(service: rt::Arc<S>, method: usize, call: rt::ServerCall<'_>) -> rt::ReplyFuture<'_> {
             match method {
                 0 => call.unary(service, S::place),
                 1 => call.bidi_streaming(service, S::watch),
