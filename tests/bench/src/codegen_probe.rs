@@ -52,11 +52,10 @@ fn run(generator: &str, input: &Path) -> Result<(f64, f64), Box<dyn Error>> {
         }
     } else {
         let set = fs::read(input)?;
-        match generator {
-            "tonic" => {
-                tonic.compile_fds(prost_types::FileDescriptorSet::decode(set.as_slice())?)?
-            }
-            _ => ours.compile_fds(&set)?,
+        if generator == "tonic" {
+            tonic.compile_fds(prost_types::FileDescriptorSet::decode(set.as_slice())?)?;
+        } else {
+            ours.compile_fds(&set)?;
         }
     }
     Ok((cpu_seconds() - before + children_seconds()?, peak_memory()?))
