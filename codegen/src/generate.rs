@@ -20,7 +20,7 @@ use crate::{
 
 /// What to generate from a set of descriptors.
 pub(crate) struct Input<'a> {
-    pub(crate) set: &'a FileDescriptorSet,
+    pub(crate) set: FileDescriptorSet,
     /// The names of the files to generate.
     pub(crate) wanted: BTreeSet<String>,
     pub(crate) options: &'a Options,
@@ -37,10 +37,12 @@ pub(crate) struct Generated {
 }
 
 /// Runs all passes: lowering, checks, names, emission.
-pub(crate) fn generate(input: &Input<'_>) -> Result<Generated, Error> {
+pub(crate) fn generate(input: Input<'_>) -> Result<Generated, Error> {
     let Input { set, wanted, options } = input;
     options.check()?;
-    let model = descriptor::lower(set, wanted, options.file_descriptor_set)?;
+    let model = descriptor::lower(&set, &wanted, options.file_descriptor_set)?;
+    // Of a large API, the descriptors are larger than what they are lowered to.
+    drop(set);
     let types = Types::new(&model);
     check::check(&model, &types, options)?;
     let names = names::assign(&model, &types, options);

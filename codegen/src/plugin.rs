@@ -66,5 +66,5 @@ fn run(request: descriptor::Request) -> Result<Generated, Error> {
     if let Some(missing) = wanted.iter().find(|name| !known.contains(name.as_str())) {
         return Err(Error::Input(format!("{missing}: the request does not hold this file")));
     }
-    generate(&Input { set: &request.set, wanted, options: &options })
+    generate(Input { set: request.set, wanted, options: &options })
 }

@@ -253,7 +253,7 @@ impl Builder {
             cargo::rerun_if_changed(&protoc::sources(&set, &includes));
         }
         let named = protoc::names(&protos, &includes);
-        self.generate(&set, &named)
+        self.generate(set, &named)
     }
 
     /// Generates all files of a set of descriptors, as `protoc --descriptor_set_out` writes it
@@ -263,13 +263,13 @@ impl Builder {
     /// # Errors
     /// Whatever is wrong with the descriptors; a directory that cannot be written.
     pub fn compile_fds(self, encoded: &[u8]) -> Result<(), Error> {
-        self.generate(&descriptor::decode_set(encoded)?, &BTreeSet::new())
+        self.generate(descriptor::decode_set(encoded)?, &BTreeSet::new())
     }
 
-    fn generate(self, set: &FileDescriptorSet, named: &BTreeSet<String>) -> Result<(), Error> {
+    fn generate(self, set: FileDescriptorSet, named: &BTreeSet<String>) -> Result<(), Error> {
         let Self { options, out_dir, .. } = self;
-        let wanted = descriptor::to_generate(set, named, &options);
-        let generated = generate(&Input { set, wanted, options: &options })?;
+        let wanted = descriptor::to_generate(&set, named, &options);
+        let generated = generate(Input { set, wanted, options: &options })?;
         cargo::warn(&generated.warnings);
         match out_dir {
             Some(directory) => files::write(&directory, &generated.files),
