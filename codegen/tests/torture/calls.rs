@@ -98,11 +98,12 @@ fn service(contract: &ItemImpl, (package, stubs): (&str, &[String]), calls: &mut
             false => "returns(::rust_scaffold::Response::new(Default::default()))",
         };
         let name = &method.ident;
+        // In a box, for one function with all of them would need a stack of its size.
         let _ = writeln!(
             calls,
             "mock.{stub}().{answer};\n\
              let request = ::rust_scaffold::Request::new({message});\n\
-             {path}::{name}(&client, request).await.unwrap();"
+             Box::pin({path}::{name}(&client, request)).await.unwrap();"
         );
     }
 }
