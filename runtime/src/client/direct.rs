@@ -44,11 +44,11 @@ impl<'a> Direct<'a> {
         let mut exchange = Exchange { request: Some(request), response: None };
         async move {
             self.run(&mut exchange).await?;
-            let mut response = exchange.response.take().ok_or_else(mismatch)?;
+            let response = exchange.response.as_mut().ok_or_else(mismatch)?;
             if let Some(Trailers(trailers)) = response.extensions_mut().remove() {
                 merge(response.metadata_mut(), trailers);
             }
-            Ok(response)
+            exchange.response.ok_or_else(mismatch)
         }
     }
 
@@ -81,8 +81,7 @@ impl<'a> Direct<'a> {
     /// Waits until `exchange` holds the response.
     async fn run(&self, exchange: &mut (dyn Any + Send)) -> Result<(), Status> {
         let path = self.method.path;
-        ServerCall::start_direct(self.server, path, exchange, self.deadline).reply().await?;
-        Ok(())
+        ServerCall::start_direct(self.server, path, exchange, self.deadline).exchanged().await
     }
 }
 

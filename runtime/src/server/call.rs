@@ -145,7 +145,7 @@ impl<'a> ServerCall<'a> {
     }
 
     /// Answers one request with one response.
-    pub fn unary<S, Req, Res, H>(mut self, service: Arc<S>, handler: H) -> ReplyFuture<'a>
+    pub fn unary<S, Req, Res, H>(self, service: Arc<S>, handler: H) -> ReplyFuture<'a>
     where
         S: Send + Sync + 'static,
         Req: Message + Default + 'static,
@@ -153,14 +153,13 @@ impl<'a> ServerCall<'a> {
         H: for<'s> Handler<'s, S, Req, Res = Res> + 'static,
     {
         let answer = self.answer;
-        answer.wait(async move {
-            // Where it lies: what is moved out of a future takes its place twice.
-            let (request, slot) = match &mut self.request {
-                Arrived::Wire(request) => (decode(only(request).await?)?, None),
-                Arrived::Exchange(exchange) => Exchange::open(*exchange)?,
-            };
-            answer.message(handler.handle(&service, request).await?, slot)
-        })
+        match self.request {
+            Arrived::Exchange(exchange) => answer.exchange(exchange, service, handler),
+            Arrived::Wire(mut request) => answer.wait(async move {
+                let request = decode(only(&mut request).await?)?;
+                answer.message(handler.handle(&service, request).await?)
+            }),
+        }
     }
 
     /// Answers a stream of requests with one response.
@@ -172,21 +171,17 @@ impl<'a> ServerCall<'a> {
         H: for<'s> Handler<'s, S, Streaming<Req>, Res = Res> + 'static,
     {
         let answer = self.answer;
-        answer.wait(async move {
-            let (requests, slot) = match self.request {
-                Arrived::Wire(request) => (request.map(|it| answer.requests(it)), None),
-                Arrived::Exchange(exchange) => Exchange::open(exchange)?,
-            };
-            answer.message(handler.handle(&service, requests).await?, slot)
-        })
+        match self.request {
+            Arrived::Exchange(exchange) => answer.exchange(exchange, service, handler),
+            Arrived::Wire(requests) => answer.wait(async move {
+                let requests = requests.map(|messages| answer.requests(messages));
+                answer.message(handler.handle(&service, requests).await?)
+            }),
+        }
     }
 
     /// Answers one request with a stream of responses.
-    pub fn server_streaming<S, Req, Res, H>(
-        mut self,
-        service: Arc<S>,
-        handler: H,
-    ) -> ReplyFuture<'a>
+    pub fn server_streaming<S, Req, Res, H>(self, service: Arc<S>, handler: H) -> ReplyFuture<'a>
     where
         S: Send + Sync + 'static,
         Req: Message + Default + 'static,
@@ -194,14 +189,13 @@ impl<'a> ServerCall<'a> {
         H: for<'s> Handler<'s, S, Req, Res = Streaming<Res>> + 'static,
     {
         let answer = self.answer;
-        answer.wait(async move {
-            // Where it lies: what is moved out of a future takes its place twice.
-            let (request, slot) = match &mut self.request {
-                Arrived::Wire(request) => (decode(only(request).await?)?, None),
-                Arrived::Exchange(exchange) => Exchange::open(*exchange)?,
-            };
-            Ok(answer.messages(handler.handle(&service, request).await?, slot))
-        })
+        match self.request {
+            Arrived::Exchange(exchange) => answer.exchange(exchange, service, handler),
+            Arrived::Wire(mut request) => answer.wait(async move {
+                let request = decode(only(&mut request).await?)?;
+                Ok(answer.messages(handler.handle(&service, request).await?))
+            }),
+        }
     }
 
     /// Answers a stream of requests with a stream of responses.
@@ -213,13 +207,13 @@ impl<'a> ServerCall<'a> {
         H: for<'s> Handler<'s, S, Streaming<Req>, Res = Streaming<Res>> + 'static,
     {
         let answer = self.answer;
-        answer.wait(async move {
-            let (requests, slot) = match self.request {
-                Arrived::Wire(request) => (request.map(|it| answer.requests(it)), None),
-                Arrived::Exchange(exchange) => Exchange::open(exchange)?,
-            };
-            Ok(answer.messages(handler.handle(&service, requests).await?, slot))
-        })
+        match self.request {
+            Arrived::Exchange(exchange) => answer.exchange(exchange, service, handler),
+            Arrived::Wire(requests) => answer.wait(async move {
+                let requests = requests.map(|messages| answer.requests(messages));
+                Ok(answer.messages(handler.handle(&service, requests).await?))
+            }),
+        }
     }
 
     /// Refuses a call of a method that the service does not have.
@@ -251,56 +245,33 @@ impl<'a> ServerCall<'a> {
         types: &'static mock::Method,
     ) -> ReplyFuture<'a> {
         let answer = self.answer;
-        answer.wait(async move {
-            let (request, exchange) = match self.request {
-                Arrived::Exchange(exchange) => ((types.request)(exchange)?, Some(exchange)),
-                Arrived::Wire(mut request) if !mock.streams_requests(method) => {
-                    let (metadata, extensions, message) = only(&mut request).await?.into_parts();
-                    let content = Content::One((types.decode_request)(message)?);
-                    (Request::from_parts(metadata, extensions, content), None)
-                }
-                Arrived::Wire(request) => {
-                    let decode = types.decode_request;
-                    let content = |messages: Messages| {
-                        let messages = messages.with_deadline(Deadline::at(answer.deadline));
-                        Content::Many(Streaming::decoding_with(messages, decode))
-                    };
-                    (request.map(content), None)
-                }
-            };
-            let response = mock.erased(method, request).await?;
-            if let Some(exchange) = exchange {
-                (types.answer)(exchange, response)?;
-                return Ok(Reply::empty());
+        match self.request {
+            Arrived::Exchange(exchange) => {
+                ReplyFuture::exchange(Deadline::at(answer.deadline), async move {
+                    let request = (types.request)(exchange)?;
+                    (types.answer)(exchange, mock.erased(method, request).await?)
+                })
             }
-            let (metadata, content, extensions) = response.into_parts();
-            match content {
-                Content::One(message) => {
-                    answer.message(Response::from_parts(metadata, message, extensions), None)
+            Arrived::Wire(request) => answer.wait(async move {
+                let request = answer.erased(request, mock.streams_requests(method), types).await?;
+                let response = mock.erased(method, request).await?;
+                let (metadata, content, extensions) = response.into_parts();
+                match content {
+                    Content::One(message) => {
+                        answer.message(Response::from_parts(metadata, message, extensions))
+                    }
+                    Content::Many(messages) => {
+                        Ok(answer.messages(Response::from_parts(metadata, messages, extensions)))
+                    }
                 }
-                Content::Many(messages) => {
-                    let response = Response::from_parts(metadata, messages, extensions);
-                    Ok(answer.messages(response, None))
-                }
-            }
-        })
+            }),
+        }
     }
 }
 
 fn no_method(service: &ServiceDescriptor, path: &str) -> ReplyFuture<'static> {
     let status = Status::unimplemented(format!("{} has no method {path}", service.name));
     ReplyFuture::new(Deadline::default(), async { Err(status) })
-}
-
-/// Where a response goes that is not to be encoded.
-type Slot<'a, Out> = Option<&'a mut Option<Response<Out>>>;
-
-impl<In: 'static, Out: 'static> Exchange<In, Out> {
-    /// Takes the request out, and shows where the response goes.
-    fn open(exchange: &mut (dyn Any + Send)) -> Result<(Request<In>, Slot<'_, Out>), Status> {
-        let exchange = exchange.downcast_mut::<Self>().ok_or_else(mismatch)?;
-        Ok((exchange.request.take().ok_or_else(mismatch)?, Some(&mut exchange.response)))
-    }
 }
 
 /// The status of a call between code that was generated twice.
@@ -325,6 +296,27 @@ impl Answer {
         ReplyFuture::new(Deadline::at(self.deadline), handler)
     }
 
+    /// Answers what lies in `exchange`, where the response goes as well.
+    fn exchange<'a, S, In, Out, H>(
+        self,
+        exchange: &'a mut (dyn Any + Send),
+        service: Arc<S>,
+        handler: H,
+    ) -> ReplyFuture<'a>
+    where
+        S: Send + Sync + 'static,
+        In: Send + 'static,
+        Out: Send + 'static,
+        H: for<'s> Handler<'s, S, In, Res = Out> + 'static,
+    {
+        ReplyFuture::exchange(Deadline::at(self.deadline), async move {
+            let exchange = exchange.downcast_mut::<Exchange<In, Out>>().ok_or_else(mismatch)?;
+            let request = exchange.request.take().ok_or_else(mismatch)?;
+            exchange.response = Some(handler.handle(&service, request).await?);
+            Ok(())
+        })
+    }
+
     /// The requests of a method that takes a stream, which the deadline ends even for a task that
     /// outlives the handler.
     fn requests<M>(self, messages: Messages) -> Streaming<M>
@@ -334,15 +326,7 @@ impl Answer {
         Streaming::decoding(messages.with_deadline(Deadline::at(self.deadline)))
     }
 
-    fn message<M: Encode>(
-        mut self,
-        response: Response<M>,
-        slot: Slot<'_, M>,
-    ) -> Result<Reply, Status> {
-        if let Some(slot) = slot {
-            *slot = Some(response);
-            return Ok(Reply::empty());
-        }
+    fn message<M: Encode>(mut self, response: Response<M>) -> Result<Reply, Status> {
         let (metadata, message, extensions) = response.into_parts();
         if compression_is_disabled(&extensions) {
             self.encoder.encoding = None;
@@ -351,18 +335,30 @@ impl Answer {
         Ok(self.reply(metadata, extensions, body))
     }
 
-    fn messages<M: Encode + 'static>(
-        self,
-        response: Response<Streaming<M>>,
-        slot: Slot<'_, Streaming<M>>,
-    ) -> Reply {
-        if let Some(slot) = slot {
-            *slot = Some(response);
-            return Reply::empty();
-        }
+    fn messages<M: Encode + 'static>(self, response: Response<Streaming<M>>) -> Reply {
         let (metadata, messages, extensions) = response.into_parts();
         let body = Body::outgoing(messages, self.encoder, Deadline::at(self.deadline));
         self.reply(metadata, extensions, body)
+    }
+
+    /// A request of whatever type.
+    #[cfg(feature = "mock")]
+    async fn erased(
+        self,
+        mut request: Request<Messages>,
+        streams: bool,
+        types: &'static mock::Method,
+    ) -> Result<Request<Content>, Status> {
+        let decode = types.decode_request;
+        if !streams {
+            let (metadata, extensions, message) = only(&mut request).await?.into_parts();
+            let content = Content::One(decode(message)?);
+            return Ok(Request::from_parts(metadata, extensions, content));
+        }
+        Ok(request.map(|messages| {
+            let messages = messages.with_deadline(Deadline::at(self.deadline));
+            Content::Many(Streaming::decoding_with(messages, decode))
+        }))
     }
 
     fn reply(self, metadata: MetadataMap, mut extensions: Extensions, body: Body) -> Reply {
