@@ -75,12 +75,29 @@ pub(crate) struct Incoming {
     pub(crate) deadline: Option<Instant>,
 }
 
-/// The messages of a call that are moved between a client and a server in one process: the client
-/// puts its request in, and the server the response.
+/// What lies between a client and a server in one process that move their messages: first the
+/// request, then the response.
 #[derive(Debug)]
-pub(crate) struct Exchange<In, Out> {
-    pub(crate) request: Option<Request<In>>,
-    pub(crate) response: Option<Response<Out>>,
+pub(crate) enum Exchange<In, Out> {
+    Request(Request<In>),
+    Response(Response<Out>),
+    Taken,
+}
+
+impl<In, Out> Exchange<In, Out> {
+    pub(crate) fn take_request(&mut self) -> Result<Request<In>, Status> {
+        match std::mem::replace(self, Self::Taken) {
+            Self::Request(request) => Ok(request),
+            _ => Err(mismatch()),
+        }
+    }
+
+    pub(crate) fn take_response(&mut self) -> Result<Response<Out>, Status> {
+        match std::mem::replace(self, Self::Taken) {
+            Self::Response(response) => Ok(response),
+            _ => Err(mismatch()),
+        }
+    }
 }
 
 /// One call on its way to a handler.
@@ -156,7 +173,7 @@ impl<'a> ServerCall<'a> {
         match self.request {
             Arrived::Exchange(exchange) => answer.exchange(exchange, service, handler),
             Arrived::Wire(mut request) => answer.wait(async move {
-                let request = decode(only(&mut request).await?)?;
+                let request = decode(only(&mut request).await?, frame::decode)?;
                 answer.message(handler.handle(&service, request).await?)
             }),
         }
@@ -192,7 +209,7 @@ impl<'a> ServerCall<'a> {
         match self.request {
             Arrived::Exchange(exchange) => answer.exchange(exchange, service, handler),
             Arrived::Wire(mut request) => answer.wait(async move {
-                let request = decode(only(&mut request).await?)?;
+                let request = decode(only(&mut request).await?, frame::decode)?;
                 Ok(answer.messages(handler.handle(&service, request).await?))
             }),
         }
@@ -230,9 +247,12 @@ async fn only(request: &mut Request<Messages>) -> Result<Request<Bytes>, Status>
     Ok(Request::from_parts(metadata, extensions, message))
 }
 
-fn decode<M: Message + Default>(request: Request<Bytes>) -> Result<Request<M>, Status> {
+fn decode<M>(
+    request: Request<Bytes>,
+    decode: impl FnOnce(Bytes) -> Result<M, Status>,
+) -> Result<Request<M>, Status> {
     let (metadata, extensions, message) = request.into_parts();
-    Ok(Request::from_parts(metadata, extensions, frame::decode(message)?))
+    Ok(Request::from_parts(metadata, extensions, decode(message)?))
 }
 
 #[cfg(feature = "mock")]
@@ -252,8 +272,14 @@ impl<'a> ServerCall<'a> {
                     (types.answer)(exchange, mock.erased(method, request).await?)
                 })
             }
-            Arrived::Wire(request) => answer.wait(async move {
-                let request = answer.erased(request, mock.streams_requests(method), types).await?;
+            Arrived::Wire(mut request) => answer.wait(async move {
+                let request = match mock.streams_requests(method) {
+                    true => request.map(|messages| answer.content(messages, types)),
+                    false => {
+                        let message = only(&mut request).await?;
+                        decode(message, types.decode_request)?.map(Content::One)
+                    }
+                };
                 let response = mock.erased(method, request).await?;
                 let (metadata, content, extensions) = response.into_parts();
                 match content {
@@ -311,8 +337,8 @@ impl Answer {
     {
         ReplyFuture::exchange(Deadline::at(self.deadline), async move {
             let exchange = exchange.downcast_mut::<Exchange<In, Out>>().ok_or_else(mismatch)?;
-            let request = exchange.request.take().ok_or_else(mismatch)?;
-            exchange.response = Some(handler.handle(&service, request).await?);
+            let request = exchange.take_request()?;
+            *exchange = Exchange::Response(handler.handle(&service, request).await?);
             Ok(())
         })
     }
@@ -324,6 +350,13 @@ impl Answer {
         M: Message + Default + 'static,
     {
         Streaming::decoding(messages.with_deadline(Deadline::at(self.deadline)))
+    }
+
+    /// Those of whatever type.
+    #[cfg(feature = "mock")]
+    fn content(self, messages: Messages, types: &mock::Method) -> Content {
+        let messages = messages.with_deadline(Deadline::at(self.deadline));
+        Content::Many(Streaming::decoding_with(messages, types.decode_request))
     }
 
     fn message<M: Encode>(mut self, response: Response<M>) -> Result<Reply, Status> {
@@ -339,26 +372,6 @@ impl Answer {
         let (metadata, messages, extensions) = response.into_parts();
         let body = Body::outgoing(messages, self.encoder, Deadline::at(self.deadline));
         self.reply(metadata, extensions, body)
-    }
-
-    /// A request of whatever type.
-    #[cfg(feature = "mock")]
-    async fn erased(
-        self,
-        mut request: Request<Messages>,
-        streams: bool,
-        types: &'static mock::Method,
-    ) -> Result<Request<Content>, Status> {
-        let decode = types.decode_request;
-        if !streams {
-            let (metadata, extensions, message) = only(&mut request).await?.into_parts();
-            let content = Content::One(decode(message)?);
-            return Ok(Request::from_parts(metadata, extensions, content));
-        }
-        Ok(request.map(|messages| {
-            let messages = messages.with_deadline(Deadline::at(self.deadline));
-            Content::Many(Streaming::decoding_with(messages, decode))
-        }))
     }
 
     fn reply(self, metadata: MetadataMap, mut extensions: Extensions, body: Body) -> Reply {

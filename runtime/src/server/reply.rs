@@ -57,18 +57,17 @@ impl<'a> ReplyFuture<'a> {
 
     pub(crate) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<Reply, Status>> {
         match &mut self.0 {
-            Way::Reply(handling) => handling.poll(cx),
+            Way::Reply(handling) => Pin::new(handling).poll(cx),
             Way::Exchange(_) => Poll::Ready(Err(mismatch())),
         }
     }
 
     /// Waits until the response lies in the exchange of the call.
-    pub(crate) async fn exchanged(mut self) -> Result<(), Status> {
-        poll_fn(|cx| match &mut self.0 {
-            Way::Reply(handling) => handling.poll(cx).map_ok(drop),
-            Way::Exchange(handling) => handling.poll(cx),
-        })
-        .await
+    pub(crate) async fn exchanged(self) -> Result<(), Status> {
+        match self.0 {
+            Way::Reply(handling) => handling.await.map(drop),
+            Way::Exchange(handling) => handling.await,
+        }
     }
 }
 
@@ -79,8 +78,10 @@ struct Handling<'a, T> {
     deadline: Deadline,
 }
 
-impl<T> Handling<'_, T> {
-    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<T, Status>> {
+impl<T> Future for Handling<'_, T> {
+    type Output = Result<T, Status>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let Some(handler) = &mut self.handler else { return Poll::Pending };
         let result = match catch_unwind(AssertUnwindSafe(|| handler.as_mut().poll(cx))) {
             Ok(Poll::Ready(result)) => result,
