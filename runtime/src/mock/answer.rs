@@ -17,7 +17,7 @@ use super::{
     explain,
     inbound::Inbound,
     message::{AnyMessage, Content, mixed_up},
-    plan::{Answer, Arrival, Handling, Place, Reply},
+    plan::{Answer, Arrival, Given, Handling, Place, Reply},
     record::{Outcome, Record, Running},
     script,
 };
@@ -58,7 +58,7 @@ impl Incoming {
 
 /// A call that has begun: most are answered at once.
 pub(crate) enum Started<'a> {
-    Answered(Result<Response<Content>, Status>),
+    Answered(Result<Arc<Reply>, Status>),
     Going(Pin<Box<dyn Future<Output = Result<Response<Content>, Status>> + Send + 'a>>),
 }
 
@@ -104,7 +104,7 @@ impl Core {
             let outcome =
                 reply.as_ref().map_or_else(|it| Outcome::Failed(it.clone()), |_| Outcome::Ok);
             self.remember(Record::over(head, message, outcome));
-            return Started::Answered(reply.map(|reply| reply.response()));
+            return Started::Answered(reply);
         }
         Started::Going(Box::pin(async move {
             let (running, incoming) = self.begin(head, Content::One(message));
@@ -172,7 +172,7 @@ impl Core {
             if reply.is_ok() {
                 incoming.requests.drain().await?;
             }
-            return reply.map(|reply| reply.response());
+            return reply?.response(Ok);
         }
         match &taken.answer {
             Some(Answer::Handles(handler)) => {
@@ -220,15 +220,33 @@ impl Taken {
     }
 }
 
+impl Given {
+    pub(crate) fn response<Out>(
+        self,
+        restore: fn(Content) -> Result<Out, Status>,
+    ) -> Result<Response<Out>, Status> {
+        match self {
+            Self::Planned(reply) => reply.response(restore),
+            Self::Made(response) => {
+                let (metadata, content, extensions) = response.into_parts();
+                Ok(Response::from_parts(metadata, restore(content)?, extensions))
+            }
+        }
+    }
+}
+
 impl Reply {
-    fn response(&self) -> Response<Content> {
-        let message = Content::One(self.message.clone());
+    pub(crate) fn response<Out>(
+        &self,
+        restore: fn(Content) -> Result<Out, Status>,
+    ) -> Result<Response<Out>, Status> {
+        let message = restore(Content::One(self.message.clone()))?;
         // An empty map is cheaper to make than to copy.
         let metadata = match self.metadata.is_empty() {
             true => MetadataMap::new(),
             false => self.metadata.clone(),
         };
-        Response::from_parts(metadata, message, self.extensions.clone())
+        Ok(Response::from_parts(metadata, message, self.extensions.clone()))
     }
 }
 

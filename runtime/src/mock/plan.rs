@@ -74,6 +74,14 @@ pub(crate) enum Answer {
     DropsConnection,
 }
 
+/// What is answered.
+pub(crate) enum Given {
+    /// A response that the test has named.
+    Planned(Arc<Reply>),
+    /// One that was made for the call.
+    Made(Response<Content>),
+}
+
 /// A response that can be given more than once.
 #[derive(Debug)]
 pub(crate) struct Reply {
