@@ -13,6 +13,7 @@ use std::{
 use tonic::{Extensions, Request, Response, Status, metadata::MetadataMap};
 
 use super::{
+    Carried,
     core::{Core, Real, Taken, Taker},
     explain,
     inbound::Inbound,
@@ -172,7 +173,7 @@ impl Core {
             if reply.is_ok() {
                 incoming.requests.drain().await?;
             }
-            return reply?.response(Ok);
+            return reply?.content();
         }
         match &taken.answer {
             Some(Answer::Handles(handler)) => {
@@ -221,32 +222,32 @@ impl Taken {
 }
 
 impl Given {
-    pub(crate) fn response<Out>(
-        self,
-        restore: fn(Content) -> Result<Out, Status>,
-    ) -> Result<Response<Out>, Status> {
+    pub(crate) fn response<Out: Carried>(self) -> Result<Response<Out>, Status> {
         match self {
-            Self::Planned(reply) => reply.response(restore),
+            Self::Planned(reply) => reply.response(Out::copy),
             Self::Made(response) => {
                 let (metadata, content, extensions) = response.into_parts();
-                Ok(Response::from_parts(metadata, restore(content)?, extensions))
+                Ok(Response::from_parts(metadata, Out::restore(content)?, extensions))
             }
         }
     }
 }
 
 impl Reply {
-    pub(crate) fn response<Out>(
+    pub(crate) fn content(&self) -> Result<Response<Content>, Status> {
+        self.response(|message| Ok(Content::One(message.clone())))
+    }
+
+    fn response<Out>(
         &self,
-        restore: fn(Content) -> Result<Out, Status>,
+        copy: fn(&AnyMessage) -> Result<Out, Status>,
     ) -> Result<Response<Out>, Status> {
-        let message = restore(Content::One(self.message.clone()))?;
         // An empty map is cheaper to make than to copy.
         let metadata = match self.metadata.is_empty() {
             true => MetadataMap::new(),
             false => self.metadata.clone(),
         };
-        Ok(Response::from_parts(metadata, message, self.extensions.clone()))
+        Ok(Response::from_parts(metadata, copy(&self.message)?, self.extensions.clone()))
     }
 }
 

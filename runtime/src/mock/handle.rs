@@ -147,7 +147,7 @@ impl Mock {
         request: Request<Content>,
     ) -> Result<Response<Content>, Status> {
         match self.core.call(method, request) {
-            Started::Answered(reply) => reply?.response(Ok),
+            Started::Answered(reply) => reply?.content(),
             Started::Going(response) => response.await,
         }
     }
@@ -174,7 +174,7 @@ impl<Out: Carried> Future for Answering<'_, Out> {
     type Output = Result<Response<Out>, Status>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        Poll::Ready(ready!(self.call.poll(cx))?.response(Out::restore))
+        Poll::Ready(ready!(self.call.poll(cx))?.response())
     }
 }
 
