@@ -14,7 +14,7 @@ use tonic::{
     metadata::MetadataMap,
 };
 
-use super::{Reply, ReplyFuture, Serve, ServerConfig};
+use super::{Reply, ReplyFuture, Serve, ServerConfig, reply::BoxFuture};
 #[cfg(feature = "mock")]
 use crate::mock::{self, Content, Mock};
 use crate::{
@@ -172,10 +172,10 @@ impl<'a> ServerCall<'a> {
         let answer = self.answer;
         match self.request {
             Arrived::Exchange(exchange) => answer.exchange(exchange, service, handler),
-            Arrived::Wire(mut request) => answer.wait(async move {
+            Arrived::Wire(mut request) => answer.wait(Box::pin(async move {
                 let request = decode(only(&mut request).await?, frame::decode)?;
                 answer.message(handler.handle(&service, request).await?)
-            }),
+            })),
         }
     }
 
@@ -190,10 +190,10 @@ impl<'a> ServerCall<'a> {
         let answer = self.answer;
         match self.request {
             Arrived::Exchange(exchange) => answer.exchange(exchange, service, handler),
-            Arrived::Wire(requests) => answer.wait(async move {
+            Arrived::Wire(requests) => answer.wait(Box::pin(async move {
                 let requests = requests.map(|messages| answer.requests(messages));
                 answer.message(handler.handle(&service, requests).await?)
-            }),
+            })),
         }
     }
 
@@ -208,10 +208,10 @@ impl<'a> ServerCall<'a> {
         let answer = self.answer;
         match self.request {
             Arrived::Exchange(exchange) => answer.exchange(exchange, service, handler),
-            Arrived::Wire(mut request) => answer.wait(async move {
+            Arrived::Wire(mut request) => answer.wait(Box::pin(async move {
                 let request = decode(only(&mut request).await?, frame::decode)?;
                 Ok(answer.messages(handler.handle(&service, request).await?))
-            }),
+            })),
         }
     }
 
@@ -226,16 +226,17 @@ impl<'a> ServerCall<'a> {
         let answer = self.answer;
         match self.request {
             Arrived::Exchange(exchange) => answer.exchange(exchange, service, handler),
-            Arrived::Wire(requests) => answer.wait(async move {
+            Arrived::Wire(requests) => answer.wait(Box::pin(async move {
                 let requests = requests.map(|messages| answer.requests(messages));
                 Ok(answer.messages(handler.handle(&service, requests).await?))
-            }),
+            })),
         }
     }
 
     /// Refuses a call of a method that the service does not have.
     pub fn unimplemented(self) -> ReplyFuture<'a> {
-        self.answer.wait(async { Err(Status::unimplemented("the service has no such method")) })
+        self.answer
+            .wait(Box::pin(async { Err(Status::unimplemented("the service has no such method")) }))
     }
 }
 
@@ -266,13 +267,11 @@ impl<'a> ServerCall<'a> {
     ) -> ReplyFuture<'a> {
         let answer = self.answer;
         match self.request {
-            Arrived::Exchange(exchange) => {
-                ReplyFuture::exchange(Deadline::at(answer.deadline), async move {
-                    let request = (types.request)(exchange)?;
-                    (types.answer)(exchange, mock.erased(method, request).await?)
-                })
-            }
-            Arrived::Wire(mut request) => answer.wait(async move {
+            Arrived::Exchange(exchange) => answer.wait_for_exchange(Box::pin(async move {
+                let request = (types.request)(exchange)?;
+                (types.answer)(exchange, mock.erased(method, request).await?)
+            })),
+            Arrived::Wire(mut request) => answer.wait(Box::pin(async move {
                 let request = match mock.streams_requests(method) {
                     true => request.map(|messages| answer.content(messages, types)),
                     false => {
@@ -290,14 +289,14 @@ impl<'a> ServerCall<'a> {
                         Ok(answer.messages(Response::from_parts(metadata, messages, extensions)))
                     }
                 }
-            }),
+            })),
         }
     }
 }
 
 fn no_method(service: &ServiceDescriptor, path: &str) -> ReplyFuture<'static> {
     let status = Status::unimplemented(format!("{} has no method {path}", service.name));
-    ReplyFuture::new(Deadline::default(), async { Err(status) })
+    ReplyFuture::new(Deadline::default(), Box::pin(async { Err(status) }))
 }
 
 /// The status of a call between code that was generated twice.
@@ -315,11 +314,12 @@ impl fmt::Debug for Arrived<'_> {
 }
 
 impl Answer {
-    fn wait<'a>(
-        self,
-        handler: impl Future<Output = Result<Reply, Status>> + Send + 'a,
-    ) -> ReplyFuture<'a> {
+    fn wait(self, handler: BoxFuture<'_, Reply>) -> ReplyFuture<'_> {
         ReplyFuture::new(Deadline::at(self.deadline), handler)
+    }
+
+    fn wait_for_exchange(self, handler: BoxFuture<'_, ()>) -> ReplyFuture<'_> {
+        ReplyFuture::exchange(Deadline::at(self.deadline), handler)
     }
 
     /// Answers what lies in `exchange`, where the response goes as well.
@@ -335,12 +335,12 @@ impl Answer {
         Out: Send + 'static,
         H: for<'s> Handler<'s, S, In, Res = Out> + 'static,
     {
-        ReplyFuture::exchange(Deadline::at(self.deadline), async move {
+        self.wait_for_exchange(Box::pin(async move {
             let exchange = exchange.downcast_mut::<Exchange<In, Out>>().ok_or_else(mismatch)?;
             let request = exchange.take_request()?;
             *exchange = Exchange::Response(handler.handle(&service, request).await?);
             Ok(())
-        })
+        }))
     }
 
     /// The requests of a method that takes a stream, which the deadline ends even for a task that

@@ -23,6 +23,8 @@ pub(crate) struct Reply {
     pub(crate) body: Body,
 }
 
+pub(crate) type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = Result<T, Status>> + Send + 'a>>;
+
 /// Waits for the reply to a call.
 pub struct ReplyFuture<'a>(Way<'a>);
 
@@ -36,19 +38,13 @@ enum Way<'a> {
 
 impl<'a> ReplyFuture<'a> {
     /// Waits for the reply that `handler` makes.
-    pub(crate) fn new(
-        deadline: Deadline,
-        handler: impl Future<Output = Result<Reply, Status>> + Send + 'a,
-    ) -> Self {
-        Self(Way::Reply(Handling { handler: Some(Box::pin(handler)), deadline }))
+    pub(crate) fn new(deadline: Deadline, handler: BoxFuture<'a, Reply>) -> Self {
+        Self(Way::Reply(Handling { handler: Some(handler), deadline }))
     }
 
     /// Waits until `handler` has put its response into the exchange of the call.
-    pub(crate) fn exchange(
-        deadline: Deadline,
-        handler: impl Future<Output = Result<(), Status>> + Send + 'a,
-    ) -> Self {
-        Self(Way::Exchange(Handling { handler: Some(Box::pin(handler)), deadline }))
+    pub(crate) fn exchange(deadline: Deadline, handler: BoxFuture<'a, ()>) -> Self {
+        Self(Way::Exchange(Handling { handler: Some(handler), deadline }))
     }
 
     pub(crate) async fn reply(mut self) -> Result<Reply, Status> {
@@ -74,7 +70,7 @@ impl<'a> ReplyFuture<'a> {
 /// A handler at work. It is dropped when it has answered, when the deadline passes, or when this is
 /// dropped; if it panics, the call fails and nothing else does.
 struct Handling<'a, T> {
-    handler: Option<Pin<Box<dyn Future<Output = Result<T, Status>> + Send + 'a>>>,
+    handler: Option<BoxFuture<'a, T>>,
     deadline: Deadline,
 }
 
