@@ -38,25 +38,23 @@ where
 {
     fn start(&self, call: Outgoing) -> ReplyFuture<'static> {
         let mut service = self.0.clone();
-        ReplyFuture::new(
-            Deadline::default(),
-            Box::pin(async move {
-                let failed = |error: S::Error| status::from_transport(error.into());
-                poll_fn(|cx| service.poll_ready(cx)).await.map_err(failed)?;
-                let accepted = call.accepted;
-                let (request, mut tie) = request(call);
-                let mut answer = pin!(service.call(request));
-                let response = poll_fn(|cx| {
-                    let answer = answer.as_mut().poll(cx);
-                    match tie.poll_failure(cx) {
-                        Some(status) => Poll::Ready(Err(status)),
-                        None => answer.map_err(failed),
-                    }
-                });
-                let response = response.await?;
-                reply(response.map(|body| tie.hold(tonic::body::Body::new(body))), accepted)
-            }),
-        )
+        let reply = async move {
+            let failed = |error: S::Error| status::from_transport(error.into());
+            poll_fn(|cx| service.poll_ready(cx)).await.map_err(failed)?;
+            let accepted = call.accepted;
+            let (request, mut tie) = request(call);
+            let mut answer = pin!(service.call(request));
+            let response = poll_fn(|cx| {
+                let answer = answer.as_mut().poll(cx);
+                match tie.poll_failure(cx) {
+                    Some(status) => Poll::Ready(Err(status)),
+                    None => answer.map_err(failed),
+                }
+            });
+            let response = response.await?;
+            reply(response.map(|body| tie.hold(tonic::body::Body::new(body))), accepted)
+        };
+        ReplyFuture::new(Deadline::default(), Box::pin(reply))
     }
 }
 

@@ -74,8 +74,8 @@ fn exchange<K: Kind>(request: Request<Content>) -> Result<AnyExchange, Status> {
 }
 
 fn request<K: Kind>(exchange: &mut (dyn Any + Send)) -> Result<Request<Content>, Status> {
-    let exchange = exchange.downcast_mut::<ExchangeOf<K>>().ok_or_else(mismatch)?;
-    Ok(exchange.take_request()?.map(K::Requests::erase))
+    let (_, request) = ExchangeOf::<K>::open(exchange)?;
+    Ok(request.map(K::Requests::erase))
 }
 
 fn answer<K: Kind>(

@@ -75,6 +75,7 @@ pub(crate) enum Answer {
 }
 
 /// What is answered.
+#[allow(clippy::large_enum_variant, reason = "it is taken apart as soon as it is there")]
 pub(crate) enum Given {
     /// A response that the test has named.
     Planned(Arc<Reply>),

@@ -14,7 +14,7 @@ use tonic::{
     metadata::MetadataMap,
 };
 
-use super::{Reply, ReplyFuture, Serve, ServerConfig, reply::BoxFuture};
+use super::{Exchange, Reply, ReplyFuture, Serve, ServerConfig, reply::BoxFuture};
 #[cfg(feature = "mock")]
 use crate::mock::{self, Content, Mock};
 use crate::{
@@ -73,31 +73,6 @@ pub(crate) struct Incoming {
     /// The compressions that the client reads.
     pub(crate) accepted: EnabledCompressionEncodings,
     pub(crate) deadline: Option<Instant>,
-}
-
-/// What lies between a client and a server in one process that move their messages: first the
-/// request, then the response.
-#[derive(Debug)]
-pub(crate) enum Exchange<In, Out> {
-    Request(Request<In>),
-    Response(Response<Out>),
-    Taken,
-}
-
-impl<In, Out> Exchange<In, Out> {
-    pub(crate) fn take_request(&mut self) -> Result<Request<In>, Status> {
-        match std::mem::replace(self, Self::Taken) {
-            Self::Request(request) => Ok(request),
-            _ => Err(mismatch()),
-        }
-    }
-
-    pub(crate) fn take_response(&mut self) -> Result<Response<Out>, Status> {
-        match std::mem::replace(self, Self::Taken) {
-            Self::Response(response) => Ok(response),
-            _ => Err(mismatch()),
-        }
-    }
 }
 
 /// One call on its way to a handler.
@@ -235,8 +210,8 @@ impl<'a> ServerCall<'a> {
 
     /// Refuses a call of a method that the service does not have.
     pub fn unimplemented(self) -> ReplyFuture<'a> {
-        self.answer
-            .wait(Box::pin(async { Err(Status::unimplemented("the service has no such method")) }))
+        let status = Status::unimplemented("the service has no such method");
+        self.answer.wait(Box::pin(async { Err(status) }))
     }
 }
 
@@ -267,7 +242,7 @@ impl<'a> ServerCall<'a> {
     ) -> ReplyFuture<'a> {
         let answer = self.answer;
         match self.request {
-            Arrived::Exchange(exchange) => answer.wait_for_exchange(Box::pin(async move {
+            Arrived::Exchange(exchange) => answer.exchanged(Box::pin(async move {
                 let request = (types.request)(exchange)?;
                 (types.answer)(exchange, mock.erased(method, request).await?)
             })),
@@ -299,11 +274,6 @@ fn no_method(service: &ServiceDescriptor, path: &str) -> ReplyFuture<'static> {
     ReplyFuture::new(Deadline::default(), Box::pin(async { Err(status) }))
 }
 
-/// The status of a call between code that was generated twice.
-pub(crate) fn mismatch() -> Status {
-    Status::internal("client and server have been generated with different messages")
-}
-
 impl fmt::Debug for Arrived<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
@@ -314,15 +284,17 @@ impl fmt::Debug for Arrived<'_> {
 }
 
 impl Answer {
+    /// Waits for the reply that `handler` makes.
     fn wait(self, handler: BoxFuture<'_, Reply>) -> ReplyFuture<'_> {
         ReplyFuture::new(Deadline::at(self.deadline), handler)
     }
 
-    fn wait_for_exchange(self, handler: BoxFuture<'_, ()>) -> ReplyFuture<'_> {
+    /// Waits until `handler` has put its response into an exchange.
+    fn exchanged(self, handler: BoxFuture<'_, ()>) -> ReplyFuture<'_> {
         ReplyFuture::exchange(Deadline::at(self.deadline), handler)
     }
 
-    /// Answers what lies in `exchange`, where the response goes as well.
+    /// Answers the request in `exchange` there.
     fn exchange<'a, S, In, Out, H>(
         self,
         exchange: &'a mut (dyn Any + Send),
@@ -335,11 +307,9 @@ impl Answer {
         Out: Send + 'static,
         H: for<'s> Handler<'s, S, In, Res = Out> + 'static,
     {
-        self.wait_for_exchange(Box::pin(async move {
-            let exchange = exchange.downcast_mut::<Exchange<In, Out>>().ok_or_else(mismatch)?;
-            let request = exchange.take_request()?;
-            *exchange = Exchange::Response(handler.handle(&service, request).await?);
-            Ok(())
+        self.exchanged(Box::pin(async move {
+            let (exchange, request) = Exchange::open(exchange)?;
+            exchange.answer(handler.handle(&service, request).await)
         }))
     }
 

@@ -23,6 +23,7 @@ pub(crate) struct Reply {
     pub(crate) body: Body,
 }
 
+/// A handler at work, whatever it is.
 pub(crate) type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = Result<T, Status>> + Send + 'a>>;
 
 /// Waits for the reply to a call.
@@ -67,7 +68,7 @@ impl<'a> ReplyFuture<'a> {
     }
 }
 
-/// A handler at work. It is dropped when it has answered, when the deadline passes, or when this is
+/// Waits for a handler. It is dropped when it has answered, when the deadline passes, or when this is
 /// dropped; if it panics, the call fails and nothing else does.
 struct Handling<'a, T> {
     handler: Option<BoxFuture<'a, T>>,
