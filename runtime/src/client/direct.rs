@@ -10,7 +10,7 @@ use crate::mock::{Content, Method};
 
 use crate::{
     MethodDescriptor, Streaming, Trailers,
-    server::{Exchange, Serve, ServerCall, mismatch},
+    server::{Exchange, Serve, ServerCall},
     wire::{body::merge, deadline},
 };
 
@@ -41,10 +41,10 @@ impl<'a> Direct<'a> {
         In: Send + 'static,
         Out: Send + 'static,
     {
-        let mut exchange = Exchange { request: Some(request), response: None };
+        let mut exchange = Exchange::Request(request);
         async move {
             self.run(&mut exchange).await?;
-            let mut response = exchange.response.take().ok_or_else(mismatch)?;
+            let mut response = exchange.take_response()?;
             if let Some(Trailers(trailers)) = response.extensions_mut().remove() {
                 merge(response.metadata_mut(), trailers);
             }
@@ -62,9 +62,9 @@ impl<'a> Direct<'a> {
         Out: Send + 'static,
     {
         let deadline = self.deadline;
-        let mut exchange = Exchange::<_, Streaming<Out>> { request: Some(request), response: None };
+        let mut exchange = Exchange::<_, Streaming<Out>>::Request(request);
         self.run(&mut exchange).await?;
-        let mut response = exchange.response.ok_or_else(mismatch)?;
+        let mut response = exchange.take_response()?;
         let trailers = response.extensions_mut().remove();
         let Trailers(trailers) = trailers.unwrap_or_default();
         Ok(response.map(|messages| messages.with_trailers(trailers).limited(deadline)))
@@ -79,10 +79,12 @@ impl<'a> Direct<'a> {
     }
 
     /// Waits until `exchange` holds the response.
-    async fn run(&self, exchange: &mut (dyn Any + Send)) -> Result<(), Status> {
+    fn run(
+        &self,
+        exchange: &mut (dyn Any + Send),
+    ) -> impl Future<Output = Result<(), Status>> + Send {
         let path = self.method.path;
-        ServerCall::start_direct(self.server, path, exchange, self.deadline).reply().await?;
-        Ok(())
+        ServerCall::start_direct(self.server, path, exchange, self.deadline).exchanged()
     }
 }
 

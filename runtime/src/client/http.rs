@@ -38,7 +38,7 @@ where
 {
     fn start(&self, call: Outgoing) -> ReplyFuture<'static> {
         let mut service = self.0.clone();
-        ReplyFuture::new(Deadline::default(), async move {
+        let reply = async move {
             let failed = |error: S::Error| status::from_transport(error.into());
             poll_fn(|cx| service.poll_ready(cx)).await.map_err(failed)?;
             let accepted = call.accepted;
@@ -53,7 +53,8 @@ where
             });
             let response = response.await?;
             reply(response.map(|body| tie.hold(tonic::body::Body::new(body))), accepted)
-        })
+        };
+        ReplyFuture::new(Deadline::default(), Box::pin(reply))
     }
 }
 

@@ -21,7 +21,7 @@ fn start(server: &dyn Serve, call: Outgoing) -> ReplyFuture<'static> {
     let accepted = server.config().accepted;
     if let Some(encoding) = call.encoding.filter(|encoding| !accepted.is_enabled(*encoding)) {
         let refusal = headers::unsupported_encoding(compression::name(encoding), accepted);
-        return ReplyFuture::new(Deadline::default(), async { Err(refusal) });
+        return ReplyFuture::new(Deadline::default(), Box::pin(async { Err(refusal) }));
     }
     let incoming = Incoming {
         metadata: call.metadata,

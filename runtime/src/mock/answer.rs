@@ -13,11 +13,12 @@ use std::{
 use tonic::{Extensions, Request, Response, Status, metadata::MetadataMap};
 
 use super::{
+    Carried,
     core::{Core, Real, Taken, Taker},
     explain,
     inbound::Inbound,
     message::{AnyMessage, Content, mixed_up},
-    plan::{Answer, Arrival, Handling, Place, Reply},
+    plan::{Answer, Arrival, Given, Handling, Place, Reply},
     record::{Outcome, Record, Running},
     script,
 };
@@ -58,7 +59,7 @@ impl Incoming {
 
 /// A call that has begun: most are answered at once.
 pub(crate) enum Started<'a> {
-    Answered(Result<Response<Content>, Status>),
+    Answered(Result<Arc<Reply>, Status>),
     Going(Pin<Box<dyn Future<Output = Result<Response<Content>, Status>> + Send + 'a>>),
 }
 
@@ -104,7 +105,7 @@ impl Core {
             let outcome =
                 reply.as_ref().map_or_else(|it| Outcome::Failed(it.clone()), |_| Outcome::Ok);
             self.remember(Record::over(head, message, outcome));
-            return Started::Answered(reply.map(|reply| reply.response()));
+            return Started::Answered(reply);
         }
         Started::Going(Box::pin(async move {
             let (running, incoming) = self.begin(head, Content::One(message));
@@ -172,7 +173,7 @@ impl Core {
             if reply.is_ok() {
                 incoming.requests.drain().await?;
             }
-            return reply.map(|reply| reply.response());
+            return reply?.content();
         }
         match &taken.answer {
             Some(Answer::Handles(handler)) => {
@@ -220,15 +221,33 @@ impl Taken {
     }
 }
 
+impl Given {
+    pub(crate) fn response<Out: Carried>(self) -> Result<Response<Out>, Status> {
+        match self {
+            Self::Planned(reply) => reply.response(Out::copy),
+            Self::Made(response) => {
+                let (metadata, content, extensions) = response.into_parts();
+                Ok(Response::from_parts(metadata, Out::restore(content)?, extensions))
+            }
+        }
+    }
+}
+
 impl Reply {
-    fn response(&self) -> Response<Content> {
-        let message = Content::One(self.message.clone());
+    pub(crate) fn content(&self) -> Result<Response<Content>, Status> {
+        self.response(|message| Ok(Content::One(message.clone())))
+    }
+
+    fn response<Out>(
+        &self,
+        copy: fn(&AnyMessage) -> Result<Out, Status>,
+    ) -> Result<Response<Out>, Status> {
         // An empty map is cheaper to make than to copy.
         let metadata = match self.metadata.is_empty() {
             true => MetadataMap::new(),
             false => self.metadata.clone(),
         };
-        Response::from_parts(metadata, message, self.extensions.clone())
+        Ok(Response::from_parts(metadata, copy(&self.message)?, self.extensions.clone()))
     }
 }
 

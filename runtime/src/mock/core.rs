@@ -3,13 +3,15 @@
 //! The state is locked to look at it or to change it, never while anything of the user's runs.
 
 use std::{
+    future::poll_fn,
     ops::Deref,
     panic::{AssertUnwindSafe, Location, catch_unwind},
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    task::{Poll, Waker},
     time::Duration,
 };
 
-use tokio::{sync::Notify, time::Instant};
+use tokio::time::Instant;
 use tonic::Status;
 
 use super::{
@@ -32,8 +34,6 @@ pub(crate) struct Core {
     /// What takes the calls that nothing else does.
     real: Option<Real>,
     state: Mutex<State>,
-    /// Told whenever the outcome of a verification may have changed.
-    changed: Notify,
 }
 
 /// An implementation of the contract that a spy stands in front of.
@@ -51,6 +51,8 @@ struct State {
     recorder: Option<Arc<Recorder>>,
     /// Whether the verdict has been given, so that nobody will hear of further problems.
     verified: bool,
+    /// Those who want to know when something is wrong or no more.
+    waiting: Vec<Waker>,
 }
 
 /// What takes a call.
@@ -113,13 +115,24 @@ impl Core {
             problems: Vec::new(),
             recorder: None,
             verified: false,
+            waiting: Vec::new(),
         };
-        let state = Mutex::new(state);
-        Arc::new(Self { name, service, made_at, real, state, changed: Notify::new() })
+        Arc::new(Self { name, service, made_at, real, state: Mutex::new(state) })
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn with<R>(&self, act: impl FnOnce(&mut State) -> R) -> R {
-        act(&mut self.state.lock().unwrap_or_else(PoisonError::into_inner))
+        act(&mut self.lock())
+    }
+
+    /// Unlocks a state in which something may have gone wrong or right.
+    fn changed(mut state: MutexGuard<'_, State>) {
+        let waiting = std::mem::take(&mut state.waiting);
+        drop(state);
+        waiting.into_iter().for_each(Waker::wake);
     }
 
     // Expectations.
@@ -157,13 +170,15 @@ impl Core {
     }
 
     /// Remembers a call that has come in.
-    pub(crate) fn remember(&self, mut record: Record) -> usize {
-        let call = self.with(|state| {
-            record.trace = state.recorder.as_ref().map(|_| Trace::of(&record));
-            state.calls.push(record);
-            state.calls.len() - 1
-        });
-        self.changed.notify_waiters();
+    pub(crate) fn remember(&self, record: Record) -> usize {
+        let mut state = self.lock();
+        let call = state.calls.len();
+        state.calls.push(record);
+        if state.recorder.is_some() {
+            let record = &mut state.calls[call];
+            record.trace = Some(Trace::of(record));
+        }
+        Self::changed(state);
         call
     }
 
@@ -182,19 +197,18 @@ impl Core {
     }
 
     pub(crate) fn finish(&self, call: usize, outcome: Outcome) {
-        let taped = self.with(|state| {
-            let record = &mut state.calls[call];
-            record.outcome = outcome;
-            record.ended = Some(Instant::now());
-            let taped = record.trace.is_some().then(|| record.clone())?;
-            Some((state.recorder.clone()?, taped))
-        });
+        let mut state = self.lock();
+        let record = &mut state.calls[call];
+        record.outcome = outcome;
+        record.ended = Some(Instant::now());
+        let taped = record.trace.is_some().then(|| record.clone());
+        let taped = state.recorder.clone().zip(taped);
+        Self::changed(state);
         if let Some((recorder, record)) = taped
             && let Err(problem) = recorder.write(self.service, &record)
         {
             self.problem(problem);
         }
-        self.changed.notify_waiters();
     }
 
     /// Finds what takes the call, or refuses it and says why.
@@ -254,14 +268,13 @@ impl Core {
 
     /// Remembers a problem for the verdict.
     pub(crate) fn problem(&self, problem: String) {
-        let unheard = self.with(|state| {
-            state.problems.push(problem);
-            state.problems.last().filter(|_| state.verified).cloned()
-        });
+        let mut state = self.lock();
+        let unheard = state.verified.then(|| problem.clone());
+        state.problems.push(problem);
+        Self::changed(state);
         if let Some(problem) = unheard {
             eprintln!("{}, after its verification: {problem}", self.name);
         }
-        self.changed.notify_waiters();
     }
 
     /// What is wrong, as a text.
@@ -288,17 +301,18 @@ impl Core {
 
     /// Waits until nothing is wrong, something is wrong for good, or `limit` has passed.
     pub(crate) async fn settle(&self, limit: Duration) {
-        let deadline = Instant::now() + limit;
-        loop {
-            let mut changed = std::pin::pin!(self.changed.notified());
-            changed.as_mut().enable();
-            if self.with(|state| state.is_fine() || !state.problems.is_empty()) {
-                return;
-            }
-            if tokio::time::timeout_at(deadline, changed).await.is_err() {
-                return;
-            }
-        }
+        let settled = poll_fn(|cx| {
+            let waker = cx.waker().clone();
+            self.with(|state| {
+                if state.is_fine() || !state.problems.is_empty() {
+                    return Poll::Ready(());
+                }
+                state.waiting.push(waker);
+                Poll::Pending
+            })
+        });
+        // Either way, the verdict comes next.
+        let _ = tokio::time::timeout(limit, settled).await;
     }
 
     /// Gives the verdict so far and forgets the expectations, but not the stubs.

@@ -21,7 +21,7 @@ use super::{
     answer::Started,
     core::{Core, Real},
     message::Content,
-    plan::Place,
+    plan::{Given, Place},
     record::{self, Record},
     tape,
 };
@@ -147,7 +147,7 @@ impl Mock {
         request: Request<Content>,
     ) -> Result<Response<Content>, Status> {
         match self.core.call(method, request) {
-            Started::Answered(response) => response,
+            Started::Answered(reply) => reply?.content(),
             Started::Going(response) => response.await,
         }
     }
@@ -174,20 +174,19 @@ impl<Out: Carried> Future for Answering<'_, Out> {
     type Output = Result<Response<Out>, Status>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let (metadata, content, extensions) = ready!(self.call.poll(cx))?.into_parts();
-        Poll::Ready(Ok(Response::from_parts(metadata, Out::restore(content)?, extensions)))
+        Poll::Ready(ready!(self.call.poll(cx))?.response())
     }
 }
 
 impl Call<'_> {
-    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<Response<Content>, Status>> {
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<Given, Status>> {
         loop {
             match self {
-                Self::Going(response) => return response.as_mut().poll(cx),
+                Self::Going(response) => return response.as_mut().poll(cx).map_ok(Given::Made),
                 Self::Waiting(core, method, request) => {
                     let Some(request) = request.take() else { return Poll::Pending };
                     match core.call(*method, request) {
-                        Started::Answered(response) => return Poll::Ready(response),
+                        Started::Answered(reply) => return Poll::Ready(reply.map(Given::Planned)),
                         Started::Going(response) => *self = Self::Going(response),
                     }
                 }

@@ -139,6 +139,9 @@ pub trait Carried: Sized + Send + 'static {
 
     #[doc(hidden)]
     fn restore(content: Content) -> Result<Self, Status>;
+
+    #[doc(hidden)]
+    fn copy(message: &AnyMessage) -> Result<Self, Status>;
 }
 
 impl<M: Message> Carried for M {
@@ -154,6 +157,10 @@ impl<M: Message> Carried for M {
             Content::Many(_) => Err(mixed_up()),
         }
     }
+
+    fn copy(message: &AnyMessage) -> Result<Self, Status> {
+        message.view().cloned().ok_or_else(mixed_up)
+    }
 }
 
 impl<M: Message> Carried for Streaming<M> {
@@ -168,5 +175,9 @@ impl<M: Message> Carried for Streaming<M> {
             Content::One(_) => Err(mixed_up()),
             Content::Many(messages) => Ok(messages.convert(AnyMessage::restore)),
         }
+    }
+
+    fn copy(_: &AnyMessage) -> Result<Self, Status> {
+        Err(mixed_up())
     }
 }

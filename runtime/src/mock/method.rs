@@ -69,14 +69,13 @@ type ExchangeOf<K> = Exchange<<K as Kind>::Requests, <K as Kind>::Responses>;
 fn exchange<K: Kind>(request: Request<Content>) -> Result<AnyExchange, Status> {
     let (metadata, extensions, content) = request.into_parts();
     let requests = K::Requests::restore(content)?;
-    let request = Some(Request::from_parts(metadata, extensions, requests));
-    Ok(Box::new(ExchangeOf::<K> { request, response: None }))
+    let request = Request::from_parts(metadata, extensions, requests);
+    Ok(Box::new(ExchangeOf::<K>::Request(request)))
 }
 
 fn request<K: Kind>(exchange: &mut (dyn Any + Send)) -> Result<Request<Content>, Status> {
-    let exchange = exchange.downcast_mut::<ExchangeOf<K>>();
-    let request = exchange.and_then(|exchange| exchange.request.take());
-    Ok(request.ok_or_else(mismatch)?.map(K::Requests::erase))
+    let (_, request) = ExchangeOf::<K>::open(exchange)?;
+    Ok(request.map(K::Requests::erase))
 }
 
 fn answer<K: Kind>(
@@ -86,12 +85,11 @@ fn answer<K: Kind>(
     let exchange = exchange.downcast_mut::<ExchangeOf<K>>().ok_or_else(mismatch)?;
     let (metadata, content, extensions) = response.into_parts();
     let responses = K::Responses::restore(content)?;
-    exchange.response = Some(Response::from_parts(metadata, responses, extensions));
+    *exchange = Exchange::Response(Response::from_parts(metadata, responses, extensions));
     Ok(())
 }
 
 fn response<K: Kind>(exchange: AnyExchange) -> Result<Response<Content>, Status> {
-    let exchange = exchange.downcast::<ExchangeOf<K>>().ok();
-    let response = exchange.and_then(|exchange| exchange.response);
-    Ok(response.ok_or_else(mismatch)?.map(K::Responses::erase))
+    let mut exchange = exchange.downcast::<ExchangeOf<K>>().map_err(|_| mismatch())?;
+    Ok(exchange.take_response()?.map(K::Responses::erase))
 }

@@ -74,6 +74,15 @@ pub(crate) enum Answer {
     DropsConnection,
 }
 
+/// What is answered.
+#[allow(clippy::large_enum_variant, reason = "it is taken apart as soon as it is there")]
+pub(crate) enum Given {
+    /// A response that the test has named.
+    Planned(Arc<Reply>),
+    /// One that was made for the call.
+    Made(Response<Content>),
+}
+
 /// A response that can be given more than once.
 #[derive(Debug)]
 pub(crate) struct Reply {

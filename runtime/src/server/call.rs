@@ -14,7 +14,7 @@ use tonic::{
     metadata::MetadataMap,
 };
 
-use super::{Reply, ReplyFuture, Serve, ServerConfig};
+use super::{Exchange, Reply, ReplyFuture, Serve, ServerConfig, reply::BoxFuture};
 #[cfg(feature = "mock")]
 use crate::mock::{self, Content, Mock};
 use crate::{
@@ -73,14 +73,6 @@ pub(crate) struct Incoming {
     /// The compressions that the client reads.
     pub(crate) accepted: EnabledCompressionEncodings,
     pub(crate) deadline: Option<Instant>,
-}
-
-/// The messages of a call that are moved between a client and a server in one process: the client
-/// puts its request in, and the server the response.
-#[derive(Debug)]
-pub(crate) struct Exchange<In, Out> {
-    pub(crate) request: Option<Request<In>>,
-    pub(crate) response: Option<Response<Out>>,
 }
 
 /// One call on its way to a handler.
@@ -145,7 +137,7 @@ impl<'a> ServerCall<'a> {
     }
 
     /// Answers one request with one response.
-    pub fn unary<S, Req, Res, H>(mut self, service: Arc<S>, handler: H) -> ReplyFuture<'a>
+    pub fn unary<S, Req, Res, H>(self, service: Arc<S>, handler: H) -> ReplyFuture<'a>
     where
         S: Send + Sync + 'static,
         Req: Message + Default + 'static,
@@ -153,14 +145,13 @@ impl<'a> ServerCall<'a> {
         H: for<'s> Handler<'s, S, Req, Res = Res> + 'static,
     {
         let answer = self.answer;
-        answer.wait(async move {
-            // Where it lies: what is moved out of a future takes its place twice.
-            let (request, slot) = match &mut self.request {
-                Arrived::Wire(request) => (decode(only(request).await?)?, None),
-                Arrived::Exchange(exchange) => Exchange::open(*exchange)?,
-            };
-            answer.message(handler.handle(&service, request).await?, slot)
-        })
+        match self.request {
+            Arrived::Exchange(exchange) => answer.exchange(exchange, service, handler),
+            Arrived::Wire(mut request) => answer.wait(Box::pin(async move {
+                let request = decode(only(&mut request).await?, frame::decode)?;
+                answer.message(handler.handle(&service, request).await?)
+            })),
+        }
     }
 
     /// Answers a stream of requests with one response.
@@ -172,21 +163,17 @@ impl<'a> ServerCall<'a> {
         H: for<'s> Handler<'s, S, Streaming<Req>, Res = Res> + 'static,
     {
         let answer = self.answer;
-        answer.wait(async move {
-            let (requests, slot) = match self.request {
-                Arrived::Wire(request) => (request.map(|it| answer.requests(it)), None),
-                Arrived::Exchange(exchange) => Exchange::open(exchange)?,
-            };
-            answer.message(handler.handle(&service, requests).await?, slot)
-        })
+        match self.request {
+            Arrived::Exchange(exchange) => answer.exchange(exchange, service, handler),
+            Arrived::Wire(requests) => answer.wait(Box::pin(async move {
+                let requests = requests.map(|messages| answer.requests(messages));
+                answer.message(handler.handle(&service, requests).await?)
+            })),
+        }
     }
 
     /// Answers one request with a stream of responses.
-    pub fn server_streaming<S, Req, Res, H>(
-        mut self,
-        service: Arc<S>,
-        handler: H,
-    ) -> ReplyFuture<'a>
+    pub fn server_streaming<S, Req, Res, H>(self, service: Arc<S>, handler: H) -> ReplyFuture<'a>
     where
         S: Send + Sync + 'static,
         Req: Message + Default + 'static,
@@ -194,14 +181,13 @@ impl<'a> ServerCall<'a> {
         H: for<'s> Handler<'s, S, Req, Res = Streaming<Res>> + 'static,
     {
         let answer = self.answer;
-        answer.wait(async move {
-            // Where it lies: what is moved out of a future takes its place twice.
-            let (request, slot) = match &mut self.request {
-                Arrived::Wire(request) => (decode(only(request).await?)?, None),
-                Arrived::Exchange(exchange) => Exchange::open(*exchange)?,
-            };
-            Ok(answer.messages(handler.handle(&service, request).await?, slot))
-        })
+        match self.request {
+            Arrived::Exchange(exchange) => answer.exchange(exchange, service, handler),
+            Arrived::Wire(mut request) => answer.wait(Box::pin(async move {
+                let request = decode(only(&mut request).await?, frame::decode)?;
+                Ok(answer.messages(handler.handle(&service, request).await?))
+            })),
+        }
     }
 
     /// Answers a stream of requests with a stream of responses.
@@ -213,18 +199,19 @@ impl<'a> ServerCall<'a> {
         H: for<'s> Handler<'s, S, Streaming<Req>, Res = Streaming<Res>> + 'static,
     {
         let answer = self.answer;
-        answer.wait(async move {
-            let (requests, slot) = match self.request {
-                Arrived::Wire(request) => (request.map(|it| answer.requests(it)), None),
-                Arrived::Exchange(exchange) => Exchange::open(exchange)?,
-            };
-            Ok(answer.messages(handler.handle(&service, requests).await?, slot))
-        })
+        match self.request {
+            Arrived::Exchange(exchange) => answer.exchange(exchange, service, handler),
+            Arrived::Wire(requests) => answer.wait(Box::pin(async move {
+                let requests = requests.map(|messages| answer.requests(messages));
+                Ok(answer.messages(handler.handle(&service, requests).await?))
+            })),
+        }
     }
 
     /// Refuses a call of a method that the service does not have.
     pub fn unimplemented(self) -> ReplyFuture<'a> {
-        self.answer.wait(async { Err(Status::unimplemented("the service has no such method")) })
+        let status = Status::unimplemented("the service has no such method");
+        self.answer.wait(Box::pin(async { Err(status) }))
     }
 }
 
@@ -236,9 +223,12 @@ async fn only(request: &mut Request<Messages>) -> Result<Request<Bytes>, Status>
     Ok(Request::from_parts(metadata, extensions, message))
 }
 
-fn decode<M: Message + Default>(request: Request<Bytes>) -> Result<Request<M>, Status> {
+fn decode<M>(
+    request: Request<Bytes>,
+    decode: impl FnOnce(Bytes) -> Result<M, Status>,
+) -> Result<Request<M>, Status> {
     let (metadata, extensions, message) = request.into_parts();
-    Ok(Request::from_parts(metadata, extensions, frame::decode(message)?))
+    Ok(Request::from_parts(metadata, extensions, decode(message)?))
 }
 
 #[cfg(feature = "mock")]
@@ -251,61 +241,37 @@ impl<'a> ServerCall<'a> {
         types: &'static mock::Method,
     ) -> ReplyFuture<'a> {
         let answer = self.answer;
-        answer.wait(async move {
-            let (request, exchange) = match self.request {
-                Arrived::Exchange(exchange) => ((types.request)(exchange)?, Some(exchange)),
-                Arrived::Wire(mut request) if !mock.streams_requests(method) => {
-                    let (metadata, extensions, message) = only(&mut request).await?.into_parts();
-                    let content = Content::One((types.decode_request)(message)?);
-                    (Request::from_parts(metadata, extensions, content), None)
+        match self.request {
+            Arrived::Exchange(exchange) => answer.exchanged(Box::pin(async move {
+                let request = (types.request)(exchange)?;
+                (types.answer)(exchange, mock.erased(method, request).await?)
+            })),
+            Arrived::Wire(mut request) => answer.wait(Box::pin(async move {
+                let request = match mock.streams_requests(method) {
+                    true => request.map(|messages| answer.content(messages, types)),
+                    false => {
+                        let message = only(&mut request).await?;
+                        decode(message, types.decode_request)?.map(Content::One)
+                    }
+                };
+                let response = mock.erased(method, request).await?;
+                let (metadata, content, extensions) = response.into_parts();
+                match content {
+                    Content::One(message) => {
+                        answer.message(Response::from_parts(metadata, message, extensions))
+                    }
+                    Content::Many(messages) => {
+                        Ok(answer.messages(Response::from_parts(metadata, messages, extensions)))
+                    }
                 }
-                Arrived::Wire(request) => {
-                    let decode = types.decode_request;
-                    let content = |messages: Messages| {
-                        let messages = messages.with_deadline(Deadline::at(answer.deadline));
-                        Content::Many(Streaming::decoding_with(messages, decode))
-                    };
-                    (request.map(content), None)
-                }
-            };
-            let response = mock.erased(method, request).await?;
-            if let Some(exchange) = exchange {
-                (types.answer)(exchange, response)?;
-                return Ok(Reply::empty());
-            }
-            let (metadata, content, extensions) = response.into_parts();
-            match content {
-                Content::One(message) => {
-                    answer.message(Response::from_parts(metadata, message, extensions), None)
-                }
-                Content::Many(messages) => {
-                    let response = Response::from_parts(metadata, messages, extensions);
-                    Ok(answer.messages(response, None))
-                }
-            }
-        })
+            })),
+        }
     }
 }
 
 fn no_method(service: &ServiceDescriptor, path: &str) -> ReplyFuture<'static> {
     let status = Status::unimplemented(format!("{} has no method {path}", service.name));
-    ReplyFuture::new(Deadline::default(), async { Err(status) })
-}
-
-/// Where a response goes that is not to be encoded.
-type Slot<'a, Out> = Option<&'a mut Option<Response<Out>>>;
-
-impl<In: 'static, Out: 'static> Exchange<In, Out> {
-    /// Takes the request out, and shows where the response goes.
-    fn open(exchange: &mut (dyn Any + Send)) -> Result<(Request<In>, Slot<'_, Out>), Status> {
-        let exchange = exchange.downcast_mut::<Self>().ok_or_else(mismatch)?;
-        Ok((exchange.request.take().ok_or_else(mismatch)?, Some(&mut exchange.response)))
-    }
-}
-
-/// The status of a call between code that was generated twice.
-pub(crate) fn mismatch() -> Status {
-    Status::internal("client and server have been generated with different messages")
+    ReplyFuture::new(Deadline::default(), Box::pin(async { Err(status) }))
 }
 
 impl fmt::Debug for Arrived<'_> {
@@ -318,11 +284,33 @@ impl fmt::Debug for Arrived<'_> {
 }
 
 impl Answer {
-    fn wait<'a>(
-        self,
-        handler: impl Future<Output = Result<Reply, Status>> + Send + 'a,
-    ) -> ReplyFuture<'a> {
+    /// Waits for the reply that `handler` makes.
+    fn wait(self, handler: BoxFuture<'_, Reply>) -> ReplyFuture<'_> {
         ReplyFuture::new(Deadline::at(self.deadline), handler)
+    }
+
+    /// Waits until `handler` has put its response into an exchange.
+    fn exchanged(self, handler: BoxFuture<'_, ()>) -> ReplyFuture<'_> {
+        ReplyFuture::exchange(Deadline::at(self.deadline), handler)
+    }
+
+    /// Answers the request in `exchange` there.
+    fn exchange<'a, S, In, Out, H>(
+        self,
+        exchange: &'a mut (dyn Any + Send),
+        service: Arc<S>,
+        handler: H,
+    ) -> ReplyFuture<'a>
+    where
+        S: Send + Sync + 'static,
+        In: Send + 'static,
+        Out: Send + 'static,
+        H: for<'s> Handler<'s, S, In, Res = Out> + 'static,
+    {
+        self.exchanged(Box::pin(async move {
+            let (exchange, request) = Exchange::open(exchange)?;
+            exchange.answer(handler.handle(&service, request).await)
+        }))
     }
 
     /// The requests of a method that takes a stream, which the deadline ends even for a task that
@@ -334,15 +322,14 @@ impl Answer {
         Streaming::decoding(messages.with_deadline(Deadline::at(self.deadline)))
     }
 
-    fn message<M: Encode>(
-        mut self,
-        response: Response<M>,
-        slot: Slot<'_, M>,
-    ) -> Result<Reply, Status> {
-        if let Some(slot) = slot {
-            *slot = Some(response);
-            return Ok(Reply::empty());
-        }
+    /// Those of whatever type.
+    #[cfg(feature = "mock")]
+    fn content(self, messages: Messages, types: &mock::Method) -> Content {
+        let messages = messages.with_deadline(Deadline::at(self.deadline));
+        Content::Many(Streaming::decoding_with(messages, types.decode_request))
+    }
+
+    fn message<M: Encode>(mut self, response: Response<M>) -> Result<Reply, Status> {
         let (metadata, message, extensions) = response.into_parts();
         if compression_is_disabled(&extensions) {
             self.encoder.encoding = None;
@@ -351,15 +338,7 @@ impl Answer {
         Ok(self.reply(metadata, extensions, body))
     }
 
-    fn messages<M: Encode + 'static>(
-        self,
-        response: Response<Streaming<M>>,
-        slot: Slot<'_, Streaming<M>>,
-    ) -> Reply {
-        if let Some(slot) = slot {
-            *slot = Some(response);
-            return Reply::empty();
-        }
+    fn messages<M: Encode + 'static>(self, response: Response<Streaming<M>>) -> Reply {
         let (metadata, messages, extensions) = response.into_parts();
         let body = Body::outgoing(messages, self.encoder, Deadline::at(self.deadline));
         self.reply(metadata, extensions, body)

@@ -11,6 +11,7 @@ use std::{
 use http::Extensions;
 use tonic::{Status, codec::CompressionEncoding, metadata::MetadataMap};
 
+use super::mismatch;
 use crate::wire::{body::Body, deadline::Deadline, status};
 
 /// The beginning of a response, with its messages still to come.
@@ -22,33 +23,29 @@ pub(crate) struct Reply {
     pub(crate) body: Body,
 }
 
-impl Reply {
-    /// A reply of which nothing is left to be sent.
-    pub(crate) fn empty() -> Self {
-        Self {
-            metadata: MetadataMap::new(),
-            extensions: Extensions::new(),
-            encoding: None,
-            body: Body::empty(),
-        }
-    }
-}
+/// A handler at work, whatever it is.
+pub(crate) type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = Result<T, Status>> + Send + 'a>>;
 
-/// Waits for the reply to a call. The handler is dropped when it has answered, when the deadline
-/// passes, or when this is dropped; if it panics, the call fails and nothing else does.
-pub struct ReplyFuture<'a> {
-    handler: Option<Handler<'a>>,
-    deadline: Deadline,
-}
+/// Waits for the reply to a call.
+pub struct ReplyFuture<'a>(Way<'a>);
 
-type Handler<'a> = Pin<Box<dyn Future<Output = Result<Reply, Status>> + Send + 'a>>;
+/// How a call is answered.
+enum Way<'a> {
+    /// By a reply.
+    Reply(Handling<'a, Reply>),
+    /// By a response in the exchange of the call.
+    Exchange(Handling<'a, ()>),
+}
 
 impl<'a> ReplyFuture<'a> {
-    pub(crate) fn new(
-        deadline: Deadline,
-        handler: impl Future<Output = Result<Reply, Status>> + Send + 'a,
-    ) -> Self {
-        Self { handler: Some(Box::pin(handler)), deadline }
+    /// Waits for the reply that `handler` makes.
+    pub(crate) fn new(deadline: Deadline, handler: BoxFuture<'a, Reply>) -> Self {
+        Self(Way::Reply(Handling { handler: Some(handler), deadline }))
+    }
+
+    /// Waits until `handler` has put its response into the exchange of the call.
+    pub(crate) fn exchange(deadline: Deadline, handler: BoxFuture<'a, ()>) -> Self {
+        Self(Way::Exchange(Handling { handler: Some(handler), deadline }))
     }
 
     pub(crate) async fn reply(mut self) -> Result<Reply, Status> {
@@ -56,6 +53,32 @@ impl<'a> ReplyFuture<'a> {
     }
 
     pub(crate) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<Reply, Status>> {
+        match &mut self.0 {
+            Way::Reply(handling) => Pin::new(handling).poll(cx),
+            Way::Exchange(_) => Poll::Ready(Err(mismatch())),
+        }
+    }
+
+    /// Waits until the response lies in the exchange of the call.
+    pub(crate) async fn exchanged(self) -> Result<(), Status> {
+        match self.0 {
+            Way::Reply(handling) => handling.await.map(drop),
+            Way::Exchange(handling) => handling.await,
+        }
+    }
+}
+
+/// Waits for a handler. It is dropped when it has answered, when the deadline passes, or when this is
+/// dropped; if it panics, the call fails and nothing else does.
+struct Handling<'a, T> {
+    handler: Option<BoxFuture<'a, T>>,
+    deadline: Deadline,
+}
+
+impl<T> Future for Handling<'_, T> {
+    type Output = Result<T, Status>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let Some(handler) = &mut self.handler else { return Poll::Pending };
         let result = match catch_unwind(AssertUnwindSafe(|| handler.as_mut().poll(cx))) {
             Ok(Poll::Ready(result)) => result,
@@ -72,8 +95,10 @@ impl<'a> ReplyFuture<'a> {
 
 impl fmt::Debug for ReplyFuture<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ReplyFuture")
-            .field("answered", &self.handler.is_none())
-            .finish_non_exhaustive()
+        let answered = match &self.0 {
+            Way::Reply(handling) => handling.handler.is_none(),
+            Way::Exchange(handling) => handling.handler.is_none(),
+        };
+        f.debug_struct("ReplyFuture").field("answered", &answered).finish_non_exhaustive()
     }
 }
