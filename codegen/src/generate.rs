@@ -2,6 +2,7 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
+    sync::atomic::{AtomicUsize, Ordering},
     thread::{self, ScopedJoinHandle},
 };
 
@@ -26,69 +27,73 @@ pub(crate) struct Input<'a> {
     pub(crate) options: &'a Options,
 }
 
-/// What came of it.
+/// What came of it, besides files.
 #[derive(Debug)]
 pub(crate) struct Generated {
-    /// Paths relative to the output directory and contents, sorted.
-    pub(crate) files: Vec<(String, String)>,
-    /// The paths of each proto package.
+    /// The paths of the files of each proto package.
     pub(crate) packages: BTreeMap<String, Vec<String>>,
     pub(crate) warnings: Vec<String>,
 }
 
+/// Where files go to, in any order: a path relative to the output directory, and the content.
+pub(crate) type Sink<'a> = &'a (dyn Fn(String, String) -> Result<(), Error> + Sync);
+
 /// Runs all passes: lowering, checks, names, emission.
-pub(crate) fn generate(input: Input<'_>) -> Result<Generated, Error> {
+pub(crate) fn generate(input: Input<'_>, sink: Sink<'_>) -> Result<Generated, Error> {
     let Input { set, wanted, options } = input;
     options.check()?;
-    let model = descriptor::lower(&set, &wanted, options.file_descriptor_set)?;
-    // Of a large API, the descriptors are larger than what they are lowered to.
-    drop(set);
+    let model = descriptor::lower(set, &wanted, options.file_descriptor_set)?;
     let types = Types::new(&model);
     check::check(&model, &types, options)?;
     let names = names::assign(&model, &types, options);
     let graph = Graph::new(&model, options);
     let cx = messages::Context { options, types: &types, names: &names, graph: &graph };
 
-    let mut files = in_parallel(&model.wanted().collect::<Vec<_>>(), |file| source(file, &cx));
+    let files = model.wanted().collect::<Vec<_>>();
+    in_parallel(&files, |file| sink(layout::output_path(&file.name), source(file, &cx)))?;
     if !options.include_file.is_empty() {
-        let paths = model.wanted().map(|file| layout::output_path(&file.name));
-        let paths = paths.collect::<Vec<_>>();
-        let modules = model.wanted().map(|file| names.package(file).modules());
+        let paths = files.iter().map(|file| layout::output_path(&file.name)).collect::<Vec<_>>();
+        let modules = files.iter().map(|file| names.package(file).modules());
         let tree = modules.zip(paths.iter().map(String::as_str));
         let tree = emit::tree(tree, &options.include_file);
         let header = emit::header(None, &[]);
-        files.push((options.include_file.clone(), format!("{header}\n{tree}")));
+        sink(options.include_file.clone(), format!("{header}\n{tree}"))?;
     }
-    files.sort();
     let warnings = names.warnings.iter().map(Problem::to_string).collect();
-    Ok(Generated { files, packages: packages(&model), warnings })
+    Ok(Generated { packages: packages(&model), warnings })
 }
 
-/// One generated file, and its path: the header, messages, services.
-fn source(file: &File, cx: &messages::Context) -> (String, String) {
+/// One generated file: the header, messages, services.
+fn source(file: &File, cx: &messages::Context) -> String {
     let header = emit::header(Some(&file.name), &cx.options.canonical());
     let comments = emit::file_comments(&file.comments);
     let messages = messages::messages(cx, file);
     let services = emit::services(file, cx.names.of(file), cx.options);
     let parts = [header, comments, messages, services];
-    let parts = parts.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>();
-    (layout::output_path(&file.name), parts.join("\n"))
+    parts.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join("\n")
 }
 
-/// Emits files on all processors; the outcome is in the order of the files.
-fn in_parallel<T: Send>(files: &[&File], emit: impl Fn(&File) -> T + Sync) -> Vec<T> {
+/// Works through files on all processors, until something goes wrong.
+fn in_parallel(
+    files: &[&File],
+    work: impl Fn(&File) -> Result<(), Error> + Sync,
+) -> Result<(), Error> {
     let processors = thread::available_parallelism().map_or(1, usize::from);
-    let share = files.len().div_ceil(processors).max(1);
+    let next = AtomicUsize::new(0);
+    let work_through = || {
+        while let Some(file) = files.get(next.fetch_add(1, Ordering::Relaxed)) {
+            work(file)?;
+        }
+        Ok(())
+    };
     thread::scope(|scope| {
-        let emit = &emit;
-        let workers = files.chunks(share).map(|files| {
-            scope.spawn(move || files.iter().map(|file| emit(file)).collect::<Vec<_>>())
-        });
+        let workers = (1..processors.min(files.len())).map(|_| scope.spawn(work_through));
         let workers = workers.collect::<Vec<_>>();
+        let own = work_through();
         let join = |worker: ScopedJoinHandle<_>| {
             worker.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
         };
-        workers.into_iter().flat_map(join).collect()
+        workers.into_iter().map(join).fold(own, Result::and)
     })
 }
 

@@ -1,11 +1,15 @@
 //! The generator as a plugin of protoc: a request's bytes in, a response's bytes out.
 
-use std::{collections::BTreeSet, fmt::Write as _};
+use std::{
+    collections::BTreeSet,
+    fmt::Write as _,
+    sync::{Mutex, PoisonError},
+};
 
 use crate::{
     descriptor,
     error::Error,
-    generate::{Generated, Input, generate},
+    generate::{Input, generate},
     options::{Options, TABLE},
 };
 
@@ -27,7 +31,7 @@ pub struct Reply {
 pub fn respond(request: &[u8]) -> Result<Reply, Error> {
     let request = descriptor::decode_request(request)?;
     let (outcome, warnings) = match run(request) {
-        Ok(generated) => (Ok(generated.files), generated.warnings),
+        Ok((files, warnings)) => (Ok(files), warnings),
         Err(error) => (Err(error.to_string()), Vec::new()),
     };
     Ok(Reply { response: descriptor::encode_response(outcome), warnings })
@@ -59,12 +63,23 @@ pub fn version() -> String {
     format!("protoc-gen-rust-scaffold {}", env!("CARGO_PKG_VERSION"))
 }
 
-fn run(request: descriptor::Request) -> Result<Generated, Error> {
+/// Paths and contents, sorted, and warnings.
+type Outcome = (Vec<(String, String)>, Vec<String>);
+
+fn run(request: descriptor::Request) -> Result<Outcome, Error> {
     let options = Options::parse(&request.parameter)?;
     let wanted = request.to_generate.into_iter().collect::<BTreeSet<_>>();
     let known = descriptor::file_names(&request.set).collect::<BTreeSet<_>>();
     if let Some(missing) = wanted.iter().find(|name| !known.contains(name.as_str())) {
         return Err(Error::Input(format!("{missing}: the request does not hold this file")));
     }
-    generate(Input { set: request.set, wanted, options: &options })
+    let files = Mutex::new(Vec::new());
+    let keep = |path: String, content: String| {
+        files.lock().unwrap_or_else(PoisonError::into_inner).push((path, content));
+        Ok(())
+    };
+    let generated = generate(Input { set: request.set, wanted, options: &options }, &keep)?;
+    let mut files = files.into_inner().unwrap_or_else(PoisonError::into_inner);
+    files.sort();
+    Ok((files, generated.warnings))
 }

@@ -9,20 +9,17 @@ use std::{
 
 use crate::{emit, error::Error, names::layout};
 
-/// Writes files below a directory, which is made if need be; those whose bytes are there already are left alone, so that
-/// nothing is compiled again for them.
-pub(super) fn write(directory: &Path, files: &[(String, String)]) -> Result<(), Error> {
-    for (name, content) in files {
-        let path = directory.join(name);
-        if fs::read(&path).is_ok_and(|present| present == content.as_bytes()) {
-            continue;
-        }
-        if let Some(parent) = path.parent() {
-            fs::create_dir_all(parent).map_err(|source| failed("create", parent, source))?;
-        }
-        fs::write(&path, content).map_err(|source| failed("write", &path, source))?;
+/// Writes a file below a directory, which is made if need be; one whose bytes are there already is
+/// left alone, so that nothing is compiled again for it.
+pub(super) fn write(directory: &Path, name: &str, content: &str) -> Result<(), Error> {
+    let path = directory.join(name);
+    if fs::read(&path).is_ok_and(|present| present == content.as_bytes()) {
+        return Ok(());
     }
-    Ok(())
+    if let Some(parent) = path.parent() {
+        fs::create_dir_all(parent).map_err(|source| failed("create", parent, source))?;
+    }
+    fs::write(&path, content).map_err(|source| failed("write", &path, source))
 }
 
 /// For each package, the file that `include_proto!` includes.

@@ -269,17 +269,20 @@ impl Builder {
     fn generate(self, set: FileDescriptorSet, named: &BTreeSet<String>) -> Result<(), Error> {
         let Self { options, out_dir, .. } = self;
         let wanted = descriptor::to_generate(&set, named, &options);
-        let generated = generate(Input { set, wanted, options: &options })?;
+        let is_for_cargo = out_dir.is_none();
+        let directory = match out_dir {
+            Some(directory) => directory,
+            None => env::var_os("OUT_DIR").map(PathBuf::from).ok_or_else(no_out_dir)?,
+        };
+        let write = |name: String, content: String| files::write(&directory, &name, &content);
+        let generated = generate(Input { set, wanted, options: &options }, &write)?;
         cargo::warn(&generated.warnings);
-        match out_dir {
-            Some(directory) => files::write(&directory, &generated.files),
-            None => {
-                let directory = env::var_os("OUT_DIR").ok_or_else(no_out_dir)?;
-                let directory = Path::new(&directory);
-                files::write(directory, &generated.files)?;
-                files::write(directory, &files::package_files(directory, &generated.packages))
+        if is_for_cargo {
+            for (name, content) in files::package_files(&directory, &generated.packages) {
+                files::write(&directory, &name, &content)?;
             }
         }
+        Ok(())
     }
 }
 

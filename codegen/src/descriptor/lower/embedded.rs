@@ -8,8 +8,15 @@ use crate::descriptor::protos::{
     DescriptorProto, ExtensionRangeOptions, FileDescriptorProto, FileDescriptorSet,
 };
 
+/// The encoded sets of the wanted files, by their names.
+pub(super) fn sets(set: &FileDescriptorSet, wanted: &BTreeSet<String>) -> HashMap<String, Vec<u8>> {
+    let by_name = set.file.iter().map(|file| (file.name(), file)).collect::<HashMap<_, _>>();
+    let wanted = set.file.iter().filter(|file| wanted.contains(file.name()));
+    wanted.map(|file| (file.name().to_owned(), with_imports(file, &by_name))).collect()
+}
+
 /// A file after everything that it imports, as an encoded set without comments and places.
-pub(super) fn with_imports(
+fn with_imports(
     file: &FileDescriptorProto,
     by_name: &HashMap<&str, &FileDescriptorProto>,
 ) -> Vec<u8> {

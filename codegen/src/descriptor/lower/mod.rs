@@ -36,22 +36,22 @@ mod number {
 }
 
 /// Lowers a whole request. `with_sets` also encodes a descriptor set for each wanted file.
+///
+/// Descriptors are let go of one by one: of a large API, they take more than what comes of them.
 pub(crate) fn lower(
-    set: &FileDescriptorSet,
+    set: FileDescriptorSet,
     wanted: &BTreeSet<String>,
     with_sets: bool,
 ) -> Result<Model, Problems> {
-    let by_name = set.file.iter().map(|file| (file.name(), file)).collect::<HashMap<_, _>>();
+    let mut sets = if with_sets { embedded::sets(&set, wanted) } else { HashMap::new() };
     let mut problems = Problems::default();
     let mut files = Vec::new();
-    for file in &set.file {
+    for file in set.file {
         let is_wanted = wanted.contains(file.name());
-        let source = SourceInfo::new(file, is_wanted);
-        let mut lowered = Lowering { source, problems: &mut problems }.file(file);
+        let source = SourceInfo::new(&file, is_wanted);
+        let mut lowered = Lowering { source, problems: &mut problems }.file(&file);
         lowered.wanted = is_wanted;
-        if is_wanted && with_sets {
-            lowered.descriptor_set = Some(embedded::with_imports(file, &by_name));
-        }
+        lowered.descriptor_set = sets.remove(file.name());
         files.push(lowered);
     }
     problems.stop()?;
