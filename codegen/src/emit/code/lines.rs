@@ -9,23 +9,26 @@ const SHORT: usize = 16;
 /// Writes an indented line, in several lines if it is too long.
 pub(super) fn write_broken(out: &mut String, line: &str) {
     let text = line.trim_start();
-    let indent = &line[..line.len() - text.len()];
-    let Some(bracket) = (line.len() > WIDTH).then(|| breaking_point(text)).flatten() else {
-        out.push_str(line);
-        out.push('\n');
+    write(out, &line[..line.len() - text.len()], (text, ""));
+}
+
+/// Writes a text, and what stands behind it.
+fn write(out: &mut String, indent: &str, (text, end): (&str, &str)) {
+    let is_long = indent.len() + text.len() + end.len() > WIDTH;
+    let Some(Bracket { open, close }) = is_long.then(|| breaking_point(text)).flatten() else {
+        out.extend([indent, text, end, "\n"]);
         return;
     };
-    let (open, close) = (bracket.open + 1, bracket.close);
-    out.push_str(indent);
-    out.push_str(&text[..open]);
-    out.push('\n');
-    for part in parts(&text[open..close]) {
-        write_broken(out, &format!("{indent}{INDENT}{},", part.trim()));
+    out.extend([indent, &text[..=open], "\n"]);
+    let inner = format!("{indent}{INDENT}");
+    for part in parts(&text[open + 1..close]) {
+        write(out, &inner, (part, ","));
     }
-    write_broken(out, &format!("{indent}{}", &text[close..]));
+    write(out, indent, (&text[close..], end));
 }
 
 /// A bracket and the one that closes it.
+#[derive(Clone, Copy)]
 struct Bracket {
     open: usize,
     close: usize,
@@ -34,68 +37,70 @@ struct Bracket {
 /// The bracket that is best opened. Behind a `&` is a list of values; others are types, which take
 /// no comma.
 fn breaking_point(text: &str) -> Option<Bracket> {
-    let brackets = outer_brackets(text);
-    let is = |bracket: &&Bracket, open: &str| text[bracket.open..].starts_with(open);
-    let is_empty = |bracket: &&Bracket| bracket.close == bracket.open + 1;
-    let is_list = |bracket: &&Bracket| {
-        text[..bracket.open].ends_with('&') && bracket.close - bracket.open > SHORT
-    };
-    let arguments = brackets.iter().find(|it| is(it, "(") && !is_empty(it));
-    let list = || brackets.iter().rev().find(|it| is(it, "[") && is_list(it));
-    let types = || brackets.iter().find(|it| is(it, "<"));
-    let Bracket { open, close } = *arguments.or_else(list).or_else(types)?;
-    Some(Bracket { open, close })
+    let (mut list, mut types) = (None, None);
+    for bracket in outer_brackets(text) {
+        let Bracket { open, close } = bracket;
+        match text.as_bytes()[open] {
+            b'(' if close > open + 1 => return Some(bracket),
+            b'[' if text[..open].ends_with('&') && close - open > SHORT => list = Some(bracket),
+            b'<' if types.is_none() => types = Some(bracket),
+            _ => {}
+        }
+    }
+    list.or(types)
 }
 
 /// The brackets of a line that are in no other; braces that open a block have no other end.
-fn outer_brackets(text: &str) -> Vec<Bracket> {
-    let mut brackets = Vec::new();
-    let mut opened = Vec::new();
-    for (at, letter) in code(text) {
+fn outer_brackets(text: &str) -> impl Iterator<Item = Bracket> {
+    let (mut depth, mut open) = (0_usize, 0);
+    code(text).filter_map(move |(at, letter)| {
         match letter {
-            '(' | '[' | '<' => opened.push(at),
-            ')' | ']' | '>' => {
-                let open = opened.pop();
-                if let Some(open) = open.filter(|_| opened.is_empty()) {
-                    brackets.push(Bracket { open, close: at });
+            b'(' | b'[' | b'<' => {
+                if depth == 0 {
+                    open = at;
                 }
+                depth += 1;
+            }
+            b')' | b']' | b'>' => {
+                depth = depth.saturating_sub(1);
+                return (depth == 0).then_some(Bracket { open, close: at });
             }
             _ => {}
         }
-    }
-    brackets
+        None
+    })
 }
 
 /// What is between brackets, parted at its commas.
-fn parts(text: &str) -> Vec<&str> {
-    let mut parts = Vec::new();
+fn parts(text: &str) -> impl Iterator<Item = &str> {
     let (mut start, mut depth) = (0, 0);
-    for (at, letter) in code(text) {
+    let commas = code(text).filter(move |(_, letter)| {
         match letter {
-            '(' | '[' | '<' | '{' => depth += 1,
-            ')' | ']' | '>' | '}' => depth -= 1,
-            ',' if depth == 0 => {
-                parts.push(&text[start..at]);
-                start = at + 1;
-            }
+            b'(' | b'[' | b'<' | b'{' => depth += 1,
+            b')' | b']' | b'>' | b'}' => depth -= 1,
             _ => {}
         }
-    }
-    parts.push(&text[start..]);
-    parts.retain(|part| !part.trim().is_empty());
-    parts
+        depth == 0 && *letter == b','
+    });
+    let ends = commas.map(|(at, _)| at).chain([text.len()]);
+    let parts = ends.map(move |end| {
+        let part = text[start..end].trim();
+        start = end + 1;
+        part
+    });
+    parts.filter(|part| !part.is_empty())
 }
 
-/// The letters that are code: not in a string, nor an arrow.
-fn code(text: &str) -> impl Iterator<Item = (usize, char)> {
-    let (mut in_string, mut before) = (false, ' ');
-    text.char_indices().filter(move |(_, letter)| {
-        let is_arrow = *letter == '>' && matches!(before, '-' | '=');
-        if *letter == '"' && before != '\\' {
+/// The bytes that are code: not in a string, nor an arrow.
+fn code(text: &str) -> impl Iterator<Item = (usize, u8)> {
+    let (mut in_string, mut before) = (false, b' ');
+    text.bytes().enumerate().filter(move |(_, byte)| {
+        let is_arrow = *byte == b'>' && matches!(before, b'-' | b'=');
+        if *byte == b'"' && before != b'\\' {
             in_string = !in_string;
         }
         // Of `\\`, the second does not escape what follows.
-        before = if *letter == '\\' && before == '\\' { ' ' } else { *letter };
+        before = if *byte == b'\\' && before == b'\\' { b' ' } else { *byte };
         !in_string && !is_arrow
     })
 }
