@@ -150,8 +150,8 @@ impl Check<'_> {
         let help = match from.starts_with("google/protobuf/") {
             true => "set `compile_well_known_types` and generate it, too".to_owned(),
             false => format!(
-                "generate {from} too, or say where its Rust is: \
-                 `extern_path=.{package}=::some_crate`"
+                "generate {from} in the same run (buf does with `strategy: all`), or say where its \
+                 Rust is: `extern_path=.{package}=::some_crate`"
             ),
         };
         self.problems.push(

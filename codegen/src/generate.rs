@@ -7,7 +7,7 @@ use std::{
 };
 
 use crate::{
-    check, descriptor,
+    check, depth, descriptor,
     descriptor::FileDescriptorSet,
     diagnostics::Problem,
     emit,
@@ -59,7 +59,8 @@ pub(crate) fn generate(input: Input<'_>, sink: Sink<'_>) -> Result<Generated, Er
         let header = emit::header(None, &[]);
         sink(options.include_file.clone(), format!("{header}\n{tree}"))?;
     }
-    let warnings = names.warnings.iter().map(Problem::to_string).collect();
+    let deep = depth::warning(&model, &graph);
+    let warnings = names.warnings.iter().chain(&deep).map(Problem::to_string).collect();
     Ok(Generated { packages: packages(&model), warnings })
 }
 

@@ -201,7 +201,7 @@ fn required(field: &Field) -> Option<&str> {
 
 /// The messages in components that hold each other, by fields that hold what `held` says. What a
 /// component holds comes before it.
-fn components(model: &Model, held: fn(&Field) -> Option<&str>) -> Vec<Vec<&Message>> {
+pub(crate) fn components(model: &Model, held: fn(&Field) -> Option<&str>) -> Vec<Vec<&Message>> {
     let mut graph = DiGraph::<&Message, ()>::new();
     let mut nodes = HashMap::new();
     for message in model.messages() {

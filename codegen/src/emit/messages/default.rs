@@ -1,5 +1,7 @@
 //! The defaults of proto2 and of editions, as prost's attribute wants them.
 
+use std::{fmt::Debug, str::FromStr};
+
 use super::Context;
 use crate::{
     model::{Field, Scalar, Shape, Type, Value},
@@ -17,10 +19,21 @@ pub(super) fn attribute(cx: &Context, field: &Field) -> String {
             let bytes = unescape(default);
             format!("b\"{}\"", bytes.escape_ascii()).escape_default().to_string()
         }
+        Value::Scalar(Scalar::Float) => number::<f32>(default),
+        Value::Scalar(Scalar::Double) => number::<f64>(default),
         Value::Scalar(_) => default.escape_default().to_string(),
         Value::Message(..) => return String::new(),
     };
     format!(", default = \"{default}\"")
+}
+
+/// A number as Rust writes it: compilers of protos do not agree on how it is spelled. `inf` and
+/// `nan` are for prost to read.
+fn number<T: FromStr + Debug>(default: &str) -> String {
+    match default.parse::<T>() {
+        Ok(number) if !default.contains(['n', 'N']) => format!("{number:?}"),
+        _ => default.escape_default().to_string(),
+    }
 }
 
 /// The variant for a value; that of the value which has the number first, if it is an alias.
