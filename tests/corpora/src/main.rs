@@ -71,6 +71,7 @@ impl Settings {
 fn run(settings: &Settings) -> Result<bool, String> {
     let target = Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2);
     let target = target.unwrap_or(Path::new(".")).join("target/corpora");
+    measure::build_plugin()?;
     let mut rows = Vec::new();
     table::header();
     for corpus in CORPORA.iter().filter(|corpus| settings.wants(corpus)) {

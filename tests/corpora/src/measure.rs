@@ -80,6 +80,18 @@ pub(crate) fn generate(generator: &str, input: &[&str]) -> Result<(), String> {
     Ok(())
 }
 
+/// Builds the plugin, beside this program.
+pub(crate) fn build_plugin() -> Result<(), String> {
+    let arguments = ["build", "--quiet", "--package", "rust-scaffold-build"];
+    let release = (!cfg!(debug_assertions)).then_some("--release");
+    let status = Command::new(env!("CARGO")).args(arguments).args(release).status();
+    match status {
+        Ok(status) if status.success() => Ok(()),
+        Ok(status) => Err(format!("the plugin cannot be built: {status}")),
+        Err(error) => Err(error.to_string()),
+    }
+}
+
 /// Runs protoc with the plugin.
 fn by_protoc(input: &Input, out: &Path) -> Result<(), String> {
     empty(out)?;
