@@ -1,6 +1,6 @@
 //! What there is to say about somebody's protos: problems stop the run, warnings do not.
 
-use std::{fmt, sync::Arc};
+use std::{collections::BTreeSet, fmt, sync::Arc};
 
 /// What to do about descriptors that no proto could become.
 pub(crate) const NOT_OF_PROTOC: &str =
@@ -52,6 +52,11 @@ impl Problem {
     /// A problem at a place; say what it is with [`Problem::says`].
     pub(crate) fn at(location: &Location) -> Self {
         Self { location: Some(location.clone()), what: String::new(), help: None }
+    }
+
+    /// Whether it is about one of these files, or about none.
+    pub(crate) fn is_in(&self, files: &BTreeSet<String>) -> bool {
+        self.location.as_ref().is_none_or(|location| files.contains(&*location.file))
     }
 
     pub(crate) fn says(mut self, what: impl Into<String>) -> Self {

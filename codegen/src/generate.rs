@@ -60,7 +60,9 @@ pub(crate) fn generate(input: Input<'_>, sink: Sink<'_>) -> Result<Generated, Er
         sink(options.include_file.clone(), format!("{header}\n{tree}"))?;
     }
     let deep = depth::warning(&model, &graph);
-    let warnings = names.warnings.iter().chain(&deep).map(Problem::to_string).collect();
+    // What is imported is somebody else's to generate, and to be warned about.
+    let warnings = names.warnings.iter().chain(&deep).filter(|problem| problem.is_in(&wanted));
+    let warnings = warnings.map(Problem::to_string).collect();
     Ok(Generated { packages: packages(&model), warnings })
 }
 

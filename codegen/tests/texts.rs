@@ -115,6 +115,24 @@ fn renamed() {
     }
 }
 
+#[test]
+fn clashes_in_imports_are_for_those_who_generate_them() {
+    let import = "syntax = \"proto3\";\npackage a;\nmessage foo_bar {}\nmessage FooBar {}\n";
+    let user = "syntax = \"proto3\";\nimport \"a.proto\";\nmessage M {\n  a.FooBar field = 1;\n}\n";
+    let mut request = request(&[("a.proto", import), ("m.proto", user)]);
+    check("clash", &request);
+    request.file_to_generate.remove(0);
+    check("clash_in_an_import", &request);
+}
+
+#[test]
+fn messages_that_are_too_deep_for_rustc() {
+    let messages = (0..150).map(|at| format!("message M{at} {{\n  M{} next = 1;\n}}\n", at + 1));
+    let messages = messages.collect::<String>();
+    let deep = format!("syntax = \"proto3\";\n{messages}message M150 {{}}\n");
+    check("too_deep", &request(&[("deep.proto", &deep)]));
+}
+
 fn collect(root: &Path, directory: &Path, protos: &mut Vec<(String, String)>) {
     let mut paths =
         fs::read_dir(directory).unwrap().map(|it| it.unwrap().path()).collect::<Vec<_>>();

@@ -13,6 +13,7 @@ use std::{
 };
 
 use corpus::{CORPORA, Corpus};
+use files::Input;
 use measure::Generator;
 use table::Row;
 
@@ -75,7 +76,12 @@ fn run(settings: &Settings) -> Result<bool, String> {
     let mut rows = Vec::new();
     table::header();
     for corpus in CORPORA.iter().filter(|corpus| settings.wants(corpus)) {
-        for row in look_at(corpus, &target, settings)? {
+        let directory = target.join(corpus.name);
+        fetch::fetch(corpus, &directory)?;
+        let input = files::prepare(corpus, &directory)?;
+        for generator in [Generator::Ours, Generator::Tonic] {
+            let mut row = Row::new(corpus, &input, generator);
+            look_at(&mut row, (generator, &input), &directory, settings)?;
             println!("{row}");
             if !row.problem.is_empty() {
                 println!("  {}", row.problem);
@@ -92,24 +98,22 @@ fn run(settings: &Settings) -> Result<bool, String> {
     Ok(rows.iter().all(|row| !row.is_ours() || row.problem.is_empty()))
 }
 
-fn look_at(corpus: &Corpus, target: &Path, settings: &Settings) -> Result<Vec<Row>, String> {
-    let directory = target.join(corpus.name);
-    fetch::fetch(corpus, &directory)?;
-    let input = files::prepare(corpus, &directory)?;
-    let mut rows = Vec::new();
-    for generator in [Generator::Ours, Generator::Tonic] {
-        let out = directory.join("out").join(generator.name());
-        let mut row = Row::new(corpus, &input, generator);
-        match measure::run(generator, &input, &out) {
-            Ok(measured) => {
-                row.generated(&measured, &out);
-                if !settings.no_compile {
-                    row.compiled(&compile::check(generator, &directory, &out)?);
-                }
-            }
-            Err(problem) => row.problem = problem,
+fn look_at(
+    row: &mut Row,
+    (generator, input): (Generator, &Input),
+    directory: &Path,
+    settings: &Settings,
+) -> Result<(), String> {
+    let out = directory.join("out").join(generator.name());
+    match measure::run(generator, input, &out) {
+        Ok(measured) => row.generated(&measured, &out),
+        Err(problem) => {
+            row.problem = problem;
+            return Ok(());
         }
-        rows.push(row);
     }
-    Ok(rows)
+    if !settings.no_compile {
+        row.compiled(&compile::check(generator, directory, &out)?);
+    }
+    Ok(())
 }
