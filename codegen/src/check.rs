@@ -1,6 +1,6 @@
 //! What makes a request impossible to generate, found before anything is named or emitted.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 use crate::{
     diagnostics::{Location, NOT_OF_PROTOC, Problem, Problems},
@@ -12,7 +12,8 @@ use crate::{
 /// Checks everything that later passes rely on.
 pub(crate) fn check(model: &Model, types: &Types, options: &Options) -> Result<(), Problems> {
     let external = External::new(options);
-    let mut check = Check { options, types, external: &external, problems: Problems::default() };
+    let (declared, problems) = (HashSet::new(), Problems::default());
+    let mut check = Check { options, types, external: &external, declared, problems };
     for file in &model.files {
         check.file(file);
     }
@@ -24,11 +25,13 @@ struct Check<'a> {
     options: &'a Options,
     types: &'a Types<'a>,
     external: &'a External,
+    /// The full names of the types so far.
+    declared: HashSet<&'a str>,
     problems: Problems,
 }
 
-impl Check<'_> {
-    fn file(&mut self, file: &File) {
+impl<'a> Check<'a> {
+    fn file(&mut self, file: &'a File) {
         if file.wanted {
             self.output(file);
         }
@@ -54,8 +57,8 @@ impl Check<'_> {
         }
     }
 
-    fn message(&mut self, file: &File, message: &Message) {
-        self.name(&message.location, "message", &message.name);
+    fn message(&mut self, file: &File, message: &'a Message) {
+        self.declared(&message.location, "message", (&message.name, &message.full_name));
         for field in &message.fields {
             self.name(&field.location, "field", &field.name);
             let user = || format!("field `{}.{}`", &message.full_name[1..], field.name);
@@ -78,8 +81,8 @@ impl Check<'_> {
         }
     }
 
-    fn enumeration(&mut self, it: &Enum) {
-        self.name(&it.location, "enum", &it.name);
+    fn enumeration(&mut self, it: &'a Enum) {
+        self.declared(&it.location, "enum", (&it.name, &it.full_name));
         for value in &it.values {
             self.name(&value.location, "enum value", &value.name);
         }
@@ -97,6 +100,17 @@ impl Check<'_> {
                 Problem::at(&Location::file(&file.name))
                     .says("the name of a proto file must be a path below an include directory")
                     .help("give its directory as an include directory"),
+            );
+        }
+    }
+
+    fn declared(&mut self, location: &Location, what: &str, (name, full_name): (&str, &'a str)) {
+        self.name(location, what, name);
+        if !self.declared.insert(full_name) {
+            self.problems.push(
+                Problem::at(location)
+                    .says(format!("`{}` is declared twice", &full_name[1..]))
+                    .help(NOT_OF_PROTOC),
             );
         }
     }

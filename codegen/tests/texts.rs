@@ -78,7 +78,11 @@ fn later_editions() {
 #[test]
 fn broken_descriptors() {
     type Change = fn(&mut FileDescriptorProto);
-    let changes: [(&str, Change); 8] = [
+    let changes: [(&str, Change); 9] = [
+        ("declared_twice", |file| {
+            let again = file.message_type[0].clone();
+            file.message_type.push(again);
+        }),
         ("no_such_oneof", |file| file.message_type[0].field[0].oneof_index = Some(7)),
         ("wrong_name", |file| file.message_type[0].name = Some("a b".to_owned())),
         ("wrong_field_name", |file| file.message_type[0].field[0].name = None),

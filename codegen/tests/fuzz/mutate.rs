@@ -26,7 +26,12 @@ pub(crate) fn change_bytes(bytes: &mut Vec<u8>, random: &mut Random) {
 
 pub(crate) fn change_descriptors(request: &mut CodeGeneratorRequest, random: &mut Random) {
     let Some(file) = one_of(random, &mut request.proto_file) else { return };
-    match random.below(10) {
+    match random.below(11) {
+        10 => {
+            if let Some(message) = one_of(random, &mut file.message_type).cloned() {
+                file.message_type.push(message);
+            }
+        }
         0 => file.package = text(random),
         1 => file.syntax = text(random),
         2 => {
