@@ -10,7 +10,11 @@ pub(super) fn escape(line: &str) -> String {
         return out;
     }
     let mut rest = opening_fence(line, &mut out);
-    while let Some(first) = rest.chars().next() {
+    loop {
+        let (plain, special) = rest.split_at(rest.find(may_be_special).unwrap_or(rest.len()));
+        out.push_str(plain);
+        rest = special;
+        let Some(first) = rest.chars().next() else { return out };
         let taken = code_span(rest)
             .or_else(|| escaped(rest))
             .or_else(|| autolink(rest))
@@ -31,7 +35,11 @@ pub(super) fn escape(line: &str) -> String {
             rest = &rest[first.len_utf8()..];
         }
     }
-    out
+}
+
+/// Whether a letter may start something that is more than text; an address starts with `http`.
+fn may_be_special(letter: char) -> bool {
+    matches!(letter, '`' | '[' | ']' | '<' | '\\' | '!' | 'h')
 }
 
 /// A line of dashes and the like is meant as an ornament, but would be a rule, or make a heading

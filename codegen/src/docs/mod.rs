@@ -5,6 +5,8 @@
 
 mod inline;
 
+use std::borrow::Cow;
+
 /// What the comments around an item say.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Docs {
@@ -42,10 +44,11 @@ fn sanitize(comment: &str) -> Vec<String> {
 /// Plain lines: no control or bidi characters, no tabs, no common indentation, no blank lines
 /// around.
 fn unindent(comment: &str) -> Vec<String> {
-    let comment = comment.replace("\r\n", "\n").replace(['\r', '\u{2028}', '\u{2029}'], "\n");
-    let comment = comment.replace('\t', "    ");
-    let visible = |character: &char| *character == '\n' || !is_hidden(*character);
-    let comment = comment.chars().filter(visible).collect::<String>();
+    let is_plain = |byte| byte == b'\n' || (b' '..0x7f).contains(&byte);
+    let comment = match comment.bytes().all(is_plain) {
+        true => Cow::Borrowed(comment),
+        false => Cow::Owned(visible(comment)),
+    };
     let lines = comment.lines().map(str::trim_end).collect::<Vec<_>>();
     let text = lines.iter().filter(|line| !line.is_empty());
     let common = text.map(|line| indentation(line)).min().unwrap_or(0);
@@ -55,6 +58,13 @@ fn unindent(comment: &str) -> Vec<String> {
         lines.pop();
     }
     lines
+}
+
+/// A comment without what hides or reorders text, with the line ends of Unix.
+fn visible(comment: &str) -> String {
+    let comment = comment.replace("\r\n", "\n").replace(['\r', '\u{2028}', '\u{2029}'], "\n");
+    let comment = comment.replace('\t', "    ");
+    comment.chars().filter(|letter| *letter == '\n' || !is_hidden(*letter)).collect()
 }
 
 /// Control characters, and those that reorder or hide the text around them.

@@ -74,27 +74,28 @@ impl<'a> Level<'a> {
         let protos = protos.chain(self.enums.iter().map(|it| it.name.as_str()));
         let wishes = protos.clone().map(ident::upper_camel).collect::<Vec<_>>();
         let order = natural_first(protos, &wishes);
-        let mut idents = taken.in_order(&order, &wishes).into_iter();
-        let modules = self.messages.iter().map(|message| ident::snake(&message.name));
+        let mut idents = taken.in_order(&order, &wishes);
+        let module_wishes = self.messages.iter().map(|message| ident::snake(&message.name));
+        let module_wishes = module_wishes.collect::<Vec<_>>();
         let has_module =
             |index: &usize| self.messages.get(*index).is_some_and(|message| message.has_module());
         let order = order.into_iter().filter(has_module).collect::<Vec<_>>();
-        let mut modules = taken.in_order(&order, &modules.collect::<Vec<_>>()).into_iter();
-        for (message, ident) in self.messages.iter().zip(idents.by_ref()) {
+        let modules = taken.in_order(&order, &module_wishes);
+        for (index, module) in modules.into_iter().enumerate() {
+            let (message, ident) = (self.messages[index], std::mem::take(&mut idents[index]));
             let what = || format!("message `{}`", &message.full_name[1..]);
-            let natural = ident::upper_camel(&message.name);
-            notes.renamed(&message.location, what, (&natural, &ident));
-            let module = modules.next().unwrap_or_default();
+            notes.renamed(&message.location, what, (&wishes[index], &ident));
             let what = || format!("what is nested in {}", what());
-            notes.renamed(&message.location, what, (&ident::snake(&message.name), &module));
+            notes.renamed(&message.location, what, (&module_wishes[index], &module));
             let module = Arc::new(scope.inner(&module));
             let message_names =
                 nested(message, (ident, scope.clone(), module), (&mut *names, &mut *notes));
             names.messages.insert(&message.full_name, message_names);
         }
-        for (it, ident) in self.enums.iter().zip(idents) {
+        let own = self.messages.len();
+        for (it, (ident, wish)) in self.enums.iter().zip(idents.into_iter().zip(wishes).skip(own)) {
             let what = || format!("enum `{}`", &it.full_name[1..]);
-            notes.renamed(&it.location, what, (&ident::upper_camel(&it.name), &ident));
+            notes.renamed(&it.location, what, (&wish, &ident));
             let values = values(it, notes);
             names.enums.insert(&it.full_name, EnumNames { ident, scope: scope.clone(), values });
         }

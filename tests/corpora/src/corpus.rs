@@ -12,6 +12,8 @@ pub(crate) struct Corpus {
     pub(crate) below: &'static str,
     /// Part of every run, not only of those with `--all`.
     pub(crate) small: bool,
+    /// Not for all at once: as one crate, it would take rustc more than 20 GB.
+    pub(crate) compiled: bool,
 }
 
 pub(crate) enum Registry {
@@ -19,187 +21,77 @@ pub(crate) enum Registry {
     PyPi,
 }
 
+impl Corpus {
+    const fn npm(name: &'static str, package: &'static str, version: &'static str) -> Self {
+        let (registry, roots) = (Registry::Npm, &["package"]);
+        Self { name, registry, package, version, roots, below: "", small: false, compiled: true }
+    }
+
+    const fn pypi(name: &'static str, package: &'static str, version: &'static str) -> Self {
+        let (registry, roots) = (Registry::PyPi, &["."]);
+        Self { name, registry, package, version, roots, below: "", small: false, compiled: true }
+    }
+
+    /// A part of the APIs of Google.
+    const fn google(name: &'static str, below: &'static str) -> Self {
+        Self::npm(name, "google-proto-files", "5.0.3").below(below)
+    }
+
+    const fn roots(self, roots: &'static [&'static str]) -> Self {
+        Self { roots, ..self }
+    }
+
+    const fn below(self, below: &'static str) -> Self {
+        Self { below, ..self }
+    }
+
+    const fn small(self) -> Self {
+        Self { small: true, ..self }
+    }
+
+    const fn not_compiled(self) -> Self {
+        Self { compiled: false, ..self }
+    }
+}
+
 /// All of them are free to use: Apache-2.0 or MIT.
 pub(crate) const CORPORA: &[Corpus] = &[
-    Corpus {
-        name: "googleapis-common",
-        registry: Registry::PyPi,
-        package: "googleapis-common-protos",
-        version: "1.76.0",
-        roots: &["."],
-        below: "",
-        small: true,
-    },
-    Corpus {
-        name: "etcd",
-        registry: Registry::Npm,
-        package: "etcd3",
-        version: "1.1.2",
-        roots: &["package/proto"],
-        below: "",
-        small: true,
-    },
-    Corpus {
-        name: "lnd",
-        registry: Registry::Npm,
-        package: "lightning",
-        version: "11.1.0",
-        roots: &["package/grpc/protos"],
-        below: "",
-        small: true,
-    },
-    Corpus {
-        name: "dapr",
-        registry: Registry::Npm,
-        package: "@dapr/dapr",
-        version: "3.18.0",
-        roots: &["package/proto"],
-        below: "dapr/",
-        small: true,
-    },
-    Corpus {
-        name: "clarifai",
-        registry: Registry::Npm,
-        package: "clarifai-nodejs-grpc",
-        version: "11.11.0",
-        roots: &["package/proto"],
-        below: "",
-        small: true,
-    },
-    Corpus {
-        name: "zeebe",
-        registry: Registry::Npm,
-        package: "zeebe-node",
-        version: "8.3.2",
-        roots: &["package/proto"],
-        below: "",
-        small: true,
-    },
-    Corpus {
-        name: "onnx",
-        registry: Registry::PyPi,
-        package: "onnx",
-        version: "1.23.2",
-        roots: &["."],
-        below: "",
-        small: true,
-    },
-    Corpus {
-        name: "cirq",
-        registry: Registry::PyPi,
-        package: "cirq-google",
-        version: "1.7.0",
-        roots: &["."],
-        below: "",
-        small: true,
-    },
-    Corpus {
-        name: "temporal",
-        registry: Registry::PyPi,
-        package: "temporalio",
-        version: "1.35.0",
-        roots: &[
+    Corpus::pypi("googleapis-common", "googleapis-common-protos", "1.76.0").small(),
+    Corpus::npm("etcd", "etcd3", "1.1.2").roots(&["package/proto"]).small(),
+    Corpus::npm("lnd", "lightning", "11.1.0").roots(&["package/grpc/protos"]).small(),
+    Corpus::npm("dapr", "@dapr/dapr", "3.18.0").roots(&["package/proto"]).below("dapr/").small(),
+    Corpus::npm("clarifai", "clarifai-nodejs-grpc", "11.11.0").roots(&["package/proto"]).small(),
+    Corpus::npm("zeebe", "zeebe-node", "8.3.2").roots(&["package/proto"]).small(),
+    Corpus::pypi("onnx", "onnx", "1.23.2").small(),
+    Corpus::pypi("cirq", "cirq-google", "1.7.0").small(),
+    Corpus::pypi("temporal", "temporalio", "1.35.0")
+        .roots(&[
             "temporalio/bridge/sdk-core/crates/protos/protos/api_upstream",
             "temporalio/bridge/sdk-core/crates/protos/protos/api_cloud_upstream",
             "temporalio/bridge/sdk-core/crates/protos/protos/local",
             "temporalio/bridge/sdk-core/crates/protos/protos",
-        ],
-        below: "temporal/",
-        small: true,
-    },
-    Corpus {
-        name: "envoy",
-        registry: Registry::Npm,
-        package: "@grpc/grpc-js-xds",
-        version: "1.14.1",
-        roots: &[
+        ])
+        .below("temporal/")
+        .small(),
+    Corpus::google("pubsub", "google/pubsub/").small(),
+    Corpus::npm("envoy", "@grpc/grpc-js-xds", "1.14.1")
+        .roots(&[
             "package/deps/envoy-api",
             "package/deps/xds",
             "package/deps/googleapis",
             "package/deps/protoc-gen-validate",
-        ],
-        below: "envoy/",
-        small: false,
-    },
-    Corpus {
-        name: "hedera",
-        registry: Registry::Npm,
-        package: "@hashgraph/proto",
-        version: "2.25.0",
-        roots: &["package/src/proto"],
-        below: "",
-        small: false,
-    },
-    Corpus {
-        name: "gax",
-        registry: Registry::Npm,
-        package: "google-gax",
-        version: "5.0.8",
-        roots: &["package/build/protos"],
-        below: "google/",
-        small: false,
-    },
-    Corpus {
-        name: "compute",
-        registry: Registry::Npm,
-        package: "google-proto-files",
-        version: "5.0.3",
-        roots: &["package"],
-        below: "google/cloud/compute/v1/",
-        small: false,
-    },
-    Corpus {
-        name: "pubsub",
-        registry: Registry::Npm,
-        package: "google-proto-files",
-        version: "5.0.3",
-        roots: &["package"],
-        below: "google/pubsub/",
-        small: true,
-    },
-    Corpus {
-        name: "spanner",
-        registry: Registry::Npm,
-        package: "google-proto-files",
-        version: "5.0.3",
-        roots: &["package"],
-        below: "google/spanner/",
-        small: false,
-    },
-    Corpus {
-        name: "bigtable",
-        registry: Registry::Npm,
-        package: "google-proto-files",
-        version: "5.0.3",
-        roots: &["package"],
-        below: "google/bigtable/",
-        small: false,
-    },
-    Corpus {
-        name: "aiplatform",
-        registry: Registry::Npm,
-        package: "google-proto-files",
-        version: "5.0.3",
-        roots: &["package"],
-        below: "google/cloud/aiplatform/",
-        small: false,
-    },
-    Corpus {
-        name: "devtools",
-        registry: Registry::Npm,
-        package: "google-proto-files",
-        version: "5.0.3",
-        roots: &["package"],
-        below: "google/devtools/",
-        small: false,
-    },
-    Corpus {
-        name: "googleapis",
-        registry: Registry::Npm,
-        package: "google-proto-files",
-        version: "5.0.3",
-        roots: &["package"],
-        below: "google/",
-        small: false,
-    },
+        ])
+        .below("envoy/"),
+    Corpus::npm("hedera", "@hashgraph/proto", "2.25.0").roots(&["package/src/proto"]),
+    Corpus::npm("gax", "google-gax", "5.0.8").roots(&["package/build/protos"]).below("google/"),
+    Corpus::google("spanner", "google/spanner/"),
+    Corpus::google("bigtable", "google/bigtable/"),
+    Corpus::google("devtools", "google/devtools/"),
+    Corpus::google("maps", "google/maps/"),
+    Corpus::google("shopping", "google/shopping/"),
+    Corpus::google("admanager", "google/ads/admanager/"),
+    Corpus::google("compute", "google/cloud/compute/v1/"),
+    Corpus::google("aiplatform", "google/cloud/aiplatform/"),
+    Corpus::google("googleads", "google/ads/googleads/v25/"),
+    Corpus::google("googleapis", "google/").not_compiled(),
 ];

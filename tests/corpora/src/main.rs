@@ -81,7 +81,8 @@ fn run(settings: &Settings) -> Result<bool, String> {
         let input = files::prepare(corpus, &directory)?;
         for generator in [Generator::Ours, Generator::Tonic] {
             let mut row = Row::new(corpus, &input, generator);
-            look_at(&mut row, (generator, &input), &directory, settings)?;
+            let compile = corpus.compiled && !settings.no_compile;
+            look_at(&mut row, (generator, &input), &directory, compile)?;
             println!("{row}");
             if !row.problem.is_empty() {
                 println!("  {}", row.problem);
@@ -102,7 +103,7 @@ fn look_at(
     row: &mut Row,
     (generator, input): (Generator, &Input),
     directory: &Path,
-    settings: &Settings,
+    compile: bool,
 ) -> Result<(), String> {
     let out = directory.join("out").join(generator.name());
     match measure::run(generator, input, &out) {
@@ -112,7 +113,7 @@ fn look_at(
             return Ok(());
         }
     }
-    if !settings.no_compile {
+    if compile {
         row.compiled(&compile::check(generator, directory, &out)?);
     }
     Ok(())
