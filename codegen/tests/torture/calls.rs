@@ -10,6 +10,10 @@ use syn::{ImplItem, Item, ItemImpl, ItemMod};
 pub(crate) fn of(module: &str, directory: &Path) -> String {
     let mut calls = String::new();
     items(&directory.join("mod.rs"), &format!("crate::{module}"), &mut calls);
+    let sources = crate::read_tree(directory).into_iter().map(|(_, source)| source);
+    let rpcs =
+        sources.map(|source| source.matches("rt::MethodDescriptor::").count()).sum::<usize>();
+    assert_eq!(calls.matches(".await.unwrap()").count(), rpcs, "{module}: an rpc is not called");
     calls
 }
 

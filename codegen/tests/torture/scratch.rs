@@ -72,7 +72,7 @@ impl Scratch {
             let called = self.cargo(&["test", "--workspace"], "");
             let text = String::from_utf8_lossy(&called.stdout);
             if !called.status.success() {
-                failures.push(text.clone().into_owned());
+                failures.push(format!("{text}\n{}", String::from_utf8_lossy(&called.stderr)));
             }
             let mut tests = text.lines().filter(|line| line.starts_with("running "));
             let calls = tests.by_ref().take(self.crates.len());
