@@ -46,9 +46,10 @@ pub use tonic::{
 pub use self::{
     client::Channel,
     descriptor::{IdempotencyLevel, MethodDescriptor, MethodKind, ServiceDescriptor},
-    server::{Server, ServiceServer},
+    server::{ConnectInfo, Listener, Server, ServiceServer},
     streaming::{IntoStreamingRequest, Streaming},
     trailers::Trailers,
+    wire::http_body::HttpBody,
 };
 
 /// Includes what the build script generated for a proto package, which is `""` for files that

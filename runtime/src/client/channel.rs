@@ -14,8 +14,8 @@ use tower_service::Service;
 use super::{http::Tower, in_process::InProcess};
 use crate::{
     MethodDescriptor,
-    server::{Dispatch, ReplyFuture, RequestBody, Serve, ServiceServer},
-    wire::{body::Body, status::BoxError},
+    server::{Dispatch, ReplyFuture, Serve, ServiceServer},
+    wire::{body::Body, http_body::RequestBody, status::BoxError},
 };
 
 /// How long a connection may take to come up.

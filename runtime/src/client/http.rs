@@ -15,12 +15,14 @@ use super::{
     tie::Tie,
 };
 use crate::{
-    server::{Reply, ReplyFuture, RequestBody},
+    server::{Reply, ReplyFuture},
     wire::{
-        body::{Body, HttpBody, Side},
+        body::{Body, Side},
         compression,
         deadline::Deadline,
-        headers, status,
+        headers,
+        http_body::{HttpBody, RequestBody},
+        status,
         status::BoxError,
     },
 };
@@ -61,7 +63,7 @@ where
 fn request(call: Outgoing) -> (http::Request<tonic::body::Body>, Tie) {
     let (body, tie) = match call.body.is_stream() {
         true => Tie::to(HttpBody::request(call.body)),
-        false => (HttpBody::request(call.body), Tie::none()),
+        false => (tonic::body::Body::new(HttpBody::request(call.body)), Tie::none()),
     };
     let mut request = http::Request::new(body);
     *request.method_mut() = Method::POST;

@@ -12,6 +12,8 @@ use http_body::{Frame, SizeHint};
 use tokio::sync::oneshot;
 use tonic::{Status, body::Body};
 
+use crate::wire::http_body::HttpBody;
+
 /// The response's end: dropping it resets a call whose requests could go on.
 pub(super) struct Tie(Option<oneshot::Receiver<Status>>);
 
@@ -22,7 +24,7 @@ impl Tie {
     }
 
     /// Ties `requests` to what is returned beside them.
-    pub(super) fn to(requests: Body) -> (Body, Self) {
+    pub(super) fn to(requests: HttpBody) -> (Body, Self) {
         let (failure, failed) = oneshot::channel();
         (Body::new(Requests { body: requests, failure: Some(failure) }), Self(Some(failed)))
     }
@@ -48,7 +50,7 @@ impl Tie {
 }
 
 struct Requests {
-    body: Body,
+    body: HttpBody,
     /// The requests' end; none once they have failed or are not wanted any more.
     failure: Option<oneshot::Sender<Status>>,
 }

@@ -27,9 +27,8 @@ pub use crate::{
     Channel, IdempotencyLevel, IntoStreamingRequest, MethodDescriptor, ServiceDescriptor,
     ServiceServer, Streaming,
     client::Client,
-    server::{
-        Dispatch, Handler, HttpReplyFuture, ReplyFuture, RequestBody, ServerCall, unimplemented,
-    },
+    server::{Dispatch, Handler, HttpReplyFuture, ReplyFuture, ServerCall, unimplemented},
+    wire::http_body::RequestBody,
 };
 
 #[doc(hidden)]

@@ -9,35 +9,23 @@ use std::{
     time::Duration,
 };
 
-use bytes::Bytes;
 use http::{Extensions, HeaderMap, HeaderValue, Method, StatusCode, header, request};
 use tokio::time::Instant;
 use tonic::Status;
 
 use super::{Incoming, Reply, ReplyFuture, Serve, ServerCall, ServerConfig};
 use crate::wire::{
-    body::{Body, HttpBody, Side},
+    body::Side,
     compression, deadline, headers,
-    status::BoxError,
+    http_body::HttpBody,
 };
 
 /// What the deadline comes earlier by than the client's, so that its status can still arrive
 /// there, and a server around this one, as tonic's is, does not speak first.
 const HEAD_START: Duration = Duration::from_millis(1);
 
-/// A body of a request, from whichever HTTP library.
-pub trait RequestBody:
-    http_body::Body<Data = Bytes, Error: Into<BoxError>> + Send + 'static
-{
-}
-
-impl<B: http_body::Body<Data = Bytes, Error: Into<BoxError>> + Send + 'static> RequestBody for B {}
-
 /// Serves one HTTP request.
-pub(super) fn serve(
-    server: &dyn Serve,
-    request: http::Request<tonic::body::Body>,
-) -> HttpReplyFuture {
+pub(super) fn serve(server: &dyn Serve, request: http::Request<HttpBody>) -> HttpReplyFuture {
     let (head, body) = request.into_parts();
     HttpReplyFuture(match start(server, head, body) {
         Ok(reply) => State::Waiting(reply),
@@ -48,7 +36,7 @@ pub(super) fn serve(
 fn start(
     server: &dyn Serve,
     head: request::Parts,
-    body: tonic::body::Body,
+    body: HttpBody,
 ) -> Result<ReplyFuture<'static>, Box<HttpResponse>> {
     if head.method != Method::POST {
         let allow = (header::ALLOW, HeaderValue::from_static("POST"));
@@ -57,6 +45,10 @@ fn start(
     if !headers::is_grpc(&head.headers) {
         let accept = (header::ACCEPT, headers::APPLICATION_GRPC);
         return Err(refuse(StatusCode::UNSUPPORTED_MEDIA_TYPE, accept));
+    }
+    if !headers::takes_trailers(&head.headers) {
+        let status = Status::internal("the request lacks `te: trailers`: does a proxy drop it?");
+        return Err(Box::new(failure(&status)));
     }
     let request::Parts { uri, headers: fields, extensions, .. } = head;
     let call = incoming(server.config(), fields, extensions, body);
@@ -68,7 +60,7 @@ fn incoming(
     config: &ServerConfig,
     fields: HeaderMap,
     extensions: Extensions,
-    body: tonic::body::Body,
+    body: HttpBody,
 ) -> Result<Incoming, Status> {
     Ok(Incoming {
         encoding: headers::encoding(&fields, config.accepted)
@@ -76,25 +68,25 @@ fn incoming(
         accepted: headers::accepted(&fields),
         deadline: deadline::timeout(&fields)?
             .map(|timeout| Instant::now() + timeout.saturating_sub(HEAD_START)),
-        body: Body::from_http(body, Side::Request),
+        body: body.into_body(Side::Request),
         metadata: headers::into_metadata(fields),
         extensions,
     })
 }
 
-type HttpResponse = http::Response<tonic::body::Body>;
+type HttpResponse = http::Response<HttpBody>;
 
 /// An answer that is not gRPC's, for a request that is not.
 fn refuse(status: StatusCode, hint: (header::HeaderName, HeaderValue)) -> Box<HttpResponse> {
-    let mut response = http::Response::new(tonic::body::Body::empty());
+    let mut response = http::Response::new(HttpBody::default());
     *response.status_mut() = status;
     response.headers_mut().extend([hint]);
     Box::new(response)
 }
 
 /// An answer of headers only.
-fn failure(status: &Status) -> HttpResponse {
-    let mut response = http::Response::new(tonic::body::Body::empty());
+pub(super) fn failure(status: &Status) -> HttpResponse {
+    let mut response = http::Response::new(HttpBody::default());
     *response.headers_mut() = headers::status_trailers(status);
     response.headers_mut().insert(header::CONTENT_TYPE, headers::APPLICATION_GRPC);
     response

@@ -1,11 +1,17 @@
 //! The server's half of a call: from whichever door it comes in, to the handler, and back.
 
 mod call;
+mod connection;
 mod exchange;
 mod http;
+mod listener;
+mod options;
+mod pace;
 mod reply;
+mod routes;
 mod serve;
 mod service;
+mod stream;
 
 pub(crate) use self::{
     call::Incoming,
@@ -15,7 +21,9 @@ pub(crate) use self::{
 };
 pub use self::{
     call::{Dispatch, Handler, ServerCall, unimplemented},
-    http::{HttpReplyFuture, RequestBody},
+    connection::ConnectInfo,
+    http::HttpReplyFuture,
+    listener::Listener,
     reply::ReplyFuture,
     serve::Server,
     service::ServiceServer,

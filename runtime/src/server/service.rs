@@ -14,8 +14,14 @@ use tonic::{
 };
 use tower_service::Service;
 
-use super::{Dispatch, HttpReplyFuture, ReplyFuture, RequestBody, ServerCall, http};
-use crate::{ServiceDescriptor, wire::frame::DEFAULT_DECODING_LIMIT};
+use super::{Dispatch, HttpReplyFuture, ReplyFuture, ServerCall, http};
+use crate::{
+    ServiceDescriptor,
+    wire::{
+        frame::DEFAULT_DECODING_LIMIT,
+        http_body::{HttpBody, RequestBody},
+    },
+};
 
 /// Serves `S`, an implementation of a generated contract, over gRPC.
 ///
@@ -117,7 +123,7 @@ impl<D: Dispatch<S>, S> NamedService for ServiceServer<D, S> {
 impl<D: Dispatch<S>, S: Send + Sync, B: RequestBody> Service<::http::Request<B>>
     for ServiceServer<D, S>
 {
-    type Response = ::http::Response<tonic::body::Body>;
+    type Response = ::http::Response<HttpBody>;
     type Error = Infallible;
     type Future = HttpReplyFuture;
 
@@ -126,7 +132,7 @@ impl<D: Dispatch<S>, S: Send + Sync, B: RequestBody> Service<::http::Request<B>>
     }
 
     fn call(&mut self, request: ::http::Request<B>) -> HttpReplyFuture {
-        http::serve(self, request.map(tonic::body::Body::new))
+        http::serve(self, request.map(HttpBody::new))
     }
 }
 

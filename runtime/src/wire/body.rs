@@ -6,14 +6,16 @@ use std::{
     task::{Context, Poll, ready},
 };
 
+use ::h2::RecvStream;
 use bytes::Bytes;
-use http_body::{Body as _, Frame};
+use http::HeaderMap;
+use http_body::Body as _;
 use tonic::{Status, metadata::MetadataMap};
 
 use super::{
     deadline::Deadline,
     frame::{Encode, Encoder},
-    headers,
+    h2, headers,
     outgoing::Outgoing,
     status,
 };
@@ -34,6 +36,8 @@ enum Kind {
     Outgoing(Box<Outgoing>),
     /// Frames that come through HTTP.
     Http(tonic::body::Body, Side),
+    /// Frames that come straight from HTTP/2.
+    H2(RecvStream, Side),
 }
 
 /// What a body belongs to: the end of a response says how the call went.
@@ -65,6 +69,10 @@ impl Body {
         Self { kind: Kind::Http(body, side), trailers: MetadataMap::new() }
     }
 
+    pub(crate) fn from_h2(stream: RecvStream, side: Side) -> Self {
+        Self { kind: Kind::H2(stream, side), trailers: MetadataMap::new() }
+    }
+
     /// Sends `trailers` when the body has ended well.
     pub(crate) fn with_trailers(mut self, trailers: MetadataMap) -> Self {
         self.trailers = trailers;
@@ -74,6 +82,11 @@ impl Body {
     /// Whether there may be any number of messages.
     pub(crate) fn is_stream(&self) -> bool {
         matches!(self.kind, Kind::Outgoing(_))
+    }
+
+    /// Whether no more than one frame will come, which is there already.
+    pub(crate) fn is_at_hand(&self) -> bool {
+        matches!(self.kind, Kind::Once(_) | Kind::Ended)
     }
 
     pub(crate) fn has_ended(&self) -> bool {
@@ -99,6 +112,7 @@ impl Body {
             }
             Kind::Outgoing(frames) => ready!(frames.poll_data(cx)),
             Kind::Http(body, side) => ready!(poll_http(body, *side, &mut self.trailers, cx)),
+            Kind::H2(stream, side) => ready!(poll_h2(stream, *side, &mut self.trailers, cx)),
         };
         if !matches!(polled, Some(Ok(_))) {
             self.end();
@@ -139,24 +153,53 @@ fn poll_http(
             Some(Err(error)) => {
                 return Poll::Ready(Some(Err(status::from_transport(error.into()))));
             }
-            None if side == Side::Request => return Poll::Ready(None),
-            None => return Poll::Ready(Some(Err(status::missing()))),
+            None => return Poll::Ready(end(None, side, trailers)),
         };
-        let received = match frame.into_data() {
-            Ok(data) if data.is_empty() => continue,
+        match frame.into_data() {
+            Ok(data) if data.is_empty() => {}
             Ok(data) => return Poll::Ready(Some(Ok(data))),
-            Err(frame) => frame.into_trailers().unwrap_or_default(),
-        };
-        if side == Side::Response {
-            match status::from_trailers(&received) {
-                Some(Ok(())) => {}
-                Some(Err(status)) => return Poll::Ready(Some(Err(status))),
-                None => return Poll::Ready(Some(Err(status::missing()))),
-            }
+            Err(frame) => return Poll::Ready(end(frame.into_trailers().ok(), side, trailers)),
         }
-        *trailers = headers::into_trailers(received);
-        return Poll::Ready(None);
     }
+}
+
+fn poll_h2(
+    stream: &mut RecvStream,
+    side: Side,
+    trailers: &mut MetadataMap,
+    cx: &mut Context<'_>,
+) -> Poll<Option<Result<Bytes, Status>>> {
+    let failed = |error: ::h2::Error| Some(Err(status::from_transport(error.into())));
+    loop {
+        match ready!(h2::poll_data(stream, cx)) {
+            Some(Ok(data)) if data.is_empty() => {}
+            Some(Ok(data)) => return Poll::Ready(Some(Ok(data))),
+            Some(Err(error)) => return Poll::Ready(failed(error)),
+            None => break,
+        }
+    }
+    Poll::Ready(match ready!(stream.poll_trailers(cx)) {
+        Ok(received) => end(received, side, trailers),
+        Err(error) => failed(error),
+    })
+}
+
+/// What the end of the data says: of a response, how the call went.
+fn end<T>(
+    received: Option<HeaderMap>,
+    side: Side,
+    trailers: &mut MetadataMap,
+) -> Option<Result<T, Status>> {
+    let received = received.unwrap_or_default();
+    if side == Side::Response {
+        match status::from_trailers(&received) {
+            Some(Ok(())) => {}
+            Some(Err(status)) => return Some(Err(status)),
+            None => return Some(Err(status::missing())),
+        }
+    }
+    *trailers = headers::into_trailers(received);
+    None
 }
 
 impl fmt::Debug for Body {
@@ -166,58 +209,8 @@ impl fmt::Debug for Body {
             Kind::Once(_) => "Once",
             Kind::Outgoing(_) => "Outgoing",
             Kind::Http(..) => "Http",
+            Kind::H2(..) => "H2",
         };
         f.debug_struct("Body").field("kind", &kind).finish_non_exhaustive()
-    }
-}
-
-/// A [`Body`] on its way into HTTP: a response's end becomes its trailers.
-pub(crate) struct HttpBody {
-    body: Body,
-    /// Whose trailers are still to be sent.
-    side: Option<Side>,
-}
-
-impl HttpBody {
-    pub(crate) fn request(body: Body) -> tonic::body::Body {
-        tonic::body::Body::new(Self { body, side: Some(Side::Request) })
-    }
-
-    pub(crate) fn response(body: Body) -> tonic::body::Body {
-        tonic::body::Body::new(Self { body, side: Some(Side::Response) })
-    }
-}
-
-impl http_body::Body for HttpBody {
-    type Data = Bytes;
-    type Error = Status;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, Status>>> {
-        let Some(side) = self.side else {
-            return Poll::Ready(None);
-        };
-        let ended = match ready!(self.body.poll_data(cx)) {
-            Some(Ok(data)) => return Poll::Ready(Some(Ok(Frame::data(data)))),
-            Some(Err(status)) => Err(status),
-            None => Ok(self.body.take_trailers()),
-        };
-        self.side = None;
-        Poll::Ready(match (side, ended) {
-            (Side::Request, Ok(_)) => None,
-            (Side::Request, Err(status)) => Some(Err(status)),
-            (Side::Response, Ok(trailers)) => {
-                Some(Ok(Frame::trailers(headers::ok_trailers(trailers))))
-            }
-            (Side::Response, Err(status)) => {
-                Some(Ok(Frame::trailers(headers::status_trailers(&status))))
-            }
-        })
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.side.is_none() || (self.side == Some(Side::Request) && self.body.has_ended())
     }
 }

@@ -124,3 +124,8 @@ pub(crate) fn is_grpc(headers: &HeaderMap) -> bool {
     let format = rest.strip_prefix(b"+proto").unwrap_or(rest);
     format.is_empty() || format[0] == b';'
 }
+
+/// Whether `te` says that trailers get through, without which no gRPC does.
+pub(crate) fn takes_trailers(headers: &HeaderMap) -> bool {
+    headers.get(header::TE).is_some_and(|value| value == "trailers")
+}

@@ -4,9 +4,13 @@
 
 pub(crate) mod body;
 pub(crate) mod compression;
+pub(crate) mod cork;
 pub(crate) mod deadline;
 pub(crate) mod frame;
+pub(crate) mod h2;
 pub(crate) mod headers;
+pub(crate) mod http_body;
+pub(crate) mod keep_alive;
 pub(crate) mod messages;
 pub(crate) mod outgoing;
 pub(crate) mod status;

@@ -1,0 +1,232 @@
+//! One connection: its calls, and the reasons to end it.
+
+use std::{
+    any::Any,
+    future::{Future, poll_fn},
+    net::SocketAddr,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll},
+    time::Duration,
+};
+
+use bytes::Bytes;
+use h2::{RecvStream, server::SendResponse};
+use http::{Extensions, Request};
+use tokio::{
+    io::{AsyncRead, AsyncWrite},
+    net::TcpStream,
+    sync::watch,
+    time::{Instant, Sleep},
+};
+
+use super::{options::Options, pace::Pace, routes::Routes, stream::Call};
+use crate::wire::{
+    cork::{Cork, Corked},
+    h2::SEND_BUFFER,
+    http_body::HttpBody,
+    keep_alive::KeepAlive,
+};
+
+/// Who is on the other side of a TCP connection: in the extensions of every request that comes
+/// through one to a [`Server`](crate::Server).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ConnectInfo {
+    /// Where the server took the connection.
+    pub local_addr: SocketAddr,
+    /// Where the client is.
+    pub remote_addr: SocketAddr,
+}
+
+impl ConnectInfo {
+    fn of(connection: &dyn Any) -> Option<Self> {
+        let tcp: &TcpStream = connection.downcast_ref()?;
+        let (local_addr, remote_addr) = (tcp.local_addr().ok()?, tcp.peer_addr().ok()?);
+        Some(Self { local_addr, remote_addr })
+    }
+
+    fn describe(self, extensions: &mut Extensions) {
+        #[cfg(feature = "tonic-transport")]
+        extensions.insert(tonic::transport::server::TcpConnectInfo {
+            local_addr: Some(self.local_addr),
+            remote_addr: Some(self.remote_addr),
+        });
+        extensions.insert(self);
+    }
+}
+
+/// What all connections of a server share.
+#[derive(Debug)]
+pub(super) struct Shared {
+    pub(super) routes: Routes,
+    pub(super) options: Options,
+    pub(super) pace: Pace,
+}
+
+/// Serves `io` until it is closed, by either side. It is to be closed when `shutdown` says so.
+pub(super) async fn serve<IO>(io: IO, shared: Arc<Shared>, mut shutdown: watch::Receiver<bool>)
+where
+    IO: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let info = ConnectInfo::of(&io);
+    let cork = Arc::new(Cork::default());
+    let handshake = handshake(Corked::new(io, Arc::clone(&cork)), &shared.options);
+    let Ok(Ok(h2)) = tokio::time::timeout(shared.options.handshake_timeout, handshake).await else {
+        return;
+    };
+    let mut connection = Connection::new(h2, cork, info, shared);
+    let shut_down = async { shutdown.wait_for(|shut_down| *shut_down).await.is_ok() };
+    let mut shut_down = std::pin::pin!(shut_down);
+    let mut asked = false;
+    poll_fn(|cx| {
+        if !asked && shut_down.as_mut().poll(cx).is_ready() {
+            asked = true;
+            let limit = connection.shared.options.shutdown_timeout;
+            connection.close_within(limit);
+        }
+        connection.poll(cx)
+    })
+    .await;
+}
+
+fn handshake<IO>(io: IO, options: &Options) -> h2::server::Handshake<IO, Bytes>
+where
+    IO: AsyncRead + AsyncWrite + Unpin,
+{
+    let sizes = options.sizes;
+    h2::server::Builder::new()
+        .initial_window_size(sizes.stream_window)
+        .initial_connection_window_size(sizes.connection_window)
+        .max_frame_size(sizes.max_frame_size)
+        .max_header_list_size(sizes.max_header_list_size)
+        .data_frame_budget(sizes.data_frame_budget())
+        .max_concurrent_streams(options.max_concurrent_streams)
+        .max_pending_accept_reset_streams(options.max_pending_accept_reset_streams)
+        .max_send_buffer_size(SEND_BUFFER)
+        .handshake(io)
+}
+
+struct Connection<IO> {
+    h2: h2::server::Connection<Corked<IO>, Bytes>,
+    cork: Arc<Cork>,
+    info: Option<ConnectInfo>,
+    shared: Arc<Shared>,
+    keep_alive: Option<KeepAlive>,
+    idle: Option<Pin<Box<Sleep>>>,
+    last_call: Instant,
+    age: Option<Pin<Box<Sleep>>>,
+    /// When it is cut off, after it was asked to close.
+    end: Option<Pin<Box<Sleep>>>,
+}
+
+impl<IO: AsyncRead + AsyncWrite + Unpin> Connection<IO> {
+    fn new(
+        mut h2: h2::server::Connection<Corked<IO>, Bytes>,
+        cork: Arc<Cork>,
+        info: Option<ConnectInfo>,
+        shared: Arc<Shared>,
+    ) -> Self {
+        let timer = |time: Option<Duration>| time.map(|time| Box::pin(tokio::time::sleep(time)));
+        Self {
+            keep_alive: KeepAlive::new(shared.options.keep_alive, h2.ping_pong()),
+            idle: timer(shared.options.max_connection_idle),
+            age: timer(shared.options.max_connection_age),
+            last_call: Instant::now(),
+            end: None,
+            h2,
+            cork,
+            info,
+            shared,
+        }
+    }
+
+    /// Takes no more calls, and ends with the last one, but no later than after `limit`.
+    fn close_within(&mut self, limit: Option<Duration>) {
+        self.h2.graceful_shutdown();
+        (self.idle, self.age) = (None, None);
+        self.end = limit.map(|limit| Box::pin(tokio::time::sleep(limit)));
+    }
+
+    /// Ready when the connection is closed, or to be cut off.
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        self.poll_idle(cx);
+        if let Some(age) = &mut self.age
+            && age.as_mut().poll(cx).is_ready()
+        {
+            self.close_within(self.shared.options.max_connection_age_grace);
+        }
+        if self.poll_calls(cx).is_ready() {
+            return Poll::Ready(());
+        }
+        if let Some(keep_alive) = &mut self.keep_alive
+            && keep_alive.poll_dead(false, cx).is_ready()
+        {
+            return Poll::Ready(());
+        }
+        self.end.as_mut().map_or(Poll::Pending, |end| end.as_mut().poll(cx))
+    }
+
+    /// Closes the connection if it has had no calls for long enough.
+    fn poll_idle(&mut self, cx: &mut Context<'_>) {
+        let Some(limit) = self.shared.options.max_connection_idle else { return };
+        while let Some(idle) = &mut self.idle
+            && idle.as_mut().poll(cx).is_ready()
+        {
+            if self.h2.has_streams() {
+                self.last_call = Instant::now();
+            }
+            let until = self.last_call + limit;
+            match until > Instant::now() {
+                true => idle.as_mut().reset(until),
+                false => self.close_within(self.shared.options.shutdown_timeout),
+            }
+        }
+    }
+
+    /// Starts the calls that have arrived, and sends what is to be sent, answers together.
+    fn poll_calls(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let mut now = None;
+        loop {
+            match self.h2.poll_accept(cx) {
+                Poll::Ready(Some(Ok((request, stream)))) => {
+                    self.cork.set(true);
+                    let begin = *now.get_or_insert_with(std::time::Instant::now);
+                    let end = self.start(request, stream, begin, cx);
+                    self.last_call = Instant::from_std(end);
+                    now = Some(end);
+                }
+                Poll::Ready(_) => return Poll::Ready(()),
+                Poll::Pending if self.cork.set(false) => {}
+                Poll::Pending => return Poll::Pending,
+            }
+        }
+    }
+
+    /// Runs a call until it has to wait, if its method is quick, and on a task of its own from then
+    /// on. Says what time it is.
+    fn start(
+        &self,
+        request: Request<RecvStream>,
+        stream: SendResponse<Bytes>,
+        begin: std::time::Instant,
+        cx: &mut Context<'_>,
+    ) -> std::time::Instant {
+        let mut request = request.map(HttpBody::received);
+        if let Some(info) = self.info {
+            info.describe(request.extensions_mut());
+        }
+        let pace = self.shared.pace.of(request.uri().path());
+        let mut call = Call::Waiting(self.shared.routes.call(request), stream);
+        if pace.is_slow() {
+            tokio::spawn(call);
+            return begin;
+        }
+        let polled = Pin::new(&mut call).poll(cx);
+        let end = std::time::Instant::now();
+        pace.took(end - begin);
+        if polled.is_pending() {
+            tokio::spawn(call);
+        }
+        end
+    }
+}

@@ -1,0 +1,145 @@
+//! From the path of a request to the service that answers it.
+
+use std::{
+    any::Any,
+    collections::BTreeMap,
+    convert::Infallible,
+    fmt,
+    future::{Future, poll_fn},
+    panic::{AssertUnwindSafe, catch_unwind},
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll, Waker},
+};
+
+use http::{Request, Response};
+use tonic::{Status, server::NamedService};
+use tower_service::Service;
+
+use super::{HttpReplyFuture, http::failure};
+use crate::wire::{
+    http_body::{HttpBody, RequestBody},
+    status,
+};
+
+/// The services of a server, by their names.
+#[derive(Clone, Default)]
+pub(super) struct Routes {
+    services: BTreeMap<&'static str, Arc<dyn Route>>,
+    fallback: Option<Arc<dyn Route>>,
+}
+
+impl Routes {
+    pub(super) fn add<S, B>(&mut self, service: S)
+    where
+        S: Service<Request<HttpBody>, Response = Response<B>, Error = Infallible>,
+        S: NamedService + Clone + Send + Sync + 'static,
+        S::Future: Send + 'static,
+        B: RequestBody,
+    {
+        self.services.insert(S::NAME, Arc::new(Tower(service)));
+    }
+
+    pub(super) fn set_fallback<S, B>(&mut self, service: S)
+    where
+        S: Service<Request<HttpBody>, Response = Response<B>, Error = Infallible>,
+        S: Clone + Send + Sync + 'static,
+        S::Future: Send + 'static,
+        B: RequestBody,
+    {
+        self.fallback = Some(Arc::new(Tower(service)));
+    }
+
+    /// Hands `request` to the service that its path names.
+    pub(super) fn call(&self, request: Request<HttpBody>) -> Responding {
+        let path = request.uri().path();
+        let service = path.strip_prefix('/').and_then(|path| path.split_once('/'));
+        let named = service.and_then(|(name, _)| self.services.get(name));
+        match named.or(self.fallback.as_ref()) {
+            Some(route) => route.call(request),
+            None => Responding::Refused(Some(no_service(path))),
+        }
+    }
+}
+
+fn no_service(path: &str) -> Status {
+    Status::unimplemented(format!("the server has no service for {path}"))
+}
+
+impl fmt::Debug for Routes {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.services.keys()).finish()
+    }
+}
+
+/// A service, whatever its types are.
+trait Route: Send + Sync {
+    fn call(&self, request: Request<HttpBody>) -> Responding;
+}
+
+struct Tower<S>(S);
+
+impl<S, B> Route for Tower<S>
+where
+    S: Service<Request<HttpBody>, Response = Response<B>, Error = Infallible>,
+    S: Clone + Send + Sync + 'static,
+    S::Future: Send + 'static,
+    B: RequestBody,
+{
+    fn call(&self, request: Request<HttpBody>) -> Responding {
+        let mut service = self.0.clone();
+        let cx = &mut Context::from_waker(Waker::noop());
+        if service.poll_ready(cx).is_ready() {
+            return responding(service.call(request));
+        }
+        Responding::Other(Box::pin(async move {
+            let Ok(()) = poll_fn(|cx| service.poll_ready(cx)).await;
+            let Ok(response) = service.call(request).await;
+            response.map(HttpBody::new)
+        }))
+    }
+}
+
+/// Waits for `future`, without a box around one of ours.
+fn responding<F, B>(future: F) -> Responding
+where
+    F: Future<Output = Result<Response<B>, Infallible>> + Send + 'static,
+    B: RequestBody,
+{
+    let mut future = Some(future);
+    let ours = (&mut future as &mut dyn Any).downcast_mut::<Option<HttpReplyFuture>>();
+    if let Some(ours) = ours.and_then(Option::take) {
+        return Responding::Ours(ours);
+    }
+    Responding::Other(Box::pin(async move {
+        match future {
+            Some(future) => {
+                let Ok(response) = future.await;
+                response.map(HttpBody::new)
+            }
+            None => failure(&status::panicked()),
+        }
+    }))
+}
+
+/// Waits for a service's response.
+pub(super) enum Responding {
+    Ours(HttpReplyFuture),
+    Other(Pin<Box<dyn Future<Output = Response<HttpBody>> + Send>>),
+    Refused(Option<Status>),
+}
+
+impl Responding {
+    /// A service that panics costs the call, and nothing else.
+    pub(super) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Response<HttpBody>> {
+        match self {
+            Self::Ours(reply) => Pin::new(reply).poll(cx).map(|Ok(response)| response),
+            Self::Other(response) => catch_unwind(AssertUnwindSafe(|| response.as_mut().poll(cx)))
+                .unwrap_or_else(|_| Poll::Ready(failure(&status::panicked()))),
+            Self::Refused(status) => match status.take() {
+                Some(status) => Poll::Ready(failure(&status)),
+                None => Poll::Pending,
+            },
+        }
+    }
+}

@@ -1,0 +1,142 @@
+//! The bytes of a call on an HTTP/2 stream, as far as its flow control lets them pass.
+
+use std::{
+    pin::Pin,
+    task::{Context, Poll, ready},
+};
+
+use bytes::Bytes;
+use h2::{RecvStream, SendStream};
+use http_body::Body as _;
+use tonic::Status;
+
+use super::http_body::HttpBody;
+
+/// The largest window that HTTP/2 has.
+pub(crate) const MAX_WINDOW: u32 = (1 << 31) - 1;
+/// The smallest and the largest limit that HTTP/2 lets one set for frames.
+pub(crate) const MIN_FRAME: u32 = 16 * 1024;
+pub(crate) const MAX_FRAME: u32 = (1 << 24) - 1;
+
+/// How much the other side of a connection may send.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Sizes {
+    /// The bytes of one call that may be under way, or wait for somebody to read them.
+    pub(crate) stream_window: u32,
+    /// Those of all calls of a connection.
+    pub(crate) connection_window: u32,
+    pub(crate) max_frame_size: u32,
+    pub(crate) max_header_list_size: u32,
+}
+
+impl Default for Sizes {
+    fn default() -> Self {
+        Self {
+            stream_window: 1024 * 1024,
+            connection_window: 2 * 1024 * 1024,
+            max_frame_size: 1024 * 1024,
+            max_header_list_size: 16 * 1024,
+        }
+    }
+}
+
+impl Sizes {
+    /// What small DATA frames that nobody has read yet may cost, in h2's reckoning of 256 bytes for
+    /// each of them: enough that a sender of messages of 16 bytes, which does not gather them, can
+    /// fill the window of the connection.
+    pub(crate) fn data_frame_budget(&self) -> usize {
+        self.connection_window as usize * 12
+    }
+}
+
+/// How much of one call is buffered for a connection that is slow to take it.
+pub(crate) const SEND_BUFFER: usize = 1024 * 1024;
+
+/// The next bytes that `stream` receives. They make room for as many again.
+pub(crate) fn poll_data(
+    stream: &mut RecvStream,
+    cx: &mut Context<'_>,
+) -> Poll<Option<Result<Bytes, h2::Error>>> {
+    let data = ready!(stream.poll_data(cx));
+    if let Some(Ok(data)) = &data
+        && !data.is_empty()
+    {
+        // It fails only when more is released than was received.
+        let _ = stream.flow_control().release_capacity(data.len());
+    }
+    Poll::Ready(data)
+}
+
+/// Why a body has not been sent to its end.
+#[derive(Debug)]
+pub(crate) enum Unsent {
+    /// The body failed.
+    Body(Status),
+    /// The stream was reset, or its connection is gone.
+    Stream,
+}
+
+impl From<h2::Error> for Unsent {
+    fn from(_: h2::Error) -> Self {
+        Self::Stream
+    }
+}
+
+/// Sends a body.
+pub(crate) struct Sending {
+    body: HttpBody,
+    stream: SendStream<Bytes>,
+    /// What waits for room.
+    chunk: Bytes,
+}
+
+impl Sending {
+    pub(crate) fn new(body: HttpBody, stream: SendStream<Bytes>) -> Self {
+        Self { body, stream, chunk: Bytes::new() }
+    }
+
+    /// Waits until everything is sent, as far as the connection takes it into its buffers.
+    pub(crate) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Unsent>> {
+        loop {
+            ready!(self.poll_chunk(cx))?;
+            let at_hand = self.body.is_at_hand();
+            let Poll::Ready(frame) = Pin::new(&mut self.body).poll_frame(cx) else {
+                return self.stream.poll_reset(cx).map(|_| Err(Unsent::Stream));
+            };
+            let Some(frame) = frame.transpose().map_err(Unsent::Body)? else {
+                self.stream.send_data(Bytes::new(), true)?;
+                return Poll::Ready(Ok(()));
+            };
+            match frame.into_data() {
+                // Waiting for room would not spare its memory.
+                Ok(data) if at_hand => self.stream.send_data(data, false)?,
+                Ok(data) => self.chunk = data,
+                Err(frame) => {
+                    self.stream.send_trailers(frame.into_trailers().unwrap_or_default())?;
+                    return Poll::Ready(Ok(()));
+                }
+            }
+        }
+    }
+
+    /// Waits until nothing is left of the chunk.
+    fn poll_chunk(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Unsent>> {
+        while !self.chunk.is_empty() {
+            self.stream.reserve_capacity(self.chunk.len());
+            if self.stream.capacity() == 0 {
+                match ready!(self.stream.poll_capacity(cx)) {
+                    Some(Ok(_)) => continue,
+                    Some(Err(_)) | None => return Poll::Ready(Err(Unsent::Stream)),
+                }
+            }
+            let room = self.stream.capacity().min(self.chunk.len());
+            self.stream.send_data(self.chunk.split_to(room), false)?;
+        }
+        Poll::Ready(Ok(()))
+    }
+
+    /// Gives the stream up.
+    pub(crate) fn reset(&mut self, reason: h2::Reason) {
+        self.stream.send_reset(reason);
+    }
+}

@@ -1,0 +1,156 @@
+//! A [`Body`] on its way through HTTP: a response's end becomes its trailers.
+
+use std::{
+    any::Any,
+    fmt,
+    pin::Pin,
+    task::{Context, Poll, ready},
+};
+
+use ::h2::RecvStream;
+use bytes::Bytes;
+use http_body::Frame;
+use tonic::Status;
+
+use super::{
+    body::{Body, Side},
+    h2, headers, status,
+    status::BoxError,
+};
+
+/// A body from whichever HTTP library.
+pub trait RequestBody:
+    http_body::Body<Data = Bytes, Error: Into<BoxError>> + Send + 'static
+{
+}
+
+impl<B: http_body::Body<Data = Bytes, Error: Into<BoxError>> + Send + 'static> RequestBody for B {}
+
+/// The body of the requests that a [`Server`](crate::Server) hands to its services, and of the
+/// responses of generated servers.
+#[derive(Default)]
+pub struct HttpBody(Kind);
+
+#[derive(Default)]
+enum Kind {
+    #[default]
+    Ended,
+    /// Messages of ours, and whose they are.
+    Ours(Body, Side),
+    /// What an HTTP/2 stream receives.
+    Received(RecvStream),
+    Other(tonic::body::Body),
+}
+
+impl HttpBody {
+    /// Any body as this type. One that is of this type already stays what it is.
+    pub fn new<B: RequestBody>(body: B) -> Self {
+        let mut body = Some(body);
+        let same = (&mut body as &mut dyn Any).downcast_mut::<Option<Self>>();
+        match same.and_then(Option::take) {
+            Some(same) => same,
+            None => body.map_or_else(Self::default, |body| {
+                Self(Kind::Other(tonic::body::Body::new(body)))
+            }),
+        }
+    }
+
+    pub(crate) fn request(body: Body) -> Self {
+        Self(Kind::Ours(body, Side::Request))
+    }
+
+    pub(crate) fn response(body: Body) -> Self {
+        Self(Kind::Ours(body, Side::Response))
+    }
+
+    pub(crate) fn received(stream: RecvStream) -> Self {
+        Self(Kind::Received(stream))
+    }
+
+    /// The messages in it, for one who reads them.
+    pub(crate) fn into_body(self, side: Side) -> Body {
+        match self.0 {
+            Kind::Received(stream) => Body::from_h2(stream, side),
+            Kind::Other(body) => Body::from_http(body, side),
+            kind => Body::from_http(tonic::body::Body::new(Self(kind)), side),
+        }
+    }
+
+    /// Whether everything that it will give is at hand, as one message.
+    pub(crate) fn is_at_hand(&self) -> bool {
+        matches!(&self.0, Kind::Ended) || matches!(&self.0, Kind::Ours(body, _) if body.is_at_hand())
+    }
+}
+
+impl http_body::Body for HttpBody {
+    type Data = Bytes;
+    type Error = Status;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Status>>> {
+        let frame = match &mut self.0 {
+            Kind::Ended => return Poll::Ready(None),
+            Kind::Other(body) => return Pin::new(body).poll_frame(cx),
+            Kind::Received(stream) => ready!(poll_received(stream, cx)),
+            Kind::Ours(body, side) => ready!(poll_ours(body, *side, cx)),
+        };
+        if !matches!(&frame, Some(Ok(frame)) if frame.is_data()) {
+            self.0 = Kind::Ended;
+        }
+        Poll::Ready(frame)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        match &self.0 {
+            Kind::Ended => true,
+            Kind::Ours(body, side) => *side == Side::Request && body.has_ended(),
+            Kind::Received(stream) => stream.is_end_stream(),
+            Kind::Other(body) => body.is_end_stream(),
+        }
+    }
+}
+
+fn poll_ours(
+    body: &mut Body,
+    side: Side,
+    cx: &mut Context<'_>,
+) -> Poll<Option<Result<Frame<Bytes>, Status>>> {
+    let ended = match ready!(body.poll_data(cx)) {
+        Some(Ok(data)) => return Poll::Ready(Some(Ok(Frame::data(data)))),
+        Some(Err(status)) => Err(status),
+        None => Ok(body.take_trailers()),
+    };
+    Poll::Ready(match (side, ended) {
+        (Side::Request, Ok(_)) => None,
+        (Side::Request, Err(status)) => Some(Err(status)),
+        (Side::Response, Ok(trailers)) => Some(Ok(Frame::trailers(headers::ok_trailers(trailers)))),
+        (Side::Response, Err(status)) => {
+            Some(Ok(Frame::trailers(headers::status_trailers(&status))))
+        }
+    })
+}
+
+fn poll_received(
+    stream: &mut RecvStream,
+    cx: &mut Context<'_>,
+) -> Poll<Option<Result<Frame<Bytes>, Status>>> {
+    let failed = |error: ::h2::Error| status::from_transport(error.into());
+    if let Some(data) = ready!(h2::poll_data(stream, cx)) {
+        return Poll::Ready(Some(data.map(Frame::data).map_err(failed)));
+    }
+    let trailers = ready!(stream.poll_trailers(cx)).map_err(failed).transpose();
+    Poll::Ready(trailers.map(|trailers| trailers.map(Frame::trailers)))
+}
+
+impl fmt::Debug for HttpBody {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match &self.0 {
+            Kind::Ended => "HttpBody::Ended",
+            Kind::Ours(..) => "HttpBody::Ours",
+            Kind::Received(_) => "HttpBody::Received",
+            Kind::Other(_) => "HttpBody::Other",
+        })
+    }
+}
