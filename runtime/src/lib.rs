@@ -22,6 +22,7 @@
 //! # Features
 //! - `gzip`, `deflate`, `zstd`: compression of messages.
 //! - `mock`: mocks of generated services, for tests.
+//! - `tonic-transport`: a [`Channel`] from tonic's, and `Request::remote_addr` of tonic.
 //!
 //! None is on by default.
 
@@ -44,7 +45,7 @@ pub use tonic::{
 };
 
 pub use self::{
-    client::Channel,
+    client::{Channel, ChannelBuilder, WaitForReady},
     descriptor::{IdempotencyLevel, MethodDescriptor, MethodKind, ServiceDescriptor},
     server::{ConnectInfo, Listener, Server, ServiceServer},
     streaming::{IntoStreamingRequest, Streaming},

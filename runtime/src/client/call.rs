@@ -186,8 +186,7 @@ impl Client {
         request: Request<Body>,
     ) -> Result<Call, Status> {
         let timeout = deadline::timeout(request.metadata().as_ref())?;
-        let (metadata, mut extensions, body) = request.into_parts();
-        method.describe(&mut extensions);
+        let (metadata, extensions, body) = request.into_parts();
         let outgoing = Outgoing {
             method,
             metadata,

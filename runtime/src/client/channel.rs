@@ -7,23 +7,19 @@ use tonic::{
     Status,
     codec::{CompressionEncoding, EnabledCompressionEncodings},
     metadata::MetadataMap,
-    transport::Endpoint,
 };
 use tower_service::Service;
 
-use super::{http::Tower, in_process::InProcess};
+use super::{builder::ChannelBuilder, http::Tower, in_process::InProcess};
 use crate::{
     MethodDescriptor,
     server::{Dispatch, ReplyFuture, Serve, ServiceServer},
     wire::{body::Body, http_body::RequestBody, status::BoxError},
 };
 
-/// How long a connection may take to come up.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(20);
-
-/// The way to a server: a connection, another tower service, or a server in this process.
+/// The way to a server: connections, another tower service, or a server in this process.
 ///
-/// Cheap to clone; clones share the connection.
+/// Cheap to clone; clones share the connections.
 #[derive(Clone)]
 pub struct Channel {
     pub(super) way: Way,
@@ -60,19 +56,15 @@ pub(crate) struct Outgoing {
 }
 
 impl Channel {
-    /// Connects to `address`, for example `http://localhost:50051`.
+    /// Connects to `address`, for example `http://localhost:50051` or `unix:/run/calculator.sock`.
     ///
-    /// The connection is made again when it is lost. Making it fails after 20 seconds.
+    /// The connection is made again when it is lost. Making it fails after 20 seconds. Other
+    /// settings are those of a [`builder`](Self::builder).
     ///
     /// # Errors
     /// `InvalidArgument` for a malformed address, `Unavailable` when nothing answers there.
     pub async fn connect(address: impl AsRef<str>) -> Result<Self, Status> {
-        let address = address.as_ref();
-        let channel = endpoint(address)?.connect().await.map_err(|error| {
-            let cause = crate::wire::status::describe(&error);
-            Status::unavailable(format!("cannot connect to {address}: {cause}"))
-        })?;
-        Ok(channel.into())
+        Self::builder(address).connect().await
     }
 
     /// Connects to `address` when the first call is made.
@@ -80,7 +72,12 @@ impl Channel {
     /// # Errors
     /// `InvalidArgument` for a malformed address.
     pub fn connect_lazy(address: impl AsRef<str>) -> Result<Self, Status> {
-        Ok(endpoint(address.as_ref())?.connect_lazy().into())
+        Self::builder(address).connect_lazy()
+    }
+
+    /// Begins with a channel to `address` that has other settings than the usual ones.
+    pub fn builder(address: impl AsRef<str>) -> ChannelBuilder {
+        ChannelBuilder::new(address.as_ref())
     }
 
     /// Calls through `service`: any tower service that speaks gRPC, such as tonic's `Channel`,
@@ -93,7 +90,7 @@ impl Channel {
         S::Future: Send,
         B: RequestBody,
     {
-        Self { way: Way::Transport(Arc::new(Tower(service))) }
+        Self::from_transport(Tower(service))
     }
 
     /// Calls `server`, a generated one, in this process: no socket, no task, no HTTP, but the
@@ -103,7 +100,7 @@ impl Channel {
         D: Dispatch<S>,
         S: Send + Sync + 'static,
     {
-        Self { way: Way::Transport(Arc::new(InProcess(server))) }
+        Self::from_transport(InProcess(server))
     }
 
     /// Calls `server`, a generated one, in this process, and moves the messages instead of
@@ -118,20 +115,13 @@ impl Channel {
     {
         Self { way: Way::Direct(Arc::new(server)) }
     }
+
+    pub(super) fn from_transport(transport: impl Transport + 'static) -> Self {
+        Self { way: Way::Transport(Arc::new(transport)) }
+    }
 }
 
-fn endpoint(address: &str) -> Result<Endpoint, Status> {
-    let endpoint = Endpoint::from_shared(address.to_owned())
-        .ok()
-        .filter(|endpoint| endpoint.uri().scheme().is_some() && endpoint.uri().host().is_some());
-    let Some(endpoint) = endpoint else {
-        return Err(Status::invalid_argument(format!(
-            "`{address}` is no address to connect to: expected one like http://localhost:50051"
-        )));
-    };
-    Ok(endpoint.connect_timeout(CONNECT_TIMEOUT))
-}
-
+#[cfg(feature = "tonic-transport")]
 impl From<tonic::transport::Channel> for Channel {
     fn from(channel: tonic::transport::Channel) -> Self {
         Self::new(channel)

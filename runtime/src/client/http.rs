@@ -12,7 +12,7 @@ use tower_service::Service;
 
 use super::{
     channel::{Outgoing, Transport},
-    tie::Tie,
+    tie,
 };
 use crate::{
     server::{Reply, ReplyFuture},
@@ -24,6 +24,7 @@ use crate::{
         http_body::{HttpBody, RequestBody},
         status,
         status::BoxError,
+        tie::Tie,
     },
 };
 
@@ -53,17 +54,20 @@ where
                     None => answer.map_err(failed),
                 }
             });
-            let response = response.await?;
-            reply(response.map(|body| tie.hold(tonic::body::Body::new(body))), accepted)
+            let (head, body) = response.await?.into_parts();
+            reply(head, accepted, || {
+                Body::from_http(tie::hold(tonic::body::Body::new(body), tie), Side::Response)
+            })
         };
         ReplyFuture::new(Deadline::default(), Box::pin(reply))
     }
 }
 
-fn request(call: Outgoing) -> (http::Request<tonic::body::Body>, Tie) {
+fn request(mut call: Outgoing) -> (http::Request<tonic::body::Body>, Tie) {
+    call.method.describe(&mut call.extensions);
     let (body, tie) = match call.body.is_stream() {
-        true => Tie::to(HttpBody::request(call.body)),
-        false => (tonic::body::Body::new(HttpBody::request(call.body)), Tie::none()),
+        true => tie::tie(HttpBody::request(call.body)),
+        false => (tonic::body::Body::new(HttpBody::request(call.body)), Tie::default()),
     };
     let mut request = http::Request::new(body);
     *request.method_mut() = Method::POST;
@@ -89,11 +93,12 @@ fn request_headers(metadata: MetadataMap) -> HeaderMap {
     fields
 }
 
-fn reply(
-    response: http::Response<tonic::body::Body>,
+/// What an answer is that has begun with `head`; `body` takes the rest.
+pub(super) fn reply(
+    head: response::Parts,
     accepted: EnabledCompressionEncodings,
+    body: impl FnOnce() -> Body,
 ) -> Result<Reply, Status> {
-    let (head, body) = response.into_parts();
     match status::from_trailers(&head.headers) {
         Some(Err(status)) => return Err(status),
         Some(Ok(())) => return Ok(empty(head)),
@@ -102,7 +107,7 @@ fn reply(
     }
     Ok(Reply {
         encoding: headers::encoding(&head.headers, accepted).map_err(|name| unreadable(&name))?,
-        body: Body::from_http(body, Side::Response),
+        body: body(),
         metadata: headers::into_metadata(head.headers),
         extensions: head.extensions,
     })

@@ -1,12 +1,22 @@
 //! The client's half of a call: encode, hand it to a channel, and decode what comes back.
 
+mod builder;
 mod call;
 mod channel;
+mod connection;
+mod connector;
 mod direct;
+mod h2;
 mod http;
 mod in_process;
+mod pool;
+mod target;
 mod tie;
 
 #[cfg(feature = "mock")]
 pub(crate) use self::direct::Direct;
-pub use self::{call::Client, channel::Channel};
+pub use self::{
+    builder::{ChannelBuilder, WaitForReady},
+    call::Client,
+    channel::Channel,
+};

@@ -1,8 +1,6 @@
-//! Ties a stream of requests to its response, which HTTP does not: when nobody wants the response
-//! any more, the requests end, and when the requests fail, the response says why.
+//! A [`Tie`] between bodies that go through tower.
 
 use std::{
-    future::Future as _,
     pin::Pin,
     task::{Context, Poll, ready},
 };
@@ -12,40 +10,19 @@ use http_body::{Frame, SizeHint};
 use tokio::sync::oneshot;
 use tonic::{Status, body::Body};
 
-use crate::wire::http_body::HttpBody;
+use crate::wire::{http_body::HttpBody, tie::Tie};
 
-/// The response's end: dropping it resets a call whose requests could go on.
-pub(super) struct Tie(Option<oneshot::Receiver<Status>>);
+/// Ties `requests` to what is returned beside them.
+pub(super) fn tie(requests: HttpBody) -> (Body, Tie) {
+    let (failure, tie) = Tie::new();
+    (Body::new(Requests { body: requests, failure: Some(failure) }), tie)
+}
 
-impl Tie {
-    /// The end for a response whose request is no stream.
-    pub(super) fn none() -> Self {
-        Self(None)
-    }
-
-    /// Ties `requests` to what is returned beside them.
-    pub(super) fn to(requests: HttpBody) -> (Body, Self) {
-        let (failure, failed) = oneshot::channel();
-        (Body::new(Requests { body: requests, failure: Some(failure) }), Self(Some(failed)))
-    }
-
-    /// What the requests have failed with.
-    pub(super) fn poll_failure(&mut self, cx: &mut Context<'_>) -> Option<Status> {
-        match Pin::new(self.0.as_mut()?).poll(cx) {
-            Poll::Pending => None,
-            Poll::Ready(outcome) => {
-                self.0 = None;
-                outcome.ok()
-            }
-        }
-    }
-
-    /// The body of the response, which now holds the tie.
-    pub(super) fn hold(self, body: Body) -> Body {
-        match self.0 {
-            None => body,
-            Some(_) => Body::new(Response { body, tie: self }),
-        }
+/// `response`, which now holds the tie.
+pub(super) fn hold(response: Body, tie: Tie) -> Body {
+    match tie.is_open() {
+        true => Body::new(Response { body: response, tie }),
+        false => response,
     }
 }
 

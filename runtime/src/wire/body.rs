@@ -6,7 +6,6 @@ use std::{
     task::{Context, Poll, ready},
 };
 
-use ::h2::RecvStream;
 use bytes::Bytes;
 use http::HeaderMap;
 use http_body::Body as _;
@@ -15,7 +14,8 @@ use tonic::{Status, metadata::MetadataMap};
 use super::{
     deadline::Deadline,
     frame::{Encode, Encoder},
-    h2, headers,
+    h2::Received,
+    headers,
     outgoing::Outgoing,
     status,
 };
@@ -37,7 +37,7 @@ enum Kind {
     /// Frames that come through HTTP.
     Http(tonic::body::Body, Side),
     /// Frames that come straight from HTTP/2.
-    H2(RecvStream, Side),
+    H2(Received, Side),
 }
 
 /// What a body belongs to: the end of a response says how the call went.
@@ -69,14 +69,22 @@ impl Body {
         Self { kind: Kind::Http(body, side), trailers: MetadataMap::new() }
     }
 
-    pub(crate) fn from_h2(stream: RecvStream, side: Side) -> Self {
-        Self { kind: Kind::H2(stream, side), trailers: MetadataMap::new() }
+    pub(crate) fn from_h2(received: Received, side: Side) -> Self {
+        Self { kind: Kind::H2(received, side), trailers: MetadataMap::new() }
     }
 
     /// Sends `trailers` when the body has ended well.
     pub(crate) fn with_trailers(mut self, trailers: MetadataMap) -> Self {
         self.trailers = trailers;
         self
+    }
+
+    /// The only frame, if it is there already.
+    pub(crate) fn at_hand(&self) -> Option<&Bytes> {
+        match &self.kind {
+            Kind::Once(frame) => Some(frame),
+            _ => None,
+        }
     }
 
     /// Whether there may be any number of messages.
@@ -112,7 +120,7 @@ impl Body {
             }
             Kind::Outgoing(frames) => ready!(frames.poll_data(cx)),
             Kind::Http(body, side) => ready!(poll_http(body, *side, &mut self.trailers, cx)),
-            Kind::H2(stream, side) => ready!(poll_h2(stream, *side, &mut self.trailers, cx)),
+            Kind::H2(received, side) => ready!(poll_h2(received, *side, &mut self.trailers, cx)),
         };
         if !matches!(polled, Some(Ok(_))) {
             self.end();
@@ -164,23 +172,17 @@ fn poll_http(
 }
 
 fn poll_h2(
-    stream: &mut RecvStream,
+    received: &mut Received,
     side: Side,
     trailers: &mut MetadataMap,
     cx: &mut Context<'_>,
 ) -> Poll<Option<Result<Bytes, Status>>> {
-    let failed = |error: ::h2::Error| Some(Err(status::from_transport(error.into())));
-    loop {
-        match ready!(h2::poll_data(stream, cx)) {
-            Some(Ok(data)) if data.is_empty() => {}
-            Some(Ok(data)) => return Poll::Ready(Some(Ok(data))),
-            Some(Err(error)) => return Poll::Ready(failed(error)),
-            None => break,
-        }
+    if let Some(data) = ready!(received.poll_data(cx)) {
+        return Poll::Ready(Some(data));
     }
-    Poll::Ready(match ready!(stream.poll_trailers(cx)) {
+    Poll::Ready(match ready!(received.poll_trailers(cx)) {
         Ok(received) => end(received, side, trailers),
-        Err(error) => failed(error),
+        Err(status) => Some(Err(status)),
     })
 }
 

@@ -7,10 +7,11 @@ use std::{
 
 use bytes::Bytes;
 use h2::{RecvStream, SendStream};
+use http::HeaderMap;
 use http_body::Body as _;
 use tonic::Status;
 
-use super::http_body::HttpBody;
+use super::{http_body::HttpBody, load::Busy, status, tie::Tie};
 
 /// The largest window that HTTP/2 has.
 pub(crate) const MAX_WINDOW: u32 = (1 << 31) - 1;
@@ -65,6 +66,54 @@ pub(crate) fn poll_data(
         let _ = stream.flow_control().release_capacity(data.len());
     }
     Poll::Ready(data)
+}
+
+/// The messages that come on a stream, with what lasts as long as somebody reads them.
+pub(crate) struct Received {
+    stream: RecvStream,
+    tie: Tie,
+    _busy: Option<Busy>,
+}
+
+impl Received {
+    pub(crate) fn request(stream: RecvStream) -> Self {
+        Self { stream, tie: Tie::default(), _busy: None }
+    }
+
+    pub(crate) fn response(stream: RecvStream, tie: Tie, busy: Busy) -> Self {
+        Self { stream, tie, _busy: Some(busy) }
+    }
+
+    /// The next bytes, of which there are some.
+    pub(crate) fn poll_data(
+        &mut self,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Bytes, Status>>> {
+        let data = loop {
+            match poll_data(&mut self.stream, cx) {
+                Poll::Ready(Some(Ok(data))) if data.is_empty() => {}
+                data => break data,
+            }
+        };
+        // Asked last: what the peer makes of the requests' end is not what they ended with.
+        match self.tie.poll_failure(cx) {
+            Some(status) => Poll::Ready(Some(Err(status))),
+            None => data.map(|data| data.map(|data| data.map_err(failed))),
+        }
+    }
+
+    /// What comes behind the last bytes.
+    pub(crate) fn poll_trailers(
+        &mut self,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<Option<HeaderMap>, Status>> {
+        self.stream.poll_trailers(cx).map_err(failed)
+    }
+}
+
+/// The status for an error of a stream.
+pub(crate) fn failed(error: h2::Error) -> Status {
+    status::from_transport(error.into())
 }
 
 /// Why a body has not been sent to its end.

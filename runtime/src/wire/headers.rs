@@ -47,6 +47,19 @@ pub(crate) fn from_metadata(metadata: MetadataMap) -> HeaderMap {
     headers
 }
 
+/// Adds the user's `metadata` to `headers`, without what only the protocol may say.
+pub(crate) fn add_metadata(headers: &mut HeaderMap, metadata: &MetadataMap) {
+    let metadata = metadata.as_ref();
+    if metadata.contains_key(header::USER_AGENT) {
+        headers.remove(header::USER_AGENT);
+    }
+    for (name, value) in metadata {
+        if !PROTOCOL.contains(name) {
+            headers.append(name, value.clone());
+        }
+    }
+}
+
 fn remove_protocol(headers: &mut HeaderMap) {
     if headers.is_empty() {
         return;

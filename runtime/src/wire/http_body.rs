@@ -14,7 +14,8 @@ use tonic::Status;
 
 use super::{
     body::{Body, Side},
-    h2, headers, status,
+    h2::{self, Received},
+    headers,
     status::BoxError,
 };
 
@@ -70,7 +71,7 @@ impl HttpBody {
     /// The messages in it, for one who reads them.
     pub(crate) fn into_body(self, side: Side) -> Body {
         match self.0 {
-            Kind::Received(stream) => Body::from_h2(stream, side),
+            Kind::Received(stream) => Body::from_h2(Received::request(stream), side),
             Kind::Other(body) => Body::from_http(body, side),
             kind => Body::from_http(tonic::body::Body::new(Self(kind)), side),
         }
@@ -136,11 +137,10 @@ fn poll_received(
     stream: &mut RecvStream,
     cx: &mut Context<'_>,
 ) -> Poll<Option<Result<Frame<Bytes>, Status>>> {
-    let failed = |error: ::h2::Error| status::from_transport(error.into());
     if let Some(data) = ready!(h2::poll_data(stream, cx)) {
-        return Poll::Ready(Some(data.map(Frame::data).map_err(failed)));
+        return Poll::Ready(Some(data.map(Frame::data).map_err(h2::failed)));
     }
-    let trailers = ready!(stream.poll_trailers(cx)).map_err(failed).transpose();
+    let trailers = ready!(stream.poll_trailers(cx)).map_err(h2::failed).transpose();
     Poll::Ready(trailers.map(|trailers| trailers.map(Frame::trailers)))
 }
 

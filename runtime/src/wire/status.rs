@@ -77,8 +77,8 @@ fn find<'a>(error: &'a (dyn Error + 'static)) -> Option<Cause<'a>> {
     if error.is::<TimeoutExpired>() {
         return Some(Cause::Timeout);
     }
-    if let Some(reason) = error.downcast_ref::<h2::Error>().and_then(h2::Error::reason) {
-        return Some(Cause::Reset(reason));
+    if let Some(error) = error.downcast_ref::<h2::Error>() {
+        return error.reason().filter(|_| !error.is_go_away()).map(Cause::Reset);
     }
     let deeper = error.source().and_then(find);
     match error.downcast_ref::<Status>() {

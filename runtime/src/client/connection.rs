@@ -1,0 +1,123 @@
+//! One connection to a server.
+
+use std::{
+    future::poll_fn,
+    io,
+    pin::Pin,
+    sync::{Arc, Mutex, PoisonError},
+    task::{Context, Poll},
+};
+
+use bytes::Bytes;
+use h2::{
+    SendStream,
+    client::{ResponseFuture, SendRequest},
+};
+use http::Request;
+use tokio::sync::Notify;
+
+use super::{builder::Options, connector::Io};
+use crate::wire::{
+    h2::SEND_BUFFER,
+    keep_alive::KeepAlive,
+    load::{Busy, Load},
+};
+
+/// A connection that is up, or was.
+pub(super) struct Connection {
+    /// Locked for no longer than it takes to hand over a request.
+    requests: Mutex<SendRequest<Bytes>>,
+    load: Arc<Load>,
+}
+
+/// A call that has been handed to a connection.
+pub(super) struct Sent {
+    pub(super) response: ResponseFuture,
+    pub(super) requests: SendStream<Bytes>,
+    pub(super) busy: Busy,
+}
+
+impl Connection {
+    /// Begins HTTP/2 on `io`; `changed` is told when there is room for calls again, or never.
+    pub(super) async fn open(
+        io: Box<dyn Io>,
+        options: &Options,
+        changed: Arc<Notify>,
+    ) -> io::Result<Self> {
+        let sizes = options.sizes;
+        let (requests, h2) = h2::client::Builder::new()
+            .enable_push(false)
+            .initial_window_size(sizes.stream_window)
+            .initial_connection_window_size(sizes.connection_window)
+            .max_frame_size(sizes.max_frame_size)
+            .max_header_list_size(sizes.max_header_list_size)
+            .data_frame_budget(sizes.data_frame_budget())
+            .max_send_buffer_size(SEND_BUFFER)
+            .handshake(io)
+            .await
+            .map_err(io::Error::other)?;
+        let load = Arc::new(Load::new(changed));
+        tokio::spawn(drive(Driver::new(h2, Arc::clone(&load), options)));
+        Ok(Self { requests: Mutex::new(requests), load })
+    }
+
+    pub(super) fn load(&self) -> &Arc<Load> {
+        &self.load
+    }
+
+    /// Sends the head of a request.
+    pub(super) fn send(&self, request: Request<()>, busy: Busy) -> Result<Sent, h2::Error> {
+        let mut requests = self.requests.lock().unwrap_or_else(PoisonError::into_inner);
+        // One that is queued, because the server has just lowered its limit, keeps others from
+        // being queued through the same handle.
+        let queued = requests.poll_ready(&mut Context::from_waker(std::task::Waker::noop()));
+        let (response, requests) = match queued {
+            Poll::Ready(ready) => ready.and_then(|()| requests.send_request(request, false))?,
+            Poll::Pending => requests.clone().send_request(request, false)?,
+        };
+        Ok(Sent { response, requests, busy })
+    }
+}
+
+/// Does the work of a connection.
+struct Driver {
+    h2: h2::client::Connection<Box<dyn Io>, Bytes>,
+    load: Arc<Load>,
+    keep_alive: Option<KeepAlive>,
+    ping_while_idle: bool,
+}
+
+impl Driver {
+    fn new(
+        mut h2: h2::client::Connection<Box<dyn Io>, Bytes>,
+        load: Arc<Load>,
+        options: &Options,
+    ) -> Self {
+        let keep_alive = KeepAlive::new(options.keep_alive, h2.ping_pong());
+        Self { h2, load, keep_alive, ping_while_idle: options.keep_alive_while_idle }
+    }
+
+    /// Ready when the connection is closed, or dead.
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        if std::future::Future::poll(Pin::new(&mut self.h2), cx).is_ready() {
+            return Poll::Ready(());
+        }
+        self.load.set_limit(self.h2.max_concurrent_send_streams());
+        let quiet = self.load.is_idle() && !self.ping_while_idle;
+        match &mut self.keep_alive {
+            Some(keep_alive) => keep_alive.poll_dead(quiet, cx),
+            None => Poll::Pending,
+        }
+    }
+}
+
+impl Drop for Driver {
+    /// Also when the runtime that it ran on ends.
+    fn drop(&mut self) {
+        self.load.close();
+    }
+}
+
+async fn drive(mut driver: Driver) {
+    poll_fn(|cx| driver.poll(cx)).await;
+}
