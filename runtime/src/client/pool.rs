@@ -69,6 +69,9 @@ impl Pool {
         self: &Arc<Self>,
         wait_for_ready: bool,
     ) -> Result<(Arc<Connection>, Busy), Status> {
+        if let Found::Connection(connection, busy) = self.find() {
+            return Ok((connection, busy));
+        }
         loop {
             let mut changed = std::pin::pin!(self.changed.notified());
             // From here on, no change is missed.

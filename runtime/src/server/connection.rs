@@ -6,7 +6,7 @@ use std::{
     net::SocketAddr,
     pin::Pin,
     sync::Arc,
-    task::{Context, Poll},
+    task::{Context, Poll, Waker},
     time::Duration,
 };
 
@@ -20,7 +20,7 @@ use tokio::{
     time::{Instant, Sleep},
 };
 
-use super::{options::Options, pace::Pace, routes::Routes, stream::Call};
+use super::{options::Options, pace::Pace, routes::Routes, stream::Call, wakes::Wakes};
 use crate::wire::{
     cork::{Cork, Corked},
     h2::SEND_BUFFER,
@@ -78,13 +78,16 @@ where
     let shut_down = async { shutdown.wait_for(|shut_down| *shut_down).await.is_ok() };
     let mut shut_down = std::pin::pin!(shut_down);
     let mut asked = false;
+    let wakes = Arc::new(Wakes::default());
+    let waker = Waker::from(Arc::clone(&wakes));
     poll_fn(|cx| {
-        if !asked && shut_down.as_mut().poll(cx).is_ready() {
-            asked = true;
-            let limit = connection.shared.options.shutdown_timeout;
-            connection.close_within(limit);
-        }
-        connection.poll(cx)
+        wakes.poll(&waker, cx, |cx| {
+            if !asked && shut_down.as_mut().poll(cx).is_ready() {
+                asked = true;
+                connection.close_within(connection.shared.options.shutdown_timeout);
+            }
+            connection.poll(cx)
+        })
     })
     .await;
 }
@@ -191,7 +194,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Connection<IO> {
                 Poll::Ready(Some(Ok((request, stream)))) => {
                     self.cork.set(true);
                     let begin = *now.get_or_insert_with(std::time::Instant::now);
-                    let end = self.start(request, stream, begin, cx);
+                    let end = self.start(request, stream, begin);
                     self.last_call = Instant::from_std(end);
                     now = Some(end);
                 }
@@ -209,7 +212,6 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Connection<IO> {
         request: Request<RecvStream>,
         stream: SendResponse<Bytes>,
         begin: std::time::Instant,
-        cx: &mut Context<'_>,
     ) -> std::time::Instant {
         let mut request = request.map(HttpBody::received);
         if let Some(info) = self.info {
@@ -221,7 +223,8 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Connection<IO> {
             tokio::spawn(call);
             return begin;
         }
-        let polled = Pin::new(&mut call).poll(cx);
+        // Should it have to wait, its task polls it again.
+        let polled = Pin::new(&mut call).poll(&mut Context::from_waker(Waker::noop()));
         let end = std::time::Instant::now();
         pace.took(end - begin);
         if polled.is_pending() {

@@ -12,6 +12,7 @@ mod routes;
 mod serve;
 mod service;
 mod stream;
+mod wakes;
 
 pub(crate) use self::{
     call::Incoming,

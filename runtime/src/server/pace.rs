@@ -1,13 +1,15 @@
 //! Which methods are quick enough to run on the task of their connection.
 
 use std::{
-    sync::atomic::{AtomicU16, Ordering},
+    sync::atomic::{AtomicU8, AtomicU16, Ordering::Relaxed},
     time::Duration,
 };
 
 /// A handler that takes longer before its first wait holds up the other calls of its connection.
 const SLOW: Duration = Duration::from_micros(50);
-/// How many calls of a slow method get a task of their own before it is tried again.
+/// How many calls in a row have to be slow: one alone may have been interrupted.
+const STRIKES: u8 = 3;
+/// How many calls of a slow method get a task of their own before one is tried again.
 const PENANCE: u16 = 500;
 const SLOTS: usize = 256;
 
@@ -16,40 +18,58 @@ const SLOTS: usize = 256;
 /// Methods are told apart by a hash of their paths: two that share a slot share its verdict, which
 /// costs the quicker one no more than a task.
 #[derive(Debug)]
-pub(super) struct Pace([AtomicU16; SLOTS]);
+pub(super) struct Pace([MethodPace; SLOTS]);
 
 impl Pace {
     pub(super) const fn new() -> Self {
-        Self([const { AtomicU16::new(0) }; SLOTS])
+        Self([const { MethodPace::new() }; SLOTS])
     }
 
     /// The memory of the method that is called by `path`.
-    pub(super) fn of(&self, path: &str) -> MethodPace<'_> {
+    pub(super) fn of(&self, path: &str) -> &MethodPace {
         let hash = path.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
             (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
         });
-        MethodPace(&self.0[(hash >> 32) as usize % SLOTS])
+        &self.0[(hash >> 32) as usize % SLOTS]
     }
 }
 
-/// How many more calls of a method get tasks of their own.
+/// How a method has done.
 #[derive(Debug)]
-pub(super) struct MethodPace<'a>(&'a AtomicU16);
+pub(super) struct MethodPace {
+    /// How many calls in a row have been slow.
+    strikes: AtomicU8,
+    /// How many more calls get tasks of their own.
+    penance: AtomicU16,
+}
 
-impl MethodPace<'_> {
+impl MethodPace {
+    const fn new() -> Self {
+        Self { strikes: AtomicU8::new(0), penance: AtomicU16::new(0) }
+    }
+
     /// Whether the next call should get a task of its own.
     pub(super) fn is_slow(&self) -> bool {
-        let left = self.0.load(Ordering::Relaxed);
+        let left = self.penance.load(Relaxed);
         if left > 0 {
-            self.0.store(left - 1, Ordering::Relaxed);
+            self.penance.store(left - 1, Relaxed);
         }
         left > 0
     }
 
     /// Takes into account that a call has been at work for `time` without waiting.
     pub(super) fn took(&self, time: Duration) {
+        let strikes = self.strikes.load(Relaxed);
         if time > SLOW {
-            self.0.store(PENANCE, Ordering::Relaxed);
+            let strikes = strikes + 1;
+            if strikes == STRIKES {
+                // The next one that is tried decides alone.
+                self.penance.store(PENANCE, Relaxed);
+            } else {
+                self.strikes.store(strikes, Relaxed);
+            }
+        } else if strikes > 0 {
+            self.strikes.store(0, Relaxed);
         }
     }
 }
@@ -61,11 +81,18 @@ mod tests {
     #[test]
     fn a_slow_method_is_tried_again_after_a_while() {
         let pace = Pace::new();
-        let (slow, quick) = (pace.of("/s.S/Slow"), pace.of("/s.S/Quick"));
-        quick.took(SLOW);
-        slow.took(SLOW * 2);
-        assert!(!quick.is_slow());
-        assert!((0..PENANCE).all(|_| slow.is_slow()));
-        assert!(!slow.is_slow());
+        let method = pace.of("/s.S/Slow");
+        for _ in 1..STRIKES {
+            method.took(SLOW * 2);
+            assert!(!method.is_slow());
+        }
+        for _ in 0..2 {
+            method.took(SLOW * 2);
+            assert!((0..PENANCE).all(|_| method.is_slow()));
+            assert!(!method.is_slow());
+        }
+        method.took(SLOW);
+        method.took(SLOW * 2);
+        assert!(!method.is_slow());
     }
 }
