@@ -22,7 +22,8 @@
 //! # Features
 //! - `gzip`, `deflate`, `zstd`: compression of messages.
 //! - `mock`: mocks of generated services, for tests.
-//! - `tonic-transport`: a [`Channel`] from tonic's, and `Request::remote_addr` of tonic.
+//! - `tonic-transport`: a [`Channel`] from tonic's, and its `Request::remote_addr` where a [`Server`] has
+//!   [`connect_info`](Server::connect_info).
 //!
 //! None is on by default.
 

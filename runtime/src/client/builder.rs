@@ -83,7 +83,7 @@ impl ChannelBuilder {
     pub async fn connect(self) -> Result<Channel, Status> {
         let pool = self.pool()?;
         pool.connect().await?;
-        Ok(Channel::from_transport(H2::new(pool)))
+        Ok(Channel::from_h2(H2::new(pool)))
     }
 
     /// Connects when the first call is made.
@@ -91,7 +91,7 @@ impl ChannelBuilder {
     /// # Errors
     /// `InvalidArgument` for a malformed address or user agent.
     pub fn connect_lazy(self) -> Result<Channel, Status> {
-        Ok(Channel::from_transport(H2::new(self.pool()?)))
+        Ok(Channel::from_h2(H2::new(self.pool()?)))
     }
 
     fn pool(self) -> Result<Arc<Pool>, Status> {

@@ -14,7 +14,7 @@ use tonic::{
 
 use super::{
     Channel,
-    channel::{Outgoing, Transport, Way},
+    channel::{Encoded, Outgoing, Way},
     direct::Direct,
 };
 use crate::{
@@ -83,9 +83,9 @@ impl Client {
             Way::Direct(server) => {
                 Direct::new(&**server, method, request.metadata())?.message(request).await
             }
-            Way::Transport(transport) => {
+            Way::Encoded(encoded) => {
                 let call = self.with_message(method, request)?;
-                decode(self.only(&**transport, call).await?)
+                decode(self.only(encoded, call).await?)
             }
         }
     }
@@ -107,9 +107,9 @@ impl Client {
                 let requests = call.requests(requests);
                 call.message(requests).await
             }
-            Way::Transport(transport) => {
+            Way::Encoded(encoded) => {
                 let call = self.with_messages(method, requests)?;
-                decode(self.only(&**transport, call).await?)
+                decode(self.only(encoded, call).await?)
             }
         }
     }
@@ -129,9 +129,9 @@ impl Client {
             Way::Direct(server) => {
                 Direct::new(&**server, method, request.metadata())?.messages(request).await
             }
-            Way::Transport(transport) => {
+            Way::Encoded(encoded) => {
                 let call = self.with_message(method, request)?;
-                Ok(self.stream(&**transport, call).await?.map(Streaming::decoding))
+                Ok(self.stream(encoded, call).await?.map(Streaming::decoding))
             }
         }
     }
@@ -153,9 +153,9 @@ impl Client {
                 let requests = call.requests(requests);
                 call.messages(requests).await
             }
-            Way::Transport(transport) => {
+            Way::Encoded(encoded) => {
                 let call = self.with_messages(method, requests)?;
-                Ok(self.stream(&**transport, call).await?.map(Streaming::decoding))
+                Ok(self.stream(encoded, call).await?.map(Streaming::decoding))
             }
         }
     }
@@ -207,12 +207,12 @@ impl Client {
     /// The call starts at once: a future that held it would be large, and be copied.
     fn only(
         &self,
-        transport: &dyn Transport,
+        encoded: &Encoded,
         Call { outgoing, mut deadline }: Call,
     ) -> impl Future<Output = Result<Response<Bytes>, Status>> + Send {
-        let reply = transport.start(outgoing);
+        let reply = encoded.start(outgoing);
         let answered = async move {
-            let reply = reply.reply().await?;
+            let reply = reply.await?;
             let mut messages = self.messages(reply.body, reply.encoding);
             let message = messages.only().await?;
             let mut metadata = reply.metadata;
@@ -225,13 +225,13 @@ impl Client {
     /// Waits for the beginning of a stream of responses. The call starts at once, too.
     fn stream(
         &self,
-        transport: &dyn Transport,
+        encoded: &Encoded,
         Call { outgoing, mut deadline }: Call,
     ) -> impl Future<Output = Result<Response<Messages>, Status>> + Send {
-        let reply = transport.start(outgoing);
+        let reply = encoded.start(outgoing);
         async move {
             let Reply { metadata, extensions, encoding, body } =
-                deadline.limit(reply.reply()).await?;
+                deadline.limit(reply).await?;
             let messages = self.messages(body, encoding).with_deadline(deadline);
             Ok(Response::from_parts(metadata, messages, extensions))
         }

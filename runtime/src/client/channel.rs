@@ -1,6 +1,6 @@
 //! [`Channel`]: what a generated client calls through.
 
-use std::{fmt, sync::Arc, time::Duration};
+use std::{fmt, future::Future, sync::Arc, time::Duration};
 
 use http::Extensions;
 use tonic::{
@@ -10,10 +10,10 @@ use tonic::{
 };
 use tower_service::Service;
 
-use super::{builder::ChannelBuilder, http::Tower, in_process::InProcess};
+use super::{builder::ChannelBuilder, h2::H2, http::Tower, in_process::InProcess};
 use crate::{
     MethodDescriptor,
-    server::{Dispatch, ReplyFuture, Serve, ServiceServer},
+    server::{Dispatch, Reply, ReplyFuture, Serve, ServiceServer},
     wire::{body::Body, http_body::RequestBody, status::BoxError},
 };
 
@@ -29,9 +29,42 @@ pub struct Channel {
 #[derive(Clone)]
 pub(super) enum Way {
     /// Encoded.
-    Transport(Arc<dyn Transport>),
+    Encoded(Encoded),
     /// Their messages moved, to a server in this process.
     Direct(Arc<dyn Serve>),
+}
+
+/// How encoded calls get to their server.
+#[derive(Clone)]
+pub(super) enum Encoded {
+    /// Through connections of ours: the usual way, which has no box around it.
+    H2(Arc<H2>),
+    Other(Arc<dyn Transport>),
+}
+
+impl Encoded {
+    /// Starts `call` and waits for the beginning of its response.
+    pub(super) fn start(
+        &self,
+        call: Outgoing,
+    ) -> impl Future<Output = Result<Reply, Status>> + Send + use<> {
+        let started = match self {
+            Self::H2(h2) => Started::H2(h2.start(call)),
+            Self::Other(transport) => Started::Other(transport.start(call)),
+        };
+        async move {
+            match started {
+                Started::H2(reply) => reply.await,
+                Started::Other(reply) => reply.reply().await,
+            }
+        }
+    }
+}
+
+/// A call that waits for the beginning of its response.
+enum Started<F> {
+    H2(F),
+    Other(ReplyFuture<'static>),
 }
 
 /// Carries calls to a server.
@@ -116,8 +149,12 @@ impl Channel {
         Self { way: Way::Direct(Arc::new(server)) }
     }
 
-    pub(super) fn from_transport(transport: impl Transport + 'static) -> Self {
-        Self { way: Way::Transport(Arc::new(transport)) }
+    fn from_transport(transport: impl Transport + 'static) -> Self {
+        Self { way: Way::Encoded(Encoded::Other(Arc::new(transport))) }
+    }
+
+    pub(super) fn from_h2(h2: H2) -> Self {
+        Self { way: Way::Encoded(Encoded::H2(Arc::new(h2))) }
     }
 }
 

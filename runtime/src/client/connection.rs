@@ -5,7 +5,7 @@ use std::{
     io,
     pin::Pin,
     sync::{Arc, Mutex, PoisonError},
-    task::{Context, Poll},
+    task::{Context, Poll, Waker},
 };
 
 use bytes::Bytes;
@@ -17,24 +17,13 @@ use http::Request;
 use tokio::sync::Notify;
 
 use super::{builder::Options, connector::Io};
-use crate::wire::{
-    h2::SEND_BUFFER,
-    keep_alive::KeepAlive,
-    load::{Busy, Load},
-};
+use crate::wire::{h2::SEND_BUFFER, keep_alive::KeepAlive, load::Load};
 
 /// A connection that is up, or was.
 pub(super) struct Connection {
     /// Locked for no longer than it takes to hand over a request.
     requests: Mutex<SendRequest<Bytes>>,
     load: Arc<Load>,
-}
-
-/// A call that has been handed to a connection.
-pub(super) struct Sent {
-    pub(super) response: ResponseFuture,
-    pub(super) requests: SendStream<Bytes>,
-    pub(super) busy: Busy,
 }
 
 impl Connection {
@@ -66,16 +55,17 @@ impl Connection {
     }
 
     /// Sends the head of a request.
-    pub(super) fn send(&self, request: Request<()>, busy: Busy) -> Result<Sent, h2::Error> {
+    pub(super) fn send(
+        &self,
+        request: Request<()>,
+    ) -> Result<(ResponseFuture, SendStream<Bytes>), h2::Error> {
         let mut requests = self.requests.lock().unwrap_or_else(PoisonError::into_inner);
         // One that is queued, because the server has just lowered its limit, keeps others from
         // being queued through the same handle.
-        let queued = requests.poll_ready(&mut Context::from_waker(std::task::Waker::noop()));
-        let (response, requests) = match queued {
-            Poll::Ready(ready) => ready.and_then(|()| requests.send_request(request, false))?,
-            Poll::Pending => requests.clone().send_request(request, false)?,
-        };
-        Ok(Sent { response, requests, busy })
+        match requests.poll_ready(&mut Context::from_waker(Waker::noop())) {
+            Poll::Ready(ready) => ready.and_then(|()| requests.send_request(request, false)),
+            Poll::Pending => requests.clone().send_request(request, false),
+        }
     }
 }
 

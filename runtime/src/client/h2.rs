@@ -1,35 +1,35 @@
 //! The way through HTTP/2: a call becomes a stream of a connection.
 
 use std::{
-    future::{Future as _, poll_fn},
+    future::{Future, poll_fn},
     pin::Pin,
     sync::Arc,
-    task::Poll,
+    task::{Context, Poll, ready},
 };
 
 use bytes::Bytes;
-use h2::{Reason, RecvStream, SendStream};
+use h2::{Reason, RecvStream, SendStream, client::ResponseFuture};
 use http::{HeaderMap, HeaderValue, Method, Request, Response, Version, header, uri::PathAndQuery};
 use tokio::sync::oneshot;
-use tonic::Status;
+use tonic::{Status, codec::EnabledCompressionEncodings};
 
 use super::{
     builder::WaitForReady,
-    channel::{Outgoing, Transport},
-    connection::Sent,
+    channel::Outgoing,
+    connection::Connection,
     http::reply,
     pool::Pool,
 };
 use crate::{
-    server::{Reply, ReplyFuture},
+    server::{BoxFuture, Reply},
     wire::{
         body::{Body, Side},
         compression,
-        deadline::Deadline,
         h2::{Received, Sending, Unsent, failed},
         headers,
         http_body::HttpBody,
         load::Busy,
+        status,
         tie::Tie,
     },
 };
@@ -39,10 +39,6 @@ const HANDOVERS: usize = 8;
 
 /// Connections to a server.
 pub(super) struct H2 {
-    shared: Arc<Shared>,
-}
-
-struct Shared {
     pool: Arc<Pool>,
     /// What every request has.
     headers: HeaderMap,
@@ -55,56 +51,43 @@ impl H2 {
             (header::CONTENT_TYPE, headers::APPLICATION_GRPC),
             (header::USER_AGENT, pool.options.user_agent.clone()),
         ]);
-        Self { shared: Arc::new(Shared { pool, headers }) }
+        Self { pool, headers }
     }
-}
 
-impl Transport for H2 {
-    fn start(&self, call: Outgoing) -> ReplyFuture<'static> {
-        let shared = Arc::clone(&self.shared);
-        ReplyFuture::new(Deadline::default(), Box::pin(async move { shared.call(call).await }))
-    }
-}
-
-impl Shared {
-    /// Makes `call`, a second time if the server says that it has not begun with it.
-    ///
-    /// See [transparent
-    /// retries](https://github.com/grpc/proposal/blob/master/A6-client-retries.md#transparent-retries).
-    async fn call(&self, mut call: Outgoing) -> Result<Reply, Status> {
-        let sent = self.send(&mut call).await?;
-        let Some(message) = call.body.at_hand().cloned() else {
-            return stream(sent, call).await;
+    /// Starts `call`, at once if there is a connection.
+    pub(super) fn start(self: &Arc<Self>, mut call: Outgoing) -> Calling {
+        let sent = self.pool.ready().and_then(|(connection, busy)| {
+            self.send(&connection, busy, &mut call).ok()
+        });
+        let (h2, accepted) = (Arc::clone(self), call.accepted);
+        let state = match sent {
+            Some(sent) => State::Sent(sent, call),
+            None => Calling::connecting(Arc::clone(self), call),
         };
-        match unary(sent, message.clone(), &mut call).await {
-            Err(error) if was_not_begun(&error) => {}
-            answer => return answer.map_err(failed)?,
-        }
-        let sent = self.send(&mut call).await?;
-        unary(sent, message, &mut call).await.map_err(failed)?
+        Calling { h2, accepted, state, again: false }
     }
 
-    /// Hands the head of `call` to a connection.
-    async fn send(&self, call: &mut Outgoing) -> Result<Sent, Status> {
-        let wait_for_ready = match call.extensions.get() {
-            Some(WaitForReady(wait)) => *wait,
-            None => self.pool.options.wait_for_ready,
-        };
-        let mut handovers = 0;
-        loop {
-            let (connection, busy) = self.pool.connection(wait_for_ready).await?;
-            match connection.send(self.request(call), busy) {
-                Ok(sent) => return Ok(sent),
-                // It goes away, or has had as many streams as a connection can have.
-                Err(error) => {
-                    connection.load().close();
-                    handovers += 1;
-                    if handovers == HANDOVERS {
-                        return Err(failed(error));
-                    }
-                }
+    /// Hands `call` to a connection.
+    fn send(
+        &self,
+        connection: &Connection,
+        busy: Busy,
+        call: &mut Outgoing,
+    ) -> Result<Sent, h2::Error> {
+        let (response, mut stream) = connection.send(self.request(call))?;
+        let tie = match call.body.at_hand() {
+            Some(message) => {
+                stream.send_data(message.clone(), true)?;
+                Tie::default()
             }
-        }
+            None => {
+                let (failure, tie) = Tie::new();
+                let body = std::mem::replace(&mut call.body, Body::empty());
+                tokio::spawn(send(HttpBody::request(body), stream, failure));
+                tie
+            }
+        };
+        Ok(Sent { response, busy, tie })
     }
 
     fn request(&self, call: &Outgoing) -> Request<()> {
@@ -126,32 +109,127 @@ impl Shared {
     }
 }
 
-/// Sends the only `message` of a call and waits for the beginning of its answer.
-async fn unary(
-    mut sent: Sent,
-    message: Bytes,
-    call: &mut Outgoing,
-) -> Result<Result<Reply, Status>, h2::Error> {
-    sent.requests.send_data(message, true)?;
-    drop(sent.requests);
-    let response = sent.response.await?;
-    Ok(received(response, sent.busy, Tie::default(), call))
+/// Hands `call` to a connection, once there is one.
+async fn connect(h2: Arc<H2>, mut call: Outgoing) -> Result<(Sent, Outgoing), Status> {
+    let wait_for_ready = match call.extensions.get() {
+        Some(WaitForReady(wait)) => *wait,
+        None => h2.pool.options.wait_for_ready,
+    };
+    let mut handovers = 0;
+    loop {
+        let (connection, busy) = h2.pool.connection(wait_for_ready).await?;
+        match h2.send(&connection, busy, &mut call) {
+            Ok(sent) => return Ok((sent, call)),
+            // It goes away, or has had as many streams as a connection can have.
+            Err(error) => {
+                connection.load().close();
+                handovers += 1;
+                if handovers == HANDOVERS {
+                    return Err(failed(error));
+                }
+            }
+        }
+    }
 }
 
-/// Sends the messages of a call while it waits for the beginning of their answer.
-async fn stream(sent: Sent, mut call: Outgoing) -> Result<Reply, Status> {
-    let body = std::mem::replace(&mut call.body, Body::empty());
-    let (failure, mut tie) = Tie::new();
-    tokio::spawn(send(HttpBody::request(body), sent.requests, failure));
-    let mut response = sent.response;
-    let response = poll_fn(|cx| {
-        let response = Pin::new(&mut response).poll(cx);
-        match tie.poll_failure(cx) {
-            Some(status) => Poll::Ready(Err(status)),
-            None => response.map_err(failed),
+/// A call that has been handed to a connection.
+struct Sent {
+    response: ResponseFuture,
+    busy: Busy,
+    tie: Tie,
+}
+
+/// Why there is no response.
+enum Failure {
+    /// The requests have failed.
+    Requests(Status),
+    Stream(h2::Error),
+}
+
+impl Sent {
+    fn poll_response(&mut self, cx: &mut Context<'_>) -> Poll<Result<Response<RecvStream>, Failure>> {
+        let response = Pin::new(&mut self.response).poll(cx);
+        match self.tie.poll_failure(cx) {
+            Some(status) => Poll::Ready(Err(Failure::Requests(status))),
+            None => response.map_err(Failure::Stream),
         }
-    });
-    received(response.await?, sent.busy, tie, &call)
+    }
+
+    fn reply(self, response: Response<RecvStream>, accepted: EnabledCompressionEncodings) -> Result<Reply, Status> {
+        self.busy.answered();
+        let (head, body) = response.into_parts();
+        reply(head, accepted, || {
+            Body::from_h2(Received::response(body, self.tie, self.busy), Side::Response)
+        })
+    }
+}
+
+/// Waits for the beginning of a response.
+pub(super) struct Calling {
+    h2: Arc<H2>,
+    accepted: EnabledCompressionEncodings,
+    state: State,
+    /// Whether the call is made for the second time.
+    again: bool,
+}
+
+#[allow(clippy::large_enum_variant, reason = "calls wait for connections when there are none yet")]
+enum State {
+    Connecting(BoxFuture<'static, (Sent, Outgoing)>),
+    Sent(Sent, Outgoing),
+    Answered,
+}
+
+impl Calling {
+    fn connecting(h2: Arc<H2>, call: Outgoing) -> State {
+        State::Connecting(Box::pin(connect(h2, call)))
+    }
+
+    fn answered(&mut self, response: Response<RecvStream>) -> Result<Reply, Status> {
+        match std::mem::replace(&mut self.state, State::Answered) {
+            State::Sent(sent, _) => sent.reply(response, self.accepted),
+            _ => Err(status::missing()),
+        }
+    }
+
+    /// What is left to do after `error`: to make the call once more, if the server has promised that
+    /// it has not begun with it.
+    ///
+    /// See [transparent
+    /// retries](https://github.com/grpc/proposal/blob/master/A6-client-retries.md#transparent-retries).
+    fn retry(&mut self, error: h2::Error) -> Result<(), Status> {
+        match std::mem::replace(&mut self.state, State::Answered) {
+            State::Sent(_, call)
+                if !self.again && was_not_begun(&error) && call.body.at_hand().is_some() =>
+            {
+                self.again = true;
+                self.state = Self::connecting(Arc::clone(&self.h2), call);
+                Ok(())
+            }
+            _ => Err(failed(error)),
+        }
+    }
+}
+
+impl Future for Calling {
+    type Output = Result<Reply, Status>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        loop {
+            match &mut self.state {
+                State::Connecting(connecting) => {
+                    let (sent, call) = ready!(connecting.as_mut().poll(cx))?;
+                    self.state = State::Sent(sent, call);
+                }
+                State::Sent(sent, _) => match ready!(sent.poll_response(cx)) {
+                    Ok(response) => return Poll::Ready(self.answered(response)),
+                    Err(Failure::Requests(status)) => return Poll::Ready(Err(status)),
+                    Err(Failure::Stream(error)) => self.retry(error)?,
+                },
+                State::Answered => return Poll::Pending,
+            }
+        }
+    }
 }
 
 /// Sends `body` until it ends or nobody wants its answer any more; says what it fails with.
@@ -170,17 +248,6 @@ async fn send(body: HttpBody, stream: SendStream<Bytes>, failure: oneshot::Sende
     } else if failure.is_closed() {
         sending.reset(Reason::CANCEL);
     }
-}
-
-fn received(
-    response: Response<RecvStream>,
-    busy: Busy,
-    tie: Tie,
-    call: &Outgoing,
-) -> Result<Reply, Status> {
-    busy.answered();
-    let (head, body) = response.into_parts();
-    reply(head, call.accepted, || Body::from_h2(Received::response(body, tie, busy), Side::Response))
 }
 
 /// Whether the server has promised that it has not begun with the call.

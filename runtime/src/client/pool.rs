@@ -34,6 +34,15 @@ struct State {
     failures: i32,
 }
 
+impl State {
+    fn ready(&self) -> Option<(Arc<Connection>, Busy)> {
+        self.connections.iter().find_map(|Live { connection, .. }| {
+            let busy = connection.load().take()?;
+            Some((Arc::clone(connection), busy))
+        })
+    }
+}
+
 struct Live {
     connection: Arc<Connection>,
     since: Instant,
@@ -64,14 +73,16 @@ impl Pool {
         Self { target, options, connector, state, changed }
     }
 
-    /// A connection with room for a call.
+    /// A connection with room for a call, if there is one.
+    pub(super) fn ready(&self) -> Option<(Arc<Connection>, Busy)> {
+        self.state().ready()
+    }
+
+    /// Waits for a connection with room for a call.
     pub(super) async fn connection(
         self: &Arc<Self>,
         wait_for_ready: bool,
     ) -> Result<(Arc<Connection>, Busy), Status> {
-        if let Found::Connection(connection, busy) = self.find() {
-            return Ok((connection, busy));
-        }
         loop {
             let mut changed = std::pin::pin!(self.changed.notified());
             // From here on, no change is missed.
@@ -99,10 +110,8 @@ impl Pool {
 
     fn find(self: &Arc<Self>) -> Found {
         let state = &mut *self.state();
-        for live in &state.connections {
-            if let Some(busy) = live.connection.load().take() {
-                return Found::Connection(Arc::clone(&live.connection), busy);
-            }
+        if let Some((connection, busy)) = state.ready() {
+            return Found::Connection(connection, busy);
         }
         self.forget_closed(state);
         let full = state.connections.len() >= self.options.max_connections;

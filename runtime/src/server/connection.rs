@@ -29,7 +29,8 @@ use crate::wire::{
 };
 
 /// Who is on the other side of a TCP connection: in the extensions of every request that comes
-/// through one to a [`Server`](crate::Server).
+/// through one to a [`Server`](crate::Server) with
+/// [`connect_info`](crate::Server::connect_info).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ConnectInfo {
     /// Where the server took the connection.
@@ -68,7 +69,7 @@ pub(super) async fn serve<IO>(io: IO, shared: Arc<Shared>, mut shutdown: watch::
 where
     IO: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
-    let info = ConnectInfo::of(&io);
+    let info = shared.options.connect_info.then(|| ConnectInfo::of(&io)).flatten();
     let cork = Arc::new(Cork::default());
     let handshake = handshake(Corked::new(io, Arc::clone(&cork)), &shared.options);
     let Ok(Ok(h2)) = tokio::time::timeout(shared.options.handshake_timeout, handshake).await else {
@@ -219,14 +220,15 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Connection<IO> {
         }
         let pace = self.shared.pace.of(request.uri().path());
         let mut call = Call::Waiting(self.shared.routes.call(request), stream);
-        if pace.is_slow() {
+        let limit = self.shared.options.inline_limit;
+        if limit.is_zero() || pace.is_slow() {
             tokio::spawn(call);
             return begin;
         }
         // Should it have to wait, its task polls it again.
         let polled = Pin::new(&mut call).poll(&mut Context::from_waker(Waker::noop()));
         let end = std::time::Instant::now();
-        pace.took(end - begin);
+        pace.took(end - begin, limit);
         if polled.is_pending() {
             tokio::spawn(call);
         }

@@ -17,7 +17,7 @@ mod wakes;
 pub(crate) use self::{
     call::Incoming,
     exchange::{Exchange, mismatch},
-    reply::Reply,
+    reply::{BoxFuture, Reply},
     service::{Serve, ServerConfig},
 };
 pub use self::{

@@ -12,6 +12,8 @@ pub(super) struct Options {
     pub(super) max_connections: usize,
     pub(super) max_concurrent_streams: u32,
     pub(super) max_pending_accept_reset_streams: usize,
+    pub(super) connect_info: bool,
+    pub(super) inline_limit: Duration,
     pub(super) handshake_timeout: Duration,
     pub(super) keep_alive: Pings,
     pub(super) max_connection_idle: Option<Duration>,
@@ -28,6 +30,8 @@ impl Default for Options {
             max_connections: 65_536,
             max_concurrent_streams: 1000,
             max_pending_accept_reset_streams: 20,
+            connect_info: false,
+            inline_limit: Duration::from_micros(50),
             handshake_timeout: Duration::from_secs(10),
             keep_alive: Pings {
                 interval: Some(Duration::from_secs(5 * 60)),

@@ -5,15 +5,14 @@ use std::{
     time::Duration,
 };
 
-/// A handler that takes longer before its first wait holds up the other calls of its connection.
-const SLOW: Duration = Duration::from_micros(50);
 /// How many calls in a row have to be slow: one alone may have been interrupted.
 const STRIKES: u8 = 3;
 /// How many calls of a slow method get a task of their own before one is tried again.
 const PENANCE: u16 = 500;
 const SLOTS: usize = 256;
 
-/// Remembers which methods have been slow.
+/// Remembers which methods have been slow: those whose handlers have taken longer than a limit before
+/// their first wait, and so have held up the other calls of their connections.
 ///
 /// Methods are told apart by a hash of their paths: two that share a slot share its verdict, which
 /// costs the quicker one no more than a task.
@@ -58,9 +57,9 @@ impl MethodPace {
     }
 
     /// Takes into account that a call has been at work for `time` without waiting.
-    pub(super) fn took(&self, time: Duration) {
+    pub(super) fn took(&self, time: Duration, limit: Duration) {
         let strikes = self.strikes.load(Relaxed);
-        if time > SLOW {
+        if time > limit {
             let strikes = strikes + 1;
             if strikes == STRIKES {
                 // The next one that is tried decides alone.
@@ -82,17 +81,18 @@ mod tests {
     fn a_slow_method_is_tried_again_after_a_while() {
         let pace = Pace::new();
         let method = pace.of("/s.S/Slow");
+        let limit = Duration::from_micros(50);
         for _ in 1..STRIKES {
-            method.took(SLOW * 2);
+            method.took(limit * 2, limit);
             assert!(!method.is_slow());
         }
         for _ in 0..2 {
-            method.took(SLOW * 2);
+            method.took(limit * 2, limit);
             assert!((0..PENANCE).all(|_| method.is_slow()));
             assert!(!method.is_slow());
         }
-        method.took(SLOW);
-        method.took(SLOW * 2);
+        method.took(limit, limit);
+        method.took(limit * 2, limit);
         assert!(!method.is_slow());
     }
 }

@@ -45,11 +45,9 @@ use crate::wire::{
 /// ```
 ///
 /// A handler runs on the task of its connection until it waits for something, and on a task of its
-/// own from then on; where methods turn out to compute for long before they wait, they get tasks of
-/// their own at once. A handler that panics fails its call with `Internal`, and nothing else. The
-/// handler of a call that the client has cancelled is dropped.
-///
-/// The requests' extensions hold a [`ConnectInfo`](crate::ConnectInfo) where they come over TCP.
+/// own from then on; handlers that turn out to compute for long before they wait get tasks of their
+/// own at once (see [`inline_limit`](Self::inline_limit)). A handler that panics fails its call with
+/// `Internal`, and nothing else. The handler of a call that the client has cancelled is dropped.
 #[derive(Clone, Debug, Default)]
 pub struct Server {
     routes: Routes,
@@ -249,6 +247,25 @@ impl Server {
     #[must_use]
     pub fn tcp_nodelay(mut self, nodelay: bool) -> Self {
         self.options.tcp_nodelay = nodelay;
+        self
+    }
+
+    /// Whether the extensions of requests that come over TCP say from where, as a
+    /// [`ConnectInfo`](crate::ConnectInfo); with the feature `tonic-transport`, also as tonic's, for
+    /// `Request::remote_addr`. By default they do not: it takes memory for every call.
+    #[must_use]
+    pub fn connect_info(mut self, tell: bool) -> Self {
+        self.options.connect_info = tell;
+        self
+    }
+
+    /// How long a handler may compute, before it first waits for something, on the task of its
+    /// connection, where it holds up the other calls. The calls of a method that takes longer three
+    /// times in a row get tasks of their own, until one that is tried again after a while is quick.
+    /// By default 50 microseconds; zero gives all calls tasks of their own.
+    #[must_use]
+    pub fn inline_limit(mut self, time: Duration) -> Self {
+        self.options.inline_limit = time;
         self
     }
 

@@ -3,6 +3,8 @@
 //! See `Length-Prefixed-Message` in [gRPC over
 //! HTTP/2](https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md#requests).
 
+use std::cell::Cell;
+
 use bytes::{Buf, BufMut, Bytes, BytesMut};
 use prost::Message;
 use tonic::{Status, codec::CompressionEncoding};
@@ -12,6 +14,14 @@ use super::compression;
 const HEADER: usize = 5;
 /// The largest message that is read when nothing else was said: 4 MiB, as in gRPC everywhere.
 pub(crate) const DEFAULT_DECODING_LIMIT: usize = 4 * 1024 * 1024;
+
+/// Messages up to this size, header included, are written into a chunk of the thread.
+const SMALL: usize = 1024;
+const CHUNK_SIZE: usize = 8 * 1024;
+
+thread_local! {
+    static CHUNK: Cell<BytesMut> = Cell::default();
+}
 
 /// What can be written as a message.
 pub(crate) trait Encode {
@@ -39,11 +49,23 @@ pub(crate) struct Encoder {
 }
 
 impl Encoder {
-    /// One message in a buffer that it fills exactly.
+    /// One message in a buffer that it fills exactly; small ones share one.
     pub(crate) fn encode_one(&self, message: &impl Encode) -> Result<Bytes, Status> {
-        let mut frame = BytesMut::with_capacity(HEADER + message.encoded_len().min(self.limit));
-        self.encode(message, &mut frame)?;
-        Ok(frame.freeze())
+        let size = HEADER + message.encoded_len().min(self.limit);
+        if size > SMALL {
+            let mut frame = BytesMut::with_capacity(size);
+            self.encode(message, &mut frame)?;
+            return Ok(frame.freeze());
+        }
+        // Taken out, so that nothing is amiss should the message panic, or encode others.
+        let mut chunk = CHUNK.take();
+        if chunk.capacity() < size {
+            chunk.reserve(CHUNK_SIZE);
+        }
+        self.encode(message, &mut chunk)?;
+        let frame = chunk.split().freeze();
+        CHUNK.set(chunk);
+        Ok(frame)
     }
 
     /// Appends one message.

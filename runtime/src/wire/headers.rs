@@ -8,25 +8,27 @@ use tonic::{
 use super::compression;
 
 pub(crate) const GRPC_STATUS: HeaderName = HeaderName::from_static("grpc-status");
-const GRPC_MESSAGE: HeaderName = HeaderName::from_static("grpc-message");
 const GRPC_STATUS_DETAILS: HeaderName = HeaderName::from_static("grpc-status-details-bin");
 pub(crate) const GRPC_ENCODING: HeaderName = HeaderName::from_static("grpc-encoding");
 pub(crate) const GRPC_ACCEPT_ENCODING: HeaderName = HeaderName::from_static("grpc-accept-encoding");
 pub(crate) const APPLICATION_GRPC: HeaderValue = HeaderValue::from_static("application/grpc");
 
-/// What the protocol itself says in headers, or what HTTP/2 forbids there.
-const PROTOCOL: [HeaderName; 10] = [
-    header::CONTENT_TYPE,
-    header::TE,
-    GRPC_STATUS,
-    GRPC_MESSAGE,
-    GRPC_ENCODING,
-    GRPC_ACCEPT_ENCODING,
-    header::CONTENT_LENGTH,
-    header::CONNECTION,
-    header::TRANSFER_ENCODING,
-    header::UPGRADE,
-];
+/// Whether `name` is what the protocol itself says in headers, or what HTTP/2 forbids there.
+fn is_protocol(name: &HeaderName) -> bool {
+    matches!(
+        name.as_str(),
+        "content-type"
+            | "te"
+            | "grpc-status"
+            | "grpc-message"
+            | "grpc-encoding"
+            | "grpc-accept-encoding"
+            | "content-length"
+            | "connection"
+            | "transfer-encoding"
+            | "upgrade"
+    )
+}
 
 /// The user's part of received headers.
 pub(crate) fn into_metadata(mut headers: HeaderMap) -> MetadataMap {
@@ -54,17 +56,14 @@ pub(crate) fn add_metadata(headers: &mut HeaderMap, metadata: &MetadataMap) {
         headers.remove(header::USER_AGENT);
     }
     for (name, value) in metadata {
-        if !PROTOCOL.contains(name) {
+        if !is_protocol(name) {
             headers.append(name, value.clone());
         }
     }
 }
 
 fn remove_protocol(headers: &mut HeaderMap) {
-    if headers.is_empty() {
-        return;
-    }
-    for name in &PROTOCOL {
+    while let Some(name) = headers.keys().find(|name| is_protocol(name)).cloned() {
         headers.remove(name);
     }
 }

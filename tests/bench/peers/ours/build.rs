@@ -1,0 +1,8 @@
+//! Generates the service of the benchmark.
+
+fn main() -> Result<(), rust_scaffold_build::Error> {
+    rust_scaffold_build::configure()
+        .mock(rust_scaffold_build::Mock::Never)
+        .bytes(".")
+        .compile_protos(&["../../load/bench.proto"], &["../../load"])
+}
