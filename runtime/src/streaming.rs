@@ -258,7 +258,7 @@ impl<T> Source<T> for Wire<T> {
     }
 
     fn take_trailers(mut self: Pin<&mut Self>) -> MetadataMap {
-        self.messages.take_trailers()
+        self.messages.take_trailers().unwrap_or_default()
     }
 }
 

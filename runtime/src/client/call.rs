@@ -2,7 +2,10 @@
 //!
 //! The generic methods only encode, call and decode; all else is compiled once.
 
-use std::future::Future;
+use std::{
+    future::Future,
+    pin::{Pin, pin},
+};
 
 use bytes::Bytes;
 use prost::Message;
@@ -210,16 +213,20 @@ impl Client {
         encoded: &Encoded,
         Call { outgoing, mut deadline }: Call,
     ) -> impl Future<Output = Result<Response<Bytes>, Status>> + Send {
-        let reply = encoded.start(outgoing);
-        let answered = async move {
-            let reply = reply.await?;
-            let mut messages = self.messages(reply.body, reply.encoding);
-            let message = messages.only().await?;
-            let mut metadata = reply.metadata;
-            body::merge(&mut metadata, messages.take_trailers());
-            Ok(Response::from_parts(metadata, message, reply.extensions))
-        };
-        async move { deadline.limit(answered).await }
+        let mut reply = encoded.start(outgoing);
+        async move {
+            let answered = async {
+                let reply = (&mut reply).await?;
+                let mut messages = self.messages(reply.body, reply.encoding);
+                let message = messages.only().await?;
+                let mut metadata = reply.metadata;
+                if let Some(trailers) = messages.take_trailers() {
+                    body::merge(&mut metadata, trailers);
+                }
+                Ok(Response::from_parts(metadata, message, reply.extensions))
+            };
+            deadline.limit(pin!(answered)).await
+        }
     }
 
     /// Waits for the beginning of a stream of responses. The call starts at once, too.
@@ -228,10 +235,10 @@ impl Client {
         encoded: &Encoded,
         Call { outgoing, mut deadline }: Call,
     ) -> impl Future<Output = Result<Response<Messages>, Status>> + Send {
-        let reply = encoded.start(outgoing);
+        let mut reply = encoded.start(outgoing);
         async move {
             let Reply { metadata, extensions, encoding, body } =
-                deadline.limit(reply).await?;
+                deadline.limit(Pin::new(&mut reply)).await?;
             let messages = self.messages(body, encoding).with_deadline(deadline);
             Ok(Response::from_parts(metadata, messages, extensions))
         }

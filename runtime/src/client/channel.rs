@@ -1,6 +1,13 @@
 //! [`Channel`]: what a generated client calls through.
 
-use std::{fmt, future::Future, sync::Arc, time::Duration};
+use std::{
+    fmt,
+    future::Future,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll},
+    time::Duration,
+};
 
 use http::Extensions;
 use tonic::{
@@ -10,7 +17,12 @@ use tonic::{
 };
 use tower_service::Service;
 
-use super::{builder::ChannelBuilder, h2::H2, http::Tower, in_process::InProcess};
+use super::{
+    builder::ChannelBuilder,
+    h2::{Calling, H2},
+    http::Tower,
+    in_process::InProcess,
+};
 use crate::{
     MethodDescriptor,
     server::{Dispatch, Reply, ReplyFuture, Serve, ServiceServer},
@@ -43,28 +55,30 @@ pub(super) enum Encoded {
 }
 
 impl Encoded {
-    /// Starts `call` and waits for the beginning of its response.
-    pub(super) fn start(
-        &self,
-        call: Outgoing,
-    ) -> impl Future<Output = Result<Reply, Status>> + Send + use<> {
-        let started = match self {
+    pub(super) fn start(&self, call: Outgoing) -> Started {
+        match self {
             Self::H2(h2) => Started::H2(h2.start(call)),
             Self::Other(transport) => Started::Other(transport.start(call)),
-        };
-        async move {
-            match started {
-                Started::H2(reply) => reply.await,
-                Started::Other(reply) => reply.reply().await,
-            }
         }
     }
 }
 
-/// A call that waits for the beginning of its response.
-enum Started<F> {
-    H2(F),
+/// Waits for the beginning of a response.
+#[allow(clippy::large_enum_variant, reason = "most calls are of the large one")]
+pub(super) enum Started {
+    H2(Calling),
     Other(ReplyFuture<'static>),
+}
+
+impl Future for Started {
+    type Output = Result<Reply, Status>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        match &mut *self {
+            Self::H2(calling) => Pin::new(calling).poll(cx),
+            Self::Other(reply) => reply.poll(cx),
+        }
+    }
 }
 
 /// Carries calls to a server.

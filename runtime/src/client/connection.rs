@@ -79,11 +79,11 @@ struct Driver {
 
 impl Driver {
     fn new(
-        mut h2: h2::client::Connection<Box<dyn Io>, Bytes>,
+        h2: h2::client::Connection<Box<dyn Io>, Bytes>,
         load: Arc<Load>,
         options: &Options,
     ) -> Self {
-        let keep_alive = KeepAlive::new(options.keep_alive, h2.ping_pong());
+        let keep_alive = KeepAlive::new(options.keep_alive);
         Self { h2, load, keep_alive, ping_while_idle: options.keep_alive_while_idle }
     }
 
@@ -95,7 +95,7 @@ impl Driver {
         self.load.set_limit(self.h2.max_concurrent_send_streams());
         let quiet = self.load.is_idle() && !self.ping_while_idle;
         match &mut self.keep_alive {
-            Some(keep_alive) => keep_alive.poll_dead(quiet, cx),
+            Some(keep_alive) => keep_alive.poll_dead(quiet, || self.h2.ping_pong(), cx),
             None => Poll::Pending,
         }
     }

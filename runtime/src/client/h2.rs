@@ -9,7 +9,7 @@ use std::{
 
 use bytes::Bytes;
 use h2::{Reason, RecvStream, SendStream, client::ResponseFuture};
-use http::{HeaderMap, HeaderValue, Method, Request, Response, Version, header, uri::PathAndQuery};
+use http::{HeaderValue, Method, Request, Response, Version, header, uri::PathAndQuery};
 use tokio::sync::oneshot;
 use tonic::{Status, codec::EnabledCompressionEncodings};
 
@@ -40,18 +40,12 @@ const HANDOVERS: usize = 8;
 /// Connections to a server.
 pub(super) struct H2 {
     pool: Arc<Pool>,
-    /// What every request has.
-    headers: HeaderMap,
+    user_agent: HeaderValue,
 }
 
 impl H2 {
     pub(super) fn new(pool: Arc<Pool>) -> Self {
-        let headers = HeaderMap::from_iter([
-            (header::TE, HeaderValue::from_static("trailers")),
-            (header::CONTENT_TYPE, headers::APPLICATION_GRPC),
-            (header::USER_AGENT, pool.options.user_agent.clone()),
-        ]);
-        Self { pool, headers }
+        Self { user_agent: pool.options.user_agent.clone(), pool }
     }
 
     /// Starts `call`, at once if there is a connection.
@@ -96,7 +90,10 @@ impl H2 {
         *request.version_mut() = Version::HTTP_2;
         *request.uri_mut() = self.pool.target.uri(PathAndQuery::from_static(call.method.path));
         let fields = request.headers_mut();
-        *fields = self.headers.clone();
+        *fields = headers::empty();
+        fields.insert(header::TE, HeaderValue::from_static("trailers"));
+        fields.insert(header::CONTENT_TYPE, headers::APPLICATION_GRPC);
+        fields.insert(header::USER_AGENT, self.user_agent.clone());
         if let Some(encoding) = call.encoding {
             let name = HeaderValue::from_static(compression::name(encoding));
             fields.insert(headers::GRPC_ENCODING, name);

@@ -20,7 +20,7 @@ use crate::{
         body::{Body, Side},
         compression,
         deadline::Deadline,
-        headers,
+        headers::{self, Said},
         http_body::{HttpBody, RequestBody},
         status,
         status::BoxError,
@@ -99,14 +99,15 @@ pub(super) fn reply(
     accepted: EnabledCompressionEncodings,
     body: impl FnOnce() -> Body,
 ) -> Result<Reply, Status> {
+    let said = Said::in_headers(&head.headers);
     match status::from_trailers(&head.headers) {
         Some(Err(status)) => return Err(status),
         Some(Ok(())) => return Ok(empty(head)),
-        None if head.status.is_success() && headers::is_grpc(&head.headers) => {}
+        None if head.status.is_success() && said.is_grpc() => {}
         None => return Err(status::from_http(head.status, &head.headers)),
     }
     Ok(Reply {
-        encoding: headers::encoding(&head.headers, accepted).map_err(|name| unreadable(&name))?,
+        encoding: said.encoding(accepted).map_err(|name| unreadable(&name))?,
         body: body(),
         metadata: headers::into_metadata(head.headers),
         extensions: head.extensions,

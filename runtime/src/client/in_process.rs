@@ -4,7 +4,7 @@ use tokio::time::Instant;
 
 use super::channel::{Outgoing, Transport};
 use crate::{
-    server::{Incoming, ReplyFuture, Serve, ServerCall},
+    server::{Incoming, Protocol, ReplyFuture, Serve, ServerCall},
     wire::{compression, deadline::Deadline, headers},
 };
 
@@ -27,9 +27,11 @@ fn start(server: &dyn Serve, call: Outgoing) -> ReplyFuture<'static> {
         metadata: call.metadata,
         extensions: call.extensions,
         body: call.body,
-        encoding: call.encoding,
-        accepted: call.accepted,
-        deadline: call.timeout.map(|timeout| Instant::now() + timeout),
+        protocol: Protocol {
+            encoding: call.encoding,
+            accepted: call.accepted,
+            deadline: call.timeout.map(|timeout| Instant::now() + timeout),
+        },
     };
     ServerCall::start(server, call.method.path, incoming)
 }

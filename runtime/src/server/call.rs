@@ -68,6 +68,12 @@ pub(crate) struct Incoming {
     pub(crate) metadata: MetadataMap,
     pub(crate) extensions: Extensions,
     pub(crate) body: Body,
+    pub(crate) protocol: Protocol,
+}
+
+/// What the client asks of the protocol.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Protocol {
     /// The compression of the requests, which the server accepts.
     pub(crate) encoding: Option<CompressionEncoding>,
     /// The compressions that the client reads.
@@ -123,16 +129,16 @@ impl<'a> ServerCall<'a> {
     }
 
     fn new(config: &ServerConfig, call: Incoming) -> Self {
-        let frames = Frames::new(call.encoding, config.decoding_limit);
+        let frames = Frames::new(call.protocol.encoding, config.decoding_limit);
         let encoder = Encoder {
-            encoding: compression::choose(config.sent, call.accepted),
+            encoding: compression::choose(config.sent, call.protocol.accepted),
             limit: config.encoding_limit,
         };
         let messages = Messages::new(call.body, frames, Side::Request);
         let request = Request::from_parts(call.metadata, call.extensions, messages);
         Self {
             request: Arrived::Wire(request),
-            answer: Answer { encoder, deadline: call.deadline },
+            answer: Answer { encoder, deadline: call.protocol.deadline },
         }
     }
 
@@ -345,9 +351,11 @@ impl Answer {
     }
 
     fn reply(self, metadata: MetadataMap, mut extensions: Extensions, body: Body) -> Reply {
-        let Trailers(trailers) = extensions.remove().unwrap_or_default();
-        let encoding = self.encoder.encoding;
-        Reply { metadata, extensions, encoding, body: body.with_trailers(trailers) }
+        let body = match extensions.remove() {
+            Some(Trailers(trailers)) => body.with_trailers(trailers),
+            None => body,
+        };
+        Reply { metadata, extensions, encoding: self.encoder.encoding, body }
     }
 }
 

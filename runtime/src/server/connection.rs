@@ -125,14 +125,14 @@ struct Connection<IO> {
 
 impl<IO: AsyncRead + AsyncWrite + Unpin> Connection<IO> {
     fn new(
-        mut h2: h2::server::Connection<Corked<IO>, Bytes>,
+        h2: h2::server::Connection<Corked<IO>, Bytes>,
         cork: Arc<Cork>,
         info: Option<ConnectInfo>,
         shared: Arc<Shared>,
     ) -> Self {
         let timer = |time: Option<Duration>| time.map(|time| Box::pin(tokio::time::sleep(time)));
         Self {
-            keep_alive: KeepAlive::new(shared.options.keep_alive, h2.ping_pong()),
+            keep_alive: KeepAlive::new(shared.options.keep_alive),
             idle: timer(shared.options.max_connection_idle),
             age: timer(shared.options.max_connection_age),
             last_call: Instant::now(),
@@ -163,7 +163,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Connection<IO> {
             return Poll::Ready(());
         }
         if let Some(keep_alive) = &mut self.keep_alive
-            && keep_alive.poll_dead(false, cx).is_ready()
+            && keep_alive.poll_dead(false, || self.h2.ping_pong(), cx).is_ready()
         {
             return Poll::Ready(());
         }

@@ -9,14 +9,15 @@ use std::{
     time::Duration,
 };
 
-use http::{Extensions, HeaderMap, HeaderValue, Method, StatusCode, header, request};
+use http::{HeaderValue, Method, StatusCode, header, request};
 use tokio::time::Instant;
 use tonic::Status;
 
-use super::{Incoming, Reply, ReplyFuture, Serve, ServerCall, ServerConfig};
+use super::{Incoming, Protocol, Reply, ReplyFuture, Serve, ServerCall, ServerConfig};
 use crate::wire::{
     body::Side,
-    compression, deadline, headers,
+    compression, deadline,
+    headers::{self, Said},
     http_body::HttpBody,
 };
 
@@ -42,35 +43,33 @@ fn start(
         let allow = (header::ALLOW, HeaderValue::from_static("POST"));
         return Err(refuse(StatusCode::METHOD_NOT_ALLOWED, allow));
     }
-    if !headers::is_grpc(&head.headers) {
+    let said = Said::in_headers(&head.headers);
+    if !said.is_grpc() {
         let accept = (header::ACCEPT, headers::APPLICATION_GRPC);
         return Err(refuse(StatusCode::UNSUPPORTED_MEDIA_TYPE, accept));
     }
-    if !headers::takes_trailers(&head.headers) {
+    if !said.takes_trailers() {
         let status = Status::internal("the request lacks `te: trailers`: does a proxy drop it?");
         return Err(Box::new(failure(&status)));
     }
-    let request::Parts { uri, headers: fields, extensions, .. } = head;
-    let call = incoming(server.config(), fields, extensions, body);
-    let call = call.map_err(|status| Box::new(failure(&status)))?;
-    Ok(ServerCall::start(server, uri.path(), call))
+    let protocol = protocol(server.config(), &said).map_err(|status| Box::new(failure(&status)))?;
+    let call = Incoming {
+        body: body.into_body(Side::Request),
+        metadata: headers::into_metadata(head.headers),
+        extensions: head.extensions,
+        protocol,
+    };
+    Ok(ServerCall::start(server, head.uri.path(), call))
 }
 
-fn incoming(
-    config: &ServerConfig,
-    fields: HeaderMap,
-    extensions: Extensions,
-    body: HttpBody,
-) -> Result<Incoming, Status> {
-    Ok(Incoming {
-        encoding: headers::encoding(&fields, config.accepted)
+fn protocol(config: &ServerConfig, said: &Said<'_>) -> Result<Protocol, Status> {
+    let timeout = said.timeout.map(deadline::from_header).transpose()?;
+    Ok(Protocol {
+        encoding: said
+            .encoding(config.accepted)
             .map_err(|name| headers::unsupported_encoding(&name, config.accepted))?,
-        accepted: headers::accepted(&fields),
-        deadline: deadline::timeout(&fields)?
-            .map(|timeout| Instant::now() + timeout.saturating_sub(HEAD_START)),
-        body: body.into_body(Side::Request),
-        metadata: headers::into_metadata(fields),
-        extensions,
+        accepted: said.accepted(),
+        deadline: timeout.map(|timeout| Instant::now() + timeout.saturating_sub(HEAD_START)),
     })
 }
 

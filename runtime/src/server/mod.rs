@@ -15,7 +15,7 @@ mod stream;
 mod wakes;
 
 pub(crate) use self::{
-    call::Incoming,
+    call::{Incoming, Protocol},
     exchange::{Exchange, mismatch},
     reply::{BoxFuture, Reply},
     service::{Serve, ServerConfig},

@@ -2,7 +2,7 @@
 
 use std::{
     fmt,
-    future::{Future, poll_fn},
+    future::Future,
     panic::{AssertUnwindSafe, catch_unwind},
     pin::Pin,
     task::{Context, Poll},
@@ -46,10 +46,6 @@ impl<'a> ReplyFuture<'a> {
     /// Waits until `handler` has put its response into the exchange of the call.
     pub(crate) fn exchange(deadline: Deadline, handler: BoxFuture<'a, ()>) -> Self {
         Self(Way::Exchange(Handling { handler: Some(handler), deadline }))
-    }
-
-    pub(crate) async fn reply(mut self) -> Result<Reply, Status> {
-        poll_fn(|cx| self.poll(cx)).await
     }
 
     pub(crate) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<Reply, Status>> {

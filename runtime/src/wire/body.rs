@@ -24,7 +24,8 @@ use crate::Streaming;
 /// A stream of frames that ends well, with trailers, or with a status.
 pub(crate) struct Body {
     kind: Kind,
-    trailers: MetadataMap,
+    /// There are none, most often.
+    trailers: Option<Box<MetadataMap>>,
 }
 
 enum Kind {
@@ -49,11 +50,11 @@ pub(crate) enum Side {
 
 impl Body {
     pub(crate) fn empty() -> Self {
-        Self { kind: Kind::Ended, trailers: MetadataMap::new() }
+        Self { kind: Kind::Ended, trailers: None }
     }
 
     pub(crate) fn once(frame: Bytes) -> Self {
-        Self { kind: Kind::Once(frame), trailers: MetadataMap::new() }
+        Self { kind: Kind::Once(frame), trailers: None }
     }
 
     pub(crate) fn outgoing<M: Encode + 'static>(
@@ -62,20 +63,20 @@ impl Body {
         deadline: Deadline,
     ) -> Self {
         let frames = Outgoing::new(messages, encoder, deadline);
-        Self { kind: Kind::Outgoing(Box::new(frames)), trailers: MetadataMap::new() }
+        Self { kind: Kind::Outgoing(Box::new(frames)), trailers: None }
     }
 
     pub(crate) fn from_http(body: tonic::body::Body, side: Side) -> Self {
-        Self { kind: Kind::Http(body, side), trailers: MetadataMap::new() }
+        Self { kind: Kind::Http(body, side), trailers: None }
     }
 
     pub(crate) fn from_h2(received: Received, side: Side) -> Self {
-        Self { kind: Kind::H2(received, side), trailers: MetadataMap::new() }
+        Self { kind: Kind::H2(received, side), trailers: None }
     }
 
     /// Sends `trailers` when the body has ended well.
     pub(crate) fn with_trailers(mut self, trailers: MetadataMap) -> Self {
-        self.trailers = trailers;
+        self.trailers = boxed(trailers);
         self
     }
 
@@ -102,8 +103,8 @@ impl Body {
     }
 
     /// The trailers of a body that has ended well.
-    pub(crate) fn take_trailers(&mut self) -> MetadataMap {
-        std::mem::take(&mut self.trailers)
+    pub(crate) fn take_trailers(&mut self) -> Option<MetadataMap> {
+        self.trailers.take().map(|trailers| *trailers)
     }
 
     /// The next bytes; an error is the status that the body ended with.
@@ -128,10 +129,26 @@ impl Body {
         Poll::Ready(polled)
     }
 
+    /// The same for one who expects no more of them, which is quicker to tell.
+    pub(crate) fn poll_end(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, Status>>> {
+        let ended = match &mut self.kind {
+            Kind::H2(received, Side::Request) if received.is_end_stream() => None,
+            Kind::H2(received, Side::Response) => match received.poll_trailers(cx) {
+                Poll::Ready(Ok(trailers)) => end(trailers, Side::Response, &mut self.trailers),
+                _ => return self.poll_data(cx),
+            },
+            _ => return self.poll_data(cx),
+        };
+        self.end();
+        Poll::Ready(ended)
+    }
+
     fn end(&mut self) {
         let ended = std::mem::replace(&mut self.kind, Kind::Ended);
         if let Kind::Outgoing(mut frames) = ended {
-            merge(&mut self.trailers, frames.take_trailers());
+            let mut trailers = self.take_trailers().unwrap_or_default();
+            merge(&mut trailers, frames.take_trailers());
+            self.trailers = boxed(trailers);
         }
     }
 }
@@ -152,7 +169,7 @@ pub(crate) fn merge(metadata: &mut MetadataMap, more: MetadataMap) {
 fn poll_http(
     body: &mut tonic::body::Body,
     side: Side,
-    trailers: &mut MetadataMap,
+    trailers: &mut Option<Box<MetadataMap>>,
     cx: &mut Context<'_>,
 ) -> Poll<Option<Result<Bytes, Status>>> {
     loop {
@@ -174,11 +191,14 @@ fn poll_http(
 fn poll_h2(
     received: &mut Received,
     side: Side,
-    trailers: &mut MetadataMap,
+    trailers: &mut Option<Box<MetadataMap>>,
     cx: &mut Context<'_>,
 ) -> Poll<Option<Result<Bytes, Status>>> {
     if let Some(data) = ready!(received.poll_data(cx)) {
         return Poll::Ready(Some(data));
+    }
+    if side == Side::Request {
+        return Poll::Ready(None);
     }
     Poll::Ready(match ready!(received.poll_trailers(cx)) {
         Ok(received) => end(received, side, trailers),
@@ -190,18 +210,23 @@ fn poll_h2(
 fn end<T>(
     received: Option<HeaderMap>,
     side: Side,
-    trailers: &mut MetadataMap,
+    trailers: &mut Option<Box<MetadataMap>>,
 ) -> Option<Result<T, Status>> {
-    let received = received.unwrap_or_default();
-    if side == Side::Response {
-        match status::from_trailers(&received) {
-            Some(Ok(())) => {}
-            Some(Err(status)) => return Some(Err(status)),
-            None => return Some(Err(status::missing())),
-        }
+    if side == Side::Request {
+        return None;
     }
-    *trailers = headers::into_trailers(received);
+    let received = received.unwrap_or_default();
+    match status::from_trailers(&received) {
+        Some(Ok(())) => {}
+        Some(Err(status)) => return Some(Err(status)),
+        None => return Some(Err(status::missing())),
+    }
+    *trailers = boxed(headers::into_trailers(received));
     None
+}
+
+fn boxed(trailers: MetadataMap) -> Option<Box<MetadataMap>> {
+    (!trailers.is_empty()).then(|| Box::new(trailers))
 }
 
 impl fmt::Debug for Body {

@@ -7,11 +7,11 @@ use std::{
     time::Duration,
 };
 
-use http::{HeaderMap, HeaderValue};
+use http::{HeaderMap, HeaderName, HeaderValue};
 use tokio::time::{Instant, Sleep};
 use tonic::Status;
 
-const GRPC_TIMEOUT: &str = "grpc-timeout";
+const GRPC_TIMEOUT: HeaderName = HeaderName::from_static("grpc-timeout");
 /// Timeouts beyond this are as good as none, and a timer cannot be set for all of them.
 const FOREVER: Duration = Duration::from_secs(60 * 60 * 24 * 365);
 
@@ -23,15 +23,17 @@ pub(crate) fn timeout(headers: &HeaderMap) -> Result<Option<Duration>, Status> {
     if headers.is_empty() {
         return Ok(None);
     }
-    let Some(value) = headers.get(GRPC_TIMEOUT) else {
-        return Ok(None);
-    };
+    headers.get(GRPC_TIMEOUT).map(from_header).transpose()
+}
+
+/// What `value`, that of `grpc-timeout`, says.
+pub(crate) fn from_header(value: &HeaderValue) -> Result<Duration, Status> {
     let timeout = parse(value).ok_or_else(|| {
         Status::internal(format!(
             "malformed grpc-timeout {value:?}: not 1 to 8 digits and one of H, M, S, m, u, n"
         ))
     })?;
-    Ok(Some(timeout.min(FOREVER)))
+    Ok(timeout.min(FOREVER))
 }
 
 fn parse(value: &HeaderValue) -> Option<Duration> {
@@ -63,6 +65,7 @@ impl Deadline {
     }
 
     /// Fails once the deadline has passed; until then the task is woken when it does.
+    #[inline]
     pub(crate) fn check(&mut self, cx: &mut Context<'_>) -> Result<(), Status> {
         let Some(timer) = &mut self.0 else {
             return Ok(());
@@ -76,9 +79,8 @@ impl Deadline {
     /// Waits for `future`, but no longer than the deadline.
     pub(crate) async fn limit<T>(
         &mut self,
-        future: impl Future<Output = Result<T, Status>>,
+        mut future: Pin<&mut impl Future<Output = Result<T, Status>>>,
     ) -> Result<T, Status> {
-        let mut future = std::pin::pin!(future);
         std::future::poll_fn(|cx| match future.as_mut().poll(cx) {
             Poll::Pending => {
                 self.check(cx).map_or_else(|late| Poll::Ready(Err(late)), |()| Poll::Pending)
@@ -122,7 +124,7 @@ mod tests {
     #[test]
     fn absurd_timeouts_are_cut_to_what_a_timer_can_take() {
         let headers =
-            [(http::HeaderName::from_static(GRPC_TIMEOUT), HeaderValue::from_static("99999999H"))];
+            [(GRPC_TIMEOUT, HeaderValue::from_static("99999999H"))];
         assert_eq!(timeout(&headers.into_iter().collect()).unwrap(), Some(FOREVER));
     }
 }

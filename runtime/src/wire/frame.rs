@@ -15,7 +15,7 @@ const HEADER: usize = 5;
 /// The largest message that is read when nothing else was said: 4 MiB, as in gRPC everywhere.
 pub(crate) const DEFAULT_DECODING_LIMIT: usize = 4 * 1024 * 1024;
 
-/// Messages up to this size, header included, are written into a chunk of the thread.
+/// Messages up to this size are written into a chunk of the thread.
 const SMALL: usize = 1024;
 const CHUNK_SIZE: usize = 8 * 1024;
 
@@ -51,26 +51,35 @@ pub(crate) struct Encoder {
 impl Encoder {
     /// One message in a buffer that it fills exactly; small ones share one.
     pub(crate) fn encode_one(&self, message: &impl Encode) -> Result<Bytes, Status> {
-        let size = HEADER + message.encoded_len().min(self.limit);
-        if size > SMALL {
-            let mut frame = BytesMut::with_capacity(size);
-            self.encode(message, &mut frame)?;
+        let length = message.encoded_len();
+        if length > SMALL {
+            let mut frame = BytesMut::new();
+            self.encode_sized(message, length, &mut frame)?;
             return Ok(frame.freeze());
         }
         // Taken out, so that nothing is amiss should the message panic, or encode others.
         let mut chunk = CHUNK.take();
-        if chunk.capacity() < size {
+        if chunk.capacity() < HEADER + length {
             chunk.reserve(CHUNK_SIZE);
         }
-        self.encode(message, &mut chunk)?;
+        self.encode_sized(message, length, &mut chunk)?;
         let frame = chunk.split().freeze();
-        CHUNK.set(chunk);
+        CHUNK.with(|kept| kept.set(chunk));
         Ok(frame)
     }
 
     /// Appends one message.
     pub(crate) fn encode(&self, message: &impl Encode, into: &mut BytesMut) -> Result<(), Status> {
         let length = message.encoded_len();
+        self.encode_sized(message, length, into)
+    }
+
+    fn encode_sized(
+        &self,
+        message: &impl Encode,
+        length: usize,
+        into: &mut BytesMut,
+    ) -> Result<(), Status> {
         check_size("a message to send", length, self.limit.min(u32::MAX as usize))?;
         let start = into.len();
         into.reserve(HEADER + length);
@@ -104,13 +113,16 @@ fn compress_frame(
 }
 
 /// Refuses what is larger than `limit` bytes.
+#[inline]
 pub(crate) fn check_size(what: &str, size: usize, limit: usize) -> Result<(), Status> {
-    if size <= limit {
-        return Ok(());
-    }
-    Err(Status::resource_exhausted(format!(
+    if size <= limit { Ok(()) } else { Err(oversized(what, size, limit)) }
+}
+
+#[cold]
+fn oversized(what: &str, size: usize, limit: usize) -> Status {
+    Status::resource_exhausted(format!(
         "{what} has {size} bytes or more, over the limit of {limit} bytes"
-    )))
+    ))
 }
 
 /// Decodes the message in a frame that [`Frames`] gave out.
@@ -139,6 +151,7 @@ impl Frames {
     }
 
     /// Takes what was received next.
+    #[inline]
     pub(crate) fn push(&mut self, data: Bytes) {
         if self.is_empty() {
             self.whole = data;
@@ -160,12 +173,17 @@ impl Frames {
     }
 
     /// Whether there is nothing left of a message.
+    #[inline]
     pub(crate) fn is_empty(&self) -> bool {
         self.whole.is_empty() && self.pieces.is_empty()
     }
 
     /// The next whole message, decompressed.
+    #[inline]
     pub(crate) fn next(&mut self) -> Result<Option<Bytes>, Status> {
+        if self.is_empty() {
+            return Ok(None);
+        }
         let received: &[u8] = if self.whole.is_empty() { &self.pieces } else { &self.whole };
         let Some((flag, length)) = header(received)? else {
             return Ok(None);

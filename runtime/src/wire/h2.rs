@@ -53,35 +53,25 @@ impl Sizes {
 /// How much of one call is buffered for a connection that is slow to take it.
 pub(crate) const SEND_BUFFER: usize = 1024 * 1024;
 
-/// The next bytes that `stream` receives. They make room for as many again.
-pub(crate) fn poll_data(
-    stream: &mut RecvStream,
-    cx: &mut Context<'_>,
-) -> Poll<Option<Result<Bytes, h2::Error>>> {
-    let data = ready!(stream.poll_data(cx));
-    if let Some(Ok(data)) = &data
-        && !data.is_empty()
-    {
-        // It fails only when more is released than was received.
-        let _ = stream.flow_control().release_capacity(data.len());
-    }
-    Poll::Ready(data)
-}
-
-/// The messages that come on a stream, with what lasts as long as somebody reads them.
+/// What comes on a stream, with what lasts as long as somebody reads it.
 pub(crate) struct Received {
     stream: RecvStream,
+    /// The bytes that were read, but not told to the sender, who would send as many more.
+    untold: usize,
     tie: Tie,
     _busy: Option<Busy>,
 }
 
+/// Whose room is made known at once.
+const TELL: usize = 32 * 1024;
+
 impl Received {
     pub(crate) fn request(stream: RecvStream) -> Self {
-        Self { stream, tie: Tie::default(), _busy: None }
+        Self { stream, untold: 0, tie: Tie::default(), _busy: None }
     }
 
     pub(crate) fn response(stream: RecvStream, tie: Tie, busy: Busy) -> Self {
-        Self { stream, tie, _busy: Some(busy) }
+        Self { stream, untold: 0, tie, _busy: Some(busy) }
     }
 
     /// The next bytes, of which there are some.
@@ -90,15 +80,31 @@ impl Received {
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Bytes, Status>>> {
         let data = loop {
-            match poll_data(&mut self.stream, cx) {
+            match self.stream.poll_data(cx) {
                 Poll::Ready(Some(Ok(data))) if data.is_empty() => {}
                 data => break data,
             }
         };
+        match &data {
+            Poll::Ready(Some(Ok(data))) => self.make_room(data.len(), TELL),
+            Poll::Pending => self.make_room(0, 1),
+            // What is left of the room goes back with the stream.
+            Poll::Ready(_) => {}
+        }
         // Asked last: what the peer makes of the requests' end is not what they ended with.
         match self.tie.poll_failure(cx) {
             Some(status) => Poll::Ready(Some(Err(status))),
             None => data.map(|data| data.map(|data| data.map_err(failed))),
+        }
+    }
+
+    /// Lets the sender know of the room that reading has made, once it is `enough`.
+    fn make_room(&mut self, more: usize, enough: usize) {
+        self.untold += more;
+        if self.untold >= enough {
+            // It fails only when more is released than was received.
+            let _ = self.stream.flow_control().release_capacity(self.untold);
+            self.untold = 0;
         }
     }
 
@@ -108,6 +114,10 @@ impl Received {
         cx: &mut Context<'_>,
     ) -> Poll<Result<Option<HeaderMap>, Status>> {
         self.stream.poll_trailers(cx).map_err(failed)
+    }
+
+    pub(crate) fn is_end_stream(&self) -> bool {
+        self.stream.is_end_stream()
     }
 }
 

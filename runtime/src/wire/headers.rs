@@ -1,5 +1,7 @@
 //! The headers that belong to gRPC's protocol, kept apart from the metadata of the user.
 
+use std::cell::RefCell;
+
 use http::{HeaderMap, HeaderName, HeaderValue, header};
 use tonic::{
     Status, codec::CompressionEncoding, codec::EnabledCompressionEncodings, metadata::MetadataMap,
@@ -13,7 +15,7 @@ pub(crate) const GRPC_ENCODING: HeaderName = HeaderName::from_static("grpc-encod
 pub(crate) const GRPC_ACCEPT_ENCODING: HeaderName = HeaderName::from_static("grpc-accept-encoding");
 pub(crate) const APPLICATION_GRPC: HeaderValue = HeaderValue::from_static("application/grpc");
 
-/// Whether `name` is what the protocol itself says in headers, or what HTTP/2 forbids there.
+/// Whether the protocol itself speaks in headers of this name, or HTTP/2 forbids them.
 fn is_protocol(name: &HeaderName) -> bool {
     matches!(
         name.as_str(),
@@ -30,23 +32,140 @@ fn is_protocol(name: &HeaderName) -> bool {
     )
 }
 
+/// What the protocol says in received headers.
+#[derive(Default)]
+pub(crate) struct Said<'a> {
+    pub(crate) content_type: Option<&'a HeaderValue>,
+    pub(crate) te: Option<&'a HeaderValue>,
+    pub(crate) timeout: Option<&'a HeaderValue>,
+    pub(crate) encoding: Option<&'a HeaderValue>,
+    pub(crate) accept_encoding: Option<&'a HeaderValue>,
+}
+
+impl<'a> Said<'a> {
+    /// Looks through `headers` once, which is quicker than looking each of them up.
+    pub(crate) fn in_headers(headers: &'a HeaderMap) -> Self {
+        let mut said = Self::default();
+        for (name, value) in headers {
+            let known = match name.as_str() {
+                "content-type" => &mut said.content_type,
+                "te" => &mut said.te,
+                "grpc-timeout" => &mut said.timeout,
+                "grpc-encoding" => &mut said.encoding,
+                "grpc-accept-encoding" => &mut said.accept_encoding,
+                _ => continue,
+            };
+            known.get_or_insert(value);
+        }
+        said
+    }
+
+    /// Whether `content-type` announces gRPC with protobuf messages.
+    pub(crate) fn is_grpc(&self) -> bool {
+        let value = self.content_type.map(HeaderValue::as_bytes);
+        let Some(rest) = value.and_then(|value| value.strip_prefix(b"application/grpc")) else {
+            return false;
+        };
+        let format = rest.strip_prefix(b"+proto").unwrap_or(rest);
+        format.is_empty() || format[0] == b';'
+    }
+
+    /// Whether `te` says that trailers get through, without which no gRPC does.
+    pub(crate) fn takes_trailers(&self) -> bool {
+        self.te.is_some_and(|value| value == "trailers")
+    }
+
+    /// Which compression `grpc-encoding` names: none, or one among the `accepted`.
+    pub(crate) fn encoding(
+        &self,
+        accepted: EnabledCompressionEncodings,
+    ) -> Result<Option<CompressionEncoding>, String> {
+        let Some(value) = self.encoding else {
+            return Ok(None);
+        };
+        let name = String::from_utf8_lossy(value.as_bytes());
+        if name == "identity" {
+            return Ok(None);
+        }
+        match compression::by_name(&name) {
+            Some(encoding) if accepted.is_enabled(encoding) => Ok(Some(encoding)),
+            _ => Err(name.into_owned()),
+        }
+    }
+
+    /// The encodings that the sender of the headers reads.
+    pub(crate) fn accepted(&self) -> EnabledCompressionEncodings {
+        let mut encodings = EnabledCompressionEncodings::default();
+        let names = self.accept_encoding.and_then(|names| names.to_str().ok());
+        for name in names.into_iter().flat_map(|names| names.split(',')) {
+            if let Some(encoding) = compression::by_name(name.trim()) {
+                encodings.enable(encoding);
+            }
+        }
+        encodings
+    }
+}
+
+/// How many header maps a thread keeps, and how large they may be.
+const KEPT: usize = 4;
+const KEPT_CAPACITY: usize = 8;
+
+thread_local! {
+    /// Header maps that were received and told nothing but the protocol: to be sent again.
+    static SPARE: RefCell<Vec<HeaderMap>> = const { RefCell::new(Vec::new()) };
+}
+
+/// An empty header map, which most often need not be allocated.
+pub(crate) fn empty() -> HeaderMap {
+    SPARE.with_borrow_mut(Vec::pop).unwrap_or_default()
+}
+
+/// Keeps `headers` for [`empty`].
+fn keep(mut headers: HeaderMap) {
+    headers.clear();
+    SPARE.with_borrow_mut(|spare| {
+        if spare.len() < KEPT && headers.capacity() <= KEPT_CAPACITY {
+            spare.push(headers);
+        }
+    });
+}
+
 /// The user's part of received headers.
-pub(crate) fn into_metadata(mut headers: HeaderMap) -> MetadataMap {
-    remove_protocol(&mut headers);
-    MetadataMap::from_headers(headers)
+pub(crate) fn into_metadata(headers: HeaderMap) -> MetadataMap {
+    let metadata = match headers.keys().all(is_protocol) {
+        true => MetadataMap::new(),
+        false => MetadataMap::from_headers(without_protocol(&headers)),
+    };
+    keep(headers);
+    metadata
+}
+
+/// A map of its own: taking headers out of one costs more.
+fn without_protocol(headers: &HeaderMap) -> HeaderMap {
+    let mut rest = empty();
+    for (name, value) in headers.iter().filter(|(name, _)| !is_protocol(name)) {
+        rest.append(name, value.clone());
+    }
+    rest
 }
 
 /// The user's part of trailers whose status was OK.
 pub(crate) fn into_trailers(mut headers: HeaderMap) -> MetadataMap {
-    headers.remove(GRPC_STATUS_DETAILS);
+    if headers.len() > 1 {
+        headers.remove(GRPC_STATUS_DETAILS);
+    }
     into_metadata(headers)
 }
 
 /// Headers to send, with the user's metadata and without what only the protocol may say.
 pub(crate) fn from_metadata(metadata: MetadataMap) -> HeaderMap {
-    let mut headers = metadata.into_headers();
-    remove_protocol(&mut headers);
-    headers
+    if metadata.is_empty() {
+        return empty();
+    }
+    match metadata.as_ref().keys().any(is_protocol) {
+        true => without_protocol(metadata.as_ref()),
+        false => metadata.into_headers(),
+    }
 }
 
 /// Adds the user's `metadata` to `headers`, without what only the protocol may say.
@@ -60,42 +179,6 @@ pub(crate) fn add_metadata(headers: &mut HeaderMap, metadata: &MetadataMap) {
             headers.append(name, value.clone());
         }
     }
-}
-
-fn remove_protocol(headers: &mut HeaderMap) {
-    while let Some(name) = headers.keys().find(|name| is_protocol(name)).cloned() {
-        headers.remove(name);
-    }
-}
-
-/// Which compression `grpc-encoding` names: none, or one among the `accepted`.
-pub(crate) fn encoding(
-    headers: &HeaderMap,
-    accepted: EnabledCompressionEncodings,
-) -> Result<Option<CompressionEncoding>, String> {
-    let Some(value) = headers.get(GRPC_ENCODING) else {
-        return Ok(None);
-    };
-    let name = String::from_utf8_lossy(value.as_bytes());
-    if name == "identity" {
-        return Ok(None);
-    }
-    match compression::by_name(&name) {
-        Some(encoding) if accepted.is_enabled(encoding) => Ok(Some(encoding)),
-        _ => Err(name.into_owned()),
-    }
-}
-
-/// The encodings that the sender of `headers` reads.
-pub(crate) fn accepted(headers: &HeaderMap) -> EnabledCompressionEncodings {
-    let mut encodings = EnabledCompressionEncodings::default();
-    let names = headers.get(GRPC_ACCEPT_ENCODING).and_then(|names| names.to_str().ok());
-    for name in names.unwrap_or_default().split(',') {
-        if let Some(encoding) = compression::by_name(name.trim()) {
-            encodings.enable(encoding);
-        }
-    }
-    encodings
 }
 
 /// Refuses a compression that the server does not accept, and says which it does.
@@ -112,8 +195,8 @@ pub(crate) fn unsupported_encoding(name: &str, accepted: EnabledCompressionEncod
 }
 
 /// The trailers of a call that went well.
-pub(crate) fn ok_trailers(trailers: MetadataMap) -> HeaderMap {
-    let mut headers = from_metadata(trailers);
+pub(crate) fn ok_trailers(trailers: Option<MetadataMap>) -> HeaderMap {
+    let mut headers = trailers.map_or_else(empty, from_metadata);
     headers.insert(GRPC_STATUS, HeaderValue::from_static("0"));
     headers
 }
@@ -125,19 +208,4 @@ pub(crate) fn status_trailers(status: &Status) -> HeaderMap {
         headers.insert(GRPC_STATUS, HeaderValue::from(unwritable.code() as i32));
     }
     headers
-}
-
-/// Whether `content-type` announces gRPC with protobuf messages.
-pub(crate) fn is_grpc(headers: &HeaderMap) -> bool {
-    let value = headers.get(header::CONTENT_TYPE).map(HeaderValue::as_bytes);
-    let Some(rest) = value.and_then(|value| value.strip_prefix(b"application/grpc")) else {
-        return false;
-    };
-    let format = rest.strip_prefix(b"+proto").unwrap_or(rest);
-    format.is_empty() || format[0] == b';'
-}
-
-/// Whether `te` says that trailers get through, without which no gRPC does.
-pub(crate) fn takes_trailers(headers: &HeaderMap) -> bool {
-    headers.get(header::TE).is_some_and(|value| value == "trailers")
 }

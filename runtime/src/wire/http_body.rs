@@ -14,7 +14,7 @@ use tonic::Status;
 
 use super::{
     body::{Body, Side},
-    h2::{self, Received},
+    h2::Received,
     headers,
     status::BoxError,
 };
@@ -39,7 +39,7 @@ enum Kind {
     /// Messages of ours, and whose they are.
     Ours(Body, Side),
     /// What an HTTP/2 stream receives.
-    Received(RecvStream),
+    Received(Received),
     Other(tonic::body::Body),
 }
 
@@ -65,13 +65,13 @@ impl HttpBody {
     }
 
     pub(crate) fn received(stream: RecvStream) -> Self {
-        Self(Kind::Received(stream))
+        Self(Kind::Received(Received::request(stream)))
     }
 
     /// The messages in it, for one who reads them.
     pub(crate) fn into_body(self, side: Side) -> Body {
         match self.0 {
-            Kind::Received(stream) => Body::from_h2(Received::request(stream), side),
+            Kind::Received(received) => Body::from_h2(received, side),
             Kind::Other(body) => Body::from_http(body, side),
             kind => Body::from_http(tonic::body::Body::new(Self(kind)), side),
         }
@@ -134,13 +134,13 @@ fn poll_ours(
 }
 
 fn poll_received(
-    stream: &mut RecvStream,
+    received: &mut Received,
     cx: &mut Context<'_>,
 ) -> Poll<Option<Result<Frame<Bytes>, Status>>> {
-    if let Some(data) = ready!(h2::poll_data(stream, cx)) {
-        return Poll::Ready(Some(data.map(Frame::data).map_err(h2::failed)));
+    if let Some(data) = ready!(received.poll_data(cx)) {
+        return Poll::Ready(Some(data.map(Frame::data)));
     }
-    let trailers = ready!(stream.poll_trailers(cx)).map_err(h2::failed).transpose();
+    let trailers = ready!(received.poll_trailers(cx)).transpose();
     Poll::Ready(trailers.map(|trailers| trailers.map(Frame::trailers)))
 }
 

@@ -21,7 +21,8 @@ pub(crate) struct Pings {
 ///
 /// See [gRPC's keepalive](https://github.com/grpc/proposal/blob/master/A8-client-side-keepalive.md).
 pub(crate) struct KeepAlive {
-    pings: PingPong,
+    /// None until the first one is sent: h2 does more for connections that ping.
+    pings: Option<PingPong>,
     interval: Duration,
     timeout: Duration,
     /// When the next ping is due, or its answer.
@@ -30,17 +31,25 @@ pub(crate) struct KeepAlive {
 }
 
 impl KeepAlive {
-    /// Pings as `config` says through `pings`, if it says so at all.
-    pub(crate) fn new(config: Pings, pings: Option<PingPong>) -> Option<Self> {
-        let (pings, interval) = (pings?, config.interval?);
+    /// Pings as `config` says, if it says so at all.
+    pub(crate) fn new(config: Pings) -> Option<Self> {
+        let interval = config.interval?;
         let timer = Box::pin(tokio::time::sleep(interval));
-        Some(Self { pings, interval, timeout: config.timeout, timer, waiting: false })
+        Some(Self { pings: None, interval, timeout: config.timeout, timer, waiting: false })
     }
 
-    /// Ready once the other side has not answered in time. While `quiet`, no ping is sent.
-    pub(crate) fn poll_dead(&mut self, quiet: bool, cx: &mut Context<'_>) -> Poll<()> {
+    /// Ready once the other side has not answered in time. While `quiet`, no ping is sent. `take`
+    /// gives what pings the connection, the first time that it is asked.
+    pub(crate) fn poll_dead(
+        &mut self,
+        quiet: bool,
+        mut take: impl FnMut() -> Option<PingPong>,
+        cx: &mut Context<'_>,
+    ) -> Poll<()> {
         loop {
-            if self.waiting && self.pings.poll_pong(cx).is_ready() {
+            if let Some(pings) = self.pings.as_mut().filter(|_| self.waiting)
+                && pings.poll_pong(cx).is_ready()
+            {
                 self.waiting = false;
                 self.timer.as_mut().reset(Instant::now() + self.interval);
             }
@@ -48,10 +57,13 @@ impl KeepAlive {
             if self.waiting {
                 return Poll::Ready(());
             }
+            if self.pings.is_none() && !quiet {
+                self.pings = take();
+            }
             // A ping that cannot be sent means that the connection ends: it says so itself.
-            let sent = !quiet && self.pings.send_ping(Ping::opaque()).is_ok();
-            self.waiting = sent;
-            let wait = if sent { self.timeout } else { self.interval };
+            let pings = self.pings.as_mut().filter(|_| !quiet);
+            self.waiting = pings.is_some_and(|pings| pings.send_ping(Ping::opaque()).is_ok());
+            let wait = if self.waiting { self.timeout } else { self.interval };
             self.timer.as_mut().reset(Instant::now() + wait);
         }
     }

@@ -35,7 +35,7 @@ impl Messages {
     }
 
     /// The trailers of messages that have ended well.
-    pub(crate) fn take_trailers(&mut self) -> MetadataMap {
+    pub(crate) fn take_trailers(&mut self) -> Option<MetadataMap> {
         self.body.take_trailers()
     }
 
@@ -69,10 +69,22 @@ impl Messages {
         let Some(message) = first else {
             return Err(self.wrong_number("none"));
         };
-        match poll_fn(|cx| self.poll_next(cx)).await.transpose()? {
+        match poll_fn(|cx| self.poll_end(cx)).await.transpose()? {
             None => Ok(message),
             Some(_) => Err(self.wrong_number("more than one")),
         }
+    }
+
+    /// The same as [`poll_next`](Self::poll_next) for one who expects no message.
+    fn poll_end(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, Status>>> {
+        if self.frames.is_empty() {
+            match self.body.poll_end(cx) {
+                Poll::Ready(Some(Ok(data))) => self.frames.push(data),
+                Poll::Ready(ended) => return Poll::Ready(ended),
+                Poll::Pending => {}
+            }
+        }
+        self.poll_next(cx)
     }
 
     fn wrong_number(&self, number: &str) -> Status {

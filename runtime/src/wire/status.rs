@@ -11,7 +11,7 @@ pub(crate) type BoxError = Box<dyn Error + Send + Sync>;
 
 /// The status that `trailers` (or the headers of an answer without messages) carry.
 pub(crate) fn from_trailers(trailers: &HeaderMap) -> Option<Result<(), Status>> {
-    if trailers.get(super::headers::GRPC_STATUS).is_some_and(|code| code == "0") {
+    if trailers.get(super::headers::GRPC_STATUS)? == "0" {
         return Some(Ok(()));
     }
     let mut status = Status::from_header_map(trailers)?;

@@ -28,6 +28,7 @@ impl Tie {
     }
 
     /// What the requests have failed with.
+    #[inline]
     pub(crate) fn poll_failure(&mut self, cx: &mut Context<'_>) -> Option<Status> {
         match Pin::new(self.0.as_mut()?).poll(cx) {
             Poll::Pending => None,
