@@ -21,12 +21,7 @@ use tokio::{
 };
 
 use super::{options::Options, pace::Pace, routes::Routes, stream::Call, wakes::Wakes};
-use crate::wire::{
-    cork::{Cork, Corked},
-    h2::SEND_BUFFER,
-    http_body::HttpBody,
-    keep_alive::KeepAlive,
-};
+use crate::wire::{h2::SEND_BUFFER, http_body::HttpBody, keep_alive::KeepAlive};
 
 /// Who is on the other side of a TCP connection: in the extensions of every request that comes
 /// through one to a [`Server`](crate::Server) with
@@ -70,12 +65,11 @@ where
     IO: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     let info = shared.options.connect_info.then(|| ConnectInfo::of(&io)).flatten();
-    let cork = Arc::new(Cork::default());
-    let handshake = handshake(Corked::new(io, Arc::clone(&cork)), &shared.options);
+    let handshake = handshake(io, &shared.options);
     let Ok(Ok(h2)) = tokio::time::timeout(shared.options.handshake_timeout, handshake).await else {
         return;
     };
-    let mut connection = Connection::new(h2, cork, info, shared);
+    let mut connection = Connection::new(h2, info, shared);
     let shut_down = async { shutdown.wait_for(|shut_down| *shut_down).await.is_ok() };
     let mut shut_down = std::pin::pin!(shut_down);
     let mut asked = false;
@@ -111,8 +105,9 @@ where
 }
 
 struct Connection<IO> {
-    h2: h2::server::Connection<Corked<IO>, Bytes>,
-    cork: Arc<Cork>,
+    h2: h2::server::Connection<IO, Bytes>,
+    /// Calls that have come together, and are answered together: one write takes all answers.
+    arrived: Vec<(Request<RecvStream>, SendResponse<Bytes>)>,
     info: Option<ConnectInfo>,
     shared: Arc<Shared>,
     keep_alive: Option<KeepAlive>,
@@ -125,9 +120,8 @@ struct Connection<IO> {
 
 impl<IO: AsyncRead + AsyncWrite + Unpin> Connection<IO> {
     fn new(
-        h2: h2::server::Connection<Corked<IO>, Bytes>,
-        cork: Arc<Cork>,
-        info: Option<ConnectInfo>,
+        h2: h2::server::Connection<IO, Bytes>,
+            info: Option<ConnectInfo>,
         shared: Arc<Shared>,
     ) -> Self {
         let timer = |time: Option<Duration>| time.map(|time| Box::pin(tokio::time::sleep(time)));
@@ -137,8 +131,8 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Connection<IO> {
             age: timer(shared.options.max_connection_age),
             last_call: Instant::now(),
             end: None,
+            arrived: Vec::new(),
             h2,
-            cork,
             info,
             shared,
         }
@@ -187,23 +181,26 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Connection<IO> {
         }
     }
 
-    /// Starts the calls that have arrived, and sends what is to be sent, answers together.
+    /// Starts the calls that have arrived, and sends what is to be sent.
     fn poll_calls(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        let mut now = None;
         loop {
             match self.h2.poll_accept(cx) {
-                Poll::Ready(Some(Ok((request, stream)))) => {
-                    self.cork.set(true);
-                    let begin = *now.get_or_insert_with(std::time::Instant::now);
-                    let end = self.start(request, stream, begin);
-                    self.last_call = Instant::from_std(end);
-                    now = Some(end);
-                }
+                Poll::Ready(Some(Ok(call))) => self.arrived.push(call),
                 Poll::Ready(_) => return Poll::Ready(()),
-                Poll::Pending if self.cork.set(false) => {}
-                Poll::Pending => return Poll::Pending,
+                Poll::Pending if self.arrived.is_empty() => return Poll::Pending,
+                Poll::Pending => self.start_calls(),
             }
         }
+    }
+
+    fn start_calls(&mut self) {
+        let mut now = std::time::Instant::now();
+        let mut arrived = std::mem::take(&mut self.arrived);
+        for (request, stream) in arrived.drain(..) {
+            now = self.start(request, stream, now);
+        }
+        self.arrived = arrived;
+        self.last_call = Instant::from_std(now);
     }
 
     /// Runs a call until it has to wait, if its method is quick, and on a task of its own from then

@@ -4,7 +4,6 @@
 
 pub(crate) mod body;
 pub(crate) mod compression;
-pub(crate) mod cork;
 pub(crate) mod deadline;
 pub(crate) mod frame;
 pub(crate) mod h2;
