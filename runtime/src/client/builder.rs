@@ -207,7 +207,7 @@ impl ChannelBuilder {
     }
 
     /// How many bytes of one call's responses may be on their way, or wait for somebody to read
-    /// them. By default 1 MiB.
+    /// them. By default 1 MiB and 64 KiB, for messages of 1 MiB in one piece.
     #[must_use]
     pub fn initial_stream_window_size(mut self, bytes: u32) -> Self {
         self.options.sizes.stream_window = bytes.min(MAX_WINDOW);
@@ -215,7 +215,7 @@ impl ChannelBuilder {
     }
 
     /// How many bytes of all responses of a connection may be on their way, or wait for somebody to
-    /// read them. By default 2 MiB.
+    /// read them. By default 4 MiB.
     #[must_use]
     pub fn initial_connection_window_size(mut self, bytes: u32) -> Self {
         self.options.sizes.connection_window = bytes.min(MAX_WINDOW);

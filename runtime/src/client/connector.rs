@@ -40,9 +40,7 @@ impl Connector {
 
     pub(super) async fn connect(&self, target: &Target) -> io::Result<Box<dyn Io>> {
         match (self, &target.place) {
-            (Self::Custom(connect), _) => {
-                connect(target.uri(PathAndQuery::from_static("/"))).await
-            }
+            (Self::Custom(connect), _) => connect(target.uri(PathAndQuery::from_static("/"))).await,
             (Self::Builtin { tcp_nodelay }, Place::Tcp { host, port }) => {
                 let stream = TcpStream::connect((host.as_str(), *port)).await?;
                 stream.set_nodelay(*tcp_nodelay)?;

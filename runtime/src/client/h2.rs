@@ -14,11 +14,7 @@ use tokio::sync::oneshot;
 use tonic::{Status, codec::EnabledCompressionEncodings};
 
 use super::{
-    builder::WaitForReady,
-    channel::Outgoing,
-    connection::Connection,
-    http::reply,
-    pool::Pool,
+    builder::WaitForReady, channel::Outgoing, connection::Connection, http::reply, pool::Pool,
 };
 use crate::{
     server::{BoxFuture, Reply},
@@ -50,9 +46,10 @@ impl H2 {
 
     /// Starts `call`, at once if there is a connection.
     pub(super) fn start(self: &Arc<Self>, mut call: Outgoing) -> Calling {
-        let sent = self.pool.ready().and_then(|(connection, busy)| {
-            self.send(&connection, busy, &mut call).ok()
-        });
+        let sent = self
+            .pool
+            .ready()
+            .and_then(|(connection, busy)| self.send(&connection, busy, &mut call).ok());
         let (h2, accepted) = (Arc::clone(self), call.accepted);
         let state = match sent {
             Some(sent) => State::Sent(sent, call),
@@ -144,7 +141,10 @@ enum Failure {
 }
 
 impl Sent {
-    fn poll_response(&mut self, cx: &mut Context<'_>) -> Poll<Result<Response<RecvStream>, Failure>> {
+    fn poll_response(
+        &mut self,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<Response<RecvStream>, Failure>> {
         let response = Pin::new(&mut self.response).poll(cx);
         match self.tie.poll_failure(cx) {
             Some(status) => Poll::Ready(Err(Failure::Requests(status))),
@@ -152,7 +152,11 @@ impl Sent {
         }
     }
 
-    fn reply(self, response: Response<RecvStream>, accepted: EnabledCompressionEncodings) -> Result<Reply, Status> {
+    fn reply(
+        self,
+        response: Response<RecvStream>,
+        accepted: EnabledCompressionEncodings,
+    ) -> Result<Reply, Status> {
         self.busy.answered();
         let (head, body) = response.into_parts();
         reply(head, accepted, || {

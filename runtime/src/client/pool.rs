@@ -145,8 +145,10 @@ impl Pool {
     }
 
     fn failed(&self, state: &mut State, cause: &str) {
-        let status = Status::unavailable(format!("cannot connect to {}: {cause}", self.target.address()));
-        state.attempt = Attempt::Failed(status, Instant::now() + self.options.backoff.after(state.failures));
+        let status =
+            Status::unavailable(format!("cannot connect to {}: {cause}", self.target.address()));
+        state.attempt =
+            Attempt::Failed(status, Instant::now() + self.options.backoff.after(state.failures));
         state.failures = state.failures.saturating_add(1);
     }
 
@@ -170,7 +172,9 @@ async fn attempt(running: Running) {
         Ok(connection) => {
             state.attempt = Attempt::Over;
             state.failures = 0;
-            state.connections.push(Live { connection: Arc::new(connection), since: Instant::now() });
+            state
+                .connections
+                .push(Live { connection: Arc::new(connection), since: Instant::now() });
         }
         Err(cause) => pool.failed(state, &cause),
     }
@@ -207,7 +211,9 @@ impl Backoff {
     fn after(self, failures: i32) -> Duration {
         let wait = self.base.as_secs_f64() * Self::FACTOR.powi(failures);
         let jitter = 1.0 + Self::JITTER * (2.0 * random() - 1.0);
-        Duration::try_from_secs_f64(wait).map_or(self.max, |wait| wait.min(self.max)).mul_f64(jitter)
+        Duration::try_from_secs_f64(wait)
+            .map_or(self.max, |wait| wait.min(self.max))
+            .mul_f64(jitter)
     }
 }
 

@@ -121,7 +121,7 @@ struct Connection<IO> {
 impl<IO: AsyncRead + AsyncWrite + Unpin> Connection<IO> {
     fn new(
         h2: h2::server::Connection<IO, Bytes>,
-            info: Option<ConnectInfo>,
+        info: Option<ConnectInfo>,
         shared: Arc<Shared>,
     ) -> Self {
         let timer = |time: Option<Duration>| time.map(|time| Box::pin(tokio::time::sleep(time)));

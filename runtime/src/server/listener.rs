@@ -77,8 +77,13 @@ pub(super) fn pause_after(error: io::Error) -> io::Result<Duration> {
             Err(error)
         }
         // Of the one connection that was to be accepted.
-        Kind::ConnectionAborted | Kind::ConnectionReset | Kind::BrokenPipe | Kind::Interrupted
-        | Kind::TimedOut | Kind::InvalidData | Kind::UnexpectedEof => Ok(Duration::ZERO),
+        Kind::ConnectionAborted
+        | Kind::ConnectionReset
+        | Kind::BrokenPipe
+        | Kind::Interrupted
+        | Kind::TimedOut
+        | Kind::InvalidData
+        | Kind::UnexpectedEof => Ok(Duration::ZERO),
         // Too many open files, no memory: until other connections have ended.
         _ => Ok(Duration::from_millis(100)),
     }

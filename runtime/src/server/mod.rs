@@ -14,12 +14,6 @@ mod service;
 mod stream;
 mod wakes;
 
-pub(crate) use self::{
-    call::{Incoming, Protocol},
-    exchange::{Exchange, mismatch},
-    reply::{BoxFuture, Reply},
-    service::{Serve, ServerConfig},
-};
 pub use self::{
     call::{Dispatch, Handler, ServerCall, unimplemented},
     connection::ConnectInfo,
@@ -28,4 +22,10 @@ pub use self::{
     reply::ReplyFuture,
     serve::Server,
     service::ServiceServer,
+};
+pub(crate) use self::{
+    call::{Incoming, Protocol},
+    exchange::{Exchange, mismatch},
+    reply::{BoxFuture, Reply},
+    service::{Serve, ServerConfig},
 };

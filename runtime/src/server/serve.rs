@@ -169,7 +169,8 @@ impl Server {
     {
         let connections = Connections::new(self);
         let (mut incoming, mut signal) = (pin!(incoming), pin!(signal));
-        while let Some(next) = before(signal.as_mut(), connections.accept(incoming.as_mut())).await {
+        while let Some(next) = before(signal.as_mut(), connections.accept(incoming.as_mut())).await
+        {
             match next {
                 (Some(Ok(io)), permit) => connections.serve(io, permit),
                 (Some(Err(error)), _) => tokio::time::sleep(pause_after(error)?).await,
@@ -270,7 +271,7 @@ impl Server {
     }
 
     /// How many bytes of one call's requests may be on their way, or wait for the handler to read
-    /// them. By default 1 MiB.
+    /// them. By default 1 MiB and 64 KiB, for messages of 1 MiB in one piece.
     #[must_use]
     pub fn initial_stream_window_size(mut self, bytes: u32) -> Self {
         self.options.sizes.stream_window = bytes.min(MAX_WINDOW);
@@ -278,7 +279,7 @@ impl Server {
     }
 
     /// How many bytes of all requests of a connection may be on their way, or wait for handlers to
-    /// read them. By default 2 MiB.
+    /// read them. By default 4 MiB.
     #[must_use]
     pub fn initial_connection_window_size(mut self, bytes: u32) -> Self {
         self.options.sizes.connection_window = bytes.min(MAX_WINDOW);

@@ -123,8 +123,7 @@ mod tests {
 
     #[test]
     fn absurd_timeouts_are_cut_to_what_a_timer_can_take() {
-        let headers =
-            [(GRPC_TIMEOUT, HeaderValue::from_static("99999999H"))];
+        let headers = [(GRPC_TIMEOUT, HeaderValue::from_static("99999999H"))];
         assert_eq!(timeout(&headers.into_iter().collect()).unwrap(), Some(FOREVER));
     }
 }

@@ -33,8 +33,8 @@ pub(crate) struct Sizes {
 impl Default for Sizes {
     fn default() -> Self {
         Self {
-            stream_window: 1024 * 1024,
-            connection_window: 2 * 1024 * 1024,
+            stream_window: 1088 * 1024,
+            connection_window: 4096 * 1024,
             max_frame_size: 1024 * 1024,
             max_header_list_size: 16 * 1024,
         }
@@ -51,7 +51,7 @@ impl Sizes {
 }
 
 /// How much of one call is buffered for a connection that is slow to take it.
-pub(crate) const SEND_BUFFER: usize = 1024 * 1024;
+pub(crate) const SEND_BUFFER: usize = 256 * 1024;
 
 /// What comes on a stream, with what lasts as long as somebody reads it.
 pub(crate) struct Received {

@@ -50,9 +50,8 @@ impl HttpBody {
         let same = (&mut body as &mut dyn Any).downcast_mut::<Option<Self>>();
         match same.and_then(Option::take) {
             Some(same) => same,
-            None => body.map_or_else(Self::default, |body| {
-                Self(Kind::Other(tonic::body::Body::new(body)))
-            }),
+            None => body
+                .map_or_else(Self::default, |body| Self(Kind::Other(tonic::body::Body::new(body)))),
         }
     }
 
@@ -79,7 +78,8 @@ impl HttpBody {
 
     /// Whether everything that it will give is at hand, as one message.
     pub(crate) fn is_at_hand(&self) -> bool {
-        matches!(&self.0, Kind::Ended) || matches!(&self.0, Kind::Ours(body, _) if body.is_at_hand())
+        matches!(&self.0, Kind::Ended)
+            || matches!(&self.0, Kind::Ours(body, _) if body.is_at_hand())
     }
 }
 
