@@ -213,9 +213,7 @@ impl Taken {
                 reply.cloned().map(Ok)
             }
             Answer::Fails(status) => Some(Err(status.clone())),
-            Answer::DropsConnection => {
-                Some(Err(Status::unavailable("the connection broke before the call was answered")))
-            }
+            Answer::DropsConnection => Some(Err(status::broken_connection())),
             _ => None,
         }
     }

@@ -186,7 +186,8 @@ impl<K: Kind> Expectation<K> {
         self.answer(Answer::Hangs)
     }
 
-    /// Breaks off, as when the connection is lost: in this process, with `Unavailable`.
+    /// Breaks off, as when the connection is lost: in this process with `Unavailable`; served on a
+    /// port, or by a [`Server`](crate::Server), by closing the connection of the call.
     pub fn drops_connection(self) -> Self {
         self.answer(Answer::DropsConnection)
     }

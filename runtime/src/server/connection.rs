@@ -20,7 +20,13 @@ use tokio::{
     time::{Instant, Sleep},
 };
 
-use super::{options::Options, pace::Pace, routes::Routes, stream::Call, wakes::Wakes};
+use super::{
+    options::Options,
+    pace::Pace,
+    routes::Routes,
+    stream::{Call, Ended},
+    wakes::Wakes,
+};
 use crate::wire::{h2::SEND_BUFFER, http_body::HttpBody, keep_alive::KeepAlive};
 
 /// Who is on the other side of a TCP connection: in the extensions of every request that comes
@@ -73,7 +79,7 @@ where
     let shut_down = async { shutdown.wait_for(|shut_down| *shut_down).await.is_ok() };
     let mut shut_down = std::pin::pin!(shut_down);
     let mut asked = false;
-    let wakes = Arc::new(Wakes::default());
+    let wakes = Arc::clone(&connection.wakes);
     let waker = Waker::from(Arc::clone(&wakes));
     poll_fn(|cx| {
         wakes.poll(&waker, cx, |cx| {
@@ -110,6 +116,7 @@ struct Connection<IO> {
     arrived: Vec<(Request<RecvStream>, SendResponse<Bytes>)>,
     info: Option<ConnectInfo>,
     shared: Arc<Shared>,
+    wakes: Arc<Wakes>,
     keep_alive: Option<KeepAlive>,
     idle: Option<Pin<Box<Sleep>>>,
     last_call: Instant,
@@ -132,6 +139,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Connection<IO> {
             last_call: Instant::now(),
             end: None,
             arrived: Vec::new(),
+            wakes: Arc::default(),
             h2,
             info,
             shared,
@@ -219,16 +227,27 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Connection<IO> {
         let mut call = Call::Waiting(self.shared.routes.call(request), stream);
         let limit = self.shared.options.inline_limit;
         if limit.is_zero() || pace.is_slow() {
-            tokio::spawn(call);
+            self.spawn(call);
             return begin;
         }
         // Should it have to wait, its task polls it again.
         let polled = Pin::new(&mut call).poll(&mut Context::from_waker(Waker::noop()));
         let end = std::time::Instant::now();
         pace.took(end - begin, limit);
-        if polled.is_pending() {
-            tokio::spawn(call);
+        match polled {
+            Poll::Ready(Ended::Well) => {}
+            Poll::Ready(Ended::ByBreak) => self.wakes.break_off(),
+            Poll::Pending => self.spawn(call),
         }
         end
+    }
+
+    fn spawn(&self, call: Call) {
+        let wakes = Arc::clone(&self.wakes);
+        tokio::spawn(async move {
+            if call.await == Ended::ByBreak {
+                wakes.break_off();
+            }
+        });
     }
 }

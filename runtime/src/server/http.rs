@@ -19,6 +19,7 @@ use crate::wire::{
     compression, deadline,
     headers::{self, Said},
     http_body::HttpBody,
+    status,
 };
 
 /// What the deadline comes earlier by than the client's, so that its status can still arrive
@@ -88,8 +89,15 @@ pub(super) fn failure(status: &Status) -> HttpResponse {
     let mut response = http::Response::new(HttpBody::default());
     *response.headers_mut() = headers::status_trailers(status);
     response.headers_mut().insert(header::CONTENT_TYPE, headers::APPLICATION_GRPC);
+    if status::breaks_connection(status) {
+        response.extensions_mut().insert(BreakConnection);
+    }
     response
 }
+
+/// In the extensions of a response that is not to be sent: its connection breaks instead.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct BreakConnection;
 
 fn success(reply: Reply) -> HttpResponse {
     let mut response = http::Response::new(HttpBody::response(reply.body));

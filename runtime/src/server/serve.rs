@@ -168,17 +168,18 @@ impl Server {
         IO: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
         let connections = Connections::new(self);
-        let (mut incoming, mut signal) = (pin!(incoming), pin!(signal));
-        while let Some(next) = before(signal.as_mut(), connections.accept(incoming.as_mut())).await
-        {
-            match next {
-                (Some(Ok(io)), permit) => connections.serve(io, permit),
-                (Some(Err(error)), _) => tokio::time::sleep(pause_after(error)?).await,
-                (None, _) => return connections.ended().await,
-            }
+        match connections.accept_all(incoming, signal).await? {
+            Accepting::Stopped => connections.shut_down().await,
+            Accepting::Ended => connections.ended().await,
         }
-        connections.shut_down().await
+        Ok(())
     }
+}
+
+/// Why no more connections are accepted.
+enum Accepting {
+    Stopped,
+    Ended,
 }
 
 /// What `future` gives, unless `end` comes first.
@@ -208,6 +209,27 @@ impl Connections {
         Self { shared, permits, shutdown: watch::Sender::new(false) }
     }
 
+    /// Serves what `incoming` accepts until that ends or `stop` completes. Then there is nothing
+    /// left that would take a connection and not serve it.
+    async fn accept_all<IO>(
+        &self,
+        incoming: impl Stream<Item = io::Result<IO>>,
+        stop: impl Future<Output = ()>,
+    ) -> io::Result<Accepting>
+    where
+        IO: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
+        let (mut incoming, mut stop) = (pin!(incoming), pin!(stop));
+        while let Some(next) = before(stop.as_mut(), self.accept(incoming.as_mut())).await {
+            match next {
+                (Some(Ok(io)), permit) => self.serve(io, permit),
+                (Some(Err(error)), _) => tokio::time::sleep(pause_after(error)?).await,
+                (None, _) => return Ok(Accepting::Ended),
+            }
+        }
+        Ok(Accepting::Stopped)
+    }
+
     /// The next connection, once there is room for it.
     async fn accept<T>(
         &self,
@@ -230,15 +252,14 @@ impl Connections {
     }
 
     /// Asks all connections to close, and waits until they are.
-    async fn shut_down(self) -> io::Result<()> {
+    async fn shut_down(self) {
         self.shutdown.send_replace(true);
-        self.ended().await
+        self.ended().await;
     }
 
     /// Waits until all connections are closed.
-    async fn ended(self) -> io::Result<()> {
+    async fn ended(self) {
         self.shutdown.closed().await;
-        Ok(())
     }
 }
 

@@ -3,7 +3,7 @@
 use std::{
     sync::{
         Arc,
-        atomic::{AtomicU8, Ordering},
+        atomic::{AtomicBool, AtomicU8, Ordering},
     },
     task::{Context, Poll, Wake, Waker},
 };
@@ -23,6 +23,8 @@ const WOKEN: u8 = 2;
 pub(super) struct Wakes {
     state: AtomicU8,
     task: AtomicWaker,
+    /// Whether the connection is to break.
+    broken: AtomicBool,
 }
 
 impl Wakes {
@@ -36,6 +38,9 @@ impl Wakes {
         self.task.register(cx.waker());
         loop {
             self.state.store(AT_WORK, Ordering::Release);
+            if self.broken.load(Ordering::Acquire) {
+                return Poll::Ready(());
+            }
             if work(&mut Context::from_waker(waker)).is_ready() {
                 return Poll::Ready(());
             }
@@ -44,6 +49,14 @@ impl Wakes {
                 return Poll::Pending;
             }
         }
+    }
+}
+
+impl Wakes {
+    /// Breaks the connection.
+    pub(super) fn break_off(self: &Arc<Self>) {
+        self.broken.store(true, Ordering::Release);
+        self.wake_by_ref();
     }
 }
 

@@ -113,3 +113,28 @@ pub(crate) fn describe(error: &(dyn Error + 'static)) -> String {
 pub(crate) fn panicked() -> Status {
     Status::internal("the handler of the call panicked")
 }
+
+/// The source of a status that is not to be told, but shown: its connection breaks.
+#[derive(Debug)]
+pub(crate) struct BrokenConnection;
+
+impl std::fmt::Display for BrokenConnection {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("the connection broke before the call was answered")
+    }
+}
+
+impl Error for BrokenConnection {}
+
+/// The status of a call whose connection is to break.
+#[cfg(feature = "mock")]
+pub(crate) fn broken_connection() -> Status {
+    let mut status = Status::unavailable(BrokenConnection.to_string());
+    status.set_source(std::sync::Arc::new(BrokenConnection));
+    status
+}
+
+/// Whether the connection is to break.
+pub(crate) fn breaks_connection(status: &Status) -> bool {
+    status.source().is_some_and(|source| source.is::<BrokenConnection>())
+}

@@ -5,6 +5,7 @@
 mod calls;
 mod cancellation;
 mod compression;
+mod connections;
 mod deadlines;
 mod doors;
 mod failures;
