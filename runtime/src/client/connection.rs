@@ -17,7 +17,11 @@ use http::Request;
 use tokio::sync::Notify;
 
 use super::{builder::Options, connector::Io};
-use crate::wire::{h2::SEND_BUFFER, keep_alive::KeepAlive, load::Load};
+use crate::wire::{
+    h2::SEND_BUFFER,
+    keep_alive::KeepAlive,
+    load::{Load, UNTOLD},
+};
 
 /// A connection that is up, or was.
 pub(super) struct Connection {
@@ -42,6 +46,7 @@ impl Connection {
             .max_header_list_size(sizes.max_header_list_size)
             .data_frame_budget(sizes.data_frame_budget())
             .max_send_buffer_size(SEND_BUFFER)
+            .initial_max_send_streams(UNTOLD)
             .handshake(io)
             .await
             .map_err(io::Error::other)?;

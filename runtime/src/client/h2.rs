@@ -157,7 +157,6 @@ impl Sent {
         response: Response<RecvStream>,
         accepted: EnabledCompressionEncodings,
     ) -> Result<Reply, Status> {
-        self.busy.answered();
         let (head, body) = response.into_parts();
         reply(head, accepted, || {
             Body::from_h2(Received::response(body, self.tie, self.busy), Side::Response)

@@ -13,9 +13,6 @@ use tonic::Status;
 use super::{builder::Options, connection::Connection, connector::Connector, target::Target};
 use crate::wire::{load::Busy, status};
 
-/// A connection that is lost so soon, without an answer, is as good as none.
-const STILLBORN: Duration = Duration::from_secs(1);
-
 /// The connections of a channel.
 pub(super) struct Pool {
     pub(super) target: Target,
@@ -28,7 +25,7 @@ pub(super) struct Pool {
 
 #[derive(Default)]
 struct State {
-    connections: Vec<Live>,
+    connections: Vec<Arc<Connection>>,
     attempt: Attempt,
     /// How many attempts have failed since the last success.
     failures: i32,
@@ -36,16 +33,11 @@ struct State {
 
 impl State {
     fn ready(&self) -> Option<(Arc<Connection>, Busy)> {
-        self.connections.iter().find_map(|Live { connection, .. }| {
+        self.connections.iter().find_map(|connection| {
             let busy = connection.load().take()?;
             Some((Arc::clone(connection), busy))
         })
     }
-}
-
-struct Live {
-    connection: Arc<Connection>,
-    since: Instant,
 }
 
 /// What became of the last attempt to connect.
@@ -131,12 +123,16 @@ impl Pool {
         Found::Wait
     }
 
+    /// Forgets connections that take no more calls. One whose server has never spoken was as good as
+    /// none.
     fn forget_closed(&self, state: &mut State) {
         let mut lost = false;
-        state.connections.retain(|live| {
-            let load = live.connection.load();
-            let stillborn = !load.is_proved() && live.since.elapsed() < STILLBORN;
-            lost |= load.is_closed() && stillborn;
+        state.connections.retain(|connection| {
+            let load = connection.load();
+            match load.is_proved() {
+                true => state.failures = 0,
+                false => lost |= load.is_closed(),
+            }
             !load.is_closed()
         });
         if lost && state.connections.is_empty() && !matches!(state.attempt, Attempt::Running) {
@@ -171,10 +167,7 @@ async fn attempt(running: Running) {
     match opened {
         Ok(connection) => {
             state.attempt = Attempt::Over;
-            state.failures = 0;
-            state
-                .connections
-                .push(Live { connection: Arc::new(connection), since: Instant::now() });
+            state.connections.push(Arc::new(connection));
         }
         Err(cause) => pool.failed(state, &cause),
     }

@@ -198,6 +198,9 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Connection<IO> {
                 Poll::Pending if self.arrived.is_empty() => return Poll::Pending,
                 Poll::Pending => self.start_calls(),
             }
+            if self.wakes.is_broken() {
+                return Poll::Ready(());
+            }
         }
     }
 
@@ -245,7 +248,8 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Connection<IO> {
     fn spawn(&self, call: Call) {
         let wakes = Arc::clone(&self.wakes);
         tokio::spawn(async move {
-            if call.await == Ended::ByBreak {
+            let mut call = call;
+            if (&mut call).await == Ended::ByBreak {
                 wakes.break_off();
             }
         });

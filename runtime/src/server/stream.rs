@@ -22,7 +22,6 @@ pub(super) enum Call {
     /// The service is at work.
     Waiting(Responding, SendResponse<Bytes>),
     Sending(Sending),
-    Ended(Ended),
 }
 
 /// What became of a call.
@@ -30,42 +29,8 @@ pub(super) enum Call {
 pub(super) enum Ended {
     /// It was answered, or given up by its client.
     Well,
-    /// Its connection is to break.
+    /// Its connection is to break, before the end of the call can be told.
     ByBreak,
-}
-
-impl Call {
-    fn poll_progress(&mut self, cx: &mut Context<'_>) -> Poll<Self> {
-        Poll::Ready(match self {
-            Self::Waiting(responding, stream) => match responding.poll(cx) {
-                Poll::Ready(response) => respond(response, stream),
-                // The client has gone: so may the handler.
-                Poll::Pending => ready!(stream.poll_reset(cx)).map_or(OVER, |_| OVER),
-            },
-            Self::Sending(sending) => {
-                if let Err(Unsent::Body(_)) = ready!(sending.poll(cx)) {
-                    sending.reset(Reason::INTERNAL_ERROR);
-                }
-                OVER
-            }
-            Self::Ended(ended) => Self::Ended(*ended),
-        })
-    }
-}
-
-const OVER: Call = Call::Ended(Ended::Well);
-
-/// Sends the head of `response`; an error means that nobody waits for it.
-fn respond(response: Response<HttpBody>, stream: &mut SendResponse<Bytes>) -> Call {
-    let (head, body) = response.into_parts();
-    if head.extensions.get::<BreakConnection>().is_some() {
-        return Call::Ended(Ended::ByBreak);
-    }
-    let ended = body.is_end_stream();
-    match stream.send_response(Response::from_parts(head, ()), ended) {
-        Ok(stream) if !ended => Call::Sending(Sending::new(body, stream)),
-        Ok(_) | Err(_) => OVER,
-    }
 }
 
 impl Future for Call {
@@ -73,10 +38,35 @@ impl Future for Call {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Ended> {
         loop {
-            match *self {
-                Self::Ended(ended) => return Poll::Ready(ended),
-                _ => *self = ready!(self.poll_progress(cx)),
+            match &mut *self {
+                Self::Waiting(responding, stream) => {
+                    let Poll::Ready(response) = responding.poll(cx) else {
+                        // When the client has gone, so may the handler.
+                        return stream.poll_reset(cx).map(|_| Ended::Well);
+                    };
+                    if response.extensions().get::<BreakConnection>().is_some() {
+                        return Poll::Ready(Ended::ByBreak);
+                    }
+                    match respond(response, stream) {
+                        Some(sending) => *self = Self::Sending(sending),
+                        None => return Poll::Ready(Ended::Well),
+                    }
+                }
+                Self::Sending(sending) => {
+                    if let Err(Unsent::Body(_)) = ready!(sending.poll(cx)) {
+                        sending.reset(Reason::INTERNAL_ERROR);
+                    }
+                    return Poll::Ready(Ended::Well);
+                }
             }
         }
     }
+}
+
+/// Sends the head of `response`; returns what is left to send to one who still waits for it.
+fn respond(response: Response<HttpBody>, stream: &mut SendResponse<Bytes>) -> Option<Sending> {
+    let (head, body) = response.into_parts();
+    let ended = body.is_end_stream();
+    let stream = stream.send_response(Response::from_parts(head, ()), ended).ok()?;
+    (!ended).then(|| Sending::new(body, stream))
 }

@@ -38,7 +38,7 @@ impl Wakes {
         self.task.register(cx.waker());
         loop {
             self.state.store(AT_WORK, Ordering::Release);
-            if self.broken.load(Ordering::Acquire) {
+            if self.is_broken() {
                 return Poll::Ready(());
             }
             if work(&mut Context::from_waker(waker)).is_ready() {
@@ -53,6 +53,10 @@ impl Wakes {
 }
 
 impl Wakes {
+    pub(super) fn is_broken(&self) -> bool {
+        self.broken.load(Ordering::Acquire)
+    }
+
     /// Breaks the connection.
     pub(super) fn break_off(self: &Arc<Self>) {
         self.broken.store(true, Ordering::Release);

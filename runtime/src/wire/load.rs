@@ -7,6 +7,10 @@ use std::sync::{
 
 use tokio::sync::Notify;
 
+/// How many calls a connection carries until its server has told how many it may: a number that no
+/// server tells.
+pub(crate) const UNTOLD: usize = 101;
+
 /// The load of one connection.
 #[derive(Debug)]
 pub(crate) struct Load {
@@ -14,7 +18,7 @@ pub(crate) struct Load {
     /// How many calls the server lets it carry.
     limit: AtomicUsize,
     closed: AtomicBool,
-    /// Whether the server has ever answered.
+    /// Whether the server has ever spoken.
     proved: AtomicBool,
     /// Told when a call may find room that found none before.
     changed: Arc<Notify>,
@@ -24,7 +28,7 @@ impl Load {
     pub(crate) fn new(changed: Arc<Notify>) -> Self {
         Self {
             calls: AtomicUsize::new(0),
-            limit: AtomicUsize::new(usize::MAX),
+            limit: AtomicUsize::new(UNTOLD),
             closed: AtomicBool::new(false),
             proved: AtomicBool::new(false),
             changed,
@@ -46,7 +50,11 @@ impl Load {
         self.calls.load(Ordering::Acquire) == 0
     }
 
+    /// Takes the limit from the server.
     pub(crate) fn set_limit(&self, limit: usize) {
+        if limit != UNTOLD {
+            self.proved.store(true, Ordering::Release);
+        }
         if self.limit.swap(limit, Ordering::AcqRel) < limit {
             self.changed.notify_waiters();
         }
@@ -62,6 +70,7 @@ impl Load {
         self.closed.load(Ordering::Acquire)
     }
 
+    /// Whether there is a server that speaks HTTP/2, which a connection alone does not show.
     pub(crate) fn is_proved(&self) -> bool {
         self.proved.load(Ordering::Acquire)
     }
@@ -70,15 +79,6 @@ impl Load {
 /// A call that a connection carries, until this is dropped.
 #[derive(Debug)]
 pub(crate) struct Busy(Arc<Load>);
-
-impl Busy {
-    /// The server has answered.
-    pub(crate) fn answered(&self) {
-        if !self.0.is_proved() {
-            self.0.proved.store(true, Ordering::Release);
-        }
-    }
-}
 
 impl Drop for Busy {
     fn drop(&mut self) {

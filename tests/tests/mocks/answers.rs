@@ -6,7 +6,7 @@ use rust_scaffold::{Code, Request, Response, Status, Streaming, Trailers, metada
 use tokio::time::Instant;
 
 use crate::{
-    calculator::{AddRequest, MockCalculator},
+    calculator::{AddRequest, CalculatorClient, MockCalculator},
     messages::{add, point, query, sum, summary, verdict_of},
     telemetry::{MockTelemetry, Point, Query},
 };
@@ -125,6 +125,27 @@ async fn a_dropped_connection_is_unavailable() {
     mock.expect_add().drops_connection();
     let status = mock.client().add(add(5, 3)).await.unwrap_err();
     assert_eq!(status.code(), Code::Unavailable);
+}
+
+#[tokio::test]
+async fn a_served_mock_breaks_the_connection_with_all_of_its_calls() {
+    let mock = MockCalculator::new();
+    mock.expect_add().with(add(1, 1)).hangs();
+    mock.expect_add().with(add(2, 2)).drops_connection();
+    mock.expect_add().with(add(5, 3)).returns(sum(8));
+    let serving = mock.serve().await.unwrap();
+    let client = CalculatorClient::connect(serving.uri()).await.unwrap();
+    let hanging = tokio::spawn({
+        let client = client.clone();
+        async move { client.add(add(1, 1)).await }
+    });
+    while mock.add_calls().is_empty() {
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+    let status = client.add(add(2, 2)).await.unwrap_err();
+    assert_eq!(status.code(), Code::Unavailable);
+    assert_eq!(hanging.await.unwrap().unwrap_err().code(), Code::Unavailable);
+    assert_eq!(client.add(add(5, 3)).await.unwrap().into_inner(), sum(8));
 }
 
 #[tokio::test]
