@@ -17,11 +17,7 @@ use http::Request;
 use tokio::sync::Notify;
 
 use super::{builder::Options, connector::Io};
-use crate::wire::{
-    h2::SEND_BUFFER,
-    keep_alive::KeepAlive,
-    load::{Load, UNTOLD},
-};
+use crate::wire::{h2::SEND_BUFFER, keep_alive::KeepAlive, load::Load};
 
 /// A connection that is up, or was.
 pub(super) struct Connection {
@@ -31,7 +27,9 @@ pub(super) struct Connection {
 }
 
 impl Connection {
-    /// Begins HTTP/2 on `io`; `changed` is told when there is room for calls again, or never.
+    /// Begins HTTP/2 on `io`, and waits until the server has begun, too: a call that is sent before
+    /// may be lost, and nobody can tell. `changed` is told when there is room for calls again, or
+    /// never.
     pub(super) async fn open(
         io: Box<dyn Io>,
         options: &Options,
@@ -46,12 +44,16 @@ impl Connection {
             .max_header_list_size(sizes.max_header_list_size)
             .data_frame_budget(sizes.data_frame_budget())
             .max_send_buffer_size(SEND_BUFFER)
-            .initial_max_send_streams(UNTOLD)
+            .initial_max_send_streams(0)
+            // A limit of errors for the life of a connection protects servers: the calls of a client
+            // are its own.
+            .max_local_error_reset_streams(None)
             .handshake(io)
             .await
             .map_err(io::Error::other)?;
         let load = Arc::new(Load::new(changed));
         tokio::spawn(drive(Driver::new(h2, Arc::clone(&load), options)));
+        load.opened().await?;
         Ok(Self { requests: Mutex::new(requests), load })
     }
 

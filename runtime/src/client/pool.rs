@@ -105,7 +105,7 @@ impl Pool {
         if let Some((connection, busy)) = state.ready() {
             return Found::Connection(connection, busy);
         }
-        self.forget_closed(state);
+        state.connections.retain(|connection| !connection.load().is_closed());
         let full = state.connections.len() >= self.options.max_connections;
         match &state.attempt {
             Attempt::Running => return Found::Wait,
@@ -121,23 +121,6 @@ impl Pool {
         state.attempt = Attempt::Running;
         tokio::spawn(attempt(Running(Arc::clone(self))));
         Found::Wait
-    }
-
-    /// Forgets connections that take no more calls. One whose server has never spoken was as good as
-    /// none.
-    fn forget_closed(&self, state: &mut State) {
-        let mut lost = false;
-        state.connections.retain(|connection| {
-            let load = connection.load();
-            match load.is_proved() {
-                true => state.failures = 0,
-                false => lost |= load.is_closed(),
-            }
-            !load.is_closed()
-        });
-        if lost && state.connections.is_empty() && !matches!(state.attempt, Attempt::Running) {
-            self.failed(state, "the server closes new connections");
-        }
     }
 
     fn failed(&self, state: &mut State, cause: &str) {
@@ -167,6 +150,7 @@ async fn attempt(running: Running) {
     match opened {
         Ok(connection) => {
             state.attempt = Attempt::Over;
+            state.failures = 0;
             state.connections.push(Arc::new(connection));
         }
         Err(cause) => pool.failed(state, &cause),

@@ -1,25 +1,22 @@
 //! How many calls a connection carries, and whether it takes more.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicBool, AtomicUsize, Ordering},
+use std::{
+    io,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicUsize, Ordering},
+    },
 };
 
 use tokio::sync::Notify;
-
-/// How many calls a connection carries until its server has told how many it may: a number that no
-/// server tells.
-pub(crate) const UNTOLD: usize = 101;
 
 /// The load of one connection.
 #[derive(Debug)]
 pub(crate) struct Load {
     calls: AtomicUsize,
-    /// How many calls the server lets it carry.
+    /// How many calls the server lets it carry: none until it has said how many.
     limit: AtomicUsize,
     closed: AtomicBool,
-    /// Whether the server has ever spoken.
-    proved: AtomicBool,
     /// Told when a call may find room that found none before.
     changed: Arc<Notify>,
 }
@@ -28,9 +25,8 @@ impl Load {
     pub(crate) fn new(changed: Arc<Notify>) -> Self {
         Self {
             calls: AtomicUsize::new(0),
-            limit: AtomicUsize::new(UNTOLD),
+            limit: AtomicUsize::new(0),
             closed: AtomicBool::new(false),
-            proved: AtomicBool::new(false),
             changed,
         }
     }
@@ -52,9 +48,6 @@ impl Load {
 
     /// Takes the limit from the server.
     pub(crate) fn set_limit(&self, limit: usize) {
-        if limit != UNTOLD {
-            self.proved.store(true, Ordering::Release);
-        }
         if self.limit.swap(limit, Ordering::AcqRel) < limit {
             self.changed.notify_waiters();
         }
@@ -70,9 +63,23 @@ impl Load {
         self.closed.load(Ordering::Acquire)
     }
 
-    /// Whether there is a server that speaks HTTP/2, which a connection alone does not show.
-    pub(crate) fn is_proved(&self) -> bool {
-        self.proved.load(Ordering::Acquire)
+    /// Waits until the server has said how many calls it takes.
+    ///
+    /// # Errors
+    /// When the connection is closed before.
+    pub(crate) async fn opened(&self) -> io::Result<()> {
+        loop {
+            let mut changed = std::pin::pin!(self.changed.notified());
+            // From here on, no change is missed.
+            changed.as_mut().enable();
+            if self.is_closed() {
+                return Err(io::Error::other("the server closed the connection at once"));
+            }
+            if self.limit.load(Ordering::Acquire) > 0 {
+                return Ok(());
+            }
+            changed.await;
+        }
     }
 }
 

@@ -11,7 +11,10 @@ use std::{
 };
 
 use rust_scaffold::{Channel, Code, ConnectInfo, Request, Response, Server, Status, WaitForReady};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::{
+    io::AsyncWriteExt as _,
+    net::{TcpListener, TcpStream},
+};
 use tokio_stream::{StreamExt as _, wrappers::TcpListenerStream};
 
 use crate::{
@@ -201,7 +204,7 @@ async fn idle_connections_are_closed_and_made_again() {
 
 #[tokio::test]
 async fn a_server_that_answers_no_pings_is_given_up() {
-    let (address, _) = silent_server().await;
+    let address = silent_server(&[0, 0, 0, 4, 0, 0, 0, 0, 0]).await;
     let channel = Channel::builder(address)
         .keep_alive_interval(Some(Duration::from_millis(20)))
         .keep_alive_timeout(Duration::from_millis(20));
@@ -209,16 +212,26 @@ async fn a_server_that_answers_no_pings_is_given_up() {
     assert_eq!(client.latest(query("a", 1)).await.unwrap_err().code(), Code::Unavailable);
 }
 
-/// A server that takes connections and says nothing.
-async fn silent_server() -> (String, tokio::task::JoinHandle<()>) {
+#[tokio::test]
+async fn a_server_that_says_nothing_is_not_connected_to() {
+    let channel = Channel::builder(silent_server(&[]).await);
+    let status = channel.connect_timeout(Duration::from_millis(20)).connect().await.unwrap_err();
+    assert_eq!(status.code(), Code::Unavailable);
+    assert!(status.message().contains("no answer within 20ms"), "{status}");
+}
+
+/// A server that takes connections and says no more than `greeting`.
+async fn silent_server(greeting: &'static [u8]) -> String {
     let (listener, address) = listen().await;
-    let server = tokio::spawn(async move {
+    tokio::spawn(async move {
         let mut connections = Vec::new();
         loop {
-            connections.push(listener.accept().await.unwrap());
+            let (mut connection, _) = listener.accept().await.unwrap();
+            connection.write_all(greeting).await.unwrap();
+            connections.push(connection);
         }
     });
-    (format!("http://{address}"), server)
+    format!("http://{address}")
 }
 
 #[tokio::test]
