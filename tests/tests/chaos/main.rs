@@ -18,7 +18,7 @@ use std::{
 use fault::{FAULTS, Fault, Reach};
 use rust_scaffold::{Channel, Code, Request, Server};
 use server::{Faulty, Ledger};
-use tokio::{net::TcpListener, task::JoinSet};
+use tokio::{net::TcpListener, sync::Mutex, task::JoinSet};
 
 #[allow(
     clippy::doc_markdown,
@@ -26,11 +26,21 @@ use tokio::{net::TcpListener, task::JoinSet};
     unreachable_pub,
     reason = "generated messages look as prost makes them"
 )]
-mod calculator {
-    rust_scaffold::include_proto!("calculator");
+mod contracts {
+    pub(crate) mod calculator {
+        rust_scaffold::include_proto!("calculator");
+    }
+    pub(crate) mod telemetry {
+        rust_scaffold::include_proto!("telemetry");
+    }
 }
 
+use contracts::{calculator, telemetry};
+
 use calculator::{AddRequest, CalculatorClient, CalculatorServer};
+
+/// Taken by each test: they look at the memory of the process.
+static TURN: Mutex<()> = Mutex::const_new(());
 
 /// Calls at a time.
 const IN_FLIGHT: i32 = 64;
@@ -42,6 +52,7 @@ type Outcomes = BTreeMap<(&'static str, i32), u32>;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_call_ends_once_with_its_status() {
+    let _turn = TURN.lock().await;
     let ledger = Arc::new(Ledger::default());
     let server = Faulty::start(Arc::clone(&ledger)).await;
     let mut outcomes = run(&server.address, &ledger, 0..10_000).await;
