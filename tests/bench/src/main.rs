@@ -1,8 +1,9 @@
-//! `cargo run --release -p bench -- allocs|codegen|lines|mocks [--json FILE]`: ours against the
+//! `cargo run --release -p bench -- allocs|codegen|compile|lines|mocks [--json FILE]`: ours against the
 //! peers, in one run, as counts and ratios.
 
 mod allocs;
 mod codegen;
+mod compile;
 mod lines;
 mod mocks;
 mod report;
@@ -18,7 +19,7 @@ use report::Report;
 #[global_allocator]
 static ALLOCATOR: dhat::Alloc = dhat::Alloc;
 
-const USAGE: &str = "usage: bench allocs|codegen|lines|mocks [--json FILE]";
+const USAGE: &str = "usage: bench allocs|codegen|compile|lines|mocks [--json FILE]";
 
 fn main() -> ExitCode {
     let done = parse(std::env::args().skip(1)).and_then(|(benchmark, json)| {
@@ -41,6 +42,7 @@ fn parse(mut words: impl Iterator<Item = String>) -> Result<(Benchmark, Option<P
     let benchmark = match words.next().as_deref() {
         Some("allocs") => (|| Ok(allocs::run())) as Benchmark,
         Some("codegen") => codegen::run,
+        Some("compile") => compile::run,
         Some("lines") => || Ok(lines::run()),
         Some("mocks") => mocks::run,
         Some(other) => return Err(format!("no benchmark is called `{other}`\n{USAGE}")),
