@@ -57,6 +57,11 @@ pub(crate) async fn over_sockets(server: TelemetryServer<Station>) -> Vec<Door> 
         let channel = Channel::connect(format!("http://{address}")).await.unwrap();
         doors.push(open(name, channel, Some(task)));
     }
+    let (listener, address) = listen().await;
+    let task = serve_ours(server, listener);
+    let endpoint = tonic::transport::Endpoint::from_shared(format!("http://{address}")).unwrap();
+    let channel = endpoint.connect().await.unwrap();
+    doors.push(open("tonic's client", channel.into(), Some(task)));
     doors
 }
 

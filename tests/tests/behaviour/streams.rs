@@ -109,3 +109,25 @@ async fn large_messages_pass_every_door() {
         assert_eq!(summary.unwrap().into_inner().accepted, 2, "{}", door.name);
     }
 }
+
+/// As many as would fill every buffer, were one of them without bounds.
+const MANY: u32 = 1_000_000;
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_million_messages_pass_each_way() {
+    for door in doors::over_sockets(TelemetryServer::new(Station::default())).await {
+        if !["our server", "tonic's server", "tonic's client"].contains(&door.name) {
+            continue;
+        }
+        let points = tokio_stream::iter((0..MANY).map(|_| point("sixteen bytes!")));
+        let summary = door.client.upload(points).await.unwrap().into_inner();
+        assert_eq!(summary.accepted, u64::from(MANY), "{}", door.name);
+        let queries = tokio_stream::iter((0..MANY).map(|_| query("fourteen byte", 1)));
+        let mut points = door.client.tail(queries).await.unwrap().into_inner();
+        let mut seen = 0;
+        while points.message().await.unwrap().is_some() {
+            seen += 1;
+        }
+        assert_eq!(seen, MANY, "{}", door.name);
+    }
+}
