@@ -7,7 +7,6 @@ use std::{
     pin::{Pin, pin},
     sync::Arc,
     task::Poll,
-    time::Duration,
 };
 
 use tokio::{
@@ -26,10 +25,7 @@ use super::{
     pace::Pace,
     routes::Routes,
 };
-use crate::wire::{
-    h2::{MAX_FRAME, MAX_WINDOW, MIN_FRAME},
-    http_body::{HttpBody, RequestBody},
-};
+use crate::wire::http_body::{HttpBody, RequestBody};
 
 /// Serves gRPC services over HTTP/2.
 ///
@@ -51,7 +47,7 @@ use crate::wire::{
 #[derive(Clone, Debug, Default)]
 pub struct Server {
     routes: Routes,
-    options: Options,
+    pub(super) options: Options,
 }
 
 impl Server {
@@ -260,145 +256,5 @@ impl Connections {
     /// Waits until all connections are closed.
     async fn ended(self) {
         self.shutdown.closed().await;
-    }
-}
-
-/// What the server's connections may take, and how long they may last.
-impl Server {
-    /// Whether TCP sends small packets at once (`TCP_NODELAY`). By default it does.
-    #[must_use]
-    pub fn tcp_nodelay(mut self, nodelay: bool) -> Self {
-        self.options.tcp_nodelay = nodelay;
-        self
-    }
-
-    /// Whether the extensions of requests that come over TCP say from where, as a
-    /// [`ConnectInfo`](crate::ConnectInfo); with the feature `tonic-transport`, also as tonic's, for
-    /// `Request::remote_addr`. By default they do not: it takes memory for every call.
-    #[must_use]
-    pub fn connect_info(mut self, tell: bool) -> Self {
-        self.options.connect_info = tell;
-        self
-    }
-
-    /// How long a handler may compute, before it first waits for something, on the task of its
-    /// connection, where it holds up the other calls. The calls of a method that takes longer three
-    /// times in a row get tasks of their own, until one that is tried again after a while is quick.
-    /// By default 50 microseconds; zero gives all calls tasks of their own.
-    #[must_use]
-    pub fn inline_limit(mut self, time: Duration) -> Self {
-        self.options.inline_limit = time;
-        self
-    }
-
-    /// How many bytes of one call's requests may be on their way, or wait for the handler to read
-    /// them. By default 1 MiB and 64 KiB, for messages of 1 MiB in one piece.
-    #[must_use]
-    pub fn initial_stream_window_size(mut self, bytes: u32) -> Self {
-        self.options.sizes.stream_window = bytes.min(MAX_WINDOW);
-        self
-    }
-
-    /// How many bytes of all requests of a connection may be on their way, or wait for handlers to
-    /// read them. By default 4 MiB.
-    #[must_use]
-    pub fn initial_connection_window_size(mut self, bytes: u32) -> Self {
-        self.options.sizes.connection_window = bytes.min(MAX_WINDOW);
-        self
-    }
-
-    /// The largest HTTP/2 frame that clients may send, from 16 KiB to 16 MiB less one byte. By
-    /// default 1 MiB.
-    #[must_use]
-    pub fn max_frame_size(mut self, bytes: u32) -> Self {
-        self.options.sizes.max_frame_size = bytes.clamp(MIN_FRAME, MAX_FRAME);
-        self
-    }
-
-    /// The largest headers of a request, in bytes as
-    /// [HTTP/2 counts them](https://www.rfc-editor.org/rfc/rfc9113#SETTINGS_MAX_HEADER_LIST_SIZE).
-    /// By default 16 KiB.
-    #[must_use]
-    pub fn max_header_list_size(mut self, bytes: u32) -> Self {
-        self.options.sizes.max_header_list_size = bytes;
-        self
-    }
-
-    /// How many calls a connection may have in progress. By default 1000.
-    #[must_use]
-    pub fn max_concurrent_streams(mut self, calls: u32) -> Self {
-        self.options.max_concurrent_streams = calls;
-        self
-    }
-
-    /// How many connections are served at a time; others wait to be accepted. By default 65,536.
-    #[must_use]
-    pub fn max_connections(mut self, connections: usize) -> Self {
-        self.options.max_connections = connections.min(Semaphore::MAX_PERMITS);
-        self
-    }
-
-    /// How many calls of a connection a client may have reset before the server has looked at them;
-    /// one more closes the connection (the "rapid reset" attack, CVE-2023-44487). By default 20.
-    #[must_use]
-    pub fn max_pending_accept_reset_streams(mut self, calls: usize) -> Self {
-        self.options.max_pending_accept_reset_streams = calls;
-        self
-    }
-
-    /// How long a client may take to begin with HTTP/2 on a new connection. By default 10 seconds.
-    #[must_use]
-    pub fn handshake_timeout(mut self, timeout: Duration) -> Self {
-        self.options.handshake_timeout = timeout;
-        self
-    }
-
-    /// How often clients are asked whether they are still there; none: never. By default every 5
-    /// minutes.
-    #[must_use]
-    pub fn keep_alive_interval(mut self, interval: Option<Duration>) -> Self {
-        self.options.keep_alive.interval = interval;
-        self
-    }
-
-    /// How long a client may take to say that it is still there, before the connection is closed.
-    /// By default 20 seconds.
-    #[must_use]
-    pub fn keep_alive_timeout(mut self, timeout: Duration) -> Self {
-        self.options.keep_alive.timeout = timeout;
-        self
-    }
-
-    /// How long a connection may be without calls before it is closed; none: for ever. By default
-    /// 30 minutes. Clients connect again when they need to.
-    #[must_use]
-    pub fn max_connection_idle(mut self, time: Option<Duration>) -> Self {
-        self.options.max_connection_idle = time;
-        self
-    }
-
-    /// How old a connection may be before it is closed, say, so that clients spread over servers;
-    /// none, the default: any age. Calls in progress may go on, see
-    /// [`max_connection_age_grace`](Self::max_connection_age_grace).
-    #[must_use]
-    pub fn max_connection_age(mut self, age: Option<Duration>) -> Self {
-        self.options.max_connection_age = age;
-        self
-    }
-
-    /// How long calls may still go on when their connection has reached its greatest age; none, the
-    /// default: as long as they take.
-    #[must_use]
-    pub fn max_connection_age_grace(mut self, grace: Option<Duration>) -> Self {
-        self.options.max_connection_age_grace = grace;
-        self
-    }
-
-    /// How long calls may still go on when the server shuts down; none, the default: as long as
-    /// they take.
-    #[must_use]
-    pub fn shutdown_timeout(mut self, timeout: Option<Duration>) -> Self {
-        self.options.shutdown_timeout = timeout;
-        self
     }
 }

@@ -136,5 +136,5 @@ pub(crate) fn broken_connection() -> Status {
 
 /// Whether the connection is to break.
 pub(crate) fn breaks_connection(status: &Status) -> bool {
-    status.source().is_some_and(|source| source.is::<BrokenConnection>())
+    status.source().is_some_and(<dyn Error>::is::<BrokenConnection>)
 }

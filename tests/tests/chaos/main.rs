@@ -22,6 +22,7 @@ use tokio::{net::TcpListener, sync::Mutex, task::JoinSet};
 
 #[allow(
     clippy::doc_markdown,
+    clippy::too_many_arguments,
     missing_docs,
     unreachable_pub,
     reason = "generated messages look as prost makes them"
