@@ -5,6 +5,7 @@ cd "$(dirname "$0")"
 
 [ -d .venv ] || python3 -m venv .venv
 .venv/bin/pip install --quiet --requirement python/requirements.txt
+npm ci --loglevel=error --prefix node > /dev/null
 npm ci --loglevel=error --prefix mocks/node > /dev/null
 cargo build --quiet --package interop --package interop-mocks
 
