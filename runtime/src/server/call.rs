@@ -335,12 +335,21 @@ impl Answer {
         Content::Many(Streaming::decoding_with(messages, types.decode_request))
     }
 
-    fn message<M: Encode>(mut self, response: Response<M>) -> Result<Reply, Status> {
+    fn message<M: Encode>(self, response: Response<M>) -> Result<Reply, Status> {
         let (metadata, message, extensions) = response.into_parts();
+        self.any_message(metadata, extensions, &message)
+    }
+
+    fn any_message(
+        mut self,
+        metadata: MetadataMap,
+        extensions: Extensions,
+        message: &dyn Encode,
+    ) -> Result<Reply, Status> {
         if compression_is_disabled(&extensions) {
             self.encoder.encoding = None;
         }
-        let body = Body::once(self.encoder.encode_one(&message)?);
+        let body = Body::once(self.encoder.encode_one(message)?);
         Ok(self.reply(metadata, extensions, body))
     }
 

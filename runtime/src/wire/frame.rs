@@ -50,7 +50,7 @@ pub(crate) struct Encoder {
 
 impl Encoder {
     /// One message in a buffer that it fills exactly; small ones share one.
-    pub(crate) fn encode_one(&self, message: &impl Encode) -> Result<Bytes, Status> {
+    pub(crate) fn encode_one(&self, message: &dyn Encode) -> Result<Bytes, Status> {
         let length = message.encoded_len();
         if length > SMALL {
             let mut frame = BytesMut::new();
@@ -76,7 +76,7 @@ impl Encoder {
 
     fn encode_sized(
         &self,
-        message: &impl Encode,
+        message: &(impl Encode + ?Sized),
         length: usize,
         into: &mut BytesMut,
     ) -> Result<(), Status> {
