@@ -1,4 +1,4 @@
-//! `cargo run --release -p bench -- allocs|codegen|compile|lines|mocks [--json FILE]`: ours against the
+//! `cargo run --release -p bench -- allocs|codegen|compile|lines|mocks|wire [--quick] [--json FILE]`: ours against the
 //! peers, in one run, as counts and ratios.
 
 mod allocs;
@@ -7,6 +7,7 @@ mod compile;
 mod lines;
 mod mocks;
 mod report;
+mod wire;
 
 use std::{
     path::PathBuf,
@@ -19,11 +20,11 @@ use report::Report;
 #[global_allocator]
 static ALLOCATOR: dhat::Alloc = dhat::Alloc;
 
-const USAGE: &str = "usage: bench allocs|codegen|compile|lines|mocks [--json FILE]";
+const USAGE: &str = "usage: bench allocs|codegen|compile|lines|mocks|wire [--quick] [--json FILE]";
 
 fn main() -> ExitCode {
-    let done = parse(std::env::args().skip(1)).and_then(|(benchmark, json)| {
-        let report = benchmark()?;
+    let done = parse(std::env::args().skip(1)).and_then(|Asked { benchmark, quick, json }| {
+        let report = benchmark(quick)?;
         print!("{report}");
         json.map_or(Ok(()), |file| report.write_json(&file))
     });
@@ -36,27 +37,38 @@ fn main() -> ExitCode {
     }
 }
 
-type Benchmark = fn() -> Result<Report, String>;
+/// What makes a report, in full or quickly.
+type Benchmark = fn(bool) -> Result<Report, String>;
 
-fn parse(mut words: impl Iterator<Item = String>) -> Result<(Benchmark, Option<PathBuf>), String> {
+struct Asked {
+    benchmark: Benchmark,
+    quick: bool,
+    json: Option<PathBuf>,
+}
+
+fn parse(mut words: impl Iterator<Item = String>) -> Result<Asked, String> {
     let benchmark = match words.next().as_deref() {
-        Some("allocs") => (|| Ok(allocs::run())) as Benchmark,
-        Some("codegen") => codegen::run,
-        Some("compile") => compile::run,
-        Some("lines") => || Ok(lines::run()),
-        Some("mocks") => mocks::run,
+        Some("allocs") => (|_| Ok(allocs::run())) as Benchmark,
+        Some("codegen") => |_| codegen::run(),
+        Some("compile") => |_| compile::run(),
+        Some("lines") => |_| Ok(lines::run()),
+        Some("mocks") => |_| mocks::run(),
+        Some("wire") => wire::run,
         Some(other) => return Err(format!("no benchmark is called `{other}`\n{USAGE}")),
         None => return Err(USAGE.into()),
     };
-    let mut json = None;
+    let mut asked = Asked { benchmark, quick: false, json: None };
     while let Some(word) = words.next() {
-        match (word.as_str(), words.next()) {
-            ("--json", Some(file)) => json = Some(PathBuf::from(file)),
-            ("--json", None) => return Err(format!("--json needs a file\n{USAGE}")),
-            (other, _) => return Err(format!("unknown option `{other}`\n{USAGE}")),
+        match word.as_str() {
+            "--quick" => asked.quick = true,
+            "--json" => {
+                let file = words.next().ok_or_else(|| format!("--json needs a file\n{USAGE}"))?;
+                asked.json = Some(PathBuf::from(file));
+            }
+            other => return Err(format!("unknown option `{other}`\n{USAGE}")),
         }
     }
-    Ok((benchmark, json))
+    Ok(asked)
 }
 
 /// What a command prints, unless it fails.

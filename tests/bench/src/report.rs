@@ -6,6 +6,8 @@ use serde_json::json;
 
 /// The peer that the others are compared with.
 pub(crate) const BASELINE: &str = "tonic";
+/// What we are called.
+pub(crate) const OURS: &str = "rust-scaffold";
 /// The peer that mocks are compared with.
 pub(crate) const MOCKALL: &str = "mockall";
 
@@ -18,6 +20,8 @@ pub(crate) struct Report {
 #[derive(Debug)]
 struct Row {
     case: String,
+    /// How many calls at a time, where that matters.
+    in_flight: Option<usize>,
     peer: String,
     metric: String,
     unit: String,
@@ -32,8 +36,27 @@ impl Report {
         (metric, unit): (&str, &str),
         value: f64,
     ) {
+        self.push((case, None, peer), (metric, unit), value);
+    }
+
+    /// Adds the same for so many calls at a time.
+    pub(crate) fn add_at(
+        &mut self,
+        (case, in_flight, peer): (&str, usize, &str),
+        metric: (&str, &str),
+        value: f64,
+    ) {
+        self.push((case, Some(in_flight), peer), metric, value);
+    }
+
+    fn push(
+        &mut self,
+        (case, in_flight, peer): (&str, Option<usize>, &str),
+        (metric, unit): (&str, &str),
+        value: f64,
+    ) {
         let [case, peer, metric, unit] = [case, peer, metric, unit].map(str::to_owned);
-        self.rows.push(Row { case, peer, metric, unit, value });
+        self.rows.push(Row { case, in_flight, peer, metric, unit, value });
     }
 
     /// Adds what another program has found and written as JSON.
@@ -48,7 +71,8 @@ impl Report {
         Ok(())
     }
 
-    /// Writes an array of `{"case", "peer", "metric", "unit", "value"}`.
+    /// Writes an array of `{"case", "peer", "metric", "unit", "value"}`, and `"in_flight"` where that
+    /// matters.
     pub(crate) fn write_json(&self, file: &Path) -> Result<(), String> {
         let rows: Vec<_> = self.rows.iter().map(Row::to_json).collect();
         let text = format!("{:#}\n", serde_json::Value::from(rows));
@@ -57,7 +81,7 @@ impl Report {
 
     fn baseline(&self, row: &Row) -> Option<f64> {
         let same = |other: &&Row| {
-            (&other.case, &other.metric) == (&row.case, &row.metric)
+            (&other.case, other.in_flight, &other.metric) == (&row.case, row.in_flight, &row.metric)
                 && [BASELINE, MOCKALL].contains(&other.peer.as_str())
         };
         self.rows.iter().find(same).map(|row| row.value)
@@ -66,8 +90,13 @@ impl Report {
 
 impl Row {
     fn to_json(&self) -> serde_json::Value {
-        let Self { case, peer, metric, unit, value } = self;
-        json!({ "case": case, "peer": peer, "metric": metric, "unit": unit, "value": value })
+        let Self { case, in_flight, peer, metric, unit, value } = self;
+        let mut row =
+            json!({ "case": case, "peer": peer, "metric": metric, "unit": unit, "value": value });
+        if let Some(in_flight) = in_flight {
+            row["in_flight"] = json!(in_flight);
+        }
+        row
     }
 }
 
@@ -75,12 +104,16 @@ impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(
             f,
-            "{:<28} {:<24} {:<14} {:>10} {:<8} {:>10}",
+            "{:<40} {:<24} {:<14} {:>10} {:<8} {:>10}",
             "case", "peer", "metric", "value", "unit", "ratio"
         )?;
         for row in &self.rows {
-            let Row { case, peer, metric, unit, value } = row;
-            write!(f, "{case:<28} {peer:<24} {metric:<14} {value:>10.2} {unit:<8}")?;
+            let Row { case, in_flight, peer, metric, unit, value } = row;
+            let case = match in_flight {
+                Some(in_flight) => format!("{case}, {in_flight} at a time"),
+                None => case.clone(),
+            };
+            write!(f, "{case:<40} {peer:<24} {metric:<14} {value:>10.2} {unit:<8}")?;
             match self.baseline(row) {
                 Some(baseline) if value / baseline < 0.1 => {
                     writeln!(f, " {:>9.4}x", value / baseline)?;

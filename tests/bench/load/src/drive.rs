@@ -135,6 +135,7 @@ impl Load {
         all
     }
 
+    #[allow(clippy::too_many_arguments, reason = "a task takes its share of everything")]
     async fn task<P: Peer>(
         self,
         peer: P,
@@ -158,6 +159,7 @@ impl Load {
     }
 
     /// Makes one call, and says of how many units.
+    #[allow(clippy::too_many_arguments, reason = "what a task has")]
     async fn call<P: Peer>(self, peer: &P, address: SocketAddr, call: u64, data: &Bytes) -> u64 {
         let number = call as i32 & 0xffff;
         let messages = match self.case {

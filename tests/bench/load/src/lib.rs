@@ -1,7 +1,8 @@
 //! The load that the wire benchmark puts on every peer alike, and the program around a peer:
 //!
 //! - `serve`: prints the port that it listens on, then, for every line that it reads, the
-//!   microseconds of CPU time that it has taken; ends with its input.
+//!   microseconds of CPU time that it has taken; ends with its input. `serve-counted` does so under
+//!   tools that count.
 //! - `load ADDRESS CASE IN_FLIGHT SIZE MESSAGES for=SECONDS`: prints what it measured, as JSON.
 //! - `both CASE IN_FLIGHT SIZE MESSAGES calls=N`: a server and its load on one thread, for tools
 //!   that count.
@@ -67,7 +68,8 @@ pub fn run<P: Peer>() {
     let words: Vec<String> = std::env::args().skip(1).collect();
     let words: Vec<&str> = words.iter().map(String::as_str).collect();
     match words.as_slice() {
-        ["serve"] => serve::<P>(),
+        ["serve"] => serve(P::serve),
+        ["serve-counted"] => serve(P::serve_counted),
         ["load", address, load @ ..] => {
             let (load, address) = (Load::parse(load), address.parse());
             let address: SocketAddr = address.expect("an address");
@@ -92,10 +94,12 @@ fn listen() -> (TcpListener, SocketAddr) {
     (listener, address)
 }
 
-fn serve<P: Peer>() {
+fn serve<F: Future<Output = ()> + Send + 'static>(serve: impl FnOnce(TcpListener) -> F) {
     let (listener, address) = listen();
     let runtime = threads();
-    runtime.spawn(P::serve(listener));
+    let serving = runtime.enter();
+    runtime.spawn(serve(listener));
+    drop(serving);
     println!("{}", address.port());
     for _ in std::io::stdin().lock().lines() {
         println!("{}", cpu_time().as_micros());

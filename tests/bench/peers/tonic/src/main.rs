@@ -13,7 +13,7 @@ use tonic::{
     transport::{Channel, Server, server::TcpIncoming},
 };
 
-#[allow(missing_docs, unreachable_pub, clippy::doc_markdown)]
+#[allow(missing_docs, unreachable_pub, clippy::doc_markdown, clippy::too_many_lines)]
 mod generated {
     tonic::include_proto!("bench");
 }

@@ -1,0 +1,107 @@
+//! The programs of the peers, built when they are needed.
+
+use std::{
+    ffi::OsString,
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+use crate::{
+    output,
+    report::{BASELINE, OURS},
+};
+
+/// A peer's program.
+#[derive(Clone, Debug)]
+pub(super) struct Peer {
+    pub(super) name: &'static str,
+    /// The program, and what comes before its own arguments.
+    words: Vec<OsString>,
+    /// Whether it only makes small unary calls and echoes.
+    floor: bool,
+}
+
+impl Peer {
+    /// Whether it makes such calls at all.
+    pub(super) fn makes(&self, call: &str) -> bool {
+        !self.floor || ["add", "echo"].contains(&call)
+    }
+
+    /// The program, run by `tool` if that is any.
+    pub(super) fn command_under(&self, tool: &[OsString]) -> Command {
+        let mut words = tool.iter().chain(&self.words);
+        let mut command = Command::new(words.next().map_or_else(OsString::new, Clone::clone));
+        command.args(words);
+        command
+    }
+}
+
+type Build = fn() -> Result<Peer, String>;
+
+/// The peers that can be built here; the others are told of.
+pub(super) fn build(quick: bool) -> Result<Vec<Peer>, String> {
+    let mut peers = vec![
+        member("bench-ours", OURS, "bench-ours")?,
+        member("bench-tonic", BASELINE, "bench-tonic")?,
+        Peer { floor: true, ..member("bench-floors", "bare h2", "bench-h2-echo")? },
+        Peer { floor: true, ..member("bench-floors", "bare TCP", "bench-tcp-echo")? },
+    ];
+    if quick {
+        return Ok(peers);
+    }
+    let others: [(&str, Build); 3] = [
+        ("connectrpc", || stranger("connectrpc")),
+        ("volo-grpc", || stranger("volo").map(|peer| Peer { name: "volo-grpc", ..peer })),
+        ("grpcio", grpcio),
+    ];
+    for (name, build) in others {
+        match build() {
+            Ok(peer) => peers.push(peer),
+            Err(problem) => eprintln!("{name} is left out: {problem}"),
+        }
+    }
+    Ok(peers)
+}
+
+fn folder() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).to_path_buf()
+}
+
+fn target() -> PathBuf {
+    folder().join("../../target/bench-wire")
+}
+
+/// A peer of the workspace, built by itself: together their features would add up.
+fn member(package: &str, name: &'static str, program: &str) -> Result<Peer, String> {
+    let mut build = Command::new(env!("CARGO"));
+    build.args(["build", "--release", "--package", package, "--target-dir"]).arg(target());
+    output(build.current_dir(folder()))?;
+    let program = target().join("release").join(program);
+    Ok(Peer { name, words: vec![program.into()], floor: false })
+}
+
+/// A peer with dependencies that the workspace has no other use for.
+fn stranger(name: &'static str) -> Result<Peer, String> {
+    let manifest = folder().join("peers").join(name).join("Cargo.toml");
+    let mut build = Command::new(env!("CARGO"));
+    build.args(["build", "--release", "--manifest-path"]).arg(manifest);
+    build.arg("--target-dir").arg(target());
+    // volo and connectrpc generate with the protoc that is found.
+    let protoc = protoc_bin_vendored::protoc_bin_path().map_err(|error| error.to_string())?;
+    output(build.env("PROTOC", protoc))?;
+    let program = target().join("release").join(format!("bench-{name}"));
+    Ok(Peer { name, words: vec![program.into()], floor: false })
+}
+
+/// Python's gRPC, in an environment of its own.
+fn grpcio() -> Result<Peer, String> {
+    let sources = folder().join("peers/grpcio");
+    let environment = target().join("venv");
+    let python = environment.join("bin/python");
+    output(Command::new("python3").args(["-m", "venv"]).arg(&environment))?;
+    let mut install = Command::new(&python);
+    install.args(["-m", "pip", "install", "--quiet", "--requirement"]);
+    output(install.arg(sources.join("requirements.txt")))?;
+    let words = vec![python.into(), sources.join("peer.py").into()];
+    Ok(Peer { name: "grpcio", words, floor: false })
+}
