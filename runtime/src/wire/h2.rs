@@ -51,7 +51,7 @@ impl Sizes {
 }
 
 /// How much of one call is buffered for a connection that is slow to take it.
-pub(crate) const SEND_BUFFER: usize = 256 * 1024;
+pub(crate) const SEND_BUFFER: usize = 512 * 1024;
 
 /// What comes on a stream, with what lasts as long as somebody reads it.
 pub(crate) struct Received {

@@ -3,7 +3,7 @@
 use std::{
     fmt,
     panic::{AssertUnwindSafe, catch_unwind},
-    task::{Context, Poll},
+    task::{Context, Poll, ready},
 };
 
 use bytes::{Bytes, BytesMut};
@@ -25,6 +25,10 @@ pub(crate) struct Outgoing {
     encoder: Encoder,
     deadline: Deadline,
     chunk: BytesMut,
+    /// How much of it are whole messages.
+    whole: usize,
+    /// How large the last one was: the next will be about as large.
+    last: usize,
     /// How the source ended while there was still a chunk to send.
     failure: Option<Status>,
     trailers: MetadataMap,
@@ -69,6 +73,8 @@ impl Outgoing {
             encoder,
             deadline,
             chunk: BytesMut::new(),
+            whole: 0,
+            last: 0,
             failure: None,
             trailers: MetadataMap::new(),
         }
@@ -84,11 +90,17 @@ impl Outgoing {
         &mut self,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Bytes, Status>>> {
-        let pending = self.fill(cx).is_pending();
+        self.chunk.reserve(self.last);
+        let filled = catch_unwind(AssertUnwindSafe(|| self.fill(cx)));
+        let pending = filled.unwrap_or_else(|_| self.panicked()).is_pending();
         if !self.chunk.is_empty() {
+            self.last = self.chunk.len().min(CHUNK);
+            self.whole = 0;
             return Poll::Ready(Some(Ok(self.chunk.split().freeze())));
         }
         if pending {
+            // A stream that waits may wait for long.
+            self.chunk = BytesMut::new();
             return Poll::Pending;
         }
         Poll::Ready(self.failure.take().map(Err))
@@ -104,18 +116,25 @@ impl Outgoing {
             if self.chunk.len() >= CHUNK {
                 break;
             }
-            let poll = || source.poll_encode(&self.encoder, &mut self.chunk, cx);
-            match catch_unwind(AssertUnwindSafe(poll)) {
-                Ok(Poll::Pending) => return Poll::Pending,
-                Ok(Poll::Ready(Some(Ok(())))) => {}
-                Ok(Poll::Ready(Some(Err(status)))) => self.end(Some(status)),
-                Ok(Poll::Ready(None)) => {
+            match ready!(source.poll_encode(&self.encoder, &mut self.chunk, cx)) {
+                Some(Ok(())) => self.whole = self.chunk.len(),
+                Some(Err(status)) => {
+                    self.chunk.truncate(self.whole);
+                    self.end(Some(status));
+                }
+                None => {
                     self.trailers = source.take_trailers();
                     self.end(None);
                 }
-                Err(_) => self.end(Some(status::panicked())),
             }
         }
+        Poll::Ready(())
+    }
+
+    /// Ends the messages with the last whole one.
+    fn panicked(&mut self) -> Poll<()> {
+        self.chunk.truncate(self.whole);
+        self.end(Some(status::panicked()));
         Poll::Ready(())
     }
 
