@@ -53,7 +53,7 @@ const CASES: &[Case] = &[
 
 /// The whole benchmark, or in under three minutes a shorter one against tonic and the floors alone.
 pub(crate) fn run(quick: bool) -> Result<Report, String> {
-    let (rounds, seconds) = if quick { (3, 0.4) } else { (5, 1.0) };
+    let (rounds, seconds) = if quick { (3, 0.4) } else { (3, 1.0) };
     let peers = peers::build(quick)?;
     let mut report = Report::default();
     for case in CASES {

@@ -8,8 +8,8 @@ use std::{
 use bench_load::Peer;
 use bytes::Bytes;
 use connectrpc::{
-    InboundStream, Limits, Protocol, RequestContext, Response, Router, Server, ServiceRequest,
-    ServiceResult, ServiceStream,
+    ConnectRpcService, InboundStream, Limits, Protocol, RequestContext, Response, Router, Server,
+    ServiceRequest, ServiceResult, ServiceStream,
     client::{CallOptions, ClientConfig, Http2Connection, SharedHttp2Connection},
 };
 use futures::StreamExt as _;
@@ -18,7 +18,7 @@ mod generated {
     connectrpc::include_generated!();
 }
 
-use generated::bench::{Bench, BenchClient, BenchExt as _, Blob, Count, Number, Operands, Wish};
+use generated::bench::{Bench, BenchClient, Blob, Count, Number, Operands, Wish};
 
 /// More than any message of the benchmark.
 const MOST_BYTES: usize = 64 << 20;
@@ -90,8 +90,8 @@ impl Peer for Connect {
     async fn serve(listener: TcpListener) {
         let listener = tokio::net::TcpListener::from_std(listener).expect("a listener");
         let router = Router::new().add_service(Arc::new(Service));
-        let server = Server::from_listener(listener).with_limits(Limits::unlimited());
-        server.serve(router).await.expect("connections");
+        let service = ConnectRpcService::new(router).with_limits(Limits::unlimited());
+        Server::from_listener(listener).serve_with_service(service).await.expect("connections");
     }
 
     async fn connect(address: SocketAddr) -> Self {
