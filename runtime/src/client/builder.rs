@@ -14,6 +14,7 @@ use super::{
     target::Target,
 };
 use crate::wire::{
+    deadline::FOREVER,
     h2::{MAX_FRAME, MAX_WINDOW, MIN_FRAME, Sizes},
     keep_alive::Pings,
 };
@@ -155,7 +156,7 @@ impl ChannelBuilder {
     /// [`wait_for_ready`](Self::wait_for_ready).
     #[must_use]
     pub fn backoff(mut self, base: Duration, max: Duration) -> Self {
-        self.options.backoff = Backoff { base, max };
+        self.options.backoff = Backoff { base: base.min(FOREVER), max: max.min(FOREVER) };
         self
     }
 
@@ -187,7 +188,7 @@ impl ChannelBuilder {
     /// close connections that ask too often: many allow no more than once in 5 minutes.
     #[must_use]
     pub fn keep_alive_interval(mut self, interval: Option<Duration>) -> Self {
-        self.options.keep_alive.interval = interval;
+        self.options.keep_alive.interval = interval.map(|interval| interval.min(FOREVER));
         self
     }
 
@@ -195,7 +196,7 @@ impl ChannelBuilder {
     /// up. By default 20 seconds.
     #[must_use]
     pub fn keep_alive_timeout(mut self, timeout: Duration) -> Self {
-        self.options.keep_alive.timeout = timeout;
+        self.options.keep_alive.timeout = timeout.min(FOREVER);
         self
     }
 

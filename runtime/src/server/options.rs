@@ -6,6 +6,7 @@ use tokio::sync::Semaphore;
 
 use super::Server;
 use crate::wire::{
+    deadline::FOREVER,
     h2::{MAX_FRAME, MAX_WINDOW, MIN_FRAME, Sizes},
     keep_alive::Pings,
 };
@@ -145,7 +146,7 @@ impl Server {
     /// minutes.
     #[must_use]
     pub fn keep_alive_interval(mut self, interval: Option<Duration>) -> Self {
-        self.options.keep_alive.interval = interval;
+        self.options.keep_alive.interval = interval.map(|interval| interval.min(FOREVER));
         self
     }
 
@@ -153,7 +154,7 @@ impl Server {
     /// By default 20 seconds.
     #[must_use]
     pub fn keep_alive_timeout(mut self, timeout: Duration) -> Self {
-        self.options.keep_alive.timeout = timeout;
+        self.options.keep_alive.timeout = timeout.min(FOREVER);
         self
     }
 
@@ -161,7 +162,7 @@ impl Server {
     /// 30 minutes. Clients connect again when they need to.
     #[must_use]
     pub fn max_connection_idle(mut self, time: Option<Duration>) -> Self {
-        self.options.max_connection_idle = time;
+        self.options.max_connection_idle = time.map(|time| time.min(FOREVER));
         self
     }
 

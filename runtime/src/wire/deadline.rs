@@ -13,7 +13,7 @@ use tonic::Status;
 
 const GRPC_TIMEOUT: HeaderName = HeaderName::from_static("grpc-timeout");
 /// Timeouts beyond this are as good as none, and a timer cannot be set for all of them.
-const FOREVER: Duration = Duration::from_secs(60 * 60 * 24 * 365);
+pub(crate) const FOREVER: Duration = Duration::from_secs(60 * 60 * 24 * 365);
 
 /// What `grpc-timeout` in `headers` says.
 ///

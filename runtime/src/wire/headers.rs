@@ -27,6 +27,8 @@ fn is_protocol(name: &HeaderName) -> bool {
             | "grpc-accept-encoding"
             | "content-length"
             | "connection"
+            | "keep-alive"
+            | "proxy-connection"
             | "transfer-encoding"
             | "upgrade"
     )

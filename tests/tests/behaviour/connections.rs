@@ -364,6 +364,32 @@ async fn calls_wait_for_room_when_there_may_be_no_more_connections() {
     assert_eq!(connections.load(Ordering::SeqCst), 1);
 }
 
+#[tokio::test]
+async fn durations_without_end_and_headers_that_http2_forbids_do_no_harm() {
+    let ever = Some(Duration::MAX);
+    let server = Server::new()
+        .keep_alive_interval(ever)
+        .keep_alive_timeout(Duration::MAX)
+        .handshake_timeout(Duration::MAX)
+        .max_connection_idle(ever)
+        .max_connection_age(ever)
+        .shutdown_timeout(ever);
+    let (address, connections) = serve(server).await;
+    let channel = Channel::builder(&address)
+        .keep_alive_interval(ever)
+        .connect_timeout(Duration::MAX)
+        .backoff(Duration::MAX, Duration::MAX);
+    let client = TelemetryClient::new(channel.connect().await.unwrap());
+    let mut request = Request::new(query("a", 1));
+    for name in ["connection", "keep-alive", "proxy-connection", "te", "upgrade"] {
+        request.metadata_mut().insert(name, "x".parse().unwrap());
+    }
+    client.latest(request).await.unwrap();
+    assert_eq!(connections.load(Ordering::SeqCst), 1);
+    let nobody = Channel::builder("http://127.0.0.1:1").backoff(Duration::MAX, Duration::MAX);
+    assert_eq!(nobody.connect().await.unwrap_err().code(), Code::Unavailable);
+}
+
 /// Computes for a while, and notes on which threads.
 #[derive(Clone, Default)]
 struct Grinder(Arc<Mutex<HashSet<ThreadId>>>);
