@@ -17,7 +17,7 @@ use http::Request;
 use tokio::sync::Notify;
 
 use super::{builder::Options, connector::Io};
-use crate::wire::{h2::SEND_BUFFER, keep_alive::KeepAlive, load::Load};
+use crate::wire::{h2::SEND_BUFFER, keep_alive::KeepAlive, load::Load, memory};
 
 /// A connection that is up, or was.
 pub(super) struct Connection {
@@ -35,6 +35,7 @@ impl Connection {
         options: &Options,
         changed: Arc<Notify>,
     ) -> io::Result<Self> {
+        memory::keep();
         let sizes = options.sizes;
         let (requests, h2) = h2::client::Builder::new()
             .enable_push(false)

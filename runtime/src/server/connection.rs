@@ -27,7 +27,7 @@ use super::{
     stream::{Call, Ended},
     wakes::Wakes,
 };
-use crate::wire::{h2::SEND_BUFFER, http_body::HttpBody, keep_alive::KeepAlive};
+use crate::wire::{h2::SEND_BUFFER, http_body::HttpBody, keep_alive::KeepAlive, memory};
 
 /// Who is on the other side of a TCP connection: in the extensions of every request that comes
 /// through one to a [`Server`](crate::Server) with
@@ -97,6 +97,7 @@ fn handshake<IO>(io: IO, options: &Options) -> h2::server::Handshake<IO, Bytes>
 where
     IO: AsyncRead + AsyncWrite + Unpin,
 {
+    memory::keep();
     let sizes = options.sizes;
     h2::server::Builder::new()
         .initial_window_size(sizes.stream_window)

@@ -11,6 +11,7 @@ pub(crate) mod headers;
 pub(crate) mod http_body;
 pub(crate) mod keep_alive;
 pub(crate) mod load;
+pub(crate) mod memory;
 pub(crate) mod messages;
 pub(crate) mod outgoing;
 pub(crate) mod status;
