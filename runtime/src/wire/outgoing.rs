@@ -4,6 +4,7 @@ use std::{
     fmt,
     panic::{AssertUnwindSafe, catch_unwind},
     task::{Context, Poll, ready},
+    time::{Duration, Instant},
 };
 
 use bytes::{Bytes, BytesMut};
@@ -17,6 +18,8 @@ use crate::{Streaming, wire::status};
 
 /// Messages are gathered into one chunk up to this size.
 const CHUNK: usize = 32 * 1024;
+/// The time for which messages may be held back for others behind them.
+const GATHERING: Duration = Duration::from_micros(50);
 
 /// The frames of a [`Streaming`], encoded when the other side has room for them.
 pub(crate) struct Outgoing {
@@ -107,7 +110,25 @@ impl Outgoing {
     }
 
     /// Encodes messages until the chunk is full, the source has no more for now, or it has ended.
+    ///
+    /// Many sources pause between messages that they have at hand, for the sake of other tasks.
+    /// Asked again, they go on: each pause would otherwise cost a frame, and a write of its own.
     fn fill(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let mut first_pause = None;
+        loop {
+            let before = self.whole;
+            if self.encode_ready(cx).is_ready() {
+                return Poll::Ready(());
+            }
+            let now = Instant::now();
+            if self.whole == before || now - *first_pause.get_or_insert(now) > GATHERING {
+                return Poll::Pending;
+            }
+        }
+    }
+
+    /// The same, up to the first pause.
+    fn encode_ready(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         while let Some(source) = &mut self.source {
             if let Err(late) = self.deadline.check(cx) {
                 self.end(Some(late));
@@ -147,5 +168,57 @@ impl Outgoing {
 impl fmt::Debug for Outgoing {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Outgoing").field("encoder", &self.encoder).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{pin::Pin, task::Waker};
+
+    use futures_core::Stream;
+
+    use super::*;
+
+    /// Yields messages up to `last`, and pauses after each; behind the last it waits for ever.
+    struct Pausing {
+        last: u32,
+        yielded: u32,
+        paused: bool,
+    }
+
+    impl Stream for Pausing {
+        type Item = Result<u32, Status>;
+
+        fn poll_next(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+            self.paused = !self.paused;
+            if self.paused || self.yielded == self.last {
+                return Poll::Pending;
+            }
+            self.yielded += 1;
+            Poll::Ready(Some(Ok(self.yielded)))
+        }
+    }
+
+    fn chunks_of(last: u32) -> Vec<usize> {
+        let messages = Streaming::new(Pausing { last, yielded: 0, paused: true });
+        let encoder = Encoder { encoding: None, limit: 100 };
+        let mut outgoing = Outgoing::new(messages, encoder, Deadline::default());
+        let mut next = || match outgoing.poll_data(&mut Context::from_waker(Waker::noop())) {
+            Poll::Ready(data) => Some(data.expect("no end").expect("no failure").len()),
+            Poll::Pending => None,
+        };
+        std::iter::from_fn(&mut next).collect()
+    }
+
+    #[test]
+    fn messages_that_are_at_hand_share_a_chunk_although_their_source_pauses() {
+        let chunks = chunks_of(100);
+        assert_eq!(chunks.iter().sum::<usize>(), 100 * 7);
+        assert!(chunks.len() <= 50, "{chunks:?}");
+    }
+
+    #[test]
+    fn a_message_does_not_wait_for_one_that_is_not_at_hand() {
+        assert_eq!(chunks_of(1), [7]);
     }
 }
