@@ -100,24 +100,24 @@ pub(super) fn reply(
     body: impl FnOnce() -> Body,
 ) -> Result<Reply, Status> {
     let said = Said::in_headers(&head.headers);
-    match status::from_trailers(&head.headers) {
+    match status::from_trailers(&head.headers, &said) {
         Some(Err(status)) => return Err(status),
-        Some(Ok(())) => return Ok(empty(head)),
+        Some(Ok(())) => return Ok(empty(said.others, head)),
         None if head.status.is_success() && said.is_grpc() => {}
         None => return Err(status::from_http(head.status, &head.headers)),
     }
     Ok(Reply {
         encoding: said.encoding(accepted).map_err(|name| unreadable(&name))?,
         body: body(),
-        metadata: headers::into_metadata(head.headers),
+        metadata: headers::into_metadata(said.others, head.headers),
         extensions: head.extensions,
     })
 }
 
 /// An answer that said OK in its headers: it has no messages.
-fn empty(head: response::Parts) -> Reply {
+fn empty(others: usize, head: response::Parts) -> Reply {
     Reply {
-        metadata: headers::into_trailers(head.headers),
+        metadata: headers::into_trailers(others, head.headers),
         extensions: head.extensions,
         encoding: None,
         body: Body::empty(),

@@ -56,7 +56,7 @@ fn start(
     let protocol = protocol(server.config(), &said).map_err(|status| Box::new(failure(&status)))?;
     let call = Incoming {
         body: body.into_body(Side::Request),
-        metadata: headers::into_metadata(head.headers),
+        metadata: headers::into_metadata(said.others, head.headers),
         extensions: head.extensions,
         protocol,
     };

@@ -15,7 +15,7 @@ use super::{
     deadline::Deadline,
     frame::{Encode, Encoder},
     h2::Received,
-    headers,
+    headers::{self, Said},
     outgoing::Outgoing,
     status,
 };
@@ -216,12 +216,13 @@ fn end<T>(
         return None;
     }
     let received = received.unwrap_or_default();
-    match status::from_trailers(&received) {
+    let said = Said::in_headers(&received);
+    match status::from_trailers(&received, &said) {
         Some(Ok(())) => {}
         Some(Err(status)) => return Some(Err(status)),
         None => return Some(Err(status::missing())),
     }
-    *trailers = boxed(headers::into_trailers(received));
+    *trailers = boxed(headers::into_trailers(said.others, received));
     None
 }
 

@@ -42,6 +42,9 @@ pub(crate) struct Said<'a> {
     pub(crate) timeout: Option<&'a HeaderValue>,
     pub(crate) encoding: Option<&'a HeaderValue>,
     pub(crate) accept_encoding: Option<&'a HeaderValue>,
+    pub(crate) status: Option<&'a HeaderValue>,
+    /// How many headers are not the protocol's.
+    pub(crate) others: usize,
 }
 
 impl<'a> Said<'a> {
@@ -55,7 +58,11 @@ impl<'a> Said<'a> {
                 "grpc-timeout" => &mut said.timeout,
                 "grpc-encoding" => &mut said.encoding,
                 "grpc-accept-encoding" => &mut said.accept_encoding,
-                _ => continue,
+                "grpc-status" => &mut said.status,
+                _ => {
+                    said.others += usize::from(!is_protocol(name));
+                    continue;
+                }
             };
             known.get_or_insert(value);
         }
@@ -132,11 +139,11 @@ fn keep(mut headers: HeaderMap) {
     });
 }
 
-/// The user's part of received headers.
-pub(crate) fn into_metadata(headers: HeaderMap) -> MetadataMap {
-    let metadata = match headers.keys().all(is_protocol) {
-        true => MetadataMap::new(),
-        false => MetadataMap::from_headers(without_protocol(&headers)),
+/// The user's part of received headers, of which `others` are not the protocol's.
+pub(crate) fn into_metadata(others: usize, headers: HeaderMap) -> MetadataMap {
+    let metadata = match others {
+        0 => MetadataMap::new(),
+        _ => MetadataMap::from_headers(without_protocol(&headers)),
     };
     keep(headers);
     metadata
@@ -144,19 +151,20 @@ pub(crate) fn into_metadata(headers: HeaderMap) -> MetadataMap {
 
 /// A map of its own: taking headers out of one costs more.
 fn without_protocol(headers: &HeaderMap) -> HeaderMap {
-    let mut rest = empty();
-    for (name, value) in headers.iter().filter(|(name, _)| !is_protocol(name)) {
-        rest.append(name, value.clone());
+    let rest = || headers.iter().filter(|(name, _)| !is_protocol(name));
+    let mut map = HeaderMap::with_capacity(rest().count());
+    for (name, value) in rest() {
+        map.append(name, value.clone());
     }
-    rest
+    map
 }
 
 /// The user's part of trailers whose status was OK.
-pub(crate) fn into_trailers(mut headers: HeaderMap) -> MetadataMap {
-    if headers.len() > 1 {
+pub(crate) fn into_trailers(others: usize, mut headers: HeaderMap) -> MetadataMap {
+    if others > 0 {
         headers.remove(GRPC_STATUS_DETAILS);
     }
-    into_metadata(headers)
+    into_metadata(others, headers)
 }
 
 /// Headers to send, with the user's metadata and without what only the protocol may say.

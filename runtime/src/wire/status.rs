@@ -5,13 +5,13 @@ use std::error::Error;
 use http::{HeaderMap, StatusCode};
 use tonic::{Code, Status, TimeoutExpired};
 
-use super::deadline;
+use super::{deadline, headers::Said};
 
 pub(crate) type BoxError = Box<dyn Error + Send + Sync>;
 
 /// The status that `trailers` (or the headers of an answer without messages) carry.
-pub(crate) fn from_trailers(trailers: &HeaderMap) -> Option<Result<(), Status>> {
-    if trailers.get(super::headers::GRPC_STATUS)? == "0" {
+pub(crate) fn from_trailers(trailers: &HeaderMap, said: &Said<'_>) -> Option<Result<(), Status>> {
+    if said.status? == "0" {
         return Some(Ok(()));
     }
     let mut status = Status::from_header_map(trailers)?;
