@@ -14,7 +14,12 @@ use tokio::sync::oneshot;
 use tonic::{Status, codec::EnabledCompressionEncodings};
 
 use super::{
-    builder::WaitForReady, channel::Outgoing, connection::Connection, http::reply, pool::Pool,
+    builder::WaitForReady,
+    channel::Outgoing,
+    connection::Connection,
+    http::reply,
+    pool::Pool,
+    requests::{Attempt, Requests},
 };
 use crate::{
     server::{BoxFuture, Reply},
@@ -45,37 +50,33 @@ impl H2 {
     }
 
     /// Starts `call`, at once if there is a connection.
-    pub(super) fn start(self: &Arc<Self>, mut call: Outgoing) -> Calling {
+    pub(super) fn start(self: &Arc<Self>, call: Outgoing) -> Calling {
+        let accepted = call.accepted;
+        let call = Call::from(call);
         let sent = self
             .pool
             .ready()
-            .and_then(|(connection, busy)| self.send(&connection, busy, &mut call).ok());
-        let (h2, accepted) = (Arc::clone(self), call.accepted);
+            .and_then(|(connection, busy)| self.send(&connection, busy, &call).ok());
         let state = match sent {
             Some(sent) => State::Sent(sent, call),
             None => Calling::connecting(Arc::clone(self), call),
         };
-        Calling { h2, accepted, state, again: false }
+        Calling { h2: Arc::clone(self), accepted, state, again: false }
     }
 
     /// Hands `call` to a connection.
-    fn send(
-        &self,
-        connection: &Connection,
-        busy: Busy,
-        call: &mut Outgoing,
-    ) -> Result<Sent, h2::Error> {
-        let (response, mut stream) = connection.send(self.request(call))?;
-        let tie = match call.body.at_hand() {
-            Some(message) => {
-                stream.send_data(message.clone(), true)?;
-                Tie::default()
+    fn send(&self, connection: &Connection, busy: Busy, call: &Call) -> Result<Sent, h2::Error> {
+        let (response, mut stream) = connection.send(self.request(&call.head))?;
+        let tie = match &call.requests {
+            Some(requests) => {
+                let (failure, tie) = Tie::new();
+                tokio::spawn(send(requests.attempt(), stream, failure));
+                tie
             }
             None => {
-                let (failure, tie) = Tie::new();
-                let body = std::mem::replace(&mut call.body, Body::empty());
-                tokio::spawn(send(HttpBody::request(body), stream, failure));
-                tie
+                let message = call.head.body.at_hand().cloned().unwrap_or_default();
+                stream.send_data(message, true)?;
+                Tie::default()
             }
         };
         Ok(Sent { response, busy, tie })
@@ -103,16 +104,33 @@ impl H2 {
     }
 }
 
+/// A call, as long as it may have to be made again.
+struct Call {
+    head: Outgoing,
+    /// None for one that is at hand, in the body of the head.
+    requests: Option<Requests>,
+}
+
+impl From<Outgoing> for Call {
+    fn from(mut head: Outgoing) -> Self {
+        let requests = match head.body.at_hand() {
+            Some(_) => None,
+            None => Some(Requests::new(std::mem::replace(&mut head.body, Body::empty()))),
+        };
+        Self { head, requests }
+    }
+}
+
 /// Hands `call` to a connection, once there is one.
-async fn connect(h2: Arc<H2>, mut call: Outgoing) -> Result<(Sent, Outgoing), Status> {
-    let wait_for_ready = match call.extensions.get() {
+async fn connect(h2: Arc<H2>, call: Call) -> Result<(Sent, Call), Status> {
+    let wait_for_ready = match call.head.extensions.get() {
         Some(WaitForReady(wait)) => *wait,
         None => h2.pool.options.wait_for_ready,
     };
     let mut handovers = 0;
     loop {
         let (connection, busy) = h2.pool.connection(wait_for_ready).await?;
-        match h2.send(&connection, busy, &mut call) {
+        match h2.send(&connection, busy, &call) {
             Ok(sent) => return Ok((sent, call)),
             // It goes away, or has had as many streams as a connection can have.
             Err(error) => {
@@ -175,19 +193,24 @@ pub(super) struct Calling {
 
 #[allow(clippy::large_enum_variant, reason = "calls wait for connections when there are none yet")]
 enum State {
-    Connecting(BoxFuture<'static, (Sent, Outgoing)>),
-    Sent(Sent, Outgoing),
+    Connecting(BoxFuture<'static, (Sent, Call)>),
+    Sent(Sent, Call),
     Answered,
 }
 
 impl Calling {
-    fn connecting(h2: Arc<H2>, call: Outgoing) -> State {
+    fn connecting(h2: Arc<H2>, call: Call) -> State {
         State::Connecting(Box::pin(connect(h2, call)))
     }
 
     fn answered(&mut self, response: Response<RecvStream>) -> Result<Reply, Status> {
         match std::mem::replace(&mut self.state, State::Answered) {
-            State::Sent(sent, _) => sent.reply(response, self.accepted),
+            State::Sent(sent, call) => {
+                if let Some(requests) = call.requests {
+                    requests.settle();
+                }
+                sent.reply(response, self.accepted)
+            }
             _ => Err(status::missing()),
         }
     }
@@ -200,7 +223,9 @@ impl Calling {
     fn retry(&mut self, error: h2::Error) -> Result<(), Status> {
         match std::mem::replace(&mut self.state, State::Answered) {
             State::Sent(_, call)
-                if !self.again && was_not_begun(&error) && call.body.at_hand().is_some() =>
+                if !self.again
+                    && was_not_begun(&error)
+                    && call.requests.as_ref().is_none_or(Requests::rewind) =>
             {
                 self.again = true;
                 self.state = Self::connecting(Arc::clone(&self.h2), call);
@@ -232,10 +257,10 @@ impl Future for Calling {
     }
 }
 
-/// Sends `body` until it ends or nobody wants its answer any more; says what it fails with.
-async fn send(body: HttpBody, stream: SendStream<Bytes>, failure: oneshot::Sender<Status>) {
+/// Sends `requests` until they end or nobody wants their answer any more; says what they fail with.
+async fn send(requests: Attempt, stream: SendStream<Bytes>, failure: oneshot::Sender<Status>) {
     let mut failure = failure;
-    let mut sending = Sending::new(body, stream);
+    let mut sending = Sending::new(HttpBody::new(requests), stream);
     let unsent = poll_fn(|cx| match failure.poll_closed(cx) {
         Poll::Ready(()) => Poll::Ready(None),
         Poll::Pending => sending.poll(cx).map(Result::err),

@@ -10,6 +10,7 @@ mod h2;
 mod http;
 mod in_process;
 mod pool;
+mod requests;
 mod target;
 mod tie;
 
