@@ -11,8 +11,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use h2::{RecvStream, server::SendResponse};
-use http::{Extensions, Request};
+use http::Extensions;
 use tokio::{
     io::{AsyncRead, AsyncWrite},
     net::TcpStream,
@@ -20,14 +19,8 @@ use tokio::{
     time::{Instant, Sleep},
 };
 
-use super::{
-    options::Options,
-    pace::Pace,
-    routes::Routes,
-    stream::{Call, Ended},
-    wakes::Wakes,
-};
-use crate::wire::{h2::SEND_BUFFER, http_body::HttpBody, keep_alive::KeepAlive, memory};
+use super::{calls::Calls, options::Options, pace::Pace, routes::Routes, wakes::Wakes};
+use crate::wire::{h2::SEND_BUFFER, keep_alive::KeepAlive, memory};
 
 /// Who is on the other side of a TCP connection: in the extensions of every request that comes
 /// through one to a [`Server`](crate::Server) with
@@ -47,7 +40,7 @@ impl ConnectInfo {
         Some(Self { local_addr, remote_addr })
     }
 
-    fn describe(self, extensions: &mut Extensions) {
+    pub(super) fn describe(self, extensions: &mut Extensions) {
         #[cfg(feature = "tonic-transport")]
         extensions.insert(tonic::transport::server::TcpConnectInfo {
             local_addr: Some(self.local_addr),
@@ -113,9 +106,7 @@ where
 
 struct Connection<IO> {
     h2: h2::server::Connection<IO, Bytes>,
-    /// Calls that have come together, and are answered together: one write takes all answers.
-    arrived: Vec<(Request<RecvStream>, SendResponse<Bytes>)>,
-    info: Option<ConnectInfo>,
+    calls: Calls,
     shared: Arc<Shared>,
     wakes: Arc<Wakes>,
     keep_alive: Option<KeepAlive>,
@@ -133,16 +124,16 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Connection<IO> {
         shared: Arc<Shared>,
     ) -> Self {
         let timer = |time: Option<Duration>| time.map(|time| Box::pin(tokio::time::sleep(time)));
+        let wakes = Arc::<Wakes>::default();
         Self {
             keep_alive: KeepAlive::new(shared.options.keep_alive),
             idle: timer(shared.options.max_connection_idle),
             age: timer(shared.options.max_connection_age),
             last_call: Instant::now(),
             end: None,
-            arrived: Vec::new(),
-            wakes: Arc::default(),
+            calls: Calls::new(info, Arc::clone(&shared), Arc::clone(&wakes)),
+            wakes,
             h2,
-            info,
             shared,
         }
     }
@@ -190,69 +181,20 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Connection<IO> {
         }
     }
 
-    /// Starts the calls that have arrived, and sends what is to be sent.
+    /// Runs the calls that have arrived, and sends what is to be sent.
     fn poll_calls(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         loop {
             match self.h2.poll_accept(cx) {
-                Poll::Ready(Some(Ok(call))) => self.arrived.push(call),
+                Poll::Ready(Some(Ok((request, stream)))) => self.calls.push(request, stream),
                 Poll::Ready(_) => return Poll::Ready(()),
-                Poll::Pending if self.arrived.is_empty() => return Poll::Pending,
-                Poll::Pending => self.start_calls(),
+                Poll::Pending => match self.calls.run() {
+                    Some(time) => self.last_call = Instant::from_std(time),
+                    None => return Poll::Pending,
+                },
             }
             if self.wakes.is_broken() {
                 return Poll::Ready(());
             }
         }
-    }
-
-    fn start_calls(&mut self) {
-        let mut now = std::time::Instant::now();
-        let mut arrived = std::mem::take(&mut self.arrived);
-        for (request, stream) in arrived.drain(..) {
-            now = self.start(request, stream, now);
-        }
-        self.arrived = arrived;
-        self.last_call = Instant::from_std(now);
-    }
-
-    /// Runs a call until it has to wait, if its method is quick, and on a task of its own from then
-    /// on. Says what time it is.
-    fn start(
-        &self,
-        request: Request<RecvStream>,
-        stream: SendResponse<Bytes>,
-        begin: std::time::Instant,
-    ) -> std::time::Instant {
-        let mut request = request.map(HttpBody::received);
-        if let Some(info) = self.info {
-            info.describe(request.extensions_mut());
-        }
-        let pace = self.shared.pace.of(request.uri().path());
-        let mut call = Call::Waiting(self.shared.routes.call(request), stream);
-        let limit = self.shared.options.inline_limit;
-        if limit.is_zero() || pace.is_slow() {
-            self.spawn(call);
-            return begin;
-        }
-        // Should it have to wait, its task polls it again.
-        let polled = Pin::new(&mut call).poll(&mut Context::from_waker(Waker::noop()));
-        let end = std::time::Instant::now();
-        pace.took(end - begin, limit);
-        match polled {
-            Poll::Ready(Ended::Well) => {}
-            Poll::Ready(Ended::ByBreak) => self.wakes.break_off(),
-            Poll::Pending => self.spawn(call),
-        }
-        end
-    }
-
-    fn spawn(&self, call: Call) {
-        let wakes = Arc::clone(&self.wakes);
-        tokio::spawn(async move {
-            let mut call = call;
-            if (&mut call).await == Ended::ByBreak {
-                wakes.break_off();
-            }
-        });
     }
 }

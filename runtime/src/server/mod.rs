@@ -1,6 +1,7 @@
 //! The server's half of a call: from whichever door it comes in, to the handler, and back.
 
 mod call;
+mod calls;
 mod connection;
 mod exchange;
 mod http;

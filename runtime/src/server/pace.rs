@@ -24,12 +24,23 @@ impl Pace {
         Self([const { MethodPace::new() }; SLOTS])
     }
 
-    /// The memory of the method that is called by `path`.
-    pub(super) fn of(&self, path: &str) -> &MethodPace {
+    /// How the method of `slot` has done.
+    pub(super) fn of(&self, slot: Slot) -> &MethodPace {
+        &self.0[slot.0]
+    }
+}
+
+/// Where a method is remembered.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Slot(usize);
+
+impl Slot {
+    /// That of the method that is called by `path`.
+    pub(super) fn of(path: &str) -> Self {
         let hash = path.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
             (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
         });
-        &self.0[(hash >> 32) as usize % SLOTS]
+        Self((hash >> 32) as usize % SLOTS)
     }
 }
 
@@ -80,7 +91,7 @@ mod tests {
     #[test]
     fn a_slow_method_is_tried_again_after_a_while() {
         let pace = Pace::new();
-        let method = pace.of("/s.S/Slow");
+        let method = pace.of(Slot::of("/s.S/Slow"));
         let limit = Duration::from_micros(50);
         for _ in 1..STRIKES {
             method.took(limit * 2, limit);

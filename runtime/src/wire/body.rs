@@ -143,6 +143,13 @@ impl Body {
         Poll::Ready(ended)
     }
 
+    /// Notes that somebody waits for the end of a message that has begun to arrive.
+    pub(crate) fn note_missing(&self) {
+        if let Kind::H2(received, _) = &self.kind {
+            received.note_missing();
+        }
+    }
+
     fn end(&mut self) {
         let ended = std::mem::replace(&mut self.kind, Kind::Ended);
         if let Kind::Outgoing(mut frames) = ended {

@@ -2,6 +2,10 @@
 
 use std::{
     pin::Pin,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
     task::{Context, Poll, ready},
 };
 
@@ -59,19 +63,41 @@ pub(crate) struct Received {
     /// The bytes that were read, but not told to the sender, who would send as many more.
     untold: usize,
     tie: Tie,
+    missing: Missing,
     _busy: Option<Busy>,
+}
+
+/// Noted when somebody waits for the end of a request that is to be one message.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Missing(Option<Arc<AtomicBool>>);
+
+impl Missing {
+    pub(crate) fn to_be_noted() -> Self {
+        Self(Some(Arc::default()))
+    }
+
+    fn note(&self) {
+        if let Some(missing) = &self.0 {
+            missing.store(true, Ordering::Relaxed);
+        }
+    }
+
+    /// Whether it was noted since this was asked last.
+    pub(crate) fn take(&self) -> bool {
+        self.0.as_ref().is_some_and(|missing| missing.swap(false, Ordering::Relaxed))
+    }
 }
 
 /// Whose room is made known at once.
 const TELL: usize = 32 * 1024;
 
 impl Received {
-    pub(crate) fn request(stream: RecvStream) -> Self {
-        Self { stream, untold: 0, tie: Tie::default(), _busy: None }
+    pub(crate) fn request(stream: RecvStream, missing: Missing) -> Self {
+        Self { stream, untold: 0, tie: Tie::default(), missing, _busy: None }
     }
 
     pub(crate) fn response(stream: RecvStream, tie: Tie, busy: Busy) -> Self {
-        Self { stream, untold: 0, tie, _busy: Some(busy) }
+        Self { stream, untold: 0, tie, missing: Missing::default(), _busy: Some(busy) }
     }
 
     /// The next bytes, of which there are some.
@@ -118,6 +144,10 @@ impl Received {
 
     pub(crate) fn is_end_stream(&self) -> bool {
         self.stream.is_end_stream()
+    }
+
+    pub(crate) fn note_missing(&self) {
+        self.missing.note();
     }
 }
 

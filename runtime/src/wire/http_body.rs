@@ -14,7 +14,7 @@ use tonic::Status;
 
 use super::{
     body::{Body, Side},
-    h2::Received,
+    h2::{Missing, Received},
     headers,
     status::BoxError,
 };
@@ -63,8 +63,8 @@ impl HttpBody {
         Self(Kind::Ours(body, Side::Response))
     }
 
-    pub(crate) fn received(stream: RecvStream) -> Self {
-        Self(Kind::Received(Received::request(stream)))
+    pub(crate) fn received(stream: RecvStream, missing: Missing) -> Self {
+        Self(Kind::Received(Received::request(stream, missing)))
     }
 
     /// The messages in it, for one who reads them.

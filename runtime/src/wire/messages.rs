@@ -65,14 +65,32 @@ impl Messages {
     /// Anything else is `Unimplemented`, says [gRPC's list of
     /// codes](https://github.com/grpc/grpc/blob/master/doc/statuscodes.md).
     pub(crate) async fn only(&mut self) -> Result<Bytes, Status> {
-        let first = poll_fn(|cx| self.poll_next(cx)).await.transpose()?;
-        let Some(message) = first else {
-            return Err(self.wrong_number("none"));
-        };
-        match poll_fn(|cx| self.poll_end(cx)).await.transpose()? {
-            None => Ok(message),
-            Some(_) => Err(self.wrong_number("more than one")),
+        let mut first = None;
+        poll_fn(|cx| {
+            let only = self.poll_only(&mut first, cx);
+            if only.is_pending() {
+                self.body.note_missing();
+            }
+            only
+        })
+        .await
+    }
+
+    fn poll_only(
+        &mut self,
+        first: &mut Option<Bytes>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<Bytes, Status>> {
+        if first.is_none() {
+            *first = ready!(self.poll_next(cx)).transpose()?;
         }
+        let Some(message) = first else {
+            return Poll::Ready(Err(self.wrong_number("none")));
+        };
+        Poll::Ready(match ready!(self.poll_end(cx)).transpose()? {
+            None => Ok(std::mem::take(message)),
+            Some(_) => Err(self.wrong_number("more than one")),
+        })
     }
 
     /// The same as [`poll_next`](Self::poll_next) for one who expects no message.

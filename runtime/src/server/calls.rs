@@ -1,0 +1,162 @@
+//! The calls of a connection: those that have come together are started together.
+
+use std::{
+    pin::Pin,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    task::{Context, Poll, Wake, Waker},
+    time::Instant,
+};
+
+use bytes::Bytes;
+use h2::{RecvStream, server::SendResponse};
+use http::Request;
+
+use super::{
+    connection::{ConnectInfo, Shared},
+    pace::Slot,
+    stream::{Call, Ended},
+    wakes::Wakes,
+};
+use crate::wire::{h2::Missing, http_body::HttpBody};
+
+/// Runs calls until they have to wait, if their methods are quick, and on tasks of their own from
+/// then on.
+pub(super) struct Calls {
+    arrived: Vec<(Request<RecvStream>, SendResponse<Bytes>)>,
+    /// Those of which a part is still to come, most often in the next packet.
+    partial: Vec<(Call, Slot)>,
+    missing: Missing,
+    parts: Arc<Parts>,
+    waker: Waker,
+    info: Option<ConnectInfo>,
+    shared: Arc<Shared>,
+    wakes: Arc<Wakes>,
+}
+
+impl Calls {
+    pub(super) fn new(info: Option<ConnectInfo>, shared: Arc<Shared>, wakes: Arc<Wakes>) -> Self {
+        let parts =
+            Arc::new(Parts { have_come: AtomicBool::new(false), wakes: Arc::clone(&wakes) });
+        Self {
+            arrived: Vec::new(),
+            partial: Vec::new(),
+            missing: Missing::to_be_noted(),
+            waker: Waker::from(Arc::clone(&parts)),
+            parts,
+            info,
+            shared,
+            wakes,
+        }
+    }
+
+    /// Takes a call, to be started with others.
+    pub(super) fn push(&mut self, request: Request<RecvStream>, stream: SendResponse<Bytes>) {
+        self.arrived.push((request, stream));
+    }
+
+    /// Starts the calls that have arrived, and goes on with those whose missing parts have. Says
+    /// when, if there were any.
+    pub(super) fn run(&mut self) -> Option<Instant> {
+        let partial = match self.parts.have_come.swap(false, Ordering::AcqRel) {
+            true => std::mem::take(&mut self.partial),
+            false => Vec::new(),
+        };
+        if partial.is_empty() && self.arrived.is_empty() {
+            return None;
+        }
+        let mut now = Instant::now();
+        for (mut call, slot) in partial {
+            // One that is still partial is not worth to be asked each time.
+            if self.advance(&mut call, slot, &mut now) != Progress::Ended {
+                self.spawn(call);
+            }
+        }
+        let mut arrived = std::mem::take(&mut self.arrived);
+        for (request, stream) in arrived.drain(..) {
+            self.start(request, stream, &mut now);
+        }
+        self.arrived = arrived;
+        Some(now)
+    }
+
+    fn start(
+        &mut self,
+        request: Request<RecvStream>,
+        stream: SendResponse<Bytes>,
+        now: &mut Instant,
+    ) {
+        let mut request = request.map(|body| HttpBody::received(body, self.missing.clone()));
+        if let Some(info) = self.info {
+            info.describe(request.extensions_mut());
+        }
+        let slot = Slot::of(request.uri().path());
+        let mut call = Call::Waiting(self.shared.routes.call(request), stream);
+        match self.advance(&mut call, slot, now) {
+            Progress::Ended => {}
+            Progress::Waiting => self.spawn(call),
+            Progress::Partial => self.partial.push((call, slot)),
+        }
+    }
+
+    /// Runs `call` from `now` on, which it moves, if its method is quick.
+    fn advance(&self, call: &mut Call, slot: Slot, now: &mut Instant) -> Progress {
+        let limit = self.shared.options.inline_limit;
+        let pace = self.shared.pace.of(slot);
+        if limit.is_zero() || pace.is_slow() {
+            return Progress::Waiting;
+        }
+        let polled = Pin::new(call).poll(&mut Context::from_waker(&self.waker));
+        let begin = std::mem::replace(now, Instant::now());
+        if polled.is_pending() && self.missing.take() {
+            return Progress::Partial;
+        }
+        pace.took(*now - begin, limit);
+        match polled {
+            Poll::Pending => return Progress::Waiting,
+            Poll::Ready(Ended::Well) => {}
+            Poll::Ready(Ended::ByBreak) => self.wakes.break_off(),
+        }
+        Progress::Ended
+    }
+
+    /// Goes on with `call` on a task of its own.
+    fn spawn(&self, call: Call) {
+        let wakes = Arc::clone(&self.wakes);
+        tokio::spawn(async move {
+            let mut call = call;
+            if (&mut call).await == Ended::ByBreak {
+                wakes.break_off();
+            }
+        });
+    }
+}
+
+/// How far a call has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Progress {
+    /// It waits for the rest of its request.
+    Partial,
+    /// It waits for something else, or for its turn.
+    Waiting,
+    Ended,
+}
+
+/// Wakes a connection to go on with its partial calls.
+struct Parts {
+    have_come: AtomicBool,
+    wakes: Arc<Wakes>,
+}
+
+impl Wake for Parts {
+    fn wake(self: Arc<Self>) {
+        self.wake_by_ref();
+    }
+
+    fn wake_by_ref(self: &Arc<Self>) {
+        self.have_come.store(true, Ordering::Release);
+        self.wakes.wake_by_ref();
+    }
+}
