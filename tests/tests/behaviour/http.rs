@@ -28,7 +28,7 @@ pub(crate) fn request<M: Message>(method: &str, messages: &[M]) -> Request<Body>
         .unwrap()
 }
 
-fn frames<M: Message>(messages: &[M]) -> Bytes {
+pub(crate) fn frames<M: Message>(messages: &[M]) -> Bytes {
     let mut bytes = BytesMut::new();
     for message in messages {
         bytes.put_u8(0);

@@ -10,6 +10,7 @@ mod deadlines;
 mod doors;
 mod failures;
 mod http;
+mod parts;
 mod retries;
 mod station;
 mod streams;
