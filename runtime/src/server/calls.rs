@@ -108,6 +108,8 @@ impl Calls {
         if limit.is_zero() || pace.is_slow() {
             return Progress::Waiting;
         }
+        // The task of another call may have noted something.
+        self.missing.take();
         let polled = Pin::new(call).poll(&mut Context::from_waker(&self.waker));
         let begin = std::mem::replace(now, Instant::now());
         if polled.is_pending() && self.missing.take() {

@@ -143,20 +143,19 @@ fn keep(mut headers: HeaderMap) {
 pub(crate) fn into_metadata(others: usize, headers: HeaderMap) -> MetadataMap {
     let metadata = match others {
         0 => MetadataMap::new(),
-        _ => MetadataMap::from_headers(without_protocol(&headers)),
+        _ => MetadataMap::from_headers(without_protocol(&headers, others)),
     };
     keep(headers);
     metadata
 }
 
-/// A map of its own: taking headers out of one costs more.
-fn without_protocol(headers: &HeaderMap) -> HeaderMap {
-    let rest = || headers.iter().filter(|(name, _)| !is_protocol(name));
-    let mut map = HeaderMap::with_capacity(rest().count());
-    for (name, value) in rest() {
-        map.append(name, value.clone());
+/// A map of its own, with room for `others`: taking headers out of one costs more.
+fn without_protocol(headers: &HeaderMap, others: usize) -> HeaderMap {
+    let mut rest = HeaderMap::with_capacity(others);
+    for (name, value) in headers.iter().filter(|(name, _)| !is_protocol(name)) {
+        rest.append(name, value.clone());
     }
-    map
+    rest
 }
 
 /// The user's part of trailers whose status was OK.
@@ -173,7 +172,7 @@ pub(crate) fn from_metadata(metadata: MetadataMap) -> HeaderMap {
         return empty();
     }
     match metadata.as_ref().keys().any(is_protocol) {
-        true => without_protocol(metadata.as_ref()),
+        true => without_protocol(metadata.as_ref(), metadata.len()),
         false => metadata.into_headers(),
     }
 }

@@ -52,6 +52,16 @@ async fn begin(client: &SendRequest<Bytes>, timeout: &str) -> (SendStream<Bytes>
     (stream, answer)
 }
 
+/// The same with the request's message, but not its end.
+async fn begin_with_message(
+    client: &SendRequest<Bytes>,
+    timeout: &str,
+) -> (SendStream<Bytes>, Answer) {
+    let (mut stream, answer) = begin(client, timeout).await;
+    stream.send_data(frames(&[query("a", 1)]), false).unwrap();
+    (stream, answer)
+}
+
 async fn trailers(mut body: RecvStream) -> Result<http::HeaderValue, Reason> {
     while let Some(data) = body.data().await {
         data.map_err(|error| error.reason().unwrap())?;
@@ -78,12 +88,9 @@ async fn a_call_is_answered_once_its_last_part_has_come() {
 #[tokio::test]
 async fn calls_that_are_complete_do_not_wait_for_those_that_are_not() {
     let client = connect().await;
-    let message = frames(&[query("a", 1)]);
     let mut calls = Vec::new();
     for _ in 0..20 {
-        let (mut stream, answer) = begin(&client, "10S").await;
-        stream.send_data(message.clone(), false).unwrap();
-        calls.push((stream, answer));
+        calls.push(begin_with_message(&client, "10S").await);
     }
     // From the last to the first, with a round of the connection for each.
     while let Some((mut stream, answer)) = calls.pop() {
@@ -97,30 +104,24 @@ async fn calls_that_are_complete_do_not_wait_for_those_that_are_not() {
 #[tokio::test]
 async fn a_call_whose_last_part_never_comes_ends_at_its_deadline() {
     let client = connect().await;
-    let (mut stream, answer) = begin(&client, "100m").await;
-    stream.send_data(frames(&[query("a", 1)]), false).unwrap();
+    let (_stream, answer) = begin_with_message(&client, "100m").await;
     assert_eq!(answer.await.unwrap(), Ok(Code::DeadlineExceeded));
 }
 
 #[tokio::test]
 async fn a_second_message_is_refused_however_late_it_comes() {
     let client = connect().await;
-    let message = frames(&[query("a", 1)]);
-    let (mut stream, answer) = begin(&client, "10S").await;
-    stream.send_data(message.clone(), false).unwrap();
+    let (mut stream, answer) = begin_with_message(&client, "10S").await;
     tokio::time::sleep(A_WHILE).await;
-    stream.send_data(message, false).unwrap();
+    stream.send_data(frames(&[query("a", 1)]), false).unwrap();
     assert_eq!(answer.await.unwrap(), Ok(Code::Unimplemented));
 }
 
 #[tokio::test]
 async fn a_call_that_is_given_up_half_way_harms_no_other() {
     let client = connect().await;
-    let message = frames(&[query("a", 1)]);
-    let (mut given_up, answer) = begin(&client, "10S").await;
-    given_up.send_data(message.clone(), false).unwrap();
-    let (mut other, other_answer) = begin(&client, "10S").await;
-    other.send_data(message, false).unwrap();
+    let (mut given_up, answer) = begin_with_message(&client, "10S").await;
+    let (mut other, other_answer) = begin_with_message(&client, "10S").await;
     tokio::time::sleep(A_WHILE).await;
     given_up.send_reset(Reason::CANCEL);
     other.send_data(Bytes::new(), true).unwrap();
