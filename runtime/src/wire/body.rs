@@ -143,7 +143,7 @@ impl Body {
         Poll::Ready(ended)
     }
 
-    /// Notes that somebody waits for the end of a message that has begun to arrive.
+    /// Notes that somebody waits for the rest of a request that is to be one message.
     pub(crate) fn note_missing(&self) {
         if let Kind::H2(received, _) = &self.kind {
             received.note_missing();
