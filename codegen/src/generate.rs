@@ -17,6 +17,7 @@ use crate::{
     model::{File, Model, Types},
     names::{self, layout},
     options::Options,
+    secrets::Secrets,
 };
 
 /// What to generate from a set of descriptors.
@@ -47,7 +48,14 @@ pub(crate) fn generate(input: Input<'_>, sink: Sink<'_>) -> Result<Generated, Er
     check::check(&model, &types, options)?;
     let names = names::assign(&model, &types, options);
     let graph = Graph::new(&model, options);
-    let cx = messages::Context { options, types: &types, names: &names, graph: &graph };
+    let secrets = Secrets::new(&model, &names.paths);
+    let cx = messages::Context {
+        options,
+        types: &types,
+        names: &names,
+        graph: &graph,
+        secrets: &secrets,
+    };
 
     let files = model.wanted().collect::<Vec<_>>();
     in_parallel(&files, |file| sink(layout::output_path(&file.name), source(file, &cx)))?;
@@ -71,7 +79,7 @@ fn source(file: &File, cx: &messages::Context) -> String {
     let header = emit::header(Some(&file.name), &cx.options.canonical());
     let comments = emit::file_comments(&file.comments);
     let messages = messages::messages(cx, file);
-    let services = emit::services(file, cx.names.of(file), cx.options);
+    let services = emit::services(file, cx);
     let parts = [header, comments, messages, services];
     parts.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join("\n")
 }

@@ -26,6 +26,7 @@ mod model;
 mod names;
 mod options;
 pub mod plugin;
+mod secrets;
 
 pub use self::{
     builder::{Builder, compile_protos, configure},

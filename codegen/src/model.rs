@@ -90,6 +90,8 @@ pub(crate) struct Field {
     pub(crate) oneof: Option<usize>,
     /// As descriptors spell it: bytes with escapes of C, an enum's value by name.
     pub(crate) default: Option<String>,
+    /// Whether it is a secret: the option of this name is set.
+    pub(crate) debug_redact: bool,
 }
 
 /// A oneof with a field at least.

@@ -33,6 +33,7 @@ pub mod codegen;
 mod descriptor;
 #[cfg(feature = "mock")]
 pub mod mock;
+mod redact;
 mod server;
 pub mod streaming;
 mod trailers;
@@ -48,6 +49,7 @@ pub use tonic::{
 pub use self::{
     client::{Channel, ChannelBuilder, WaitForReady},
     descriptor::{IdempotencyLevel, MethodDescriptor, MethodKind, ServiceDescriptor},
+    redact::Redact,
     server::{ConnectInfo, Listener, Server, ServiceServer},
     streaming::{IntoStreamingRequest, Streaming},
     trailers::Trailers,

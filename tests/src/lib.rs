@@ -45,6 +45,8 @@ pub mod nested;
 pub mod no_service;
 #[path = "../golden/proto2/expected/mod.rs"]
 pub mod proto2;
+#[path = "../golden/redaction/expected/mod.rs"]
+pub mod redaction;
 #[path = "../golden/repairs/expected/mod.rs"]
 pub mod repairs;
 #[path = "../golden/server_only/expected/mod.rs"]

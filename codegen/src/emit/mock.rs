@@ -95,7 +95,8 @@ fn constructors(code: &mut Code) {
             rt::Result::Ok(Self { mock: rt::mock::Mock::replay::<Self>(path)? })
         }
 
-        /// Writes every call from now on to a tape at `path`, without metadata that looks secret.
+        /// Writes every call from now on to a tape at `path`, without metadata that looks secret
+        /// and without fields that are marked `debug_redact`.
         ///
         /// # Errors
         /// When the file cannot be made.
@@ -103,7 +104,7 @@ fn constructors(code: &mut Code) {
             &self,
             path: impl rt::AsRef<rt::Path>,
         ) -> rt::Result<rt::mock::Tape, rt::mock::TapeError> {
-            self.mock.record(path)
+            self.mock.record::<Self>(path)
         }
 
         /// A server of this mock, for any router.
@@ -283,10 +284,23 @@ fn answer(code: &mut Code, method: &Method) {
     );
 }
 
+/// `rt::mock::Method::of::<rt::mock::Unary<super::Login, super::Session>>()`, and what hides the
+/// secrets of its messages
+fn door(cx: &Context, method: &Method) -> String {
+    let mut door = format!("rt::mock::Method::of::<{}>()", kind(method));
+    if cx.secrets.are_in(&method.facts.input) {
+        door += &format!(".redact_requests::<{}>()", method.names.input);
+    }
+    if cx.secrets.are_in(&method.facts.output) {
+        door += &format!(".redact_responses::<{}>()", method.names.output);
+    }
+    door
+}
+
 /// `impl rt::mock::Mocked for MockCalculator { … }`
 fn mocked(code: &mut Code, cx: &Context) {
     let name = &cx.names.mock.item.name;
-    let methods = cx.methods().map(|method| format!("rt::mock::Method::of::<{}>()", kind(&method)));
+    let methods = cx.methods().map(|method| door(cx, &method));
     code.item();
     code.write(
         "
@@ -371,13 +385,13 @@ fn matcher(code: &mut Code, Matcher { name, full_name, message, parts }: &Matche
 
 /// `pub fn a(self, expected: impl rt::mock::IntoPattern<i32>) -> Self { … }`, or the same with a
 /// look into a oneof
-fn part(code: &mut Code, Part { method, name, target, field, variant }: &Part) {
+fn part(code: &mut Code, Part { method, name, target, field, variant, debug_redact }: &Part) {
     let template = match variant {
         None => {
             "
             /// Expects this of `$name`.
             pub fn $method(self, expected: impl rt::mock::IntoPattern<$target>) -> Self {
-                Self(self.0.field(\"$name\", expected, |message| rt::mock::view(&message.$field)))
+                Self(self.0.$look(\"$name\", expected, |message| rt::mock::view(&message.$field)))
             }
             "
         }
@@ -385,7 +399,7 @@ fn part(code: &mut Code, Part { method, name, target, field, variant }: &Part) {
             "
             /// Expects this of `$name`.
             pub fn $method(self, expected: impl rt::mock::IntoPattern<$target>) -> Self {
-                Self(self.0.field(\"$name\", expected, |message| match &message.$field {
+                Self(self.0.$look(\"$name\", expected, |message| match &message.$field {
                     rt::Option::Some($variant(value)) => rt::mock::view(value),
                     _ => rt::mock::View::Absent,
                 }))
@@ -399,6 +413,7 @@ fn part(code: &mut Code, Part { method, name, target, field, variant }: &Part) {
         &[
             ("name", name),
             ("method", method),
+            ("look", if *debug_redact { &"secret" } else { &"field" }),
             ("target", target),
             ("field", field),
             ("variant", &variant.as_deref().unwrap_or_default()),

@@ -18,17 +18,18 @@ use code::Code;
 
 use crate::{
     model::{self, File, Service},
-    names::{FileNames, Item, MethodNames, ServiceNames},
+    names::{Item, MethodNames, ServiceNames},
     options::{Mock, Options},
+    secrets::Secrets,
 };
 
 /// What is emitted besides the messages of a file: its services, their names, its descriptors.
-pub(crate) fn services(file: &File, names: &FileNames, options: &Options) -> String {
+pub(crate) fn services(file: &File, cx: &messages::Context) -> String {
+    let (names, options, secrets) = (cx.names.of(file), cx.options, cx.secrets);
     let descriptor_set = file.descriptor_set.as_ref().map(|_| names.descriptor_set.as_str());
     let contexts = file.services.iter().zip(&names.services);
-    let contexts =
-        contexts.map(|(service, names)| Context { options, service, names, descriptor_set });
-    let contexts = contexts.collect::<Vec<_>>();
+    let context = |(service, names)| Context { options, secrets, service, names, descriptor_set };
+    let contexts = contexts.map(context).collect::<Vec<_>>();
     let mut code = Code::default();
     for cx in &contexts {
         contract::contract(&mut code, cx);
@@ -77,6 +78,7 @@ pub(crate) fn file_comments(lines: &[String]) -> String {
 /// All that an emitter gets to see of a service.
 struct Context<'a> {
     options: &'a Options,
+    secrets: &'a Secrets<'a>,
     service: &'a Service,
     names: &'a ServiceNames,
     /// The constant with the file's descriptors, if there is one.

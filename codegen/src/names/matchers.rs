@@ -34,6 +34,8 @@ pub(crate) struct Part {
     pub(crate) field: String,
     /// The variant that holds it, for what is one of several.
     pub(crate) variant: Option<String>,
+    /// Whether it is a secret, which failures do not show.
+    pub(crate) debug_redact: bool,
 }
 
 /// Names a matcher for each message that the requests of `service` are made of; they are in
@@ -134,6 +136,7 @@ impl View<'_> {
                 target: self.shape(&field.shape),
                 field: oneof.map_or(name, |(_, oneof)| &oneof.field).clone(),
                 variant: oneof.map(|(index, _)| format!("{}::{name}", self.oneof(message, index))),
+                debug_redact: field.debug_redact,
             });
         }
         for (index, (oneof, names)) in message.oneofs.iter().zip(&names.oneofs).enumerate() {
@@ -144,6 +147,7 @@ impl View<'_> {
                 target: self.oneof(message, index),
                 field: names.field.clone(),
                 variant: None,
+                debug_redact: false,
             });
         }
         parts

@@ -27,6 +27,7 @@ pub use crate::{
     Channel, IdempotencyLevel, IntoStreamingRequest, MethodDescriptor, ServiceDescriptor,
     ServiceServer, Streaming,
     client::Client,
+    redact::named,
     server::{Dispatch, Handler, HttpReplyFuture, ReplyFuture, ServerCall, unimplemented},
     wire::http_body::RequestBody,
 };

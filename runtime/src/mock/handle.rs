@@ -99,8 +99,8 @@ impl Mock {
     ///
     /// # Errors
     /// When the file cannot be created.
-    pub fn record(&self, path: impl AsRef<Path>) -> Result<Tape, TapeError> {
-        let (tape, recorder) = Tape::create(path.as_ref())?;
+    pub fn record<M: Mocked>(&self, path: impl AsRef<Path>) -> Result<Tape, TapeError> {
+        let (tape, recorder) = Tape::create(path.as_ref(), M::METHODS)?;
         self.core.record(recorder);
         Ok(tape)
     }

@@ -12,6 +12,7 @@ use super::{
     pattern::{Report, check_equal},
 };
 use crate::{
+    Redact,
     server::{Exchange, mismatch},
     wire::frame,
 };
@@ -23,6 +24,10 @@ pub struct Method {
     pub(crate) decode_response: Decode,
     pub(crate) compare_request: Compare,
     pub(crate) compare_response: Compare,
+    /// Takes the secrets out of a request.
+    pub(crate) redact_request: Redaction,
+    /// Takes the secrets out of a response.
+    pub(crate) redact_response: Redaction,
     /// Puts a request into a new exchange.
     pub(crate) exchange: fn(Request<Content>) -> Result<AnyExchange, Status>,
     /// Takes the request out of an exchange.
@@ -37,6 +42,7 @@ type AnyExchange = Box<dyn Any + Send>;
 type Decode = fn(Bytes) -> Result<AnyMessage, Status>;
 /// Tells the report how the second message differs from the first.
 pub(super) type Compare = fn(&AnyMessage, Option<&AnyMessage>, &mut Report);
+pub(crate) type Redaction = fn(&AnyMessage) -> AnyMessage;
 
 impl Method {
     /// The method of this kind.
@@ -46,11 +52,29 @@ impl Method {
             decode_response: decode::<K::Response>,
             compare_request: compare::<K::Request>,
             compare_response: compare::<K::Response>,
+            redact_request: unchanged,
+            redact_response: unchanged,
             exchange: exchange::<K>,
             request: request::<K>,
             answer: answer::<K>,
             response: response::<K>,
         }
+    }
+
+    /// The method, whose requests have secrets: tapes are without them, and not compared by them.
+    #[must_use]
+    pub const fn redact_requests<M: Message + Redact>(mut self) -> Self {
+        self.compare_request = compare_redacted::<M>;
+        self.redact_request = redact::<M>;
+        self
+    }
+
+    /// The same for its responses.
+    #[must_use]
+    pub const fn redact_responses<M: Message + Redact>(mut self) -> Self {
+        self.compare_response = compare_redacted::<M>;
+        self.redact_response = redact::<M>;
+        self
     }
 }
 
@@ -62,6 +86,24 @@ fn compare<M: Message>(expected: &AnyMessage, got: Option<&AnyMessage>, report: 
     if let Some(expected) = expected.view::<M>() {
         check_equal(expected, got.and_then(AnyMessage::view), report);
     }
+}
+
+fn compare_redacted<M: Message + Redact>(
+    expected: &AnyMessage,
+    got: Option<&AnyMessage>,
+    report: &mut Report,
+) {
+    compare::<M>(&redact::<M>(expected), got.map(redact::<M>).as_ref(), report);
+}
+
+fn unchanged(message: &AnyMessage) -> AnyMessage {
+    message.clone()
+}
+
+fn redact<M: Message + Redact>(message: &AnyMessage) -> AnyMessage {
+    let Some(mut message) = message.view::<M>().cloned() else { return message.clone() };
+    message.redact();
+    AnyMessage::new(message)
 }
 
 type ExchangeOf<K> = Exchange<<K as Kind>::Requests, <K as Kind>::Responses>;

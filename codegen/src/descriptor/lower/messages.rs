@@ -112,6 +112,7 @@ impl Lowering<'_> {
             shape: shape(field, cx, features, options.packed),
             oneof,
             default: field.default_value.clone(),
+            debug_redact: options.debug_redact(),
             location,
         }
     }

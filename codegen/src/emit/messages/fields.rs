@@ -167,7 +167,7 @@ fn value_type(
 
 /// A message that has to be there and has to hold itself could not even be made: what holds it
 /// is optional.
-fn presence(cx: &Context, message: &Message, field: &Field) -> Presence {
+pub(super) fn presence(cx: &Context, message: &Message, field: &Field) -> Presence {
     match field.shape {
         Shape::Single(_, Presence::Required) if cx.graph.never_ends(message, field) => {
             Presence::Explicit

@@ -4,6 +4,7 @@ mod default;
 mod enums;
 mod fields;
 mod oneofs;
+mod redaction;
 
 use super::code::Code;
 use crate::{
@@ -12,6 +13,7 @@ use crate::{
     model::{Enum, Field, File, Message, Shape, Types},
     names::{MessageNames, Names, Paths, Scope},
     options::{Options, Pair, matches, said_of},
+    secrets::Secrets,
 };
 
 /// All that there is to know of messages.
@@ -20,6 +22,7 @@ pub(crate) struct Context<'a> {
     pub(crate) types: &'a Types<'a>,
     pub(crate) names: &'a Names<'a>,
     pub(crate) graph: &'a Graph<'a>,
+    pub(crate) secrets: &'a Secrets<'a>,
 }
 
 /// The messages and enums of a file, but for those that come from elsewhere.
@@ -75,6 +78,12 @@ fn message(code: &mut Code, cx: &Context, message: &Message) {
             oneofs::field(code, cx, (message, index));
         }
     });
+    if matches!(debug(cx, message), Debug::Written) {
+        redaction::debug(code, cx, message);
+    }
+    if cx.secrets.are_in(&message.full_name) {
+        redaction::redact(code, cx, message);
+    }
     if message.has_module() {
         let module = names.module.modules().last().map_or("", String::as_str);
         code.item();
@@ -98,17 +107,21 @@ enum Debug {
     /// The standard library's: what prost derives for a `BTreeMap` names the crate `prost`,
     /// wherever `prost_path` points, and users have only the runtime.
     Derived,
+    /// One that does not show secrets.
+    Written,
     /// None, as the option `skip_debug` wants it.
     None,
 }
 
 fn debug(cx: &Context, message: &Message) -> Debug {
+    let mut fields = message.fields.iter().filter(|field| field.oneof.is_none());
     let has_btree_map = message.fields.iter().any(|field| {
         matches!(field.shape, Shape::Map(..))
             && cx.is_set_for(&cx.options.btree_map, message, field)
     });
     match () {
         () if cx.skips_debug(&message.full_name) => Debug::None,
+        () if fields.any(|field| field.debug_redact) => Debug::Written,
         () if has_btree_map => Debug::Derived,
         () => Debug::Prost,
     }

@@ -3,6 +3,7 @@
 use super::{
     Context, Debug, Derives,
     fields::{single_type, value_tag},
+    redaction,
 };
 use crate::{
     docs::Docs,
@@ -42,10 +43,16 @@ pub(super) fn enumeration(code: &mut Code, cx: &Context, (message, index): (&Mes
     cx.docs(code, &Docs { detached: Vec::new(), ..oneof.docs.clone() }, &full_name);
     cx.type_attributes(code, &cx.options.enum_attribute, &full_name);
     let mut fields = message.fields_of(index);
+    let debug = match () {
+        () if cx.skips_debug(&full_name) => Debug::None,
+        () if fields.any(|field| field.debug_redact) => Debug::Written,
+        () => Debug::Prost,
+    };
+    let is_written = matches!(debug, Debug::Written);
     let derives = Derives {
-        can_copy: fields.by_ref().all(|field| cx.graph.can_copy_field(message, field)),
+        can_copy: message.fields_of(index).all(|field| cx.graph.can_copy_field(message, field)),
         can_eq: message.fields_of(index).all(|field| cx.graph.can_eq_field(message, field)),
-        debug: if cx.skips_debug(&full_name) { Debug::None } else { Debug::Prost },
+        debug,
         kind: "Oneof",
     };
     derives.write(code, cx);
@@ -69,4 +76,7 @@ pub(super) fn enumeration(code: &mut Code, cx: &Context, (message, index): (&Mes
             code.line(format_args!("{name}({rust}),"));
         }
     });
+    if is_written {
+        redaction::debug_of_oneof(code, cx, (message, index));
+    }
 }

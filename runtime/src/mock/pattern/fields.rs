@@ -34,18 +34,31 @@ struct Expected<M, T: ?Sized + ToOwned> {
     name: &'static str,
     pattern: Pattern<T>,
     get: fn(&M) -> View<'_, T>,
+    is_secret: bool,
+}
+
+impl<M: 'static, T: ?Sized + ToOwned> Expected<M, T> {
+    fn look(&self, message: &M, report: &mut Report) {
+        match (self.get)(message) {
+            View::Absent => self.pattern.check(None, report),
+            View::Is(value) => self.pattern.check(Some(&*value), report),
+        }
+    }
 }
 
 impl<M: 'static, T: ?Sized + ToOwned> Field for Expected<M, T> {
     fn describe(&self) -> String {
-        format!("{}: {}", self.name, self.pattern.describe())
+        match self.is_secret {
+            true => format!("{}: [REDACTED]", self.name),
+            false => format!("{}: {}", self.name, self.pattern.describe()),
+        }
     }
 
     fn check(&self, message: &dyn Any, report: &mut Report) {
         let Some(message) = message.downcast_ref() else { return };
-        report.field(self.name, |report| match (self.get)(message) {
-            View::Absent => self.pattern.check(None, report),
-            View::Is(value) => self.pattern.check(Some(&*value), report),
+        report.field(self.name, |report| match self.is_secret {
+            true => report.secret(|report| self.look(message, report)),
+            false => self.look(message, report),
         });
     }
 }
@@ -54,7 +67,7 @@ impl<M> Fields<M> {
     /// Expects this of the field `name`, which `get` looks at.
     #[must_use]
     pub fn field<T>(
-        mut self,
+        self,
         name: &'static str,
         expected: impl IntoPattern<T>,
         get: fn(&M) -> View<'_, T>,
@@ -63,7 +76,26 @@ impl<M> Fields<M> {
         T: ?Sized + ToOwned + 'static,
         M: 'static,
     {
-        self.fields.0.push(Arc::new(Expected { name, pattern: expected.into_pattern(), get }));
+        self.expect(Expected { name, pattern: expected.into_pattern(), get, is_secret: false })
+    }
+
+    /// The same of a field that is marked `debug_redact`: no failure shows what is in it.
+    #[must_use]
+    pub fn secret<T>(
+        self,
+        name: &'static str,
+        expected: impl IntoPattern<T>,
+        get: fn(&M) -> View<'_, T>,
+    ) -> Self
+    where
+        T: ?Sized + ToOwned + 'static,
+        M: 'static,
+    {
+        self.expect(Expected { name, pattern: expected.into_pattern(), get, is_secret: true })
+    }
+
+    fn expect(mut self, field: impl Field + 'static) -> Self {
+        self.fields.0.push(Arc::new(field));
         self
     }
 }

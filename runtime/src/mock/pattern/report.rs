@@ -70,6 +70,15 @@ impl Report {
         self.below(|| format!("[{index}]"), check);
     }
 
+    /// Checks something of which only can be told that it does not fit.
+    pub(crate) fn secret(&mut self, check: impl FnOnce(&mut Self)) {
+        let mut report = Self::quiet();
+        check(&mut report);
+        if report.has_failed() {
+            self.mismatch(|| "is not what was expected; it is redacted".to_owned());
+        }
+    }
+
     fn below(&mut self, step: impl FnOnce() -> String, check: impl FnOnce(&mut Self)) {
         if !self.explains {
             return check(self);

@@ -17,7 +17,7 @@ use tonic::{
 
 use super::redaction::{REDACTED, Redaction};
 use crate::{
-    mock::{Outcome, entry::is_custom, message::AnyMessage, pattern::shown},
+    mock::{Method, Outcome, entry::is_custom, message::AnyMessage, pattern::shown},
     wire::frame::Encode as _,
 };
 
@@ -50,17 +50,17 @@ pub(super) struct Encoded {
 pub(super) type Entry = (String, String);
 
 impl Event<AnyMessage> {
-    pub(super) fn redacted(&self, redaction: &Redaction) -> Event<Encoded> {
-        let encoded = |message| {
-            let message = redaction.message(message);
+    pub(super) fn redacted(&self, redaction: &Redaction, method: &Method) -> Event<Encoded> {
+        let encoded = |message, marked| {
+            let message = redaction.message(message, marked);
             let mut bytes = BytesMut::with_capacity(message.encoded_len());
             message.encode_to(&mut bytes);
             Encoded { bytes: bytes.freeze(), text: shown(&message) }
         };
         match self {
-            Self::Request(message) => Event::Request(encoded(message)),
+            Self::Request(message) => Event::Request(encoded(message, method.redact_request)),
             Self::End => Event::End,
-            Self::Response(message) => Event::Response(encoded(message)),
+            Self::Response(message) => Event::Response(encoded(message, method.redact_response)),
         }
     }
 }

@@ -17,21 +17,26 @@ use super::{
 };
 use crate::{
     ServiceDescriptor,
-    mock::{Message, message::AnyMessage, record::Record},
+    mock::{Message, Method, message::AnyMessage, record::Record},
 };
 
 /// What a mock writes its calls to, each when it is over.
 ///
-/// Metadata whose name looks like a secret's, such as `authorization` or `x-api-key`, is left out;
+/// Metadata whose name looks like a secret's, such as `authorization` or `x-api-key`, is left out,
+/// and so are fields that the proto marks with `debug_redact` (see [`Redact`](crate::Redact));
 /// these functions say what else is, or is not.
 #[must_use = "dropping it changes nothing: the calls are recorded all the same"]
 pub struct Tape(Arc<Recorder>);
 
 impl Tape {
-    pub(crate) fn create(path: &Path) -> Result<(Self, Arc<Recorder>), TapeError> {
+    pub(crate) fn create(
+        path: &Path,
+        methods: &'static [Method],
+    ) -> Result<(Self, Arc<Recorder>), TapeError> {
         let file = File::create(path).map_err(|error| TapeError::io("create", path, error))?;
         let recorder = Arc::new(Recorder {
             path: path.to_owned(),
+            methods,
             file: Mutex::new(file),
             redaction: Mutex::default(),
         });
@@ -46,6 +51,12 @@ impl Tape {
     /// Writes metadata called `key`, though it looks like a secret.
     pub fn keep_metadata(self, key: &str) -> Self {
         self.redaction(|redaction| redaction.keep(key))
+    }
+
+    /// Writes fields, though the proto marks them with `debug_redact`. What tapes have of them is
+    /// an answer when the tape is replayed, and is not compared.
+    pub fn keep_redacted_fields(self) -> Self {
+        self.redaction(Redaction::keep_fields)
     }
 
     /// Changes messages of this type before they are written.
@@ -75,6 +86,7 @@ impl fmt::Debug for Tape {
 
 pub(crate) struct Recorder {
     path: PathBuf,
+    methods: &'static [Method],
     file: Mutex<File>,
     redaction: Mutex<Redaction>,
 }
@@ -84,12 +96,14 @@ impl Recorder {
     pub(crate) fn write(&self, service: &ServiceDescriptor, call: &Record) -> Result<(), String> {
         let Some(trace) = &call.trace else { return Ok(()) };
         let redaction = self.redaction.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let method = &self.methods[call.method];
+        let events = trace.events.iter().map(|event| event.redacted(&redaction, method));
         let line = Line {
             method: service.methods[call.method].path.to_owned(),
             metadata: entries(&call.metadata, &redaction),
             deadline: call.deadline,
             header: entries(&trace.header, &redaction),
-            events: trace.events.iter().map(|event| event.redacted(&redaction)).collect(),
+            events: events.collect(),
             trailers: entries(&trace.trailers, &redaction),
             outcome: call.outcome.clone(),
         };

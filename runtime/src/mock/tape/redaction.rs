@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::mock::{Message, message::AnyMessage};
+use crate::mock::{Message, message::AnyMessage, method};
 
 /// What stands on a tape for a secret.
 pub(super) const REDACTED: &str = "[redacted]";
@@ -16,6 +16,7 @@ const PARTS: [&str; 9] =
 pub(super) struct Redaction {
     hidden: Vec<String>,
     kept: Vec<String>,
+    keeps_fields: bool,
     changes: Vec<Change>,
 }
 
@@ -29,6 +30,10 @@ impl Redaction {
 
     pub(super) fn keep(&mut self, key: &str) {
         self.kept.push(key.to_ascii_lowercase());
+    }
+
+    pub(super) fn keep_fields(&mut self) {
+        self.keeps_fields = true;
     }
 
     pub(super) fn change<M: Message>(&mut self, change: impl Fn(&mut M) + Send + Sync + 'static) {
@@ -45,8 +50,15 @@ impl Redaction {
         has(&self.hidden) || (looks_secret && !has(&self.kept))
     }
 
-    pub(super) fn message(&self, message: &AnyMessage) -> AnyMessage {
+    /// A message as it is written; `marked` takes out of it what the proto marks.
+    pub(super) fn message(&self, message: &AnyMessage, marked: method::Redaction) -> AnyMessage {
         let unchanged = message.clone();
-        self.changes.iter().fold(unchanged, |message, change| change(&message).unwrap_or(message))
+        let changes = self.changes.iter();
+        let changed =
+            changes.fold(unchanged, |message, change| change(&message).unwrap_or(message));
+        match self.keeps_fields {
+            true => changed,
+            false => marked(&changed),
+        }
     }
 }

@@ -205,7 +205,8 @@ pub mod store_mock {
                 rt::Result::Ok(Self { mock: rt::mock::Mock::replay::<Self>(path)? })
             }
 
-            /// Writes every call from now on to a tape at `path`, without metadata that looks secret.
+            /// Writes every call from now on to a tape at `path`, without metadata that looks secret
+            /// and without fields that are marked `debug_redact`.
             ///
             /// # Errors
             /// When the file cannot be made.
@@ -213,7 +214,7 @@ pub mod store_mock {
                 &self,
                 path: impl rt::AsRef<rt::Path>,
             ) -> rt::Result<rt::mock::Tape, rt::mock::TapeError> {
-                self.mock.record(path)
+                self.mock.record::<Self>(path)
             }
 
             /// A server of this mock, for any router.
@@ -544,7 +545,8 @@ pub mod log_mock {
                 rt::Result::Ok(Self { mock: rt::mock::Mock::replay::<Self>(path)? })
             }
 
-            /// Writes every call from now on to a tape at `path`, without metadata that looks secret.
+            /// Writes every call from now on to a tape at `path`, without metadata that looks secret
+            /// and without fields that are marked `debug_redact`.
             ///
             /// # Errors
             /// When the file cannot be made.
@@ -552,7 +554,7 @@ pub mod log_mock {
                 &self,
                 path: impl rt::AsRef<rt::Path>,
             ) -> rt::Result<rt::mock::Tape, rt::mock::TapeError> {
-                self.mock.record(path)
+                self.mock.record::<Self>(path)
             }
 
             /// A server of this mock, for any router.
@@ -884,7 +886,8 @@ pub mod log_server_mock {
                 rt::Result::Ok(Self { mock: rt::mock::Mock::replay::<Self>(path)? })
             }
 
-            /// Writes every call from now on to a tape at `path`, without metadata that looks secret.
+            /// Writes every call from now on to a tape at `path`, without metadata that looks secret
+            /// and without fields that are marked `debug_redact`.
             ///
             /// # Errors
             /// When the file cannot be made.
@@ -892,7 +895,7 @@ pub mod log_server_mock {
                 &self,
                 path: impl rt::AsRef<rt::Path>,
             ) -> rt::Result<rt::mock::Tape, rt::mock::TapeError> {
-                self.mock.record(path)
+                self.mock.record::<Self>(path)
             }
 
             /// A server of this mock, for any router.
@@ -1227,7 +1230,8 @@ pub mod cache_mock {
                 rt::Result::Ok(Self { mock: rt::mock::Mock::replay::<Self>(path)? })
             }
 
-            /// Writes every call from now on to a tape at `path`, without metadata that looks secret.
+            /// Writes every call from now on to a tape at `path`, without metadata that looks secret
+            /// and without fields that are marked `debug_redact`.
             ///
             /// # Errors
             /// When the file cannot be made.
@@ -1235,7 +1239,7 @@ pub mod cache_mock {
                 &self,
                 path: impl rt::AsRef<rt::Path>,
             ) -> rt::Result<rt::mock::Tape, rt::mock::TapeError> {
-                self.mock.record(path)
+                self.mock.record::<Self>(path)
             }
 
             /// A server of this mock, for any router.

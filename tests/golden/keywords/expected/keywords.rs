@@ -593,7 +593,8 @@ pub mod option_mock {
                 rt::Result::Ok(Self { mock: rt::mock::Mock::replay::<Self>(path)? })
             }
 
-            /// Writes every call from now on to a tape at `path`, without metadata that looks secret.
+            /// Writes every call from now on to a tape at `path`, without metadata that looks secret
+            /// and without fields that are marked `debug_redact`.
             ///
             /// # Errors
             /// When the file cannot be made.
@@ -601,7 +602,7 @@ pub mod option_mock {
                 &self,
                 path: impl rt::AsRef<rt::Path>,
             ) -> rt::Result<rt::mock::Tape, rt::mock::TapeError> {
-                self.mock.record(path)
+                self.mock.record::<Self>(path)
             }
 
             /// A server of this mock, for any router.
@@ -1490,7 +1491,8 @@ pub mod s_mock {
                 rt::Result::Ok(Self { mock: rt::mock::Mock::replay::<Self>(path)? })
             }
 
-            /// Writes every call from now on to a tape at `path`, without metadata that looks secret.
+            /// Writes every call from now on to a tape at `path`, without metadata that looks secret
+            /// and without fields that are marked `debug_redact`.
             ///
             /// # Errors
             /// When the file cannot be made.
@@ -1498,7 +1500,7 @@ pub mod s_mock {
                 &self,
                 path: impl rt::AsRef<rt::Path>,
             ) -> rt::Result<rt::mock::Tape, rt::mock::TapeError> {
-                self.mock.record(path)
+                self.mock.record::<Self>(path)
             }
 
             /// A server of this mock, for any router.
@@ -1815,7 +1817,8 @@ pub mod b_mock {
                 rt::Result::Ok(Self { mock: rt::mock::Mock::replay::<Self>(path)? })
             }
 
-            /// Writes every call from now on to a tape at `path`, without metadata that looks secret.
+            /// Writes every call from now on to a tape at `path`, without metadata that looks secret
+            /// and without fields that are marked `debug_redact`.
             ///
             /// # Errors
             /// When the file cannot be made.
@@ -1823,7 +1826,7 @@ pub mod b_mock {
                 &self,
                 path: impl rt::AsRef<rt::Path>,
             ) -> rt::Result<rt::mock::Tape, rt::mock::TapeError> {
-                self.mock.record(path)
+                self.mock.record::<Self>(path)
             }
 
             /// A server of this mock, for any router.
@@ -2142,7 +2145,8 @@ pub mod arc_mock {
                 rt::Result::Ok(Self { mock: rt::mock::Mock::replay::<Self>(path)? })
             }
 
-            /// Writes every call from now on to a tape at `path`, without metadata that looks secret.
+            /// Writes every call from now on to a tape at `path`, without metadata that looks secret
+            /// and without fields that are marked `debug_redact`.
             ///
             /// # Errors
             /// When the file cannot be made.
@@ -2150,7 +2154,7 @@ pub mod arc_mock {
                 &self,
                 path: impl rt::AsRef<rt::Path>,
             ) -> rt::Result<rt::mock::Tape, rt::mock::TapeError> {
-                self.mock.record(path)
+                self.mock.record::<Self>(path)
             }
 
             /// A server of this mock, for any router.
@@ -2469,7 +2473,8 @@ pub mod send_mock {
                 rt::Result::Ok(Self { mock: rt::mock::Mock::replay::<Self>(path)? })
             }
 
-            /// Writes every call from now on to a tape at `path`, without metadata that looks secret.
+            /// Writes every call from now on to a tape at `path`, without metadata that looks secret
+            /// and without fields that are marked `debug_redact`.
             ///
             /// # Errors
             /// When the file cannot be made.
@@ -2477,7 +2482,7 @@ pub mod send_mock {
                 &self,
                 path: impl rt::AsRef<rt::Path>,
             ) -> rt::Result<rt::mock::Tape, rt::mock::TapeError> {
-                self.mock.record(path)
+                self.mock.record::<Self>(path)
             }
 
             /// A server of this mock, for any router.
@@ -2798,7 +2803,8 @@ pub mod rt_mock {
                 rt::Result::Ok(Self { mock: rt::mock::Mock::replay::<Self>(path)? })
             }
 
-            /// Writes every call from now on to a tape at `path`, without metadata that looks secret.
+            /// Writes every call from now on to a tape at `path`, without metadata that looks secret
+            /// and without fields that are marked `debug_redact`.
             ///
             /// # Errors
             /// When the file cannot be made.
@@ -2806,7 +2812,7 @@ pub mod rt_mock {
                 &self,
                 path: impl rt::AsRef<rt::Path>,
             ) -> rt::Result<rt::mock::Tape, rt::mock::TapeError> {
-                self.mock.record(path)
+                self.mock.record::<Self>(path)
             }
 
             /// A server of this mock, for any router.
@@ -3129,7 +3135,8 @@ pub mod service_mock {
                 rt::Result::Ok(Self { mock: rt::mock::Mock::replay::<Self>(path)? })
             }
 
-            /// Writes every call from now on to a tape at `path`, without metadata that looks secret.
+            /// Writes every call from now on to a tape at `path`, without metadata that looks secret
+            /// and without fields that are marked `debug_redact`.
             ///
             /// # Errors
             /// When the file cannot be made.
@@ -3137,7 +3144,7 @@ pub mod service_mock {
                 &self,
                 path: impl rt::AsRef<rt::Path>,
             ) -> rt::Result<rt::mock::Tape, rt::mock::TapeError> {
-                self.mock.record(path)
+                self.mock.record::<Self>(path)
             }
 
             /// A server of this mock, for any router.

@@ -493,7 +493,8 @@ pub mod hostile_mock {
                 rt::Result::Ok(Self { mock: rt::mock::Mock::replay::<Self>(path)? })
             }
 
-            /// Writes every call from now on to a tape at `path`, without metadata that looks secret.
+            /// Writes every call from now on to a tape at `path`, without metadata that looks secret
+            /// and without fields that are marked `debug_redact`.
             ///
             /// # Errors
             /// When the file cannot be made.
@@ -501,7 +502,7 @@ pub mod hostile_mock {
                 &self,
                 path: impl rt::AsRef<rt::Path>,
             ) -> rt::Result<rt::mock::Tape, rt::mock::TapeError> {
-                self.mock.record(path)
+                self.mock.record::<Self>(path)
             }
 
             /// A server of this mock, for any router.
@@ -1265,7 +1266,8 @@ pub mod taken_mock {
                 rt::Result::Ok(Self { mock: rt::mock::Mock::replay::<Self>(path)? })
             }
 
-            /// Writes every call from now on to a tape at `path`, without metadata that looks secret.
+            /// Writes every call from now on to a tape at `path`, without metadata that looks secret
+            /// and without fields that are marked `debug_redact`.
             ///
             /// # Errors
             /// When the file cannot be made.
@@ -1273,7 +1275,7 @@ pub mod taken_mock {
                 &self,
                 path: impl rt::AsRef<rt::Path>,
             ) -> rt::Result<rt::mock::Tape, rt::mock::TapeError> {
-                self.mock.record(path)
+                self.mock.record::<Self>(path)
             }
 
             /// A server of this mock, for any router.
@@ -1569,7 +1571,8 @@ pub mod empty_mock_ {
                 rt::Result::Ok(Self { mock: rt::mock::Mock::replay::<Self>(path)? })
             }
 
-            /// Writes every call from now on to a tape at `path`, without metadata that looks secret.
+            /// Writes every call from now on to a tape at `path`, without metadata that looks secret
+            /// and without fields that are marked `debug_redact`.
             ///
             /// # Errors
             /// When the file cannot be made.
@@ -1577,7 +1580,7 @@ pub mod empty_mock_ {
                 &self,
                 path: impl rt::AsRef<rt::Path>,
             ) -> rt::Result<rt::mock::Tape, rt::mock::TapeError> {
-                self.mock.record(path)
+                self.mock.record::<Self>(path)
             }
 
             /// A server of this mock, for any router.
