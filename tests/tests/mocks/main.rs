@@ -10,6 +10,7 @@ mod interactive;
 mod matchers;
 mod messages;
 mod records;
+mod redaction;
 mod roles;
 mod scripts;
 mod tapes;
