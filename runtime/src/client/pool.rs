@@ -2,7 +2,6 @@
 //! them when one is out of streams.
 
 use std::{
-    hash::{BuildHasher as _, RandomState},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
@@ -11,7 +10,7 @@ use tokio::{sync::Notify, time::Instant};
 use tonic::Status;
 
 use super::{builder::Options, connection::Connection, connector::Connector, target::Target};
-use crate::wire::{load::Busy, status};
+use crate::wire::{jitter, load::Busy, status};
 
 /// The connections of a channel.
 pub(super) struct Pool {
@@ -187,16 +186,9 @@ impl Backoff {
     /// The wait after one failure more than `failures`.
     fn after(self, failures: i32) -> Duration {
         let wait = self.base.as_secs_f64() * Self::FACTOR.powi(failures);
-        let jitter = 1.0 + Self::JITTER * (2.0 * random() - 1.0);
-        Duration::try_from_secs_f64(wait)
-            .map_or(self.max, |wait| wait.min(self.max))
-            .mul_f64(jitter)
+        let wait = Duration::try_from_secs_f64(wait).map_or(self.max, |wait| wait.min(self.max));
+        jitter::around(wait, Self::JITTER)
     }
-}
-
-/// Some number between 0 and 1: every `RandomState` has keys of its own.
-fn random() -> f64 {
-    RandomState::new().hash_one(()) as f64 / u64::MAX as f64
 }
 
 #[cfg(test)]

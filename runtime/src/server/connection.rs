@@ -20,7 +20,7 @@ use tokio::{
 };
 
 use super::{calls::Calls, options::Options, pace::Pace, routes::Routes, wakes::Wakes};
-use crate::wire::{h2::SEND_BUFFER, keep_alive::KeepAlive, memory};
+use crate::wire::{h2::SEND_BUFFER, jitter, keep_alive::KeepAlive, memory};
 
 /// Who is on the other side of a TCP connection: in the extensions of every request that comes
 /// through one to a [`Server`](crate::Server) with
@@ -104,6 +104,9 @@ where
         .handshake(io)
 }
 
+/// What connections that are of an age differ by when they are closed.
+const AGE_JITTER: f64 = 0.1;
+
 struct Connection<IO> {
     h2: h2::server::Connection<IO, Bytes>,
     calls: Calls,
@@ -128,7 +131,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Connection<IO> {
         Self {
             keep_alive: KeepAlive::new(shared.options.keep_alive),
             idle: timer(shared.options.max_connection_idle),
-            age: timer(shared.options.max_connection_age),
+            age: timer(shared.options.max_connection_age.map(|age| jitter::around(age, AGE_JITTER))),
             last_call: Instant::now(),
             end: None,
             calls: Calls::new(info, Arc::clone(&shared), Arc::clone(&wakes)),

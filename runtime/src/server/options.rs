@@ -167,8 +167,11 @@ impl Server {
     }
 
     /// How old a connection may be before it is closed, say, so that clients spread over servers;
-    /// none, the default: any age. Calls in progress may go on, see
+    /// none, the default: any age. It is a tenth more or less for each, so that not all of them come
+    /// back at once. Calls in progress may go on, see
     /// [`max_connection_age_grace`](Self::max_connection_age_grace).
+    ///
+    /// See [gRFC A9](https://github.com/grpc/proposal/blob/master/A9-server-side-conn-mgt.md).
     #[must_use]
     pub fn max_connection_age(mut self, age: Option<Duration>) -> Self {
         self.options.max_connection_age = age;

@@ -9,6 +9,7 @@ pub(crate) mod frame;
 pub(crate) mod h2;
 pub(crate) mod headers;
 pub(crate) mod http_body;
+pub(crate) mod jitter;
 pub(crate) mod keep_alive;
 pub(crate) mod load;
 pub(crate) mod memory;
