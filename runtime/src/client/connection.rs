@@ -4,25 +4,25 @@ use std::{
     future::poll_fn,
     io,
     pin::Pin,
-    sync::{Arc, Mutex, PoisonError},
+    sync::Arc,
     task::{Context, Poll, Waker},
 };
 
 use bytes::Bytes;
-use h2::{
-    SendStream,
-    client::{ResponseFuture, SendRequest},
-};
-use http::Request;
+use h2::client::SendRequest;
 use tokio::sync::Notify;
 
-use super::{builder::Options, connector::Io};
+use super::{
+    builder::Options,
+    connector::Io,
+    exchange::{Answering, Exchange, Outbound},
+    queue::Queue,
+};
 use crate::wire::{h2::SEND_BUFFER, keep_alive::KeepAlive, load::Load, memory};
 
 /// A connection that is up, or was.
 pub(super) struct Connection {
-    /// Locked for no longer than it takes to hand over a request.
-    requests: Mutex<SendRequest<Bytes>>,
+    queue: Arc<Queue>,
     load: Arc<Load>,
 }
 
@@ -53,55 +53,75 @@ impl Connection {
             .await
             .map_err(io::Error::other)?;
         let load = Arc::new(Load::new(changed));
-        tokio::spawn(drive(Driver::new(h2, Arc::clone(&load), options)));
+        let queue = Arc::<Queue>::default();
+        let ending = Ending { queue: Arc::clone(&queue), load: Arc::clone(&load) };
+        tokio::spawn(drive(Driver::new(h2, requests, ending, options)));
         load.opened().await?;
-        Ok(Self { requests: Mutex::new(requests), load })
+        Ok(Self { queue, load })
     }
 
     pub(super) fn load(&self) -> &Arc<Load> {
         &self.load
     }
 
-    /// Sends the head of a request.
-    pub(super) fn send(
-        &self,
-        request: Request<()>,
-    ) -> Result<(ResponseFuture, SendStream<Bytes>), h2::Error> {
-        let mut requests = self.requests.lock().unwrap_or_else(PoisonError::into_inner);
-        // One that is queued, because the server has just lowered its limit, keeps others from
-        // being queued through the same handle.
-        match requests.poll_ready(&mut Context::from_waker(Waker::noop())) {
-            Poll::Ready(ready) => ready.and_then(|()| requests.send_request(request, false)),
-            Poll::Pending => requests.clone().send_request(request, false),
-        }
+    /// Hands over a call.
+    pub(super) fn send(&self, outbound: Outbound) -> Answering {
+        Answering::new(outbound, &self.queue)
+    }
+}
+
+impl Drop for Connection {
+    fn drop(&mut self) {
+        self.queue.release();
     }
 }
 
 /// Does the work of a connection.
 struct Driver {
     h2: h2::client::Connection<Box<dyn Io>, Bytes>,
-    load: Arc<Load>,
+    /// None when no more calls will come.
+    requests: Option<SendRequest<Bytes>>,
     keep_alive: Option<KeepAlive>,
     ping_while_idle: bool,
+    waker: Waker,
+    spare: Vec<Arc<Exchange>>,
+    /// Dropped behind HTTP/2, which tells all calls of its end.
+    ending: Ending,
 }
 
 impl Driver {
     fn new(
         h2: h2::client::Connection<Box<dyn Io>, Bytes>,
-        load: Arc<Load>,
+        requests: SendRequest<Bytes>,
+        ending: Ending,
         options: &Options,
     ) -> Self {
-        let keep_alive = KeepAlive::new(options.keep_alive);
-        Self { h2, load, keep_alive, ping_while_idle: options.keep_alive_while_idle }
+        Self {
+            h2,
+            requests: Some(requests),
+            keep_alive: KeepAlive::new(options.keep_alive),
+            ping_while_idle: options.keep_alive_while_idle,
+            waker: Waker::from(Arc::clone(&ending.queue.wakes)),
+            spare: Vec::new(),
+            ending,
+        }
     }
 
     /// Ready when the connection is closed, or dead.
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let wakes = Arc::clone(&self.ending.queue.wakes);
+        let waker = self.waker.clone();
+        wakes.poll(&waker, cx, |cx| self.work(cx))
+    }
+
+    fn work(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let Ending { queue, load } = &self.ending;
+        queue.advance(&mut self.spare, &mut self.requests);
         if std::future::Future::poll(Pin::new(&mut self.h2), cx).is_ready() {
             return Poll::Ready(());
         }
-        self.load.set_limit(self.h2.max_concurrent_send_streams());
-        let quiet = self.load.is_idle() && !self.ping_while_idle;
+        load.set_limit(self.h2.max_concurrent_send_streams());
+        let quiet = load.is_idle() && !self.ping_while_idle;
         match &mut self.keep_alive {
             Some(keep_alive) => keep_alive.poll_dead(quiet, || self.h2.ping_pong(), cx),
             None => Poll::Pending,
@@ -109,10 +129,16 @@ impl Driver {
     }
 }
 
-impl Drop for Driver {
-    /// Also when the runtime that it ran on ends.
+/// What is left to do when a connection ends, also when the runtime does that it ran on.
+struct Ending {
+    queue: Arc<Queue>,
+    load: Arc<Load>,
+}
+
+impl Drop for Ending {
     fn drop(&mut self) {
         self.load.close();
+        self.queue.close();
     }
 }
 

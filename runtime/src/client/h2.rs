@@ -1,38 +1,28 @@
 //! The way through HTTP/2: a call becomes a stream of a connection.
 
 use std::{
-    future::{Future, poll_fn},
+    future::Future,
     pin::Pin,
     sync::Arc,
     task::{Context, Poll, ready},
 };
 
-use bytes::Bytes;
-use h2::{Reason, RecvStream, SendStream, client::ResponseFuture};
+use h2::Reason;
 use http::{HeaderValue, Method, Request, Response, Version, header, uri::PathAndQuery};
-use tokio::sync::oneshot;
 use tonic::{Status, codec::EnabledCompressionEncodings};
 
 use super::{
     builder::WaitForReady,
     channel::Outgoing,
     connection::Connection,
+    exchange::{Answering, Failure, Outbound, Payload},
     http::reply,
     pool::Pool,
-    requests::{Attempt, Requests},
+    requests::Requests,
 };
 use crate::{
     server::{BoxFuture, Reply},
-    wire::{
-        body::{Body, Side},
-        compression,
-        h2::{Received, Sending, Unsent, failed},
-        headers,
-        http_body::HttpBody,
-        load::Busy,
-        status,
-        tie::Tie,
-    },
+    wire::{body::Body, compression, h2::failed, headers, load::Busy},
 };
 
 /// How often a call is handed to another connection when one turns out to be gone.
@@ -53,33 +43,21 @@ impl H2 {
     pub(super) fn start(self: &Arc<Self>, call: Outgoing) -> Calling {
         let accepted = call.accepted;
         let call = Call::from(call);
-        let sent = self
-            .pool
-            .ready()
-            .and_then(|(connection, busy)| self.send(&connection, busy, &call).ok());
-        let state = match sent {
-            Some(sent) => State::Sent(sent, call),
+        let state = match self.pool.ready() {
+            Some((connection, busy)) => State::Sent(self.send(&connection, busy, &call), call),
             None => Calling::connecting(Arc::clone(self), call),
         };
-        Calling { h2: Arc::clone(self), accepted, state, again: false }
+        Calling { h2: Arc::clone(self), accepted, state, handovers: 0, again: false }
     }
 
     /// Hands `call` to a connection.
-    fn send(&self, connection: &Connection, busy: Busy, call: &Call) -> Result<Sent, h2::Error> {
-        let (response, mut stream) = connection.send(self.request(&call.head))?;
-        let tie = match &call.requests {
-            Some(requests) => {
-                let (failure, tie) = Tie::new();
-                tokio::spawn(send(requests.attempt(), stream, failure));
-                tie
-            }
-            None => {
-                let message = call.head.body.at_hand().cloned().unwrap_or_default();
-                stream.send_data(message, true)?;
-                Tie::default()
-            }
+    fn send(&self, connection: &Connection, busy: Busy, call: &Call) -> Answering {
+        let head = self.request(&call.head);
+        let requests = match &call.requests {
+            Some(requests) => Payload::Stream(requests.attempt()),
+            None => Payload::Message(call.head.body.at_hand().cloned().unwrap_or_default()),
         };
-        Ok(Sent { response, busy, tie })
+        connection.send(Outbound { head, requests, busy })
     }
 
     fn request(&self, call: &Outgoing) -> Request<()> {
@@ -122,64 +100,13 @@ impl From<Outgoing> for Call {
 }
 
 /// Hands `call` to a connection, once there is one.
-async fn connect(h2: Arc<H2>, call: Call) -> Result<(Sent, Call), Status> {
+async fn connect(h2: Arc<H2>, call: Call) -> Result<(Answering, Call), Status> {
     let wait_for_ready = match call.head.extensions.get() {
         Some(WaitForReady(wait)) => *wait,
         None => h2.pool.options.wait_for_ready,
     };
-    let mut handovers = 0;
-    loop {
-        let (connection, busy) = h2.pool.connection(wait_for_ready).await?;
-        match h2.send(&connection, busy, &call) {
-            Ok(sent) => return Ok((sent, call)),
-            // It goes away, or has had as many streams as a connection can have.
-            Err(error) => {
-                connection.load().close();
-                handovers += 1;
-                if handovers == HANDOVERS {
-                    return Err(failed(error));
-                }
-            }
-        }
-    }
-}
-
-/// A call that has been handed to a connection.
-struct Sent {
-    response: ResponseFuture,
-    busy: Busy,
-    tie: Tie,
-}
-
-/// Why there is no response.
-enum Failure {
-    /// The requests have failed.
-    Requests(Status),
-    Stream(h2::Error),
-}
-
-impl Sent {
-    fn poll_response(
-        &mut self,
-        cx: &mut Context<'_>,
-    ) -> Poll<Result<Response<RecvStream>, Failure>> {
-        let response = Pin::new(&mut self.response).poll(cx);
-        match self.tie.poll_failure(cx) {
-            Some(status) => Poll::Ready(Err(Failure::Requests(status))),
-            None => response.map_err(Failure::Stream),
-        }
-    }
-
-    fn reply(
-        self,
-        response: Response<RecvStream>,
-        accepted: EnabledCompressionEncodings,
-    ) -> Result<Reply, Status> {
-        let (head, body) = response.into_parts();
-        reply(head, accepted, || {
-            Body::from_h2(Received::response(body, self.tie, self.busy), Side::Response)
-        })
-    }
+    let (connection, busy) = h2.pool.connection(wait_for_ready).await?;
+    Ok((h2.send(&connection, busy, &call), call))
 }
 
 /// Waits for the beginning of a response.
@@ -187,14 +114,16 @@ pub(super) struct Calling {
     h2: Arc<H2>,
     accepted: EnabledCompressionEncodings,
     state: State,
+    /// How many connections were gone when they were to take the call.
+    handovers: usize,
     /// Whether the call is made for the second time.
     again: bool,
 }
 
 #[allow(clippy::large_enum_variant, reason = "calls wait for connections when there are none yet")]
 enum State {
-    Connecting(BoxFuture<'static, (Sent, Call)>),
-    Sent(Sent, Call),
+    Connecting(BoxFuture<'static, (Answering, Call)>),
+    Sent(Answering, Call),
     Answered,
 }
 
@@ -203,15 +132,25 @@ impl Calling {
         State::Connecting(Box::pin(connect(h2, call)))
     }
 
-    fn answered(&mut self, response: Response<RecvStream>) -> Result<Reply, Status> {
+    fn answered(&mut self, response: Response<Body>) -> Result<Reply, Status> {
+        if let State::Sent(_, Call { requests: Some(requests), .. }) = &self.state {
+            requests.settle();
+        }
+        self.state = State::Answered;
+        let (head, body) = response.into_parts();
+        reply(head, self.accepted, || body)
+    }
+
+    /// Hands the call to another connection: the one that was to take it goes away, or has had as
+    /// many streams as a connection can have.
+    fn hand_over(&mut self, error: Option<h2::Error>) -> Result<(), Status> {
+        self.handovers += 1;
         match std::mem::replace(&mut self.state, State::Answered) {
-            State::Sent(sent, call) => {
-                if let Some(requests) = call.requests {
-                    requests.settle();
-                }
-                sent.reply(response, self.accepted)
+            State::Sent(_, call) if self.handovers < HANDOVERS => {
+                self.state = Self::connecting(Arc::clone(&self.h2), call);
+                Ok(())
             }
-            _ => Err(status::missing()),
+            _ => Err(error.map_or_else(gone, failed)),
         }
     }
 
@@ -246,8 +185,9 @@ impl Future for Calling {
                     let (sent, call) = ready!(connecting.as_mut().poll(cx))?;
                     self.state = State::Sent(sent, call);
                 }
-                State::Sent(sent, _) => match ready!(sent.poll_response(cx)) {
+                State::Sent(answering, _) => match ready!(answering.poll(cx)) {
                     Ok(response) => return Poll::Ready(self.answered(response)),
+                    Err(Failure::NotSent(error)) => self.hand_over(error)?,
                     Err(Failure::Requests(status)) => return Poll::Ready(Err(status)),
                     Err(Failure::Stream(error)) => self.retry(error)?,
                 },
@@ -257,26 +197,12 @@ impl Future for Calling {
     }
 }
 
-/// Sends `requests` until they end or nobody wants their answer any more; says what they fail with.
-async fn send(requests: Attempt, stream: SendStream<Bytes>, failure: oneshot::Sender<Status>) {
-    let mut failure = failure;
-    let mut sending = Sending::new(HttpBody::new(requests), stream);
-    let unsent = poll_fn(|cx| match failure.poll_closed(cx) {
-        Poll::Ready(()) => Poll::Ready(None),
-        Poll::Pending => sending.poll(cx).map(Result::err),
-    });
-    let unsent = unsent.await;
-    if let Some(Unsent::Body(status)) = unsent {
-        // Nobody wants to know when the answer is not wanted any more.
-        let _ = failure.send(status);
-        sending.reset(Reason::CANCEL);
-    } else if failure.is_closed() {
-        sending.reset(Reason::CANCEL);
-    }
-}
-
 /// Whether the server has promised that it has not begun with the call.
 fn was_not_begun(error: &h2::Error) -> bool {
     let refused = error.is_reset() && error.reason() == Some(Reason::REFUSED_STREAM);
     error.is_remote() && (refused || error.is_go_away())
+}
+
+fn gone() -> Status {
+    Status::unavailable("the connection is gone")
 }

@@ -18,9 +18,8 @@ use super::{
     connection::{ConnectInfo, Shared},
     pace::Slot,
     stream::{Call, Ended},
-    wakes::Wakes,
 };
-use crate::wire::{h2::Missing, http_body::HttpBody};
+use crate::wire::{h2::Missing, http_body::HttpBody, wakes::Wakes};
 
 /// Runs calls until they have to wait, if their methods are quick, and on tasks of their own from
 /// then on.

@@ -19,8 +19,8 @@ use tokio::{
     time::{Instant, Sleep},
 };
 
-use super::{calls::Calls, options::Options, pace::Pace, routes::Routes, wakes::Wakes};
-use crate::wire::{h2::SEND_BUFFER, jitter, keep_alive::KeepAlive, memory};
+use super::{calls::Calls, options::Options, pace::Pace, routes::Routes};
+use crate::wire::{h2::SEND_BUFFER, jitter, keep_alive::KeepAlive, memory, wakes::Wakes};
 
 /// Who is on the other side of a TCP connection: in the extensions of every request that comes
 /// through one to a [`Server`](crate::Server) with
@@ -131,7 +131,9 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Connection<IO> {
         Self {
             keep_alive: KeepAlive::new(shared.options.keep_alive),
             idle: timer(shared.options.max_connection_idle),
-            age: timer(shared.options.max_connection_age.map(|age| jitter::around(age, AGE_JITTER))),
+            age: timer(
+                shared.options.max_connection_age.map(|age| jitter::around(age, AGE_JITTER)),
+            ),
             last_call: Instant::now(),
             end: None,
             calls: Calls::new(info, Arc::clone(&shared), Arc::clone(&wakes)),

@@ -13,7 +13,6 @@ mod routes;
 mod serve;
 mod service;
 mod stream;
-mod wakes;
 
 pub use self::{
     call::{Dispatch, Handler, ServerCall, unimplemented},

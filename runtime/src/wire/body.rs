@@ -31,8 +31,10 @@ pub(crate) struct Body {
 enum Kind {
     /// Nothing more to come.
     Ended,
-    /// One frame, known beforehand.
-    Once(Bytes),
+    /// Nothing but a status.
+    Failed(Status),
+    /// One frame, known beforehand, and the status behind it if that is not OK.
+    Once(Bytes, Option<Status>),
     /// Frames that are encoded as they are asked for.
     Outgoing(Box<Outgoing>),
     /// Frames that come through HTTP.
@@ -54,7 +56,7 @@ impl Body {
     }
 
     pub(crate) fn once(frame: Bytes) -> Self {
-        Self { kind: Kind::Once(frame), trailers: None }
+        Self { kind: Kind::Once(frame, None), trailers: None }
     }
 
     pub(crate) fn outgoing<M: Encode + 'static>(
@@ -83,7 +85,7 @@ impl Body {
     /// The only frame, if it is there already.
     pub(crate) fn at_hand(&self) -> Option<&Bytes> {
         match &self.kind {
-            Kind::Once(frame) => Some(frame),
+            Kind::Once(frame, _) => Some(frame),
             _ => None,
         }
     }
@@ -95,7 +97,7 @@ impl Body {
 
     /// Whether no more than one frame will come, which is there already.
     pub(crate) fn is_at_hand(&self) -> bool {
-        matches!(self.kind, Kind::Once(_) | Kind::Ended)
+        matches!(self.kind, Kind::Once(..) | Kind::Ended)
     }
 
     pub(crate) fn has_ended(&self) -> bool {
@@ -114,11 +116,12 @@ impl Body {
     ) -> Poll<Option<Result<Bytes, Status>>> {
         let polled = match &mut self.kind {
             Kind::Ended => return Poll::Ready(None),
-            Kind::Once(frame) => {
+            Kind::Once(frame, status) => {
                 let frame = std::mem::take(frame);
-                self.kind = Kind::Ended;
+                self.kind = status.take().map_or(Kind::Ended, Kind::Failed);
                 return Poll::Ready(Some(Ok(frame)));
             }
+            Kind::Failed(status) => Some(Err(status.clone())),
             Kind::Outgoing(frames) => ready!(frames.poll_data(cx)),
             Kind::Http(body, side) => ready!(poll_http(body, *side, &mut self.trailers, cx)),
             Kind::H2(received, side) => ready!(poll_h2(received, *side, &mut self.trailers, cx)),
@@ -141,6 +144,21 @@ impl Body {
         };
         self.end();
         Poll::Ready(ended)
+    }
+
+    /// Reads what is there already: the only frame of a small response, and its end. Where there is
+    /// more, or not all has come, `cx` is woken for the rest.
+    pub(crate) fn read_ahead(&mut self, cx: &mut Context<'_>) {
+        let Kind::H2(received, side) = &mut self.kind else { return };
+        let Poll::Ready(Some(Ok(data))) = received.poll_data(cx) else { return };
+        match received.poll_trailers(cx) {
+            Poll::Ready(Ok(trailers)) => {
+                let status = end::<()>(trailers, *side, &mut self.trailers);
+                let status = status.and_then(Result::err);
+                self.kind = Kind::Once(data, status);
+            }
+            _ => received.put_back(data),
+        }
     }
 
     /// Notes that somebody waits for the rest of a request that is to be one message.
@@ -241,7 +259,8 @@ impl fmt::Debug for Body {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let kind = match &self.kind {
             Kind::Ended => "Ended",
-            Kind::Once(_) => "Once",
+            Kind::Failed(_) => "Failed",
+            Kind::Once(..) => "Once",
             Kind::Outgoing(_) => "Outgoing",
             Kind::Http(..) => "Http",
             Kind::H2(..) => "H2",

@@ -60,6 +60,8 @@ pub(crate) const SEND_BUFFER: usize = 512 * 1024;
 /// What comes on a stream, with what lasts as long as somebody reads it.
 pub(crate) struct Received {
     stream: RecvStream,
+    /// What was read ahead.
+    ahead: Option<Bytes>,
     /// The bytes that were read, but not told to the sender, who would send as many more.
     untold: usize,
     tie: Tie,
@@ -93,11 +95,11 @@ const TELL: usize = 32 * 1024;
 
 impl Received {
     pub(crate) fn request(stream: RecvStream, missing: Missing) -> Self {
-        Self { stream, untold: 0, tie: Tie::default(), missing, _busy: None }
+        Self { stream, ahead: None, untold: 0, tie: Tie::default(), missing, _busy: None }
     }
 
     pub(crate) fn response(stream: RecvStream, tie: Tie, busy: Busy) -> Self {
-        Self { stream, untold: 0, tie, missing: Missing::default(), _busy: Some(busy) }
+        Self { stream, ahead: None, untold: 0, tie, missing: Missing::default(), _busy: Some(busy) }
     }
 
     /// The next bytes, of which there are some.
@@ -105,6 +107,9 @@ impl Received {
         &mut self,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Bytes, Status>>> {
+        if let Some(data) = self.ahead.take() {
+            return Poll::Ready(Some(Ok(data)));
+        }
         let data = loop {
             match self.stream.poll_data(cx) {
                 Poll::Ready(Some(Ok(data))) if data.is_empty() => {}
@@ -122,6 +127,11 @@ impl Received {
             Some(status) => Poll::Ready(Some(Err(status))),
             None => data.map(|data| data.map(|data| data.map_err(failed))),
         }
+    }
+
+    /// Has `data` read once more.
+    pub(crate) fn put_back(&mut self, data: Bytes) {
+        self.ahead = Some(data);
     }
 
     /// Lets the sender know of the room that reading has made, once it is `enough`.

@@ -87,6 +87,13 @@ impl Load {
 #[derive(Debug)]
 pub(crate) struct Busy(Arc<Load>);
 
+impl Busy {
+    /// Has the connection take no more calls.
+    pub(crate) fn close(&self) {
+        self.0.close();
+    }
+}
+
 impl Drop for Busy {
     fn drop(&mut self) {
         let before = self.0.calls.fetch_sub(1, Ordering::AcqRel);

@@ -17,3 +17,4 @@ pub(crate) mod messages;
 pub(crate) mod outgoing;
 pub(crate) mod status;
 pub(crate) mod tie;
+pub(crate) mod wakes;

@@ -20,7 +20,7 @@ const WOKEN: u8 = 2;
 ///
 /// Answering a call wakes the task that sends the answers: most often the one that answers.
 #[derive(Debug, Default)]
-pub(super) struct Wakes {
+pub(crate) struct Wakes {
     state: AtomicU8,
     task: AtomicWaker,
     /// Whether the connection is to break.
@@ -29,7 +29,7 @@ pub(super) struct Wakes {
 
 impl Wakes {
     /// Calls `work` until it is pending and nobody has woken it meanwhile.
-    pub(super) fn poll(
+    pub(crate) fn poll(
         self: &Arc<Self>,
         waker: &Waker,
         cx: &Context<'_>,
@@ -53,12 +53,12 @@ impl Wakes {
 }
 
 impl Wakes {
-    pub(super) fn is_broken(&self) -> bool {
+    pub(crate) fn is_broken(&self) -> bool {
         self.broken.load(Ordering::Acquire)
     }
 
     /// Breaks the connection.
-    pub(super) fn break_off(self: &Arc<Self>) {
+    pub(crate) fn break_off(self: &Arc<Self>) {
         self.broken.store(true, Ordering::Release);
         self.wake_by_ref();
     }

@@ -1,0 +1,251 @@
+//! One call on a stream of a connection. It is sent, and its answer read, by the task of the
+//! connection: callers on other threads would wait for HTTP/2's lock, and hold it up.
+
+use std::{
+    future::{Future as _, poll_fn},
+    pin::Pin,
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
+    task::{Context, Poll, Wake, Waker},
+};
+
+use bytes::Bytes;
+use h2::{
+    Reason, RecvStream, SendStream,
+    client::{ResponseFuture, SendRequest},
+};
+use http::{Request, Response};
+use tokio::sync::oneshot;
+use tonic::Status;
+
+use super::{queue::Queue, requests::Attempt};
+use crate::wire::{
+    body::{Body, Side},
+    h2::{Received, Sending, Unsent},
+    http_body::HttpBody,
+    load::Busy,
+    tie::Tie,
+};
+
+/// A call that a connection is to make.
+pub(super) struct Outbound {
+    pub(super) head: Request<()>,
+    pub(super) requests: Payload,
+    pub(super) busy: Busy,
+}
+
+/// What is sent behind the head.
+pub(super) enum Payload {
+    /// All of it.
+    Message(Bytes),
+    Stream(Attempt),
+}
+
+/// Why there is no response.
+pub(super) enum Failure {
+    /// The connection did not take the call.
+    NotSent(Option<h2::Error>),
+    /// The requests have failed.
+    Requests(Status),
+    Stream(h2::Error),
+}
+
+/// What callers and the task of the connection share of a call.
+pub(super) struct Exchange {
+    state: Mutex<State>,
+    /// Whether the task of the connection is about to look at it.
+    is_listed: AtomicBool,
+    queue: Arc<Queue>,
+}
+
+struct State {
+    progress: Progress,
+    caller: Option<Waker>,
+}
+
+enum Progress {
+    New(Outbound),
+    Sent(Sent),
+    Answered(Result<Response<Body>, Failure>),
+    /// The caller has its answer, or does not want it any more.
+    Over,
+}
+
+/// A call that has been sent, or is being sent.
+struct Sent {
+    response: ResponseFuture,
+    busy: Busy,
+    tie: Tie,
+}
+
+impl Exchange {
+    /// Takes the next step that can be taken, on the task of the connection, which is gone if it
+    /// has no `requests`.
+    pub(super) fn advance(self: &Arc<Self>, requests: Option<&mut SendRequest<Bytes>>) {
+        self.is_listed.store(false, Ordering::Release);
+        let mut state = self.state();
+        if let Progress::New(_) = &state.progress
+            && let Progress::New(outbound) = state.progress.take()
+        {
+            state.progress = match requests {
+                None => Progress::Answered(Err(Failure::NotSent(None))),
+                Some(requests) => match send(outbound, requests) {
+                    Ok(sent) => Progress::Sent(sent),
+                    Err(error) => Progress::Answered(Err(Failure::NotSent(Some(error)))),
+                },
+            };
+        }
+        if let Progress::Sent(sent) = &mut state.progress {
+            let waker = Waker::from(Arc::clone(self));
+            let cx = &mut Context::from_waker(&waker);
+            if let Poll::Ready(response) = sent.poll_response(cx)
+                && let Progress::Sent(sent) = state.progress.take()
+            {
+                let answer = response.map(|response| sent.answer(response, cx));
+                state.progress = Progress::Answered(answer);
+            }
+        }
+        if let Progress::Answered(_) = state.progress {
+            let caller = state.caller.take();
+            drop(state);
+            caller.into_iter().for_each(Waker::wake);
+        }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Wake for Exchange {
+    fn wake(self: Arc<Self>) {
+        self.wake_by_ref();
+    }
+
+    fn wake_by_ref(self: &Arc<Self>) {
+        if !self.is_listed.swap(true, Ordering::AcqRel) {
+            self.queue.list(self);
+        }
+    }
+}
+
+impl Progress {
+    fn take(&mut self) -> Self {
+        std::mem::replace(self, Self::Over)
+    }
+}
+
+impl Sent {
+    fn poll_response(
+        &mut self,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<Response<RecvStream>, Failure>> {
+        let response = Pin::new(&mut self.response).poll(cx);
+        match self.tie.poll_failure(cx) {
+            Some(status) => Poll::Ready(Err(Failure::Requests(status))),
+            None => response.map_err(Failure::Stream),
+        }
+    }
+
+    /// The answer, with all that has come of it.
+    fn answer(self, response: Response<RecvStream>, cx: &mut Context<'_>) -> Response<Body> {
+        response.map(|body| {
+            let received = Received::response(body, self.tie, self.busy);
+            let mut body = Body::from_h2(received, Side::Response);
+            body.read_ahead(cx);
+            body
+        })
+    }
+}
+
+/// Sends the head, and the message if it is at hand.
+fn send(outbound: Outbound, requests: &mut SendRequest<Bytes>) -> Result<Sent, h2::Error> {
+    let Outbound { head, requests: payload, busy } = outbound;
+    let (response, mut stream) = begin(head, requests).inspect_err(|_| busy.close())?;
+    let tie = match payload {
+        Payload::Message(message) => {
+            stream.send_data(message, true)?;
+            Tie::default()
+        }
+        Payload::Stream(attempt) => {
+            let (failure, tie) = Tie::new();
+            tokio::spawn(send_stream(attempt, stream, failure));
+            tie
+        }
+    };
+    Ok(Sent { response, busy, tie })
+}
+
+fn begin(
+    head: Request<()>,
+    requests: &mut SendRequest<Bytes>,
+) -> Result<(ResponseFuture, SendStream<Bytes>), h2::Error> {
+    // One that is queued, because the server has just lowered its limit, keeps others from being
+    // queued through the same handle.
+    match requests.poll_ready(&mut Context::from_waker(Waker::noop())) {
+        Poll::Ready(ready) => ready.and_then(|()| requests.send_request(head, false)),
+        Poll::Pending => requests.clone().send_request(head, false),
+    }
+}
+
+/// Sends `requests` until they end or nobody wants their answer any more; says what they fail with.
+async fn send_stream(
+    requests: Attempt,
+    stream: SendStream<Bytes>,
+    failure: oneshot::Sender<Status>,
+) {
+    let mut failure = failure;
+    let mut sending = Sending::new(HttpBody::new(requests), stream);
+    let unsent = poll_fn(|cx| match failure.poll_closed(cx) {
+        Poll::Ready(()) => Poll::Ready(None),
+        Poll::Pending => sending.poll(cx).map(Result::err),
+    });
+    let unsent = unsent.await;
+    if let Some(Unsent::Body(status)) = unsent {
+        // Nobody wants to know when the answer is not wanted any more.
+        let _ = failure.send(status);
+        sending.reset(Reason::CANCEL);
+    } else if failure.is_closed() {
+        sending.reset(Reason::CANCEL);
+    }
+}
+
+/// The caller's end of an [`Exchange`]. Dropping it cancels the call.
+pub(super) struct Answering(Arc<Exchange>);
+
+impl Answering {
+    /// Hands a call to the connection behind `queue`.
+    pub(super) fn new(outbound: Outbound, queue: &Arc<Queue>) -> Self {
+        let state = State { progress: Progress::New(outbound), caller: None };
+        let exchange = Arc::new(Exchange {
+            state: Mutex::new(state),
+            is_listed: AtomicBool::new(false),
+            queue: Arc::clone(queue),
+        });
+        exchange.wake_by_ref();
+        Self(exchange)
+    }
+
+    pub(super) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<Response<Body>, Failure>> {
+        let mut state = self.0.state();
+        if let Progress::Answered(_) = &state.progress
+            && let Progress::Answered(answer) = state.progress.take()
+        {
+            return Poll::Ready(answer);
+        }
+        match &mut state.caller {
+            Some(caller) => caller.clone_from(cx.waker()),
+            None => state.caller = Some(cx.waker().clone()),
+        }
+        Poll::Pending
+    }
+}
+
+impl Drop for Answering {
+    fn drop(&mut self) {
+        let progress = self.0.state().progress.take();
+        drop(progress);
+    }
+}
