@@ -1,7 +1,7 @@
 //! One connection to a server.
 
 use std::{
-    future::poll_fn,
+    future::{Future as _, poll_fn},
     io,
     pin::Pin,
     sync::Arc,
@@ -15,8 +15,8 @@ use tokio::sync::Notify;
 use super::{
     builder::Options,
     connector::Io,
-    exchange::{Answering, Exchange, Outbound},
-    queue::Queue,
+    exchange::{Answering, Outbound},
+    queue::{Queue, Work},
 };
 use crate::wire::{h2::SEND_BUFFER, keep_alive::KeepAlive, load::Load, memory};
 
@@ -54,8 +54,15 @@ impl Connection {
             .map_err(io::Error::other)?;
         let load = Arc::new(Load::new(changed));
         let queue = Arc::<Queue>::default();
-        let ending = Ending { queue: Arc::clone(&queue), load: Arc::clone(&load) };
-        tokio::spawn(drive(Driver::new(h2, requests, ending, options)));
+        let driver = Driver {
+            h2,
+            requests: Some(requests),
+            keep_alive: KeepAlive::new(options.keep_alive),
+            ping_while_idle: options.keep_alive_while_idle,
+            work: Work::default(),
+            ending: Ending { queue: Arc::clone(&queue), load: Arc::clone(&load) },
+        };
+        tokio::spawn(drive(Arc::clone(&queue), driver));
         load.opened().await?;
         Ok(Self { queue, load })
     }
@@ -83,41 +90,17 @@ struct Driver {
     requests: Option<SendRequest<Bytes>>,
     keep_alive: Option<KeepAlive>,
     ping_while_idle: bool,
-    waker: Waker,
-    spare: Vec<Arc<Exchange>>,
+    work: Work,
     /// Dropped behind HTTP/2, which tells all calls of its end.
     ending: Ending,
 }
 
 impl Driver {
-    fn new(
-        h2: h2::client::Connection<Box<dyn Io>, Bytes>,
-        requests: SendRequest<Bytes>,
-        ending: Ending,
-        options: &Options,
-    ) -> Self {
-        Self {
-            h2,
-            requests: Some(requests),
-            keep_alive: KeepAlive::new(options.keep_alive),
-            ping_while_idle: options.keep_alive_while_idle,
-            waker: Waker::from(Arc::clone(&ending.queue.wakes)),
-            spare: Vec::new(),
-            ending,
-        }
-    }
-
     /// Ready when the connection is closed, or dead.
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        let wakes = Arc::clone(&self.ending.queue.wakes);
-        let waker = self.waker.clone();
-        wakes.poll(&waker, cx, |cx| self.work(cx))
-    }
-
-    fn work(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         let Ending { queue, load } = &self.ending;
-        queue.advance(&mut self.spare, &mut self.requests);
-        if std::future::Future::poll(Pin::new(&mut self.h2), cx).is_ready() {
+        queue.run(&mut self.work, &mut self.requests);
+        if Pin::new(&mut self.h2).poll(cx).is_ready() {
             return Poll::Ready(());
         }
         load.set_limit(self.h2.max_concurrent_send_streams());
@@ -129,7 +112,7 @@ impl Driver {
     }
 }
 
-/// What is left to do when a connection ends, also when the runtime does that it ran on.
+/// What is left to do when a connection ends, also when the runtime ends that it ran on.
 struct Ending {
     queue: Arc<Queue>,
     load: Arc<Load>,
@@ -142,6 +125,7 @@ impl Drop for Ending {
     }
 }
 
-async fn drive(mut driver: Driver) {
-    poll_fn(|cx| driver.poll(cx)).await;
+async fn drive(queue: Arc<Queue>, mut driver: Driver) {
+    let waker = Waker::from(Arc::clone(&queue.wakes));
+    poll_fn(|cx| queue.wakes.poll(&waker, cx, |cx| driver.poll(cx))).await;
 }

@@ -52,7 +52,7 @@ pub(super) enum Failure {
     Stream(h2::Error),
 }
 
-/// What callers and the task of the connection share of a call.
+/// What the caller and the task of the connection share of a call.
 pub(super) struct Exchange {
     state: Mutex<State>,
     /// Whether the task of the connection is about to look at it.
@@ -66,7 +66,8 @@ struct State {
 }
 
 enum Progress {
-    New(Outbound),
+    /// It is still to be sent.
+    New,
     Sent(Sent),
     Answered(Result<Response<Body>, Failure>),
     /// The caller has its answer, or does not want it any more.
@@ -81,41 +82,55 @@ struct Sent {
 }
 
 impl Exchange {
-    /// Takes the next step that can be taken, on the task of the connection, which is gone if it
-    /// has no `requests`.
-    pub(super) fn advance(self: &Arc<Self>, requests: Option<&mut SendRequest<Bytes>>) {
-        self.is_listed.store(false, Ordering::Release);
+    /// Sends the call, on the task of the connection: through `requests`, if that is still there.
+    pub(super) fn begin(
+        self: &Arc<Self>,
+        outbound: Outbound,
+        requests: Option<&mut SendRequest<Bytes>>,
+    ) {
         let mut state = self.state();
-        if let Progress::New(_) = &state.progress
-            && let Progress::New(outbound) = state.progress.take()
-        {
-            state.progress = match requests {
-                None => Progress::Answered(Err(Failure::NotSent(None))),
-                Some(requests) => match send(outbound, requests) {
-                    Ok(sent) => Progress::Sent(sent),
-                    Err(error) => Progress::Answered(Err(Failure::NotSent(Some(error)))),
-                },
-            };
+        if let Progress::Over = state.progress {
+            return;
         }
-        if let Progress::Sent(sent) = &mut state.progress {
-            let waker = Waker::from(Arc::clone(self));
-            let cx = &mut Context::from_waker(&waker);
-            if let Poll::Ready(response) = sent.poll_response(cx)
-                && let Progress::Sent(sent) = state.progress.take()
-            {
-                let answer = response.map(|response| sent.answer(response, cx));
-                state.progress = Progress::Answered(answer);
+        match requests.map(|requests| send(outbound, requests)) {
+            Some(Ok(sent)) => {
+                state.progress = Progress::Sent(sent);
+                self.look(state);
             }
+            Some(Err(error)) => state.answer(Err(Failure::NotSent(Some(error)))),
+            None => state.answer(Err(Failure::NotSent(None))),
         }
-        if let Progress::Answered(_) = state.progress {
-            let caller = state.caller.take();
-            drop(state);
-            caller.into_iter().for_each(Waker::wake);
+    }
+
+    /// Goes on with the call, on the same task, after it was woken.
+    pub(super) fn go_on(self: &Arc<Self>) {
+        self.is_listed.store(false, Ordering::Release);
+        self.look(self.state());
+    }
+
+    /// Looks for the answer, of which there will be word if it has not come yet.
+    fn look(self: &Arc<Self>, mut state: MutexGuard<'_, State>) {
+        let Progress::Sent(sent) = &mut state.progress else { return };
+        let waker = Waker::from(Arc::clone(self));
+        let cx = &mut Context::from_waker(&waker);
+        if let Poll::Ready(response) = sent.poll_response(cx)
+            && let Progress::Sent(sent) = state.progress.take()
+        {
+            state.answer(response.map(|response| sent.answer(response, cx)));
         }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    fn answer(&mut self, answer: Result<Response<Body>, Failure>) {
+        self.progress = Progress::Answered(answer);
+        if let Some(caller) = self.caller.take() {
+            caller.wake();
+        }
     }
 }
 
@@ -126,7 +141,7 @@ impl Wake for Exchange {
 
     fn wake_by_ref(self: &Arc<Self>) {
         if !self.is_listed.swap(true, Ordering::AcqRel) {
-            self.queue.list(self);
+            self.queue.wake(self);
         }
     }
 }
@@ -218,13 +233,13 @@ pub(super) struct Answering(Arc<Exchange>);
 impl Answering {
     /// Hands a call to the connection behind `queue`.
     pub(super) fn new(outbound: Outbound, queue: &Arc<Queue>) -> Self {
-        let state = State { progress: Progress::New(outbound), caller: None };
+        let state = State { progress: Progress::New, caller: None };
         let exchange = Arc::new(Exchange {
             state: Mutex::new(state),
             is_listed: AtomicBool::new(false),
             queue: Arc::clone(queue),
         });
-        exchange.wake_by_ref();
+        queue.push(&exchange, outbound);
         Self(exchange)
     }
 
@@ -245,7 +260,11 @@ impl Answering {
 
 impl Drop for Answering {
     fn drop(&mut self) {
-        let progress = self.0.state().progress.take();
-        drop(progress);
+        let mut state = self.0.state();
+        if !matches!(state.progress, Progress::Over) {
+            let progress = state.progress.take();
+            drop(state);
+            drop(progress);
+        }
     }
 }

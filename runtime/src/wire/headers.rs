@@ -116,7 +116,7 @@ impl<'a> Said<'a> {
 }
 
 /// How many header maps a thread keeps, and how large they may be.
-const KEPT: usize = 4;
+const KEPT: usize = 64;
 const KEPT_CAPACITY: usize = 8;
 
 thread_local! {

@@ -15,6 +15,9 @@ const ASLEEP: u8 = 0;
 const AT_WORK: u8 = 1;
 const WOKEN: u8 = 2;
 
+/// How often it works on without giving way to other tasks.
+const ROUNDS: usize = 64;
+
 /// Remembers that a task was woken while it is at work, instead of having it scheduled once more,
 /// which would also wake up another thread to look for it.
 ///
@@ -28,7 +31,8 @@ pub(crate) struct Wakes {
 }
 
 impl Wakes {
-    /// Calls `work` until it is pending and nobody has woken it meanwhile.
+    /// Calls `work` until it is pending and nobody has woken it meanwhile, or other tasks should
+    /// have their turn.
     pub(crate) fn poll(
         self: &Arc<Self>,
         waker: &Waker,
@@ -36,7 +40,7 @@ impl Wakes {
         mut work: impl FnMut(&mut Context<'_>) -> Poll<()>,
     ) -> Poll<()> {
         self.task.register(cx.waker());
-        loop {
+        for _ in 0..ROUNDS {
             self.state.store(AT_WORK, Ordering::Release);
             if self.is_broken() {
                 return Poll::Ready(());
@@ -49,10 +53,10 @@ impl Wakes {
                 return Poll::Pending;
             }
         }
+        cx.waker().wake_by_ref();
+        Poll::Pending
     }
-}
 
-impl Wakes {
     pub(crate) fn is_broken(&self) -> bool {
         self.broken.load(Ordering::Acquire)
     }
@@ -95,5 +99,28 @@ mod tests {
         assert!(polled.is_pending());
         assert_eq!(rounds, 3);
         assert_eq!(wakes.state.load(Ordering::Acquire), ASLEEP);
+    }
+
+    #[test]
+    fn a_task_that_always_wakes_itself_gives_way_and_comes_back() {
+        struct Told(AtomicBool);
+        impl Wake for Told {
+            fn wake(self: Arc<Self>) {
+                self.0.store(true, Ordering::Release);
+            }
+        }
+        let told = Arc::new(Told(AtomicBool::new(false)));
+        let task = Waker::from(Arc::clone(&told));
+        let wakes = Arc::new(Wakes::default());
+        let waker = Waker::from(Arc::clone(&wakes));
+        let mut rounds = 0;
+        let polled = wakes.poll(&waker, &Context::from_waker(&task), |cx| {
+            rounds += 1;
+            cx.waker().wake_by_ref();
+            Poll::Pending
+        });
+        assert!(polled.is_pending());
+        assert_eq!(rounds, ROUNDS);
+        assert!(told.0.load(Ordering::Acquire));
     }
 }
