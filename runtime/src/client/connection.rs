@@ -53,9 +53,10 @@ impl Connection {
             .await
             .map_err(io::Error::other)?;
         let load = Arc::new(Load::new(changed));
-        let queue = Arc::<Queue>::default();
+        let queue = Queue::new();
         let driver = Driver {
             h2,
+            waker: queue.wakes.h2_waker(),
             requests: Some(requests),
             keep_alive: KeepAlive::new(options.keep_alive),
             ping_while_idle: options.keep_alive_while_idle,
@@ -86,6 +87,8 @@ impl Drop for Connection {
 /// Does the work of a connection.
 struct Driver {
     h2: h2::client::Connection<Box<dyn Io>, Bytes>,
+    /// What HTTP/2 wakes this by.
+    waker: Waker,
     /// None when no more calls will come.
     requests: Option<SendRequest<Bytes>>,
     keep_alive: Option<KeepAlive>,
@@ -100,15 +103,20 @@ impl Driver {
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         let Ending { queue, load } = &self.ending;
         queue.run(&mut self.work, &mut self.requests);
-        if Pin::new(&mut self.h2).poll(cx).is_ready() {
-            return Poll::Ready(());
+        if queue.wakes.take_h2() {
+            if Pin::new(&mut self.h2).poll(&mut Context::from_waker(&self.waker)).is_ready() {
+                return Poll::Ready(());
+            }
+            load.set_limit(self.h2.max_concurrent_send_streams());
         }
-        load.set_limit(self.h2.max_concurrent_send_streams());
+        let Some(keep_alive) = &mut self.keep_alive else { return Poll::Pending };
         let quiet = load.is_idle() && !self.ping_while_idle;
-        match &mut self.keep_alive {
-            Some(keep_alive) => keep_alive.poll_dead(quiet, || self.h2.ping_pong(), cx),
-            None => Poll::Pending,
-        }
+        let pings = || {
+            // It has to look at what it gives out.
+            queue.wakes.wake_h2();
+            self.h2.ping_pong()
+        };
+        keep_alive.poll_dead(quiet, pings, cx)
     }
 }
 

@@ -1,9 +1,6 @@
 //! What there is to do for the task of a connection.
 
-use std::{
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
-    task::Wake as _,
-};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
 use h2::client::SendRequest;
@@ -12,7 +9,6 @@ use super::exchange::{Exchange, Outbound};
 use crate::wire::wakes::Wakes;
 
 /// The calls of a connection of which its task has something to do.
-#[derive(Default)]
 pub(super) struct Queue {
     state: Mutex<State>,
     pub(super) wakes: Arc<Wakes>,
@@ -51,6 +47,10 @@ impl Work {
 }
 
 impl Queue {
+    pub(super) fn new() -> Arc<Self> {
+        Arc::new(Self { state: Mutex::default(), wakes: Wakes::new() })
+    }
+
     /// Has a call sent.
     pub(super) fn push(&self, exchange: &Arc<Exchange>, outbound: Outbound) {
         let mut state = self.state();
@@ -60,7 +60,7 @@ impl Queue {
         }
         state.work.new.push((Arc::clone(exchange), outbound));
         drop(state);
-        self.wakes.wake_by_ref();
+        self.wakes.wake_other();
     }
 
     /// Has a call looked at that has been sent. Once the connection is closed, it has its answer.
@@ -69,7 +69,7 @@ impl Queue {
         if !state.is_closed {
             state.work.woken.push(Arc::clone(exchange));
             drop(state);
-            self.wakes.wake_by_ref();
+            self.wakes.wake_other();
         }
     }
 
@@ -89,7 +89,7 @@ impl Queue {
     /// Lets the connection end with its last call.
     pub(super) fn release(&self) {
         self.state().is_released = true;
-        self.wakes.wake_by_ref();
+        self.wakes.wake_other();
     }
 
     /// Does what is left to do, and takes no more calls.

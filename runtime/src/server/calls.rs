@@ -158,6 +158,6 @@ impl Wake for Parts {
 
     fn wake_by_ref(self: &Arc<Self>) {
         self.have_come.store(true, Ordering::Release);
-        self.wakes.wake_by_ref();
+        self.wakes.wake_other();
     }
 }

@@ -6,7 +6,7 @@ use std::{
     net::SocketAddr,
     pin::Pin,
     sync::Arc,
-    task::{Context, Poll, Waker},
+    task::{Context, Poll, Waker, ready},
     time::Duration,
 };
 
@@ -109,6 +109,8 @@ const AGE_JITTER: f64 = 0.1;
 
 struct Connection<IO> {
     h2: h2::server::Connection<IO, Bytes>,
+    /// What HTTP/2 wakes this by.
+    waker: Waker,
     calls: Calls,
     shared: Arc<Shared>,
     wakes: Arc<Wakes>,
@@ -127,7 +129,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Connection<IO> {
         shared: Arc<Shared>,
     ) -> Self {
         let timer = |time: Option<Duration>| time.map(|time| Box::pin(tokio::time::sleep(time)));
-        let wakes = Arc::<Wakes>::default();
+        let wakes = Wakes::new();
         Self {
             keep_alive: KeepAlive::new(shared.options.keep_alive),
             idle: timer(shared.options.max_connection_idle),
@@ -137,6 +139,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Connection<IO> {
             last_call: Instant::now(),
             end: None,
             calls: Calls::new(info, Arc::clone(&shared), Arc::clone(&wakes)),
+            waker: wakes.h2_waker(),
             wakes,
             h2,
             shared,
@@ -146,6 +149,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Connection<IO> {
     /// Takes no more calls, and ends with the last one, but no later than after `limit`.
     fn close_within(&mut self, limit: Option<Duration>) {
         self.h2.graceful_shutdown();
+        self.wakes.wake_h2();
         (self.idle, self.age) = (None, None);
         self.end = limit.map(|limit| Box::pin(tokio::time::sleep(limit)));
     }
@@ -158,11 +162,16 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Connection<IO> {
         {
             self.close_within(self.shared.options.max_connection_age_grace);
         }
-        if self.poll_calls(cx).is_ready() {
+        if self.poll_calls().is_ready() {
             return Poll::Ready(());
         }
+        let pings = || {
+            // It has to look at what it gives out.
+            self.wakes.wake_h2();
+            self.h2.ping_pong()
+        };
         if let Some(keep_alive) = &mut self.keep_alive
-            && keep_alive.poll_dead(false, || self.h2.ping_pong(), cx).is_ready()
+            && keep_alive.poll_dead(false, pings, cx).is_ready()
         {
             return Poll::Ready(());
         }
@@ -187,19 +196,28 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Connection<IO> {
     }
 
     /// Runs the calls that have arrived, and sends what is to be sent.
-    fn poll_calls(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+    fn poll_calls(&mut self) -> Poll<()> {
         loop {
-            match self.h2.poll_accept(cx) {
-                Poll::Ready(Some(Ok((request, stream)))) => self.calls.push(request, stream),
-                Poll::Ready(_) => return Poll::Ready(()),
-                Poll::Pending => match self.calls.run() {
-                    Some(time) => self.last_call = Instant::from_std(time),
-                    None => return Poll::Pending,
-                },
+            if self.wakes.take_h2() && self.poll_h2().is_ready() {
+                return Poll::Ready(());
+            }
+            match self.calls.run() {
+                Some(time) => self.last_call = Instant::from_std(time),
+                None => return Poll::Pending,
             }
             if self.wakes.is_broken() {
                 return Poll::Ready(());
             }
         }
+    }
+
+    /// Receives calls, and sends what is to be sent. Ready when the connection is closed.
+    fn poll_h2(&mut self) -> Poll<()> {
+        let cx = &mut Context::from_waker(&self.waker);
+        while let Some(call) = ready!(self.h2.poll_accept(cx)) {
+            let Ok((request, stream)) = call else { break };
+            self.calls.push(request, stream);
+        }
+        Poll::Ready(())
     }
 }

@@ -10,19 +10,22 @@ use std::{
 
 use atomic_waker::AtomicWaker;
 
-/// Nobody has woken it since it was last at work.
-const ASLEEP: u8 = 0;
+// What the state is made of; nothing of it when the task is asleep.
 const AT_WORK: u8 = 1;
-const WOKEN: u8 = 2;
+/// HTTP/2 has something to do.
+const H2: u8 = 2;
+/// Something else has.
+const OTHER: u8 = 4;
 
 /// How often it works on without giving way to other tasks.
 const ROUNDS: usize = 64;
 
 /// Remembers that a task was woken while it is at work, instead of having it scheduled once more,
-/// which would also wake up another thread to look for it.
+/// which would also wake up another thread to look for it; and whether it was for HTTP/2, which
+/// does a lot whenever it is asked.
 ///
 /// Answering a call wakes the task that sends the answers: most often the one that answers.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Wakes {
     state: AtomicU8,
     task: AtomicWaker,
@@ -31,17 +34,28 @@ pub(crate) struct Wakes {
 }
 
 impl Wakes {
+    pub(crate) fn new() -> Arc<Self> {
+        let (task, broken) = (AtomicWaker::new(), AtomicBool::new(false));
+        Arc::new(Self { state: AtomicU8::new(H2), task, broken })
+    }
+
+    /// What HTTP/2 wakes the task by.
+    pub(crate) fn h2_waker(self: &Arc<Self>) -> Waker {
+        Waker::from(Arc::new(ForH2(Arc::clone(self))))
+    }
+
     /// Calls `work` until it is pending and nobody has woken it meanwhile, or other tasks should
-    /// have their turn.
+    /// have their turn. Everything else than HTTP/2 wakes it by `waker`.
     pub(crate) fn poll(
-        self: &Arc<Self>,
+        &self,
         waker: &Waker,
         cx: &Context<'_>,
         mut work: impl FnMut(&mut Context<'_>) -> Poll<()>,
     ) -> Poll<()> {
         self.task.register(cx.waker());
         for _ in 0..ROUNDS {
-            self.state.store(AT_WORK, Ordering::Release);
+            self.state.fetch_or(AT_WORK, Ordering::AcqRel);
+            self.state.fetch_and(!OTHER, Ordering::AcqRel);
             if self.is_broken() {
                 return Poll::Ready(());
             }
@@ -49,7 +63,7 @@ impl Wakes {
                 return Poll::Ready(());
             }
             let asleep = (Ordering::AcqRel, Ordering::Acquire);
-            if self.state.compare_exchange(AT_WORK, ASLEEP, asleep.0, asleep.1).is_ok() {
+            if self.state.compare_exchange(AT_WORK, 0, asleep.0, asleep.1).is_ok() {
                 return Poll::Pending;
             }
         }
@@ -57,26 +71,56 @@ impl Wakes {
         Poll::Pending
     }
 
+    /// Whether HTTP/2 has had something to do since this was asked last.
+    pub(crate) fn take_h2(&self) -> bool {
+        self.state.fetch_and(!H2, Ordering::AcqRel) & H2 != 0
+    }
+
+    /// Has HTTP/2 asked whether it has something to do.
+    pub(crate) fn wake_h2(&self) {
+        self.wake(H2);
+    }
+
+    pub(crate) fn wake_other(&self) {
+        self.wake(OTHER);
+    }
+
     pub(crate) fn is_broken(&self) -> bool {
         self.broken.load(Ordering::Acquire)
     }
 
     /// Breaks the connection.
-    pub(crate) fn break_off(self: &Arc<Self>) {
+    pub(crate) fn break_off(&self) {
         self.broken.store(true, Ordering::Release);
-        self.wake_by_ref();
+        self.wake(OTHER);
+    }
+
+    fn wake(&self, why: u8) {
+        if self.state.fetch_or(why, Ordering::AcqRel) == 0 {
+            self.task.wake();
+        }
     }
 }
 
 impl Wake for Wakes {
     fn wake(self: Arc<Self>) {
-        self.wake_by_ref();
+        self.wake_other();
     }
 
     fn wake_by_ref(self: &Arc<Self>) {
-        if self.state.swap(WOKEN, Ordering::AcqRel) == ASLEEP {
-            self.task.wake();
-        }
+        self.wake_other();
+    }
+}
+
+struct ForH2(Arc<Wakes>);
+
+impl Wake for ForH2 {
+    fn wake(self: Arc<Self>) {
+        self.0.wake_h2();
+    }
+
+    fn wake_by_ref(self: &Arc<Self>) {
+        self.0.wake_h2();
     }
 }
 
@@ -84,43 +128,66 @@ impl Wake for Wakes {
 mod tests {
     use super::*;
 
-    #[test]
-    fn a_task_that_wakes_itself_works_on_and_sleeps_when_it_does_not() {
-        let wakes = Arc::new(Wakes::default());
-        let waker = Waker::from(Arc::clone(&wakes));
+    /// Knows whether it was woken.
+    struct Task(AtomicBool);
+
+    impl Wake for Task {
+        fn wake(self: Arc<Self>) {
+            self.0.store(true, Ordering::Release);
+        }
+    }
+
+    /// Polls `wakes`, whose work wakes itself in the first `busy` rounds; says how many there were,
+    /// and whether the task was woken.
+    fn poll(wakes: &Arc<Wakes>, busy: usize) -> (usize, bool) {
+        let task = Arc::new(Task(AtomicBool::new(false)));
+        let waker = Waker::from(Arc::clone(wakes));
         let mut rounds = 0;
-        let polled = wakes.poll(&waker, &Context::from_waker(Waker::noop()), |cx| {
+        let polled = wakes.poll(&waker, &Context::from_waker(&Arc::clone(&task).into()), |cx| {
             rounds += 1;
-            if rounds < 3 {
+            wakes.take_h2();
+            if rounds <= busy {
                 cx.waker().wake_by_ref();
             }
             Poll::Pending
         });
         assert!(polled.is_pending());
-        assert_eq!(rounds, 3);
-        assert_eq!(wakes.state.load(Ordering::Acquire), ASLEEP);
+        (rounds, task.0.load(Ordering::Acquire))
+    }
+
+    #[test]
+    fn a_task_that_wakes_itself_works_on_and_sleeps_when_it_does_not() {
+        let wakes = Wakes::new();
+        assert_eq!(poll(&wakes, 2), (3, false));
+        assert_eq!(wakes.state.load(Ordering::Acquire), 0);
+        assert_eq!(poll(&wakes, 0), (1, false));
     }
 
     #[test]
     fn a_task_that_always_wakes_itself_gives_way_and_comes_back() {
-        struct Told(AtomicBool);
-        impl Wake for Told {
-            fn wake(self: Arc<Self>) {
-                self.0.store(true, Ordering::Release);
-            }
-        }
-        let told = Arc::new(Told(AtomicBool::new(false)));
-        let task = Waker::from(Arc::clone(&told));
-        let wakes = Arc::new(Wakes::default());
-        let waker = Waker::from(Arc::clone(&wakes));
-        let mut rounds = 0;
-        let polled = wakes.poll(&waker, &Context::from_waker(&task), |cx| {
-            rounds += 1;
-            cx.waker().wake_by_ref();
-            Poll::Pending
-        });
-        assert!(polled.is_pending());
-        assert_eq!(rounds, ROUNDS);
-        assert!(told.0.load(Ordering::Acquire));
+        assert_eq!(poll(&Wakes::new(), usize::MAX), (ROUNDS, true));
+    }
+
+    #[test]
+    fn only_a_task_that_sleeps_is_woken() {
+        let wakes = Wakes::new();
+        poll(&wakes, 0);
+        let task = Arc::new(Task(AtomicBool::new(false)));
+        wakes.task.register(&Arc::clone(&task).into());
+        wakes.wake_other();
+        assert!(task.0.swap(false, Ordering::AcqRel));
+        wakes.h2_waker().wake();
+        assert!(!task.0.load(Ordering::Acquire), "it is awake already");
+    }
+
+    #[test]
+    fn http2_is_asked_when_it_was_woken() {
+        let wakes = Wakes::new();
+        assert!(wakes.take_h2(), "at the beginning, too");
+        assert!(!wakes.take_h2());
+        wakes.wake_other();
+        assert!(!wakes.take_h2());
+        wakes.h2_waker().wake_by_ref();
+        assert!(wakes.take_h2());
     }
 }
