@@ -2,13 +2,14 @@
 
 use std::time::Duration;
 
+use futures_util::FutureExt as _;
 use rust_scaffold::{Code, Status, Streaming};
 use tokio::time::timeout;
 
 use crate::{
     doors,
     station::{Station, point, query},
-    telemetry::TelemetryServer,
+    telemetry::{MockTelemetry, TelemetryClient, TelemetryServer},
 };
 
 const SOON: Duration = Duration::from_secs(10);
@@ -23,6 +24,20 @@ async fn dropping_a_call_drops_its_handler() {
         call.abort();
         timeout(SOON, station.idle()).await.expect(door.name);
     }
+}
+
+#[tokio::test]
+async fn a_call_that_is_given_up_before_it_is_sent_reaches_nobody() {
+    let station = MockTelemetry::new();
+    station.on_latest().returns(point("a"));
+    let serving = station.serve().await.unwrap();
+    let client = TelemetryClient::connect(serving.uri()).await.unwrap();
+    for _ in 0..1000 {
+        assert!(client.latest(query("unwanted", 1)).now_or_never().is_none());
+    }
+    client.latest(query("wanted", 1)).await.unwrap();
+    let series = station.latest_calls().into_iter().map(|call| call.request().series.clone());
+    assert_eq!(series.collect::<Vec<_>>(), ["wanted"]);
 }
 
 #[tokio::test]

@@ -14,6 +14,7 @@ use rust_scaffold::{Channel, Code, ConnectInfo, Request, Response, Server, Statu
 use tokio::{
     io::AsyncWriteExt as _,
     net::{TcpListener, TcpStream},
+    runtime::Runtime,
 };
 use tokio_stream::{StreamExt as _, wrappers::TcpListenerStream};
 
@@ -210,6 +211,41 @@ async fn a_server_that_answers_no_pings_is_given_up() {
         .keep_alive_timeout(Duration::from_millis(20));
     let client = TelemetryClient::new(channel.connect().await.unwrap());
     assert_eq!(client.latest(query("a", 1)).await.unwrap_err().code(), Code::Unavailable);
+}
+
+#[test]
+fn a_channel_outlives_the_runtime_that_its_connection_ran_on() {
+    let [servers, connections, callers] = [(); 3].map(|()| Runtime::new().unwrap());
+    let station = Station::default();
+    let server = Server::new().add_service(TelemetryServer::new(station.clone()));
+    let (listener, address) = servers.block_on(listen());
+    servers.spawn(server.serve_incoming(TcpListenerStream::new(listener)));
+    let client = lazy(&format!("http://{address}"));
+    connections.block_on(client.latest(query("a", 1))).unwrap();
+    let hanging = client.clone();
+    let hanging = callers.spawn(async move { hanging.latest(query("hangs", 1)).await });
+    callers.block_on(station.busy());
+    connections.shutdown_background();
+    let lost = callers.block_on(hanging).unwrap();
+    assert_eq!(lost.unwrap_err().code(), Code::Unavailable);
+    callers.block_on(client.latest(query("a", 1))).unwrap();
+}
+
+#[tokio::test]
+async fn whoever_answers_pings_is_kept() {
+    let (often, timeout) = (Some(Duration::from_millis(20)), Duration::from_secs(1));
+    let pinging = Server::new().keep_alive_interval(often).keep_alive_timeout(timeout);
+    for (server, interval) in [(Server::new(), often), (pinging, None)] {
+        let (address, connections) = serve(server).await;
+        let channel = Channel::builder(&address)
+            .keep_alive_interval(interval)
+            .keep_alive_timeout(timeout)
+            .keep_alive_while_idle(true);
+        let client = TelemetryClient::new(channel.connect().await.unwrap());
+        tokio::time::sleep(timeout * 3 / 2).await;
+        client.latest(query("a", 1)).await.unwrap();
+        assert_eq!(connections.load(Ordering::SeqCst), 1);
+    }
 }
 
 #[tokio::test]
