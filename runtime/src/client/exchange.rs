@@ -89,7 +89,7 @@ impl Exchange {
         requests: Option<&mut SendRequest<Bytes>>,
     ) {
         let mut state = self.state();
-        if let Progress::Over = state.progress {
+        if matches!(state.progress, Progress::Over) {
             return;
         }
         match requests.map(|requests| send(outbound, requests)) {
@@ -97,8 +97,8 @@ impl Exchange {
                 state.progress = Progress::Sent(sent);
                 self.look(state);
             }
-            Some(Err(error)) => state.answer(Err(Failure::NotSent(Some(error)))),
-            None => state.answer(Err(Failure::NotSent(None))),
+            Some(Err(error)) => answer(state, Err(Failure::NotSent(Some(error)))),
+            None => answer(state, Err(Failure::NotSent(None))),
         }
     }
 
@@ -116,7 +116,7 @@ impl Exchange {
         if let Poll::Ready(response) = sent.poll_response(cx)
             && let Progress::Sent(sent) = state.progress.take()
         {
-            state.answer(response.map(|response| sent.answer(response, cx)));
+            answer(state, response.map(|response| sent.answer(response, cx)));
         }
     }
 
@@ -125,12 +125,13 @@ impl Exchange {
     }
 }
 
-impl State {
-    fn answer(&mut self, answer: Result<Response<Body>, Failure>) {
-        self.progress = Progress::Answered(answer);
-        if let Some(caller) = self.caller.take() {
-            caller.wake();
-        }
+/// Leaves the answer for the caller.
+fn answer(mut state: MutexGuard<'_, State>, answer: Result<Response<Body>, Failure>) {
+    state.progress = Progress::Answered(answer);
+    let caller = state.caller.take();
+    drop(state);
+    if let Some(caller) = caller {
+        caller.wake();
     }
 }
 

@@ -1,9 +1,13 @@
 //! A small unary call: mocked, direct, and over tonic's connection in memory.
 
-use std::future::{Future, ready};
+use std::{
+    future::{Future, ready},
+    sync::{Mutex, PoisonError},
+    time::Instant,
+};
 
 use hyper_util::rt::TokioIo;
-use rust_scaffold::{Request, Response, Status};
+use rust_scaffold::{Request, Response, Status, metadata::MetadataMap};
 use tonic::transport::{Endpoint, Server};
 
 use crate::{
@@ -74,6 +78,30 @@ pub async fn duplex() -> Stock {
     let endpoint = Endpoint::from_static("http://in.memory");
     let channel = endpoint.connect_with_connector(connector).await;
     Stock::new(channel.expect("the connection in memory"))
+}
+
+/// A mock by hand, which knows one answer, and of each call what no record can do without.
+#[derive(Debug, Default)]
+pub struct Notebook(Mutex<Vec<(MetadataMap, AddRequest, Instant)>>);
+
+impl Calculator for Notebook {
+    async fn add(&self, request: Request<AddRequest>) -> Result<Response<AddResponse>, Status> {
+        let (metadata, _, message) = request.into_parts();
+        let is_expected = message == REQUEST;
+        let mut calls = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        calls.push((metadata, message, Instant::now()));
+        match is_expected {
+            true => Ok(RESPONSE.into()),
+            false => Err(Status::unimplemented("unexpected call")),
+        }
+    }
+
+    async fn subtract(
+        &self,
+        _: Request<SubtractRequest>,
+    ) -> Result<Response<SubtractResponse>, Status> {
+        Err(Status::unimplemented("unexpected call"))
+    }
 }
 
 /// The contract as mockall takes it.
