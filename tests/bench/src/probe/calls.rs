@@ -28,7 +28,8 @@ pub(crate) async fn run() -> Vec<Row> {
         (20_000, Box::new(|calls| Box::pin(mocked_by_hand(calls)))),
         (20_000, Box::new(|calls| Box::pin(mocked_by_mockall(calls)))),
     ];
-    let [duplex, mocked, direct, behind_dyn, contract, hand, mockall] = medians(ROUNDS, works).await;
+    let [duplex, mocked, direct, behind_dyn, contract, hand, mockall] =
+        medians(ROUNDS, works).await;
     let cpu = ("CPU per call", "ns");
     vec![
         ("mocked unary call", "rust-scaffold", cpu, mocked),
