@@ -219,7 +219,8 @@ pub mod shop_mock {
                 rt::Result::Ok(Self { mock: rt::mock::Mock::replay::<Self>(path)? })
             }
 
-            /// Writes every call from now on to a tape at `path`, without metadata that looks secret.
+            /// Writes every call from now on to a tape at `path`, without metadata that looks secret
+            /// and without fields that are marked `debug_redact`.
             ///
             /// # Errors
             /// When the file cannot be made.
@@ -227,7 +228,7 @@ pub mod shop_mock {
                 &self,
                 path: impl rt::AsRef<rt::Path>,
             ) -> rt::Result<rt::mock::Tape, rt::mock::TapeError> {
-                self.mock.record(path)
+                self.mock.record::<Self>(path)
             }
 
             /// A server of this mock, for any router.
