@@ -1,9 +1,10 @@
 //! The calls of a connection: those that have come together are started together.
 
 use std::{
+    future::{Future as _, poll_fn},
     pin::Pin,
     sync::{
-        Arc,
+        Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, Ordering},
     },
     task::{Context, Poll, Wake, Waker},
@@ -27,6 +28,9 @@ pub(super) struct Calls {
     arrived: Vec<(Request<RecvStream>, SendResponse<Bytes>)>,
     /// Those of which a part is still to come, most often in the next packet.
     partial: Vec<(Call, Slot)>,
+    answered: Arc<Answered>,
+    /// Room for those that are taken from there.
+    taken: Vec<Call>,
     missing: Missing,
     parts: Arc<Parts>,
     waker: Waker,
@@ -39,9 +43,12 @@ impl Calls {
     pub(super) fn new(info: Option<ConnectInfo>, shared: Arc<Shared>, wakes: Arc<Wakes>) -> Self {
         let parts =
             Arc::new(Parts { have_come: AtomicBool::new(false), wakes: Arc::clone(&wakes) });
+        let answered = Arc::new(Answered { calls: Mutex::default(), wakes: Arc::clone(&wakes) });
         Self {
             arrived: Vec::new(),
             partial: Vec::new(),
+            answered,
+            taken: Vec::new(),
             missing: Missing::to_be_noted(),
             waker: Waker::from(Arc::clone(&parts)),
             parts,
@@ -56,14 +63,15 @@ impl Calls {
         self.arrived.push((request, stream));
     }
 
-    /// Starts the calls that have arrived, and goes on with those whose missing parts have. Says
-    /// when, if there were any.
+    /// Starts the calls that have arrived, and goes on with those whose missing parts have, or whose
+    /// answers. Says when, if there were any.
     pub(super) fn run(&mut self) -> Option<Instant> {
+        let has_answered = self.send_answered();
         let partial = match self.parts.have_come.swap(false, Ordering::AcqRel) {
             true => std::mem::take(&mut self.partial),
             false => Vec::new(),
         };
-        if partial.is_empty() && self.arrived.is_empty() {
+        if !has_answered && partial.is_empty() && self.arrived.is_empty() {
             return None;
         }
         let mut now = Instant::now();
@@ -92,7 +100,7 @@ impl Calls {
             info.describe(request.extensions_mut());
         }
         let slot = Slot::of(request.uri().path());
-        let mut call = Call::Waiting(self.shared.routes.call(request), stream);
+        let mut call = Call::new(self.shared.routes.call(request), stream);
         match self.advance(&mut call, slot, now) {
             Progress::Ended => {}
             Progress::Waiting => self.spawn(call),
@@ -123,13 +131,34 @@ impl Calls {
         Progress::Ended
     }
 
-    /// Goes on with `call` on a task of its own.
+    /// Sends the answers of calls that were answered on tasks of their own. Says whether there were
+    /// any.
+    fn send_answered(&mut self) -> bool {
+        let mut calls = std::mem::take(&mut self.taken);
+        self.answered.swap(&mut calls);
+        let were_any = !calls.is_empty();
+        for mut call in calls.drain(..) {
+            match Pin::new(&mut call).poll(&mut Context::from_waker(&self.waker)) {
+                Poll::Ready(Ended::Well) => {}
+                Poll::Ready(Ended::ByBreak) => self.wakes.break_off(),
+                Poll::Pending => self.spawn(call),
+            }
+        }
+        self.taken = calls;
+        were_any
+    }
+
+    /// Goes on with `call` on a task of its own, up to its answer if that is all at hand then: it is
+    /// sent from here, together with others.
     fn spawn(&self, call: Call) {
-        let wakes = Arc::clone(&self.wakes);
+        let answered = Arc::clone(&self.answered);
         tokio::spawn(async move {
             let mut call = call;
-            if (&mut call).await == Ended::ByBreak {
-                wakes.break_off();
+            poll_fn(|cx| call.poll_service(cx)).await;
+            if call.is_at_hand() {
+                answered.push(call);
+            } else if (&mut call).await == Ended::ByBreak {
+                answered.wakes.break_off();
             }
         });
     }
@@ -159,5 +188,26 @@ impl Wake for Parts {
     fn wake_by_ref(self: &Arc<Self>) {
         self.have_come.store(true, Ordering::Release);
         self.wakes.wake_other();
+    }
+}
+
+/// Calls that have been answered on tasks of their own.
+struct Answered {
+    calls: Mutex<Vec<Call>>,
+    wakes: Arc<Wakes>,
+}
+
+impl Answered {
+    fn push(&self, call: Call) {
+        self.calls().push(call);
+        self.wakes.wake_other();
+    }
+
+    fn swap(&self, calls: &mut Vec<Call>) {
+        std::mem::swap(&mut *self.calls(), calls);
+    }
+
+    fn calls(&self) -> MutexGuard<'_, Vec<Call>> {
+        self.calls.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

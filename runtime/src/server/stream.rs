@@ -17,11 +17,18 @@ use crate::wire::{
     http_body::HttpBody,
 };
 
-/// Answers a call, until it is answered or nobody waits for the answer any more.
-pub(super) enum Call {
+/// A call, until it is answered or nobody waits for the answer any more.
+pub(super) struct Call {
+    stream: SendResponse<Bytes>,
+    progress: Progress,
+}
+
+enum Progress {
     /// The service is at work.
-    Waiting(Responding, SendResponse<Bytes>),
+    Waiting(Responding),
+    Answered(Response<HttpBody>),
     Sending(Sending),
+    Over,
 }
 
 /// What became of a call.
@@ -33,33 +40,57 @@ pub(super) enum Ended {
     ByBreak,
 }
 
+impl Call {
+    pub(super) fn new(responding: Responding, stream: SendResponse<Bytes>) -> Self {
+        Self { stream, progress: Progress::Waiting(responding) }
+    }
+
+    /// Ready when the service has answered, or the client has gone.
+    pub(super) fn poll_service(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let Progress::Waiting(responding) = &mut self.progress else { return Poll::Ready(()) };
+        self.progress = match responding.poll(cx) {
+            Poll::Ready(response) => Progress::Answered(response),
+            // When the client has gone, so may the handler.
+            Poll::Pending => match ready!(self.stream.poll_reset(cx)) {
+                Ok(_) | Err(_) => Progress::Over,
+            },
+        };
+        Poll::Ready(())
+    }
+
+    /// Whether the service has answered with all that it will.
+    pub(super) fn is_at_hand(&self) -> bool {
+        matches!(&self.progress, Progress::Answered(response) if response.body().is_at_hand())
+    }
+}
+
 impl Future for Call {
     type Output = Ended;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Ended> {
-        loop {
-            match &mut *self {
-                Self::Waiting(responding, stream) => {
-                    let Poll::Ready(response) = responding.poll(cx) else {
-                        // When the client has gone, so may the handler.
-                        return stream.poll_reset(cx).map(|_| Ended::Well);
-                    };
-                    if response.extensions().get::<BreakConnection>().is_some() {
-                        return Poll::Ready(Ended::ByBreak);
-                    }
-                    match respond(response, stream) {
-                        Some(sending) => *self = Self::Sending(sending),
-                        None => return Poll::Ready(Ended::Well),
-                    }
-                }
-                Self::Sending(sending) => {
-                    if let Err(Unsent::Body(_)) = ready!(sending.poll(cx)) {
-                        sending.reset(Reason::INTERNAL_ERROR);
-                    }
-                    return Poll::Ready(Ended::Well);
-                }
+        let this = &mut *self;
+        ready!(this.poll_service(cx));
+        if let Progress::Answered(_) = &this.progress
+            && let Progress::Answered(response) = this.progress.take()
+        {
+            if response.extensions().get::<BreakConnection>().is_some() {
+                return Poll::Ready(Ended::ByBreak);
             }
+            let sending = respond(response, &mut this.stream);
+            this.progress = sending.map_or(Progress::Over, Progress::Sending);
         }
+        if let Progress::Sending(sending) = &mut this.progress
+            && let Err(Unsent::Body(_)) = ready!(sending.poll(cx))
+        {
+            sending.reset(Reason::INTERNAL_ERROR);
+        }
+        Poll::Ready(Ended::Well)
+    }
+}
+
+impl Progress {
+    fn take(&mut self) -> Self {
+        std::mem::replace(self, Self::Over)
     }
 }
 
