@@ -129,9 +129,15 @@ async fn a_dropped_connection_is_unavailable() {
 
 #[tokio::test]
 async fn a_served_mock_breaks_the_connection_with_all_of_its_calls() {
+    for latency in [Duration::ZERO, Duration::from_millis(5)] {
+        breaks_the_connection_after(latency).await;
+    }
+}
+
+async fn breaks_the_connection_after(latency: Duration) {
     let mock = MockCalculator::new();
     mock.expect_add().with(add(1, 1)).hangs();
-    mock.expect_add().with(add(2, 2)).drops_connection();
+    mock.expect_add().with(add(2, 2)).after(latency).drops_connection();
     mock.expect_add().with(add(5, 3)).returns(sum(8));
     let serving = mock.serve().await.unwrap();
     let client = CalculatorClient::connect(serving.uri()).await.unwrap();
