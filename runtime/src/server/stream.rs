@@ -51,9 +51,11 @@ impl Call {
         self.progress = match responding.poll(cx) {
             Poll::Ready(response) => Progress::Answered(response),
             // When the client has gone, so may the handler.
-            Poll::Pending => match ready!(self.stream.poll_reset(cx)) {
-                Ok(_) | Err(_) => Progress::Over,
-            },
+            Poll::Pending => {
+                // Whichever way it is gone.
+                let _ = ready!(self.stream.poll_reset(cx));
+                Progress::Over
+            }
         };
         Poll::Ready(())
     }
