@@ -8,7 +8,7 @@ use std::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, Ordering},
     },
-    task::{Context, Poll, Wake, Waker},
+    task::{Context, Poll, Wake, Waker, ready},
 };
 
 use bytes::Bytes;
@@ -33,6 +33,8 @@ use crate::wire::{
 pub(super) struct Outbound {
     pub(super) head: Request<()>,
     pub(super) requests: Payload,
+    /// Whether the caller reads the response message by message.
+    pub(super) streams_responses: bool,
     pub(super) busy: Busy,
 }
 
@@ -69,6 +71,8 @@ enum Progress {
     /// It is still to be sent.
     New,
     Sent(Sent),
+    /// A response of one message, which the caller needs as a whole.
+    Reading(Response<Body>),
     Answered(Result<Response<Body>, Failure>),
     /// The caller has its answer, or does not want it any more.
     Over,
@@ -77,6 +81,7 @@ enum Progress {
 /// A call that has been sent, or is being sent.
 struct Sent {
     response: ResponseFuture,
+    streams_responses: bool,
     busy: Busy,
     tie: Tie,
 }
@@ -110,13 +115,9 @@ impl Exchange {
 
     /// Looks for the answer, of which there will be word if it has not come yet.
     fn look(self: &Arc<Self>, mut state: MutexGuard<'_, State>) {
-        let Progress::Sent(sent) = &mut state.progress else { return };
         let waker = Waker::from(Arc::clone(self));
-        let cx = &mut Context::from_waker(&waker);
-        if let Poll::Ready(response) = sent.poll_response(cx)
-            && let Progress::Sent(sent) = state.progress.take()
-        {
-            answer(state, response.map(|response| sent.answer(response, cx)));
+        if let Poll::Ready(found) = state.progress.poll(&mut Context::from_waker(&waker)) {
+            answer(state, found);
         }
     }
 
@@ -148,6 +149,25 @@ impl Wake for Exchange {
 }
 
 impl Progress {
+    /// Ready with the answer, once.
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<Response<Body>, Failure>> {
+        if let Self::Sent(sent) = self {
+            let response = ready!(sent.poll_response(cx));
+            let Self::Sent(sent) = self.take() else { return Poll::Pending };
+            let streams_responses = sent.streams_responses;
+            match response.map(|response| sent.answer(response)) {
+                Ok(response) if !streams_responses => *self = Self::Reading(response),
+                answer => return Poll::Ready(answer),
+            }
+        }
+        let Self::Reading(response) = self else { return Poll::Pending };
+        ready!(response.body_mut().poll_ahead(cx));
+        match self.take() {
+            Self::Reading(response) => Poll::Ready(Ok(response)),
+            _ => Poll::Pending,
+        }
+    }
+
     fn take(&mut self) -> Self {
         std::mem::replace(self, Self::Over)
     }
@@ -165,20 +185,16 @@ impl Sent {
         }
     }
 
-    /// The answer, with all that has come of it.
-    fn answer(self, response: Response<RecvStream>, cx: &mut Context<'_>) -> Response<Body> {
+    fn answer(self, response: Response<RecvStream>) -> Response<Body> {
         response.map(|body| {
-            let received = Received::response(body, self.tie, self.busy);
-            let mut body = Body::from_h2(received, Side::Response);
-            body.read_ahead(cx);
-            body
+            Body::from_h2(Received::response(body, self.tie, self.busy), Side::Response)
         })
     }
 }
 
 /// Sends the head, and the message if it is at hand.
 fn send(outbound: Outbound, requests: &mut SendRequest<Bytes>) -> Result<Sent, h2::Error> {
-    let Outbound { head, requests: payload, busy } = outbound;
+    let Outbound { head, requests: payload, streams_responses, busy } = outbound;
     let (response, mut stream) = begin(head, requests).inspect_err(|_| busy.close())?;
     let tie = match payload {
         Payload::Message(message) => {
@@ -191,7 +207,7 @@ fn send(outbound: Outbound, requests: &mut SendRequest<Bytes>) -> Result<Sent, h
             tie
         }
     };
-    Ok(Sent { response, busy, tie })
+    Ok(Sent { response, streams_responses, busy, tie })
 }
 
 fn begin(

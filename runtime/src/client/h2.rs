@@ -57,7 +57,8 @@ impl H2 {
             Some(requests) => Payload::Stream(requests.attempt()),
             None => Payload::Message(call.head.body.at_hand().cloned().unwrap_or_default()),
         };
-        connection.send(Outbound { head, requests, busy })
+        let streams_responses = call.head.method.kind.streams_responses();
+        connection.send(Outbound { head, requests, streams_responses, busy })
     }
 
     fn request(&self, call: &Outgoing) -> Request<()> {

@@ -14,7 +14,7 @@ use tonic::{Status, metadata::MetadataMap};
 use super::{
     deadline::Deadline,
     frame::{Encode, Encoder},
-    h2::Received,
+    h2::{Ahead, Received},
     headers::{self, Said},
     outgoing::Outgoing,
     status,
@@ -146,19 +146,22 @@ impl Body {
         Poll::Ready(ended)
     }
 
-    /// Reads what is there already: the only frame of a small response, and its end. Where there is
-    /// more, or not all has come, `cx` is woken for the rest.
-    pub(crate) fn read_ahead(&mut self, cx: &mut Context<'_>) {
-        let Kind::H2(received, side) = &mut self.kind else { return };
-        let Poll::Ready(Some(Ok(data))) = received.poll_data(cx) else { return };
-        match received.poll_trailers(cx) {
-            Poll::Ready(Ok(trailers)) => {
-                let status = end::<()>(trailers, *side, &mut self.trailers);
-                let status = status.and_then(Result::err);
-                self.kind = Kind::Once(data, status);
-            }
-            _ => received.put_back(data),
-        }
+    /// Reads up to the end of a response that is no more than one piece of data, or up to the second
+    /// piece of one that is more.
+    pub(crate) fn poll_ahead(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let Kind::H2(received, side) = &mut self.kind else { return Poll::Ready(()) };
+        let ended = match ready!(received.poll_ahead(cx)) {
+            Ahead::More => return Poll::Ready(()),
+            Ahead::Ended(Ok(trailers)) => end::<()>(trailers, *side, &mut self.trailers),
+            Ahead::Ended(Err(status)) => Some(Err(status)),
+        };
+        let status = ended.and_then(Result::err);
+        self.kind = match (received.take_ahead(), status) {
+            (Some(data), status) => Kind::Once(data, status),
+            (None, Some(status)) => Kind::Failed(status),
+            (None, None) => Kind::Ended,
+        };
+        Poll::Ready(())
     }
 
     /// Notes that somebody waits for the rest of a request that is to be one message.

@@ -60,13 +60,21 @@ pub(crate) const SEND_BUFFER: usize = 512 * 1024;
 /// What comes on a stream, with what lasts as long as somebody reads it.
 pub(crate) struct Received {
     stream: RecvStream,
-    /// What was read ahead.
-    ahead: Option<Bytes>,
+    /// What was read ahead of whoever reads.
+    ahead: [Option<Bytes>; 2],
     /// The bytes that were read, but not told to the sender, who would send as many more.
     untold: usize,
     tie: Tie,
     missing: Missing,
     _busy: Option<Busy>,
+}
+
+/// How far reading ahead has come.
+pub(crate) enum Ahead {
+    /// There is more than one piece of data.
+    More,
+    /// With these trailers, or with a status.
+    Ended(Result<Option<HeaderMap>, Status>),
 }
 
 /// Noted when somebody waits for the end of a request that is to be one message.
@@ -95,11 +103,18 @@ const TELL: usize = 32 * 1024;
 
 impl Received {
     pub(crate) fn request(stream: RecvStream, missing: Missing) -> Self {
-        Self { stream, ahead: None, untold: 0, tie: Tie::default(), missing, _busy: None }
+        Self { stream, ahead: [None, None], untold: 0, tie: Tie::default(), missing, _busy: None }
     }
 
     pub(crate) fn response(stream: RecvStream, tie: Tie, busy: Busy) -> Self {
-        Self { stream, ahead: None, untold: 0, tie, missing: Missing::default(), _busy: Some(busy) }
+        Self {
+            stream,
+            ahead: [None, None],
+            untold: 0,
+            tie,
+            missing: Missing::default(),
+            _busy: Some(busy),
+        }
     }
 
     /// The next bytes, of which there are some.
@@ -107,9 +122,13 @@ impl Received {
         &mut self,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Bytes, Status>>> {
-        if let Some(data) = self.ahead.take() {
-            return Poll::Ready(Some(Ok(data)));
+        match self.take_ahead() {
+            Some(data) => Poll::Ready(Some(Ok(data))),
+            None => self.poll_stream(cx),
         }
+    }
+
+    fn poll_stream(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, Status>>> {
         let data = loop {
             match self.stream.poll_data(cx) {
                 Poll::Ready(Some(Ok(data))) if data.is_empty() => {}
@@ -129,9 +148,34 @@ impl Received {
         }
     }
 
-    /// Has `data` read once more.
-    pub(crate) fn put_back(&mut self, data: Bytes) {
-        self.ahead = Some(data);
+    /// Reads ahead: to the end, unless there is a second piece of data before.
+    pub(crate) fn poll_ahead(&mut self, cx: &mut Context<'_>) -> Poll<Ahead> {
+        if self.ahead[0].is_none() {
+            match ready!(self.poll_stream(cx)) {
+                Some(Ok(data)) => self.ahead[0] = Some(data),
+                Some(Err(status)) => return Poll::Ready(Ahead::Ended(Err(status))),
+                None => return self.poll_end_of_stream(cx).map(Ahead::Ended),
+            }
+        }
+        // Most often, it is the end that comes next.
+        if let Poll::Ready(trailers) = self.poll_end_of_stream(cx) {
+            return Poll::Ready(Ahead::Ended(trailers));
+        }
+        match ready!(self.poll_stream(cx)) {
+            Some(Ok(data)) => {
+                self.ahead[1] = Some(data);
+                Poll::Ready(Ahead::More)
+            }
+            Some(Err(status)) => Poll::Ready(Ahead::Ended(Err(status))),
+            None => self.poll_end_of_stream(cx).map(Ahead::Ended),
+        }
+    }
+
+    /// The first piece that was read ahead.
+    pub(crate) fn take_ahead(&mut self) -> Option<Bytes> {
+        let first = self.ahead[0].take();
+        self.ahead[0] = self.ahead[1].take();
+        first
     }
 
     /// Lets the sender know of the room that reading has made, once it is `enough`.
@@ -144,8 +188,18 @@ impl Received {
         }
     }
 
-    /// What comes behind the last bytes.
+    /// What comes behind the last bytes. As long as there are bytes, nobody is woken for it.
     pub(crate) fn poll_trailers(
+        &mut self,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<Option<HeaderMap>, Status>> {
+        match self.ahead[0] {
+            Some(_) => Poll::Pending,
+            None => self.poll_end_of_stream(cx),
+        }
+    }
+
+    fn poll_end_of_stream(
         &mut self,
         cx: &mut Context<'_>,
     ) -> Poll<Result<Option<HeaderMap>, Status>> {

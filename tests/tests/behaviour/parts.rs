@@ -1,18 +1,18 @@
-//! Requests that arrive in parts: the message, and later the end of the stream behind it.
+//! Requests and responses that arrive in parts: the message, and later the end behind it.
 
 use std::time::Duration;
 
 use bytes::Bytes;
 use h2::{Reason, RecvStream, SendStream, client::SendRequest};
-use http::Request;
-use rust_scaffold::{Code, Server};
+use http::{Request, Response};
+use rust_scaffold::{Code, Server, Status};
 use tokio::net::TcpStream;
 
 use crate::{
     doors::listen,
     http::frames,
-    station::{Station, query},
-    telemetry::TelemetryServer,
+    station::{Station, point, query},
+    telemetry::{Point, TelemetryClient, TelemetryServer},
 };
 
 /// Longer than the server needs to take notice of what was sent.
@@ -127,4 +127,74 @@ async fn a_call_that_is_given_up_half_way_harms_no_other() {
     other.send_data(Bytes::new(), true).unwrap();
     assert_eq!(other_answer.await.unwrap(), Ok(Code::Ok));
     assert!(answer.await.unwrap().is_err());
+}
+
+/// How a response ends.
+#[derive(Clone, Copy, Debug)]
+enum End {
+    Status(Code),
+    NoTrailers,
+    Reset(Reason),
+}
+
+/// What a client makes of a response in these parts, with pauses between them.
+async fn response_of(parts: &[Bytes], end: End, pause: Duration) -> Result<Point, Status> {
+    let (listener, address) = listen().await;
+    let parts = parts.to_vec();
+    let server = tokio::spawn(async move {
+        let (stream, _) = listener.accept().await.unwrap();
+        let mut connection = h2::server::handshake(stream).await.unwrap();
+        let (_request, mut respond) = connection.accept().await.unwrap().unwrap();
+        let connection = tokio::spawn(async move { while connection.accept().await.is_some() {} });
+        let head = Response::builder().header("content-type", "application/grpc").body(()).unwrap();
+        let mut body = respond.send_response(head, false).unwrap();
+        for part in parts {
+            tokio::time::sleep(pause).await;
+            body.send_data(part, false).unwrap();
+        }
+        tokio::time::sleep(pause).await;
+        match end {
+            End::Status(code) => {
+                let status = ("grpc-status".parse().unwrap(), i32::from(code).into());
+                body.send_trailers([status].into_iter().collect()).unwrap();
+            }
+            End::NoTrailers => body.send_data(Bytes::new(), true).unwrap(),
+            End::Reset(reason) => body.send_reset(reason),
+        }
+        connection.await.unwrap();
+    });
+    let client = TelemetryClient::connect(format!("http://{address}")).await.unwrap();
+    let response = client.latest(query("a", 1)).await.map(rust_scaffold::Response::into_inner);
+    server.abort();
+    response
+}
+
+#[tokio::test]
+async fn a_response_is_read_in_whatever_parts_it_comes() {
+    let whole = frames(&[point("a")]);
+    let (none, twice) = (Bytes::new(), frames(&[point("a"), point("b")]));
+    let ok = End::Status(Code::Ok);
+    for pause in [Duration::ZERO, Duration::from_millis(5)] {
+        for cuts in [&[][..], &[3], &[5], &[1, 4], &[1, 2, 6]] {
+            let starts = [0].iter().chain(cuts);
+            let ends = cuts.iter().chain([const { &usize::MAX }]);
+            let parts = starts.zip(ends).map(|(from, to)| whole.slice(*from..whole.len().min(*to)));
+            let parts = parts.collect::<Vec<_>>();
+            assert_eq!(response_of(&parts, ok, pause).await.unwrap(), point("a"), "{cuts:?}");
+        }
+        for (parts, end, code) in [
+            (&[whole.clone()][..], End::Status(Code::DataLoss), Code::DataLoss),
+            (&[whole.slice(..3), whole.slice(3..)], End::Status(Code::DataLoss), Code::DataLoss),
+            (&[whole.clone()], End::NoTrailers, Code::Unknown),
+            (&[whole.clone()], End::Reset(Reason::ENHANCE_YOUR_CALM), Code::ResourceExhausted),
+            (&[whole.slice(..3)], ok, Code::Internal),
+            (&[none.clone()], ok, Code::Unimplemented),
+            (&[twice.clone()], ok, Code::Unimplemented),
+            (&[whole.clone(), whole.clone()], ok, Code::Unimplemented),
+            (&[whole.clone(), whole.clone(), whole.clone()], ok, Code::Unimplemented),
+        ] {
+            let ended = response_of(parts, end, pause).await.map_err(|status| status.code());
+            assert_eq!(ended, Err(code), "{end:?} behind {parts:?}");
+        }
+    }
 }
