@@ -152,13 +152,15 @@ impl Progress {
     /// Ready with the answer, once.
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<Response<Body>, Failure>> {
         if let Self::Sent(sent) = self {
-            let response = ready!(sent.poll_response(cx));
+            let response = ready!(sent.poll_response(cx)?);
             let Self::Sent(sent) = self.take() else { return Poll::Pending };
-            let streams_responses = sent.streams_responses;
-            match response.map(|response| sent.answer(response)) {
-                Ok(response) if !streams_responses => *self = Self::Reading(response),
-                answer => return Poll::Ready(answer),
+            let is_wanted_whole = !sent.streams_responses;
+            let mut response = sent.answer(response);
+            if is_wanted_whole && response.body_mut().poll_ahead(cx).is_pending() {
+                *self = Self::Reading(response);
+                return Poll::Pending;
             }
+            return Poll::Ready(Ok(response));
         }
         let Self::Reading(response) = self else { return Poll::Pending };
         ready!(response.body_mut().poll_ahead(cx));

@@ -61,7 +61,9 @@ pub(crate) const SEND_BUFFER: usize = 512 * 1024;
 pub(crate) struct Received {
     stream: RecvStream,
     /// What was read ahead of whoever reads.
-    ahead: [Option<Bytes>; 2],
+    ahead: Option<Bytes>,
+    /// What came behind it, where there was more.
+    behind: Option<Box<Bytes>>,
     /// The bytes that were read, but not told to the sender, who would send as many more.
     untold: usize,
     tie: Tie,
@@ -103,13 +105,22 @@ const TELL: usize = 32 * 1024;
 
 impl Received {
     pub(crate) fn request(stream: RecvStream, missing: Missing) -> Self {
-        Self { stream, ahead: [None, None], untold: 0, tie: Tie::default(), missing, _busy: None }
+        Self {
+            stream,
+            ahead: None,
+            behind: None,
+            untold: 0,
+            tie: Tie::default(),
+            missing,
+            _busy: None,
+        }
     }
 
     pub(crate) fn response(stream: RecvStream, tie: Tie, busy: Busy) -> Self {
         Self {
             stream,
-            ahead: [None, None],
+            ahead: None,
+            behind: None,
             untold: 0,
             tie,
             missing: Missing::default(),
@@ -150,9 +161,9 @@ impl Received {
 
     /// Reads ahead: to the end, unless there is a second piece of data before.
     pub(crate) fn poll_ahead(&mut self, cx: &mut Context<'_>) -> Poll<Ahead> {
-        if self.ahead[0].is_none() {
+        if self.ahead.is_none() {
             match ready!(self.poll_stream(cx)) {
-                Some(Ok(data)) => self.ahead[0] = Some(data),
+                Some(Ok(data)) => self.ahead = Some(data),
                 Some(Err(status)) => return Poll::Ready(Ahead::Ended(Err(status))),
                 None => return self.poll_end_of_stream(cx).map(Ahead::Ended),
             }
@@ -163,7 +174,7 @@ impl Received {
         }
         match ready!(self.poll_stream(cx)) {
             Some(Ok(data)) => {
-                self.ahead[1] = Some(data);
+                self.behind = Some(Box::new(data));
                 Poll::Ready(Ahead::More)
             }
             Some(Err(status)) => Poll::Ready(Ahead::Ended(Err(status))),
@@ -173,8 +184,8 @@ impl Received {
 
     /// The first piece that was read ahead.
     pub(crate) fn take_ahead(&mut self) -> Option<Bytes> {
-        let first = self.ahead[0].take();
-        self.ahead[0] = self.ahead[1].take();
+        let first = self.ahead.take();
+        self.ahead = self.behind.take().map(|data| *data);
         first
     }
 
@@ -193,7 +204,7 @@ impl Received {
         &mut self,
         cx: &mut Context<'_>,
     ) -> Poll<Result<Option<HeaderMap>, Status>> {
-        match self.ahead[0] {
+        match self.ahead {
             Some(_) => Poll::Pending,
             None => self.poll_end_of_stream(cx),
         }

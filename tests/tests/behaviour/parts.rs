@@ -1,6 +1,6 @@
 //! Requests and responses that arrive in parts: the message, and later the end behind it.
 
-use std::time::Duration;
+use std::{slice::from_ref, time::Duration};
 
 use bytes::Bytes;
 use h2::{Reason, RecvStream, SendStream, client::SendRequest};
@@ -183,13 +183,13 @@ async fn a_response_is_read_in_whatever_parts_it_comes() {
             assert_eq!(response_of(&parts, ok, pause).await.unwrap(), point("a"), "{cuts:?}");
         }
         for (parts, end, code) in [
-            (&[whole.clone()][..], End::Status(Code::DataLoss), Code::DataLoss),
+            (from_ref(&whole), End::Status(Code::DataLoss), Code::DataLoss),
             (&[whole.slice(..3), whole.slice(3..)], End::Status(Code::DataLoss), Code::DataLoss),
-            (&[whole.clone()], End::NoTrailers, Code::Unknown),
-            (&[whole.clone()], End::Reset(Reason::ENHANCE_YOUR_CALM), Code::ResourceExhausted),
+            (from_ref(&whole), End::NoTrailers, Code::Unknown),
+            (from_ref(&whole), End::Reset(Reason::ENHANCE_YOUR_CALM), Code::ResourceExhausted),
             (&[whole.slice(..3)], ok, Code::Internal),
-            (&[none.clone()], ok, Code::Unimplemented),
-            (&[twice.clone()], ok, Code::Unimplemented),
+            (from_ref(&none), ok, Code::Unimplemented),
+            (from_ref(&twice), ok, Code::Unimplemented),
             (&[whole.clone(), whole.clone()], ok, Code::Unimplemented),
             (&[whole.clone(), whole.clone(), whole.clone()], ok, Code::Unimplemented),
         ] {
