@@ -105,8 +105,10 @@ pub(crate) struct Outgoing {
 impl Channel {
     /// Connects to `address`, for example `http://localhost:50051` or `unix:/run/calculator.sock`.
     ///
-    /// The connection is made again when it is lost. Making it fails after 20 seconds. Other
-    /// settings are those of a [`builder`](Self::builder).
+    /// The connection is made again when it is lost. Making it fails after 20 seconds; of a name with
+    /// several addresses, another one is dialled every 250 ms, or when one has failed, as [RFC
+    /// 8305](https://www.rfc-editor.org/rfc/rfc8305) says. Other settings are those of a
+    /// [`builder`](Self::builder).
     ///
     /// # Errors
     /// `InvalidArgument` for a malformed address, `Unavailable` when nothing answers there.

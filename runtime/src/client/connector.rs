@@ -1,6 +1,6 @@
 //! Opens connections.
 
-use std::{future::Future, io, pin::Pin, sync::Arc};
+use std::{future::Future, io, net::SocketAddr, pin::Pin, sync::Arc};
 
 use http::{Uri, uri::PathAndQuery};
 use tokio::{
@@ -8,7 +8,10 @@ use tokio::{
     net::TcpStream,
 };
 
-use super::target::{Place, Target};
+use super::{
+    dial,
+    target::{Place, Target},
+};
 
 /// A connection, whatever it runs over.
 pub(super) trait Io: AsyncRead + AsyncWrite + Unpin + Send {}
@@ -38,20 +41,76 @@ impl Connector {
         }))
     }
 
-    pub(super) async fn connect(&self, target: &Target) -> io::Result<Box<dyn Io>> {
+    /// Opens a connection to `target`, and has `begin` begin on it what it is for. A server that has
+    /// several addresses is connected to when it has begun at one of them: one that takes connections
+    /// and says nothing is as dead as one that does not take them.
+    pub(super) async fn open<T, F>(
+        &self,
+        target: &Target,
+        begin: impl Fn(Box<dyn Io>) -> F,
+    ) -> io::Result<T>
+    where
+        F: Future<Output = io::Result<T>>,
+    {
         match (self, &target.place) {
-            (Self::Custom(connect), _) => connect(target.uri(PathAndQuery::from_static("/"))).await,
+            (Self::Custom(connect), _) => {
+                begin(connect(target.uri(PathAndQuery::from_static("/"))).await?).await
+            }
             (Self::Builtin { tcp_nodelay }, Place::Tcp { host, port }) => {
-                let stream = TcpStream::connect((host.as_str(), *port)).await?;
-                stream.set_nodelay(*tcp_nodelay)?;
-                Ok(Box::new(stream))
+                let addresses = dial::resolve(host, *port).await?;
+                open_tcp(addresses, *tcp_nodelay, begin).await
             }
             #[cfg(unix)]
             (Self::Builtin { .. }, Place::Unix(path)) => {
-                Ok(Box::new(tokio::net::UnixStream::connect(path).await?))
+                begin(Box::new(tokio::net::UnixStream::connect(path).await?)).await
             }
             #[cfg(not(unix))]
             (Self::Builtin { .. }, Place::Unix(_)) => Err(io::ErrorKind::Unsupported.into()),
         }
+    }
+}
+
+async fn open_tcp<T, F>(
+    addresses: Vec<SocketAddr>,
+    nodelay: bool,
+    begin: impl Fn(Box<dyn Io>) -> F,
+) -> io::Result<T>
+where
+    F: Future<Output = io::Result<T>>,
+{
+    let begin = &begin;
+    let open = |address| async move {
+        let stream = TcpStream::connect(address).await?;
+        stream.set_nodelay(nodelay)?;
+        begin(Box::new(stream)).await
+    };
+    dial::race(addresses, open).await
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use tokio::{
+        io::{AsyncReadExt as _, AsyncWriteExt as _},
+        net::TcpListener,
+        time::timeout,
+    };
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_server_behind_an_address_that_says_nothing_is_connected_to() {
+        let silent = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let alive = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let addresses = vec![silent.local_addr().unwrap(), alive.local_addr().unwrap()];
+        tokio::spawn(async move {
+            let (mut stream, _) = alive.accept().await.unwrap();
+            stream.write_all(b"!").await.unwrap();
+            std::future::pending::<()>().await;
+        });
+        let greeting = open_tcp(addresses, true, |mut io| async move { io.read_u8().await });
+        let greeting = timeout(Duration::from_secs(30), greeting).await.expect("no hang");
+        assert_eq!(greeting.unwrap(), b'!');
     }
 }

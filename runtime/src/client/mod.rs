@@ -5,6 +5,7 @@ mod call;
 mod channel;
 mod connection;
 mod connector;
+mod dial;
 mod direct;
 mod exchange;
 mod h2;

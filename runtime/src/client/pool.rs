@@ -131,10 +131,8 @@ impl Pool {
     }
 
     async fn open(&self) -> Result<Connection, String> {
-        let opening = async {
-            let io = self.connector.connect(&self.target).await?;
-            Connection::open(io, &self.options, Arc::clone(&self.changed)).await
-        };
+        let begin = |io| Connection::open(io, &self.options, Arc::clone(&self.changed));
+        let opening = self.connector.open(&self.target, begin);
         match tokio::time::timeout(self.options.connect_timeout, opening).await {
             Ok(opened) => opened.map_err(|error| status::describe(&error)),
             Err(_) => Err(format!("no answer within {:?}", self.options.connect_timeout)),

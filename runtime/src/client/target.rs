@@ -1,6 +1,6 @@
 //! What an address of a server says: where to connect to, and what to call it there.
 
-use std::path::PathBuf;
+use std::{net::Ipv6Addr, path::PathBuf};
 
 use http::{
     Uri,
@@ -28,10 +28,11 @@ pub(super) enum Place {
 impl Target {
     /// What `address` says, such as `http://localhost:50051` or `unix:/run/calculator.sock`.
     pub(super) fn parse(address: &str) -> Result<Self, Status> {
-        match address.strip_prefix("unix:") {
-            Some(path) => Ok(Self::unix(address, path.strip_prefix("//").unwrap_or(path))),
-            None => Self::tcp(address).ok_or_else(|| no_address(address)),
-        }
+        let target = match address.strip_prefix("unix:") {
+            Some(path) => unix_path(path).map(|path| Self::unix(address, path)),
+            None => Self::tcp(address),
+        };
+        target.map_err(|wrong| invalid_address(address, &wrong))
     }
 
     fn unix(address: &str, path: &str) -> Self {
@@ -43,23 +44,28 @@ impl Target {
         }
     }
 
-    fn tcp(address: &str) -> Option<Self> {
-        let uri: Uri = address.parse().ok()?;
-        if !matches!(uri.path(), "" | "/") || uri.query().is_some() {
-            return None;
+    /// Taken apart here: `http::Uri` lets pass what is no port, and drops fragments.
+    fn tcp(address: &str) -> Result<Self, String> {
+        if address.contains('@') {
+            return Err("gRPC sends no user name or password from an address".into());
         }
-        let (scheme, authority) = (uri.scheme()?.clone(), uri.authority()?.clone());
-        let default_port = match scheme.as_str() {
-            "http" => 80,
-            "https" => 443,
-            _ => return None,
+        let Some((scheme, rest)) = address.split_once("://") else {
+            return Err("it has no scheme".into());
         };
-        let host = authority.host().trim_start_matches('[').trim_end_matches(']');
-        let place = Place::Tcp {
-            host: host.to_owned(),
-            port: authority.port_u16().unwrap_or(default_port),
+        let (scheme, default_port) = match scheme.to_ascii_lowercase().as_str() {
+            "http" => (Scheme::HTTP, 80),
+            "https" => (Scheme::HTTPS, 443),
+            _ => return Err(format!("`{scheme}` is not a known scheme")),
         };
-        Some(Self { address: address.to_owned(), place, scheme, authority })
+        let (authority, rest) = rest.split_at(rest.find(['/', '?', '#']).unwrap_or(rest.len()));
+        if !matches!(rest, "" | "/") {
+            return Err(format!("nothing may follow the host and port, got `{rest}`"));
+        }
+        let (host, port) = host_and_port(authority)?;
+        let port = port.map_or(Ok(default_port), parse_port)?;
+        let place = Place::Tcp { host: host.to_owned(), port };
+        let authority = authority.parse().map_err(|_| format!("`{host}` is not a host name"))?;
+        Ok(Self { address: address.to_owned(), place, scheme, authority })
     }
 
     pub(super) fn address(&self) -> &str {
@@ -82,9 +88,60 @@ impl Target {
     }
 }
 
-fn no_address(address: &str) -> Status {
+/// The path in `unix:path`, which is absolute behind `//`.
+fn unix_path(path: &str) -> Result<&str, String> {
+    let (path, must_be_absolute) = match path.strip_prefix("//") {
+        Some(path) => (path, true),
+        None => (path, false),
+    };
+    if path.is_empty() {
+        return Err("it has no path of a socket".into());
+    }
+    if must_be_absolute && !path.starts_with('/') {
+        return Err(format!("no host may be named: expected `unix:///{path}` or `unix:{path}`"));
+    }
+    #[cfg(unix)]
+    std::os::unix::net::SocketAddr::from_pathname(path)
+        .map_err(|error| format!("its path is not one of a socket: {error}"))?;
+    Ok(path)
+}
+
+fn host_and_port(authority: &str) -> Result<(&str, Option<&str>), String> {
+    if let Some(rest) = authority.strip_prefix('[') {
+        let (host, port) = rest.split_once(']').unwrap_or((rest, ""));
+        return match (host.parse::<Ipv6Addr>(), port.strip_prefix(':')) {
+            (Ok(_), None) if port.is_empty() && authority.ends_with(']') => Ok((host, None)),
+            (Ok(_), Some(port)) => Ok((host, Some(port))),
+            _ => Err(format!("`{authority}` is not an IPv6 address in brackets, and a port")),
+        };
+    }
+    let (host, port) = match authority.split_once(':') {
+        Some((host, port)) => (host, Some(port)),
+        None => (authority, None),
+    };
+    if port.is_some_and(|port| port.contains(':')) {
+        return Err("an IPv6 address has to be in brackets, as in `[::1]`".into());
+    }
+    match host {
+        "" => Err("it has no host".into()),
+        host => Ok((host, port)),
+    }
+}
+
+fn parse_port(port: &str) -> Result<u16, String> {
+    let digits = port.bytes().all(|byte| byte.is_ascii_digit());
+    let number = port.parse().ok().filter(|number| digits && *number > 0);
+    number.ok_or_else(|| format!("the port `{port}` is not a number from 1 to 65535"))
+}
+
+/// Says what is `wrong` with `address`, but repeats nothing that may be a password.
+fn invalid_address(address: &str, wrong: &str) -> Status {
+    let address = match address.rsplit_once('@').filter(|_| !address.starts_with("unix:")) {
+        Some((_, host)) => format!("…@{host}"),
+        None => address.to_owned(),
+    };
     Status::invalid_argument(format!(
-        "`{address}` is no address to connect to: expected one like http://localhost:50051 or \
+        "invalid address `{address}`: {wrong}; expected one like http://localhost:50051 or \
          unix:/run/calculator.sock"
     ))
 }
@@ -106,6 +163,8 @@ mod tests {
         assert_eq!(place("http://[::1]:50051/").unwrap(), "::1 50051");
         assert_eq!(place("http://example.com").unwrap(), "example.com 80");
         assert_eq!(place("https://example.com").unwrap(), "example.com 443");
+        assert_eq!(place("HTTP://LOCALHOST:1").unwrap(), "LOCALHOST 1");
+        assert_eq!(place("http://[::ffff:127.0.0.1]").unwrap(), "::ffff:127.0.0.1 80");
         assert_eq!(place("unix:relative.sock").unwrap(), "relative.sock");
         assert_eq!(place("unix:/run/a.sock").unwrap(), "/run/a.sock");
         assert_eq!(place("unix:///run/a.sock").unwrap(), "/run/a.sock");
@@ -113,7 +172,22 @@ mod tests {
 
     #[test]
     fn anything_else_is_no_address() {
-        for address in ["", "localhost", "localhost:50051", "http://", "ftp://a", "http://a/path"] {
+        for address in [
+            "",
+            "localhost",
+            "localhost:50051",
+            "http://",
+            "ftp://a",
+            "http://a/path",
+            "http://a:+1",
+            "http://[::1",
+            "http://[::1]x",
+            "http://[::1]1",
+            "http://[]:1",
+            "http://a b",
+            "http://a%20b",
+            " http://a",
+        ] {
             assert_eq!(place(address), None, "{address}");
         }
     }

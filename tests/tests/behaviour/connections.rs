@@ -88,14 +88,51 @@ async fn a_connector_opens_connections_its_own_way() {
 }
 
 #[tokio::test]
-async fn addresses_that_cannot_be_connected_to_are_refused_in_words() {
-    for address in ["localhost:50051", "ftp://localhost", "http://localhost/path", "https://a"] {
+async fn an_address_that_is_not_one_is_refused_with_what_is_wrong_with_it() {
+    let unterminated = format!("unix:/run/{}.sock", "x".repeat(200));
+    for (address, wrong) in [
+        ("localhost:50051", "scheme"),
+        ("ftp://localhost", "`ftp`"),
+        ("dns:///localhost:50051", "scheme"),
+        ("http://localhost/path", "`/path`"),
+        ("http://localhost?query", "`?query`"),
+        ("http://localhost:50051#part", "`#part`"),
+        ("https://a", "TLS"),
+        ("http://localhost:99999", "port `99999`"),
+        ("http://localhost:65536", "port `65536`"),
+        ("http://localhost:0", "port `0`"),
+        ("http://localhost:abc", "port `abc`"),
+        ("http://localhost:-1", "port `-1`"),
+        ("http://localhost:", "port ``"),
+        ("http://[::1]:70000", "port `70000`"),
+        ("http://::1:50051", "`[::1]`"),
+        ("http://[localhost]:50051", "`[localhost]:50051`"),
+        ("http://:50051", "host"),
+        ("unix:", "path"),
+        ("unix://", "path"),
+        ("unix://run/a.sock", "`unix:///run/a.sock`"),
+        ("unix:a\0b", "path"),
+        (&unterminated, "path"),
+    ] {
         let status = Channel::connect_lazy(address).unwrap_err();
         assert_eq!(status.code(), Code::InvalidArgument, "{address}");
-        assert!(status.message().contains(address), "{status}");
+        assert!(status.message().contains(address), "{address}: {status}");
+        assert!(status.message().contains(wrong), "{address}: {status}");
     }
     let agent = Channel::builder("http://localhost").user_agent("a\nb").connect_lazy();
     assert_eq!(agent.unwrap_err().code(), Code::InvalidArgument);
+}
+
+#[tokio::test]
+async fn a_password_in_an_address_is_refused_and_not_repeated() {
+    for address in ["http://user:secret@localhost:50051", "http://user:secret@", "x://secret@a b"] {
+        let status = Channel::connect_lazy(address).unwrap_err();
+        assert_eq!(status.code(), Code::InvalidArgument, "{address}");
+        assert!(status.message().contains("user name"), "{address}: {status}");
+        assert!(!status.message().contains("secret"), "{address}: {status}");
+    }
+    // In a path, it is only a character.
+    Channel::connect_lazy("unix:/run/a@b.sock").unwrap();
 }
 
 #[tokio::test]

@@ -1,0 +1,229 @@
+//! Dials the addresses of a name: not one after the other, since the first may be dead and silent.
+//!
+//! See [RFC 8305, "Happy Eyeballs"](https://www.rfc-editor.org/rfc/rfc8305), and [gRFC
+//! A61](https://github.com/grpc/proposal/blob/master/A61-IPv4-IPv6-dualstack-backends.md).
+
+use std::{
+    future::{Future, poll_fn},
+    io,
+    net::SocketAddr,
+    pin::Pin,
+    task::Poll,
+    time::Duration,
+};
+
+use tokio::time::timeout;
+
+use crate::wire::deadline::FOREVER;
+
+/// How long an address is waited for before the next one is dialled, too.
+const NEXT_AFTER: Duration = Duration::from_millis(250);
+
+/// The addresses of `host`, in the order in which they are to be dialled.
+pub(super) async fn resolve(host: &str, port: u16) -> io::Result<Vec<SocketAddr>> {
+    Ok(interleave(tokio::net::lookup_host((host, port)).await?.collect()))
+}
+
+/// By turns an address of the family that the resolver prefers, and one of the other.
+fn interleave(addresses: Vec<SocketAddr>) -> Vec<SocketAddr> {
+    let prefers_v6 = addresses.first().is_some_and(SocketAddr::is_ipv6);
+    let (preferred, other): (Vec<_>, Vec<_>) =
+        addresses.into_iter().partition(|address| address.is_ipv6() == prefers_v6);
+    let (mut preferred, mut other) = (preferred.into_iter(), other.into_iter());
+    let mut ordered = Vec::new();
+    loop {
+        let pair = [preferred.next(), other.next()];
+        if pair == [None, None] {
+            return ordered;
+        }
+        ordered.extend(pair.into_iter().flatten());
+    }
+}
+
+/// What `dial` gives for the first of `addresses` for which it succeeds. Another one is begun with
+/// when one has failed, or has taken [`NEXT_AFTER`]; those that come too late are dropped.
+///
+/// # Errors
+/// When all have failed, with the reason of each.
+pub(super) async fn race<T, F>(
+    addresses: Vec<SocketAddr>,
+    dial: impl Fn(SocketAddr) -> F,
+) -> io::Result<T>
+where
+    F: Future<Output = io::Result<T>>,
+{
+    let mut addresses = addresses.into_iter();
+    let (mut attempts, mut failures) = (Vec::new(), Vec::new());
+    loop {
+        match addresses.next() {
+            Some(address) => attempts.push((address, Box::pin(dial(address)))),
+            None if attempts.is_empty() => return Err(all_failed(failures)),
+            None => {}
+        }
+        let wait = if addresses.as_slice().is_empty() { FOREVER } else { NEXT_AFTER };
+        match timeout(wait, first_to_end(&mut attempts)).await {
+            Ok((_, Ok(connection))) => return Ok(connection),
+            Ok((address, Err(error))) => failures.push((address, error)),
+            Err(_) => {}
+        }
+    }
+}
+
+/// An address that is being dialled.
+type Attempt<F> = (SocketAddr, Pin<Box<F>>);
+
+/// Waits until one of `attempts` has ended, and takes it out of them.
+async fn first_to_end<F: Future>(attempts: &mut Vec<Attempt<F>>) -> (SocketAddr, F::Output) {
+    poll_fn(|cx| {
+        for (position, (address, attempt)) in attempts.iter_mut().enumerate() {
+            if let Poll::Ready(outcome) = attempt.as_mut().poll(cx) {
+                let address = *address;
+                drop(attempts.swap_remove(position));
+                return Poll::Ready((address, outcome));
+            }
+        }
+        Poll::Pending
+    })
+    .await
+}
+
+fn all_failed(mut failures: Vec<(SocketAddr, io::Error)>) -> io::Error {
+    match failures.pop() {
+        None => io::Error::new(io::ErrorKind::NotFound, "the name has no addresses"),
+        Some((_, error)) if failures.is_empty() => error,
+        Some(last) => {
+            let kind = last.1.kind();
+            failures.push(last);
+            let texts = failures.iter().map(|(address, error)| format!("{address}: {error}"));
+            io::Error::new(kind, texts.collect::<Vec<_>>().join("; "))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{
+        io::ErrorKind::{ConnectionRefused, NotFound},
+        sync::Mutex,
+    };
+
+    use tokio::{
+        net::{TcpListener, TcpSocket, TcpStream},
+        time::Instant,
+    };
+
+    use super::*;
+
+    fn addresses(texts: &[&str]) -> Vec<SocketAddr> {
+        texts.iter().map(|text| text.parse().unwrap()).collect()
+    }
+
+    #[test]
+    fn families_take_turns_and_the_preferred_one_is_first() {
+        let [v4, w4] = ["1.1.1.1:1", "2.2.2.2:1"];
+        let [v6, w6, x6] = ["[::1]:1", "[::2]:1", "[::3]:1"];
+        for (resolved, dialled) in [
+            (&[v6, w6, x6, v4, w4][..], &[v6, v4, w6, w4, x6][..]),
+            (&[v4, w4, v6], &[v4, v6, w4]),
+            (&[v4, w4], &[v4, w4]),
+            (&[], &[]),
+        ] {
+            assert_eq!(interleave(addresses(resolved)), addresses(dialled));
+        }
+    }
+
+    /// How the addresses of a name behave.
+    #[derive(Clone, Copy)]
+    enum Host {
+        Silent,
+        Answers { after: u64 },
+        Refuses { after: u64 },
+    }
+
+    use Host::{Answers, Refuses, Silent};
+
+    /// Dials `hosts`. Gives which one was connected to, when each was dialled, and when it was over,
+    /// in milliseconds.
+    async fn dial(hosts: &[Host]) -> (io::Result<u16>, Vec<u128>, u128) {
+        let start = Instant::now();
+        let dialled = Mutex::new(Vec::new());
+        let addresses = (0u16..).zip(hosts).map(|(port, _)| ([127, 0, 0, 1], port).into());
+        let outcome = race(addresses.collect(), |address| {
+            dialled.lock().unwrap().push(start.elapsed().as_millis());
+            async move {
+                let sleep = |time| tokio::time::sleep(Duration::from_millis(time));
+                match hosts[usize::from(address.port())] {
+                    Silent => std::future::pending().await,
+                    Answers { after } => sleep(after).await,
+                    Refuses { after } => {
+                        sleep(after).await;
+                        return Err(ConnectionRefused.into());
+                    }
+                }
+                Ok(address.port())
+            }
+        });
+        let outcome = timeout(Duration::from_secs(60), outcome).await.unwrap();
+        (outcome, dialled.into_inner().unwrap(), start.elapsed().as_millis())
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_next_address_is_dialled_beside_one_that_is_silent() {
+        let (connected, dialled, over) = dial(&[Silent, Silent, Answers { after: 10 }]).await;
+        assert_eq!((connected.unwrap(), dialled, over), (2, vec![0, 250, 500], 510));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_next_address_is_dialled_at_once_when_one_fails() {
+        let hosts = [Refuses { after: 0 }, Refuses { after: 20 }, Answers { after: 1 }];
+        let (connected, dialled, over) = dial(&hosts).await;
+        assert_eq!((connected.unwrap(), dialled, over), (2, vec![0, 0, 20], 21));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_slow_address_that_was_dialled_first_may_still_win() {
+        let (connected, dialled, over) = dial(&[Answers { after: 300 }, Silent]).await;
+        assert_eq!((connected.unwrap(), dialled, over), (0, vec![0, 250], 300));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn one_that_answers_in_time_is_the_only_one_dialled() {
+        let (connected, dialled, over) = dial(&[Answers { after: 249 }, Silent]).await;
+        assert_eq!((connected.unwrap(), dialled, over), (0, vec![0], 249));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn when_all_fail_the_reason_of_each_is_given() {
+        let (connected, dialled, over) = dial(&[Refuses { after: 300 }; 2]).await;
+        let error = connected.unwrap_err();
+        assert_eq!((error.kind(), dialled, over), (ConnectionRefused, vec![0, 250], 550));
+        assert!(error.to_string().contains("127.0.0.1:0: connection refused; 127"), "{error}");
+        assert_eq!(dial(&[]).await.0.unwrap_err().kind(), NotFound);
+    }
+
+    /// An address at which nobody takes connections, and the socket and connections that keep it so.
+    async fn swallows_packets() -> (SocketAddr, TcpListener, Vec<TcpStream>) {
+        let socket = TcpSocket::new_v4().unwrap();
+        socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+        let listener = socket.listen(1).unwrap();
+        let address = listener.local_addr().unwrap();
+        let mut waiting = Vec::new();
+        while let Ok(stream) =
+            timeout(Duration::from_millis(500), TcpStream::connect(address)).await
+        {
+            waiting.push(stream.unwrap());
+            assert!(waiting.len() < 1000, "its backlog is never full");
+        }
+        (address, listener, waiting)
+    }
+
+    #[tokio::test]
+    async fn a_server_behind_a_dead_address_is_connected_to() {
+        let (dead, _listener, _waiting) = swallows_packets().await;
+        let alive = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = alive.local_addr().unwrap();
+        let connected = race(vec![dead, address], TcpStream::connect);
+        let connected = timeout(Duration::from_secs(30), connected).await.expect("no hang");
+        assert_eq!(connected.unwrap().peer_addr().unwrap(), address);
+    }
+}
