@@ -5,7 +5,7 @@
 use std::{
     fs,
     io::Write as _,
-    path::Path,
+    path::{Path, PathBuf},
     process::{Command, Stdio},
 };
 
@@ -51,6 +51,97 @@ fn a_file_outside_of_the_includes_says_which_they_are() {
         .compile_protos(&[directory.path().join("a.proto")], &[other.path()])
         .unwrap_err();
     assert!(error.to_string().contains("must hold the file"), "{error}");
+}
+
+#[test]
+fn an_error_in_an_import_does_not_send_one_to_the_include_directories() {
+    let directory = with("a.proto", "syntax = \"proto3\";\nimport \"b.proto\";\n");
+    fs::write(directory.path().join("b.proto"), "syntax = \"proto3\";\nmesage B {}\n").unwrap();
+    let text = refused(&directory, "a.proto", |builder| builder);
+    assert!(text.contains("b.proto:2:1"), "{text}");
+    assert!(!text.contains("help:"), "{text}");
+}
+
+#[test]
+fn an_error_beside_a_well_known_proto_is_not_about_that() {
+    let directory = with("a.proto", "syntax = \"proto3\";\nmesage A {}\n");
+    let protos = [directory.path().join("a.proto"), "google/protobuf/any.proto".into()];
+    let text = refused_in(&[directory.path()], &protos, |builder| builder);
+    assert!(text.contains("a.proto:2:1"), "{text}");
+    assert!(!text.contains("help:"), "{text}");
+}
+
+#[test]
+fn include_directories_are_named_however_protoc_got_them_and_whether_they_are_there() {
+    let directory = with("a.proto", "syntax = \"proto3\";\nimport \"b.proto\";\n");
+    let other = TempDir::new().unwrap();
+    let includes = [directory.path(), Path::new("not/there")];
+    let text = refused_in(&includes, &[directory.path().join("a.proto")], |builder| {
+        builder.protoc_arg(format!("-I{}", other.path().display()))
+    });
+    let (own, other) = (directory.path().display(), other.path().display());
+    let help = format!(
+        "help: imports are looked for in `{own}`, `{other}`, `not/there` (which is not there)"
+    );
+    assert!(text.contains(&help), "{text}");
+
+    fs::write(directory.path().join("b.proto"), "syntax = \"proto3\";\n").unwrap();
+    let text = refused_in(&includes, &["c.proto".into()], |builder| builder);
+    assert!(text.contains("help: there is no file `c.proto`"), "{text}");
+}
+
+#[cfg(unix)]
+#[test]
+fn a_colon_in_a_path_is_what_is_to_be_changed() {
+    let directory = with("v:1/a.proto", "syntax = \"proto3\";\nimport \"b.proto\";\n");
+    fs::write(directory.path().join("v:1/b.proto"), "syntax = \"proto3\";\n").unwrap();
+    let include = directory.path().join("v:1");
+    let protos = [include.join("a.proto"), "a.proto".into(), directory.path().join("v:1/c.proto")];
+    for proto in protos {
+        let text = refused_in(&[&include], &[proto], |builder| builder);
+        let help = format!(
+            "help: protoc takes `:` for the end of a directory, so that it cannot look in `{}`: rename",
+            include.display()
+        );
+        assert!(text.contains(&help), "{text}");
+    }
+}
+
+#[test]
+fn a_file_that_two_include_directories_reach_is_told_with_both_of_its_names() {
+    let directory = with("shop/money.proto", "syntax = \"proto3\";\nmessage Money {}\n");
+    let user =
+        "syntax = \"proto3\";\nimport \"shop/money.proto\";\nmessage Order {\n  Money a = 1;\n}\n";
+    fs::write(directory.path().join("order.proto"), user).unwrap();
+    let (root, shop) = (directory.path(), directory.path().join("shop"));
+    let named = |protos: [&str; 2]| protos.map(|proto| root.join(proto));
+    let by_both = [
+        refused_in(&[&*shop, root], &named(["order.proto", "shop/money.proto"]), |it| it),
+        refused_in(&[&*shop, root], &named(["shop/money.proto", "order.proto"]), |it| it),
+        refused_in(&[root, &*shop], &[root.join("order.proto"), "money.proto".into()], |it| it),
+    ];
+    for text in by_both {
+        assert!(text.contains("is already defined"), "{text}");
+        assert!(
+            text.contains("shop/money.proto` is one file that is read by several names"),
+            "{text}"
+        );
+        for (name, root) in [("shop/money.proto", root), ("money.proto", &*shop)] {
+            assert!(text.contains(&format!("`{name}` in `{}`", root.display())), "{text}");
+        }
+        assert!(!text.contains("is a directory missing"), "{text}");
+    }
+}
+
+#[test]
+fn a_type_of_two_files_asks_whether_one_is_a_copy() {
+    let money = "syntax = \"proto3\";\nmessage Money {}\n";
+    let directory = with("money.proto", money);
+    fs::write(directory.path().join("copy.proto"), money).unwrap();
+    let protos = ["money.proto", "copy.proto"].map(|name| directory.path().join(name));
+    let text = refused_in(&[directory.path()], &protos, |builder| builder);
+    assert!(text.contains("copy.proto` is a copy of `"), "{text}");
+    assert!(text.contains("if not, rename one of the two"), "{text}");
 }
 
 #[test]
@@ -194,11 +285,20 @@ fn with(name: &str, content: &str) -> TempDir {
 
 /// The text with which the builder refuses a file of a directory.
 fn refused(directory: &TempDir, name: &str, change: impl FnOnce(Builder) -> Builder) -> String {
-    let builder = rust_scaffold_build::configure()
-        .emit_rerun_if_changed(false)
-        .out_dir(directory.path().join("."));
-    let proto = directory.path().join(name);
-    change(builder).compile_protos(&[proto], &[directory.path()]).unwrap_err().to_string()
+    refused_in(&[directory.path()], &[directory.path().join(name)], |builder| {
+        change(builder.out_dir(directory.path().join(".")))
+    })
+}
+
+/// The text with which the builder refuses some files that it is to find in these directories.
+fn refused_in(
+    includes: &[impl AsRef<Path>],
+    protos: &[PathBuf],
+    change: impl FnOnce(Builder) -> Builder,
+) -> String {
+    let out = TempDir::new().unwrap();
+    let builder = rust_scaffold_build::configure().emit_rerun_if_changed(false).out_dir(out.path());
+    change(builder).compile_protos(protos, includes).unwrap_err().to_string()
 }
 
 /// What protoc would ask the plugin about one of the project's contracts.

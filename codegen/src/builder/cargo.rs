@@ -1,9 +1,9 @@
 //! What a build script prints for cargo.
 
-use std::path::PathBuf;
+use std::{collections::BTreeSet, path::PathBuf};
 
 /// Runs the build script again when one of these, or the choice of protoc, changes.
-pub(super) fn rerun_if_changed(paths: &[PathBuf]) {
+pub(super) fn rerun_if_changed(paths: &BTreeSet<PathBuf>) {
     println!("cargo:rerun-if-env-changed=PROTOC");
     for path in paths {
         println!("cargo:rerun-if-changed={}", path.display());

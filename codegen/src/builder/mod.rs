@@ -2,7 +2,11 @@
 
 mod cargo;
 mod files;
+mod hints;
+mod proto_path;
 mod protoc;
+#[cfg(test)]
+mod tests;
 
 use std::{
     collections::BTreeSet,
@@ -225,8 +229,8 @@ impl Builder {
         self
     }
 
-    /// Tells cargo to run the build script again when a proto file or `PROTOC` changes (default:
-    /// true under cargo).
+    /// Tells cargo to run the build script again when a proto file that took part, or `PROTOC`,
+    /// changes (default: true under cargo). Files that come with protoc are not watched.
     pub fn emit_rerun_if_changed(mut self, enable: bool) -> Self {
         self.emit_rerun_if_changed = enable;
         self
@@ -244,15 +248,13 @@ impl Builder {
     ) -> Result<(), Error> {
         let protos = protos.iter().map(|path| path.as_ref().to_owned()).collect::<Vec<_>>();
         let includes = includes.iter().map(|path| path.as_ref().to_owned()).collect::<Vec<_>>();
+        let set = self.protoc.run(&protos, &includes);
+        let proto_path = self.protoc.proto_path(&includes);
         if self.emit_rerun_if_changed {
-            // Before protoc runs: a build that fails is tried again when the file is mended.
-            cargo::rerun_if_changed(&protoc::places(&protos, &includes));
+            // Also when protoc failed: a build script may go on without what it would have made.
+            cargo::rerun_if_changed(&proto_path.watched(&protos, set.as_ref().ok()));
         }
-        let set = self.protoc.run(&protos, &includes)?;
-        if self.emit_rerun_if_changed {
-            cargo::rerun_if_changed(&protoc::sources(&set, &includes));
-        }
-        let named = protoc::names(&protos, &includes);
+        let (set, named) = (set?, proto_path.names(&protos));
         self.generate(set, &named)
     }
 

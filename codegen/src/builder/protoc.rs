@@ -1,13 +1,8 @@
 //! Runs protoc: finds one, hands it the files, and reads what it says.
 
-use std::{
-    collections::BTreeSet,
-    env, fs,
-    path::{Path, PathBuf},
-    process::Command,
-};
+use std::{env, fs, path::PathBuf, process::Command};
 
-use super::cargo;
+use super::{cargo, hints, proto_path::ProtoPath};
 use crate::{
     descriptor::{self, FileDescriptorSet},
     error::Error,
@@ -21,6 +16,11 @@ pub(super) struct Protoc {
 }
 
 impl Protoc {
+    /// Where protoc looks for files, when it runs with these include directories.
+    pub(super) fn proto_path(&self, includes: &[PathBuf]) -> ProtoPath {
+        ProtoPath::new(includes, well_known_protos().as_deref(), &self.arguments)
+    }
+
     /// The descriptors of some files and all their imports.
     pub(super) fn run(
         &self,
@@ -38,9 +38,9 @@ impl Protoc {
         let program = self.program()?;
         let mut command = Command::new(&program);
         command.arg("--include_imports").arg("--include_source_info").arg("-o").arg(&output);
-        let includes_of_protoc = well_known_protos();
+        let of_protoc = well_known_protos();
         let existing = includes.iter().filter(|include| include.exists());
-        for include in existing.chain(&includes_of_protoc) {
+        for include in existing.chain(&of_protoc) {
             command.arg("-I").arg(include);
         }
         command.args(&self.arguments).args(protos);
@@ -52,7 +52,8 @@ impl Protoc {
         })?;
         let said = String::from_utf8_lossy(&finished.stderr);
         if !finished.status.success() {
-            return Err(Error::Protoc(explain(said.trim(), protos, includes)));
+            let proto_path = self.proto_path(includes);
+            return Err(Error::Protoc(hints::explain(said.trim(), protos, &proto_path)));
         }
         let warnings = said.lines().map(|line| line.trim().to_owned());
         cargo::warn(&warnings.filter(|line| !line.is_empty()).collect::<Vec<_>>());
@@ -72,41 +73,6 @@ impl Protoc {
             None => vendored(),
         }
     }
-}
-
-/// The files that took part, as paths: for cargo to watch. Those of protoc itself are not among
-/// them.
-pub(super) fn sources(set: &FileDescriptorSet, includes: &[PathBuf]) -> Vec<PathBuf> {
-    let names = descriptor::file_names(set).map(Path::new);
-    names.filter_map(|name| find(name, includes)).collect()
-}
-
-/// Where some files are that were asked for; one that is nowhere is missed where it was named.
-pub(super) fn places(protos: &[PathBuf], includes: &[PathBuf]) -> Vec<PathBuf> {
-    let place = |proto: &PathBuf| match proto.exists() {
-        true => proto.clone(),
-        false => find(proto, includes).unwrap_or_else(|| proto.clone()),
-    };
-    protos.iter().map(place).collect()
-}
-
-fn find(name: &Path, includes: &[PathBuf]) -> Option<PathBuf> {
-    let mut candidates = includes.iter().map(|include| include.join(name));
-    candidates.find(|path| path.exists())
-}
-
-/// The names under which protoc knows some paths: relative to an include directory.
-pub(super) fn names(protos: &[PathBuf], includes: &[PathBuf]) -> BTreeSet<String> {
-    let candidates = protos.iter().flat_map(|proto| {
-        let relative = includes.iter().filter_map(move |include| below(proto, include));
-        relative.chain([proto.clone()])
-    });
-    candidates.map(|path| path.to_string_lossy().replace('\\', "/")).collect()
-}
-
-fn below(proto: &Path, include: &Path) -> Option<PathBuf> {
-    let include = if include == Path::new(".") { Path::new("") } else { include };
-    proto.strip_prefix(include).ok().map(Path::to_owned)
 }
 
 #[cfg(feature = "vendored")]
@@ -129,27 +95,4 @@ fn well_known_protos() -> Option<PathBuf> {
     return protoc_bin_vendored::include_path().ok();
     #[cfg(not(feature = "vendored"))]
     return None;
-}
-
-/// protoc's words, and a hint where they leave one wondering.
-fn explain(said: &str, protos: &[PathBuf], includes: &[PathBuf]) -> String {
-    let missing = protos.iter().find(|proto| {
-        !proto.exists() && !includes.iter().any(|include| include.join(proto).exists())
-    });
-    let list = |paths: &[PathBuf]| {
-        let paths = paths.iter().map(|path| format!("`{}`", path.display()));
-        paths.collect::<Vec<_>>().join(", ")
-    };
-    let directory = env::current_dir().unwrap_or_default();
-    let help = if let Some(missing) = missing {
-        let (missing, directory) = (missing.display(), directory.display());
-        format!("there is no file `{missing}` (in {directory})")
-    } else if said.contains("not found") {
-        format!("imports are looked for in {}: is a directory missing there?", list(includes))
-    } else if said.contains("not reside within any path") {
-        format!("one of the include directories, {}, must hold the file", list(includes))
-    } else {
-        return said.to_owned();
-    };
-    format!("{said}\n  help: {help}")
 }
