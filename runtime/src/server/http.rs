@@ -40,16 +40,11 @@ fn start(
     head: request::Parts,
     body: HttpBody,
 ) -> Result<ReplyFuture<'static>, Box<HttpResponse>> {
-    if head.method != Method::POST {
-        let allow = (header::ALLOW, HeaderValue::from_static("POST"));
-        return Err(refuse(StatusCode::METHOD_NOT_ALLOWED, allow));
-    }
     let said = Said::in_headers(&head.headers);
-    if !said.is_grpc() {
-        let accept = (header::ACCEPT, headers::APPLICATION_GRPC);
-        return Err(refuse(StatusCode::UNSUPPORTED_MEDIA_TYPE, accept));
+    if let Some(refusal) = not_grpc(&head.method, &said) {
+        return Err(refusal);
     }
-    if !said.takes_trailers() {
+    if server.config().requires_te_trailers && !said.takes_trailers() {
         let status = Status::internal("the request lacks `te: trailers`: does a proxy drop it?");
         return Err(Box::new(failure(&status)));
     }
@@ -75,6 +70,26 @@ fn protocol(config: &ServerConfig, said: &Said<'_>) -> Result<Protocol, Status> 
 }
 
 type HttpResponse = http::Response<HttpBody>;
+
+/// What a request gets that is no call at all, whatever its path.
+fn not_grpc(method: &Method, said: &Said<'_>) -> Option<Box<HttpResponse>> {
+    if method != Method::POST {
+        let allow = (header::ALLOW, HeaderValue::from_static("POST"));
+        return Some(refuse(StatusCode::METHOD_NOT_ALLOWED, allow));
+    }
+    let accept = (header::ACCEPT, headers::APPLICATION_GRPC);
+    (!said.is_grpc()).then(|| refuse(StatusCode::UNSUPPORTED_MEDIA_TYPE, accept))
+}
+
+/// The answer to a request for a service that the server does not have.
+pub(super) fn no_service(request: &http::Request<HttpBody>) -> Box<HttpResponse> {
+    let said = Said::in_headers(request.headers());
+    not_grpc(request.method(), &said).unwrap_or_else(|| {
+        let path = request.uri().path();
+        let status = Status::unimplemented(format!("the server has no service for {path}"));
+        Box::new(failure(&status))
+    })
+}
 
 /// An answer that is not gRPC's, for a request that is not.
 fn refuse(status: StatusCode, hint: (header::HeaderName, HeaderValue)) -> Box<HttpResponse> {

@@ -13,10 +13,13 @@ use std::{
 };
 
 use http::{Request, Response};
-use tonic::{Status, server::NamedService};
+use tonic::server::NamedService;
 use tower_service::Service;
 
-use super::{HttpReplyFuture, http::failure};
+use super::{
+    HttpReplyFuture,
+    http::{failure, no_service},
+};
 use crate::wire::{
     http_body::{HttpBody, RequestBody},
     status,
@@ -57,13 +60,9 @@ impl Routes {
         let named = service.and_then(|(name, _)| self.services.get(name));
         match named.or(self.fallback.as_ref()) {
             Some(route) => route.call(request),
-            None => Responding::Refused(Some(no_service(path))),
+            None => Responding::Refused(Some(no_service(&request))),
         }
     }
-}
-
-fn no_service(path: &str) -> Status {
-    Status::unimplemented(format!("the server has no service for {path}"))
 }
 
 impl fmt::Debug for Routes {
@@ -126,7 +125,7 @@ where
 pub(super) enum Responding {
     Ours(HttpReplyFuture),
     Other(Pin<Box<dyn Future<Output = Response<HttpBody>> + Send>>),
-    Refused(Option<Status>),
+    Refused(Option<Box<Response<HttpBody>>>),
 }
 
 impl Responding {
@@ -136,8 +135,8 @@ impl Responding {
             Self::Ours(reply) => Pin::new(reply).poll(cx).map(|Ok(response)| response),
             Self::Other(response) => catch_unwind(AssertUnwindSafe(|| response.as_mut().poll(cx)))
                 .unwrap_or_else(|_| Poll::Ready(failure(&status::panicked()))),
-            Self::Refused(status) => match status.take() {
-                Some(status) => Poll::Ready(failure(&status)),
+            Self::Refused(refusal) => match refusal.take() {
+                Some(response) => Poll::Ready(*response),
                 None => Poll::Pending,
             },
         }

@@ -43,6 +43,7 @@ pub(crate) struct ServerConfig {
     pub(crate) encoding_limit: usize,
     pub(crate) accepted: EnabledCompressionEncodings,
     pub(crate) sent: EnabledCompressionEncodings,
+    pub(crate) requires_te_trailers: bool,
 }
 
 impl<D: Dispatch<S>, S> ServiceServer<D, S> {
@@ -58,6 +59,7 @@ impl<D: Dispatch<S>, S> ServiceServer<D, S> {
             encoding_limit: usize::MAX,
             accepted: EnabledCompressionEncodings::default(),
             sent: EnabledCompressionEncodings::default(),
+            requires_te_trailers: false,
         };
         Self { service, config, dispatch: PhantomData }
     }
@@ -88,6 +90,18 @@ impl<D: Dispatch<S>, S> ServiceServer<D, S> {
     #[must_use]
     pub fn send_compressed(mut self, encoding: CompressionEncoding) -> Self {
         self.config.sent.enable(encoding);
+        self
+    }
+
+    /// Whether to refuse requests without `te: trailers`, with `Internal`. By default they are
+    /// served: gRPC wants the header, by which a client says that trailers get through to it, but
+    /// several proxies drop it and let trailers pass.
+    ///
+    /// See `TE` in [gRPC over
+    /// HTTP/2](https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md#requests).
+    #[must_use]
+    pub fn require_te_trailers(mut self, require: bool) -> Self {
+        self.config.requires_te_trailers = require;
         self
     }
 }

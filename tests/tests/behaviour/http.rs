@@ -6,9 +6,11 @@ use bytes::{BufMut as _, Bytes, BytesMut};
 use http::{HeaderMap, Request, Response, StatusCode};
 use http_body_util::{BodyExt as _, Full, combinators::UnsyncBoxBody};
 use rust_scaffold::{Channel, Code, prost::Message};
+use tokio::net::TcpStream;
 use tower_service::Service as _;
 
 use crate::{
+    doors::{listen, serve_ours},
     station::{Station, query},
     telemetry::{Point, TelemetryClient, TelemetryServer},
 };
@@ -64,6 +66,55 @@ async fn a_request_that_is_not_grpc_gets_an_http_error() {
     let mut get = request("Latest", &[query("a", 1)]);
     *get.method_mut() = http::Method::GET;
     assert_eq!(status_of(get).await.0, StatusCode::METHOD_NOT_ALLOWED);
+}
+
+/// What our `Server` says to `request`, which it gets over a connection.
+async fn served(request: Request<()>) -> Response<h2::RecvStream> {
+    let (listener, address) = listen().await;
+    let task = serve_ours(TelemetryServer::new(Station::default()), listener);
+    let stream = TcpStream::connect(address).await.unwrap();
+    let (mut client, connection) = h2::client::handshake(stream).await.unwrap();
+    tokio::spawn(connection);
+    let response = client.send_request(request, true).unwrap().0.await.unwrap();
+    task.abort();
+    response
+}
+
+#[tokio::test]
+async fn a_request_that_is_not_grpc_gets_an_http_error_whether_its_service_is_there_or_not() {
+    for path in ["/healthz", "/", "/no.Service/Method", "/telemetry.Telemetry/Latest"] {
+        let get = Request::get(format!("http://localhost{path}")).body(()).unwrap();
+        let response = served(get).await;
+        assert_eq!(response.status(), StatusCode::METHOD_NOT_ALLOWED, "{path}");
+        assert_eq!(response.headers().get("allow").unwrap(), "POST", "{path}");
+        assert_eq!(response.headers().get("content-type"), None, "{path}");
+
+        let post = Request::post(format!("http://localhost{path}"));
+        let response = served(post.header("content-type", "text/html").body(()).unwrap()).await;
+        assert_eq!(response.status(), StatusCode::UNSUPPORTED_MEDIA_TYPE, "{path}");
+        assert_eq!(response.headers().get("accept").unwrap(), "application/grpc", "{path}");
+    }
+    let call = Request::post("http://localhost/no.Service/Method");
+    let response = served(call.header("content-type", "application/grpc").body(()).unwrap()).await;
+    assert_eq!(response.status(), StatusCode::OK);
+    assert_eq!(response.headers().get("grpc-status").unwrap(), "12");
+}
+
+#[tokio::test]
+async fn a_request_without_te_trailers_is_served_unless_the_server_insists() {
+    let without = || {
+        let mut request = request("Latest", &[query("a", 1)]);
+        request.headers_mut().remove("te");
+        request
+    };
+    assert_eq!(status_of(without()).await, (StatusCode::OK, "0".into()));
+    let mut strict = TelemetryServer::new(Station::default()).require_te_trailers(true);
+    for (request, status) in [(without(), Some("13")), (request("Latest", &[query("a", 1)]), None)]
+    {
+        let response = strict.call(request).await.unwrap();
+        let grpc_status = response.headers().get("grpc-status").map(|it| it.to_str().unwrap());
+        assert_eq!(grpc_status, status);
+    }
 }
 
 #[tokio::test]
