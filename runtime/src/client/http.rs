@@ -7,7 +7,7 @@ use std::{
 };
 
 use http::{HeaderMap, HeaderValue, Method, Uri, Version, header, response, uri::PathAndQuery};
-use tonic::{Status, codec::EnabledCompressionEncodings, metadata::MetadataMap};
+use tonic::{Code, Status, codec::EnabledCompressionEncodings, metadata::MetadataMap};
 use tower_service::Service;
 
 use super::{
@@ -20,6 +20,7 @@ use crate::{
         body::{Body, Side},
         compression,
         deadline::Deadline,
+        grpc_status,
         headers::{self, Said},
         http_body::{HttpBody, RequestBody},
         status,
@@ -100,9 +101,9 @@ pub(super) fn reply(
     body: impl FnOnce() -> Body,
 ) -> Result<Reply, Status> {
     let said = Said::in_headers(&head.headers);
-    match status::from_trailers(&head.headers, &said) {
-        Some(Err(status)) => return Err(status),
-        Some(Ok(())) => return Ok(empty(said.others, head)),
+    match grpc_status::code(&said) {
+        Some(Code::Ok) => return Ok(empty(said.others, head)),
+        Some(code) => return Err(grpc_status::from_headers(code, head.headers)),
         None if head.status.is_success() && said.is_grpc() => {}
         None => return Err(status::from_http(head.status, &head.headers)),
     }

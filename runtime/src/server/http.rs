@@ -16,7 +16,7 @@ use tonic::Status;
 use super::{Incoming, Protocol, Reply, ReplyFuture, Serve, ServerCall, ServerConfig};
 use crate::wire::{
     body::Side,
-    compression, deadline,
+    compression, deadline, grpc_status,
     headers::{self, Said},
     http_body::HttpBody,
     status,
@@ -102,7 +102,7 @@ fn refuse(status: StatusCode, hint: (header::HeaderName, HeaderValue)) -> Box<Ht
 /// An answer of headers only.
 pub(super) fn failure(status: &Status) -> HttpResponse {
     let mut response = http::Response::new(HttpBody::default());
-    *response.headers_mut() = headers::status_trailers(status);
+    *response.headers_mut() = grpc_status::to_headers(status);
     response.headers_mut().insert(header::CONTENT_TYPE, headers::APPLICATION_GRPC);
     if status::breaks_connection(status) {
         response.extensions_mut().insert(BreakConnection);

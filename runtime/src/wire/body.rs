@@ -9,11 +9,12 @@ use std::{
 use bytes::Bytes;
 use http::HeaderMap;
 use http_body::Body as _;
-use tonic::{Status, metadata::MetadataMap};
+use tonic::{Code, Status, metadata::MetadataMap};
 
 use super::{
     deadline::Deadline,
     frame::{Encode, Encoder},
+    grpc_status,
     h2::{Ahead, Received},
     headers::{self, Said},
     outgoing::Outgoing,
@@ -245,9 +246,9 @@ fn end<T>(
     }
     let received = received.unwrap_or_default();
     let said = Said::in_headers(&received);
-    match status::from_trailers(&received, &said) {
-        Some(Ok(())) => {}
-        Some(Err(status)) => return Some(Err(status)),
+    match grpc_status::code(&said) {
+        Some(Code::Ok) => {}
+        Some(code) => return Some(Err(grpc_status::from_headers(code, received))),
         None => return Some(Err(status::missing())),
     }
     *trailers = boxed(headers::into_trailers(said.others, received));

@@ -7,10 +7,11 @@ use tonic::{
     Status, codec::CompressionEncoding, codec::EnabledCompressionEncodings, metadata::MetadataMap,
 };
 
-use super::compression;
+use super::{
+    compression,
+    grpc_status::{GRPC_STATUS, GRPC_STATUS_DETAILS},
+};
 
-pub(crate) const GRPC_STATUS: HeaderName = HeaderName::from_static("grpc-status");
-const GRPC_STATUS_DETAILS: HeaderName = HeaderName::from_static("grpc-status-details-bin");
 pub(crate) const GRPC_ENCODING: HeaderName = HeaderName::from_static("grpc-encoding");
 pub(crate) const GRPC_ACCEPT_ENCODING: HeaderName = HeaderName::from_static("grpc-accept-encoding");
 pub(crate) const APPLICATION_GRPC: HeaderValue = HeaderValue::from_static("application/grpc");
@@ -210,11 +211,14 @@ pub(crate) fn ok_trailers(trailers: Option<MetadataMap>) -> HeaderMap {
     headers
 }
 
-/// The trailers of a call that failed.
-pub(crate) fn status_trailers(status: &Status) -> HeaderMap {
-    let mut headers = HeaderMap::new();
-    if let Err(unwritable) = status.add_header(&mut headers) {
-        headers.insert(GRPC_STATUS, HeaderValue::from(unwritable.code() as i32));
+/// Headers with the `metadata` of a status, and room for the status. What is accepted belongs to one
+/// that refuses a compression.
+pub(crate) fn from_status_metadata(metadata: &MetadataMap) -> HeaderMap {
+    let mut headers = HeaderMap::with_capacity(metadata.len() + 3);
+    for (name, value) in metadata.as_ref() {
+        if name == GRPC_ACCEPT_ENCODING || !is_protocol(name) {
+            headers.append(name, value.clone());
+        }
     }
     headers
 }

@@ -14,6 +14,7 @@ use tonic::Status;
 
 use super::{
     body::{Body, Side},
+    grpc_status,
     h2::{Missing, Received},
     headers,
     status::BoxError,
@@ -128,7 +129,7 @@ fn poll_ours(
         (Side::Request, Err(status)) => Some(Err(status)),
         (Side::Response, Ok(trailers)) => Some(Ok(Frame::trailers(headers::ok_trailers(trailers)))),
         (Side::Response, Err(status)) => {
-            Some(Ok(Frame::trailers(headers::status_trailers(&status))))
+            Some(Ok(Frame::trailers(grpc_status::to_headers(&status))))
         }
     })
 }

@@ -6,6 +6,7 @@ pub(crate) mod body;
 pub(crate) mod compression;
 pub(crate) mod deadline;
 pub(crate) mod frame;
+pub(crate) mod grpc_status;
 pub(crate) mod h2;
 pub(crate) mod headers;
 pub(crate) mod http_body;

@@ -5,20 +5,9 @@ use std::error::Error;
 use http::{HeaderMap, StatusCode};
 use tonic::{Code, Status, TimeoutExpired};
 
-use super::{deadline, headers::Said};
+use super::deadline;
 
 pub(crate) type BoxError = Box<dyn Error + Send + Sync>;
-
-/// The status that `trailers` (or the headers of an answer without messages) carry.
-pub(crate) fn from_trailers(trailers: &HeaderMap, said: &Said<'_>) -> Option<Result<(), Status>> {
-    if said.status? == "0" {
-        return Some(Ok(()));
-    }
-    let mut status = Status::from_header_map(trailers)?;
-    // It is there when the trailers are the headers, too, and is no metadata.
-    status.metadata_mut().remove(http::header::CONTENT_TYPE.as_str());
-    Some(if status.code() == Code::Ok { Ok(()) } else { Err(status) })
-}
 
 /// The status for an answer that is HTTP but not gRPC, say, from a proxy.
 ///
