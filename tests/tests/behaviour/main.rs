@@ -9,6 +9,7 @@ mod connections;
 mod deadlines;
 mod doors;
 mod failures;
+mod frames;
 mod http;
 mod parts;
 mod peer;

@@ -1,0 +1,10 @@
+//! What comes frame by frame, from peers that do what no library would: each side of ours against
+//! HTTP/2 by hand, over a socket.
+
+mod client_calls;
+mod client_connections;
+mod client_statuses;
+mod frame;
+mod peer;
+mod server_calls;
+mod server_connections;

@@ -1,0 +1,175 @@
+//! How a server of ours takes the frames of a connection: windows, settings, going away.
+
+use h2::Reason;
+use rust_scaffold::Server;
+use tokio::{sync::oneshot, task::JoinHandle, time::timeout};
+
+use super::{
+    frame::{Frame, HEADER_TABLE_SIZE, INITIAL_WINDOW_SIZE, MAX_FRAME_SIZE},
+    peer::{LONG, Peer, call, message},
+};
+use crate::{
+    doors::listen,
+    station::{Station, query},
+    telemetry::{Point, TelemetryServer},
+};
+
+/// The largest stream that there can be.
+const LAST: u32 = (1 << 31) - 1;
+
+#[tokio::test]
+async fn a_response_waits_for_a_window_of_zero_and_passes_byte_by_byte() {
+    for window in [0, 1] {
+        let station = Station::default();
+        let mut peer = Peer::of(Server::new(), &station, &[(INITIAL_WINDOW_SIZE, window)]).await;
+        peer.send([call(1, "Watch"), Frame::data(1, message(&query("ab", 3))).ends()]).await;
+        peer.begun(1).await;
+        peer.settled().await;
+        assert_eq!(peer.stream(1).data.len(), window as usize);
+        let whole = 3 * message(&crate::station::point("ab")).len()
+            + message(&crate::station::point("end")).len();
+        for byte in window as usize..whole {
+            assert_eq!(peer.stream(1).data.len(), byte);
+            peer.send([Frame::window_update(1, 1)]).await;
+            let answer = peer.until(1, |stream| stream.data.len() > byte).await;
+            assert_eq!(answer.data.len(), byte + 1);
+        }
+        let answer = peer.ended(1).await;
+        assert_eq!(answer.status(), Some("0"));
+        assert_eq!(answer.messages::<Point>().len(), 4);
+    }
+}
+
+#[tokio::test]
+async fn responses_without_messages_need_no_window() {
+    let station = Station::default();
+    let mut peer = Peer::of(Server::new(), &station, &[(INITIAL_WINDOW_SIZE, 0)]).await;
+    peer.send([call(1, "Latest"), Frame::data(1, message(&query("fails", 1))).ends()]).await;
+    assert_eq!(peer.ended(1).await.status(), Some("9"));
+}
+
+#[tokio::test]
+async fn a_stream_that_waits_for_its_window_holds_up_no_other() {
+    let station = Station::default();
+    let mut peer = Peer::of(Server::new(), &station, &[(INITIAL_WINDOW_SIZE, 0)]).await;
+    for stream in (1..40).step_by(2) {
+        let query = message(&query("many", 50));
+        peer.send([call(stream, "Watch"), Frame::data(stream, query).ends()]).await;
+    }
+    peer.send([call(41, "Latest"), Frame::data(41, message(&query("a", 3))).ends()]).await;
+    peer.send([Frame::window_update(41, 1000)]).await;
+    assert_eq!(peer.ended(41).await.status(), Some("0"));
+}
+
+#[tokio::test]
+async fn a_window_that_is_widened_in_the_middle_of_a_call_lets_it_go_on() {
+    let station = Station::default();
+    let mut peer = Peer::of(Server::new(), &station, &[(INITIAL_WINDOW_SIZE, 10)]).await;
+    peer.send([call(1, "Watch"), Frame::data(1, message(&query("abcdefgh", 20))).ends()]).await;
+    peer.until(1, |stream| stream.data.len() == 10).await;
+    // Below what has been sent: the window is less than nothing.
+    peer.send([Frame::settings(&[(INITIAL_WINDOW_SIZE, 0)])]).await;
+    peer.send([Frame::window_update(1, 10)]).await;
+    peer.settled().await;
+    assert_eq!(peer.stream(1).data.len(), 10);
+    peer.send([Frame::window_update(1, 5)]).await;
+    peer.until(1, |stream| stream.data.len() == 15).await;
+    peer.send([Frame::settings(&[(INITIAL_WINDOW_SIZE, 60_000)])]).await;
+    let answer = peer.ended(1).await;
+    assert_eq!(answer.messages::<Point>().len(), 21, "{answer:?}");
+}
+
+#[tokio::test]
+async fn settings_of_frames_and_header_tables_hold_from_when_they_come() {
+    let station = Station::default();
+    let mut peer = Peer::of(Server::new(), &station, &[(MAX_FRAME_SIZE, 1 << 20)]).await;
+    peer.send([Frame::window_update(0, 1 << 20)]).await;
+    for (stream, table, frame) in [(1, 4096, 1 << 20), (3, 0, 16_384), (5, 100, 20_000)] {
+        peer.send([
+            Frame::settings(&[(HEADER_TABLE_SIZE, table), (MAX_FRAME_SIZE, frame)]),
+            call(stream, "Latest"),
+            Frame::data(stream, message(&query("a", 50_000))).ends(),
+        ])
+        .await;
+        while peer.stream(stream).end.is_none() {
+            let received = peer.receive().await.unwrap();
+            assert!(received.payload.len() <= frame as usize, "{}", received.payload.len());
+        }
+        let answer = peer.ended(stream).await;
+        assert_eq!(answer.status(), Some("0"), "{:?}", answer.blocks);
+        assert_eq!(answer.messages::<Point>()[0].series.len(), 50_000);
+    }
+}
+
+#[tokio::test]
+async fn a_client_that_goes_away_gets_its_answers_and_then_the_connection_is_closed() {
+    let mut peer = Peer::of_server(&Station::default()).await;
+    peer.send([
+        call(1, "Tail"),
+        Frame::data(1, message(&query("first", 1))),
+        Frame::goaway(0, Reason::NO_ERROR),
+    ])
+    .await;
+    peer.until(1, |stream| !stream.data.is_empty()).await;
+    peer.send([Frame::data(1, message(&query("second", 1)))]).await;
+    peer.send([Frame::data(1, message(&query("third", 1))).ends()]).await;
+    let answer = peer.ended(1).await;
+    let series = answer.messages::<Point>().into_iter().map(|point| point.series);
+    assert_eq!(series.collect::<Vec<_>>(), ["first", "second", "third"]);
+    assert_eq!(answer.status(), Some("0"));
+    peer.closed().await;
+}
+
+/// A server that can be asked to shut down, and a client of it.
+async fn stoppable(station: &Station) -> (Peer, oneshot::Sender<()>, JoinHandle<()>) {
+    let (listener, address) = listen().await;
+    let (stop, stopped) = oneshot::channel::<()>();
+    let server = Server::new().add_service(TelemetryServer::new(station.clone()));
+    let served = tokio::spawn(async move {
+        let signal = async { stopped.await.unwrap() };
+        server.serve_listener_with_shutdown(listener, signal).await.unwrap();
+    });
+    (Peer::connect(address, &[]).await, stop, served)
+}
+
+#[tokio::test]
+async fn calls_that_come_between_the_two_goaways_are_served() {
+    let (mut peer, stop, served) = stoppable(&Station::default()).await;
+    peer.answers_pings = false;
+    peer.is_served(1).await;
+    stop.send(()).unwrap();
+    while peer.goaways.is_empty() || peer.pings.is_empty() {
+        peer.receive().await.expect("the connection lasts until the PING is answered");
+    }
+    assert_eq!(peer.goaways, [(LAST, 0)]);
+    // It has not seen the first one.
+    peer.is_served(3).await;
+    peer.send([call(5, "Latest"), Frame::data(5, message(&query("a", 3))).ends()]).await;
+    let ping = peer.pings[0].clone();
+    peer.pong(&ping).await;
+    assert_eq!(peer.ended(5).await.status(), Some("0"));
+    peer.closed().await;
+    assert_eq!(peer.goaways, [(LAST, 0), (5, 0)]);
+    timeout(LONG, served).await.unwrap().unwrap();
+}
+
+#[tokio::test]
+async fn calls_in_progress_go_on_behind_the_last_goaway_and_later_ones_are_not_begun_with() {
+    let (mut peer, stop, served) = stoppable(&Station::default()).await;
+    peer.send([call(1, "Tail"), Frame::data(1, message(&query("first", 1)))]).await;
+    peer.until(1, |stream| !stream.data.is_empty()).await;
+    stop.send(()).unwrap();
+    while peer.goaways.len() < 2 {
+        peer.receive().await.expect("there is a call in progress");
+    }
+    assert_eq!(peer.goaways[1], (1, 0));
+    peer.send([call(3, "Latest"), Frame::data(3, message(&query("a", 3))).ends()]).await;
+    peer.send([Frame::data(1, message(&query("second", 1))).ends()]).await;
+    let answer = peer.ended(1).await;
+    assert_eq!(answer.messages::<Point>().len(), 2);
+    assert_eq!(answer.status(), Some("0"));
+    peer.closed().await;
+    let late = peer.stream(3);
+    assert!(late.blocks.is_empty(), "{late:?}");
+    timeout(LONG, served).await.unwrap().unwrap();
+}
