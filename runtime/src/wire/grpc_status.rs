@@ -13,7 +13,10 @@ use http::{HeaderMap, HeaderName, HeaderValue, header};
 use percent_encoding::{AsciiSet, CONTROLS, percent_decode, utf8_percent_encode};
 use tonic::{Code, Status, metadata::MetadataMap};
 
-use super::headers::{self, Said};
+use super::{
+    binary,
+    headers::{self, Said},
+};
 
 pub(crate) const GRPC_STATUS: HeaderName = HeaderName::from_static("grpc-status");
 const GRPC_MESSAGE: HeaderName = HeaderName::from_static("grpc-message");
@@ -45,7 +48,7 @@ pub(crate) fn from_headers(code: Code, mut headers: HeaderMap) -> Status {
         code,
         message.unwrap_or_default(),
         details.unwrap_or_default(),
-        MetadataMap::from_headers(headers),
+        MetadataMap::from_headers(binary::separate(headers)),
     )
 }
 

@@ -8,7 +8,7 @@ use tonic::{
 };
 
 use super::{
-    compression,
+    binary, compression,
     grpc_status::{GRPC_STATUS, GRPC_STATUS_DETAILS},
 };
 
@@ -144,7 +144,7 @@ fn keep(mut headers: HeaderMap) {
 pub(crate) fn into_metadata(others: usize, headers: HeaderMap) -> MetadataMap {
     let metadata = match others {
         0 => MetadataMap::new(),
-        _ => MetadataMap::from_headers(without_protocol(&headers, others)),
+        _ => MetadataMap::from_headers(binary::separate(without_protocol(&headers, others))),
     };
     keep(headers);
     metadata

@@ -2,6 +2,7 @@
 //!
 //! Nothing here knows a message type except the two ends of [`frame`].
 
+pub(crate) mod binary;
 pub(crate) mod body;
 pub(crate) mod compression;
 pub(crate) mod deadline;

@@ -35,10 +35,14 @@ pub(crate) async fn all(server: TelemetryServer<Station>) -> Vec<Door> {
 
 /// Opens the doors to `server` that encode messages.
 pub(crate) async fn encoding(server: TelemetryServer<Station>) -> Vec<Door> {
-    let mut doors = vec![
-        open("in process", Channel::in_process(server.clone()), None),
-        open("tower", Channel::new(server.clone()), None),
-    ];
+    let mut doors = vec![open("in process", Channel::in_process(server.clone()), None)];
+    doors.extend(over_http(server).await);
+    doors
+}
+
+/// Opens the doors to `server` through which a call goes as an HTTP request.
+pub(crate) async fn over_http(server: TelemetryServer<Station>) -> Vec<Door> {
+    let mut doors = vec![open("tower", Channel::new(server.clone()), None)];
     doors.extend(over_sockets(server).await);
     doors
 }

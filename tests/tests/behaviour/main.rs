@@ -11,6 +11,7 @@ mod doors;
 mod failures;
 mod frames;
 mod http;
+mod metadata;
 mod parts;
 mod peer;
 mod retries;

@@ -96,10 +96,13 @@ fn echo<T, M>(request: &Request<T>, message: M) -> Response<M> {
         response.metadata_mut().insert("both", value.clone());
         trailers.insert("both", value.clone());
     }
-    if let Some(value) = request.metadata().get_bin("bytes-bin") {
-        response.metadata_mut().insert_bin("bytes-bin", value.clone());
-        trailers.insert_bin("last-bytes-bin", value.clone());
+    let bytes = request.metadata().get_all_bin("bytes-bin");
+    for value in &bytes {
+        response.metadata_mut().append_bin("bytes-bin", value.clone());
+        trailers.append_bin("last-bytes-bin", value.clone());
     }
+    let decoded = bytes.iter().filter(|value| value.to_bytes().is_ok()).count();
+    response.metadata_mut().insert("decoded", decoded.into());
     if let Some(method) = request.extensions().get::<&MethodDescriptor>() {
         response.metadata_mut().insert("method", method.path.parse().unwrap());
     }
