@@ -157,7 +157,7 @@ impl<'a> Check<'a> {
         location: &Location,
         (shown, declared): (&str, &File),
     ) {
-        if self.external.path(&format!(".{shown}")).is_some() {
+        if self.external.has(&format!(".{shown}")) {
             return;
         }
         let (from, package) = (&declared.name, &declared.package);

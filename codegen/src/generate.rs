@@ -47,7 +47,7 @@ pub(crate) fn generate(input: Input<'_>, sink: Sink<'_>) -> Result<Generated, Er
     let types = Types::new(&model);
     check::check(&model, &types, options)?;
     let names = names::assign(&model, &types, options);
-    let graph = Graph::new(&model, options);
+    let graph = Graph::new(&model, &names.paths, options);
     let secrets = Secrets::new(&model, &names.paths);
     let cx = messages::Context {
         options,

@@ -7,13 +7,15 @@ use petgraph::{algo::kosaraju_scc, graph::DiGraph};
 
 use crate::{
     model::{Field, Framing, Message, Model, Presence, Scalar, Shape, Value},
-    options::{Options, matches},
+    names::Paths,
+    options::{ExternTraits, Options, matches, said_of},
 };
 
 /// What follows for each message from all that it holds.
 #[derive(Debug)]
 pub(crate) struct Graph<'a> {
     options: &'a Options,
+    paths: &'a Paths<'a>,
     facts: HashMap<&'a str, Facts>,
 }
 
@@ -41,8 +43,8 @@ const SMALL: u64 = 512;
 const REMARKABLE: u64 = 200;
 
 impl<'a> Graph<'a> {
-    pub(crate) fn new(model: &'a Model, options: &'a Options) -> Self {
-        let mut whole = Self { options, facts: HashMap::new() };
+    pub(crate) fn new(model: &'a Model, paths: &'a Paths<'a>, options: &'a Options) -> Self {
+        let mut whole = Self { options, paths, facts: HashMap::new() };
         let mut requirements = HashMap::new();
         for (requirement, members) in components(model, required).into_iter().enumerate() {
             requirements.extend(members.into_iter().map(|it| (&*it.full_name, requirement)));
@@ -90,8 +92,8 @@ impl<'a> Graph<'a> {
         message.fields_of(oneof).any(|field| self.size_of(message, field) > REMARKABLE)
     }
 
-    /// Whether what the field holds can be copied, by the rule of prost-build: code of others, which
-    /// `extern_path` names, follows it.
+    /// Whether what the field holds can be copied, by the rule of prost-build: `prost_types` follows
+    /// it, and whatever else `extern_traits` says so of.
     pub(crate) fn can_copy_field(&self, message: &Message, field: &Field) -> bool {
         match &field.shape {
             Shape::Single(Value::Scalar(scalar), _) => {
@@ -142,13 +144,31 @@ impl<'a> Graph<'a> {
         if is_large {
             self.facts.insert(&message.full_name, Facts { is_large, ..unknown });
         }
+        let traits = self.foreign_traits(message);
+        let has = |known: fn(&ExternTraits) -> bool,
+                   of_field: fn(&Self, &Message, &Field) -> bool| {
+            let by_fields = || message.fields.iter().all(|field| of_field(self, message, field));
+            traits.as_ref().map_or_else(by_fields, known)
+        };
         Facts {
             size: if is_large { self.size(message) } else { size },
             is_large,
-            can_copy: message.fields.iter().all(|field| self.can_copy_field(message, field)),
-            can_eq: message.fields.iter().all(|field| self.can_eq_field(message, field)),
+            can_copy: has(|it| it.copy, Self::can_copy_field),
+            can_eq: has(|it| it.eq && it.hash, Self::can_eq_field),
             ..unknown
         }
+    }
+
+    /// What is known of a message that comes from elsewhere; nothing, if nobody says anything. Of
+    /// one that is generated here or as if it were, its fields tell.
+    fn foreign_traits(&self, message: &Message) -> Option<ExternTraits> {
+        let name = &message.full_name;
+        if !self.paths.is_foreign(name) {
+            return None;
+        }
+        let said = said_of(&self.options.extern_traits, name).last();
+        let traits = said.map_or_else(|| Some(ExternTraits::default()), ExternTraits::parse);
+        traits.filter(|traits| !traits.as_generated)
     }
 
     fn size(&self, message: &Message) -> u64 {

@@ -7,7 +7,8 @@ use crate::{
     names::Paths,
 };
 
-/// The messages that are generated here and have secrets, their own or those of what they hold.
+/// The messages that have secrets, their own or those of what they hold: those that are generated
+/// here, and those that `extern_path` takes from elsewhere. What comes with the runtime has none.
 #[derive(Debug)]
 pub(crate) struct Secrets<'a>(HashSet<&'a str>);
 
@@ -17,7 +18,8 @@ impl<'a> Secrets<'a> {
         loop {
             let more = model.messages().filter(|message| {
                 let name = &message.full_name;
-                found.has_some(message) && !found.are_in(name) && !paths.is_external(name)
+                let is_known = paths.is_foreign(name) || !paths.is_external(name);
+                found.has_some(message) && !found.are_in(name) && is_known
             });
             let more = more.map(|message| message.full_name.as_str()).collect::<Vec<_>>();
             if more.is_empty() {

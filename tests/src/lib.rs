@@ -29,6 +29,8 @@ pub mod descriptor_set;
 pub mod docs;
 #[path = "../golden/editions/expected/mod.rs"]
 pub mod editions;
+#[path = "../golden/foreign/expected/mod.rs"]
+pub mod foreign;
 #[path = "../golden/keywords/expected/mod.rs"]
 pub mod keywords;
 #[path = "../golden/matchers/expected/mod.rs"]
@@ -57,6 +59,9 @@ pub mod streaming;
 pub mod unary;
 #[path = "../golden/well_known_types/expected/mod.rs"]
 pub mod well_known_types;
+
+/// What the golden `foreign` takes from elsewhere.
+pub mod hand;
 
 /// The README's Rust, compiled.
 #[cfg(doctest)]

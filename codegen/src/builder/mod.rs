@@ -104,12 +104,35 @@ impl Builder {
 
     /// Takes a package, or one type, from elsewhere instead of generating it:
     /// `.extern_path(".google.type", "::google_types")`. The longest match wins.
+    ///
+    /// Paths stay as they are written; those with `super::` and `self::` are seen from the module
+    /// of the package. A package's modules and types are below its path, as this crate names them.
+    /// Of messages from elsewhere nothing is assumed but what a field of a message needs:
+    /// `prost::Message`, `Default`, `Clone` and `PartialEq`. So what holds one is not `Copy`, `Eq`
+    /// or `Hash`, unless [`extern_traits`](Self::extern_traits) says that it can be.
+    ///
+    /// What the proto marks with `debug_redact` in such a message is hidden here as well: a type
+    /// that implements [`Redact`], as generated ones do, takes its secrets out itself; of any other
+    /// nothing is shown and nothing is on tapes.
+    ///
+    /// [`Redact`]: https://docs.rs/rust-scaffold/latest/rust_scaffold/trait.Redact.html
     pub fn extern_path(mut self, proto: impl Into<String>, rust: impl Into<String>) -> Self {
         self.options.extern_path.push(Pair { proto: proto.into(), rust: rust.into() });
         self
     }
 
-    /// Puts an attribute on messages, enums and oneofs. `path` is a full name (`.shop.Order`), the
+    /// Says which of `Copy`, `Eq` and `Hash` the messages of
+    /// [`extern_path`](Self::extern_path) have, so that what holds them can have them, too
+    /// (default: none). `"Eq + Hash"` names traits; `"generated"` is for types that are generated
+    /// from the same protos, by this crate or by prost-build, and have what their fields allow.
+    /// Paths as in [`type_attribute`](Self::type_attribute); the last that matches wins.
+    pub fn extern_traits(mut self, path: impl Into<String>, traits: impl Into<String>) -> Self {
+        self.options.extern_traits.push(Pair { proto: path.into(), rust: traits.into() });
+        self
+    }
+
+    /// Puts an attribute on messages, enums and oneofs; what it derives and a type has already is
+    /// not derived twice. `path` is a full name (`.shop.Order`), the
     /// end of one (`Order`), the start of one (`.shop`) or `.` for all.
     pub fn type_attribute(mut self, path: impl Into<String>, attribute: impl Into<String>) -> Self {
         self.options.type_attribute.push(Pair { proto: path.into(), rust: attribute.into() });

@@ -43,7 +43,7 @@ pub(crate) fn to_generate(
             "" => String::new(),
             package => format!(".{package}"),
         };
-        let is_external = |name: &str| external.path(&format!("{scope}.{name}")).is_some();
+        let is_external = |name: &str| external.has(&format!("{scope}.{name}"));
         let messages = file.message_type.iter().map(DescriptorProto::name);
         let mut types = messages.chain(file.enum_type.iter().map(EnumDescriptorProto::name));
         !file.service.is_empty() || !types.all(is_external)

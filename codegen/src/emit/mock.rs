@@ -288,13 +288,28 @@ fn answer(code: &mut Code, method: &Method) {
 /// secrets of its messages
 fn door(cx: &Context, method: &Method) -> String {
     let mut door = format!("rt::mock::Method::of::<{}>()", kind(method));
-    if cx.secrets.are_in(&method.facts.input) {
-        door += &format!(".redact_requests::<{}>()", method.names.input);
+    let (facts, names) = (method.facts, method.names);
+    if let Some(redaction) = redaction(cx, (&facts.input, &names.input)) {
+        door += &format!(".redact_requests({redaction})");
     }
-    if cx.secrets.are_in(&method.facts.output) {
-        door += &format!(".redact_responses::<{}>()", method.names.output);
+    if let Some(redaction) = redaction(cx, (&facts.output, &names.output)) {
+        door += &format!(".redact_responses({redaction})");
     }
     door
+}
+
+/// `rt::mock::redact::<super::Login>`; whether a message from elsewhere can do it itself is found
+/// out where the type is known.
+fn redaction(cx: &Context, (full_name, message): (&str, &str)) -> Option<String> {
+    if !cx.secrets.are_in(full_name) {
+        return None;
+    }
+    Some(match cx.paths.is_foreign(full_name) {
+        true => format!(
+            "|message| rt::mock::redact_by::<{message}>(message, |message| rt::redact!(message))"
+        ),
+        false => format!("rt::mock::redact::<{message}>"),
+    })
 }
 
 /// `impl rt::mock::Mocked for MockCalculator { … }`

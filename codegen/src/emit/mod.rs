@@ -18,7 +18,7 @@ use code::Code;
 
 use crate::{
     model::{self, File, Service},
-    names::{Item, MethodNames, ServiceNames},
+    names::{Item, MethodNames, Paths, ServiceNames},
     options::{Mock, Options},
     secrets::Secrets,
 };
@@ -26,9 +26,11 @@ use crate::{
 /// What is emitted besides the messages of a file: its services, their names, its descriptors.
 pub(crate) fn services(file: &File, cx: &messages::Context) -> String {
     let (names, options, secrets) = (cx.names.of(file), cx.options, cx.secrets);
+    let paths = &cx.names.paths;
     let descriptor_set = file.descriptor_set.as_ref().map(|_| names.descriptor_set.as_str());
     let contexts = file.services.iter().zip(&names.services);
-    let context = |(service, names)| Context { options, secrets, service, names, descriptor_set };
+    let context =
+        |(service, names)| Context { options, paths, secrets, service, names, descriptor_set };
     let contexts = contexts.map(context).collect::<Vec<_>>();
     let mut code = Code::default();
     for cx in &contexts {
@@ -78,6 +80,7 @@ pub(crate) fn file_comments(lines: &[String]) -> String {
 /// All that an emitter gets to see of a service.
 struct Context<'a> {
     options: &'a Options,
+    paths: &'a Paths<'a>,
     secrets: &'a Secrets<'a>,
     service: &'a Service,
     names: &'a ServiceNames,

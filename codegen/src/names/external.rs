@@ -24,42 +24,60 @@ impl External {
         Self { mapped: mapped.collect(), well_known: well_known.collect() }
     }
 
+    /// Whether a type comes from elsewhere.
+    pub(crate) fn has(&self, type_name: &str) -> bool {
+        self.is_mapped(type_name) || self.well_known.contains_key(type_name)
+    }
+
+    /// Whether the option takes a type from elsewhere: what it is there is up to those who wrote it.
+    pub(crate) fn is_mapped(&self, type_name: &str) -> bool {
+        self.mapped(type_name).is_some()
+    }
+
     /// The Rust path of a type that comes from elsewhere. The longest matching prefix decides:
-    /// with `.a` → `::x`, `.a.b.C` is `::x::b::C`.
-    pub(crate) fn path(&self, type_name: &str) -> Option<String> {
-        if let Some(path) = self.mapped.get(type_name) {
-            return Some(path.clone());
+    /// with `.a` → `::x`, `.a.b.C` is `::x::b::C`; `is_message` tells messages from packages.
+    pub(crate) fn path(
+        &self,
+        type_name: &str,
+        is_message: impl Fn(&str) -> bool,
+    ) -> Option<String> {
+        let Some((prefix, path)) = self.mapped(type_name) else {
+            return self.well_known.get(type_name).cloned();
+        };
+        match type_name[prefix.len()..].strip_prefix('.') {
+            None => Some(path.to_owned()),
+            Some(rest) if is_message(prefix) => Some(below(&module_of(path), rest)),
+            Some(rest) => Some(below(path, rest)),
         }
-        let mut prefixes = type_name.rmatch_indices('.').filter(|(at, _)| *at > 0);
-        let mapped = prefixes.find_map(|(at, _)| {
-            let path = self.mapped.get(&type_name[..at])?;
-            Some(below(path, &type_name[at + 1..]))
-        });
-        mapped.or_else(|| self.well_known.get(type_name).cloned())
+    }
+
+    /// What the option says of a type: the longest of its prefixes, and the path of that.
+    fn mapped<'a>(&'a self, type_name: &'a str) -> Option<(&'a str, &'a str)> {
+        let prefixes = type_name.rmatch_indices('.').map(|(at, _)| &type_name[..at]);
+        let mut prefixes = std::iter::once(type_name).chain(prefixes);
+        prefixes.find_map(|prefix| Some((prefix, self.mapped.get(prefix)?.as_str())))
     }
 }
 
-/// The path of a type that is below a package, or in another type, whose path is known.
+/// The path of a type that is below a package whose path is known.
 fn below(path: &str, rest: &str) -> String {
     let (modules, name) = rest.rsplit_once('.').unwrap_or(("", rest));
-    let modules = modules.split('.').filter(|module| !module.is_empty());
-    let mut segments = path.split("::").chain(modules).map(snake_segment).collect::<Vec<_>>();
-    segments.push(upper_camel(name));
-    segments.join("::")
+    let modules = modules.split('.').filter(|module| !module.is_empty()).map(snake);
+    let segments = std::iter::once(path.to_owned()).chain(modules).chain([upper_camel(name)]);
+    segments.collect::<Vec<_>>().join("::")
+}
+
+/// The module with what is nested in a message: `crate::OrderId` → `crate::order_id`.
+fn module_of(message: &str) -> String {
+    match message.rsplit_once("::") {
+        Some((modules, name)) => format!("{modules}::{}", snake(name)),
+        None => snake(message),
+    }
 }
 
 /// Whether this path of [`External::path`] is what stands for a `BytesValue`.
 pub(super) fn is_bytes(path: &str) -> bool {
     path.ends_with("::Vec<u8>")
-}
-
-/// Of `::x` the first segment is empty, and `crate` and `super` are no names.
-fn snake_segment(segment: &str) -> String {
-    if matches!(segment, "" | "crate" | "super" | "self") {
-        segment.to_owned()
-    } else {
-        snake(segment)
-    }
 }
 
 /// Messages for which prost has types of the standard library, and what `prost-types` has.
@@ -150,7 +168,8 @@ mod tests {
     use super::*;
 
     fn path(parameter: &str, type_name: &str) -> Option<String> {
-        External::new(&Options::parse(parameter).expect("the options are right")).path(type_name)
+        let options = Options::parse(parameter).expect("the options are right");
+        External::new(&options).path(type_name, |prefix| prefix.ends_with("Order"))
     }
 
     #[test]
@@ -171,6 +190,26 @@ mod tests {
         assert_eq!(path(parameter, ".a.b.Outer.Inner").as_deref(), Some("crate::y::outer::Inner"));
         assert_eq!(path(parameter, ".a.b.C").as_deref(), Some("()"));
         assert_eq!(path(parameter, ".b.M"), None);
+    }
+
+    #[test]
+    fn extern_paths_stay_as_they_were_written() {
+        for written in
+            ["::Acme_API::V1Beta", "crate::r#type::r#mod", "crate::HTTP2::x1", "super::A"]
+        {
+            let parameter = format!("extern_path=.a={written},runtime_path=::MyRuntime");
+            assert_eq!(path(&parameter, ".a.b.c_d"), Some(format!("{written}::b::CD")));
+        }
+        let parameter = "runtime_path=crate::My_Runtime";
+        let timestamp = path(parameter, ".google.protobuf.Timestamp");
+        assert_eq!(timestamp.as_deref(), Some("crate::My_Runtime::prost_types::Timestamp"));
+    }
+
+    #[test]
+    fn what_is_nested_in_a_mapped_message_is_in_the_module_beside_it() {
+        let parameter = "extern_path=.a.Order=crate::Orders::MyOrder";
+        let item = path(parameter, ".a.Order.Item");
+        assert_eq!(item.as_deref(), Some("crate::Orders::my_order::Item"));
     }
 
     #[test]

@@ -17,7 +17,7 @@ pub(crate) struct Paths<'a> {
 impl Paths<'_> {
     /// The path of a message or enum. What nobody declares has none; [`crate::check`] sees to that.
     pub(crate) fn path(&self, from: &Scope, type_name: &str) -> String {
-        if let Some(path) = self.external.path(type_name) {
+        if let Some(path) = self.external(type_name) {
             return from.seen_from_package(&path);
         }
         let types = &self.types;
@@ -35,12 +35,21 @@ impl Paths<'_> {
 
     /// Whether the type is not generated.
     pub(crate) fn is_external(&self, type_name: &str) -> bool {
-        self.external.path(type_name).is_some()
+        self.external.has(type_name)
+    }
+
+    /// Whether the type is somebody else's, of whom nothing but its path is known.
+    pub(crate) fn is_foreign(&self, type_name: &str) -> bool {
+        self.external.is_mapped(type_name)
     }
 
     /// Whether the type is bytes in Rust.
     pub(crate) fn is_bytes(&self, type_name: &str) -> bool {
-        self.external.path(type_name).is_some_and(|path| is_bytes(&path))
+        self.external(type_name).is_some_and(|path| is_bytes(&path))
+    }
+
+    fn external(&self, type_name: &str) -> Option<String> {
+        self.external.path(type_name, |name| self.types.messages.contains_key(name))
     }
 
     /// The names in a message of the request.

@@ -39,9 +39,11 @@ impl Scope {
 
     /// A path that is written as one would in the module of the package.
     pub(super) fn seen_from_package(&self, path: &str) -> String {
-        match path.starts_with("super::") {
-            true => format!("{}{path}", "super::".repeat(self.modules.len() - self.package)),
-            false => path.to_owned(),
+        let out = "super::".repeat(self.modules.len() - self.package);
+        match path.strip_prefix("self::") {
+            Some(rest) if !out.is_empty() => format!("{out}{rest}"),
+            None if path.starts_with("super::") => format!("{out}{path}"),
+            Some(_) | None => path.to_owned(),
         }
     }
 }
@@ -121,7 +123,10 @@ mod tests {
             scope(&["a"], &["outer"]).seen_from_package("super::x::M"),
             "super::super::x::M"
         );
-        assert_eq!(scope(&["a"], &["outer"]).seen_from_package("crate::x::M"), "crate::x::M");
+        let seen = |path| scope(&["a"], &["outer"]).seen_from_package(path);
+        assert_eq!(seen("self::x::M"), "super::x::M");
+        assert_eq!(seen("crate::x::M"), "crate::x::M");
+        assert_eq!(scope(&["a"], &[]).seen_from_package("self::x::M"), "self::x::M");
     }
 
     #[test]

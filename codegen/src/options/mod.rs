@@ -1,9 +1,11 @@
 //! Everything that can be asked of the generator, the same through both doors.
 
+mod derives;
+mod extern_traits;
 mod parameter;
 mod table;
 
-pub(crate) use self::table::TABLE;
+pub(crate) use self::{derives::Derived, extern_traits::ExternTraits, table::TABLE};
 
 use crate::{
     diagnostics::{Problem, Problems},
@@ -18,6 +20,7 @@ pub(crate) struct Options {
     pub(crate) default_stubs: bool,
     pub(crate) mock: Mock,
     pub(crate) extern_path: Vec<Pair>,
+    pub(crate) extern_traits: Vec<Pair>,
     pub(crate) type_attribute: Vec<Pair>,
     pub(crate) message_attribute: Vec<Pair>,
     pub(crate) enum_attribute: Vec<Pair>,
@@ -76,6 +79,7 @@ impl Default for Options {
             default_stubs: false,
             mock: Mock::default(),
             extern_path: Vec::new(),
+            extern_traits: Vec::new(),
             type_attribute: Vec::new(),
             message_attribute: Vec::new(),
             enum_attribute: Vec::new(),
@@ -128,6 +132,11 @@ impl Options {
         for (index, Pair { proto, .. }) in self.extern_path.iter().enumerate() {
             if self.extern_path[..index].iter().any(|earlier| earlier.proto == *proto) {
                 problems.push(Problem::new(format!("option `extern_path` maps `{proto}` twice")));
+            }
+        }
+        for Pair { rust, .. } in &self.extern_traits {
+            if let Some(problem) = ExternTraits::check(rust) {
+                problems.push(problem);
             }
         }
         for (name, pairs) in [

@@ -36,6 +36,8 @@ pub(crate) const TABLE: &[Entry] = &[
         .about("mocks are in tests and with a feature `mock`, always, or never (default: test)"),
     Entry::new("extern_path", Takes::Pair(|o| &mut o.extern_path, ".google.type=::google_types"))
         .about("take a package or type from elsewhere"),
+    Entry::new("extern_traits", Takes::Pair(|o| &mut o.extern_traits, ".google.type=generated"))
+        .about("which of `Copy + Eq + Hash` types from elsewhere have (default: none)"),
     Entry::new(
         "type_attribute",
         Takes::Pair(|o| &mut o.type_attribute, ".shop.Order=#[derive(Eq, Hash)]"),

@@ -27,13 +27,15 @@ pub use crate::{
     Channel, IdempotencyLevel, IntoStreamingRequest, MethodDescriptor, ServiceDescriptor,
     ServiceServer, Streaming,
     client::Client,
-    redact::named,
+    redact::{Foreign, RedactOpaque, ShowOpaque, named},
     server::{Dispatch, Handler, HttpReplyFuture, ReplyFuture, ServerCall, unimplemented},
     wire::http_body::RequestBody,
 };
 
 #[doc(hidden)]
-pub use crate::{__mocks as mocks, __mocks_for_tests as mocks_for_tests};
+pub use crate::{
+    __mocks as mocks, __mocks_for_tests as mocks_for_tests, __redact as redact, __shown as shown,
+};
 
 /// Takes mocks into the build when the runtime has its feature `mock`; without it, a crate that
 /// has generated mocks and no use for them still compiles.

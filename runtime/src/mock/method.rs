@@ -22,12 +22,8 @@ use crate::{
 pub struct Method {
     pub(crate) decode_request: Decode,
     pub(crate) decode_response: Decode,
-    pub(crate) compare_request: Compare,
-    pub(crate) compare_response: Compare,
-    /// Takes the secrets out of a request.
-    pub(crate) redact_request: Redaction,
-    /// Takes the secrets out of a response.
-    pub(crate) redact_response: Redaction,
+    pub(crate) compare_request: Comparison,
+    pub(crate) compare_response: Comparison,
     /// Puts a request into a new exchange.
     pub(crate) exchange: fn(Request<Content>) -> Result<AnyExchange, Status>,
     /// Takes the request out of an exchange.
@@ -40,9 +36,31 @@ pub struct Method {
 
 type AnyExchange = Box<dyn Any + Send>;
 type Decode = fn(Bytes) -> Result<AnyMessage, Status>;
-/// Tells the report how the second message differs from the first.
-pub(super) type Compare = fn(&AnyMessage, Option<&AnyMessage>, &mut Report);
+/// Takes the secrets out of a message.
 pub(crate) type Redaction = fn(&AnyMessage) -> AnyMessage;
+
+/// How two messages of a type are compared: without their secrets, which no tape has.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Comparison {
+    compare: fn(&AnyMessage, Option<&AnyMessage>, &mut Report),
+    pub(crate) redact: Redaction,
+}
+
+impl Comparison {
+    const fn of<M: Message>() -> Self {
+        Self { compare: compare::<M>, redact: AnyMessage::clone }
+    }
+
+    /// Tells `report` how `got` differs from what is expected.
+    pub(super) fn check(
+        &self,
+        expected: &AnyMessage,
+        got: Option<&AnyMessage>,
+        report: &mut Report,
+    ) {
+        (self.compare)(&(self.redact)(expected), got.map(self.redact).as_ref(), report);
+    }
+}
 
 impl Method {
     /// The method of this kind.
@@ -50,10 +68,8 @@ impl Method {
         Self {
             decode_request: decode::<K::Request>,
             decode_response: decode::<K::Response>,
-            compare_request: compare::<K::Request>,
-            compare_response: compare::<K::Response>,
-            redact_request: unchanged,
-            redact_response: unchanged,
+            compare_request: Comparison::of::<K::Request>(),
+            compare_response: Comparison::of::<K::Response>(),
             exchange: exchange::<K>,
             request: request::<K>,
             answer: answer::<K>,
@@ -63,19 +79,29 @@ impl Method {
 
     /// The method, whose requests have secrets: tapes are without them, and not compared by them.
     #[must_use]
-    pub const fn redact_requests<M: Message + Redact>(mut self) -> Self {
-        self.compare_request = compare_redacted::<M>;
-        self.redact_request = redact::<M>;
+    pub const fn redact_requests(mut self, redact: Redaction) -> Self {
+        self.compare_request.redact = redact;
         self
     }
 
     /// The same for its responses.
     #[must_use]
-    pub const fn redact_responses<M: Message + Redact>(mut self) -> Self {
-        self.compare_response = compare_redacted::<M>;
-        self.redact_response = redact::<M>;
+    pub const fn redact_responses(mut self, redact: Redaction) -> Self {
+        self.compare_response.redact = redact;
         self
     }
+}
+
+/// The message without its secrets.
+pub fn redact<M: Message + Redact>(message: &AnyMessage) -> AnyMessage {
+    redact_by::<M>(message, M::redact)
+}
+
+/// The message without what `redact` takes out of it.
+pub fn redact_by<M: Message>(message: &AnyMessage, redact: fn(&mut M)) -> AnyMessage {
+    let Some(mut message) = message.view::<M>().cloned() else { return message.clone() };
+    redact(&mut message);
+    AnyMessage::new(message)
 }
 
 fn decode<M: Message>(bytes: Bytes) -> Result<AnyMessage, Status> {
@@ -86,24 +112,6 @@ fn compare<M: Message>(expected: &AnyMessage, got: Option<&AnyMessage>, report: 
     if let Some(expected) = expected.view::<M>() {
         check_equal(expected, got.and_then(AnyMessage::view), report);
     }
-}
-
-fn compare_redacted<M: Message + Redact>(
-    expected: &AnyMessage,
-    got: Option<&AnyMessage>,
-    report: &mut Report,
-) {
-    compare::<M>(&redact::<M>(expected), got.map(redact::<M>).as_ref(), report);
-}
-
-fn unchanged(message: &AnyMessage) -> AnyMessage {
-    message.clone()
-}
-
-fn redact<M: Message + Redact>(message: &AnyMessage) -> AnyMessage {
-    let Some(mut message) = message.view::<M>().cloned() else { return message.clone() };
-    message.redact();
-    AnyMessage::new(message)
 }
 
 type ExchangeOf<K> = Exchange<<K as Kind>::Requests, <K as Kind>::Responses>;

@@ -33,8 +33,6 @@ mod serve;
 mod server;
 mod tape;
 
-#[doc(hidden)]
-pub use self::message::Content;
 pub use self::{
     expectation::{Expectation, IntoResponse},
     handle::{Answering, Mock},
@@ -57,4 +55,9 @@ pub use self::{
     serve::{Serving, serve},
     server::{MockDispatch, MockServer, Mocked},
     tape::{Tape, TapeError, verify_tape},
+};
+#[doc(hidden)]
+pub use self::{
+    message::{AnyMessage, Content},
+    method::{redact, redact_by},
 };

@@ -6,6 +6,7 @@ mod answers;
 mod deadlines;
 mod expectations;
 mod failure_texts;
+mod foreign;
 mod interactive;
 mod matchers;
 mod messages;

@@ -1,7 +1,7 @@
 //! Enums.
 
 use super::Context;
-use crate::{emit::code::Code, model::Enum};
+use crate::{emit::code::Code, model::Enum, options::Derived};
 
 /// ```text
 /// #[derive(Clone, Copy, Debug, …, ::rust_scaffold::prost::Enumeration)]
@@ -20,12 +20,13 @@ pub(super) fn enumeration(code: &mut Code, cx: &Context, it: &Enum) {
     let names = cx.paths().enumeration(it);
     code.item();
     cx.docs(code, &it.docs, &it.full_name);
-    cx.type_attributes(code, &cx.options.enum_attribute, &it.full_name);
-    let debug = if cx.skips_debug(&it.full_name) { "" } else { "Debug, " };
-    let prost = cx.prost();
-    code.line(format_args!(
-        "#[derive(Clone, Copy, {debug}PartialEq, Eq, Hash, PartialOrd, Ord, {prost}::Enumeration)]"
-    ));
+    let debug = (!cx.skips_debug(&it.full_name)).then_some("Debug");
+    let derives = ["Clone", "Copy"].into_iter().chain(debug);
+    let derives = derives.chain(["PartialEq", "Eq", "Hash", "PartialOrd", "Ord"]);
+    let derived = Derived::new(derives.clone().chain(["Default"]));
+    cx.type_attributes(code, (&cx.options.enum_attribute, derived), &it.full_name);
+    let derives = derives.collect::<Vec<_>>().join(", ");
+    code.line(format_args!("#[derive({derives}, {}::Enumeration)]", cx.prost()));
     cx.prost_path(code);
     code.line(format_args!("#[repr(i32)]"));
     if repeats_itself(&names.ident, &own_variants(it, &names.values)) {

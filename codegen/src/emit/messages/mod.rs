@@ -12,7 +12,7 @@ use crate::{
     graph::Graph,
     model::{Enum, Field, File, Message, Shape, Types},
     names::{MessageNames, Names, Paths, Scope},
-    options::{Options, Pair, matches, said_of},
+    options::{Derived, Options, Pair, matches, said_of},
     secrets::Secrets,
 };
 
@@ -60,13 +60,14 @@ fn message(code: &mut Code, cx: &Context, message: &Message) {
     let MessageNames { ident, .. } = names;
     code.item();
     cx.docs(code, &message.docs, &message.full_name);
-    cx.type_attributes(code, &cx.options.message_attribute, &message.full_name);
     let derives = Derives {
         can_copy: cx.graph.can_copy(message),
         can_eq: cx.graph.can_eq(message),
         debug: debug(cx, message),
         kind: "Message",
     };
+    let own = (cx.options.message_attribute.as_slice(), derives.derived());
+    cx.type_attributes(code, own, &message.full_name);
     derives.write(code, cx);
     code.block(format_args!("pub struct {ident}"), |code| {
         for (field, name) in message.fields.iter().zip(&names.fields) {
@@ -121,7 +122,7 @@ fn debug(cx: &Context, message: &Message) -> Debug {
     });
     match () {
         () if cx.skips_debug(&message.full_name) => Debug::None,
-        () if fields.any(|field| field.debug_redact) => Debug::Written,
+        () if fields.any(|field| redaction::hides(cx, field)) => Debug::Written,
         () if has_btree_map => Debug::Derived,
         () => Debug::Prost,
     }
@@ -137,6 +138,20 @@ struct Derives {
 }
 
 impl Derives {
+    /// What a type has by them, `Default` by that of prost.
+    fn derived(&self) -> Derived {
+        let traits = [
+            ("Clone", true),
+            ("PartialEq", true),
+            ("Default", self.kind == "Message"),
+            ("Debug", !matches!(self.debug, Debug::None)),
+            ("Copy", self.can_copy),
+            ("Eq", self.can_eq),
+            ("Hash", self.can_eq),
+        ];
+        Derived::new(traits.into_iter().filter_map(|(name, is_there)| is_there.then_some(name)))
+    }
+
     fn write(&self, code: &mut Code, cx: &Context) {
         let copy = if self.can_copy { "Copy, " } else { "" };
         let eq = if self.can_eq { "Eq, Hash, " } else { "" };
@@ -208,13 +223,19 @@ impl<'a> Context<'a> {
         }
     }
 
-    /// The attributes of a type: those of all types, and those of its kind.
-    fn type_attributes(&self, code: &mut Code, of_kind: &[Pair], full_name: &str) {
-        for attribute in [&self.options.type_attribute, of_kind]
-            .into_iter()
-            .flat_map(|pairs| said_of(pairs, full_name))
-        {
-            code.line(format_args!("{attribute}"));
+    /// The attributes of a type: those of all types, and those of its kind, without what is derived
+    /// for it anyway.
+    fn type_attributes(
+        &self,
+        code: &mut Code,
+        (of_kind, mut derived): (&[Pair], Derived),
+        full_name: &str,
+    ) {
+        let options = [&self.options.type_attribute, of_kind];
+        for text in options.into_iter().flat_map(|pairs| said_of(pairs, full_name)) {
+            for attribute in derived.add(text) {
+                code.line(format_args!("{attribute}"));
+            }
         }
     }
 

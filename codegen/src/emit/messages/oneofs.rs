@@ -41,11 +41,10 @@ pub(super) fn enumeration(code: &mut Code, cx: &Context, (message, index): (&Mes
     let full_name = format!("{}.{}", message.full_name, oneof.name);
     code.item();
     cx.docs(code, &Docs { detached: Vec::new(), ..oneof.docs.clone() }, &full_name);
-    cx.type_attributes(code, &cx.options.enum_attribute, &full_name);
     let mut fields = message.fields_of(index);
     let debug = match () {
         () if cx.skips_debug(&full_name) => Debug::None,
-        () if fields.any(|field| field.debug_redact) => Debug::Written,
+        () if fields.any(|field| redaction::hides(cx, field)) => Debug::Written,
         () => Debug::Prost,
     };
     let is_written = matches!(debug, Debug::Written);
@@ -55,6 +54,7 @@ pub(super) fn enumeration(code: &mut Code, cx: &Context, (message, index): (&Mes
         debug,
         kind: "Oneof",
     };
+    cx.type_attributes(code, (&cx.options.enum_attribute, derives.derived()), &full_name);
     derives.write(code, cx);
     if cx.graph.has_large_field(message, index) {
         code.line(format_args!("#[allow(clippy::large_enum_variant)]"));

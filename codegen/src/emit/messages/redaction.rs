@@ -84,13 +84,17 @@ fn debug_impl(code: &mut Code, ident: &str, content: impl FnOnce(&mut Code)) {
     });
 }
 
-/// What is shown of a value at `place`, a reference: of an enum, its name.
+/// What is shown of a value at `place`, a reference: of an enum, its name; of messages from
+/// elsewhere that have secrets, what can be.
 fn shown(
     cx: &Context,
     (field, is_optional): (&Field, bool),
     (place, scope): (&str, &Scope),
 ) -> String {
     let runtime = &cx.options.runtime_path;
+    if holds_foreign_secrets(cx, field) {
+        return format!("{runtime}::codegen::shown!({place})");
+    }
     let named = |name| format!("{runtime}::codegen::named::<{}>", cx.path(scope, name));
     match &field.shape {
         Shape::Single(Value::Enum(name), _) if is_optional => {
@@ -148,10 +152,28 @@ fn redact_field(code: &mut Code, cx: &Context, (message, field, name): (&Message
         });
     } else if field.debug_redact {
         code.line(format_args!("self.{name} = {DEFAULT};"));
+    } else if holds_foreign_secrets(cx, field) {
+        redact_foreign(code, cx, (field, is_optional, name));
     } else if holds_secrets(cx, field) {
         let runtime = &cx.options.runtime_path;
         code.line(format_args!("{runtime}::Redact::redact(&mut self.{name});"));
     }
+}
+
+/// ```text
+/// for value in &mut self.keys {
+///     ::rust_scaffold::codegen::redact!(value);
+/// }
+/// ```
+fn redact_foreign(code: &mut Code, cx: &Context, (field, is_optional, name): (&Field, bool, &str)) {
+    let redact = format!("{}::codegen::redact!", cx.options.runtime_path);
+    let each = match field.shape {
+        Shape::Single(..) if is_optional => format!("if let {SOME}(value) = &mut self.{name}"),
+        Shape::Single(..) => return code.line(format_args!("{redact}(&mut self.{name});")),
+        Shape::Repeated(..) => format!("for value in &mut self.{name}"),
+        Shape::Map(..) => format!("for value in self.{name}.values_mut()"),
+    };
+    code.inner(format_args!("{each}"), |code| code.line(format_args!("{redact}(value);")));
 }
 
 /// ```text
@@ -172,10 +194,25 @@ fn redact_oneof(code: &mut Code, cx: &Context, (message, index): (&Message, usiz
         code.inner(format_args!("if let {pattern} = &mut self.{oneof}"), |code| {
             match field.debug_redact {
                 true => code.line(format_args!("*value = {DEFAULT};")),
+                false if holds_foreign_secrets(cx, field) => {
+                    code.line(format_args!("{runtime}::codegen::redact!(value);"));
+                }
                 false => code.line(format_args!("{runtime}::Redact::redact(value);")),
             }
         });
     }
+}
+
+/// Whether the field is not shown as it is.
+pub(super) fn hides(cx: &Context, field: &Field) -> bool {
+    field.debug_redact || holds_foreign_secrets(cx, field)
+}
+
+/// Whether the messages that the field holds have secrets and come from elsewhere: they may or may
+/// not implement `Redact`.
+fn holds_foreign_secrets(cx: &Context, field: &Field) -> bool {
+    let mut types = field.shape.values().filter_map(Value::type_name);
+    types.any(|name| cx.secrets.are_in(name) && cx.paths().is_foreign(name))
 }
 
 /// Whether the messages that the field holds have secrets.

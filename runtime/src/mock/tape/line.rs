@@ -58,9 +58,13 @@ impl Event<AnyMessage> {
             Encoded { bytes: bytes.freeze(), text: shown(&message) }
         };
         match self {
-            Self::Request(message) => Event::Request(encoded(message, method.redact_request)),
+            Self::Request(message) => {
+                Event::Request(encoded(message, method.compare_request.redact))
+            }
             Self::End => Event::End,
-            Self::Response(message) => Event::Response(encoded(message, method.redact_response)),
+            Self::Response(message) => {
+                Event::Response(encoded(message, method.compare_response.redact))
+            }
         }
     }
 }

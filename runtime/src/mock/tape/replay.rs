@@ -12,7 +12,7 @@ use crate::{
         Method, Outcome,
         kind::Peek,
         message::AnyMessage,
-        method::Compare,
+        method::Comparison,
         pattern::{Report, shown},
         plan::{Answer, Arrival, Condition, Place, Plan, Times},
         script::{Action, Steps},
@@ -78,7 +78,7 @@ fn plan(place: Place, method: &Method, kind: MethodKind, line: &Line) -> Result<
     }
     let mut plan = Plan::new(place, true);
     plan.times = Some(Times::exactly(1));
-    let taped = |peek| Arc::new(Taped { compare: method.compare_request, requests, peek });
+    let taped = |peek| Arc::new(Taped { comparison: method.compare_request, requests, peek });
     match kind {
         MethodKind::Unary | MethodKind::ServerStreaming => plan.conditions.push(taped(Peek::First)),
         MethodKind::ClientStreaming => plan.conditions.push(taped(Peek::All)),
@@ -90,16 +90,16 @@ fn plan(place: Place, method: &Method, kind: MethodKind, line: &Line) -> Result<
     Ok(plan)
 }
 
-fn expect(compare: Compare, expected: AnyMessage) -> Action {
+fn expect(comparison: Comparison, expected: AnyMessage) -> Action {
     Action::Expect {
         description: shown(&expected),
-        check: Box::new(move |got, report| compare(&expected, Some(got), report)),
+        check: Box::new(move |got, report| comparison.check(&expected, Some(got), report)),
     }
 }
 
 /// The requests that a tape has of a call, or as many of them as can be seen beforehand.
 struct Taped {
-    compare: Compare,
+    comparison: Comparison,
     requests: Vec<AnyMessage>,
     peek: Peek,
 }
@@ -123,7 +123,7 @@ impl Condition for Taped {
         };
         for index in 0..seen {
             match (self.requests.get(index), arrival.requests.get(index)) {
-                (Some(expected), got) => (self.compare)(expected, got, report),
+                (Some(expected), got) => self.comparison.check(expected, got, report),
                 (None, Some(got)) => {
                     report.mismatch(|| format!("expected no further request, got {}", shown(got)));
                 }

@@ -159,7 +159,7 @@ impl Dialogue<'_> {
         };
         let expected = expected.decode(self.check.method.decode_response)?;
         let mut report = Report::explaining();
-        (self.check.method.compare_response)(&expected, Some(message), &mut report);
+        self.check.method.compare_response.check(&expected, Some(message), &mut report);
         match report.has_failed() {
             false => Ok(()),
             true => Err(explain::reasons(report)),

@@ -617,12 +617,12 @@ pub mod gate_mock {
             const SERVICE: &'static rt::ServiceDescriptor = &super::gate_service::SERVICE;
 
             const METHODS: &'static [rt::mock::Method] = &[
-                rt::mock::Method::of::<
-                    rt::mock::Unary<super::Login, super::Session>,
-                >().redact_requests::<super::Login>().redact_responses::<super::Session>(),
-                rt::mock::Method::of::<
-                    rt::mock::BidiStreaming<super::Session, super::Session>,
-                >().redact_requests::<super::Session>().redact_responses::<super::Session>(),
+                rt::mock::Method::of::<rt::mock::Unary<super::Login, super::Session>>().redact_requests(
+                    rt::mock::redact::<super::Login>,
+                ).redact_responses(rt::mock::redact::<super::Session>),
+                rt::mock::Method::of::<rt::mock::BidiStreaming<super::Session, super::Session>>().redact_requests(
+                    rt::mock::redact::<super::Session>,
+                ).redact_responses(rt::mock::redact::<super::Session>),
                 rt::mock::Method::of::<rt::mock::Unary<super::Plain, super::Plain>>(),
             ];
         }
