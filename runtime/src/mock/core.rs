@@ -124,15 +124,19 @@ impl Core {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn with<R>(&self, act: impl FnOnce(&mut State) -> R) -> R {
-        act(&mut self.lock())
+    fn with<R>(&self, look: impl FnOnce(&State) -> R) -> R {
+        look(&self.lock())
     }
 
-    /// Unlocks a state in which something may have gone wrong or right.
-    fn changed(mut state: MutexGuard<'_, State>) {
-        let waiting = std::mem::take(&mut state.waiting);
-        drop(state);
+    /// Changes the state, by which something may have gone wrong or right: those who wait for that
+    /// look again.
+    fn change<R>(&self, act: impl FnOnce(&mut State) -> R) -> R {
+        let (result, waiting) = {
+            let mut state = self.lock();
+            (act(&mut state), std::mem::take(&mut state.waiting))
+        };
         waiting.into_iter().for_each(Waker::wake);
+        result
     }
 
     // Expectations.
@@ -143,7 +147,7 @@ impl Core {
             sequence.need(*step, plan.times().min);
         }
         let plan = plan.clone();
-        let _former = self.with(|state| {
+        let _former = self.change(|state| {
             let plans = Arc::make_mut(&mut state.plans[method]);
             match plans.iter_mut().find(|other| other.is(&plan)) {
                 Some(place) => Some(std::mem::replace(place, plan)),
@@ -171,20 +175,20 @@ impl Core {
 
     /// Remembers a call that has come in.
     pub(crate) fn remember(&self, record: Record) -> usize {
-        let mut state = self.lock();
-        let call = state.calls.len();
-        state.calls.push(record);
-        if state.recorder.is_some() {
-            let record = &mut state.calls[call];
-            record.trace = Some(Trace::of(record));
-        }
-        Self::changed(state);
-        call
+        self.change(|state| {
+            let call = state.calls.len();
+            state.calls.push(record);
+            if state.recorder.is_some() {
+                let record = &mut state.calls[call];
+                record.trace = Some(Trace::of(record));
+            }
+            call
+        })
     }
 
     /// Changes what is remembered of a call.
     pub(crate) fn note(&self, call: usize, act: impl FnOnce(&mut Record)) {
-        self.with(|state| act(&mut state.calls[call]));
+        self.change(|state| act(&mut state.calls[call]));
     }
 
     /// Changes what goes onto the tape of a call, if there is one.
@@ -197,13 +201,13 @@ impl Core {
     }
 
     pub(crate) fn finish(&self, call: usize, outcome: Outcome) {
-        let mut state = self.lock();
-        let record = &mut state.calls[call];
-        record.outcome = outcome;
-        record.ended = Some(Instant::now());
-        let taped = record.trace.is_some().then(|| record.clone());
-        let taped = state.recorder.clone().zip(taped);
-        Self::changed(state);
+        let taped = self.change(|state| {
+            let record = &mut state.calls[call];
+            record.outcome = outcome;
+            record.ended = Some(Instant::now());
+            let taped = record.trace.is_some().then(|| record.clone());
+            state.recorder.clone().zip(taped)
+        });
         if let Some((recorder, record)) = taped
             && let Err(problem) = recorder.write(self.service, &record)
         {
@@ -223,7 +227,7 @@ impl Core {
         let stubs = plans.iter().enumerate().filter(|(_, plan)| !plan.required);
         for (position, plan) in expectations.chain(stubs) {
             if self.fits(plan, &arrival)
-                && let Ok(before) = self.with(|_| plan.take())
+                && let Ok(before) = self.change(|_| plan.take())
             {
                 return Ok(Taker::Plan(Taken { plans, position, before }));
             }
@@ -268,10 +272,11 @@ impl Core {
 
     /// Remembers a problem for the verdict.
     pub(crate) fn problem(&self, problem: String) {
-        let mut state = self.lock();
-        let unheard = state.verified.then(|| problem.clone());
-        state.problems.push(problem);
-        Self::changed(state);
+        let unheard = self.change(|state| {
+            let unheard = state.verified.then(|| problem.clone());
+            state.problems.push(problem);
+            unheard
+        });
         if let Some(problem) = unheard {
             eprintln!("{}, after its verification: {problem}", self.name);
         }
@@ -292,7 +297,7 @@ impl Core {
 
     /// Gives the verdict once: whoever asks later gets none.
     pub(crate) fn last_verdict(&self) -> Option<String> {
-        let wrong = self.with(|state| match std::mem::replace(&mut state.verified, true) {
+        let wrong = self.change(|state| match std::mem::replace(&mut state.verified, true) {
             true => None,
             false => state.wrong(),
         });
@@ -303,13 +308,12 @@ impl Core {
     pub(crate) async fn settle(&self, limit: Duration) {
         let settled = poll_fn(|cx| {
             let waker = cx.waker().clone();
-            self.with(|state| {
-                if state.is_fine() || !state.problems.is_empty() {
-                    return Poll::Ready(());
-                }
-                state.waiting.push(waker);
-                Poll::Pending
-            })
+            let mut state = self.lock();
+            if state.is_fine() || !state.problems.is_empty() {
+                return Poll::Ready(());
+            }
+            state.waiting.push(waker);
+            Poll::Pending
         });
         // Either way, the verdict comes next.
         let _ = tokio::time::timeout(limit, settled).await;
@@ -317,7 +321,7 @@ impl Core {
 
     /// Gives the verdict so far and forgets the expectations, but not the stubs.
     pub(crate) fn checkpoint(&self) -> Option<String> {
-        let (wrong, _forgotten) = self.with(|state| {
+        let (wrong, _forgotten) = self.change(|state| {
             let wrong = state.wrong();
             state.problems.clear();
             let mut forgotten = Vec::new();
@@ -345,6 +349,6 @@ impl Core {
 
     /// Writes calls that begin from now on to `recorder`.
     pub(crate) fn record(&self, recorder: Arc<Recorder>) {
-        self.with(|state| state.recorder = Some(recorder));
+        self.change(|state| state.recorder = Some(recorder));
     }
 }

@@ -2,11 +2,14 @@
 
 use std::{env, process::Command, sync::Arc, thread, time::Duration};
 
-use rust_scaffold::{Code, Request, Status};
+use futures_util::stream::once;
+use rust_scaffold::{Code, Request, Status, Streaming, mock::script};
+use tokio_stream::StreamExt as _;
 
 use crate::{
     calculator::{Calculator, CalculatorClient, CalculatorServer, MockCalculator},
-    messages::{add, sum, verdict, verdict_of},
+    messages::{add, point, query, sum, verdict, verdict_of},
+    telemetry::{MockTelemetry, Telemetry},
 };
 
 fn runtime() -> tokio::runtime::Runtime {
@@ -143,6 +146,105 @@ async fn verify_within_waits_for_what_is_still_to_come() {
     let start = tokio::time::Instant::now();
     mock.verify_within(Duration::from_secs(3600)).await;
     assert_eq!(start.elapsed(), Duration::from_secs(14));
+}
+
+/// The time that it takes to verify `mock` while `act` runs in the background. The calls that `act`
+/// returns stay open.
+async fn time_to_verify<F>(mock: MockTelemetry, act: F) -> Duration
+where
+    F: Future<Output: Send> + Send + 'static,
+{
+    let start = tokio::time::Instant::now();
+    let acting = tokio::spawn(async move {
+        let _open = act.await;
+        std::future::pending::<()>().await;
+    });
+    mock.verify_within(Duration::from_secs(3600)).await;
+    acting.abort();
+    start.elapsed()
+}
+
+/// Virtual time, until what is verified happens.
+const LATER: Duration = Duration::from_secs(7);
+
+/// Requests of which the first comes later.
+fn late_requests<T: Send + 'static>(request: T) -> Streaming<T> {
+    let request = async move {
+        tokio::time::sleep(LATER).await;
+        Ok(request)
+    };
+    Streaming::new(once(request).chain(futures_util::stream::pending()))
+}
+
+#[tokio::test(start_paused = true)]
+async fn verify_within_sees_that_a_stream_of_requests_is_the_one_expected() {
+    let mock = MockTelemetry::new();
+    mock.expect_tail().once().with(query("a")).hangs();
+    let client = mock.client();
+    let tail = async move { client.tail(late_requests(query("a"))).await };
+    assert_eq!(time_to_verify(mock, tail).await, LATER);
+}
+
+#[tokio::test(start_paused = true)]
+async fn verify_within_sees_that_all_expected_requests_have_come() {
+    let mock = MockTelemetry::new();
+    mock.expect_upload().once().with([point(1.0)]).hangs();
+    let client = mock.client();
+    let requests = late_requests(point(1.0)).take(1);
+    let upload = async move { client.upload(requests).await };
+    assert_eq!(time_to_verify(mock, upload).await, LATER);
+}
+
+#[tokio::test(start_paused = true)]
+async fn verify_within_sees_a_script_that_has_no_step_left() {
+    let mock = MockTelemetry::new();
+    mock.expect_watch().script(script().send(point(1.0)).wait(LATER).send(point(2.0)));
+    let handle = mock.clone();
+    let watch = async move {
+        // As the contract: a codec would look ahead, for the end.
+        let response = Telemetry::watch(&handle, Request::new(query("a"))).await;
+        let mut points = response.unwrap().into_inner();
+        assert_eq!(points.message().await.unwrap(), Some(point(1.0)));
+        assert_eq!(points.message().await.unwrap(), Some(point(2.0)));
+        points
+    };
+    assert_eq!(time_to_verify(mock, watch).await, LATER);
+}
+
+#[tokio::test(start_paused = true)]
+async fn verify_within_sees_a_script_that_hangs_as_it_should() {
+    let mock = MockTelemetry::new();
+    mock.expect_tail().script(script().expect(query("a")).hang());
+    let client = mock.client();
+    let tail = async move {
+        let mut points = client.tail(late_requests(query("a"))).await.unwrap().into_inner();
+        points.message().await
+    };
+    assert_eq!(time_to_verify(mock, tail).await, LATER);
+}
+
+#[tokio::test(start_paused = true)]
+async fn verify_within_sees_expectations_that_are_forgotten() {
+    let mock = MockTelemetry::new();
+    mock.expect_latest().returns(point(1.0));
+    let handle = mock.clone();
+    let forget = async move {
+        tokio::time::sleep(LATER).await;
+        let told = verdict(|| handle.checkpoint());
+        assert!(told.contains("missing call"), "{told}");
+    };
+    assert_eq!(time_to_verify(mock, forget).await, LATER);
+}
+
+#[tokio::test(start_paused = true)]
+async fn verify_within_sees_expectations_that_are_changed() {
+    let mock = MockTelemetry::new();
+    let expectation = mock.expect_latest().times(2);
+    let change = async move {
+        tokio::time::sleep(LATER).await;
+        expectation.times(..).returns(point(1.0));
+    };
+    assert_eq!(time_to_verify(mock, change).await, LATER);
 }
 
 #[tokio::test(start_paused = true)]
