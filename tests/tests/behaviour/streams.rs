@@ -1,12 +1,21 @@
 //! [`Streaming`] by itself, and long streams through every door.
 
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+        mpsc,
+    },
+    time::Duration,
+};
+
+use futures_util::StreamExt as _;
 use rust_scaffold::{Code, Request, Status, Streaming, metadata::MetadataMap, streaming::Closed};
-use tokio_stream::StreamExt as _;
 
 use crate::{
     doors,
     station::{Station, point, query},
-    telemetry::TelemetryServer,
+    telemetry::{Query, TelemetryServer},
 };
 
 #[tokio::test]
@@ -67,7 +76,7 @@ async fn requests_are_any_stream_of_messages_or_results() {
         requests
             .into_streaming_request()
             .into_inner()
-            .filter_map(Result::ok)
+            .filter_map(async |item| item.ok())
             .collect::<Vec<_>>()
             .await
             .len()
@@ -107,6 +116,36 @@ async fn large_messages_pass_every_door() {
         let large = point(&"y".repeat(SIZE as usize));
         let summary = door.client.upload(tokio_stream::iter([large.clone(), large])).await;
         assert_eq!(summary.unwrap().into_inner().accepted, 2, "{}", door.name);
+    }
+}
+
+/// Two queries. Whoever asks for the second is blocked until there is word from `answered`; if none
+/// comes, `stuck` is set.
+fn blocking(answered: mpsc::Receiver<()>, stuck: &Arc<AtomicBool>) -> Streaming<Query> {
+    let stuck = Arc::clone(stuck);
+    let queries = (0..2).map(move |number| {
+        let wait = || answered.recv_timeout(Duration::from_secs(20));
+        if number > 0 && tokio::task::block_in_place(wait).is_err() {
+            stuck.store(true, Ordering::SeqCst);
+        }
+        query("a", 1)
+    });
+    Streaming::new(tokio_stream::iter(queries.map(Ok)))
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_stream_of_requests_that_blocks_does_not_hold_up_the_response() {
+    for door in doors::over_sockets(TelemetryServer::new(Station::default())).await {
+        // Its transport asks for requests on the task that reads responses.
+        if door.name == "tonic's client" {
+            continue;
+        }
+        let (seen, answered) = mpsc::channel();
+        let stuck = Arc::default();
+        let response = door.client.tail(blocking(answered, &stuck)).await.unwrap();
+        seen.send(()).expect(door.name);
+        assert_eq!(response.into_inner().count().await, 2, "{}", door.name);
+        assert!(!stuck.load(Ordering::SeqCst), "{}", door.name);
     }
 }
 
