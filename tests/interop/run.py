@@ -3,6 +3,7 @@
 import itertools
 import subprocess
 import sys
+import tempfile
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -48,6 +49,11 @@ def main():
         failed += len(results) - sum(results.values())
         checks.setdefault(client, set()).update(results)
 
+    print("\npython client, rust server on a Unix socket", flush=True)
+    results = run_unix_socket_checks()
+    passed += sum(results.values())
+    failed += len(results) - sum(results.values())
+
     for client, names in checks.items():
         missing = MISSING["client"].get(client, set())
         for name in sorted((checks["rust"] | checks["python"]) ^ (names | missing)):
@@ -59,27 +65,35 @@ def main():
 
 def run_checks(client, server):
     """What each check has come to: `{name: passed}`."""
-    results = {}
     with serving(server) as address:
-        checker = subprocess.Popen(
-            [*PEERS[client], "check", address], cwd=HERE, stdout=subprocess.PIPE, text=True
-        )
-        for line in checker.stdout:
-            print(line, end="", flush=True)
-            verdict, _, name = line.strip().partition(" ")
-            if verdict in ("ok", "FAILED"):
-                results[name.partition(":")[0]] = verdict == "ok"
-        if checker.wait() != 0 and all(results.values()):
-            print(f"FAILED the client itself: exit code {checker.returncode}")
-            results["the client itself"] = False
+        return results_of([*PEERS[client], "check", address])
+
+
+def run_unix_socket_checks():
+    with tempfile.TemporaryDirectory() as folder:
+        with serving("rust", f"unix:{folder}/peer.sock") as address:
+            return results_of([sys.executable, str(HERE / "python" / "unix_socket.py"), address])
+
+
+def results_of(command):
+    results = {}
+    checker = subprocess.Popen(command, cwd=HERE, stdout=subprocess.PIPE, text=True)
+    for line in checker.stdout:
+        print(line, end="", flush=True)
+        verdict, _, name = line.strip().partition(" ")
+        if verdict in ("ok", "FAILED"):
+            results[name.partition(":")[0]] = verdict == "ok"
+    if checker.wait() != 0 and all(results.values()):
+        print(f"FAILED the client itself: exit code {checker.returncode}")
+        results["the client itself"] = False
     return results
 
 
 @contextmanager
-def serving(peer):
+def serving(peer, *address):
     """The address of a server that is terminated in the end."""
     server = subprocess.Popen(
-        [*PEERS[peer], "serve"], cwd=HERE, stdout=subprocess.PIPE, text=True
+        [*PEERS[peer], "serve", *address], cwd=HERE, stdout=subprocess.PIPE, text=True
     )
     try:
         line = server.stdout.readline().strip()

@@ -115,6 +115,17 @@ impl Server {
     /// # }
     /// ```
     ///
+    /// On a Unix socket, clients on gRPC's C core (Python's grpcio, C++, Ruby, PHP) have to set the
+    /// channel option `grpc.default_authority`, say, to `localhost`. Without it they send the escaped
+    /// path of the socket as `:authority`, which is refused as a host: their calls end with
+    /// `RST_STREAM`, error code 1.
+    ///
+    /// ```python
+    /// grpc.insecure_channel(
+    ///     "unix:/run/calculator.sock", options=[("grpc.default_authority", "localhost")]
+    /// )
+    /// ```
+    ///
     /// # Errors
     /// When accepting connections fails for good.
     pub async fn serve_listener(self, listener: impl Listener + Unpin) -> io::Result<()> {

@@ -7,10 +7,11 @@ mod scenarios;
 
 use std::{env, error::Error, io, process::ExitCode};
 
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, UnixListener};
 
 const USAGE: &str = "\
 Usage: interop serve               serve on a free port of 127.0.0.1 and print it
+       interop serve unix:PATH     serve on a Unix socket
        interop check HOST:PORT     run every check";
 
 #[tokio::main]
@@ -19,6 +20,7 @@ async fn main() -> Result<ExitCode, Box<dyn Error>> {
     let args: Vec<&str> = args.iter().map(String::as_str).collect();
     match args[..] {
         ["serve"] => serve().await?,
+        ["serve", address] if address.starts_with("unix:") => serve_unix(address).await?,
         ["check", address] if checks::run(address).await => {}
         ["check", _] => return Ok(ExitCode::FAILURE),
         _ => {
@@ -32,6 +34,12 @@ async fn main() -> Result<ExitCode, Box<dyn Error>> {
 async fn serve() -> io::Result<()> {
     let listener = TcpListener::bind("127.0.0.1:0").await?;
     println!("listening on {}", listener.local_addr()?);
+    scenarios::serve(listener).await
+}
+
+async fn serve_unix(address: &str) -> io::Result<()> {
+    let listener = UnixListener::bind(address.trim_start_matches("unix:"))?;
+    println!("listening on {address}");
     scenarios::serve(listener).await
 }
 

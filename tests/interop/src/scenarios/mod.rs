@@ -7,9 +7,8 @@ mod telemetry;
 use std::io;
 
 use rust_scaffold::{
-    CompressionEncoding, Request, Response, Server, Status, prost_types::Timestamp,
+    CompressionEncoding, Listener, Request, Response, Server, Status, prost_types::Timestamp,
 };
-use tokio::net::TcpListener;
 
 use self::telemetry::Scenarios;
 use crate::contract::{
@@ -26,7 +25,7 @@ pub(crate) const ERROR_MESSAGE: &str = "100 % naïve: 日本語\nmore";
 pub(crate) const ERROR_DETAILS: &[u8] = b"\x00\x01\xfe\xff";
 
 /// Serves the scenarios to every connection of `listener`.
-pub(crate) async fn serve(listener: TcpListener) -> io::Result<()> {
+pub(crate) async fn serve(listener: impl Listener + Unpin) -> io::Result<()> {
     let telemetry = TelemetryServer::new(Scenarios::default())
         .accept_compressed(CompressionEncoding::Gzip)
         .send_compressed(CompressionEncoding::Gzip);
