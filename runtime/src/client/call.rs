@@ -9,10 +9,10 @@ use std::{
 
 use bytes::Bytes;
 use prost::Message;
-use tokio::time::Instant;
 use tonic::{
     IntoRequest, Request, Response, Status,
     codec::{CompressionEncoding, EnabledCompressionEncodings},
+    metadata::MetadataMap,
 };
 
 use super::{
@@ -41,7 +41,8 @@ pub struct Client {
 }
 
 impl Client {
-    /// Calls through `channel`: responses of up to 4 MiB, requests of any size, no compression.
+    /// Calls through `channel`: responses of up to 4 MiB, requests of up to 2 GiB, no
+    /// compression.
     pub fn new(channel: impl Into<Channel>) -> Self {
         Self {
             channel: channel.into(),
@@ -188,21 +189,18 @@ impl Client {
         method: &'static MethodDescriptor,
         request: Request<Body>,
     ) -> Result<Call, Status> {
-        let timeout = deadline::timeout(request.metadata().as_ref())?;
+        let deadline = deadline::of_request(request.metadata())?;
         let (metadata, extensions, body) = request.into_parts();
         let outgoing = Outgoing {
             method,
             metadata,
             extensions,
             body,
-            timeout,
+            deadline,
             encoding: self.encoder.encoding,
             accepted: self.accepted,
         };
-        Ok(Call {
-            outgoing,
-            deadline: Deadline::at(timeout.map(|timeout| Instant::now() + timeout)),
-        })
+        Ok(Call { outgoing, deadline: Deadline::at(deadline) })
     }
 
     /// Waits for the response of a method that answers with one message, still encoded.
@@ -215,17 +213,17 @@ impl Client {
     ) -> impl Future<Output = Result<Response<Bytes>, Status>> + Send {
         let mut reply = encoded.start(outgoing);
         async move {
-            let answered = async {
-                let reply = (&mut reply).await?;
-                let mut messages = self.messages(reply.body, reply.encoding);
-                let message = messages.only().await?;
-                let mut metadata = reply.metadata;
-                if let Some(trailers) = messages.take_trailers() {
-                    body::merge(&mut metadata, trailers);
-                }
-                Ok(Response::from_parts(metadata, message, reply.extensions))
+            let Reply { mut metadata, extensions, encoding, body } =
+                deadline.limit(Pin::new(&mut reply)).await?;
+            let mut messages = self.messages(body, encoding);
+            let message = match deadline.limit(pin!(messages.only())).await {
+                Ok(message) => message,
+                Err(status) => return Err(with_headers(status, metadata)),
             };
-            deadline.limit(pin!(answered)).await
+            if let Some(trailers) = messages.take_trailers() {
+                body::merge(&mut metadata, trailers);
+            }
+            Ok(Response::from_parts(metadata, message, extensions))
         }
     }
 
@@ -253,6 +251,14 @@ impl Client {
 struct Call {
     outgoing: Outgoing,
     deadline: Deadline,
+}
+
+/// The status of a call that failed behind the headers of its response: there is no response to have
+/// them.
+fn with_headers(mut status: Status, mut headers: MetadataMap) -> Status {
+    body::merge(&mut headers, std::mem::take(status.metadata_mut()));
+    *status.metadata_mut() = headers;
+    status
 }
 
 fn decode<M: Message + Default>(response: Response<Bytes>) -> Result<Response<M>, Status> {

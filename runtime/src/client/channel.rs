@@ -6,10 +6,10 @@ use std::{
     pin::Pin,
     sync::Arc,
     task::{Context, Poll},
-    time::Duration,
 };
 
 use http::Extensions;
+use tokio::time::Instant;
 use tonic::{
     Status,
     codec::{CompressionEncoding, EnabledCompressionEncodings},
@@ -94,8 +94,8 @@ pub(crate) struct Outgoing {
     pub(crate) metadata: MetadataMap,
     pub(crate) extensions: Extensions,
     pub(crate) body: Body,
-    /// The time that the call may take, which the metadata says as well.
-    pub(crate) timeout: Option<Duration>,
+    /// When the call must be over. What its metadata says was left when it was made.
+    pub(crate) deadline: Option<Instant>,
     /// The compression of the requests.
     pub(crate) encoding: Option<CompressionEncoding>,
     /// The compressions that the responses may have.

@@ -28,8 +28,7 @@ impl<'a> Direct<'a> {
         method: &'static MethodDescriptor,
         metadata: &MetadataMap,
     ) -> Result<Self, Status> {
-        let timeout = deadline::timeout(metadata.as_ref())?;
-        Ok(Self { server, method, deadline: timeout.map(|timeout| Instant::now() + timeout) })
+        Ok(Self { server, method, deadline: deadline::of_request(metadata)? })
     }
 
     /// Waits for one response.

@@ -22,7 +22,7 @@ use super::{
 };
 use crate::{
     server::{BoxFuture, Reply},
-    wire::{body::Body, compression, h2::failed, headers, load::Busy},
+    wire::{body::Body, compression, deadline, h2::failed, headers, load::Busy},
 };
 
 /// How often a call is handed to another connection when one turns out to be gone.
@@ -79,6 +79,9 @@ impl H2 {
             fields.insert(headers::GRPC_ACCEPT_ENCODING, accepted);
         }
         headers::add_metadata(fields, &call.metadata);
+        if let Some(deadline) = call.deadline {
+            deadline::insert_timeout(fields, deadline);
+        }
         request
     }
 }
@@ -107,6 +110,9 @@ async fn connect(h2: Arc<H2>, call: Call) -> Result<(Answering, Call), Status> {
         None => h2.pool.options.wait_for_ready,
     };
     let (connection, busy) = h2.pool.connection(wait_for_ready).await?;
+    if call.head.deadline.is_some_and(deadline::has_passed) {
+        return Err(deadline::exceeded());
+    }
     Ok((h2.send(&connection, busy, &call), call))
 }
 
@@ -139,7 +145,7 @@ impl Calling {
         }
         self.state = State::Answered;
         let (head, body) = response.into_parts();
-        reply(head, self.accepted, || body)
+        reply(head, self.accepted, body)
     }
 
     /// Hands the call to another connection: the one that was to take it goes away, or has had as

@@ -19,7 +19,7 @@ use crate::{
     wire::{
         body::{Body, Side},
         compression,
-        deadline::Deadline,
+        deadline::{self, Deadline},
         grpc_status,
         headers::{self, Said},
         http_body::{HttpBody, RequestBody},
@@ -45,6 +45,9 @@ where
         let reply = async move {
             let failed = |error: S::Error| status::from_transport(error.into());
             poll_fn(|cx| service.poll_ready(cx)).await.map_err(failed)?;
+            if call.deadline.is_some_and(deadline::has_passed) {
+                return Err(deadline::exceeded());
+            }
             let accepted = call.accepted;
             let (request, mut tie) = request(call);
             let mut answer = pin!(service.call(request));
@@ -56,9 +59,8 @@ where
                 }
             });
             let (head, body) = response.await?.into_parts();
-            reply(head, accepted, || {
-                Body::from_http(tie::hold(tonic::body::Body::new(body), tie), Side::Response)
-            })
+            let body = tie::hold(tonic::body::Body::new(body), tie);
+            reply(head, accepted, Body::from_http(body, Side::Response))
         };
         ReplyFuture::new(Deadline::default(), Box::pin(reply))
     }
@@ -77,6 +79,9 @@ fn request(mut call: Outgoing) -> (http::Request<tonic::body::Body>, Tie) {
     *request.extensions_mut() = call.extensions;
     let fields = request.headers_mut();
     *fields = request_headers(call.metadata);
+    if let Some(deadline) = call.deadline {
+        deadline::insert_timeout(fields, deadline);
+    }
     if let Some(encoding) = call.encoding {
         let name = HeaderValue::from_static(compression::name(encoding));
         fields.insert(headers::GRPC_ENCODING, name);
@@ -98,18 +103,26 @@ fn request_headers(metadata: MetadataMap) -> HeaderMap {
 pub(super) fn reply(
     head: response::Parts,
     accepted: EnabledCompressionEncodings,
-    body: impl FnOnce() -> Body,
+    mut body: Body,
 ) -> Result<Reply, Status> {
     let said = Said::in_headers(&head.headers);
-    match grpc_status::code(&said) {
-        Some(Code::Ok) => return Ok(empty(said.others, head)),
-        Some(code) => return Err(grpc_status::from_headers(code, head.headers)),
-        None if head.status.is_success() && said.is_grpc() => {}
-        None => return Err(status::from_http(head.status, &head.headers)),
+    let code = grpc_status::code(&said);
+    match code {
+        Some(Code::Ok) if body.is_headers_only() => return Ok(empty(said.others, head)),
+        Some(code) if body.is_headers_only() => {
+            return Err(grpc_status::from_headers(code, head.headers));
+        }
+        _ if head.status.is_success() && said.is_grpc() => {}
+        _ => return Err(status::from_http(head.status, &head.headers)),
+    }
+    let encoding = said.encoding(accepted).map_err(|name| unreadable(&name))?;
+    if code.is_some() {
+        // It is at the end of a response that its status counts.
+        body = body.after_status(head.headers.clone());
     }
     Ok(Reply {
-        encoding: said.encoding(accepted).map_err(|name| unreadable(&name))?,
-        body: body(),
+        encoding,
+        body,
         metadata: headers::into_metadata(said.others, head.headers),
         extensions: head.extensions,
     })

@@ -1,7 +1,5 @@
 //! The door without HTTP: a call goes from the client straight into the dispatch.
 
-use tokio::time::Instant;
-
 use super::channel::{Outgoing, Transport};
 use crate::{
     server::{Incoming, Protocol, ReplyFuture, Serve, ServerCall},
@@ -30,7 +28,7 @@ fn start(server: &dyn Serve, call: Outgoing) -> ReplyFuture<'static> {
         protocol: Protocol {
             encoding: call.encoding,
             accepted: call.accepted,
-            deadline: call.timeout.map(|timeout| Instant::now() + timeout),
+            deadline: call.deadline,
         },
     };
     ServerCall::start(server, call.method.path, incoming)

@@ -65,8 +65,13 @@ fn protocol(config: &ServerConfig, said: &Said<'_>) -> Result<Protocol, Status> 
             .encoding(config.accepted)
             .map_err(|name| headers::unsupported_encoding(&name, config.accepted))?,
         accepted: said.accepted(),
-        deadline: timeout.map(|timeout| Instant::now() + timeout.saturating_sub(HEAD_START)),
+        deadline: timeout.map(|timeout| Instant::now() + earlier(timeout)),
     })
+}
+
+/// What the server gives a call for which its client has `timeout` left.
+fn earlier(timeout: Duration) -> Duration {
+    timeout - HEAD_START.min(timeout / 2)
 }
 
 type HttpResponse = http::Response<HttpBody>;

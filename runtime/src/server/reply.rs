@@ -12,7 +12,11 @@ use http::Extensions;
 use tonic::{Status, codec::CompressionEncoding, metadata::MetadataMap};
 
 use super::mismatch;
-use crate::wire::{body::Body, deadline::Deadline, status};
+use crate::wire::{
+    body::Body,
+    deadline::{self, Deadline},
+    status,
+};
 
 /// The beginning of a response, with its messages still to come.
 #[derive(Debug)]
@@ -40,12 +44,12 @@ enum Way<'a> {
 impl<'a> ReplyFuture<'a> {
     /// Waits for the reply that `handler` makes.
     pub(crate) fn new(deadline: Deadline, handler: BoxFuture<'a, Reply>) -> Self {
-        Self(Way::Reply(Handling { handler: Some(handler), deadline }))
+        Self(Way::Reply(Handling::new(deadline, handler)))
     }
 
     /// Waits until `handler` has put its response into the exchange of the call.
     pub(crate) fn exchange(deadline: Deadline, handler: BoxFuture<'a, ()>) -> Self {
-        Self(Way::Exchange(Handling { handler: Some(handler), deadline }))
+        Self(Way::Exchange(Handling::new(deadline, handler)))
     }
 
     pub(crate) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<Reply, Status>> {
@@ -68,17 +72,32 @@ impl<'a> ReplyFuture<'a> {
 /// dropped; if it panics, the call fails and nothing else does.
 struct Handling<'a, T> {
     handler: Option<BoxFuture<'a, T>>,
+    has_begun: bool,
     deadline: Deadline,
+}
+
+impl<'a, T> Handling<'a, T> {
+    fn new(deadline: Deadline, handler: BoxFuture<'a, T>) -> Self {
+        Self { handler: Some(handler), has_begun: false, deadline }
+    }
 }
 
 impl<T> Future for Handling<'_, T> {
     type Output = Result<T, Status>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let Some(handler) = &mut self.handler else { return Poll::Pending };
-        let result = match catch_unwind(AssertUnwindSafe(|| handler.as_mut().poll(cx))) {
+        let this = &mut *self;
+        let Some(handler) = &mut this.handler else { return Poll::Pending };
+        // What nobody waits for any more is not begun with.
+        let is_too_late =
+            !std::mem::replace(&mut this.has_begun, true) && this.deadline.has_passed();
+        let polled = match is_too_late {
+            true => Ok(Poll::Ready(Err(deadline::exceeded()))),
+            false => catch_unwind(AssertUnwindSafe(|| handler.as_mut().poll(cx))),
+        };
+        let result = match polled {
             Ok(Poll::Ready(result)) => result,
-            Ok(Poll::Pending) => match self.deadline.check(cx) {
+            Ok(Poll::Pending) => match this.deadline.check(cx) {
                 Ok(()) => return Poll::Pending,
                 Err(late) => Err(late),
             },

@@ -28,7 +28,7 @@ use crate::{
 /// Generated code names it for each service, as `CalculatorServer<S>`. It is a tower service, for
 /// our [`Server`](crate::Server) as well as for tonic's, axum and hyper, and it serves in process.
 ///
-/// By default it reads messages of up to 4 MiB, sends messages of any size, and neither accepts
+/// By default it reads messages of up to 4 MiB, sends messages of up to 2 GiB, and neither accepts
 /// nor sends compressed ones.
 pub struct ServiceServer<D, S> {
     service: Arc<S>,

@@ -42,6 +42,8 @@ enum Kind {
     Http(tonic::body::Body, Side),
     /// Frames that come straight from HTTP/2.
     H2(Received, Side),
+    /// Those behind headers that have a status, which counts if nothing else comes.
+    AfterStatus(Box<(Body, HeaderMap)>),
 }
 
 /// What a body belongs to: the end of a response says how the call went.
@@ -75,6 +77,21 @@ impl Body {
 
     pub(crate) fn from_h2(received: Received, side: Side) -> Self {
         Self { kind: Kind::H2(received, side), trailers: None }
+    }
+
+    /// This body, behind `headers` that have a status already.
+    pub(crate) fn after_status(self, headers: HeaderMap) -> Self {
+        Self { kind: Kind::AfterStatus(Box::new((self, headers))), trailers: None }
+    }
+
+    /// Whether nothing came behind the headers of the response, nor will.
+    pub(crate) fn is_headers_only(&self) -> bool {
+        match &self.kind {
+            Kind::Failed(status) => status::is_missing(status),
+            Kind::Http(body, _) => body.is_end_stream(),
+            Kind::H2(received, _) => received.is_end_stream(),
+            _ => false,
+        }
     }
 
     /// Sends `trailers` when the body has ended well.
@@ -126,6 +143,20 @@ impl Body {
             Kind::Outgoing(frames) => ready!(frames.poll_data(cx)),
             Kind::Http(body, side) => ready!(poll_http(body, *side, &mut self.trailers, cx)),
             Kind::H2(received, side) => ready!(poll_h2(received, *side, &mut self.trailers, cx)),
+            Kind::AfterStatus(after) => {
+                let (body, headers) = &mut **after;
+                let polled = ready!(body.poll_data(cx));
+                match polled {
+                    Some(Err(status)) if status::is_missing(&status) => {
+                        let headers = std::mem::take(headers);
+                        end(Some(headers), Side::Response, &mut self.trailers)
+                    }
+                    polled => {
+                        *self = std::mem::replace(body, Self::empty());
+                        return Poll::Ready(polled);
+                    }
+                }
+            }
         };
         if !matches!(polled, Some(Ok(_))) {
             self.end();
@@ -163,6 +194,14 @@ impl Body {
             (None, None) => Kind::Ended,
         };
         Poll::Ready(())
+    }
+
+    /// Whether the deadline of the messages has passed, although nobody has room for more of them.
+    pub(crate) fn poll_expired(&mut self, cx: &mut Context<'_>) -> bool {
+        match &mut self.kind {
+            Kind::Outgoing(frames) => frames.poll_expired(cx),
+            _ => false,
+        }
     }
 
     /// Notes that somebody waits for the rest of a request that is to be one message.
@@ -268,6 +307,7 @@ impl fmt::Debug for Body {
             Kind::Outgoing(_) => "Outgoing",
             Kind::Http(..) => "Http",
             Kind::H2(..) => "H2",
+            Kind::AfterStatus(_) => "AfterStatus",
         };
         f.debug_struct("Body").field("kind", &kind).finish_non_exhaustive()
     }

@@ -2,6 +2,7 @@
 
 use std::{
     future::Future,
+    io::Write as _,
     pin::Pin,
     task::{Context, Poll},
     time::Duration,
@@ -9,9 +10,11 @@ use std::{
 
 use http::{HeaderMap, HeaderName, HeaderValue};
 use tokio::time::{Instant, Sleep};
-use tonic::Status;
+use tonic::{Status, metadata::MetadataMap};
 
-const GRPC_TIMEOUT: HeaderName = HeaderName::from_static("grpc-timeout");
+use super::status;
+
+pub(crate) const GRPC_TIMEOUT: HeaderName = HeaderName::from_static("grpc-timeout");
 /// Timeouts beyond this are as good as none, and a timer cannot be set for all of them.
 pub(crate) const FOREVER: Duration = Duration::from_secs(60 * 60 * 24 * 365);
 
@@ -24,6 +27,13 @@ pub(crate) fn timeout(headers: &HeaderMap) -> Result<Option<Duration>, Status> {
         return Ok(None);
     }
     headers.get(GRPC_TIMEOUT).map(from_header).transpose()
+}
+
+/// When a call that is made now, with `metadata`, must be over.
+pub(crate) fn of_request(metadata: &MetadataMap) -> Result<Option<Instant>, Status> {
+    let Some(timeout) = timeout(metadata.as_ref())? else { return Ok(None) };
+    let deadline = Instant::now() + timeout;
+    if has_passed(deadline) { Err(exceeded()) } else { Ok(Some(deadline)) }
 }
 
 /// What `value`, that of `grpc-timeout`, says.
@@ -55,6 +65,50 @@ fn parse(value: &HeaderValue) -> Option<Duration> {
     }
 }
 
+/// The units of `grpc-timeout`, and their nanoseconds.
+const UNITS: [(char, u64); 6] = [
+    ('H', 3_600_000_000_000),
+    ('M', 60_000_000_000),
+    ('S', 1_000_000_000),
+    ('m', 1_000_000),
+    ('u', 1_000),
+    ('n', 1),
+];
+
+/// Says in `headers` how much time is left until `deadline`.
+pub(crate) fn insert_timeout(headers: &mut HeaderMap, deadline: Instant) {
+    // Its digits and units are always legal.
+    if let Some(left) = spell(deadline.saturating_duration_since(Instant::now())) {
+        headers.insert(GRPC_TIMEOUT, left);
+    }
+}
+
+/// `left` with three digits that count, rounded up: a call that is sent at once carries what was asked
+/// for, and calls with one timeout share an entry of HPACK's table.
+fn spell(left: Duration) -> Option<HeaderValue> {
+    let nanos = u64::try_from(left.min(FOREVER).as_nanos()).ok()?;
+    let step = 10u64.pow(nanos.checked_ilog10().unwrap_or(0).saturating_sub(2));
+    let nanos = nanos.next_multiple_of(step);
+    let (unit, size) = UNITS.iter().find(|(_, size)| nanos.is_multiple_of(*size))?;
+    let mut spelled = [0; 9];
+    let mut unused = &mut spelled[..];
+    write!(unused, "{}{unit}", nanos / size).ok()?;
+    let length = 9 - unused.len();
+    HeaderValue::from_bytes(&spelled[..length]).ok()
+}
+
+/// Shorter times are none: not every clock tells them apart, and no call is made in one.
+const INSTANT: Duration = Duration::from_micros(1);
+
+/// Whether there is nothing left until `deadline`.
+pub(crate) fn has_passed(deadline: Instant) -> bool {
+    deadline.saturating_duration_since(Instant::now()) < INSTANT
+}
+
+/// How much before the deadline a server may give a call up because of it: its clock and its timers
+/// are not the client's.
+const SERVERS_EARLIER: Duration = Duration::from_millis(10);
+
 /// Tells when the time of a call is up. Without a deadline it never is, and no timer is made.
 #[derive(Debug, Default)]
 pub(crate) struct Deadline(Option<Pin<Box<Sleep>>>);
@@ -76,6 +130,25 @@ impl Deadline {
         }
     }
 
+    /// Whether there is nothing left until the deadline.
+    pub(crate) fn has_passed(&self) -> bool {
+        self.0.as_ref().is_some_and(|timer| has_passed(timer.deadline()))
+    }
+
+    /// What a call has ended with that ended with `status`: a peer that gives it up at the deadline may
+    /// do so without a word, and before the time is up here.
+    pub(crate) fn explain(&self, status: Status) -> Status {
+        match &self.0 {
+            Some(timer)
+                if timer.deadline() <= Instant::now() + SERVERS_EARLIER
+                    && status::is_cancelled_by_reset(&status) =>
+            {
+                exceeded()
+            }
+            _ => status,
+        }
+    }
+
     /// Waits for `future`, but no longer than the deadline.
     pub(crate) async fn limit<T>(
         &mut self,
@@ -85,7 +158,7 @@ impl Deadline {
             Poll::Pending => {
                 self.check(cx).map_or_else(|late| Poll::Ready(Err(late)), |()| Poll::Pending)
             }
-            ready => ready,
+            ready => ready.map_err(|status| self.explain(status)),
         })
         .await
     }
@@ -118,6 +191,37 @@ mod tests {
     fn anything_else_is_malformed() {
         for value in ["", "S", "1", "1s", "-1S", "+1S", "123456789S", "1.5S", "1 S"] {
             assert_eq!(parsed(value), None, "{value:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_left_is_spelled_with_three_digits_and_rounded_up() {
+        for (left, spelled) in [
+            (Duration::ZERO, "0H"),
+            (Duration::from_nanos(1), "1n"),
+            (Duration::from_nanos(999), "999n"),
+            (Duration::from_nanos(1_001), "1010n"),
+            (Duration::from_micros(49_951), "50m"),
+            (Duration::from_micros(299_950), "300m"),
+            (Duration::from_nanos(4_999_970_123), "5S"),
+            (Duration::from_millis(4_251), "4260m"),
+            (Duration::from_secs(90), "90S"),
+            (Duration::from_secs(7_200), "2H"),
+            (FOREVER, "31600000S"),
+            (Duration::MAX, "31600000S"),
+        ] {
+            assert_eq!(spell(left).unwrap(), spelled, "{left:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_spelled_is_understood_and_hardly_more_than_what_was_left() {
+        let mut nanos = 1u64;
+        while nanos < 30_000_000_000_000_000 {
+            let left = Duration::from_nanos(nanos);
+            let read = parse(&spell(left).unwrap()).unwrap();
+            assert!(left <= read && read <= left + left / 100, "{left:?} became {read:?}");
+            nanos = nanos * 13 / 7 + 1;
         }
     }
 

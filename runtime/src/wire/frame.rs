@@ -15,6 +15,10 @@ const HEADER: usize = 5;
 /// The largest message that is read when nothing else was said: 4 MiB, as in gRPC everywhere.
 pub(crate) const DEFAULT_DECODING_LIMIT: usize = 4 * 1024 * 1024;
 
+/// The largest message that is sent: in its frame, it fits into the largest window of HTTP/2. protobuf
+/// has no larger ones either.
+const MAX_MESSAGE: usize = i32::MAX as usize - HEADER;
+
 /// Messages up to this size are written into a chunk of the thread.
 const SMALL: usize = 1024;
 const CHUNK_SIZE: usize = 8 * 1024;
@@ -80,7 +84,7 @@ impl Encoder {
         length: usize,
         into: &mut BytesMut,
     ) -> Result<(), Status> {
-        check_size("a message to send", length, self.limit.min(u32::MAX as usize))?;
+        check_size("a message to send", length, self.limit.min(MAX_MESSAGE))?;
         let start = into.len();
         into.reserve(HEADER + length);
         put_header(into, 0, length);
@@ -106,6 +110,7 @@ fn compress_frame(
     let message = frames.split_off(start + HEADER);
     compression::compress(encoding, &message, frames)?;
     let length = frames.len() - start - HEADER;
+    check_size("a compressed message to send", length, MAX_MESSAGE)?;
     let mut header = &mut frames[start..start + HEADER];
     header.put_u8(1);
     header.put_u32(length as u32);
@@ -286,6 +291,25 @@ mod tests {
         let mut frames = Frames::new(None, 100);
         frames.push(Bytes::from_static(&[0, 0, 0, 0, 101]));
         assert_eq!(frames.next().unwrap_err().code(), tonic::Code::ResourceExhausted);
+    }
+
+    struct Vast;
+
+    impl Encode for Vast {
+        fn encoded_len(&self) -> usize {
+            MAX_MESSAGE + 1
+        }
+
+        fn encode_to(&self, _: &mut BytesMut) {
+            unreachable!("it is too large");
+        }
+    }
+
+    #[test]
+    fn what_no_window_can_hold_is_resource_exhausted_whatever_the_limit() {
+        let encoder = Encoder { encoding: None, limit: usize::MAX };
+        let one = encoder.encode_one(&Vast).unwrap_err();
+        assert_eq!(one.code(), tonic::Code::ResourceExhausted);
     }
 
     #[test]

@@ -288,10 +288,14 @@ impl Sending {
         while !self.chunk.is_empty() {
             self.stream.reserve_capacity(self.chunk.len());
             if self.stream.capacity() == 0 {
-                match ready!(self.stream.poll_capacity(cx)) {
-                    Some(Ok(_)) => continue,
-                    Some(Err(_)) | None => return Poll::Ready(Err(Unsent::Stream)),
+                match self.stream.poll_capacity(cx) {
+                    Poll::Ready(Some(Ok(_))) => {}
+                    Poll::Ready(Some(Err(_)) | None) => return Poll::Ready(Err(Unsent::Stream)),
+                    // A status needs no room.
+                    Poll::Pending if self.body.poll_expired(cx) => self.chunk.clear(),
+                    Poll::Pending => return Poll::Pending,
                 }
+                continue;
             }
             let room = self.stream.capacity().min(self.chunk.len());
             self.stream.send_data(self.chunk.split_to(room), false)?;

@@ -77,6 +77,14 @@ impl HttpBody {
         }
     }
 
+    /// Whether the deadline has passed of what it gives, which is its end.
+    pub(crate) fn poll_expired(&mut self, cx: &mut Context<'_>) -> bool {
+        match &mut self.0 {
+            Kind::Ours(body, _) => body.poll_expired(cx),
+            _ => false,
+        }
+    }
+
     /// Whether everything that it will give is at hand, as one message.
     pub(crate) fn is_at_hand(&self) -> bool {
         matches!(&self.0, Kind::Ended)

@@ -53,7 +53,9 @@ impl Messages {
             }
             match ready!(self.body.poll_data(cx)) {
                 Some(Ok(data)) => self.frames.push(data),
-                Some(Err(status)) => return Poll::Ready(Some(Err(status))),
+                Some(Err(status)) => {
+                    return Poll::Ready(Some(Err(self.deadline.explain(status))));
+                }
                 None if self.frames.is_empty() => return Poll::Ready(None),
                 None => return Poll::Ready(Some(Err(self.cut_short()))),
             }
@@ -98,7 +100,10 @@ impl Messages {
         if self.frames.is_empty() {
             match self.body.poll_end(cx) {
                 Poll::Ready(Some(Ok(data))) => self.frames.push(data),
-                Poll::Ready(ended) => return Poll::Ready(ended),
+                Poll::Ready(Some(Err(status))) => {
+                    return Poll::Ready(Some(Err(self.deadline.explain(status))));
+                }
+                Poll::Ready(None) => return Poll::Ready(None),
                 Poll::Pending => {}
             }
         }

@@ -88,6 +88,14 @@ impl Outgoing {
         std::mem::take(&mut self.trailers)
     }
 
+    /// Whether the deadline has passed, which ends the messages although nobody has room for more.
+    pub(crate) fn poll_expired(&mut self, cx: &mut Context<'_>) -> bool {
+        let Err(late) = self.deadline.check(cx) else { return false };
+        self.chunk.clear();
+        self.end(Some(late));
+        true
+    }
+
     /// The next chunk of frames; an error is what the stream ended with.
     pub(crate) fn poll_data(
         &mut self,

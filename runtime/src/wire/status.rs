@@ -1,6 +1,6 @@
 //! Statuses for what went wrong below gRPC: in HTTP, in HTTP/2, or on the connection.
 
-use std::error::Error;
+use std::{error::Error, sync::Arc};
 
 use http::{HeaderMap, StatusCode};
 use tonic::{Code, Status, TimeoutExpired};
@@ -34,9 +34,28 @@ pub(crate) fn from_http(status: StatusCode, headers: &HeaderMap) -> Status {
     )
 }
 
+/// The source of the status of a call that was sent none.
+#[derive(Debug)]
+struct MissingStatus;
+
+impl std::fmt::Display for MissingStatus {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("the server ended the call without a grpc-status")
+    }
+}
+
+impl Error for MissingStatus {}
+
 /// The status of a call whose server ended the stream without one.
 pub(crate) fn missing() -> Status {
-    Status::unknown("the server ended the call without a grpc-status")
+    let mut status = Status::unknown(MissingStatus.to_string());
+    status.set_source(Arc::new(MissingStatus));
+    status
+}
+
+/// Whether the server ended the stream without a status.
+pub(crate) fn is_missing(status: &Status) -> bool {
+    status.source().is_some_and(<dyn Error>::is::<MissingStatus>)
 }
 
 /// The status for an error of the transport: what the peer or HTTP/2 said, else `Unavailable`.
@@ -86,6 +105,19 @@ fn from_reset(reason: h2::Reason) -> Code {
     }
 }
 
+/// Whether the peer has reset the stream of the call with `CANCEL`, which says no more.
+pub(crate) fn is_cancelled_by_reset(status: &Status) -> bool {
+    let mut cause = status.source();
+    while let Some(error) = cause {
+        if let Some(error) = error.downcast_ref::<h2::Error>() {
+            let is_cancel = error.reason() == Some(h2::Reason::CANCEL);
+            return is_cancel && error.is_reset() && error.is_remote();
+        }
+        cause = error.source();
+    }
+    false
+}
+
 /// The error and its causes in one line.
 pub(crate) fn describe(error: &(dyn Error + 'static)) -> String {
     let mut lines = vec![error.to_string()];
@@ -119,7 +151,7 @@ impl Error for BrokenConnection {}
 #[cfg(feature = "mock")]
 pub(crate) fn broken_connection() -> Status {
     let mut status = Status::unavailable(BrokenConnection.to_string());
-    status.set_source(std::sync::Arc::new(BrokenConnection));
+    status.set_source(Arc::new(BrokenConnection));
     status
 }
 

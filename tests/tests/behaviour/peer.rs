@@ -20,13 +20,13 @@ use crate::{doors::listen, http::Body};
 pub(crate) struct Answer {
     pub(crate) headers: HeaderMap,
     /// Without them, the stream ends with the headers.
-    pub(crate) rest: Option<(Bytes, HeaderMap)>,
+    pub(crate) rest: Option<(Bytes, Option<HeaderMap>)>,
 }
 
 impl Answer {
     /// Headers, messages, trailers.
     pub(crate) fn whole(messages: Bytes, trailers: HeaderMap) -> Self {
-        Self { headers: grpc(HeaderMap::new()), rest: Some((messages, trailers)) }
+        Self { headers: grpc(HeaderMap::new()), rest: Some((messages, Some(trailers))) }
     }
 
     /// Nothing but headers.
@@ -79,8 +79,10 @@ async fn serve(stream: TcpStream, script: Script) {
         *head.headers_mut() = headers;
         let mut stream = respond.send_response(head, rest.is_none()).unwrap();
         if let Some((data, trailers)) = rest {
-            stream.send_data(data, false).unwrap();
-            stream.send_trailers(trailers).unwrap();
+            stream.send_data(data, trailers.is_none()).unwrap();
+            if let Some(trailers) = trailers {
+                stream.send_trailers(trailers).unwrap();
+            }
         }
     }
 }
@@ -103,7 +105,7 @@ impl tower_service::Service<Request<tonic::body::Body>> for Scripted {
         let body = match rest {
             None => Full::default().boxed_unsync(),
             Some((data, trailers)) => {
-                Full::new(data).with_trailers(async { Some(Ok(trailers)) }).boxed_unsync()
+                Full::new(data).with_trailers(async { trailers.map(Ok) }).boxed_unsync()
             }
         };
         let mut response = Response::new(body);

@@ -145,3 +145,85 @@ async fn details_of_a_call_that_went_well_are_no_metadata() {
         }
     }
 }
+
+/// What becomes of calls that are answered with `answer`: the unary one, and the stream.
+async fn outcomes(answer: Answer) -> Vec<(&'static str, Result<usize, Status>)> {
+    let mut outcomes = Vec::new();
+    for (transport, channel) in channels(move |_| answer.clone()).await {
+        let client = TelemetryClient::new(channel);
+        outcomes.push((transport, client.latest(query("a", 1)).await.map(|_| 1)));
+        let watched = async {
+            let mut points = client.watch(query("a", 1)).await?.into_inner();
+            let mut count = 0;
+            while points.message().await?.is_some() {
+                count += 1;
+            }
+            Ok(count)
+        };
+        outcomes.push((transport, watched.await));
+    }
+    outcomes
+}
+
+#[tokio::test]
+async fn a_status_in_headers_counts_only_where_nothing_comes_behind_them() {
+    let (message, nothing) = (frames(&[point("a")]), bytes::Bytes::new());
+    let status = |code: &'static [u8]| map(&[("grpc-status", code), ("grpc-message", b"early")]);
+    let behind = |early, data: &bytes::Bytes, late: Option<HeaderMap>| {
+        let Answer { headers, .. } = Answer::only(status(early));
+        Answer { headers, rest: Some((data.clone(), late)) }
+    };
+    let late = |code: &'static [u8]| Some(map(&[("grpc-status", code), ("grpc-message", b"late")]));
+    for (name, answer, expected) in [
+        ("OK, then a message", behind(b"0", &message, late(b"0")), Ok(1)),
+        ("a failure, then a message", behind(b"7", &message, late(b"0")), Ok(1)),
+        (
+            "OK, then a failure",
+            behind(b"0", &message, late(b"9")),
+            Err((Code::FailedPrecondition, "late")),
+        ),
+        (
+            "two failures",
+            behind(b"7", &nothing, late(b"9")),
+            Err((Code::FailedPrecondition, "late")),
+        ),
+        ("no trailers", behind(b"7", &nothing, None), Err((Code::PermissionDenied, "early"))),
+        ("headers only", Answer::only(status(b"7")), Err((Code::PermissionDenied, "early"))),
+    ] {
+        for (transport, outcome) in outcomes(answer).await {
+            let seen = outcome.as_ref().map_err(|status| (status.code(), status.message()));
+            assert_eq!(seen, expected.as_ref().map_err(|status| *status), "{transport}: {name}");
+        }
+    }
+    for (transport, outcome) in outcomes(behind(b"0", &message, None)).await {
+        let code = outcome.map_err(|status| status.code());
+        assert_eq!(code, Err(Code::Unknown), "{transport}: a message, and no end behind it");
+    }
+}
+
+#[tokio::test]
+async fn a_failed_call_for_one_response_has_the_response_headers_in_its_status() {
+    let trailers = map(&[
+        ("grpc-status", b"5"),
+        ("both", b"trailers"),
+        ("trace-bin", b"AQI="),
+        ("late", b"1"),
+    ]);
+    let mut answer = Answer::whole(frames(&[point("a")]), trailers);
+    answer.headers.extend(map(&[("both", b"headers"), ("early", b"1")]));
+    for (transport, channel) in channels(move |_| answer.clone()).await {
+        let client = TelemetryClient::new(channel);
+        let unary = client.latest(query("a", 1)).await.unwrap_err();
+        let upload = client.upload(tokio_stream::iter([point("a")])).await.unwrap_err();
+        for status in [unary, upload] {
+            assert_eq!(status.code(), Code::NotFound, "{transport}");
+            let metadata = status.metadata();
+            let both: Vec<_> = metadata.get_all("both").iter().collect();
+            assert_eq!(both, ["headers", "trailers"], "{transport}");
+            assert_eq!(metadata.get("early").unwrap(), "1", "{transport}");
+            assert_eq!(metadata.get("late").unwrap(), "1", "{transport}");
+            assert_eq!(metadata.get_bin("trace-bin").unwrap().to_bytes().unwrap(), &[1, 2][..]);
+            assert_eq!(metadata.len(), 5, "{transport}: {metadata:?}");
+        }
+    }
+}
