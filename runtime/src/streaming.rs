@@ -20,7 +20,9 @@ use tokio::{sync::mpsc, time::Instant};
 use tokio_stream::StreamExt as _;
 use tonic::{Request, Status, metadata::MetadataMap};
 
-use crate::wire::{body::merge, deadline::Deadline, frame, messages::Messages, status};
+use crate::wire::{
+    body::merge, deadline::Deadline, frame, messages::Messages, panics::drop_quietly, status,
+};
 
 /// A stream of messages, as a call sends or receives it.
 ///
@@ -303,6 +305,13 @@ impl<T: Send> Source<T> for Limited<T> {
 
     fn take_trailers(mut self: Pin<&mut Self>) -> MetadataMap {
         self.messages.take_received_trailers()
+    }
+}
+
+impl<T> Drop for Limited<T> {
+    /// The messages come from the peer's code, in the same process.
+    fn drop(&mut self) {
+        drop_quietly(std::mem::take(&mut self.messages));
     }
 }
 

@@ -223,6 +223,18 @@ impl ChannelBuilder {
         self
     }
 
+    /// How many bytes of all responses of a connection may wait for somebody to read them, on top of
+    /// [the connection's window](Self::initial_connection_window_size), so that streams that nobody
+    /// reads leave other calls their window. When there are more, the connection stops until some of
+    /// them are read, and says so in a `tracing` event. By default 64 MiB, small frames
+    /// being counted as 256 bytes more; zero has every stream that
+    /// nobody reads slow all others down.
+    #[must_use]
+    pub fn max_receive_buffer_size(mut self, bytes: usize) -> Self {
+        self.options.sizes.max_unread = bytes;
+        self
+    }
+
     /// The largest HTTP/2 frame that the server may send, from 16 KiB to 16 MiB less one byte. By
     /// default 1 MiB.
     #[must_use]

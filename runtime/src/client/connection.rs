@@ -10,7 +10,6 @@ use std::{
 
 use bytes::Bytes;
 use h2::client::SendRequest;
-use tokio::sync::Notify;
 
 use super::{
     builder::Options,
@@ -18,58 +17,52 @@ use super::{
     exchange::{Answering, Outbound},
     queue::{Queue, Work},
 };
-use crate::wire::{h2::SEND_BUFFER, keep_alive::KeepAlive, load::Load, memory};
+use crate::wire::{
+    frame_counter::FrameCounter,
+    h2::SEND_BUFFER,
+    io::{ConnectionIo, IoHandle},
+    keep_alive::KeepAlive,
+    memory,
+    receive_window::ReceiveWindow,
+    stream_limiter::StreamLimiter,
+};
 
 /// A connection that is up, or was.
 pub(super) struct Connection {
     queue: Arc<Queue>,
-    load: Arc<Load>,
+    streams: Arc<StreamLimiter>,
 }
 
 impl Connection {
     /// Begins HTTP/2 on `io`, and waits until the server has begun, too: a call that is sent before
-    /// may be lost, and nobody can tell. `changed` is told when there is room for calls again, or
-    /// never.
+    /// may be lost, and nobody can tell. When this is dropped meanwhile, so is the connection.
     pub(super) async fn open(
         io: Box<dyn Io>,
         options: &Options,
-        changed: Arc<Notify>,
+        streams: Arc<StreamLimiter>,
     ) -> io::Result<Self> {
         memory::keep();
-        let sizes = options.sizes;
-        let (requests, h2) = h2::client::Builder::new()
-            .enable_push(false)
-            .initial_window_size(sizes.stream_window)
-            .initial_connection_window_size(sizes.connection_window)
-            .max_frame_size(sizes.max_frame_size)
-            .max_header_list_size(sizes.max_header_list_size)
-            .data_frame_budget(sizes.data_frame_budget())
-            .max_send_buffer_size(SEND_BUFFER)
-            .initial_max_send_streams(0)
-            // A limit of errors for the life of a connection protects servers: the calls of a client
-            // are its own.
-            .max_local_error_reset_streams(None)
-            .handshake(io)
-            .await
-            .map_err(io::Error::other)?;
-        let load = Arc::new(Load::new(changed));
-        let queue = Queue::new();
-        let driver = Driver {
-            h2,
-            waker: queue.wakes.h2_waker(),
-            requests: Some(requests),
-            keep_alive: KeepAlive::new(options.keep_alive),
-            ping_while_idle: options.keep_alive_while_idle,
-            work: Work::default(),
-            ending: Ending { queue: Arc::clone(&queue), load: Arc::clone(&load) },
-        };
-        tokio::spawn(drive(Arc::clone(&queue), driver));
-        load.opened().await?;
-        Ok(Self { queue, load })
+        let mut driver = Driver::new(io, options, Arc::clone(&streams)).await?;
+        let queue = Arc::clone(&driver.ending.queue);
+        let waker = Waker::from(Arc::clone(&queue.wakes));
+        poll_fn(|cx| {
+            let polled = queue.wakes.poll(&waker, cx, |cx| driver.poll(cx));
+            match (streams.limit(), polled) {
+                (1.., _) => Poll::Ready(Ok(())),
+                (0, Poll::Ready(())) => {
+                    let error = "the server closed the connection at once";
+                    Poll::Ready(Err(io::Error::other(error)))
+                }
+                (0, Poll::Pending) => Poll::Pending,
+            }
+        })
+        .await?;
+        tokio::spawn(drive(driver));
+        Ok(Self { queue, streams })
     }
 
-    pub(super) fn load(&self) -> &Arc<Load> {
-        &self.load
+    pub(super) fn streams(&self) -> &Arc<StreamLimiter> {
+        &self.streams
     }
 
     /// Hands over a call.
@@ -86,31 +79,75 @@ impl Drop for Connection {
 
 /// Does the work of a connection.
 struct Driver {
-    h2: h2::client::Connection<Box<dyn Io>, Bytes>,
+    h2: h2::client::Connection<ConnectionIo<Box<dyn Io>>, Bytes>,
+    io: IoHandle<Box<dyn Io>>,
+    window: ReceiveWindow,
     /// What HTTP/2 wakes this by.
     waker: Waker,
     /// None when no more calls will come.
     requests: Option<SendRequest<Bytes>>,
     keep_alive: Option<KeepAlive>,
     ping_while_idle: bool,
-    work: Work,
-    /// Dropped behind HTTP/2, which tells all calls of its end.
+    /// Dropped after HTTP/2, which tells all calls of its end.
     ending: Ending,
 }
 
 impl Driver {
+    async fn new(
+        io: Box<dyn Io>,
+        options: &Options,
+        streams: Arc<StreamLimiter>,
+    ) -> io::Result<Self> {
+        let sizes = options.sizes;
+        let (h2_io, io) = ConnectionIo::new(io, FrameCounter::of_server());
+        let (requests, h2) = h2::client::Builder::new()
+            .enable_push(false)
+            .initial_window_size(sizes.stream_window)
+            .initial_connection_window_size(sizes.connection_window)
+            .max_frame_size(sizes.max_frame_size)
+            .max_header_list_size(sizes.max_header_list_size)
+            .data_frame_budget(sizes.data_frame_budget())
+            .max_send_buffer_size(SEND_BUFFER)
+            .initial_max_send_streams(0)
+            // A limit of errors for the life of a connection protects servers: the calls of a client
+            // are its own.
+            .max_local_error_reset_streams(None)
+            .handshake(h2_io)
+            .await
+            .map_err(io::Error::other)?;
+        let window = ReceiveWindow::new(sizes.connection_window, sizes.max_unread);
+        let queue = Queue::new(Arc::clone(window.streams()));
+        Ok(Self {
+            h2,
+            io,
+            window,
+            waker: queue.wakes.h2_waker(),
+            requests: Some(requests),
+            keep_alive: KeepAlive::new(options.keep_alive),
+            ping_while_idle: options.keep_alive_while_idle,
+            ending: Ending { work: Work::default(), queue, streams },
+        })
+    }
+
     /// Ready when the connection is closed, or dead.
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        let Ending { queue, load } = &self.ending;
-        queue.run(&mut self.work, &mut self.requests);
+        let Ending { work, queue, streams } = &mut self.ending;
+        queue.run(work, &mut self.requests, self.io.is_blocked());
         if queue.wakes.take_h2() {
             if Pin::new(&mut self.h2).poll(&mut Context::from_waker(&self.waker)).is_ready() {
                 return Poll::Ready(());
             }
-            load.set_limit(self.h2.max_concurrent_send_streams());
+            streams.set_limit(self.h2.max_concurrent_send_streams());
+            if let Some(size) = self.window.update(self.io.received()) {
+                self.h2.set_target_window_size(size);
+                queue.wakes.wake_h2();
+            }
+            if work.has_unsent() && !self.io.is_blocked() {
+                queue.wakes.wake_other();
+            }
         }
         let Some(keep_alive) = &mut self.keep_alive else { return Poll::Pending };
-        let quiet = load.is_idle() && !self.ping_while_idle;
+        let quiet = streams.is_idle() && !self.ping_while_idle;
         let pings = || {
             // It has to look at what it gives out.
             queue.wakes.wake_h2();
@@ -122,18 +159,20 @@ impl Driver {
 
 /// What is left to do when a connection ends, also when the runtime ends that it ran on.
 struct Ending {
+    work: Work,
     queue: Arc<Queue>,
-    load: Arc<Load>,
+    streams: Arc<StreamLimiter>,
 }
 
 impl Drop for Ending {
     fn drop(&mut self) {
-        self.load.close();
-        self.queue.close();
+        self.streams.close();
+        self.queue.close(&mut self.work);
     }
 }
 
-async fn drive(queue: Arc<Queue>, mut driver: Driver) {
-    let waker = Waker::from(Arc::clone(&queue.wakes));
-    poll_fn(|cx| queue.wakes.poll(&waker, cx, |cx| driver.poll(cx))).await;
+async fn drive(mut driver: Driver) {
+    let wakes = Arc::clone(&driver.ending.queue.wakes);
+    let waker = Waker::from(Arc::clone(&wakes));
+    poll_fn(|cx| wakes.poll(&waker, cx, |cx| driver.poll(cx))).await;
 }

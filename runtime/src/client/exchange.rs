@@ -3,6 +3,7 @@
 
 use std::{
     future::{Future as _, poll_fn},
+    panic::{AssertUnwindSafe, catch_unwind},
     pin::Pin,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
@@ -25,7 +26,7 @@ use crate::wire::{
     body::{Body, Side},
     h2::{Received, Sending, Unsent},
     http_body::HttpBody,
-    load::Busy,
+    stream_limiter::StreamPermit,
     tie::Tie,
 };
 
@@ -35,7 +36,7 @@ pub(super) struct Outbound {
     pub(super) requests: Payload,
     /// Whether the caller reads the response message by message.
     pub(super) streams_responses: bool,
-    pub(super) busy: Busy,
+    pub(super) permit: StreamPermit,
 }
 
 /// What is sent behind the head.
@@ -49,8 +50,8 @@ pub(super) enum Payload {
 pub(super) enum Failure {
     /// The connection did not take the call.
     NotSent(Option<h2::Error>),
-    /// The requests have failed.
-    Requests(Status),
+    /// The requests have failed, or something on the task of the connection.
+    Status(Status),
     Stream(h2::Error),
 }
 
@@ -69,7 +70,7 @@ struct State {
 
 enum Progress {
     /// It is still to be sent.
-    New,
+    New(Outbound),
     Sent(Sent),
     /// A response of one message, which the caller needs as a whole.
     Reading(Response<Body>),
@@ -82,41 +83,64 @@ enum Progress {
 struct Sent {
     response: ResponseFuture,
     streams_responses: bool,
-    busy: Busy,
+    permit: StreamPermit,
     tie: Tie,
 }
 
 impl Exchange {
     /// Sends the call, on the task of the connection: through `requests`, if that is still there.
-    pub(super) fn begin(
-        self: &Arc<Self>,
-        outbound: Outbound,
-        requests: Option<&mut SendRequest<Bytes>>,
-    ) {
-        let mut state = self.state();
-        if matches!(state.progress, Progress::Over) {
-            return;
-        }
-        match requests.map(|requests| send(outbound, requests)) {
-            Some(Ok(sent)) => {
-                state.progress = Progress::Sent(sent);
-                self.look(state);
+    pub(super) fn begin(self: &Arc<Self>, requests: Option<&mut SendRequest<Bytes>>) {
+        self.guard(|| {
+            let mut state = self.state();
+            let Progress::New(_) = &state.progress else { return };
+            let Progress::New(outbound) = state.progress.take() else { return };
+            match requests.map(|requests| send(outbound, requests)) {
+                Some(Ok(sent)) => {
+                    state.progress = Progress::Sent(sent);
+                    self.look(state);
+                }
+                Some(Err(error)) => answer(state, Err(Failure::NotSent(Some(error)))),
+                None => answer(state, Err(Failure::NotSent(None))),
             }
-            Some(Err(error)) => answer(state, Err(Failure::NotSent(Some(error)))),
-            None => answer(state, Err(Failure::NotSent(None))),
-        }
+        });
     }
 
     /// Goes on with the call, on the same task, after it was woken.
     pub(super) fn go_on(self: &Arc<Self>) {
+        // Before it is looked at: whoever wakes it from now on has something new for it.
         self.is_listed.store(false, Ordering::Release);
-        self.look(self.state());
+        self.guard(|| self.look(self.state()));
+    }
+
+    /// Whether nobody wants the answer any more.
+    pub(super) fn is_over(&self) -> bool {
+        matches!(self.state().progress, Progress::Over)
+    }
+
+    /// Works for the call. A panic, say, in a waker, or in a destructor of the user's, is the end of
+    /// this call and of no other one.
+    fn guard(&self, work: impl FnOnce()) {
+        if catch_unwind(AssertUnwindSafe(work)).is_err() {
+            let mut state = self.state();
+            if !matches!(state.progress, Progress::Answered(_)) {
+                let panicked = Status::internal("sending the call panicked");
+                state.progress = Progress::Answered(Err(Failure::Status(panicked)));
+            }
+            if let Some(caller) = state.caller.take() {
+                drop(state);
+                // There is nobody left to tell of a waker that panics, too.
+                let _ = catch_unwind(AssertUnwindSafe(|| caller.wake()));
+            }
+        }
     }
 
     /// Looks for the answer, of which there will be word if it has not come yet.
     fn look(self: &Arc<Self>, mut state: MutexGuard<'_, State>) {
         let waker = Waker::from(Arc::clone(self));
-        if let Poll::Ready(found) = state.progress.poll(&mut Context::from_waker(&waker)) {
+        if let Poll::Ready(mut found) = state.progress.poll(&mut Context::from_waker(&waker)) {
+            if let Ok(response) = &mut found {
+                response.body_mut().track(&self.queue.unread);
+            }
             answer(state, found);
         }
     }
@@ -182,22 +206,22 @@ impl Sent {
     ) -> Poll<Result<Response<RecvStream>, Failure>> {
         let response = Pin::new(&mut self.response).poll(cx);
         match self.tie.poll_failure(cx) {
-            Some(status) => Poll::Ready(Err(Failure::Requests(status))),
+            Some(status) => Poll::Ready(Err(Failure::Status(status))),
             None => response.map_err(Failure::Stream),
         }
     }
 
     fn answer(self, response: Response<RecvStream>) -> Response<Body> {
         response.map(|body| {
-            Body::from_h2(Received::response(body, self.tie, self.busy), Side::Response)
+            Body::from_h2(Received::response(body, self.tie, self.permit), Side::Response)
         })
     }
 }
 
 /// Sends the head, and the message if it is at hand.
 fn send(outbound: Outbound, requests: &mut SendRequest<Bytes>) -> Result<Sent, h2::Error> {
-    let Outbound { head, requests: payload, streams_responses, busy } = outbound;
-    let (response, mut stream) = begin(head, requests).inspect_err(|_| busy.close())?;
+    let Outbound { head, requests: payload, streams_responses, permit } = outbound;
+    let (response, mut stream) = begin(head, requests).inspect_err(|_| permit.close())?;
     let tie = match payload {
         Payload::Message(message) => {
             stream.send_data(message, true)?;
@@ -209,7 +233,7 @@ fn send(outbound: Outbound, requests: &mut SendRequest<Bytes>) -> Result<Sent, h
             tie
         }
     };
-    Ok(Sent { response, streams_responses, busy, tie })
+    Ok(Sent { response, streams_responses, permit, tie })
 }
 
 fn begin(
@@ -252,13 +276,13 @@ pub(super) struct Answering(Arc<Exchange>);
 impl Answering {
     /// Hands a call to the connection behind `queue`.
     pub(super) fn new(outbound: Outbound, queue: &Arc<Queue>) -> Self {
-        let state = State { progress: Progress::New, caller: None };
+        let state = State { progress: Progress::New(outbound), caller: None };
         let exchange = Arc::new(Exchange {
             state: Mutex::new(state),
             is_listed: AtomicBool::new(false),
             queue: Arc::clone(queue),
         });
-        queue.push(&exchange, outbound);
+        queue.push(&exchange);
         Self(exchange)
     }
 

@@ -22,7 +22,7 @@ use super::{
 };
 use crate::{
     server::{BoxFuture, Reply},
-    wire::{body::Body, compression, deadline, h2::failed, headers, load::Busy},
+    wire::{body::Body, compression, deadline, h2::failed, headers, stream_limiter::StreamPermit},
 };
 
 /// How often a call is handed to another connection when one turns out to be gone.
@@ -44,21 +44,21 @@ impl H2 {
         let accepted = call.accepted;
         let call = Call::from(call);
         let state = match self.pool.ready() {
-            Some((connection, busy)) => State::Sent(self.send(&connection, busy, &call), call),
+            Some((connection, permit)) => State::Sent(self.send(&connection, permit, &call), call),
             None => Calling::connecting(Arc::clone(self), call),
         };
         Calling { h2: Arc::clone(self), accepted, state, handovers: 0, again: false }
     }
 
     /// Hands `call` to a connection.
-    fn send(&self, connection: &Connection, busy: Busy, call: &Call) -> Answering {
+    fn send(&self, connection: &Connection, permit: StreamPermit, call: &Call) -> Answering {
         let head = self.request(&call.head);
         let requests = match &call.requests {
             Some(requests) => Payload::Stream(requests.attempt()),
             None => Payload::Message(call.head.body.at_hand().cloned().unwrap_or_default()),
         };
         let streams_responses = call.head.method.kind.streams_responses();
-        connection.send(Outbound { head, requests, streams_responses, busy })
+        connection.send(Outbound { head, requests, streams_responses, permit })
     }
 
     fn request(&self, call: &Outgoing) -> Request<()> {
@@ -109,11 +109,11 @@ async fn connect(h2: Arc<H2>, call: Call) -> Result<(Answering, Call), Status> {
         Some(WaitForReady(wait)) => *wait,
         None => h2.pool.options.wait_for_ready,
     };
-    let (connection, busy) = h2.pool.connection(wait_for_ready).await?;
+    let (connection, permit) = h2.pool.connection(wait_for_ready).await?;
     if call.head.deadline.is_some_and(deadline::has_passed) {
         return Err(deadline::exceeded());
     }
-    Ok((h2.send(&connection, busy, &call), call))
+    Ok((h2.send(&connection, permit, &call), call))
 }
 
 /// Waits for the beginning of a response.
@@ -167,13 +167,18 @@ impl Calling {
     /// See [transparent
     /// retries](https://github.com/grpc/proposal/blob/master/A6-client-retries.md#transparent-retries).
     fn retry(&mut self, error: h2::Error) -> Result<(), Status> {
+        let is_repeated = match Unprocessed::of(&error) {
+            Some(Unprocessed::Refused) => !std::mem::replace(&mut self.again, true),
+            Some(Unprocessed::GoneAway) => {
+                self.handovers += 1;
+                self.handovers < HANDOVERS
+            }
+            None => false,
+        };
         match std::mem::replace(&mut self.state, State::Answered) {
             State::Sent(_, call)
-                if !self.again
-                    && was_not_begun(&error)
-                    && call.requests.as_ref().is_none_or(Requests::rewind) =>
+                if is_repeated && call.requests.as_ref().is_none_or(Requests::rewind) =>
             {
-                self.again = true;
                 self.state = Self::connecting(Arc::clone(&self.h2), call);
                 Ok(())
             }
@@ -195,7 +200,7 @@ impl Future for Calling {
                 State::Sent(answering, _) => match ready!(answering.poll(cx)) {
                     Ok(response) => return Poll::Ready(self.answered(response)),
                     Err(Failure::NotSent(error)) => self.hand_over(error)?,
-                    Err(Failure::Requests(status)) => return Poll::Ready(Err(status)),
+                    Err(Failure::Status(status)) => return Poll::Ready(Err(status)),
                     Err(Failure::Stream(error)) => self.retry(error)?,
                 },
                 State::Answered => return Poll::Pending,
@@ -204,10 +209,25 @@ impl Future for Calling {
     }
 }
 
-/// Whether the server has promised that it has not begun with the call.
-fn was_not_begun(error: &h2::Error) -> bool {
-    let refused = error.is_reset() && error.reason() == Some(Reason::REFUSED_STREAM);
-    error.is_remote() && (refused || error.is_go_away())
+/// Why the server has not begun with a call, as it has promised.
+enum Unprocessed {
+    /// It does not want it.
+    Refused,
+    /// The call was on its way while the connection was going away, as connections do: of their age, or
+    /// with their server. It may well happen again on the next one.
+    GoneAway,
+}
+
+impl Unprocessed {
+    fn of(error: &h2::Error) -> Option<Self> {
+        match error.reason()? {
+            _ if !error.is_remote() => None,
+            Reason::NO_ERROR if error.is_go_away() => Some(Self::GoneAway),
+            _ if error.is_go_away() => Some(Self::Refused),
+            Reason::REFUSED_STREAM if error.is_reset() => Some(Self::Refused),
+            _ => None,
+        }
+    }
 }
 
 fn gone() -> Status {

@@ -2,15 +2,21 @@
 //! them when one is out of streams.
 
 use std::{
+    future::{Future as _, poll_fn},
+    pin::{Pin, pin},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
+    task::Poll,
     time::Duration,
 };
 
-use tokio::{sync::Notify, time::Instant};
+use tokio::{sync::futures::Notified, time::Instant};
 use tonic::Status;
 
 use super::{builder::Options, connection::Connection, connector::Connector, target::Target};
-use crate::wire::{jitter, load::Busy, status};
+use crate::wire::{
+    jitter, status,
+    stream_limiter::{FreeStreams, StreamLimiter, StreamPermit},
+};
 
 /// The connections of a channel.
 pub(super) struct Pool {
@@ -18,76 +24,101 @@ pub(super) struct Pool {
     pub(super) options: Options,
     connector: Connector,
     state: Mutex<State>,
-    /// Told when a call that found no connection may find one now.
-    changed: Arc<Notify>,
+    /// What the connections have free. Nobody takes a stream of theirs without a right from here.
+    free: Arc<FreeStreams>,
 }
 
 #[derive(Default)]
 struct State {
     connections: Vec<Arc<Connection>>,
-    attempt: Attempt,
+    connecting: ConnectState,
     /// How many attempts have failed since the last success.
     failures: i32,
 }
 
 impl State {
-    fn ready(&self) -> Option<(Arc<Connection>, Busy)> {
+    /// A stream, for a caller with the right to one.
+    fn stream(&self) -> Option<(Arc<Connection>, StreamPermit)> {
         self.connections.iter().find_map(|connection| {
-            let busy = connection.load().take()?;
-            Some((Arc::clone(connection), busy))
+            let permit = connection.streams().try_acquire()?;
+            Some((Arc::clone(connection), permit))
         })
     }
 }
 
 /// What became of the last attempt to connect.
 #[derive(Default)]
-enum Attempt {
+enum ConnectState {
     #[default]
     Over,
-    Running,
+    Connecting,
     /// Not to be repeated before then.
     Failed(Status, Instant),
 }
 
-/// What a call finds.
-enum Found {
-    Connection(Arc<Connection>, Busy),
-    /// Nothing yet.
-    Wait,
-    /// Nothing before then.
+/// What a call that found no free stream can do.
+enum Pick {
+    /// Wait for one, or for a connection. Nobody connects before this time.
+    Wait(Option<Instant>),
+    /// There is no connection, and no attempt to make one before this time.
     Failed(Status, Instant),
 }
 
 impl Pool {
     pub(super) fn new(target: Target, connector: Connector, options: Options) -> Self {
-        let (state, changed) = (Mutex::default(), Arc::default());
-        Self { target, options, connector, state, changed }
+        Self { target, options, connector, state: Mutex::default(), free: FreeStreams::new() }
     }
 
-    /// A connection with room for a call, if there is one.
-    pub(super) fn ready(&self) -> Option<(Arc<Connection>, Busy)> {
-        self.state().ready()
+    /// A stream of a connection, if one is free and nobody waits for it.
+    pub(super) fn ready(&self) -> Option<(Arc<Connection>, StreamPermit)> {
+        while self.free.try_take() {
+            // There is none when the server has lowered its limit, or the connection was closed.
+            if let Some(stream) = self.state().stream() {
+                return Some(stream);
+            }
+        }
+        None
     }
 
-    /// Waits for a connection with room for a call.
+    /// Waits for a stream of a connection.
     pub(super) async fn connection(
         self: &Arc<Self>,
         wait_for_ready: bool,
-    ) -> Result<(Arc<Connection>, Busy), Status> {
+    ) -> Result<(Arc<Connection>, StreamPermit), Status> {
         loop {
-            let mut changed = std::pin::pin!(self.changed.notified());
+            let mut changed = pin!(self.free.changed());
             // From here on, no change is missed.
             changed.as_mut().enable();
-            match self.find() {
-                Found::Connection(connection, busy) => return Ok((connection, busy)),
-                Found::Wait => changed.await,
-                Found::Failed(status, _) if !wait_for_ready => return Err(status),
-                Found::Failed(_, until) => {
-                    // Either way, it is time to look again.
-                    let _ = tokio::time::timeout_at(until, changed).await;
-                }
+            if let Some(stream) = self.ready() {
+                return Ok(stream);
+            }
+            let until = match self.pick() {
+                Pick::Failed(status, _) if !wait_for_ready => return Err(status),
+                Pick::Failed(_, until) => Some(until),
+                Pick::Wait(until) => until,
+            };
+            let may_take = self.wait(changed, until).await;
+            if may_take && let Some(stream) = self.state().stream() {
+                return Ok(stream);
             }
         }
+    }
+
+    /// Waits for the right to a stream, or until it is time to look again; says which it is.
+    async fn wait(&self, mut changed: Pin<&mut Notified<'_>>, until: Option<Instant>) -> bool {
+        let mut free = pin!(self.free.take());
+        let mut timer = until.map(|until| Box::pin(tokio::time::sleep_until(until)));
+        poll_fn(|cx| {
+            if let Poll::Ready(Ok(())) = free.as_mut().poll(cx) {
+                return Poll::Ready(true);
+            }
+            let timer = timer.as_mut().map_or(Poll::Pending, |timer| timer.as_mut().poll(cx));
+            if timer.is_ready() || changed.as_mut().poll(cx).is_ready() {
+                return Poll::Ready(false);
+            }
+            Poll::Pending
+        })
+        .await
     }
 
     /// Connects, when there is no connection.
@@ -99,39 +130,48 @@ impl Pool {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn find(self: &Arc<Self>) -> Found {
+    /// Begins to connect if that may help.
+    fn pick(self: &Arc<Self>) -> Pick {
         let state = &mut *self.state();
-        if let Some((connection, busy)) = state.ready() {
-            return Found::Connection(connection, busy);
-        }
-        state.connections.retain(|connection| !connection.load().is_closed());
-        let full = state.connections.len() >= self.options.max_connections;
-        match &state.attempt {
-            Attempt::Running => return Found::Wait,
-            Attempt::Failed(status, until) if *until > Instant::now() => {
+        state.connections.retain(|connection| !connection.streams().is_closed());
+        let is_full = state.connections.len() >= self.options.max_connections;
+        match &state.connecting {
+            ConnectState::Connecting => return Pick::Wait(None),
+            ConnectState::Failed(status, until) if *until > Instant::now() => {
                 return match state.connections.is_empty() {
-                    true => Found::Failed(status.clone(), *until),
-                    false => Found::Wait,
+                    true => Pick::Failed(status.clone(), *until),
+                    false => Pick::Wait(Some(*until)),
                 };
             }
-            Attempt::Failed(..) | Attempt::Over if full => return Found::Wait,
-            Attempt::Failed(..) | Attempt::Over => {}
+            ConnectState::Failed(..) | ConnectState::Over if is_full => return Pick::Wait(None),
+            ConnectState::Failed(..) | ConnectState::Over => {}
         }
-        state.attempt = Attempt::Running;
-        tokio::spawn(attempt(Running(Arc::clone(self))));
-        Found::Wait
+        state.connecting = ConnectState::Connecting;
+        tokio::spawn(connect(ConnectGuard(Arc::clone(self))));
+        Pick::Wait(None)
     }
 
-    fn failed(&self, state: &mut State, cause: &str) {
+    fn connected(&self, connection: Arc<Connection>) {
+        let state = &mut *self.state();
+        state.connecting = ConnectState::Over;
+        state.failures = 0;
+        state.connections.push(connection);
+    }
+
+    fn failed(&self, cause: &str) {
+        let state = &mut *self.state();
         let status =
             Status::unavailable(format!("cannot connect to {}: {cause}", self.target.address()));
-        state.attempt =
-            Attempt::Failed(status, Instant::now() + self.options.backoff.after(state.failures));
+        let until = Instant::now() + self.options.backoff.after(state.failures);
+        state.connecting = ConnectState::Failed(status, until);
         state.failures = state.failures.saturating_add(1);
     }
 
     async fn open(&self) -> Result<Connection, String> {
-        let begin = |io| Connection::open(io, &self.options, Arc::clone(&self.changed));
+        let begin = |io| {
+            let streams = StreamLimiter::new(Arc::clone(&self.free));
+            Connection::open(io, &self.options, streams)
+        };
         let opening = self.connector.open(&self.target, begin);
         match tokio::time::timeout(self.options.connect_timeout, opening).await {
             Ok(opened) => opened.map_err(|error| status::describe(&error)),
@@ -140,31 +180,30 @@ impl Pool {
     }
 }
 
-async fn attempt(running: Running) {
-    let pool = &running.0;
-    let opened = pool.open().await;
-    let state = &mut *pool.state();
-    match opened {
+async fn connect(guard: ConnectGuard) {
+    let pool = &guard.0;
+    match pool.open().await {
         Ok(connection) => {
-            state.attempt = Attempt::Over;
-            state.failures = 0;
-            state.connections.push(Arc::new(connection));
+            let connection = Arc::new(connection);
+            pool.connected(Arc::clone(&connection));
+            // Not before those who take a stream of its can find it.
+            connection.streams().open();
         }
-        Err(cause) => pool.failed(state, &cause),
+        Err(cause) => pool.failed(&cause),
     }
 }
 
-/// An attempt that is being made. When the runtime that makes it ends, it is over.
-struct Running(Arc<Pool>);
+/// An attempt to connect. When the runtime that makes it ends, it is over.
+struct ConnectGuard(Arc<Pool>);
 
-impl Drop for Running {
+impl Drop for ConnectGuard {
     fn drop(&mut self) {
         let mut state = self.0.state();
-        if matches!(state.attempt, Attempt::Running) {
-            state.attempt = Attempt::Over;
+        if matches!(state.connecting, ConnectState::Connecting) {
+            state.connecting = ConnectState::Over;
         }
         drop(state);
-        self.0.changed.notify_waiters();
+        self.0.free.notify();
     }
 }
 

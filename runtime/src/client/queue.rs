@@ -5,13 +5,15 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use bytes::Bytes;
 use h2::client::SendRequest;
 
-use super::exchange::{Exchange, Outbound};
-use crate::wire::wakes::Wakes;
+use super::exchange::Exchange;
+use crate::wire::{receive_window::UnreadStreams, wakes::Wakes};
 
 /// The calls of a connection of which its task has something to do.
 pub(super) struct Queue {
     state: Mutex<State>,
     pub(super) wakes: Arc<Wakes>,
+    /// The responses that were handed to callers.
+    pub(super) unread: Arc<UnreadStreams>,
 }
 
 #[derive(Default)]
@@ -29,36 +31,64 @@ const KEPT: usize = 256;
 /// Calls, in the order in which they came.
 #[derive(Default)]
 pub(super) struct Work {
-    new: Vec<(Arc<Exchange>, Outbound)>,
+    new: Vec<Arc<Exchange>>,
     woken: Vec<Arc<Exchange>>,
+    /// How many new ones there were when those were dropped that are not wanted any more.
+    purged: usize,
 }
 
 impl Work {
-    fn run(&mut self, requests: &mut Option<SendRequest<Bytes>>) {
+    /// Whether there are calls that were not sent because nothing can be.
+    pub(super) fn has_unsent(&self) -> bool {
+        !self.new.is_empty()
+    }
+
+    fn take(&mut self, from: &mut Self) {
+        if self.has_unsent() {
+            self.new.append(&mut from.new);
+        } else {
+            std::mem::swap(&mut self.new, &mut from.new);
+        }
+        std::mem::swap(&mut self.woken, &mut from.woken);
+    }
+
+    fn resume(&mut self) {
         for exchange in self.woken.drain(..) {
             exchange.go_on();
         }
-        for (exchange, outbound) in self.new.drain(..) {
-            exchange.begin(outbound, requests.as_mut());
-        }
         self.woken.shrink_to(KEPT);
+    }
+
+    fn send(&mut self, requests: &mut Option<SendRequest<Bytes>>) {
+        for exchange in self.new.drain(..) {
+            exchange.begin(requests.as_mut());
+        }
         self.new.shrink_to(KEPT);
+        self.purged = 0;
+    }
+
+    /// Drops the calls that are not wanted any more: once in a while, as it takes a look at all.
+    fn purge(&mut self) {
+        if self.new.len() > 2 * self.purged + KEPT {
+            self.new.retain(|exchange| !exchange.is_over());
+            self.purged = self.new.len();
+        }
     }
 }
 
 impl Queue {
-    pub(super) fn new() -> Arc<Self> {
-        Arc::new(Self { state: Mutex::default(), wakes: Wakes::new() })
+    pub(super) fn new(unread: Arc<UnreadStreams>) -> Arc<Self> {
+        Arc::new(Self { state: Mutex::default(), wakes: Wakes::new(), unread })
     }
 
     /// Has a call sent.
-    pub(super) fn push(&self, exchange: &Arc<Exchange>, outbound: Outbound) {
+    pub(super) fn push(&self, exchange: &Arc<Exchange>) {
         let mut state = self.state();
         if state.is_closed {
             drop(state);
-            return exchange.begin(outbound, None);
+            return exchange.begin(None);
         }
-        state.work.new.push((Arc::clone(exchange), outbound));
+        state.work.new.push(Arc::clone(exchange));
         drop(state);
         self.wakes.wake_other();
     }
@@ -73,15 +103,25 @@ impl Queue {
         }
     }
 
-    /// Does what there is to do, with room in `work` that is left from the last time.
-    pub(super) fn run(&self, work: &mut Work, requests: &mut Option<SendRequest<Bytes>>) {
+    /// Does what there is to do, with room in `work` that is left from the last time. While the
+    /// connection `is_blocked`, calls wait here, where they cost little and can be given up.
+    pub(super) fn run(
+        &self,
+        work: &mut Work,
+        requests: &mut Option<SendRequest<Bytes>>,
+        is_blocked: bool,
+    ) {
         let is_released = {
             let mut state = self.state();
-            std::mem::swap(&mut state.work, work);
+            work.take(&mut state.work);
             state.is_released
         };
-        work.run(requests);
-        if is_released {
+        work.resume();
+        match is_blocked {
+            true => work.purge(),
+            false => work.send(requests),
+        }
+        if is_released && !work.has_unsent() {
             *requests = None;
         }
     }
@@ -92,14 +132,15 @@ impl Queue {
         self.wakes.wake_other();
     }
 
-    /// Does what is left to do, and takes no more calls.
-    pub(super) fn close(&self) {
-        let mut work = {
+    /// Does what is left to do in `work` and else, and takes no more calls.
+    pub(super) fn close(&self, work: &mut Work) {
+        {
             let mut state = self.state();
             state.is_closed = true;
-            std::mem::take(&mut state.work)
-        };
-        work.run(&mut None);
+            work.take(&mut state.work);
+        }
+        work.resume();
+        work.send(&mut None);
     }
 
     fn state(&self) -> MutexGuard<'_, State> {

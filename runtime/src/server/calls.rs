@@ -18,9 +18,9 @@ use http::Request;
 use super::{
     connection::{ConnectInfo, Shared},
     pace::Slot,
-    stream::{Call, Ended},
+    stream::{Call, Outcome},
 };
-use crate::wire::{h2::Missing, http_body::HttpBody, wakes::Wakes};
+use crate::wire::{h2::Missing, http_body::HttpBody, receive_window::UnreadStreams, wakes::Wakes};
 
 /// Runs calls until they have to wait, if their methods are quick, and on tasks of their own from
 /// then on.
@@ -34,13 +34,20 @@ pub(super) struct Calls {
     missing: Missing,
     parts: Arc<Parts>,
     waker: Waker,
+    resets: EarlyResets,
+    unread: Arc<UnreadStreams>,
     info: Option<ConnectInfo>,
     shared: Arc<Shared>,
     wakes: Arc<Wakes>,
 }
 
 impl Calls {
-    pub(super) fn new(info: Option<ConnectInfo>, shared: Arc<Shared>, wakes: Arc<Wakes>) -> Self {
+    pub(super) fn new(
+        info: Option<ConnectInfo>,
+        shared: Arc<Shared>,
+        wakes: Arc<Wakes>,
+        unread: &Arc<UnreadStreams>,
+    ) -> Self {
         let parts =
             Arc::new(Parts { have_come: AtomicBool::new(false), wakes: Arc::clone(&wakes) });
         let answered = Arc::new(Answered { calls: Mutex::default(), wakes: Arc::clone(&wakes) });
@@ -52,10 +59,17 @@ impl Calls {
             missing: Missing::to_be_noted(),
             waker: Waker::from(Arc::clone(&parts)),
             parts,
+            resets: EarlyResets::new(shared.options.max_pending_accept_reset_streams),
+            unread: Arc::clone(unread),
             info,
             shared,
             wakes,
         }
+    }
+
+    /// Whether the client resets so many calls at once that it must mean harm.
+    pub(super) fn are_reset_too_often(&self) -> bool {
+        self.resets.are_too_many()
     }
 
     /// Takes a call, to be started with others.
@@ -95,7 +109,8 @@ impl Calls {
         stream: SendResponse<Bytes>,
         now: &mut Instant,
     ) {
-        let mut request = request.map(|body| HttpBody::received(body, self.missing.clone()));
+        let mut request =
+            request.map(|body| HttpBody::received(body, self.missing.clone(), &self.unread));
         if let Some(info) = self.info {
             info.describe(request.extensions_mut());
         }
@@ -108,12 +123,23 @@ impl Calls {
         }
     }
 
+    /// Looks at `call` without running it.
+    fn look(&mut self, call: &mut Call) -> Progress {
+        match call.poll_reset(&mut Context::from_waker(&self.waker)) {
+            Poll::Ready(()) => {
+                self.resets.record(Outcome::Reset);
+                Progress::Ended
+            }
+            Poll::Pending => Progress::Waiting,
+        }
+    }
+
     /// Runs `call` from `now` on, which it moves, if its method is quick.
-    fn advance(&self, call: &mut Call, slot: Slot, now: &mut Instant) -> Progress {
+    fn advance(&mut self, call: &mut Call, slot: Slot, now: &mut Instant) -> Progress {
         let limit = self.shared.options.inline_limit;
         let pace = self.shared.pace.of(slot);
         if limit.is_zero() || pace.is_slow() {
-            return Progress::Waiting;
+            return self.look(call);
         }
         // The task of another call may have noted something.
         self.missing.take();
@@ -123,10 +149,10 @@ impl Calls {
             return Progress::Partial;
         }
         pace.took(*now - begin, limit);
-        match polled {
-            Poll::Pending => return Progress::Waiting,
-            Poll::Ready(Ended::Well) => {}
-            Poll::Ready(Ended::ByBreak) => self.wakes.break_off(),
+        let Poll::Ready(outcome) = polled else { return Progress::Waiting };
+        self.resets.record(outcome);
+        if outcome == Outcome::AbortConnection {
+            self.wakes.break_off();
         }
         Progress::Ended
     }
@@ -139,8 +165,8 @@ impl Calls {
         let were_any = !calls.is_empty();
         for mut call in calls.drain(..) {
             match Pin::new(&mut call).poll(&mut Context::from_waker(&self.waker)) {
-                Poll::Ready(Ended::Well) => {}
-                Poll::Ready(Ended::ByBreak) => self.wakes.break_off(),
+                Poll::Ready(Outcome::AbortConnection) => self.wakes.break_off(),
+                Poll::Ready(Outcome::Done | Outcome::Reset) => {}
                 Poll::Pending => self.spawn(call),
             }
         }
@@ -157,7 +183,7 @@ impl Calls {
             poll_fn(|cx| call.poll_service(cx)).await;
             if call.is_at_hand() {
                 answered.push(call);
-            } else if (&mut call).await == Ended::ByBreak {
+            } else if (&mut call).await == Outcome::AbortConnection {
                 answered.wakes.break_off();
             }
         });
@@ -172,6 +198,37 @@ enum Progress {
     /// It waits for something else, or for its turn.
     Waiting,
     Ended,
+}
+
+/// How many more calls the client has reset before anything was done for them than it should: the
+/// "rapid reset" attack, CVE-2023-44487.
+///
+/// Clients with short deadlines do so, too, when the server is late. But then it comes to some of their
+/// calls in time.
+#[derive(Debug)]
+struct EarlyResets {
+    count: usize,
+    limit: usize,
+}
+
+impl EarlyResets {
+    /// How many resets a call makes up for that was not reset.
+    const FORGIVEN: usize = 10;
+
+    fn new(limit: usize) -> Self {
+        Self { count: 0, limit }
+    }
+
+    fn record(&mut self, outcome: Outcome) {
+        self.count = match outcome {
+            Outcome::Reset => self.count + 1,
+            _ => self.count.saturating_sub(Self::FORGIVEN),
+        };
+    }
+
+    fn are_too_many(&self) -> bool {
+        self.count > self.limit
+    }
 }
 
 /// Wakes a connection to go on with its partial calls.

@@ -2,15 +2,16 @@
 
 use std::{
     any::Any,
-    future::{Future, poll_fn},
+    future::{Future as _, poll_fn},
     net::SocketAddr,
-    pin::Pin,
+    pin::{Pin, pin},
     sync::Arc,
-    task::{Context, Poll, Waker, ready},
+    task::{Context, Poll, Waker},
     time::Duration,
 };
 
 use bytes::Bytes;
+use h2::Reason;
 use http::Extensions;
 use tokio::{
     io::{AsyncRead, AsyncWrite},
@@ -19,8 +20,19 @@ use tokio::{
     time::{Instant, Sleep},
 };
 
-use super::{calls::Calls, options::Options, pace::Pace, routes::Routes};
-use crate::wire::{h2::SEND_BUFFER, jitter, keep_alive::KeepAlive, memory, wakes::Wakes};
+use super::{
+    calls::Calls, drain::Drain, options::Options, pace::Pace, routes::Routes, serve::before,
+};
+use crate::wire::{
+    frame_counter::FrameCounter,
+    h2::SEND_BUFFER,
+    io::{ConnectionIo, IoHandle},
+    jitter,
+    keep_alive::KeepAlive,
+    memory,
+    receive_window::ReceiveWindow,
+    wakes::Wakes,
+};
 
 /// Who is on the other side of a TCP connection: in the extensions of every request that comes
 /// through one to a [`Server`](crate::Server) with
@@ -63,27 +75,33 @@ pub(super) async fn serve<IO>(io: IO, shared: Arc<Shared>, mut shutdown: watch::
 where
     IO: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
+    // A server that is gone wants the same.
+    let shut_down = async { drop(shutdown.wait_for(|shut_down| *shut_down).await) };
+    let mut shut_down = pin!(shut_down);
     let info = shared.options.connect_info.then(|| ConnectInfo::of(&io)).flatten();
-    let handshake = handshake(io, &shared.options);
-    let Ok(Ok(h2)) = tokio::time::timeout(shared.options.handshake_timeout, handshake).await else {
-        return;
-    };
-    let mut connection = Connection::new(h2, info, shared);
-    let shut_down = async { shutdown.wait_for(|shut_down| *shut_down).await.is_ok() };
-    let mut shut_down = std::pin::pin!(shut_down);
-    let mut asked = false;
+    let (io, handle) = ConnectionIo::new(io, FrameCounter::of_client());
+    let limit = shared.options.handshake_timeout;
+    let handshake = tokio::time::timeout(limit, handshake(io, &shared.options));
+    // A client that has not begun has no call to lose.
+    let Some(Ok(Ok(h2))) = before(shut_down.as_mut(), handshake).await else { return };
+    let mut connection = Connection::new(h2, &handle, info, shared);
     let wakes = Arc::clone(&connection.wakes);
+    let mut asked = false;
     let waker = Waker::from(Arc::clone(&wakes));
     poll_fn(|cx| {
         wakes.poll(&waker, cx, |cx| {
             if !asked && shut_down.as_mut().poll(cx).is_ready() {
                 asked = true;
-                connection.close_within(connection.shared.options.shutdown_timeout);
+                connection.start_drain(connection.shared.options.shutdown_timeout);
             }
             connection.poll(cx)
         })
     })
     .await;
+    drop(connection);
+    if !wakes.is_broken() {
+        handle.close().await;
+    }
 }
 
 fn handshake<IO>(io: IO, options: &Options) -> h2::server::Handshake<IO, Bytes>
@@ -99,16 +117,33 @@ where
         .max_header_list_size(sizes.max_header_list_size)
         .data_frame_budget(sizes.data_frame_budget())
         .max_concurrent_streams(options.max_concurrent_streams)
-        .max_pending_accept_reset_streams(options.max_pending_accept_reset_streams)
+        .max_pending_accept_reset_streams(MAX_RESETS_A_TURN)
+        .max_concurrent_reset_streams(REMEMBERED_RESETS)
+        .reset_stream_duration(RESETS_REMEMBERED_FOR)
+        .max_local_error_reset_streams(Some(MAX_STRAY_FRAMES))
         .max_send_buffer_size(SEND_BUFFER)
         .handshake(io)
 }
 
+/// How much is received before the calls in it are started.
+const TURN: usize = 256 * 1024;
+/// How many calls of one turn may have been reset: as many as there is room for in it, where a `HEADERS`
+/// and a `RST_STREAM` frame take 27 bytes at the least.
+const MAX_RESETS_A_TURN: usize = TURN / 27;
+/// What the client has sent before it knew of a reset is ignored for so many streams, and for so long.
+const REMEMBERED_RESETS: usize = 10_000;
+const RESETS_REMEMBERED_FOR: Duration = Duration::from_secs(5);
+/// How many frames there may be that belong to no stream, or break its rules, in the life of a
+/// connection. Each is answered with a `RST_STREAM` frame, which takes memory until the client reads it.
+const MAX_STRAY_FRAMES: usize = 100_000;
+
 /// What connections that are of an age differ by when they are closed.
 const AGE_JITTER: f64 = 0.1;
 
-struct Connection<IO> {
-    h2: h2::server::Connection<IO, Bytes>,
+struct Connection<'a, IO> {
+    h2: h2::server::Connection<ConnectionIo<IO>, Bytes>,
+    io: &'a IoHandle<IO>,
+    window: ReceiveWindow,
     /// What HTTP/2 wakes this by.
     waker: Waker,
     calls: Calls,
@@ -118,49 +153,52 @@ struct Connection<IO> {
     idle: Option<Pin<Box<Sleep>>>,
     last_call: Instant,
     age: Option<Pin<Box<Sleep>>>,
-    /// When it is cut off, after it was asked to close.
-    end: Option<Pin<Box<Sleep>>>,
+    drain: Drain,
 }
 
-impl<IO: AsyncRead + AsyncWrite + Unpin> Connection<IO> {
+impl<'a, IO: AsyncRead + AsyncWrite + Unpin> Connection<'a, IO> {
     fn new(
-        h2: h2::server::Connection<IO, Bytes>,
+        h2: h2::server::Connection<ConnectionIo<IO>, Bytes>,
+        io: &'a IoHandle<IO>,
         info: Option<ConnectInfo>,
         shared: Arc<Shared>,
     ) -> Self {
         let timer = |time: Option<Duration>| time.map(|time| Box::pin(tokio::time::sleep(time)));
+        let options = &shared.options;
+        let window = ReceiveWindow::new(options.sizes.connection_window, options.sizes.max_unread);
         let wakes = Wakes::new();
+        let calls = Calls::new(info, Arc::clone(&shared), Arc::clone(&wakes), window.streams());
         Self {
-            keep_alive: KeepAlive::new(shared.options.keep_alive),
-            idle: timer(shared.options.max_connection_idle),
-            age: timer(
-                shared.options.max_connection_age.map(|age| jitter::around(age, AGE_JITTER)),
-            ),
+            keep_alive: KeepAlive::new(options.keep_alive),
+            idle: timer(options.max_connection_idle),
+            age: timer(options.max_connection_age.map(|age| jitter::around(age, AGE_JITTER))),
             last_call: Instant::now(),
-            end: None,
-            calls: Calls::new(info, Arc::clone(&shared), Arc::clone(&wakes)),
+            drain: Drain::default(),
+            calls,
             waker: wakes.h2_waker(),
             wakes,
+            window,
             h2,
+            io,
             shared,
         }
     }
 
-    /// Takes no more calls, and ends with the last one, but no later than after `limit`.
-    fn close_within(&mut self, limit: Option<Duration>) {
+    /// Takes no more calls, and ends with the last one, but no later than after `grace`.
+    fn start_drain(&mut self, grace: Option<Duration>) {
         self.h2.graceful_shutdown();
         self.wakes.wake_h2();
         (self.idle, self.age) = (None, None);
-        self.end = limit.map(|limit| Box::pin(tokio::time::sleep(limit)));
+        self.drain.start(grace);
     }
 
-    /// Ready when the connection is closed, or to be cut off.
+    /// Ready when the connection is closed, or to be closed.
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         self.poll_idle(cx);
         if let Some(age) = &mut self.age
             && age.as_mut().poll(cx).is_ready()
         {
-            self.close_within(self.shared.options.max_connection_age_grace);
+            self.start_drain(self.shared.options.max_connection_age_grace);
         }
         if self.poll_calls().is_ready() {
             return Poll::Ready(());
@@ -175,7 +213,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Connection<IO> {
         {
             return Poll::Ready(());
         }
-        self.end.as_mut().map_or(Poll::Pending, |end| end.as_mut().poll(cx))
+        self.drain.poll(|| self.h2.has_streams(), cx)
     }
 
     /// Closes the connection if it has had no calls for long enough.
@@ -190,7 +228,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Connection<IO> {
             let until = self.last_call + limit;
             match until > Instant::now() {
                 true => idle.as_mut().reset(until),
-                false => self.close_within(self.shared.options.shutdown_timeout),
+                false => self.start_drain(self.shared.options.shutdown_timeout),
             }
         }
     }
@@ -205,6 +243,10 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Connection<IO> {
                 Some(time) => self.last_call = Instant::from_std(time),
                 None => return Poll::Pending,
             }
+            if self.calls.are_reset_too_often() {
+                self.h2.abrupt_shutdown(Reason::ENHANCE_YOUR_CALM);
+                self.wakes.wake_h2();
+            }
             if self.wakes.is_broken() {
                 return Poll::Ready(());
             }
@@ -213,11 +255,16 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Connection<IO> {
 
     /// Receives calls, and sends what is to be sent. Ready when the connection is closed.
     fn poll_h2(&mut self) -> Poll<()> {
+        self.io.allow(TURN);
         let cx = &mut Context::from_waker(&self.waker);
-        while let Some(call) = ready!(self.h2.poll_accept(cx)) {
-            let Ok((request, stream)) = call else { break };
+        while let Poll::Ready(call) = self.h2.poll_accept(cx) {
+            let Some(Ok((request, stream))) = call else { return Poll::Ready(()) };
             self.calls.push(request, stream);
         }
-        Poll::Ready(())
+        if let Some(size) = self.window.update(self.io.received()) {
+            self.h2.set_target_window_size(size);
+            self.wakes.wake_h2();
+        }
+        Poll::Pending
     }
 }

@@ -3,6 +3,7 @@
 mod call;
 mod calls;
 mod connection;
+mod drain;
 mod exchange;
 mod http;
 mod listener;

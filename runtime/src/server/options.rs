@@ -36,7 +36,7 @@ impl Default for Options {
             sizes: Sizes::default(),
             max_connections: 65_536,
             max_concurrent_streams: 1000,
-            max_pending_accept_reset_streams: 20,
+            max_pending_accept_reset_streams: 10_000,
             connect_info: false,
             inline_limit: Duration::from_micros(50),
             handshake_timeout: Duration::from_secs(10),
@@ -96,6 +96,18 @@ impl Server {
         self
     }
 
+    /// How many bytes of all requests of a connection may wait for handlers that do not read them, on
+    /// top of [the connection's window](Self::initial_connection_window_size), so that calls whose
+    /// handlers do not read leave others their window. When there are more, the connection stops until
+    /// some of them are read, and says so in a `tracing` event. By default 64 MiB, small frames
+    /// being counted as 256 bytes more; zero has every
+    /// handler that does not read slow all others down.
+    #[must_use]
+    pub fn max_receive_buffer_size(mut self, bytes: usize) -> Self {
+        self.options.sizes.max_unread = bytes;
+        self
+    }
+
     /// The largest HTTP/2 frame that clients may send, from 16 KiB to 16 MiB less one byte. By
     /// default 1 MiB.
     #[must_use]
@@ -127,8 +139,10 @@ impl Server {
         self
     }
 
-    /// How many calls of a connection a client may have reset before the server has looked at them;
-    /// one more closes the connection (the "rapid reset" attack, CVE-2023-44487). By default 20.
+    /// How many calls of a connection a client may reset before the server has looked at them; one
+    /// more closes the connection (the "rapid reset" attack, CVE-2023-44487). Each call that is not
+    /// reset makes up for ten that were, so that a server which is late for a while does not hold it
+    /// against its clients. By default 10,000.
     #[must_use]
     pub fn max_pending_accept_reset_streams(mut self, calls: usize) -> Self {
         self.options.max_pending_accept_reset_streams = calls;
@@ -174,7 +188,7 @@ impl Server {
     /// See [gRFC A9](https://github.com/grpc/proposal/blob/master/A9-server-side-conn-mgt.md).
     #[must_use]
     pub fn max_connection_age(mut self, age: Option<Duration>) -> Self {
-        self.options.max_connection_age = age;
+        self.options.max_connection_age = age.map(|age| age.min(FOREVER));
         self
     }
 
@@ -182,7 +196,7 @@ impl Server {
     /// default: as long as they take.
     #[must_use]
     pub fn max_connection_age_grace(mut self, grace: Option<Duration>) -> Self {
-        self.options.max_connection_age_grace = grace;
+        self.options.max_connection_age_grace = grace.map(|grace| grace.min(FOREVER));
         self
     }
 
@@ -190,7 +204,7 @@ impl Server {
     /// they take.
     #[must_use]
     pub fn shutdown_timeout(mut self, timeout: Option<Duration>) -> Self {
-        self.options.shutdown_timeout = timeout;
+        self.options.shutdown_timeout = timeout.map(|timeout| timeout.min(FOREVER));
         self
     }
 }

@@ -15,6 +15,7 @@ use super::mismatch;
 use crate::wire::{
     body::Body,
     deadline::{self, Deadline},
+    panics::drop_quietly,
     status,
 };
 
@@ -103,8 +104,15 @@ impl<T> Future for Handling<'_, T> {
             },
             Err(_) => Err(status::panicked()),
         };
-        self.handler = None;
-        Poll::Ready(result)
+        // What the handler holds is dropped before its answer is seen, and may panic, too.
+        let dropped = catch_unwind(AssertUnwindSafe(|| self.handler = None));
+        Poll::Ready(dropped.map_err(|_| status::panicked()).and(result))
+    }
+}
+
+impl<T> Drop for Handling<'_, T> {
+    fn drop(&mut self) {
+        drop_quietly(self.handler.take());
     }
 }
 

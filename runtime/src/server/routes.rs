@@ -59,7 +59,12 @@ impl Routes {
         let service = path.strip_prefix('/').and_then(|path| path.split_once('/'));
         let named = service.and_then(|(name, _)| self.services.get(name));
         match named.or(self.fallback.as_ref()) {
-            Some(route) => route.call(request),
+            // Layers and interceptors may do all of their work here, and panic.
+            Some(route) => {
+                catch_unwind(AssertUnwindSafe(|| route.call(request))).unwrap_or_else(|_| {
+                    Responding::Refused(Some(Box::new(failure(&status::panicked()))))
+                })
+            }
             None => Responding::Refused(Some(no_service(&request))),
         }
     }

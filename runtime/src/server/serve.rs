@@ -190,7 +190,7 @@ enum Accepting {
 }
 
 /// What `future` gives, unless `end` comes first.
-async fn before<T>(
+pub(super) async fn before<T>(
     mut end: Pin<&mut impl Future<Output = ()>>,
     future: impl Future<Output = T>,
 ) -> Option<T> {

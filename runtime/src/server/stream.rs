@@ -2,6 +2,7 @@
 
 use std::{
     future::Future,
+    panic::{AssertUnwindSafe, catch_unwind},
     pin::Pin,
     task::{Context, Poll, ready},
 };
@@ -11,13 +12,21 @@ use h2::{Reason, server::SendResponse};
 use http::Response;
 use http_body::Body as _;
 
-use super::{http::BreakConnection, routes::Responding};
+use super::{
+    http::{BreakConnection, failure},
+    routes::Responding,
+};
 use crate::wire::{
     h2::{Sending, Unsent},
     http_body::HttpBody,
+    panics::drop_quietly,
+    status,
 };
 
 /// A call, until it is answered or nobody waits for the answer any more.
+///
+/// What it runs is the user's: handlers, layers, bodies, and what they hold. Whatever of it panics, also
+/// while it is dropped, the call fails, and nothing else does.
 pub(super) struct Call {
     stream: SendResponse<Bytes>,
     progress: Progress,
@@ -28,16 +37,20 @@ enum Progress {
     Waiting(Responding),
     Answered(Response<HttpBody>),
     Sending(Sending),
+    /// The client wants no answer any more.
+    Reset,
     Over,
 }
 
 /// What became of a call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Ended {
-    /// It was answered, or given up by its client.
-    Well,
+pub(super) enum Outcome {
+    /// It was answered.
+    Done,
+    /// The client has given it up before it was answered.
+    Reset,
     /// Its connection is to break, before the end of the call can be told.
-    ByBreak,
+    AbortConnection,
 }
 
 impl Call {
@@ -47,46 +60,98 @@ impl Call {
 
     /// Ready when the service has answered, or the client has gone.
     pub(super) fn poll_service(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        let Progress::Waiting(responding) = &mut self.progress else { return Poll::Ready(()) };
-        self.progress = match responding.poll(cx) {
-            Poll::Ready(response) => Progress::Answered(response),
-            // When the client has gone, so may the handler.
-            Poll::Pending => {
-                // Whichever way it is gone.
-                let _ = ready!(self.stream.poll_reset(cx));
-                Progress::Over
-            }
-        };
-        Poll::Ready(())
+        let advanced = catch_unwind(AssertUnwindSafe(|| self.advance_service(cx)));
+        advanced.unwrap_or_else(|_| {
+            self.fail();
+            Poll::Ready(())
+        })
+    }
+
+    /// Ready when the client has gone, whichever way.
+    pub(super) fn poll_reset(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        self.stream.poll_reset(cx).map(drop)
     }
 
     /// Whether the service has answered with all that it will.
     pub(super) fn is_at_hand(&self) -> bool {
         matches!(&self.progress, Progress::Answered(response) if response.body().is_at_hand())
     }
+
+    fn advance_service(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let Progress::Waiting(responding) = &mut self.progress else { return Poll::Ready(()) };
+        self.progress = match responding.poll(cx) {
+            Poll::Ready(response) => Progress::Answered(response),
+            // When the client has gone, so may the handler.
+            Poll::Pending => {
+                ready!(self.poll_reset(cx));
+                Progress::Reset
+            }
+        };
+        Poll::Ready(())
+    }
+
+    fn advance(&mut self, cx: &mut Context<'_>) -> Poll<Outcome> {
+        ready!(self.advance_service(cx));
+        if let Progress::Answered(_) = &self.progress
+            && let Progress::Answered(response) = self.progress.take()
+        {
+            if response.extensions().get::<BreakConnection>().is_some() {
+                return Poll::Ready(Outcome::AbortConnection);
+            }
+            self.progress = respond(response, &mut self.stream);
+        }
+        match &mut self.progress {
+            Progress::Reset => return Poll::Ready(Outcome::Reset),
+            Progress::Sending(sending) => {
+                if let Err(Unsent::Body(_)) = ready!(sending.poll(cx)) {
+                    sending.reset(Reason::INTERNAL_ERROR);
+                }
+            }
+            _ => {}
+        }
+        Poll::Ready(Outcome::Done)
+    }
+
+    /// Goes on with a call of which something has panicked: to its failure.
+    fn fail(&mut self) {
+        let status = status::panicked();
+        let progress = match self.progress.take() {
+            Progress::Sending(mut sending) => {
+                sending.fail(&status);
+                drop_quietly(sending);
+                Progress::Over
+            }
+            // Whatever had begun to be sent is gone.
+            Progress::Over => {
+                self.stream.send_reset(Reason::INTERNAL_ERROR);
+                Progress::Over
+            }
+            progress => {
+                drop_quietly(progress);
+                Progress::Answered(failure(&status))
+            }
+        };
+        self.progress = progress;
+    }
 }
 
 impl Future for Call {
-    type Output = Ended;
+    type Output = Outcome;
 
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Ended> {
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Outcome> {
         let this = &mut *self;
-        ready!(this.poll_service(cx));
-        if let Progress::Answered(_) = &this.progress
-            && let Progress::Answered(response) = this.progress.take()
-        {
-            if response.extensions().get::<BreakConnection>().is_some() {
-                return Poll::Ready(Ended::ByBreak);
-            }
-            let sending = respond(response, &mut this.stream);
-            this.progress = sending.map_or(Progress::Over, Progress::Sending);
-        }
-        if let Progress::Sending(sending) = &mut this.progress
-            && let Err(Unsent::Body(_)) = ready!(sending.poll(cx))
-        {
-            sending.reset(Reason::INTERNAL_ERROR);
-        }
-        Poll::Ready(Ended::Well)
+        let advanced = catch_unwind(AssertUnwindSafe(|| this.advance(cx)));
+        advanced.unwrap_or_else(|_| {
+            this.fail();
+            // There is nothing of the user's left in it.
+            this.advance(cx)
+        })
+    }
+}
+
+impl Drop for Call {
+    fn drop(&mut self) {
+        drop_quietly(self.progress.take());
     }
 }
 
@@ -96,10 +161,14 @@ impl Progress {
     }
 }
 
-/// Sends the head of `response`; returns what is left to send to one who still waits for it.
-fn respond(response: Response<HttpBody>, stream: &mut SendResponse<Bytes>) -> Option<Sending> {
+/// Sends the head of `response`, and what of it can be sent at once.
+fn respond(response: Response<HttpBody>, stream: &mut SendResponse<Bytes>) -> Progress {
     let (head, body) = response.into_parts();
     let ended = body.is_end_stream();
-    let stream = stream.send_response(Response::from_parts(head, ()), ended).ok()?;
-    (!ended).then(|| Sending::new(body, stream))
+    match stream.send_response(Response::from_parts(head, ()), ended) {
+        Ok(_) if ended => Progress::Over,
+        Ok(stream) => Progress::Sending(Sending::new(body, stream)),
+        // The stream is gone, which its client may be the reason for.
+        Err(_) => Progress::Reset,
+    }
 }

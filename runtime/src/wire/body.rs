@@ -3,6 +3,7 @@
 use std::{
     fmt,
     pin::Pin,
+    sync::Arc,
     task::{Context, Poll, ready},
 };
 
@@ -18,6 +19,7 @@ use super::{
     h2::{Ahead, Received},
     headers::{self, Said},
     outgoing::Outgoing,
+    receive_window::UnreadStreams,
     status,
 };
 use crate::Streaming;
@@ -201,6 +203,13 @@ impl Body {
         match &mut self.kind {
             Kind::Outgoing(frames) => frames.poll_expired(cx),
             _ => false,
+        }
+    }
+
+    /// Hands the body to somebody who may not read it: what it holds is counted among the `unread`.
+    pub(crate) fn track(&mut self, unread: &Arc<UnreadStreams>) {
+        if let Kind::H2(received, _) = &mut self.kind {
+            received.track(unread);
         }
     }
 

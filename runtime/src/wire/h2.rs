@@ -15,7 +15,14 @@ use http::HeaderMap;
 use http_body::Body as _;
 use tonic::Status;
 
-use super::{http_body::HttpBody, load::Busy, status, tie::Tie};
+use super::{
+    grpc_status,
+    http_body::HttpBody,
+    receive_window::{TrackedStream, UnreadStreams},
+    status,
+    stream_limiter::StreamPermit,
+    tie::Tie,
+};
 
 /// The largest window that HTTP/2 has.
 pub(crate) const MAX_WINDOW: u32 = (1 << 31) - 1;
@@ -30,6 +37,8 @@ pub(crate) struct Sizes {
     pub(crate) stream_window: u32,
     /// Those of all calls of a connection.
     pub(crate) connection_window: u32,
+    /// The bytes that nobody reads for which the connection gets more.
+    pub(crate) max_unread: usize,
     pub(crate) max_frame_size: u32,
     pub(crate) max_header_list_size: u32,
 }
@@ -39,6 +48,7 @@ impl Default for Sizes {
         Self {
             stream_window: 1088 * 1024,
             connection_window: 4096 * 1024,
+            max_unread: 64 * 1024 * 1024,
             max_frame_size: 1024 * 1024,
             max_header_list_size: 16 * 1024,
         }
@@ -48,9 +58,10 @@ impl Default for Sizes {
 impl Sizes {
     /// What small DATA frames that nobody has read yet may cost, in h2's reckoning of 256 bytes for
     /// each of them: enough that a sender of messages of 16 bytes, which does not gather them, can
-    /// fill the window of the connection.
+    /// fill the window of the connection, and as much more as unread data may take. More of them is an
+    /// attack, which ends the connection.
     pub(crate) fn data_frame_budget(&self) -> usize {
-        self.connection_window as usize * 12
+        (self.connection_window as usize).saturating_mul(12).saturating_add(self.max_unread)
     }
 }
 
@@ -64,11 +75,12 @@ pub(crate) struct Received {
     ahead: Option<Bytes>,
     /// What came behind it, where there was more.
     behind: Option<Box<Bytes>>,
-    /// The bytes that were read, but not told to the sender, who would send as many more.
-    untold: usize,
+    /// The bytes that were read, but not yet returned as flow-control credit.
+    unreleased: usize,
     tie: Tie,
     missing: Missing,
-    _busy: Option<Busy>,
+    tracked: Option<TrackedStream>,
+    _permit: Option<StreamPermit>,
 }
 
 /// How far reading ahead has come.
@@ -100,32 +112,44 @@ impl Missing {
     }
 }
 
-/// Whose room is made known at once.
-const TELL: usize = 32 * 1024;
+/// How many bytes are returned as flow-control credit at once, while there are more to read.
+const WINDOW_UPDATE_THRESHOLD: usize = 32 * 1024;
 
 impl Received {
-    pub(crate) fn request(stream: RecvStream, missing: Missing) -> Self {
+    pub(crate) fn request(
+        mut stream: RecvStream,
+        missing: Missing,
+        unread: &Arc<UnreadStreams>,
+    ) -> Self {
+        let tracked = Some(unread.track(&mut stream));
         Self {
             stream,
             ahead: None,
             behind: None,
-            untold: 0,
+            unreleased: 0,
             tie: Tie::default(),
             missing,
-            _busy: None,
+            tracked,
+            _permit: None,
         }
     }
 
-    pub(crate) fn response(stream: RecvStream, tie: Tie, busy: Busy) -> Self {
+    pub(crate) fn response(stream: RecvStream, tie: Tie, permit: StreamPermit) -> Self {
         Self {
             stream,
             ahead: None,
             behind: None,
-            untold: 0,
+            unreleased: 0,
             tie,
             missing: Missing::default(),
-            _busy: Some(busy),
+            tracked: None,
+            _permit: Some(permit),
         }
+    }
+
+    /// Counts what the stream holds among the `unread`: from here on, somebody else reads it.
+    pub(crate) fn track(&mut self, unread: &Arc<UnreadStreams>) {
+        self.tracked = Some(unread.track(&mut self.stream));
     }
 
     /// The next bytes, of which there are some.
@@ -147,10 +171,9 @@ impl Received {
             }
         };
         match &data {
-            Poll::Ready(Some(Ok(data))) => self.make_room(data.len(), TELL),
-            Poll::Pending => self.make_room(0, 1),
-            // What is left of the room goes back with the stream.
-            Poll::Ready(_) => {}
+            Poll::Ready(Some(Ok(data))) => self.release(data.len(), WINDOW_UPDATE_THRESHOLD),
+            // There may be nothing more for long.
+            Poll::Pending | Poll::Ready(_) => self.release(0, 1),
         }
         // Asked last: what the peer makes of the requests' end is not what they ended with.
         match self.tie.poll_failure(cx) {
@@ -189,13 +212,13 @@ impl Received {
         first
     }
 
-    /// Lets the sender know of the room that reading has made, once it is `enough`.
-    fn make_room(&mut self, more: usize, enough: usize) {
-        self.untold += more;
-        if self.untold >= enough {
+    /// Returns what was read as flow-control credit, once it is `enough`.
+    fn release(&mut self, more: usize, enough: usize) {
+        self.unreleased += more;
+        if self.unreleased >= enough {
             // It fails only when more is released than was received.
-            let _ = self.stream.flow_control().release_capacity(self.untold);
-            self.untold = 0;
+            let _ = self.stream.flow_control().release_capacity(self.unreleased);
+            self.unreleased = 0;
         }
     }
 
@@ -223,6 +246,15 @@ impl Received {
 
     pub(crate) fn note_missing(&self) {
         self.missing.note();
+    }
+}
+
+impl Drop for Received {
+    /// HTTP/2 returns what was not read, but what was read only when the whole call is over.
+    fn drop(&mut self) {
+        self.release(0, 1);
+        // HTTP/2 resets a stream that nobody wants any more when the last handle of it is gone.
+        self.tracked = None;
     }
 }
 
@@ -301,6 +333,13 @@ impl Sending {
             self.stream.send_data(self.chunk.split_to(room), false)?;
         }
         Poll::Ready(Ok(()))
+    }
+
+    /// Ends what was sent so far with `status`.
+    pub(crate) fn fail(&mut self, status: &Status) {
+        if self.stream.send_trailers(grpc_status::to_headers(status)).is_err() {
+            self.reset(h2::Reason::INTERNAL_ERROR);
+        }
     }
 
     /// Gives the stream up.

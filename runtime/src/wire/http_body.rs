@@ -4,6 +4,7 @@ use std::{
     any::Any,
     fmt,
     pin::Pin,
+    sync::Arc,
     task::{Context, Poll, ready},
 };
 
@@ -17,6 +18,7 @@ use super::{
     grpc_status,
     h2::{Missing, Received},
     headers,
+    receive_window::UnreadStreams,
     status::BoxError,
 };
 
@@ -64,8 +66,12 @@ impl HttpBody {
         Self(Kind::Ours(body, Side::Response))
     }
 
-    pub(crate) fn received(stream: RecvStream, missing: Missing) -> Self {
-        Self(Kind::Received(Received::request(stream, missing)))
+    pub(crate) fn received(
+        stream: RecvStream,
+        missing: Missing,
+        unread: &Arc<UnreadStreams>,
+    ) -> Self {
+        Self(Kind::Received(Received::request(stream, missing, unread)))
     }
 
     /// The messages in it, for one who reads them.

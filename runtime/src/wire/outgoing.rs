@@ -13,6 +13,7 @@ use tonic::{Status, metadata::MetadataMap};
 use super::{
     deadline::Deadline,
     frame::{Encode, Encoder},
+    panics::drop_quietly,
 };
 use crate::{Streaming, wire::status};
 
@@ -170,6 +171,12 @@ impl Outgoing {
     fn end(&mut self, failure: Option<Status>) {
         self.source = None;
         self.failure = failure;
+    }
+}
+
+impl Drop for Outgoing {
+    fn drop(&mut self) {
+        drop_quietly(self.source.take());
     }
 }
 

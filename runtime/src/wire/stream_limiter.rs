@@ -1,0 +1,269 @@
+//! How many streams the connections of a channel have free, and who gets them: callers in the order
+//! in which they came.
+//!
+//! A connection counts its own calls against the server's limit. What it has free is also in a
+//! semaphore that all connections of the channel share, so that a caller can wait for any of them. A
+//! count and the semaphore do not change in one step: in between, the semaphore may have permits for
+//! streams that are gone, whose takers wait again, but never too few.
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicU64, Ordering},
+};
+
+use tokio::sync::{AcquireError, Notify, Semaphore, SemaphorePermit, futures::Notified};
+
+/// The largest number of streams that is told apart from no limit. It leaves the semaphore room for
+/// many connections.
+const MAX_STREAMS: usize = 1 << 20;
+
+/// The streams that the connections of a channel have free, together.
+#[derive(Debug)]
+pub(crate) struct FreeStreams {
+    rights: Semaphore,
+    /// Told when there may be a reason to connect.
+    changed: Notify,
+}
+
+impl FreeStreams {
+    pub(crate) fn new() -> Arc<Self> {
+        Arc::new(Self { rights: Semaphore::new(0), changed: Notify::new() })
+    }
+
+    /// Takes the right to one stream, if some connection has one that nobody waits for.
+    pub(crate) fn try_take(&self) -> bool {
+        self.rights.try_acquire().map(SemaphorePermit::forget).is_ok()
+    }
+
+    /// Waits for the right to one stream. Dropping the future gives the place in the queue up.
+    pub(crate) async fn take(&self) -> Result<(), AcquireError> {
+        self.rights.acquire().await.map(SemaphorePermit::forget)
+    }
+
+    /// Waits until a connection is closed, or [`notify`](Self::notify) is called.
+    pub(crate) fn changed(&self) -> Notified<'_> {
+        self.changed.notified()
+    }
+
+    /// Has everyone who waits look again.
+    pub(crate) fn notify(&self) {
+        self.changed.notify_waiters();
+    }
+
+    fn apply(&self, Change { before, after }: Change) {
+        if after > before {
+            self.rights.add_permits(after - before);
+        } else {
+            // What cannot be forgotten is in the hands of callers, who will find no stream.
+            self.rights.forget_permits(before - after);
+        }
+    }
+}
+
+/// How many streams a connection had free, and has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Change {
+    before: usize,
+    after: usize,
+}
+
+/// The streams of one connection.
+#[derive(Debug)]
+pub(crate) struct StreamLimiter {
+    streams: Streams,
+    free: Arc<FreeStreams>,
+}
+
+impl StreamLimiter {
+    pub(crate) fn new(free: Arc<FreeStreams>) -> Arc<Self> {
+        Arc::new(Self { streams: Streams::default(), free })
+    }
+
+    /// Offers its streams to callers, who can find it from now on.
+    pub(crate) fn open(&self) {
+        self.free.apply(self.streams.update(|state| state.offered = !state.closed));
+    }
+
+    /// Takes the limit from the server.
+    pub(crate) fn set_limit(&self, limit: usize) {
+        // Asked after each round of the connection's task, and most often the same.
+        let limit = limit.min(MAX_STREAMS);
+        if self.streams.get().limit != limit {
+            self.free.apply(self.streams.update(|state| state.limit = limit));
+        }
+    }
+
+    /// The limit that the server has set: none until it has said so.
+    pub(crate) fn limit(&self) -> usize {
+        self.streams.get().limit
+    }
+
+    /// Gives out no more streams.
+    pub(crate) fn close(&self) {
+        self.free.apply(self.streams.update(|state| state.closed = true));
+        self.free.notify();
+    }
+
+    pub(crate) fn is_closed(&self) -> bool {
+        self.streams.get().closed
+    }
+
+    pub(crate) fn is_idle(&self) -> bool {
+        self.streams.get().calls == 0
+    }
+
+    /// A stream, for a caller who has taken the right to one from [`FreeStreams`].
+    pub(crate) fn try_acquire(self: &Arc<Self>) -> Option<StreamPermit> {
+        self.streams.begin().then(|| StreamPermit(Arc::clone(self)))
+    }
+}
+
+/// A stream that a call uses, until this is dropped.
+#[derive(Debug)]
+pub(crate) struct StreamPermit(Arc<StreamLimiter>);
+
+impl StreamPermit {
+    /// Has the connection give out no more streams.
+    pub(crate) fn close(&self) {
+        self.0.close();
+    }
+}
+
+impl Drop for StreamPermit {
+    fn drop(&mut self) {
+        self.0.free.apply(self.0.streams.update(|state| state.calls -= 1));
+    }
+}
+
+/// What a connection knows of its streams, which changes in one step.
+#[derive(Debug, Default)]
+struct Streams(AtomicU64);
+
+/// [`Streams`] at one time.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct State {
+    calls: usize,
+    limit: usize,
+    /// Whether callers can find the connection.
+    offered: bool,
+    closed: bool,
+}
+
+impl State {
+    const OFFERED: u64 = 1 << 62;
+    const CLOSED: u64 = 1 << 63;
+    const HALF: u32 = 31;
+    const MASK: u64 = (1 << Self::HALF) - 1;
+
+    fn free(self) -> usize {
+        match self.offered && !self.closed {
+            true => self.limit.saturating_sub(self.calls),
+            false => 0,
+        }
+    }
+
+    fn from_bits(bits: u64) -> Self {
+        Self {
+            calls: (bits & Self::MASK) as usize,
+            limit: ((bits >> Self::HALF) & Self::MASK) as usize,
+            offered: bits & Self::OFFERED != 0,
+            closed: bits & Self::CLOSED != 0,
+        }
+    }
+
+    fn to_bits(self) -> u64 {
+        self.calls as u64
+            | ((self.limit as u64) << Self::HALF)
+            | (u64::from(self.offered) * Self::OFFERED)
+            | (u64::from(self.closed) * Self::CLOSED)
+    }
+}
+
+impl Streams {
+    fn get(&self) -> State {
+        State::from_bits(self.0.load(Ordering::Acquire))
+    }
+
+    fn update(&self, change: impl Fn(&mut State)) -> Change {
+        let changed = |bits| {
+            let mut state = State::from_bits(bits);
+            change(&mut state);
+            state.to_bits()
+        };
+        let mut bits = self.0.load(Ordering::Acquire);
+        loop {
+            let new = changed(bits);
+            // AcqRel: who takes a stream sees what its last user did with the connection.
+            match self.0.compare_exchange_weak(bits, new, Ordering::AcqRel, Ordering::Acquire) {
+                Ok(_) => break,
+                Err(current) => bits = current,
+            }
+        }
+        Change {
+            before: State::from_bits(bits).free(),
+            after: State::from_bits(changed(bits)).free(),
+        }
+    }
+
+    /// Uses one stream, if there is one.
+    fn begin(&self) -> bool {
+        let change = self.update(|state| state.calls += usize::from(state.free() > 0));
+        change.before > 0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn limiter(free: &Arc<FreeStreams>, limit: usize) -> Arc<StreamLimiter> {
+        let limiter = StreamLimiter::new(Arc::clone(free));
+        limiter.set_limit(limit);
+        limiter.open();
+        limiter
+    }
+
+    fn acquire(free: &FreeStreams, limiter: &Arc<StreamLimiter>) -> Option<StreamPermit> {
+        free.try_take().then(|| limiter.try_acquire()).flatten()
+    }
+
+    #[test]
+    fn there_are_streams_up_to_the_limit_until_the_connection_is_closed() {
+        let free = FreeStreams::new();
+        let limiter = limiter(&free, 2);
+        let (first, second) =
+            (acquire(&free, &limiter).unwrap(), acquire(&free, &limiter).unwrap());
+        assert!(acquire(&free, &limiter).is_none());
+        drop(first);
+        let third = acquire(&free, &limiter).unwrap();
+        drop((second, third));
+        assert!(limiter.is_idle());
+        limiter.close();
+        assert!(acquire(&free, &limiter).is_none());
+    }
+
+    #[test]
+    fn a_limit_that_changes_changes_what_is_free() {
+        let free = FreeStreams::new();
+        let limiter = limiter(&free, 3);
+        let calls: Vec<_> = (0..3).map(|_| acquire(&free, &limiter).unwrap()).collect();
+        limiter.set_limit(1);
+        drop(calls);
+        let only = acquire(&free, &limiter).unwrap();
+        assert!(acquire(&free, &limiter).is_none());
+        limiter.set_limit(usize::MAX);
+        assert!(acquire(&free, &limiter).is_some());
+        drop(only);
+    }
+
+    #[test]
+    fn a_connection_that_nobody_can_find_has_no_streams() {
+        let free = FreeStreams::new();
+        let limiter = StreamLimiter::new(Arc::clone(&free));
+        limiter.set_limit(5);
+        assert!(!free.try_take());
+        limiter.close();
+        limiter.open();
+        assert!(!free.try_take());
+    }
+}
