@@ -15,6 +15,7 @@ mod frames;
 mod http;
 mod limits;
 mod metadata;
+mod opening;
 mod panics;
 mod parts;
 mod peer;
