@@ -201,3 +201,19 @@ fn what_is_no_tape_is_said_with_its_line() {
         assert!(error.contains(problem), "{error}");
     }
 }
+
+#[tokio::test]
+async fn a_deadline_beyond_all_time_is_as_good_as_none() {
+    let (_folder, path) = tape();
+    let spy = MockCalculator::spy(adder());
+    let _ = spy.record(&path).unwrap();
+    spy.client().add(add(5, 3)).await.unwrap();
+    let text = fs::read_to_string(&path).unwrap();
+    for deadline in ["1e18", "1e300", "-1", "\"soon\""] {
+        let changed =
+            text.replace(r#""deadline_ms":null"#, &format!(r#""deadline_ms":{deadline}"#));
+        assert_ne!(changed, text);
+        fs::write(&path, changed).unwrap();
+        MockCalculator::verify_tape(&path, adder()).await.unwrap();
+    }
+}

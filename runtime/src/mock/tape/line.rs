@@ -18,7 +18,7 @@ use tonic::{
 use super::redaction::{REDACTED, Redaction};
 use crate::{
     mock::{Method, Outcome, entry::is_custom, message::AnyMessage, pattern::shown},
-    wire::frame::Encode as _,
+    wire::{deadline::FOREVER, frame::Encode as _},
 };
 
 /// A call on a tape, with messages that are encoded.
@@ -93,6 +93,8 @@ impl Line {
         let events = json["events"].as_array().ok_or("`events` is no list")?;
         let deadline = json["deadline_ms"].as_f64();
         let deadline = deadline.and_then(|it| Duration::try_from_secs_f64(it / 1000.0).ok());
+        // tonic panics where `grpc-timeout` has no room for it.
+        let deadline = deadline.map(|deadline| deadline.min(FOREVER));
         Ok(Self {
             method: json["method"].as_str().ok_or("`method` is no text")?.to_owned(),
             metadata: entries_from_json(&json["metadata"])?,
