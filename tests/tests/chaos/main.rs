@@ -6,6 +6,10 @@
 
 mod abuse;
 mod fault;
+#[path = "../behaviour/frames/frame.rs"]
+#[allow(dead_code, reason = "shared with tests that write all kinds of frames")]
+mod frame;
+mod hoards;
 mod memory;
 mod server;
 
