@@ -47,7 +47,7 @@ pub use tonic::{
 };
 
 pub use self::{
-    client::{BidiCall, Channel, ChannelBuilder, ResponseHeaders, WaitForReady},
+    client::{Channel, ChannelBuilder, WaitForReady},
     descriptor::{IdempotencyLevel, MethodDescriptor, MethodKind, ServiceDescriptor},
     redact::Redact,
     server::{ConnectInfo, Listener, Server, ServiceServer},

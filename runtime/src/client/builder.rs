@@ -243,9 +243,12 @@ impl ChannelBuilder {
         self
     }
 
-    /// The largest headers of a response, in bytes as
+    /// The largest headers and the largest trailers of a response, in bytes as
     /// [HTTP/2 counts them](https://www.rfc-editor.org/rfc/rfc9113#SETTINGS_MAX_HEADER_LIST_SIZE).
     /// By default 16 KiB.
+    ///
+    /// A call with longer ones is `ResourceExhausted`. More than 256 times as long, they end the
+    /// connection.
     #[must_use]
     pub fn max_header_list_size(mut self, bytes: u32) -> Self {
         self.options.sizes.max_header_list_size = bytes;

@@ -20,6 +20,7 @@ use super::{
 use crate::wire::{
     frame_counter::FrameCounter,
     h2::SEND_BUFFER,
+    header_list::{self, Limit, PeerLimit},
     io::{ConnectionIo, IoHandle},
     keep_alive::KeepAlive,
     memory,
@@ -31,6 +32,7 @@ use crate::wire::{
 pub(super) struct Connection {
     queue: Arc<Queue>,
     streams: Arc<StreamLimiter>,
+    header_limit: Arc<PeerLimit>,
 }
 
 impl Connection {
@@ -57,12 +59,18 @@ impl Connection {
             }
         })
         .await?;
+        let header_limit = Arc::clone(driver.io.header_limit());
         tokio::spawn(drive(driver));
-        Ok(Self { queue, streams })
+        Ok(Self { queue, streams, header_limit })
     }
 
     pub(super) fn streams(&self) -> &Arc<StreamLimiter> {
         &self.streams
+    }
+
+    /// How long headers the server takes.
+    pub(super) fn header_limit(&self) -> Limit {
+        self.header_limit.get()
     }
 
     /// Hands over a call.
@@ -105,7 +113,7 @@ impl Driver {
             .initial_window_size(sizes.stream_window)
             .initial_connection_window_size(sizes.connection_window)
             .max_frame_size(sizes.max_frame_size)
-            .max_header_list_size(sizes.max_header_list_size)
+            .max_header_list_size(header_list::taken_of_responses(sizes.max_header_list_size))
             .data_frame_budget(sizes.data_frame_budget())
             .max_send_buffer_size(SEND_BUFFER)
             .initial_max_send_streams(0)

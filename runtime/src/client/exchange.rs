@@ -25,6 +25,7 @@ use super::{queue::Queue, requests::Attempt};
 use crate::wire::{
     body::{Body, Side},
     h2::{Received, Sending, Unsent},
+    header_list::Limit,
     http_body::HttpBody,
     stream_limiter::StreamPermit,
     tie::Tie,
@@ -36,6 +37,8 @@ pub(super) struct Outbound {
     pub(super) requests: Payload,
     /// Whether the caller reads the response message by message.
     pub(super) streams_responses: bool,
+    /// How long the trailers of the response may be.
+    pub(super) header_limit: Limit,
     pub(super) permit: StreamPermit,
 }
 
@@ -83,6 +86,7 @@ enum Progress {
 struct Sent {
     response: ResponseFuture,
     streams_responses: bool,
+    header_limit: Limit,
     permit: StreamPermit,
     tie: Tie,
 }
@@ -213,14 +217,16 @@ impl Sent {
 
     fn answer(self, response: Response<RecvStream>) -> Response<Body> {
         response.map(|body| {
-            Body::from_h2(Received::response(body, self.tie, self.permit), Side::Response)
+            let limit = self.header_limit;
+            let received = Received::response(body, limit, self.tie, self.permit);
+            Body::from_h2(received, Side::Response)
         })
     }
 }
 
 /// Sends the head, and the message if it is at hand.
 fn send(outbound: Outbound, requests: &mut SendRequest<Bytes>) -> Result<Sent, h2::Error> {
-    let Outbound { head, requests: payload, streams_responses, permit } = outbound;
+    let Outbound { head, requests: payload, streams_responses, header_limit, permit } = outbound;
     let (response, mut stream) = begin(head, requests).inspect_err(|_| permit.close())?;
     let tie = match payload {
         Payload::Message(message) => {
@@ -233,7 +239,7 @@ fn send(outbound: Outbound, requests: &mut SendRequest<Bytes>) -> Result<Sent, h
             tie
         }
     };
-    Ok(Sent { response, streams_responses, permit, tie })
+    Ok(Sent { response, streams_responses, header_limit, permit, tie })
 }
 
 fn begin(
@@ -255,7 +261,7 @@ async fn send_stream(
     failure: oneshot::Sender<Status>,
 ) {
     let mut failure = failure;
-    let mut sending = Sending::new(HttpBody::new(requests), stream);
+    let mut sending = Sending::new(HttpBody::new(requests), stream, Limit::Peers(u32::MAX));
     let unsent = poll_fn(|cx| match failure.poll_closed(cx) {
         Poll::Ready(()) => Poll::Ready(None),
         Poll::Pending => sending.poll(cx).map(Result::err),

@@ -22,7 +22,10 @@ use super::{
 };
 use crate::{
     server::{BoxFuture, Reply},
-    wire::{body::Body, compression, deadline, h2::failed, headers, stream_limiter::StreamPermit},
+    wire::{
+        body::Body, compression, deadline, h2::failed, header_list::Limit, headers,
+        stream_limiter::StreamPermit,
+    },
 };
 
 /// How often a call is handed to another connection when one turns out to be gone.
@@ -44,21 +47,32 @@ impl H2 {
         let accepted = call.accepted;
         let call = Call::from(call);
         let state = match self.pool.ready() {
-            Some((connection, permit)) => State::Sent(self.send(&connection, permit, &call), call),
+            Some((connection, permit)) => match self.send(&connection, permit, &call) {
+                Ok(sent) => State::Sent(sent, call),
+                Err(refusal) => State::Connecting(Box::pin(std::future::ready(Err(refusal)))),
+            },
             None => Calling::connecting(Arc::clone(self), call),
         };
         Calling { h2: Arc::clone(self), accepted, state, handovers: 0, again: false }
     }
 
     /// Hands `call` to a connection.
-    fn send(&self, connection: &Connection, permit: StreamPermit, call: &Call) -> Answering {
+    fn send(
+        &self,
+        connection: &Connection,
+        permit: StreamPermit,
+        call: &Call,
+    ) -> Result<Answering, Status> {
         let head = self.request(&call.head);
+        connection.header_limit().check_request(&head)?;
         let requests = match &call.requests {
             Some(requests) => Payload::Stream(requests.attempt()),
             None => Payload::Message(call.head.body.at_hand().cloned().unwrap_or_default()),
         };
         let streams_responses = call.head.method.kind.streams_responses();
-        connection.send(Outbound { head, requests, streams_responses, permit })
+        let header_limit = Limit::Ours(self.pool.options.sizes.max_header_list_size);
+        let outbound = Outbound { head, requests, streams_responses, header_limit, permit };
+        Ok(connection.send(outbound))
     }
 
     fn request(&self, call: &Outgoing) -> Request<()> {
@@ -113,7 +127,7 @@ async fn connect(h2: Arc<H2>, call: Call) -> Result<(Answering, Call), Status> {
     if call.head.deadline.is_some_and(deadline::has_passed) {
         return Err(deadline::exceeded());
     }
-    Ok((h2.send(&connection, permit, &call), call))
+    Ok((h2.send(&connection, permit, &call)?, call))
 }
 
 /// Waits for the beginning of a response.
@@ -145,6 +159,8 @@ impl Calling {
         }
         self.state = State::Answered;
         let (head, body) = response.into_parts();
+        let limit = Limit::Ours(self.h2.pool.options.sizes.max_header_list_size);
+        limit.check_response(&head.headers)?;
         reply(head, self.accepted, body)
     }
 

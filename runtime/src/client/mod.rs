@@ -1,6 +1,5 @@
 //! The client's half of a call: encode, hand it to a channel, and decode what comes back.
 
-mod bidi;
 mod builder;
 mod call;
 mod channel;
@@ -21,7 +20,6 @@ mod tie;
 #[cfg(feature = "mock")]
 pub(crate) use self::direct::Direct;
 pub use self::{
-    bidi::{BidiCall, ResponseHeaders},
     builder::{ChannelBuilder, WaitForReady},
     call::Client,
     channel::Channel,

@@ -17,10 +17,15 @@ use http::Request;
 
 use super::{
     connection::{ConnectInfo, Shared},
+    http::too_long,
     pace::Slot,
+    routes::Responding,
     stream::{Call, Outcome},
 };
-use crate::wire::{h2::Missing, http_body::HttpBody, receive_window::UnreadStreams, wakes::Wakes};
+use crate::wire::{
+    h2::Missing, header_list::Limit, http_body::HttpBody, receive_window::UnreadStreams,
+    wakes::Wakes,
+};
 
 /// Runs calls until they have to wait, if their methods are quick, and on tasks of their own from
 /// then on.
@@ -36,6 +41,8 @@ pub(super) struct Calls {
     waker: Waker,
     resets: EarlyResets,
     unread: Arc<UnreadStreams>,
+    /// How long headers the client takes.
+    pub(super) header_limit: Limit,
     info: Option<ConnectInfo>,
     shared: Arc<Shared>,
     wakes: Arc<Wakes>,
@@ -61,6 +68,7 @@ impl Calls {
             parts,
             resets: EarlyResets::new(shared.options.max_pending_accept_reset_streams),
             unread: Arc::clone(unread),
+            header_limit: Limit::Peers(u32::MAX),
             info,
             shared,
             wakes,
@@ -115,7 +123,12 @@ impl Calls {
             info.describe(request.extensions_mut());
         }
         let slot = Slot::of(request.uri().path());
-        let mut call = Call::new(self.shared.routes.call(request), stream);
+        let limit = Limit::Ours(self.shared.options.sizes.max_header_list_size);
+        let responding = match limit.check_request(&request) {
+            Ok(()) => self.shared.routes.call(request),
+            Err(refusal) => Responding::Refused(Some(too_long(&request, &refusal))),
+        };
+        let mut call = Call::new(responding, stream, self.header_limit);
         match self.advance(&mut call, slot, now) {
             Progress::Ended => {}
             Progress::Waiting => self.spawn(call),

@@ -26,6 +26,7 @@ use super::{
 use crate::wire::{
     frame_counter::FrameCounter,
     h2::SEND_BUFFER,
+    header_list,
     io::{ConnectionIo, IoHandle},
     jitter,
     keep_alive::KeepAlive,
@@ -114,7 +115,7 @@ where
         .initial_window_size(sizes.stream_window)
         .initial_connection_window_size(sizes.connection_window)
         .max_frame_size(sizes.max_frame_size)
-        .max_header_list_size(sizes.max_header_list_size)
+        .max_header_list_size(header_list::taken_of_requests(sizes.max_header_list_size))
         .data_frame_budget(sizes.data_frame_budget())
         .max_concurrent_streams(options.max_concurrent_streams)
         .max_pending_accept_reset_streams(MAX_RESETS_A_TURN)
@@ -258,6 +259,8 @@ impl<'a, IO: AsyncRead + AsyncWrite + Unpin> Connection<'a, IO> {
         self.io.allow(TURN);
         let cx = &mut Context::from_waker(&self.waker);
         while let Poll::Ready(call) = self.h2.poll_accept(cx) {
+            // The client has said it before its first call.
+            self.calls.header_limit = self.io.header_limit().get();
             let Some(Ok((request, stream))) = call else { return Poll::Ready(()) };
             self.calls.push(request, stream);
         }

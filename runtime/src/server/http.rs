@@ -96,6 +96,17 @@ pub(super) fn no_service(request: &http::Request<HttpBody>) -> Box<HttpResponse>
     })
 }
 
+/// The answer to a request with too long headers, for which there is a `refusal`.
+pub(super) fn too_long(request: &http::Request<HttpBody>, refusal: &Status) -> Box<HttpResponse> {
+    let said = Said::in_headers(request.headers());
+    let mut response = failure(refusal);
+    if not_grpc(request.method(), &said).is_some() {
+        response = http::Response::new(HttpBody::default());
+        *response.status_mut() = StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE;
+    }
+    Box::new(response)
+}
+
 /// An answer that is not gRPC's, for a request that is not.
 fn refuse(status: StatusCode, hint: (header::HeaderName, HeaderValue)) -> Box<HttpResponse> {
     let mut response = http::Response::new(HttpBody::default());

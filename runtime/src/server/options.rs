@@ -119,6 +119,9 @@ impl Server {
     /// The largest headers of a request, in bytes as
     /// [HTTP/2 counts them](https://www.rfc-editor.org/rfc/rfc9113#SETTINGS_MAX_HEADER_LIST_SIZE).
     /// By default 16 KiB.
+    ///
+    /// A call with longer ones is `ResourceExhausted`, or gets an HTTP 431 when they are more than 16
+    /// times as long. More than 64 times as long, they end the connection.
     #[must_use]
     pub fn max_header_list_size(mut self, bytes: u32) -> Self {
         self.options.sizes.max_header_list_size = bytes;

@@ -18,6 +18,7 @@ use super::{
 };
 use crate::wire::{
     h2::{Sending, Unsent},
+    header_list::Limit,
     http_body::HttpBody,
     panics::drop_quietly,
     status,
@@ -29,6 +30,8 @@ use crate::wire::{
 /// while it is dropped, the call fails, and nothing else does.
 pub(super) struct Call {
     stream: SendResponse<Bytes>,
+    /// How long headers the client takes.
+    header_limit: Limit,
     progress: Progress,
 }
 
@@ -54,8 +57,12 @@ pub(super) enum Outcome {
 }
 
 impl Call {
-    pub(super) fn new(responding: Responding, stream: SendResponse<Bytes>) -> Self {
-        Self { stream, progress: Progress::Waiting(responding) }
+    pub(super) fn new(
+        responding: Responding,
+        stream: SendResponse<Bytes>,
+        header_limit: Limit,
+    ) -> Self {
+        Self { stream, header_limit, progress: Progress::Waiting(responding) }
     }
 
     /// Ready when the service has answered, or the client has gone.
@@ -98,7 +105,7 @@ impl Call {
             if response.extensions().get::<BreakConnection>().is_some() {
                 return Poll::Ready(Outcome::AbortConnection);
             }
-            self.progress = respond(response, &mut self.stream);
+            self.progress = respond(response, &mut self.stream, self.header_limit);
         }
         match &mut self.progress {
             Progress::Reset => return Poll::Ready(Outcome::Reset),
@@ -162,12 +169,19 @@ impl Progress {
 }
 
 /// Sends the head of `response`, and what of it can be sent at once.
-fn respond(response: Response<HttpBody>, stream: &mut SendResponse<Bytes>) -> Progress {
+fn respond(
+    mut response: Response<HttpBody>,
+    stream: &mut SendResponse<Bytes>,
+    header_limit: Limit,
+) -> Progress {
+    if let Err(refusal) = header_limit.fit_response(response.headers_mut()) {
+        drop_quietly(std::mem::replace(&mut response, failure(&refusal)));
+    }
     let (head, body) = response.into_parts();
     let ended = body.is_end_stream();
     match stream.send_response(Response::from_parts(head, ()), ended) {
         Ok(_) if ended => Progress::Over,
-        Ok(stream) => Progress::Sending(Sending::new(body, stream)),
+        Ok(stream) => Progress::Sending(Sending::new(body, stream, header_limit)),
         // The stream is gone, which its client may be the reason for.
         Err(_) => Progress::Reset,
     }

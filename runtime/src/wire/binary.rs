@@ -6,6 +6,8 @@
 
 use http::{HeaderMap, HeaderName, HeaderValue};
 
+use super::headers::{append, with_room};
+
 /// How many values of one header map are made of joined ones: about as many headers as the usual
 /// limit for their size lets in. The rest stays as it came, which is undecodable: a value takes a
 /// hundred times the memory of its comma.
@@ -16,19 +18,17 @@ pub(crate) fn separate(headers: HeaderMap) -> HeaderMap {
     if !headers.iter().any(|(name, value)| is_joined(name, value)) {
         return headers;
     }
-    let mut separated = HeaderMap::with_capacity(headers.len() + 1);
+    let mut separated = with_room(headers.len() + 1);
     let mut room = MAX_PARTS;
     for (name, value) in &headers {
         match parts(name, value, room) {
             Some(parts) => {
                 room -= parts.len();
                 for part in parts {
-                    separated.append(name, part);
+                    append(&mut separated, name, &part);
                 }
             }
-            None => {
-                separated.append(name, value.clone());
-            }
+            None => append(&mut separated, name, value),
         }
     }
     separated

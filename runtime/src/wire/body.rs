@@ -237,7 +237,7 @@ pub(crate) fn merge(metadata: &mut MetadataMap, more: MetadataMap) {
     } else if !more.is_empty() {
         let mut headers = std::mem::take(metadata).into_headers();
         for (name, value) in &more.into_headers() {
-            headers.append(name.clone(), value.clone());
+            headers::append(&mut headers, name, value);
         }
         *metadata = MetadataMap::from_headers(headers);
     }

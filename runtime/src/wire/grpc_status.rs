@@ -67,13 +67,42 @@ fn details(value: &HeaderValue) -> Option<Bytes> {
 /// everywhere at the ends of a header.
 const ENCODED: &AsciiSet = &CONTROLS.add(b' ').add(b'%');
 
+/// How long a message may be as it is sent: of the 8 KiB that gRPC in C++ and in Java takes by default
+/// for all trailers together, it leaves some to metadata and details.
+const MAX_MESSAGE: usize = 6 * 1024;
+
+/// The message as it is sent, without its end if it is too long.
+fn encoded(message: &str) -> String {
+    let kept = fitting(message);
+    let mut encoded = utf8_percent_encode(kept, ENCODED).to_string();
+    if kept.len() < message.len() {
+        let note = format!("... ({} bytes, of which these were sent)", message.len());
+        encoded.extend(utf8_percent_encode(&note, ENCODED));
+    }
+    encoded
+}
+
+/// As much of `message` as may be sent.
+fn fitting(message: &str) -> &str {
+    let mut size = 0;
+    for (at, char) in message.char_indices() {
+        size += match char {
+            '!'..='~' if char != '%' => 1,
+            _ => 3 * char.len_utf8(),
+        };
+        if size > MAX_MESSAGE {
+            return &message[..at];
+        }
+    }
+    message
+}
+
 /// The trailers of a call that failed.
 pub(crate) fn to_headers(status: &Status) -> HeaderMap {
     let mut headers = headers::from_status_metadata(status.metadata());
     headers.insert(GRPC_STATUS, HeaderValue::from(status.code() as i32));
     if !status.message().is_empty() {
-        let message = utf8_percent_encode(status.message(), ENCODED).to_string();
-        insert(&mut headers, GRPC_MESSAGE, message);
+        insert(&mut headers, GRPC_MESSAGE, encoded(status.message()));
     }
     if !status.details().is_empty() {
         let details = general_purpose::STANDARD_NO_PAD.encode(status.details());
@@ -82,9 +111,44 @@ pub(crate) fn to_headers(status: &Status) -> HeaderMap {
     headers
 }
 
+/// Takes `over` bytes off the end of the message in `headers`, if it has as many.
+pub(crate) fn shorten_message(headers: &mut HeaderMap, over: usize) -> bool {
+    let Some(message) = headers.get(GRPC_MESSAGE).map(HeaderValue::as_bytes) else { return false };
+    let Some(kept) = message.len().checked_sub(over).map(|length| &message[..length]) else {
+        return false;
+    };
+    // Not all of `%41` is nothing.
+    let whole = kept.len()
+        - kept.iter().rev().take(2).position(|byte| *byte == b'%').map_or(0, |at| at + 1);
+    let Ok(value) = HeaderValue::from_bytes(&kept[..whole]) else { return false };
+    headers.insert(GRPC_MESSAGE, value);
+    true
+}
+
 /// Inserts a value that is ASCII.
 fn insert(headers: &mut HeaderMap, name: HeaderName, value: String) {
     if let Ok(value) = HeaderValue::from_maybe_shared(Bytes::from(value)) {
         headers.insert(name, value);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_long_message_is_cut_between_characters_and_says_so() {
+        for (piece, encoded) in [("x", 1), ("%", 3), (" ", 3), ("ß", 6), ("→", 9), ("🦀", 12)]
+        {
+            let whole = piece.repeat(MAX_MESSAGE / encoded);
+            let sent = to_headers(&Status::not_found(&whole));
+            assert_eq!(from_headers(Code::NotFound, sent).message(), whole);
+            let long = piece.repeat(20_000);
+            let sent = to_headers(&Status::not_found(&long));
+            assert!(sent[GRPC_MESSAGE].len() < MAX_MESSAGE + 100);
+            let read = from_headers(Code::NotFound, sent);
+            let expected = format!("{whole}... ({} bytes, of which these were sent)", long.len());
+            assert_eq!(read.message(), expected);
+        }
     }
 }

@@ -17,6 +17,7 @@ use tonic::Status;
 
 use super::{
     grpc_status,
+    header_list::Limit,
     http_body::HttpBody,
     receive_window::{TrackedStream, UnreadStreams},
     status,
@@ -79,6 +80,8 @@ pub(crate) struct Received {
     unreleased: usize,
     tie: Tie,
     missing: Missing,
+    /// How long trailers may be.
+    header_limit: Limit,
     tracked: Option<TrackedStream>,
     _permit: Option<StreamPermit>,
 }
@@ -129,12 +132,19 @@ impl Received {
             unreleased: 0,
             tie: Tie::default(),
             missing,
+            // Those of requests say nothing to anybody.
+            header_limit: Limit::Ours(u32::MAX),
             tracked,
             _permit: None,
         }
     }
 
-    pub(crate) fn response(stream: RecvStream, tie: Tie, permit: StreamPermit) -> Self {
+    pub(crate) fn response(
+        stream: RecvStream,
+        header_limit: Limit,
+        tie: Tie,
+        permit: StreamPermit,
+    ) -> Self {
         Self {
             stream,
             ahead: None,
@@ -142,6 +152,7 @@ impl Received {
             unreleased: 0,
             tie,
             missing: Missing::default(),
+            header_limit,
             tracked: None,
             _permit: Some(permit),
         }
@@ -237,7 +248,11 @@ impl Received {
         &mut self,
         cx: &mut Context<'_>,
     ) -> Poll<Result<Option<HeaderMap>, Status>> {
-        self.stream.poll_trailers(cx).map_err(failed)
+        let trailers = ready!(self.stream.poll_trailers(cx)).map_err(failed)?;
+        if let Some(trailers) = &trailers {
+            self.header_limit.check_trailers(trailers)?;
+        }
+        Poll::Ready(Ok(trailers))
     }
 
     pub(crate) fn is_end_stream(&self) -> bool {
@@ -284,11 +299,13 @@ pub(crate) struct Sending {
     stream: SendStream<Bytes>,
     /// What waits for room.
     chunk: Bytes,
+    /// How long trailers the peer takes.
+    header_limit: Limit,
 }
 
 impl Sending {
-    pub(crate) fn new(body: HttpBody, stream: SendStream<Bytes>) -> Self {
-        Self { body, stream, chunk: Bytes::new() }
+    pub(crate) fn new(body: HttpBody, stream: SendStream<Bytes>, header_limit: Limit) -> Self {
+        Self { body, stream, chunk: Bytes::new(), header_limit }
     }
 
     /// Waits until everything is sent, as far as the connection takes it into its buffers.
@@ -308,7 +325,9 @@ impl Sending {
                 Ok(data) if at_hand => self.stream.send_data(data, false)?,
                 Ok(data) => self.chunk = data,
                 Err(frame) => {
-                    self.stream.send_trailers(frame.into_trailers().unwrap_or_default())?;
+                    let trailers = frame.into_trailers().unwrap_or_default();
+                    let trailers = self.header_limit.fit_trailers(trailers);
+                    self.stream.send_trailers(trailers)?;
                     return Poll::Ready(Ok(()));
                 }
             }

@@ -130,6 +130,17 @@ pub(crate) fn empty() -> HeaderMap {
     SPARE.with_borrow_mut(Vec::pop).unwrap_or_default()
 }
 
+/// A map with room for that many values, if a map can have it: else, it has to grow.
+pub(crate) fn with_room(values: usize) -> HeaderMap {
+    HeaderMap::try_with_capacity(values).unwrap_or_default()
+}
+
+/// Adds a value, unless there are 24,576 names already, beyond which a map panics. Nobody needs as
+/// many, but somebody may send them.
+pub(crate) fn append(headers: &mut HeaderMap, name: &HeaderName, value: &HeaderValue) {
+    let _is_full = headers.try_append(name, value.clone());
+}
+
 /// Keeps `headers` for [`empty`].
 fn keep(mut headers: HeaderMap) {
     headers.clear();
@@ -152,9 +163,9 @@ pub(crate) fn into_metadata(others: usize, headers: HeaderMap) -> MetadataMap {
 
 /// A map of its own, with room for `others`: taking headers out of one costs more.
 fn without_protocol(headers: &HeaderMap, others: usize) -> HeaderMap {
-    let mut rest = HeaderMap::with_capacity(others);
+    let mut rest = with_room(others);
     for (name, value) in headers.iter().filter(|(name, _)| !is_protocol(name)) {
-        rest.append(name, value.clone());
+        append(&mut rest, name, value);
     }
     rest
 }
@@ -186,7 +197,7 @@ pub(crate) fn add_metadata(headers: &mut HeaderMap, metadata: &MetadataMap) {
     }
     for (name, value) in metadata {
         if !is_protocol(name) {
-            headers.append(name, value.clone());
+            append(headers, name, value);
         }
     }
 }
@@ -214,10 +225,10 @@ pub(crate) fn ok_trailers(trailers: Option<MetadataMap>) -> HeaderMap {
 /// Headers with the `metadata` of a status, and room for the status. What is accepted belongs to one
 /// that refuses a compression.
 pub(crate) fn from_status_metadata(metadata: &MetadataMap) -> HeaderMap {
-    let mut headers = HeaderMap::with_capacity(metadata.len() + 3);
+    let mut headers = with_room(metadata.len() + 3);
     for (name, value) in metadata.as_ref() {
         if name == GRPC_ACCEPT_ENCODING || !is_protocol(name) {
-            headers.append(name, value.clone());
+            append(&mut headers, name, value);
         }
     }
     headers

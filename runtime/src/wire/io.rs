@@ -15,7 +15,7 @@ use std::{
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-use super::frame_counter::FrameCounter;
+use super::{frame_counter::FrameCounter, header_list::PeerLimit};
 
 /// How long a peer may take to close its half of a connection that we have closed.
 const LINGER: Duration = Duration::from_secs(1);
@@ -43,6 +43,7 @@ struct Shared<T> {
     is_blocked: AtomicBool,
     /// How many bytes may still be read in this turn.
     allowance: AtomicUsize,
+    header_limit: Arc<PeerLimit>,
     /// What HTTP/2 has dropped.
     returned: Mutex<Option<T>>,
 }
@@ -62,6 +63,7 @@ impl<T> ConnectionIo<T> {
             frames: AtomicU64::new(0),
             is_blocked: AtomicBool::new(false),
             allowance: AtomicUsize::new(usize::MAX),
+            header_limit: Arc::clone(frames.header_limit()),
             returned: Mutex::new(None),
         });
         (Self { io: Some(io), frames, shared: Arc::clone(&shared) }, IoHandle(shared))
@@ -101,6 +103,11 @@ impl<T> IoHandle<T> {
     /// Whether the peer does not read, and no more can be written for now.
     pub(crate) fn is_blocked(&self) -> bool {
         self.0.is_blocked.load(Ordering::Relaxed)
+    }
+
+    /// How long headers the peer takes.
+    pub(crate) fn header_limit(&self) -> &Arc<PeerLimit> {
+        &self.0.header_limit
     }
 
     /// Lets HTTP/2 read no more than about `bytes` before it gives others their turn.

@@ -10,6 +10,7 @@ pub(crate) mod frame;
 pub(crate) mod frame_counter;
 pub(crate) mod grpc_status;
 pub(crate) mod h2;
+pub(crate) mod header_list;
 pub(crate) mod headers;
 pub(crate) mod http_body;
 pub(crate) mod io;

@@ -19,6 +19,8 @@ pub(crate) fn from_http(status: StatusCode, headers: &HeaderMap) -> Status {
         StatusCode::UNAUTHORIZED => Code::Unauthenticated,
         StatusCode::FORBIDDEN => Code::PermissionDenied,
         StatusCode::NOT_FOUND => Code::Unimplemented,
+        // What gRPC calls it, although its list of HTTP statuses leaves it out.
+        StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE => Code::ResourceExhausted,
         StatusCode::TOO_MANY_REQUESTS
         | StatusCode::BAD_GATEWAY
         | StatusCode::SERVICE_UNAVAILABLE

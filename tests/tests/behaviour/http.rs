@@ -188,6 +188,7 @@ async fn an_answer_that_is_not_grpc_has_the_code_of_its_http_status() {
         (403, Code::PermissionDenied),
         (404, Code::Unimplemented),
         (429, Code::Unavailable),
+        (431, Code::ResourceExhausted),
         (500, Code::Unknown),
         (502, Code::Unavailable),
         (503, Code::Unavailable),

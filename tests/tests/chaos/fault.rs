@@ -108,9 +108,8 @@ pub(crate) const FAULTS: &[Fault] = &[
     fault("two messages", Act::TwoMessages, &[Code::Unimplemented]),
     fault("no message", Act::NoMessage, &[Code::Unimplemented]),
     fault("message over the limit", Act::Huge, &[Code::ResourceExhausted]),
-    fault("over-long headers", Act::LongHeaders, &[Code::Internal]),
-    // What is beyond the limit is dropped, the status with it.
-    fault("over-long trailers", Act::LongTrailers, &[Code::Unknown]),
+    fault("over-long headers", Act::LongHeaders, &[Code::ResourceExhausted]),
+    fault("over-long trailers", Act::LongTrailers, &[Code::ResourceExhausted]),
     fault("text/html, 200", Act::Page(200), &[Code::Unknown]),
     fault("text/html, 401", Act::Page(401), &[Code::Unauthenticated]),
     fault("text/html, 403", Act::Page(403), &[Code::PermissionDenied]),

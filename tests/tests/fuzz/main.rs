@@ -9,6 +9,7 @@ mod ends;
 #[path = "../behaviour/frames/frame.rs"]
 mod frame;
 mod frames;
+mod headers;
 #[path = "../chaos/memory.rs"]
 mod memory;
 mod mutate;
@@ -76,6 +77,25 @@ fn clients_come_to_an_end_with_whatever_they_get() {
     assert!(answers > rounds / 2, "only {answers} calls were answered well");
 }
 
+#[test]
+fn clients_read_whatever_headers_and_trailers_they_get() {
+    let rounds = for_each_seed(|seed| headers::client_reads(&headers::any(&mut Random::new(seed))));
+    let statuses = headers::STATUSES.load(Ordering::Relaxed);
+    assert!(statuses > rounds, "only {statuses} calls have come to a status");
+}
+
+#[test]
+fn servers_read_whatever_headers_they_get() {
+    for_each_seed(|seed| headers::server_reads(&headers::any(&mut Random::new(seed))));
+}
+
+#[test]
+fn timeouts_are_passed_on_or_refused() {
+    for_each_seed(|seed| {
+        headers::timeout_is_passed_on(&headers::any_timeout(&mut Random::new(seed)));
+    });
+}
+
 /// For cargo-fuzz to start from.
 #[test]
 fn the_corpus_is_written_where_it_is_asked_for() {
@@ -89,6 +109,8 @@ fn the_corpus_is_written_where_it_is_asked_for() {
             ("addresses", addresses::any(random).into_bytes()),
             ("client_frames", frames::of_server(random)),
             ("server_frames", frames::of_client(random)),
+            ("headers", headers::any(random)),
+            ("timeouts", headers::any_timeout(random)),
             ("tapes", tapes::changed(&tape, random)),
         ] {
             fs::create_dir_all(directory.join(target)).unwrap();

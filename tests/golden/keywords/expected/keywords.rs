@@ -362,11 +362,11 @@ pub mod option_client {
             self.client.unary(&SERVICE.methods[2], request).await
         }
 
-        pub fn r#await(
+        pub async fn r#await(
             &self,
             request: impl rt::IntoStreamingRequest<super::Match>,
-        ) -> rt::BidiCall<super::Result> {
-            self.client.bidi_streaming(&SERVICE.methods[3], request)
+        ) -> rt::Result<rt::Response<rt::Streaming<super::Result>>, rt::Status> {
+            self.client.bidi_streaming(&SERVICE.methods[3], request).await
         }
 
         pub async fn new_(

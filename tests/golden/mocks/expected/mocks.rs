@@ -287,11 +287,11 @@ pub mod hostile_client {
             self.client.client_streaming(&SERVICE.methods[2], request).await
         }
 
-        pub fn serve(
+        pub async fn serve(
             &self,
             request: impl rt::IntoStreamingRequest<super::Thing>,
-        ) -> rt::BidiCall<super::Thing> {
-            self.client.bidi_streaming(&SERVICE.methods[3], request)
+        ) -> rt::Result<rt::Response<rt::Streaming<super::Thing>>, rt::Status> {
+            self.client.bidi_streaming(&SERVICE.methods[3], request).await
         }
 
         pub async fn clone(

@@ -348,11 +348,11 @@ pub mod gate_client {
             self.client.unary(&SERVICE.methods[0], request).await
         }
 
-        pub fn watch(
+        pub async fn watch(
             &self,
             request: impl rt::IntoStreamingRequest<super::Session>,
-        ) -> rt::BidiCall<super::Session> {
-            self.client.bidi_streaming(&SERVICE.methods[1], request)
+        ) -> rt::Result<rt::Response<rt::Streaming<super::Session>>, rt::Status> {
+            self.client.bidi_streaming(&SERVICE.methods[1], request).await
         }
 
         pub async fn ping(

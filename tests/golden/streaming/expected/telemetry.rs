@@ -343,11 +343,11 @@ pub mod telemetry_client {
         }
 
         /// Follows several series at once: every query on the request stream adds one.
-        pub fn tail(
+        pub async fn tail(
             &self,
             request: impl rt::IntoStreamingRequest<super::Query>,
-        ) -> rt::BidiCall<super::Point> {
-            self.client.bidi_streaming(&SERVICE.methods[3], request)
+        ) -> rt::Result<rt::Response<rt::Streaming<super::Point>>, rt::Status> {
+            self.client.bidi_streaming(&SERVICE.methods[3], request).await
         }
 
         /// The newest point of a series, under its first name. Use `Latest`.

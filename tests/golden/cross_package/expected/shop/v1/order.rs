@@ -158,11 +158,11 @@ pub mod orders_client {
             self.client.unary(&SERVICE.methods[0], request).await
         }
 
-        pub fn watch(
+        pub async fn watch(
             &self,
             request: impl rt::IntoStreamingRequest<super::Item>,
-        ) -> rt::BidiCall<super::super::super::Root> {
-            self.client.bidi_streaming(&SERVICE.methods[1], request)
+        ) -> rt::Result<rt::Response<rt::Streaming<super::super::super::Root>>, rt::Status> {
+            self.client.bidi_streaming(&SERVICE.methods[1], request).await
         }
     }
 
