@@ -47,7 +47,7 @@ pub use tonic::{
 };
 
 pub use self::{
-    client::{Channel, ChannelBuilder, WaitForReady},
+    client::{BidiCall, Channel, ChannelBuilder, ResponseHeaders, WaitForReady},
     descriptor::{IdempotencyLevel, MethodDescriptor, MethodKind, ServiceDescriptor},
     redact::Redact,
     server::{ConnectInfo, Listener, Server, ServiceServer},

@@ -1,6 +1,7 @@
 //! The client: a concrete struct over the runtime's channel, which implements the contract, too.
 
 use super::{Context, Method, code::Code, path_of, service_module};
+use crate::model::Kind;
 
 /// ```text
 /// /// The client side of `calculator.Calculator`.
@@ -136,6 +137,9 @@ fn settings(code: &mut Code) {
 
 /// `pub async fn add(&self, request: impl rt::IntoRequest<…>) -> rt::Result<…> { … }`
 fn call(code: &mut Code, method: &Method) {
+    if let Kind::BidiStreaming = method.facts.kind {
+        return bidi_call(code, method);
+    }
     let request = match method.facts.kind.streams_requests() {
         true => "rt::IntoStreamingRequest",
         false => "rt::IntoRequest",
@@ -154,6 +158,25 @@ fn call(code: &mut Code, method: &Method) {
             ("message", &method.names.input),
             ("response", &method.response_type()),
             ("function", &method.runtime_function()),
+            ("index", &method.index),
+        ],
+    );
+}
+
+/// `pub fn tail(&self, request: impl rt::IntoStreamingRequest<…>) -> rt::BidiCall<…> { … }`
+fn bidi_call(code: &mut Code, method: &Method) {
+    code.item();
+    method.docs(code);
+    code.write(
+        "
+        pub fn $name(&self, request: impl rt::IntoStreamingRequest<$message>) -> rt::BidiCall<$output> {
+            self.client.bidi_streaming(&SERVICE.methods[$index], request)
+        }
+        ",
+        &[
+            ("name", &method.names.method),
+            ("message", &method.names.input),
+            ("output", &method.names.output),
             ("index", &method.index),
         ],
     );

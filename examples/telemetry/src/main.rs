@@ -93,7 +93,8 @@ async fn feed(telemetry: &TelemetryClient) -> Result<(), Status> {
 async fn tail(telemetry: &TelemetryClient) -> Result<(), Status> {
     let young = prost_types::Duration { seconds: 30, nanos: 0 };
     let queries = SERIES.map(|series| Query { limit: LIVE, max_age: Some(young), ..query(series) });
-    let mut points = telemetry.tail(Streaming::from_iter(queries)).await?.into_inner();
+    // Nothing is read of the headers, so there is no reason to wait for them.
+    let (_, mut points) = telemetry.tail(Streaming::from_iter(queries)).open();
     let mut rows = SERIES.map(Row::new);
     let redraws = stdout().is_terminal();
     let mut drawn = false;

@@ -105,7 +105,7 @@ async fn a_watch_without_limit_waits_for_more() -> Result<(), Status> {
 async fn a_tail_takes_up_series_as_they_are_asked_for() -> Result<(), Status> {
     let telemetry = with_points(&[("room", 1.0), ("hall", 2.0)]).await?;
     let (queries, requests) = Streaming::channel(1);
-    let mut points = telemetry.tail(requests).await?.into_inner();
+    let (_, mut points) = telemetry.tail(requests).open();
     queries.send(query("room", 1)).await?;
     assert_eq!(next_number(&mut points).await?, Some(1.0));
     queries.send(query("hall", 2)).await?;

@@ -16,7 +16,7 @@ use tonic::{
 };
 
 use super::{
-    Channel,
+    BidiCall, Channel,
     channel::{Encoded, Outgoing, Way},
     direct::Direct,
 };
@@ -140,28 +140,30 @@ impl Client {
         }
     }
 
-    /// Sends a stream of requests for a stream of responses.
-    pub async fn bidi_streaming<Req, Res>(
+    /// Sends a stream of requests for a stream of responses, once the call is awaited or opened.
+    pub fn bidi_streaming<Req, Res>(
         &self,
         method: &'static MethodDescriptor,
         requests: impl IntoStreamingRequest<Req>,
-    ) -> Result<Response<Streaming<Res>>, Status>
+    ) -> BidiCall<Res>
     where
         Req: Message + 'static,
         Res: Message + Default + 'static,
     {
-        let requests = requests.into_streaming_request();
-        match &self.channel.way {
-            Way::Direct(server) => {
-                let call = Direct::new(&**server, method, requests.metadata())?;
-                let requests = call.requests(requests);
-                call.messages(requests).await
+        let (client, requests) = (self.clone(), requests.into_streaming_request());
+        BidiCall::new(async move {
+            match &client.channel.way {
+                Way::Direct(server) => {
+                    let call = Direct::new(&**server, method, requests.metadata())?;
+                    let requests = call.requests(requests);
+                    call.messages(requests).await
+                }
+                Way::Encoded(encoded) => {
+                    let call = client.with_messages(method, requests)?;
+                    Ok(client.stream(encoded, call).await?.map(Streaming::decoding))
+                }
             }
-            Way::Encoded(encoded) => {
-                let call = self.with_messages(method, requests)?;
-                Ok(self.stream(encoded, call).await?.map(Streaming::decoding))
-            }
-        }
+        })
     }
 
     fn with_message<M: Message>(

@@ -1,5 +1,6 @@
 //! The client's half of a call: encode, hand it to a channel, and decode what comes back.
 
+mod bidi;
 mod builder;
 mod call;
 mod channel;
@@ -20,6 +21,7 @@ mod tie;
 #[cfg(feature = "mock")]
 pub(crate) use self::direct::Direct;
 pub use self::{
+    bidi::{BidiCall, ResponseHeaders},
     builder::{ChannelBuilder, WaitForReady},
     call::Client,
     channel::Channel,

@@ -24,7 +24,7 @@ pub use std::{
 pub use tonic::{IntoRequest, Request, Response, Status, codec::CompressionEncoding};
 
 pub use crate::{
-    Channel, IdempotencyLevel, IntoStreamingRequest, MethodDescriptor, ServiceDescriptor,
+    BidiCall, Channel, IdempotencyLevel, IntoStreamingRequest, MethodDescriptor, ServiceDescriptor,
     ServiceServer, Streaming,
     client::Client,
     redact::{Foreign, RedactOpaque, ShowOpaque, named},

@@ -16,6 +16,7 @@ mod http;
 mod limits;
 mod long_headers;
 mod metadata;
+mod opening;
 mod panics;
 mod parts;
 mod peer;

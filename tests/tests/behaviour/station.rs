@@ -84,6 +84,12 @@ pub(crate) fn query(series: &str, limit: u32) -> Query {
     Query { series: series.into(), limit, ..Query::default() }
 }
 
+/// Whether `tail` is to wait for a query before it answers, and whether to send a point before it
+/// looks at a query.
+fn manners(metadata: &MetadataMap) -> (bool, bool) {
+    (metadata.contains_key("reads-first"), metadata.contains_key("speaks-first"))
+}
+
 /// `message` with the request's own metadata in its metadata and trailers.
 fn echo<T, M>(request: &Request<T>, message: M) -> Response<M> {
     let mut response = Response::new(message);
@@ -150,13 +156,28 @@ impl Telemetry for Station {
     async fn tail(&self, request: Request<Streaming<Query>>) -> Answer<Streaming<Point>> {
         let (points, stream) = Streaming::channel(4);
         let response = echo(&request, stream);
+        let (reads_first, speaks_first) = manners(request.metadata());
         let (station, mut queries) = (self.clone(), request.into_inner());
+        let busy = Busy::new(&station.busy);
+        let mut first = match reads_first {
+            true => Some(queries.message().await?),
+            false => None,
+        };
+        if let Some(Some(query)) = &first {
+            station.act(&query.series).await?;
+        }
+        if speaks_first {
+            points.send(point("hello")).await?;
+        }
         tokio::spawn(async move {
-            let _busy = Busy::new(&station.busy);
+            let _busy = busy;
             loop {
-                let query = tokio::select! {
-                    query = queries.message() => query,
-                    () = points.closed() => return,
+                let query = match first.take() {
+                    Some(first) => Ok(first),
+                    None => tokio::select! {
+                        query = queries.message() => query,
+                        () = points.closed() => return,
+                    },
                 };
                 let step = async {
                     let Some(query) = query? else { return Ok(false) };

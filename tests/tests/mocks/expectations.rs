@@ -3,14 +3,14 @@
 use std::time::Duration;
 
 use rust_scaffold::{
-    Code, Request,
+    BidiCall, Code, Request, Streaming,
     mock::{Sequence, ge, none, that, within},
 };
 
 use crate::{
     calculator::{MockCalculator, SubtractRequest, SubtractResponse, calculator_mock::like},
     messages::{add, point, query, sum, summary, verdict, verdict_of},
-    telemetry::{MockTelemetry, telemetry_mock},
+    telemetry::{MockTelemetry, Telemetry, TelemetryClient, telemetry_mock},
 };
 
 #[tokio::test]
@@ -194,4 +194,32 @@ fn what_makes_no_sense_is_refused_where_the_test_says_it() {
     let text =
         verdict(|| drop(mock.on_add().returns_each(Vec::<crate::calculator::AddResponse>::new())));
     assert!(text.contains("no responses"), "{text}");
+}
+
+#[tokio::test]
+async fn an_opened_call_is_chosen_by_its_first_request() {
+    let mock = MockTelemetry::new();
+    mock.expect_tail().with(query("b")).streams([point(2.0)]);
+    mock.expect_tail().with(query("a")).streams([point(1.0)]);
+    let direct = TelemetryClient::in_process_direct(mock.clone());
+    for (client, name, expected) in [(mock.client(), "a", 1.0), (direct, "b", 2.0)] {
+        let (queries, requests) = Streaming::channel(1);
+        let (headers, mut points) = client.tail(requests).open();
+        queries.send(query(name)).await.unwrap();
+        assert!(headers.await.is_ok());
+        assert_eq!(points.message().await.unwrap(), Some(point(expected)));
+        assert_eq!(points.message().await.unwrap(), None);
+    }
+}
+
+#[tokio::test]
+async fn a_mock_as_the_contract_is_opened_too() {
+    let mock = MockTelemetry::new();
+    mock.expect_tail().with(query("a")).streams([point(1.0)]);
+    let (queries, requests) = Streaming::channel(1);
+    let handle = mock.clone();
+    let call = async move { Telemetry::tail(&handle, Request::new(requests)).await };
+    let (_, mut points) = BidiCall::new(call).open();
+    queries.send(query("a")).await.unwrap();
+    assert_eq!(points.message().await.unwrap(), Some(point(1.0)));
 }

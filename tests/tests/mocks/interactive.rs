@@ -164,3 +164,20 @@ async fn a_request_in_a_quiet_time_fails_the_test() {
         tails.accept().await.expect_quiet(Duration::from_secs(60)).await;
     });
 }
+
+#[tokio::test]
+async fn a_call_that_is_opened_is_held_in_any_order() {
+    let mock = MockTelemetry::new();
+    let mut tails = mock.expect_tail().interactive();
+    let (queries, requests) = Streaming::channel(1);
+    let (headers, mut points) = mock.client().tail(requests).open();
+    let mut call = tails.accept().await;
+    call.header("x-head", "1");
+    queries.send(query("a")).await.unwrap();
+    assert_eq!(call.recv().await, Some(query("a")));
+    assert_eq!(headers.await.unwrap().get("x-head").unwrap(), "1");
+    call.send(point(1.0)).await.unwrap();
+    assert_eq!(points.message().await.unwrap(), Some(point(1.0)));
+    drop(points);
+    call.cancelled().await;
+}

@@ -359,11 +359,11 @@ pub mod telemetry_client {
         }
 
         /// Follows several series at once: every query on the request stream adds one.
-        pub async fn tail(
+        pub fn tail(
             &self,
             request: impl rt::IntoStreamingRequest<super::Query>,
-        ) -> rt::Result<rt::Response<rt::Streaming<super::Point>>, rt::Status> {
-            self.client.bidi_streaming(&SERVICE.methods[3], request).await
+        ) -> rt::BidiCall<super::Point> {
+            self.client.bidi_streaming(&SERVICE.methods[3], request)
         }
 
         /// The newest point of a series, under its first name. Use `Latest`.

@@ -235,11 +235,11 @@ pub mod greeter_client {
 
         /// Said hello often.
         #[deprecated]
-        pub async fn hallos(
+        pub fn hallos(
             &self,
             request: impl rt::IntoStreamingRequest<super::Old>,
-        ) -> rt::Result<rt::Response<rt::Streaming<super::New>>, rt::Status> {
-            self.client.bidi_streaming(&SERVICE.methods[2], request).await
+        ) -> rt::BidiCall<super::New> {
+            self.client.bidi_streaming(&SERVICE.methods[2], request)
         }
     }
 

@@ -326,11 +326,11 @@ pub mod office_client {
             self.client.unary(&SERVICE.methods[1], request).await
         }
 
-        pub async fn find(
+        pub fn find(
             &self,
             request: impl rt::IntoStreamingRequest<crate::hand::Id>,
-        ) -> rt::Result<rt::Response<rt::Streaming<crate::hand::Id>>, rt::Status> {
-            self.client.bidi_streaming(&SERVICE.methods[2], request).await
+        ) -> rt::BidiCall<crate::hand::Id> {
+            self.client.bidi_streaming(&SERVICE.methods[2], request)
         }
     }
 

@@ -362,11 +362,11 @@ pub mod option_client {
             self.client.unary(&SERVICE.methods[2], request).await
         }
 
-        pub async fn r#await(
+        pub fn r#await(
             &self,
             request: impl rt::IntoStreamingRequest<super::Match>,
-        ) -> rt::Result<rt::Response<rt::Streaming<super::Result>>, rt::Status> {
-            self.client.bidi_streaming(&SERVICE.methods[3], request).await
+        ) -> rt::BidiCall<super::Result> {
+            self.client.bidi_streaming(&SERVICE.methods[3], request)
         }
 
         pub async fn new_(

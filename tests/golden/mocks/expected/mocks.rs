@@ -287,11 +287,11 @@ pub mod hostile_client {
             self.client.client_streaming(&SERVICE.methods[2], request).await
         }
 
-        pub async fn serve(
+        pub fn serve(
             &self,
             request: impl rt::IntoStreamingRequest<super::Thing>,
-        ) -> rt::Result<rt::Response<rt::Streaming<super::Thing>>, rt::Status> {
-            self.client.bidi_streaming(&SERVICE.methods[3], request).await
+        ) -> rt::BidiCall<super::Thing> {
+            self.client.bidi_streaming(&SERVICE.methods[3], request)
         }
 
         pub async fn clone(

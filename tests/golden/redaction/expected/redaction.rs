@@ -348,11 +348,11 @@ pub mod gate_client {
             self.client.unary(&SERVICE.methods[0], request).await
         }
 
-        pub async fn watch(
+        pub fn watch(
             &self,
             request: impl rt::IntoStreamingRequest<super::Session>,
-        ) -> rt::Result<rt::Response<rt::Streaming<super::Session>>, rt::Status> {
-            self.client.bidi_streaming(&SERVICE.methods[1], request).await
+        ) -> rt::BidiCall<super::Session> {
+            self.client.bidi_streaming(&SERVICE.methods[1], request)
         }
 
         pub async fn ping(

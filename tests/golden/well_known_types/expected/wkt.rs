@@ -225,11 +225,8 @@ pub mod clock_client {
             self.client.client_streaming(&SERVICE.methods[4], request).await
         }
 
-        pub async fn flags(
-            &self,
-            request: impl rt::IntoStreamingRequest<bool>,
-        ) -> rt::Result<rt::Response<rt::Streaming<i32>>, rt::Status> {
-            self.client.bidi_streaming(&SERVICE.methods[5], request).await
+        pub fn flags(&self, request: impl rt::IntoStreamingRequest<bool>) -> rt::BidiCall<i32> {
+            self.client.bidi_streaming(&SERVICE.methods[5], request)
         }
     }
 

@@ -158,11 +158,11 @@ pub mod orders_client {
             self.client.unary(&SERVICE.methods[0], request).await
         }
 
-        pub async fn watch(
+        pub fn watch(
             &self,
             request: impl rt::IntoStreamingRequest<super::Item>,
-        ) -> rt::Result<rt::Response<rt::Streaming<super::super::super::Root>>, rt::Status> {
-            self.client.bidi_streaming(&SERVICE.methods[1], request).await
+        ) -> rt::BidiCall<super::super::super::Root> {
+            self.client.bidi_streaming(&SERVICE.methods[1], request)
         }
     }
 

@@ -1,0 +1,178 @@
+//! [`BidiCall`]: a call with a stream each way, which is awaited or opened.
+
+use std::{
+    fmt,
+    future::Future,
+    pin::Pin,
+    task::{Context, Poll, ready},
+};
+
+use tokio::{sync::oneshot, task::JoinHandle};
+use tonic::{Response, Status, metadata::MetadataMap};
+
+use crate::{Streaming, server::BoxFuture, streaming::Source, wire::status};
+
+/// A call with a stream each way that has not begun: a generated client's method returns it for
+/// `rpc Tail(stream Query) returns (stream Point)`.
+///
+/// There are two ways to make it.
+///
+/// Await it, and it gives the response when the server has sent its headers. A server may read a
+/// request before it sends them, and many do. So the first requests must come while the caller
+/// waits: from a stream that has them, or from another task. A caller that waits for the headers
+/// before it sends its first request waits for ever for a server that reads first.
+///
+/// [`open`](Self::open) it, and the call begins at once. The caller sends, receives and gets the
+/// headers in whichever order it likes.
+///
+/// ```
+/// # use rust_scaffold::{BidiCall, Request, Response, Status, Streaming};
+/// # struct Client;
+/// # impl Client {
+/// #     fn double(&self, mut requests: Streaming<u32>) -> BidiCall<u32> {
+/// #         BidiCall::new(async move {
+/// #             let first = requests.message().await?.unwrap_or_default();
+/// #             Ok(Response::new(Streaming::from_iter([first * 2])))
+/// #         })
+/// #     }
+/// # }
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Status> {
+/// # let client = Client;
+/// let (numbers, requests) = Streaming::channel(16);
+/// let (headers, mut doubled) = client.double(requests).open();
+/// numbers.send(4).await?;
+/// assert_eq!(doubled.message().await?, Some(8));
+/// assert!(headers.await?.is_empty());
+/// # Ok(())
+/// # }
+/// ```
+#[must_use = "a call does nothing unless it is awaited or opened"]
+pub struct BidiCall<Res>(BoxFuture<'static, Response<Streaming<Res>>>);
+
+impl<Res> BidiCall<Res> {
+    /// The call that `response` makes. A generated client does this itself; it is for calls through
+    /// another implementation of the contract, such as a mock.
+    pub fn new<F>(response: F) -> Self
+    where
+        F: Future<Output = Result<Response<Streaming<Res>>, Status>> + Send + 'static,
+    {
+        Self(Box::pin(response))
+    }
+
+    /// Begins the call at once, on a task of its own until the headers have come, and returns what
+    /// waits for these, and the stream of responses. Neither waits for the other.
+    ///
+    /// Requests are sent through the stream that the method was called with:
+    /// [`Streaming::channel`] makes one for messages that are still to come. Where the call fails
+    /// before its headers, both return the status. Dropping the stream of responses cancels the
+    /// call; dropping the headers does nothing.
+    ///
+    /// # Panics
+    /// Outside of a tokio runtime.
+    pub fn open(self) -> (ResponseHeaders, Streaming<Res>)
+    where
+        Res: Send + 'static,
+    {
+        let (headers, come) = oneshot::channel();
+        let response = self.0;
+        let opening = tokio::spawn(async move {
+            let (begun, opened) = match response.await {
+                Ok(response) => {
+                    let (metadata, messages, _) = response.into_parts();
+                    (Ok(metadata), Ok(messages))
+                }
+                Err(status) => (Err(status.clone()), Err(status)),
+            };
+            // Nobody may want the headers.
+            let _ = headers.send(begun);
+            opened
+        });
+        let responses = Streaming::from_source(Responses::Opening(Opening(opening)));
+        (ResponseHeaders(come), responses)
+    }
+}
+
+impl<Res> Future for BidiCall<Res> {
+    type Output = Result<Response<Streaming<Res>>, Status>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        self.0.as_mut().poll(cx)
+    }
+}
+
+impl<Res> fmt::Debug for BidiCall<Res> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("BidiCall").finish_non_exhaustive()
+    }
+}
+
+/// Waits for the metadata that the response to a call begins with. Made by [`BidiCall::open`].
+///
+/// It fails with the status of a call that has failed before, and with `Cancelled` when the stream
+/// of responses is dropped before.
+#[derive(Debug)]
+#[must_use = "futures do nothing unless they are awaited"]
+pub struct ResponseHeaders(oneshot::Receiver<Result<MetadataMap, Status>>);
+
+impl Future for ResponseHeaders {
+    type Output = Result<MetadataMap, Status>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let headers = ready!(Pin::new(&mut self.0).poll(cx));
+        Poll::Ready(headers.unwrap_or_else(|_| Err(given_up())))
+    }
+}
+
+/// The responses of a call that was opened.
+enum Responses<Res> {
+    Opening(Opening<Res>),
+    Open(Streaming<Res>),
+}
+
+impl<Res: Send> Source<Res> for Responses<Res> {
+    fn poll_message(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Res, Status>>> {
+        loop {
+            match &mut *self {
+                Self::Open(messages) => return messages.poll_message(cx),
+                Self::Opening(opening) => match ready!(opening.poll(cx)) {
+                    Ok(messages) => *self = Self::Open(messages),
+                    Err(status) => return Poll::Ready(Some(Err(status))),
+                },
+            }
+        }
+    }
+
+    fn take_trailers(mut self: Pin<&mut Self>) -> MetadataMap {
+        match &mut *self {
+            Self::Opening(_) => MetadataMap::new(),
+            Self::Open(messages) => messages.take_received_trailers(),
+        }
+    }
+}
+
+/// The task of a call whose headers have not come. Dropping this cancels the call.
+struct Opening<Res>(JoinHandle<Result<Streaming<Res>, Status>>);
+
+impl<Res> Opening<Res> {
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<Streaming<Res>, Status>> {
+        Pin::new(&mut self.0).poll(cx).map(|opened| match opened {
+            Ok(opened) => opened,
+            Err(error) if error.is_panic() => Err(status::panicked()),
+            Err(_) => Err(given_up()),
+        })
+    }
+}
+
+impl<Res> Drop for Opening<Res> {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
+fn given_up() -> Status {
+    Status::cancelled("the call was dropped before its headers came")
+}
