@@ -120,7 +120,7 @@ pub(crate) const FAULTS: &[Fault] = &[
     connection("connection closed", Act::Close, &[Code::Unavailable]),
     connection("closed half-way", Act::CloseHalfWay, &[Code::Unavailable]),
     connection("garbage", Act::Garbage, &[Code::Unavailable]),
-    // Once again is transparent; a second GOAWAY is told.
+    // A GOAWAY is transparent, time and again; a second refusal is told.
     Fault { reach: Reach::Unbegun, ..fault("GOAWAY", Act::GoAway, &[Code::Ok, Code::Unavailable]) },
 ];
 

@@ -85,8 +85,18 @@ impl Faulty {
     }
 }
 
-/// GOAWAY, before any stream was begun with.
-const GOAWAY: [u8; 17] = [0, 0, 8, 7, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
+/// GOAWAY of a server that has begun with no stream after `last`.
+fn go_away(last: u32) -> Vec<u8> {
+    [&[0, 0, 8, 7, 0, 0, 0, 0, 0], &last.to_be_bytes()[..], &[0; 4]].concat()
+}
+
+/// What a connection has told its client, which it keeps to.
+#[derive(Debug, Default)]
+struct Promise {
+    /// The last stream that was answered.
+    answered: u32,
+    has_gone_away: bool,
+}
 
 async fn serve(stream: TcpStream, ledger: Arc<Ledger>) {
     let stream = stream.into_std().unwrap();
@@ -95,12 +105,14 @@ async fn serve(stream: TcpStream, ledger: Arc<Ledger>) {
     stream.set_nodelay(true).unwrap();
     let Ok(mut connection) = h2::server::handshake(stream).await else { return };
     let close = Arc::new(Notify::new());
+    let promise = Arc::new(Mutex::default());
     loop {
         tokio::select! {
             accepted = connection.accept() => {
                 let Some(Ok((request, stream))) = accepted else { return };
                 let (raw, close) = (Arc::clone(&raw), Arc::clone(&close));
-                let call = Call { stream, half: None, raw, close };
+                let promise = Arc::clone(&promise);
+                let call = Call { stream, half: None, raw, close, promise };
                 tokio::spawn(call.act(request.into_body(), Arc::clone(&ledger)));
             }
             () = close.notified() => return,
@@ -114,6 +126,7 @@ struct Call {
     half: Option<h2::SendStream<Bytes>>,
     raw: Arc<std::net::TcpStream>,
     close: Arc<Notify>,
+    promise: Arc<Mutex<Promise>>,
 }
 
 impl Call {
@@ -143,10 +156,11 @@ impl Call {
     fn answer(&mut self, act: Act, call: i32, ledger: &Ledger) -> Result<(), h2::Error> {
         let message = frame(0, &AddResponse { result: call }.encode_to_vec());
         match act {
-            Act::Answer => {
+            Act::Answer if self.may_answer() => {
                 ledger.enter(call);
                 self.send(message, Some(status("0")))
             }
+            Act::Answer => Ok(()),
             Act::Fail => self.send(Bytes::new(), Some(status("9"))),
             Act::Reset(reason) => self.reset(reason),
             Act::RefuseOnce if ledger.refuse(call) => self.reset(Reason::REFUSED_STREAM),
@@ -180,9 +194,28 @@ impl Call {
                 self.close()
             }
             Act::Garbage => self.write(&[0xff; 64]),
-            Act::GoAway if ledger.refuse(call) => self.write(&GOAWAY),
+            Act::GoAway if ledger.refuse(call) => self.go_away(),
             Act::GoAway => self.answer(Act::Answer, call, ledger),
         }
+    }
+
+    /// Whether the client has not been told that the call was not begun with.
+    fn may_answer(&self) -> bool {
+        let (mut promise, id) = (self.promise.lock().unwrap(), self.stream.stream_id().as_u32());
+        let may = !promise.has_gone_away || id <= promise.answered;
+        promise.answered = promise.answered.max(if may { id } else { 0 });
+        may
+    }
+
+    /// Goes away before this call, if that is still true.
+    fn go_away(&mut self) -> Result<(), h2::Error> {
+        let promise = Arc::clone(&self.promise);
+        let mut promise = promise.lock().unwrap();
+        if promise.has_gone_away || self.stream.stream_id().as_u32() < promise.answered {
+            return self.reset(Reason::REFUSED_STREAM);
+        }
+        promise.has_gone_away = true;
+        self.write(&go_away(promise.answered))
     }
 
     fn close(&self) -> Result<(), h2::Error> {
