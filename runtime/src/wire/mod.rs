@@ -13,6 +13,8 @@ pub(crate) mod h2;
 pub(crate) mod header_list;
 pub(crate) mod headers;
 pub(crate) mod http_body;
+#[cfg(test)]
+pub(crate) mod interleavings;
 pub(crate) mod io;
 pub(crate) mod jitter;
 pub(crate) mod keep_alive;

@@ -1,10 +1,12 @@
 //! How many streams the connections of a channel have free, and who gets them: callers in the order
 //! in which they came.
 //!
-//! A connection counts its own calls against the server's limit. What it has free is also in a
-//! semaphore that all connections of the channel share, so that a caller can wait for any of them. A
-//! count and the semaphore do not change in one step: in between, the semaphore may have permits for
-//! streams that are gone, whose takers wait again, but never too few.
+//! A connection counts its own calls against the server's limit. A semaphore that all connections of
+//! the channel share has a permit for each stream that is free, so that a caller can wait for any of
+//! them. It may have more, but never fewer: each stream that becomes free brings its permit along, and
+//! those of streams that are gone, because the server has lowered its limit or the connection is closed,
+//! are left for callers who take them, find no stream, and wait again. To take such permits back would
+//! be wrong: a caller may have taken one already, and then one too many would be missing.
 
 use std::sync::{
     Arc,
@@ -13,9 +15,10 @@ use std::sync::{
 
 use tokio::sync::{AcquireError, Notify, Semaphore, SemaphorePermit, futures::Notified};
 
-/// The largest number of streams that is told apart from no limit. It leaves the semaphore room for
-/// many connections.
+/// The largest number of streams that is told apart from no limit.
 const MAX_STREAMS: usize = 1 << 20;
+/// With so many permits nobody waits, and the semaphore gets no more, which it could not count.
+const ENOUGH: usize = 1 << 26;
 
 /// The streams that the connections of a channel have free, together.
 #[derive(Debug)]
@@ -51,11 +54,8 @@ impl FreeStreams {
     }
 
     fn apply(&self, Change { before, after }: Change) {
-        if after > before {
+        if after > before && self.rights.available_permits() < ENOUGH {
             self.rights.add_permits(after - before);
-        } else {
-            // What cannot be forgotten is in the hands of callers, who will find no stream.
-            self.rights.forget_permits(before - after);
         }
     }
 }
@@ -214,7 +214,14 @@ impl Streams {
 
 #[cfg(test)]
 mod tests {
+    use std::{
+        future::Future,
+        pin::Pin,
+        task::{Context, Poll, Waker},
+    };
+
     use super::*;
+    use crate::wire::interleavings::{Step, Thread, explore};
 
     fn limiter(free: &Arc<FreeStreams>, limit: usize) -> Arc<StreamLimiter> {
         let limiter = StreamLimiter::new(Arc::clone(free));
@@ -257,6 +264,18 @@ mod tests {
     }
 
     #[test]
+    fn a_limit_that_changes_without_end_is_no_trouble() {
+        let free = FreeStreams::new();
+        let limiter = limiter(&free, 0);
+        for _ in 0..1000 {
+            limiter.set_limit(usize::MAX);
+            limiter.set_limit(0);
+        }
+        assert!(free.rights.available_permits() < 2 * ENOUGH);
+        assert!(limiter.try_acquire().is_none());
+    }
+
+    #[test]
     fn a_connection_that_nobody_can_find_has_no_streams() {
         let free = FreeStreams::new();
         let limiter = StreamLimiter::new(Arc::clone(&free));
@@ -265,5 +284,113 @@ mod tests {
         limiter.close();
         limiter.open();
         assert!(!free.try_take());
+    }
+
+    /// A connection that callers find among others.
+    #[derive(Clone)]
+    struct Found(Vec<Arc<StreamLimiter>>);
+
+    fn take(free: &Arc<FreeStreams>) -> Pin<Box<dyn Future<Output = Result<(), AcquireError>>>> {
+        let free = Arc::clone(free);
+        Box::pin(async move { free.take().await })
+    }
+
+    /// A call: it takes a right, finds a stream, and ends, in steps of which each is one for others, too.
+    fn call(free: &Arc<FreeStreams>, connections: &Found) -> Thread {
+        let (free, connections) = (Arc::clone(free), connections.clone());
+        let mut taking = take(&free);
+        let mut has_right = false;
+        let mut used: Option<Arc<StreamLimiter>> = None;
+        let mut given_back: Option<Change> = None;
+        Box::new(move || {
+            if let Some(change) = given_back.take() {
+                free.apply(change);
+                return Step::Done;
+            }
+            if let Some(limiter) = used.take() {
+                given_back = Some(limiter.streams.update(|state| state.calls -= 1));
+                return Step::Went;
+            }
+            if std::mem::take(&mut has_right) {
+                let found = connections.0.iter().find(|limiter| limiter.streams.begin());
+                used = found.cloned();
+                if used.is_none() {
+                    taking = take(&free);
+                }
+                return Step::Went;
+            }
+            match taking.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
+                Poll::Ready(taken) => {
+                    taken.unwrap();
+                    has_right = true;
+                    Step::Went
+                }
+                Poll::Pending => Step::Waits,
+            }
+        })
+    }
+
+    /// A server that changes the limit of a connection, time and again.
+    fn limits(free: &Arc<FreeStreams>, limiter: &Arc<StreamLimiter>, limits: &[usize]) -> Thread {
+        let (free, limiter) = (Arc::clone(free), Arc::clone(limiter));
+        let mut limits = limits.to_vec().into_iter();
+        let mut changed: Option<Change> = None;
+        Box::new(move || match changed.take() {
+            Some(change) => {
+                free.apply(change);
+                if limits.len() == 0 { Step::Done } else { Step::Went }
+            }
+            None => {
+                let limit = limits.next().unwrap();
+                changed = Some(limiter.streams.update(|state| state.limit = limit));
+                Step::Went
+            }
+        })
+    }
+
+    fn closes(free: &Arc<FreeStreams>, limiter: &Arc<StreamLimiter>) -> Thread {
+        let (free, limiter) = (Arc::clone(free), Arc::clone(limiter));
+        let mut changed: Option<Change> = None;
+        Box::new(move || match changed.take() {
+            Some(change) => {
+                free.apply(change);
+                Step::Done
+            }
+            None => {
+                changed = Some(limiter.streams.update(|state| state.closed = true));
+                Step::Went
+            }
+        })
+    }
+
+    #[test]
+    fn no_call_waits_for_ever_in_whichever_order_things_happen() {
+        explore(|| {
+            let free = FreeStreams::new();
+            let found = Found(vec![limiter(&free, 1)]);
+            (0..3).map(|_| call(&free, &found)).collect()
+        });
+    }
+
+    #[test]
+    fn no_call_waits_for_ever_while_the_limit_changes() {
+        for (first, then) in [(1, [0, 1]), (2, [1, 2]), (0, [2, 1])] {
+            explore(|| {
+                let free = FreeStreams::new();
+                let only = limiter(&free, first);
+                let found = Found(vec![Arc::clone(&only)]);
+                vec![call(&free, &found), call(&free, &found), limits(&free, &only, &then)]
+            });
+        }
+    }
+
+    #[test]
+    fn no_call_waits_for_ever_for_a_connection_that_is_closed_beside_another() {
+        explore(|| {
+            let free = FreeStreams::new();
+            let (first, second) = (limiter(&free, 1), limiter(&free, 1));
+            let found = Found(vec![Arc::clone(&first), second]);
+            vec![call(&free, &found), call(&free, &found), closes(&free, &first)]
+        });
     }
 }

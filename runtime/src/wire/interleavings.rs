@@ -1,0 +1,102 @@
+//! Every order in which threads can take their steps, for tests of what threads share.
+
+/// What a thread did with its turn.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Step {
+    /// It has taken a step.
+    Went,
+    /// It has to wait until another one does something.
+    Waits,
+    Done,
+}
+
+/// A thread: each call is a step that no other one comes between.
+pub(crate) type Thread = Box<dyn FnMut() -> Step>;
+
+/// Runs the threads of `scenario` in every order, up to the end of each; how many orders there are.
+///
+/// # Panics
+/// When threads wait for each other for ever.
+pub(crate) fn explore(mut scenario: impl FnMut() -> Vec<Thread>) -> usize {
+    // The turns of the last run: which of how many threads that could go on went.
+    let mut turns: Vec<(usize, usize)> = Vec::new();
+    for runs in 1.. {
+        run(&mut scenario(), &mut turns);
+        while turns.last().is_some_and(|(taken, of)| taken + 1 == *of) {
+            turns.pop();
+        }
+        match turns.last_mut() {
+            Some((taken, _)) => *taken += 1,
+            None => return runs,
+        }
+    }
+    0
+}
+
+fn run(threads: &mut [Thread], turns: &mut Vec<(usize, usize)>) {
+    let mut waiting = vec![false; threads.len()];
+    let mut done = vec![false; threads.len()];
+    for turn in 0.. {
+        let able: Vec<_> = (0..threads.len()).filter(|it| !done[*it] && !waiting[*it]).collect();
+        if able.is_empty() {
+            assert!(done.iter().all(|done| *done), "threads wait for ever after {turns:?}");
+            return;
+        }
+        if turn == turns.len() {
+            turns.push((0, able.len()));
+        }
+        let thread = able[turns[turn].0];
+        match threads[thread]() {
+            Step::Waits => waiting[thread] = true,
+            went => {
+                done[thread] = went == Step::Done;
+                waiting.fill(false);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{cell::Cell, rc::Rc};
+
+    use super::*;
+
+    fn counting(steps: usize) -> Thread {
+        let mut left = steps;
+        Box::new(move || {
+            left -= 1;
+            if left == 0 { Step::Done } else { Step::Went }
+        })
+    }
+
+    #[test]
+    fn every_order_comes_once() {
+        assert_eq!(explore(|| vec![counting(2), counting(2)]), 6);
+        assert_eq!(explore(|| vec![counting(1), counting(1), counting(1)]), 6);
+    }
+
+    #[test]
+    #[should_panic(expected = "threads wait for ever")]
+    fn a_wake_up_that_is_lost_is_found() {
+        explore(|| {
+            let told = Rc::new(Cell::new(false));
+            let looks = Rc::clone(&told);
+            let mut looked = None;
+            let waits: Thread = Box::new(move || match looked {
+                None => {
+                    looked = Some(looks.get());
+                    Step::Went
+                }
+                // It does not look again.
+                Some(false) => Step::Waits,
+                Some(true) => Step::Done,
+            });
+            let tells: Thread = Box::new(move || {
+                told.set(true);
+                Step::Done
+            });
+            vec![waits, tells]
+        });
+    }
+}
