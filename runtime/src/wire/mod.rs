@@ -25,5 +25,6 @@ pub(crate) mod panics;
 pub(crate) mod receive_window;
 pub(crate) mod status;
 pub(crate) mod stream_limiter;
+pub(crate) mod sync;
 pub(crate) mod tie;
 pub(crate) mod wakes;

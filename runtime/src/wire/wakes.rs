@@ -1,14 +1,11 @@
 //! Wakes of a connection's task, of which it does not need those that it causes itself.
 
 use std::{
-    sync::{
-        Arc,
-        atomic::{AtomicBool, AtomicU8, Ordering},
-    },
+    sync::Arc,
     task::{Context, Poll, Wake, Waker},
 };
 
-use atomic_waker::AtomicWaker;
+use super::sync::{AtomicBool, AtomicU8, AtomicWaker, Ordering};
 
 // What the state is made of; nothing of it when the task is asleep.
 const AT_WORK: u8 = 1;
