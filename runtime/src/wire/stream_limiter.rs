@@ -331,9 +331,9 @@ mod tests {
     }
 
     /// A server that changes the limit of a connection, time and again.
-    fn limits(free: &Arc<FreeStreams>, limiter: &Arc<StreamLimiter>, limits: &[usize]) -> Thread {
+    fn limits(free: &Arc<FreeStreams>, limiter: &Arc<StreamLimiter>, limits: [usize; 2]) -> Thread {
         let (free, limiter) = (Arc::clone(free), Arc::clone(limiter));
-        let mut limits = limits.to_vec().into_iter();
+        let mut limits = limits.into_iter();
         let mut changed: Option<Change> = None;
         Box::new(move || match changed.take() {
             Some(change) => {
@@ -379,7 +379,7 @@ mod tests {
                 let free = FreeStreams::new();
                 let only = limiter(&free, first);
                 let found = Found(vec![Arc::clone(&only)]);
-                vec![call(&free, &found), call(&free, &found), limits(&free, &only, &then)]
+                vec![call(&free, &found), call(&free, &found), limits(&free, &only, then)]
             });
         }
     }
