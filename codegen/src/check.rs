@@ -161,8 +161,9 @@ impl<'a> Check<'a> {
             return;
         }
         let (from, package) = (&declared.name, &declared.package);
-        let help = match from.starts_with("google/protobuf/") {
-            true => "set `compile_well_known_types` and generate it, too".to_owned(),
+        let is_of_protobuf = from.starts_with("google/protobuf/");
+        let help = match is_of_protobuf && !self.options.compile_well_known_types {
+            true => format!("set `compile_well_known_types`, and generate {from} in the same run"),
             false => format!(
                 "generate {from} in the same run (buf does with `strategy: all`), or say where its \
                  Rust is: `extern_path=.{package}=::some_crate`"

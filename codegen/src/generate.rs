@@ -67,7 +67,7 @@ pub(crate) fn generate(input: Input<'_>, sink: Sink<'_>) -> Result<Generated, Er
         let header = emit::header(None, &[]);
         sink(options.include_file.clone(), format!("{header}\n{tree}"))?;
     }
-    let deep = depth::warning(&model, &graph);
+    let deep = depth::warning(&model, &graph, options);
     // What is imported is somebody else's to generate, and to be warned about.
     let warnings = names.warnings.iter().chain(&deep).filter(|problem| problem.is_in(&wanted));
     let warnings = warnings.map(Problem::to_string).collect();

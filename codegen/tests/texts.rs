@@ -53,8 +53,11 @@ fn types_from_nowhere() {
     let feature = "syntax = \"proto3\";\nimport \"google/protobuf/descriptor.proto\";\n\
                    message M {\n  google.protobuf.FeatureSet features = 1;\n}\n";
     let mut request = self::request(&[("m.proto", feature)]);
-    request.parameter = tree;
+    request.parameter.clone_from(&tree);
     check("newer_than_prost_types", &request);
+    request.parameter = Some("include_file=mod.rs,compile_well_known_types".to_owned());
+    request.file_to_generate.retain(|name| name == "m.proto");
+    check("well_known_not_generated", &request);
 }
 
 #[test]
@@ -71,7 +74,8 @@ fn later_editions() {
         prost::encoding::bytes::encode(15, &bytes, &mut request);
         request
     };
-    check_bytes("edition_2026", &edition(1002));
+    check_bytes("edition_unstable", &edition(9999));
+    check_bytes("edition_of_next_year", &edition(1003));
     check_bytes("edition_of_tomorrow", &edition(1234));
 }
 
@@ -136,6 +140,13 @@ fn messages_that_are_too_deep_for_rustc() {
     let messages = messages.collect::<String>();
     let deep = format!("syntax = \"proto3\";\n{messages}message M150 {{}}\n");
     check("too_deep", &request(&[("deep.proto", &deep)]));
+    let messages =
+        (0..60).map(|at| format!("message M{at} {{\n  map<int32, M{}> a = 1;\n}}\n", at + 1));
+    let messages = messages.collect::<String>();
+    let deep = format!("syntax = \"proto3\";\n{messages}message M60 {{}}\n");
+    let mut request = request(&[("deep.proto", &deep)]);
+    request.parameter = Some("btree_map=.".to_owned());
+    check("too_deep_in_btree_maps", &request);
 }
 
 fn collect(root: &Path, directory: &Path, protos: &mut Vec<(String, String)>) {

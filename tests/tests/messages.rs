@@ -1,14 +1,17 @@
-//! Generated messages on the wire: what editions and options say, and what prost alone gets wrong.
+//! Generated messages on the wire: what editions and options say, what prost alone gets wrong, and
+//! what `docs/generated-code.md` says that it does to data.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use std::mem::size_of;
+use std::{collections::HashMap, mem::size_of};
 
 use rust_scaffold::prost::Message;
 use rust_scaffold_tests::{
     custom_options::{custom_options::library_service::SERVICE, google::api::http_rule::Pattern},
     editions::editions::{Everything, everything::Inner},
+    matchers::everything::Request,
     names::names::{Order, Size},
+    proto2::proto2::Key,
     repairs::repairs::{Defaults, Diamond, Leaf, Level, Packing, Tree, tree::Branch},
 };
 
@@ -118,4 +121,54 @@ fn names_of_the_protocol_stay_whatever_rust_calls_them() {
     assert_eq!(Size::Self_.as_str_name(), "SIZE_SELF");
     let order = Order { foo_bar_: "a".into(), foo_bar: "b".into(), ..Order::default() };
     assert_eq!(order.encode_to_vec(), [0x1a, 1, b'a', 0x22, 1, b'b']);
+}
+
+#[test]
+fn a_negative_zero_is_lost_where_zero_is_not_encoded() {
+    #[derive(Clone, PartialEq, Message)]
+    #[prost(prost_path = "::rust_scaffold::prost")]
+    struct Kept {
+        #[prost(double, optional, tag = "1")]
+        explicit: Option<f64>,
+        #[prost(double, repeated, tag = "2")]
+        repeated: Vec<f64>,
+        #[prost(map = "string, double", tag = "3")]
+        by_name: HashMap<String, f64>,
+    }
+    let implicit = Request { share: -0.0, ..Request::default() };
+    assert!(implicit.encode_to_vec().is_empty());
+    // A wrapper is a message with such a field, and a value of a map is left out like one.
+    assert!((-0.0_f64).encode_to_vec().is_empty());
+    let by_name = HashMap::from([("a".to_owned(), -0.0)]);
+    let kept = Kept { explicit: Some(-0.0), repeated: vec![-0.0], by_name };
+    let kept = Kept::decode(kept.encode_to_vec().as_slice()).unwrap();
+    assert!(kept.explicit.unwrap().is_sign_negative());
+    assert!(kept.repeated[0].is_sign_negative());
+    assert!(kept.by_name["a"].is_sign_positive());
+}
+
+#[test]
+fn a_known_field_with_another_wire_type_refuses_the_whole_message() {
+    let text_for_a_number = [0x12, 1, b'a'];
+    let error = Request::decode(text_for_a_number.as_slice()).unwrap_err();
+    assert!(error.to_string().contains("invalid wire type"), "{error}");
+    // Numbers may be packed or not, whatever the proto says.
+    for numbers in [&[0x82, 1, 2, 1, 2][..], &[0x80, 1, 1, 0x80, 1, 2]] {
+        assert_eq!(Request::decode(numbers).unwrap().numbers, [1, 2]);
+    }
+}
+
+#[test]
+fn a_required_field_that_is_missing_is_its_default() {
+    assert_eq!(Key::decode([].as_slice()).unwrap(), Key::default());
+    // What is written is always complete.
+    assert_eq!(Key::default().encode_to_vec(), [0x0a, 0]);
+}
+
+#[test]
+fn messages_in_messages_are_read_to_a_depth_of_a_hundred() {
+    let tree = |depth| (1..depth).fold(Leaf::default(), |next, _| Leaf { next: Some(next.into()) });
+    let read = |leaf: Leaf| Leaf::decode(leaf.encode_to_vec().as_slice());
+    assert_eq!(read(tree(100)).unwrap(), tree(100));
+    assert!(read(tree(102)).unwrap_err().to_string().contains("recursion limit"));
 }

@@ -10,7 +10,7 @@ use super::protos::{
 
 /// The features that decide how a message is written in Rust and on the wire. An enum is open in
 /// prost, and text is always checked, whatever `enum_type` and `utf8_validation` say.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Features {
     pub(super) presence: FieldPresence,
     pub(super) repeated: RepeatedFieldEncoding,
@@ -44,7 +44,10 @@ fn set<T: TryFrom<i32>>(value: Option<i32>) -> Option<T> {
 }
 
 /// The newest edition whose rules are known here.
-pub(super) const MAXIMUM: Edition = Edition::Edition2024;
+///
+/// What editions 2024 and 2026 bring (naming style, visibility of symbols, limits, options that are
+/// removed) is for protoc to check: it changes neither what is on the wire nor what has presence.
+pub(super) const MAXIMUM: Edition = Edition::Edition2026;
 
 /// The edition of a file, or the number of one that is not known.
 pub(super) fn edition(file: &FileDescriptorProto) -> Result<Edition, i32> {
@@ -52,11 +55,57 @@ pub(super) fn edition(file: &FileDescriptorProto) -> Result<Edition, i32> {
         "editions" => {
             let number = file.edition.unwrap_or_default();
             match Edition::try_from(number) {
-                Ok(edition @ (Edition::Edition2023 | Edition::Edition2024)) => Ok(edition),
+                Ok(edition) if (Edition::Edition2023..=MAXIMUM).contains(&edition) => Ok(edition),
                 _ => Err(number),
             }
         }
         "proto3" => Ok(Edition::Proto3),
         _ => Ok(Edition::Proto2),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{fs, process::Command};
+
+    use prost::Message as _;
+
+    use super::*;
+    use crate::descriptor::protos::FeatureSetDefaults;
+
+    #[test]
+    fn the_defaults_of_editions_are_those_of_protoc() {
+        let defaults = defaults_of_protoc();
+        let mut editions = Vec::new();
+        for entry in &defaults.defaults {
+            let edition = entry.edition();
+            let of_protoc = Features::of(Edition::Legacy)
+                .with(entry.fixed_features.as_ref())
+                .with(entry.overridable_features.as_ref());
+            let edition = if edition == Edition::Legacy { Edition::Proto2 } else { edition };
+            assert_eq!(Features::of(edition), of_protoc, "{edition:?}");
+            editions.push(edition);
+        }
+        let [.., Edition::Edition2023, Edition::Edition2024, MAXIMUM] = *editions else {
+            panic!("protoc tells of the editions {editions:?}");
+        };
+    }
+
+    fn defaults_of_protoc() -> FeatureSetDefaults {
+        let directory = tempfile::tempdir().expect("there is room");
+        let output = directory.path().join("defaults");
+        let protoc = protoc_bin_vendored::protoc_bin_path().expect("it comes with a crate");
+        let maximum = MAXIMUM.as_str_name().replace("EDITION_", "");
+        let status = Command::new(protoc)
+            .arg(format!("--edition_defaults_maximum={maximum}"))
+            .arg(format!("--edition_defaults_out={}", output.display()))
+            .arg("--edition_defaults_minimum=PROTO2")
+            .arg("-I")
+            .arg(protoc_bin_vendored::include_path().expect("they come with a crate"))
+            .arg("google/protobuf/descriptor.proto")
+            .status();
+        assert!(status.expect("it runs").success());
+        let bytes = fs::read(output).expect("protoc has written it");
+        FeatureSetDefaults::decode(bytes.as_slice()).expect("protoc writes what it declares")
     }
 }

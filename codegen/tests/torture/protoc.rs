@@ -9,7 +9,10 @@ use std::{
 const PLUGIN: &str = env!("CARGO_BIN_EXE_protoc-gen-rust-scaffold");
 
 pub(crate) enum Outcome {
-    Generated,
+    Generated {
+        /// The `recursion_limit` that a warning names.
+        limit: Option<String>,
+    },
     /// With the generator's words.
     Refused(String),
     RefusedByProtoc,
@@ -22,7 +25,10 @@ pub(crate) fn generate(directory: &Path, out: &Path) -> Outcome {
     let to = format!("--rust-scaffold_out=include_file=mod.rs:{}", out.display());
     let generated = protoc(directory, &[&plugin, &to]);
     if generated.status.success() {
-        return Outcome::Generated;
+        let warnings = String::from_utf8(generated.stderr).unwrap();
+        let limit = warnings.split("recursion_limit = \"").nth(1);
+        let limit = limit.and_then(|rest| rest.split('"').next()).map(str::to_owned);
+        return Outcome::Generated { limit };
     }
     let descriptors = protoc(directory, &["-o/dev/null"]);
     match descriptors.status.success() {

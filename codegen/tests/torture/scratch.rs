@@ -21,8 +21,8 @@ pub(crate) struct Scratch {
 
 struct Crate {
     name: String,
-    /// The inner attributes that it has besides those of every crate here.
-    attributes: &'static str,
+    /// The `recursion_limit` that the generator told its user to set.
+    limit: Option<String>,
     modules: Vec<String>,
 }
 
@@ -37,26 +37,26 @@ impl Scratch {
         let directory = Path::new(env!("CARGO_TARGET_TMPDIR")).join("scratch").join(name);
         let _ = fs::remove_dir_all(&directory);
         let names = (0..SHARES).map(|share| format!("{name}_{share}"));
-        let crates = names.map(|name| Crate { name, attributes: "", modules: Vec::new() });
+        let crates = names.map(|name| Crate { name, limit: None, modules: Vec::new() });
         Self { directory, crates: crates.collect() }
     }
 
-    /// Adds a crate that has these attributes.
-    pub(crate) fn with_crate(mut self, name: &str, attributes: &'static str) -> Self {
-        self.crates.push(Crate { name: name.to_owned(), attributes, modules: Vec::new() });
-        self
-    }
-
-    /// Generates the protos of a directory into a module of a crate: of the one that is named, or
-    /// of one that has few modules.
-    pub(crate) fn add(&mut self, protos: &Path, module: &str, to: Option<&str>) -> Outcome {
-        let wanted = |it: &&mut Crate| to.is_none_or(|name| it.name == name);
-        let crates = self.crates.iter_mut().filter(wanted);
-        let to = crates.min_by_key(|it| it.modules.len()).unwrap();
-        let outcome = generate(protos, &self.directory.join(&to.name).join("src").join(module));
-        if let Outcome::Generated = outcome {
-            to.modules.push(module.to_owned());
+    /// Generates the protos of a directory into a module: of a crate that has few, or of one with
+    /// the limit that they need.
+    pub(crate) fn add(&mut self, protos: &Path, module: &str) -> Outcome {
+        let generated = self.directory.join("generated").join(module);
+        let outcome = generate(protos, &generated);
+        let Outcome::Generated { limit } = &outcome else { return outcome };
+        if limit.is_some() {
+            let limit = limit.clone();
+            self.crates.push(Crate { name: module.to_owned(), limit, modules: Vec::new() });
         }
+        let crates = self.crates.iter_mut().filter(|it| it.limit == *limit);
+        let to = crates.min_by_key(|it| it.modules.len()).unwrap();
+        let sources = self.directory.join(&to.name).join("src");
+        fs::create_dir_all(&sources).unwrap();
+        fs::rename(&generated, sources.join(module)).unwrap();
+        to.modules.push(module.to_owned());
         outcome
     }
 
@@ -64,8 +64,9 @@ impl Scratch {
         self.crates.iter().map(|it| it.modules.len()).sum()
     }
 
-    /// Compiles everything, calls every rpc, and documents it. Returns what failed, by module.
-    pub(crate) fn check(&self) -> Vec<String> {
+    /// Compiles everything, calls every rpc, and documents it, but for some crates. Returns what
+    /// failed, by module.
+    pub(crate) fn check(&self, undocumented: &[&str]) -> Vec<String> {
         self.write();
         let mut failures = self.errors(&self.cargo(&["build", "--tests", "--workspace"], ""));
         if failures.is_empty() {
@@ -79,9 +80,7 @@ impl Scratch {
             assert!(calls.into_iter().all(|line| line == "running 1 test"), "{text}");
             assert!(tests.all(|line| line == "running 0 tests"), "a comment is a doctest:\n{text}");
             let mut arguments = vec!["doc", "--workspace", "--no-deps"];
-            // rustdoc looks for the auto traits of each message through all that it holds.
-            let deep = self.crates.iter().filter(|it| !it.attributes.is_empty());
-            arguments.extend(deep.flat_map(|it| ["--exclude", it.name.as_str()]));
+            arguments.extend(undocumented.iter().flat_map(|name| ["--exclude", name]));
             failures.extend(self.errors(&self.cargo(&arguments, "-Dwarnings")));
         }
         failures
@@ -93,7 +92,7 @@ impl Scratch {
         fs::write(self.directory.join("Cargo.toml"), workspace).unwrap();
         fs::copy("../Cargo.lock", self.directory.join("Cargo.lock")).unwrap();
         let runtime = fs::canonicalize("../runtime").unwrap();
-        for Crate { name, attributes, modules } in &self.crates {
+        for Crate { name, limit, modules } in &self.crates {
             let directory = self.directory.join(name);
             fs::create_dir_all(directory.join("src")).unwrap();
             let manifest = format!(
@@ -103,7 +102,10 @@ impl Scratch {
                  tokio = {{ version = \"1\", features = [\"macros\", \"rt\"] }}\n"
             );
             fs::write(directory.join("Cargo.toml"), manifest).unwrap();
-            let mut library = format!("{attributes}{ATTRIBUTES}\n");
+            let mut library = match limit {
+                Some(limit) => format!("#![recursion_limit = \"{limit}\"]\n{ATTRIBUTES}\n"),
+                None => format!("{ATTRIBUTES}\n"),
+            };
             let mut calls = String::new();
             for module in modules {
                 let _ = writeln!(library, "#[path = \"{module}/mod.rs\"]\npub mod {module};");

@@ -109,13 +109,13 @@ impl Lowering<'_> {
     fn edition(&mut self, file: &FileDescriptorProto) -> Edition {
         features::edition(file).unwrap_or_else(|number| {
             let name = match Edition::try_from(number) {
-                Ok(edition) => edition.as_str_name().replace("EDITION_", "edition "),
+                Ok(edition) => edition.as_str_name().replace('_', " ").to_lowercase(),
                 Err(_) => format!("edition number {number}"),
             };
             self.problems.push(
                 Problem::at(&self.source.location(&[number::EDITION]))
                     .says(format!("{name} is not one that this generator knows"))
-                    .help("use edition 2023 or 2024, or a newer generator"),
+                    .help("use edition 2023, 2024 or 2026, or a newer generator"),
             );
             features::MAXIMUM
         })

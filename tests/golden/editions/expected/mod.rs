@@ -7,4 +7,8 @@ pub mod editions {
     pub mod next {
         include!("edition2024.rs");
     }
+
+    pub mod strict {
+        include!("edition2026.rs");
+    }
 }
