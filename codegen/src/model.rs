@@ -57,7 +57,7 @@ pub(crate) struct Message {
 
 impl Message {
     /// This message, and all that are nested in it.
-    fn and_nested(&self) -> Vec<&Message> {
+    pub(crate) fn and_nested(&self) -> Vec<&Message> {
         let mut all = vec![self];
         let mut next = 0;
         while let Some(message) = all.get(next) {

@@ -37,12 +37,14 @@ fn every_case_generates_what_it_is_expected_to() {
 }
 
 #[test]
-fn every_case_is_compiled_by_this_package() {
-    let library = fs::read_to_string("../tests/src/lib.rs").unwrap();
-    for case in cases() {
-        let name = case.file_name().unwrap().to_str().unwrap();
-        let line = format!("#[path = \"../golden/{name}/expected/mod.rs\"]\npub mod {name};");
-        assert!(library.contains(&line), "tests/src/lib.rs lacks\n{line}");
+fn every_case_is_compiled_in_a_public_module_and_in_a_private_one() {
+    for (file, start) in [("src/lib.rs", "pub mod"), ("tests/private.rs", "mod")] {
+        let library = fs::read_to_string(Path::new("../tests").join(file)).unwrap();
+        for case in cases() {
+            let name = case.file_name().unwrap().to_str().unwrap();
+            let line = format!("#[path = \"../golden/{name}/expected/mod.rs\"]\n{start} {name};");
+            assert!(library.contains(&line), "tests/{file} lacks\n{line}");
+        }
     }
 }
 

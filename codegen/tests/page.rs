@@ -18,6 +18,7 @@ fn the_page_about_generated_code_shows_what_is_generated() {
         ("server", "/// The server side of"),
         ("client", "/// The client side of"),
         ("mock", "/// The mock of"),
+        ("matchers", "/// Matchers for the messages of"),
         ("reexports", "#[allow(unused_imports)]\npub use self::"),
     ];
     let at = |start: &str| calculator.find(&format!("\n{start}")).map_or(0, |at| at + 1);

@@ -33,6 +33,8 @@ pub mod editions;
 pub mod foreign;
 #[path = "../golden/keywords/expected/mod.rs"]
 pub mod keywords;
+#[path = "../golden/lints/expected/mod.rs"]
+pub mod lints;
 #[path = "../golden/matchers/expected/mod.rs"]
 pub mod matchers;
 #[path = "../golden/mock_never/expected/mod.rs"]

@@ -3,7 +3,7 @@
 use super::{Context, Method, code::Code, path_of};
 use crate::{
     model::Kind,
-    names::{Matcher, MockMethodNames, Part},
+    names::{Like, MockMethodNames},
 };
 
 /// What is in the mock's module.
@@ -27,7 +27,7 @@ pub(super) fn mock(code: &mut Code, cx: &Context) {
     functions(code, cx);
     contract(code, cx);
     mocked(code, cx);
-    matchers(code, &cx.names.mock.matchers);
+    like(code, &cx.names.mock.like);
 }
 
 /// `pub struct MockCalculator { mock: rt::mock::Mock }`
@@ -335,103 +335,30 @@ fn mocked(code: &mut Code, cx: &Context) {
     );
 }
 
-/// `pub mod like { … }`, unless no request has a field.
-fn matchers(code: &mut Code, matchers: &[Matcher]) {
-    if matchers.is_empty() {
+/// ```text
+/// pub mod like {
+///     pub use super::super::calculator_matchers::*;
+/// }
+/// ```
+///
+/// There is none if no request is a message that is generated.
+fn like(code: &mut Code, Like { modules, named }: &Like) {
+    if modules.is_empty() {
         return;
     }
     code.item();
     code.docs(&["Matchers for the messages that requests are made of, field by field."]);
-    code.line(format_args!("#[allow(deprecated)]"));
+    code.line(format_args!("#[allow(ambiguous_glob_reexports, unused_imports)]"));
     code.block(format_args!("pub mod like"), |code| {
-        code.write("use super::rt;", &[]);
-        for it in matchers {
-            matcher(code, it);
+        for module in modules {
+            code.line(format_args!("pub use {module};"));
+        }
+        for (matcher, name) in named {
+            let rename = match matcher.rsplit("::").next() == Some(name) {
+                true => String::new(),
+                false => format!(" as {name}"),
+            };
+            code.line(format_args!("pub use {matcher}{rename};"));
         }
     });
-}
-
-/// ```text
-/// pub struct AddRequest(rt::mock::Fields<super::super::AddRequest>);
-///
-/// impl AddRequest { … }
-///
-/// impl rt::mock::IntoPattern<super::super::AddRequest> for AddRequest { … }
-/// ```
-fn matcher(code: &mut Code, Matcher { name, full_name, message, parts }: &Matcher) {
-    code.item();
-    code.write(
-        "
-        /// Matches a `$full_name` by those of its fields that are mentioned.
-        #[derive(rt::Clone, rt::Debug, rt::Default)]
-        pub struct $name(rt::mock::Fields<$message>);
-        ",
-        &[("full_name", full_name), ("name", name), ("message", message)],
-    );
-    code.item();
-    code.block(format_args!("impl {name}"), |code| {
-        code.write(
-            "
-            /// Matches every message, until fields are mentioned.
-            #[inline]
-            pub fn new() -> Self {
-                rt::Default::default()
-            }
-            ",
-            &[],
-        );
-        for it in parts {
-            part(code, it);
-        }
-    });
-    code.item();
-    code.write(
-        "
-        impl rt::mock::IntoPattern<$message> for $name {
-            #[inline]
-            fn into_pattern(self) -> rt::mock::Pattern<$message> {
-                self.0.into_pattern()
-            }
-        }
-        ",
-        &[("name", name), ("message", message)],
-    );
-}
-
-/// `pub fn a(self, expected: impl rt::mock::IntoPattern<i32>) -> Self { … }`, or the same with a
-/// look into a oneof
-fn part(code: &mut Code, Part { method, name, target, field, variant, debug_redact }: &Part) {
-    let template = match variant {
-        None => {
-            "
-            /// Expects this of `$name`.
-            pub fn $method(self, expected: impl rt::mock::IntoPattern<$target>) -> Self {
-                Self(self.0.$look(\"$name\", expected, |message| rt::mock::view(&message.$field)))
-            }
-            "
-        }
-        Some(_) => {
-            "
-            /// Expects this of `$name`.
-            pub fn $method(self, expected: impl rt::mock::IntoPattern<$target>) -> Self {
-                Self(self.0.$look(\"$name\", expected, |message| match &message.$field {
-                    rt::Option::Some($variant(value)) => rt::mock::view(value),
-                    _ => rt::mock::View::Absent,
-                }))
-            }
-            "
-        }
-    };
-    code.item();
-    code.write(
-        template,
-        &[
-            ("name", name),
-            ("method", method),
-            ("look", if *debug_redact { &"secret" } else { &"field" }),
-            ("target", target),
-            ("field", field),
-            ("variant", &variant.as_deref().unwrap_or_default()),
-        ],
-    );
 }

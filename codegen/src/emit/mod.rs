@@ -7,6 +7,7 @@ mod client;
 mod code;
 mod contract;
 mod descriptor;
+mod matchers;
 pub(crate) mod messages;
 mod mock;
 mod server;
@@ -42,6 +43,9 @@ pub(crate) fn services(file: &File, cx: &messages::Context) -> String {
             client::client(&mut code, cx);
         }
         mock_module(&mut code, cx);
+    }
+    if let Some(names) = &names.matchers {
+        matchers::matchers(&mut code, options, (file, names));
     }
     for cx in &contexts {
         reexports(&mut code, cx);
@@ -122,6 +126,22 @@ impl Context<'_> {
         code.end_item();
     }
 
+    /// What clippy is not to say about names in the service's modules, which are up to the proto:
+    /// methods may be called as those are that take no `&self`, the contract as an acronym is.
+    fn allowed_names(&self) -> String {
+        let breaks_convention = |name: &str| {
+            let is_mut = name.starts_with("to_") && name.ends_with("_mut");
+            name.starts_with("into_") || name.starts_with("from_") || is_mut
+        };
+        let mut methods = self.names.methods.iter();
+        let lints = [
+            ("upper_case_acronyms", is_acronym(&self.names.contract.name)),
+            ("wrong_self_convention", methods.any(|names| breaks_convention(&names.method))),
+        ];
+        let lints = lints.into_iter().filter(|(_, is_broken)| *is_broken);
+        lints.map(|(lint, _)| format!(", clippy::{lint}")).collect()
+    }
+
     /// Where our own code calls a deprecated method.
     fn allow_deprecated(&self, code: &mut Code) {
         if self.service.has_deprecated_methods() {
@@ -181,20 +201,21 @@ fn path_of(item: &Item) -> String {
 /// }
 /// ```
 fn mock_module(code: &mut Code, cx: &Context) {
-    let runtime_macro = match cx.options.mock {
-        Mock::Never => return,
-        Mock::Test => "mocks_for_tests",
-        Mock::Always => "mocks",
-    };
-    let runtime = &cx.options.runtime_path;
+    if cx.options.mock == Mock::Never {
+        return;
+    }
     code.item();
     code.docs(&[format!("The mock of `{}`.", cx.service.full_name)]);
-    code.line(format_args!("#[allow(dead_code, unexpected_cfgs)]"));
+    code.line(format_args!("#[allow(dead_code, unexpected_cfgs{})]", cx.allowed_names()));
     code.block(format_args!("pub mod {}", cx.names.mock.item.module), |code| {
-        code.block(format_args!("{runtime}::codegen::{runtime_macro}!"), |code| {
-            mock::mock(code, cx);
-        });
+        mock_items(code, cx.options, |code| mock::mock(code, cx));
     });
+}
+
+/// `::rust_scaffold::codegen::mocks_for_tests! { … }`: what is in the build where mocks are.
+fn mock_items(code: &mut Code, options: &Options, content: impl FnOnce(&mut Code)) {
+    let name = if options.mock == Mock::Always { "mocks" } else { "mocks_for_tests" };
+    code.block(format_args!("{}::codegen::{name}!", options.runtime_path), content);
 }
 
 /// `pub use self::calculator_service::Calculator;`, for each name that the package has once, and
@@ -245,7 +266,7 @@ fn service_module(
 ) {
     code.item();
     code.docs(&[format!("The {side} of `{}`.", cx.service.full_name)]);
-    code.line(format_args!("#[allow(dead_code)]"));
+    code.line(format_args!("#[allow(dead_code{})]", cx.allowed_names()));
     code.block(format_args!("pub mod {}", item.module), |code| {
         cx.runtime(code);
         content(code);
@@ -255,6 +276,11 @@ fn service_module(
 /// A byte string with these bytes.
 fn byte_string(bytes: &[u8]) -> String {
     format!("b\"{}\"", bytes.escape_ascii())
+}
+
+/// Whether clippy takes a name for an acronym that should not be in capitals.
+fn is_acronym(name: &str) -> bool {
+    name.len() > 2 && name.chars().all(|letter| letter.is_ascii_uppercase())
 }
 
 fn one_line(text: &str) -> String {

@@ -1,6 +1,10 @@
-//! The names of the matchers of a service: one for each message that its requests are made of.
+//! The names of matchers: each message has one, in a module of its file, and each mock has a module
+//! `like` with those that its service's requests are made of.
+//!
+//! A file's matchers follow from the file alone, whichever services use them: files are generated in
+//! separate runs, too, and what one run writes another may count on.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::{
     Notes, Paths, ident,
@@ -8,8 +12,26 @@ use super::{
 };
 use crate::{
     diagnostics::Problem,
-    model::{Message, Scalar, Service, Shape, Types, Value},
+    model::{File, Message, Scalar, Service, Shape, Types, Value},
 };
+
+/// The matchers of a file.
+#[derive(Debug)]
+pub(crate) struct FileMatchers {
+    /// The module that they are in.
+    pub(crate) module: String,
+    /// Sorted by name.
+    pub(crate) matchers: Vec<Matcher>,
+}
+
+/// What is in the module `like` of a mock.
+#[derive(Debug, Default)]
+pub(crate) struct Like {
+    /// The modules of matchers that all is taken from.
+    pub(crate) modules: Vec<String>,
+    /// What comes before that, as several of them have the name: a matcher, and its name here.
+    pub(crate) named: Vec<(String, String)>,
+}
 
 /// A matcher for the messages of one type.
 #[derive(Debug)]
@@ -38,26 +60,114 @@ pub(crate) struct Part {
     pub(crate) debug_redact: bool,
 }
 
-/// Names a matcher for each message that the requests of `service` are made of; they are in
-/// `scope`.
-pub(super) fn assign(
+/// Names the matchers of a file; they are in `scope`, the module of this name.
+pub(super) fn of_file(
+    file: &File,
+    (module, scope): (String, &Scope),
+    paths: &Paths,
+) -> FileMatchers {
+    let view = View { paths, scope };
+    let mut taken = Taken::default();
+    let mut matchers = Vec::new();
+    for message in outer_first(generated(file, paths)) {
+        matchers.push(Matcher {
+            name: taken.unique(&natural_name(&message.full_name, &file.package)),
+            full_name: message.full_name[1..].to_owned(),
+            message: view.path(&message.full_name),
+            parts: view.parts(message),
+        });
+    }
+    matchers.sort_by(|one, other| one.name.cmp(&other.name));
+    FileMatchers { module, matchers }
+}
+
+/// Whether the file has messages that there are matchers for.
+pub(super) fn has_some(file: &File, paths: &Paths) -> bool {
+    generated(file, paths).next().is_some()
+}
+
+fn generated<'a>(file: &'a File, paths: &Paths) -> impl Iterator<Item = &'a Message> {
+    let messages = file.messages.iter().flat_map(Message::and_nested);
+    messages.filter(|message| !paths.is_external(&message.full_name))
+}
+
+/// Outer messages get their names before nested ones.
+fn outer_first<'a>(messages: impl Iterator<Item = &'a Message>) -> Vec<&'a Message> {
+    let mut messages = messages.collect::<Vec<_>>();
+    messages.sort_by_key(|message| (message.full_name.matches('.').count(), &message.full_name));
+    messages
+}
+
+/// Where the matchers of all files are.
+pub(super) struct Index<'a> {
+    /// The matchers of each file, and their module.
+    files: HashMap<&'a str, (&'a FileMatchers, Scope)>,
+    /// The name of each message's matcher, by the message's full name.
+    names: HashMap<&'a str, &'a str>,
+}
+
+impl<'a> Index<'a> {
+    pub(super) fn new(files: impl Iterator<Item = (&'a str, &'a FileMatchers, &'a Scope)>) -> Self {
+        let files = files.map(|(name, matchers, package)| {
+            let scope = package.inner(&matchers.module);
+            (name, (matchers, scope))
+        });
+        let files = files.collect::<HashMap<_, _>>();
+        let all = files.values().flat_map(|(file, _)| &file.matchers);
+        let names = all.map(|it| (it.full_name.as_str(), it.name.as_str())).collect();
+        Self { files, names }
+    }
+
+    fn has(&self, file: &str, name: &str) -> bool {
+        let matchers = self.files.get(file).map_or(&[][..], |(file, _)| &file.matchers);
+        matchers.binary_search_by(|it| it.name.as_str().cmp(name)).is_ok()
+    }
+
+    /// What is in the module `like` of a service, which is `scope`.
+    pub(super) fn like(
+        &self,
+        service: &Service,
+        (paths, types): (&Paths, &Types),
+        (scope, notes): (&Scope, &mut Notes),
+    ) -> Like {
+        let reachable = reachable(service, types, paths);
+        let files = reachable.values().map(|(_, file)| file.name.as_str()).collect::<BTreeSet<_>>();
+        let module = |file: &str| self.files.get(file).map(|(_, module)| module);
+        let mut named = Vec::new();
+        for (full_name, name) in in_like(service, &reachable, notes) {
+            let (_, file) = reachable[full_name];
+            let (Some(natural), Some(module)) =
+                (self.names.get(&full_name[1..]), module(&file.name))
+            else {
+                continue;
+            };
+            let others = files.iter().filter(|other| **other != file.name);
+            if name != **natural || others.into_iter().any(|other| self.has(other, &name)) {
+                named.push((scope.path(module, natural), name));
+            }
+        }
+        let modules = files.into_iter().filter_map(module).map(|module| scope.path(module, "*"));
+        Like { modules: modules.collect(), named }
+    }
+}
+
+/// The names of matchers in the module `like` of a service, by the messages' full names: those of the
+/// service's own package get their names first, and outer ones before nested ones.
+fn in_like<'a>(
     service: &Service,
-    scope: &Scope,
-    (paths, types): (&Paths, &Types),
+    reachable: &BTreeMap<&'a str, (&Message, &File)>,
     notes: &mut Notes,
-) -> Vec<Matcher> {
-    let reachable = reachable(service, types, paths);
-    // Those of the service's own package get their names first, and outer ones before nested ones.
-    let mut reachable = reachable.into_iter().collect::<Vec<_>>();
+) -> Vec<(&'a str, String)> {
     let own_package = service.full_name.strip_suffix(&service.name).unwrap_or_default();
-    reachable.sort_by_key(|(name, reached)| {
-        let is_own = format!("{}.", reached.package).trim_start_matches('.') == own_package;
+    let mut reachable = reachable.iter().collect::<Vec<_>>();
+    reachable.sort_by_key(|(name, (_, file))| {
+        let is_own = format!("{}.", file.package).trim_start_matches('.') == own_package;
         (!is_own, name.matches('.').count())
     });
     let mut taken = Taken::default();
-    let mut matchers = Vec::new();
-    for (full_name, Reached { message, package }) in reachable {
-        let natural = natural_name(full_name, package);
+    let mut named = Vec::new();
+    for (full_name, (message, file)) in reachable {
+        let natural = natural_name(full_name, &file.package);
         let name = taken.unique(&natural);
         if name != natural {
             let proto = &full_name[1..];
@@ -67,22 +177,9 @@ pub(super) fn assign(
                 service.full_name
             )));
         }
-        let view = View { paths, scope };
-        matchers.push(Matcher {
-            name,
-            full_name: full_name[1..].to_owned(),
-            message: view.path(full_name),
-            parts: view.parts(message),
-        });
+        named.push((*full_name, name));
     }
-    matchers.sort_by(|one, other| one.name.cmp(&other.name));
-    matchers
-}
-
-/// A message of requests, and its package.
-struct Reached<'a> {
-    message: &'a Message,
-    package: &'a str,
+    named
 }
 
 /// The messages that are generated, from the requests on, through all of their fields.
@@ -90,7 +187,7 @@ fn reachable<'a>(
     service: &'a Service,
     types: &Types<'a>,
     paths: &Paths,
-) -> BTreeMap<&'a str, Reached<'a>> {
+) -> BTreeMap<&'a str, (&'a Message, &'a File)> {
     let mut found = BTreeMap::new();
     let mut seen = BTreeSet::new();
     let mut next = service.methods.iter().map(|method| method.input.as_str()).collect::<Vec<_>>();
@@ -99,7 +196,7 @@ fn reachable<'a>(
             continue;
         }
         let Some((message, file)) = types.message(name) else { continue };
-        found.insert(name, Reached { message, package: &file.package });
+        found.insert(name, (message, file));
         let values = message.fields.iter().flat_map(|field| field.shape.values());
         next.extend(values.filter_map(|value| match value {
             Value::Message(name, _) => Some(name.as_str()),

@@ -16,9 +16,9 @@ mod types;
 
 use std::collections::{BTreeMap, HashMap};
 
-use self::{external::External, package::Package, types::TypeNames};
+use self::{external::External, matchers::Index, package::Package, types::TypeNames};
 pub(crate) use self::{
-    matchers::{Matcher, Part},
+    matchers::{FileMatchers, Like, Matcher, Part},
     mock::MockMethodNames,
     paths::Paths,
     scope::Scope,
@@ -27,7 +27,7 @@ pub(crate) use self::{
 use crate::{
     diagnostics::{Location, Problem, Problems},
     model::{File, Model, Types},
-    options::Options,
+    options::{Mock, Options},
 };
 
 /// All names of a request.
@@ -51,12 +51,36 @@ impl Names<'_> {
     pub(crate) fn package(&self, file: &File) -> &Scope {
         &self.packages[file.package.as_str()]
     }
+
+    /// Names what is in the modules `like` of mocks, when all matchers have their names.
+    fn assign_likes(&mut self, model: &Model, types: &Types, notes: &mut Notes) {
+        let matchers = model.files.iter().filter_map(|file| {
+            Some((file.name.as_str(), self.of(file).matchers.as_ref()?, self.package(file)))
+        });
+        let index = Index::new(matchers);
+        let mut likes = Vec::new();
+        for file in model.wanted() {
+            for (service, names) in file.services.iter().zip(&self.of(file).services) {
+                let scope = self.package(file).inner(&names.mock.item.module).inner("like");
+                likes.push(index.like(service, (&self.paths, types), (&scope, &mut *notes)));
+            }
+        }
+        let mut likes = likes.into_iter();
+        for file in model.wanted() {
+            let services = self.files.get_mut(file.name.as_str()).map(|names| &mut names.services);
+            for (names, like) in services.into_iter().flatten().zip(likes.by_ref()) {
+                names.mock.like = like;
+            }
+        }
+    }
 }
 
 #[derive(Debug)]
 pub(crate) struct FileNames {
     pub(crate) services: Vec<ServiceNames>,
     pub(crate) descriptor_set: String,
+    /// Of its messages; none where no mocks are generated.
+    pub(crate) matchers: Option<FileMatchers>,
 }
 
 #[derive(Debug)]
@@ -75,8 +99,7 @@ pub(crate) struct MockNames {
     pub(crate) item: Item,
     /// What the mock has for each method.
     pub(crate) methods: Vec<MockMethodNames>,
-    /// Sorted by name.
-    pub(crate) matchers: Vec<Matcher>,
+    pub(crate) like: Like,
 }
 
 /// A trait or struct in a module of its own.
@@ -140,17 +163,22 @@ pub(crate) fn assign<'a>(model: &'a Model, types: &Types<'a>, options: &Options)
         let mut package = Package::new(files, (scope, taken), options);
         for file in files {
             let services = file.services.iter();
-            let services = services
-                .map(|service| package.service(service, (&paths, types), &mut notes))
-                .collect();
+            let services =
+                services.map(|service| package.service(service, &paths, &mut notes)).collect();
             let descriptor_set = package.descriptor_set(file);
-            file_names.insert(file.name.as_str(), FileNames { services, descriptor_set });
+            let names = FileNames { services, descriptor_set, matchers: None };
+            file_names.insert(file.name.as_str(), names);
+        }
+        // Services come first: these modules are named by nobody but generated code.
+        for file in files {
+            let matchers = package.matchers(file, &paths);
+            file_names.entry(file.name.as_str()).and_modify(|names| names.matchers = matchers);
         }
     }
-    Names {
-        paths,
-        packages: modules.into_iter().map(|(name, (scope, _))| (name, scope)).collect(),
-        files: file_names,
-        warnings: notes.warnings,
+    let packages = modules.into_iter().map(|(name, (scope, _))| (name, scope)).collect();
+    let mut names = Names { paths, packages, files: file_names, warnings: Problems::default() };
+    if options.mock != Mock::Never {
+        names.assign_likes(model, types, &mut notes);
     }
+    Names { warnings: notes.warnings, ..names }
 }

@@ -5,12 +5,13 @@ use std::collections::BTreeMap;
 use heck::ToUpperCamelCase as _;
 
 use super::{
-    Item, MockNames, Notes, Paths, ServiceNames, ident, matchers, methods, mock,
+    FileMatchers, Item, Like, MockNames, Notes, Paths, ServiceNames, ident, matchers, methods,
+    mock,
     scope::{Scope, Taken},
 };
 use crate::{
     diagnostics::Problem,
-    model::{File, Service, Types},
+    model::{File, Service},
     options::{Mock, Options},
 };
 
@@ -63,7 +64,7 @@ impl<'a> Package<'a> {
     pub(super) fn service(
         &mut self,
         service: &Service,
-        types: (&Paths, &Types),
+        paths: &Paths,
         notes: &mut Notes,
     ) -> ServiceNames {
         let [contract, server, client] = item_names(service);
@@ -76,34 +77,36 @@ impl<'a> Package<'a> {
             server,
             client,
             dispatch: ident::upper_camel_with(&service.name, "Dispatch"),
-            methods: methods::assign(service, &scope, types.0, notes),
-            mock: self.mock(service, types, notes),
+            methods: methods::assign(service, &scope, paths, notes),
+            mock: self.mock(service, notes),
         }
     }
 
-    fn mock(
-        &mut self,
-        service: &Service,
-        (paths, types): (&Paths, &Types),
-        notes: &mut Notes,
-    ) -> MockNames {
-        let is_built = self.options.mock != Mock::Never;
+    fn mock(&mut self, service: &Service, notes: &mut Notes) -> MockNames {
+        let is_built = self.builds_mocks();
         let item = self.item(service, ("_mock", mock_name(service), is_built), notes);
-        let scope = self.scope.inner(&item.module).inner("like");
-        let built = is_built.then(|| {
-            let methods = mock::assign(service, notes);
-            (methods, matchers::assign(service, &scope, (paths, types), notes))
-        });
-        let (methods, matchers) = built.unwrap_or_default();
-        MockNames { item, methods, matchers }
+        let methods = if is_built { mock::assign(service, notes) } else { Vec::new() };
+        MockNames { item, methods, like: Like::default() }
+    }
+
+    fn builds_mocks(&self) -> bool {
+        self.options.mock != Mock::Never
+    }
+
+    /// The matchers of a file, in a module that is called like the whole path of the proto, so that
+    /// other files do not change it: `shop/order.proto` → `shop_order_matchers`.
+    pub(super) fn matchers(&mut self, file: &File, paths: &Paths) -> Option<FileMatchers> {
+        if !self.builds_mocks() || !matchers::has_some(file, paths) {
+            return None;
+        }
+        let module = self.types.unique(&ident::snake_with(&stem(file), "_matchers"));
+        let scope = self.scope.inner(&module);
+        Some(matchers::of_file(file, (module, &scope), paths))
     }
 
     /// `shop/order.proto` → `SHOP_ORDER_FILE_DESCRIPTOR_SET`.
     pub(super) fn descriptor_set(&mut self, file: &File) -> String {
-        let stem = file.name.strip_suffix(".proto").unwrap_or(&file.name);
-        let ascii = |letter: char| if letter.is_ascii_alphanumeric() { letter } else { '_' };
-        let stem = stem.chars().map(ascii).collect::<String>();
-        let name = format!("{}_FILE_DESCRIPTOR_SET", ident::shouty(&stem));
+        let name = format!("{}_FILE_DESCRIPTOR_SET", ident::shouty(&stem(file)));
         self.constants.unique(&name)
     }
 
@@ -127,6 +130,13 @@ impl<'a> Package<'a> {
         }
         Item { module, name, reexported }
     }
+}
+
+/// `a/b-c.proto` → `a_b_c`.
+fn stem(file: &File) -> String {
+    let stem = file.name.strip_suffix(".proto").unwrap_or(&file.name);
+    let ascii = |letter: char| if letter.is_ascii_alphanumeric() { letter } else { '_' };
+    stem.chars().map(ascii).collect()
 }
 
 /// The names that a service would like to have in the package.

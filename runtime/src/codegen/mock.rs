@@ -7,3 +7,66 @@ pub use crate::mock::{
     Mock, MockServer, Mocked, Pattern, ServerStreaming, Serving, Tape, TapeError, Unary, View,
     redact, redact_by, serve, verify_tape, view,
 };
+
+#[doc(hidden)]
+pub use crate::{__look as look, __matcher as matcher};
+
+/// The matcher of a message, as generated code says it: its name, the message, and a line for each
+/// field or oneof, with the method, what its pattern is for, its name in the proto, the field of the
+/// struct and, for one of a oneof, the variant. Of a `secret` no failure shows anything.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __matcher {
+    (
+        type $matcher:ident = $message:ty, $full_name:literal;
+        $($look:ident $method:ident($target:ty) = $name:literal, $field:ident $(, $variant:path)?;)*
+    ) => {
+        #[doc = concat!("Matches a `", $full_name, "` by those of its fields that are mentioned.")]
+        #[derive($crate::codegen::Clone, $crate::codegen::Debug, $crate::codegen::Default)]
+        #[allow(clippy::upper_case_acronyms)]
+        pub struct $matcher($crate::codegen::mock::Fields<$message>);
+
+        #[allow(clippy::self_named_constructors, clippy::wrong_self_convention)]
+        impl $matcher {
+            /// Matches every message, until fields are mentioned.
+            #[inline]
+            pub fn new() -> Self {
+                $crate::codegen::Default::default()
+            }
+
+            $(
+                #[doc = concat!("Expects this of `", $name, "`.")]
+                pub fn $method(
+                    self,
+                    expected: impl $crate::codegen::mock::IntoPattern<$target>,
+                ) -> Self {
+                    Self(self.0.$look($name, expected, |message| {
+                        $crate::codegen::mock::look!(&message.$field $(, $variant)?)
+                    }))
+                }
+            )*
+        }
+
+        impl $crate::codegen::mock::IntoPattern<$message> for $matcher {
+            #[inline]
+            fn into_pattern(self) -> $crate::codegen::mock::Pattern<$message> {
+                self.0.into_pattern()
+            }
+        }
+    };
+}
+
+/// Looks at a field, or at one variant of a oneof.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __look {
+    ($place:expr) => {
+        $crate::codegen::mock::view($place)
+    };
+    ($place:expr, $variant:path) => {
+        match $place {
+            $crate::codegen::Option::Some($variant(value)) => $crate::codegen::mock::view(value),
+            _ => $crate::codegen::mock::View::Absent,
+        }
+    };
+}

@@ -10,7 +10,7 @@ use rust_scaffold::mock::{
     lt, ne, near, none, not, some, starts_with, that, unordered,
 };
 use rust_scaffold_tests::matchers::{
-    common::Money,
+    common::{self, Money},
     everything::{
         Colour, Request, RequestInner, Tree,
         everything_mock::{MockEverything, like},
@@ -280,4 +280,19 @@ async fn messages_of_proto2_are_matched_too() {
         )
         .returns("yes".to_owned());
     assert_eq!(mock.client().old(older).await.unwrap().into_inner(), "yes");
+}
+
+#[tokio::test]
+async fn messages_of_one_name_in_several_packages_have_matchers_of_their_own() {
+    let inner = common::Inner { request: Some(common::Request { limit: 3 }), money: None };
+    let clash = RequestInner { other: Some(inner) };
+    let limit = |limit: i32| {
+        let inner = like::Inner::new().request(like::Request_::new().limit(limit));
+        like().clash(like::RequestInner::new().other(inner))
+    };
+    differ(Request { clash: Some(clash), ..request() }, limit(3), limit(4)).await;
+    // The other `Tree` is in the same file as what requests are made of.
+    let tree = Tree { rest: vec![Tree::default()], ..Tree::default() };
+    let rest = |count| like().tree(like::Tree::new().rest(len(count)));
+    differ(Request { tree: Some(tree), ..request() }, rest(1), rest(2)).await;
 }

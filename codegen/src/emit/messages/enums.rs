@@ -1,6 +1,6 @@
 //! Enums.
 
-use super::Context;
+use super::{Context, allow_acronyms};
 use crate::{emit::code::Code, model::Enum, options::Derived};
 
 /// ```text
@@ -29,9 +29,7 @@ pub(super) fn enumeration(code: &mut Code, cx: &Context, it: &Enum) {
     code.line(format_args!("#[derive({derives}, {}::Enumeration)]", cx.prost()));
     cx.prost_path(code);
     code.line(format_args!("#[repr(i32)]"));
-    if repeats_itself(&names.ident, &own_variants(it, &names.values)) {
-        code.line(format_args!("#[allow(clippy::enum_variant_names)]"));
-    }
+    allow_names(code, &names.ident, &own_variants(it, &names.values));
     code.block(format_args!("pub enum {}", names.ident), |code| {
         for (value, name) in it.values.iter().zip(&names.values) {
             if value.alias_of.is_none() {
@@ -58,8 +56,16 @@ fn own_variants<'a>(it: &Enum, names: &'a [String]) -> Vec<&'a str> {
     values.filter(|(value, _)| value.alias_of.is_none()).map(|(_, name)| name.as_str()).collect()
 }
 
-/// Whether clippy would say that the variants repeat the name of the enum, or a word. They do what
-/// the proto says.
+/// What clippy is not to say about the names of an enum and its variants: they are what the proto
+/// says.
+pub(super) fn allow_names(code: &mut Code, ident: &str, variants: &[&str]) {
+    if repeats_itself(ident, variants) {
+        code.line(format_args!("#[allow(clippy::enum_variant_names)]"));
+    }
+    allow_acronyms(code, variants.iter().copied().chain([ident]));
+}
+
+/// Whether clippy would say that the variants repeat the name of the enum, or a word.
 fn repeats_itself(ident: &str, variants: &[&str]) -> bool {
     let repeats_enum = variants.iter().any(|name| name.starts_with(ident) || name.ends_with(ident));
     let is_upper = |letter: char| letter.is_ascii_uppercase();

@@ -6,7 +6,7 @@ mod fields;
 mod oneofs;
 mod redaction;
 
-use super::code::Code;
+use super::{code::Code, is_acronym};
 use crate::{
     docs::Docs,
     graph::Graph,
@@ -69,6 +69,7 @@ fn message(code: &mut Code, cx: &Context, message: &Message) {
     let own = (cx.options.message_attribute.as_slice(), derives.derived());
     cx.type_attributes(code, own, &message.full_name);
     derives.write(code, cx);
+    allow_acronyms(code, [ident.as_str()]);
     code.block(format_args!("pub struct {ident}"), |code| {
         for (field, name) in message.fields.iter().zip(&names.fields) {
             if field.oneof.is_none() {
@@ -98,6 +99,13 @@ fn message(code: &mut Code, cx: &Context, message: &Message) {
     }
     if cx.options.enable_type_names {
         type_name(code, cx, message);
+    }
+}
+
+/// `#[allow(clippy::upper_case_acronyms)]`, if a type or a variant is called like one.
+fn allow_acronyms<'a>(code: &mut Code, names: impl IntoIterator<Item = &'a str>) {
+    if names.into_iter().any(is_acronym) {
+        code.line(format_args!("#[allow(clippy::upper_case_acronyms)]"));
     }
 }
 

@@ -2,6 +2,7 @@
 
 use super::{
     Context, Debug, Derives,
+    enums::allow_names,
     fields::{single_type, value_tag},
     redaction,
 };
@@ -59,7 +60,12 @@ pub(super) fn enumeration(code: &mut Code, cx: &Context, (message, index): (&Mes
     if cx.graph.has_large_field(message, index) {
         code.line(format_args!("#[allow(clippy::large_enum_variant)]"));
     }
-    code.block(format_args!("pub enum {}", names.oneofs[index].ident), |code| {
+    let ident = &names.oneofs[index].ident;
+    let variants = message.fields.iter().zip(&names.fields);
+    let variants = variants.filter(|(field, _)| field.oneof == Some(index));
+    let variants = variants.map(|(_, name)| name.as_str()).collect::<Vec<_>>();
+    allow_names(code, ident, &variants);
+    code.block(format_args!("pub enum {ident}"), |code| {
         for (field, name) in message.fields.iter().zip(&names.fields) {
             let Shape::Single(value, _) = &field.shape else { continue };
             if field.oneof != Some(index) {

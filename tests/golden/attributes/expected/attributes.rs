@@ -400,75 +400,45 @@ pub mod blobs_mock {
         }
 
         /// Matchers for the messages that requests are made of, field by field.
-        #[allow(deprecated)]
+        #[allow(ambiguous_glob_reexports, unused_imports)]
         pub mod like {
-            use super::rt;
+            pub use super::super::attributes_matchers::*;
+        }
+    }
+}
 
-            /// Matches a `attributes.Blob` by those of its fields that are mentioned.
-            #[derive(rt::Clone, rt::Debug, rt::Default)]
-            pub struct Blob(rt::mock::Fields<super::super::Blob>);
+/// Matchers for the messages of `attributes.proto`: mocks have them in `like`.
+#[doc(hidden)]
+#[allow(dead_code, deprecated, unexpected_cfgs)]
+pub mod attributes_matchers {
+    ::rust_scaffold::codegen::mocks_for_tests! {
+        use ::rust_scaffold::codegen as rt;
 
-            impl Blob {
-                /// Matches every message, until fields are mentioned.
-                #[inline]
-                pub fn new() -> Self {
-                    rt::Default::default()
-                }
+        rt::mock::matcher! {
+            type Blob = super::Blob, "attributes.Blob";
+            field data(rt::mock::Bytes) = "data", data;
+            field sizes(rt::mock::Map<rt::String, i32>) = "sizes", sizes;
+            field inner(super::blob::Inner) = "inner", inner;
+        }
 
-                /// Expects this of `data`.
-                pub fn data(self, expected: impl rt::mock::IntoPattern<rt::mock::Bytes>) -> Self {
-                    Self(self.0.field("data", expected, |message| rt::mock::view(&message.data)))
-                }
+        rt::mock::matcher! {
+            type BlobInner = super::blob::Inner, "attributes.Blob.Inner";
+            field number(i32) = "number", number;
+        }
 
-                /// Expects this of `sizes`.
-                pub fn sizes(
-                    self,
-                    expected: impl rt::mock::IntoPattern<rt::mock::Map<rt::String, i32>>,
-                ) -> Self {
-                    Self(self.0.field("sizes", expected, |message| rt::mock::view(&message.sizes)))
-                }
+        rt::mock::matcher! {
+            type Order = super::Order, "attributes.Order";
+            field id(i64) = "id", id;
+            field note(rt::String) = "note", note;
+            field state(rt::mock::Enum<super::order::State>) = "state", state;
+            field cash(i32) = "cash", by, super::order::By::Cash;
+            field card(rt::String) = "card", by, super::order::By::Card;
+            field by(super::order::By) = "by", by;
+        }
 
-                /// Expects this of `inner`.
-                pub fn inner(
-                    self,
-                    expected: impl rt::mock::IntoPattern<super::super::blob::Inner>,
-                ) -> Self {
-                    Self(self.0.field("inner", expected, |message| rt::mock::view(&message.inner)))
-                }
-            }
-
-            impl rt::mock::IntoPattern<super::super::Blob> for Blob {
-                #[inline]
-                fn into_pattern(self) -> rt::mock::Pattern<super::super::Blob> {
-                    self.0.into_pattern()
-                }
-            }
-
-            /// Matches a `attributes.Blob.Inner` by those of its fields that are mentioned.
-            #[derive(rt::Clone, rt::Debug, rt::Default)]
-            pub struct BlobInner(rt::mock::Fields<super::super::blob::Inner>);
-
-            impl BlobInner {
-                /// Matches every message, until fields are mentioned.
-                #[inline]
-                pub fn new() -> Self {
-                    rt::Default::default()
-                }
-
-                /// Expects this of `number`.
-                pub fn number(self, expected: impl rt::mock::IntoPattern<i32>) -> Self {
-                    Self(
-                        self.0.field("number", expected, |message| rt::mock::view(&message.number)),
-                    )
-                }
-            }
-
-            impl rt::mock::IntoPattern<super::super::blob::Inner> for BlobInner {
-                #[inline]
-                fn into_pattern(self) -> rt::mock::Pattern<super::super::blob::Inner> {
-                    self.0.into_pattern()
-                }
-            }
+        rt::mock::matcher! {
+            type Weight = super::Weight, "attributes.Weight";
+            field grams(f64) = "grams", grams;
         }
     }
 }

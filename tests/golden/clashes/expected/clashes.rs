@@ -334,33 +334,9 @@ pub mod store_mock {
         }
 
         /// Matchers for the messages that requests are made of, field by field.
-        #[allow(deprecated)]
+        #[allow(ambiguous_glob_reexports, unused_imports)]
         pub mod like {
-            use super::rt;
-
-            /// Matches a `clashes.store` by those of its fields that are mentioned.
-            #[derive(rt::Clone, rt::Debug, rt::Default)]
-            pub struct Store(rt::mock::Fields<super::super::Store>);
-
-            impl Store {
-                /// Matches every message, until fields are mentioned.
-                #[inline]
-                pub fn new() -> Self {
-                    rt::Default::default()
-                }
-
-                /// Expects this of `name`.
-                pub fn name(self, expected: impl rt::mock::IntoPattern<rt::String>) -> Self {
-                    Self(self.0.field("name", expected, |message| rt::mock::view(&message.name)))
-                }
-            }
-
-            impl rt::mock::IntoPattern<super::super::Store> for Store {
-                #[inline]
-                fn into_pattern(self) -> rt::mock::Pattern<super::super::Store> {
-                    self.0.into_pattern()
-                }
-            }
+            pub use super::super::clashes_matchers::*;
         }
     }
 }
@@ -674,33 +650,9 @@ pub mod log_mock {
         }
 
         /// Matchers for the messages that requests are made of, field by field.
-        #[allow(deprecated)]
+        #[allow(ambiguous_glob_reexports, unused_imports)]
         pub mod like {
-            use super::rt;
-
-            /// Matches a `clashes.store` by those of its fields that are mentioned.
-            #[derive(rt::Clone, rt::Debug, rt::Default)]
-            pub struct Store(rt::mock::Fields<super::super::Store>);
-
-            impl Store {
-                /// Matches every message, until fields are mentioned.
-                #[inline]
-                pub fn new() -> Self {
-                    rt::Default::default()
-                }
-
-                /// Expects this of `name`.
-                pub fn name(self, expected: impl rt::mock::IntoPattern<rt::String>) -> Self {
-                    Self(self.0.field("name", expected, |message| rt::mock::view(&message.name)))
-                }
-            }
-
-            impl rt::mock::IntoPattern<super::super::Store> for Store {
-                #[inline]
-                fn into_pattern(self) -> rt::mock::Pattern<super::super::Store> {
-                    self.0.into_pattern()
-                }
-            }
+            pub use super::super::clashes_matchers::*;
         }
     }
 }
@@ -1017,33 +969,9 @@ pub mod log_server_mock {
         }
 
         /// Matchers for the messages that requests are made of, field by field.
-        #[allow(deprecated)]
+        #[allow(ambiguous_glob_reexports, unused_imports)]
         pub mod like {
-            use super::rt;
-
-            /// Matches a `clashes.store` by those of its fields that are mentioned.
-            #[derive(rt::Clone, rt::Debug, rt::Default)]
-            pub struct Store(rt::mock::Fields<super::super::Store>);
-
-            impl Store {
-                /// Matches every message, until fields are mentioned.
-                #[inline]
-                pub fn new() -> Self {
-                    rt::Default::default()
-                }
-
-                /// Expects this of `name`.
-                pub fn name(self, expected: impl rt::mock::IntoPattern<rt::String>) -> Self {
-                    Self(self.0.field("name", expected, |message| rt::mock::view(&message.name)))
-                }
-            }
-
-            impl rt::mock::IntoPattern<super::super::Store> for Store {
-                #[inline]
-                fn into_pattern(self) -> rt::mock::Pattern<super::super::Store> {
-                    self.0.into_pattern()
-                }
-            }
+            pub use super::super::clashes_matchers::*;
         }
     }
 }
@@ -1365,28 +1293,35 @@ pub mod cache_mock {
         }
 
         /// Matchers for the messages that requests are made of, field by field.
-        #[allow(deprecated)]
+        #[allow(ambiguous_glob_reexports, unused_imports)]
         pub mod like {
-            use super::rt;
+            pub use super::super::clashes_matchers::*;
+        }
+    }
+}
 
-            /// Matches a `clashes.cache_client.Entry` by those of its fields that are mentioned.
-            #[derive(rt::Clone, rt::Debug, rt::Default)]
-            pub struct CacheClientEntry(rt::mock::Fields<super::super::cache_client::Entry>);
+/// Matchers for the messages of `clashes.proto`: mocks have them in `like`.
+#[doc(hidden)]
+#[allow(dead_code, deprecated, unexpected_cfgs)]
+pub mod clashes_matchers {
+    ::rust_scaffold::codegen::mocks_for_tests! {
+        use ::rust_scaffold::codegen as rt;
 
-            impl CacheClientEntry {
-                /// Matches every message, until fields are mentioned.
-                #[inline]
-                pub fn new() -> Self {
-                    rt::Default::default()
-                }
-            }
+        rt::mock::matcher! {
+            type CacheClient = super::CacheClient, "clashes.cache_client";
+        }
 
-            impl rt::mock::IntoPattern<super::super::cache_client::Entry> for CacheClientEntry {
-                #[inline]
-                fn into_pattern(self) -> rt::mock::Pattern<super::super::cache_client::Entry> {
-                    self.0.into_pattern()
-                }
-            }
+        rt::mock::matcher! {
+            type CacheClientEntry = super::cache_client::Entry, "clashes.cache_client.Entry";
+        }
+
+        rt::mock::matcher! {
+            type Store = super::Store, "clashes.store";
+            field name(rt::String) = "name", name;
+        }
+
+        rt::mock::matcher! {
+            type StoreServer = super::StoreServer, "clashes.store_server";
         }
     }
 }

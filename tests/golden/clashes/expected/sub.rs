@@ -4,3 +4,16 @@
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::rust_scaffold::prost::Message)]
 #[prost(prost_path = "::rust_scaffold::prost")]
 pub struct Sub {}
+
+/// Matchers for the messages of `sub.proto`: mocks have them in `like`.
+#[doc(hidden)]
+#[allow(dead_code, deprecated, unexpected_cfgs)]
+pub mod sub_matchers {
+    ::rust_scaffold::codegen::mocks_for_tests! {
+        use ::rust_scaffold::codegen as rt;
+
+        rt::mock::matcher! {
+            type Sub = super::Sub, "clashes.cache_server.Sub";
+        }
+    }
+}

@@ -401,60 +401,26 @@ pub mod comments_mock {
         }
 
         /// Matchers for the messages that requests are made of, field by field.
-        #[allow(deprecated)]
+        #[allow(ambiguous_glob_reexports, unused_imports)]
         pub mod like {
-            use super::rt;
+            pub use super::super::comments_matchers::*;
+        }
+    }
+}
 
-            /// Matches a `comments.Message` by those of its fields that are mentioned.
-            #[derive(rt::Clone, rt::Debug, rt::Default)]
-            pub struct Message(rt::mock::Fields<super::super::Message>);
+/// Matchers for the messages of `comments.proto`: mocks have them in `like`.
+#[doc(hidden)]
+#[allow(dead_code, deprecated, unexpected_cfgs)]
+pub mod comments_matchers {
+    ::rust_scaffold::codegen::mocks_for_tests! {
+        use ::rust_scaffold::codegen as rt;
 
-            impl Message {
-                /// Matches every message, until fields are mentioned.
-                #[inline]
-                pub fn new() -> Self {
-                    rt::Default::default()
-                }
-
-                /// Expects this of `first`.
-                pub fn first(self, expected: impl rt::mock::IntoPattern<rt::String>) -> Self {
-                    Self(self.0.field("first", expected, |message| rt::mock::view(&message.first)))
-                }
-
-                /// Expects this of `second`.
-                pub fn second(self, expected: impl rt::mock::IntoPattern<rt::String>) -> Self {
-                    Self(
-                        self.0.field("second", expected, |message| rt::mock::view(&message.second)),
-                    )
-                }
-
-                /// Expects this of `third`.
-                pub fn third(self, expected: impl rt::mock::IntoPattern<rt::String>) -> Self {
-                    Self(self.0.field("third", expected, |message| match &message.choice {
-                        rt::Option::Some(
-                            super::super::message::Choice::Third(value),
-                        ) => rt::mock::view(value),
-                        _ => rt::mock::View::Absent,
-                    }))
-                }
-
-                /// Expects this of `choice`.
-                pub fn choice(
-                    self,
-                    expected: impl rt::mock::IntoPattern<super::super::message::Choice>,
-                ) -> Self {
-                    Self(
-                        self.0.field("choice", expected, |message| rt::mock::view(&message.choice)),
-                    )
-                }
-            }
-
-            impl rt::mock::IntoPattern<super::super::Message> for Message {
-                #[inline]
-                fn into_pattern(self) -> rt::mock::Pattern<super::super::Message> {
-                    self.0.into_pattern()
-                }
-            }
+        rt::mock::matcher! {
+            type Message = super::Message, "comments.Message";
+            field first(rt::String) = "first", first;
+            field second(rt::String) = "second", second;
+            field third(rt::String) = "third", choice, super::message::Choice::Third;
+            field choice(super::message::Choice) = "choice", choice;
         }
     }
 }

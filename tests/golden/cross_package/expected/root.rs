@@ -313,33 +313,23 @@ pub mod roots_mock {
         }
 
         /// Matchers for the messages that requests are made of, field by field.
-        #[allow(deprecated)]
+        #[allow(ambiguous_glob_reexports, unused_imports)]
         pub mod like {
-            use super::rt;
+            pub use super::super::root_matchers::*;
+        }
+    }
+}
 
-            /// Matches a `Root` by those of its fields that are mentioned.
-            #[derive(rt::Clone, rt::Debug, rt::Default)]
-            pub struct Root(rt::mock::Fields<super::super::Root>);
+/// Matchers for the messages of `root.proto`: mocks have them in `like`.
+#[doc(hidden)]
+#[allow(dead_code, deprecated, unexpected_cfgs)]
+pub mod root_matchers {
+    ::rust_scaffold::codegen::mocks_for_tests! {
+        use ::rust_scaffold::codegen as rt;
 
-            impl Root {
-                /// Matches every message, until fields are mentioned.
-                #[inline]
-                pub fn new() -> Self {
-                    rt::Default::default()
-                }
-
-                /// Expects this of `name`.
-                pub fn name(self, expected: impl rt::mock::IntoPattern<rt::String>) -> Self {
-                    Self(self.0.field("name", expected, |message| rt::mock::view(&message.name)))
-                }
-            }
-
-            impl rt::mock::IntoPattern<super::super::Root> for Root {
-                #[inline]
-                fn into_pattern(self) -> rt::mock::Pattern<super::super::Root> {
-                    self.0.into_pattern()
-                }
-            }
+        rt::mock::matcher! {
+            type Root = super::Root, "Root";
+            field name(rt::String) = "name", name;
         }
     }
 }

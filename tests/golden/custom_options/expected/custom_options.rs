@@ -441,57 +441,28 @@ pub mod library_mock {
         }
 
         /// Matchers for the messages that requests are made of, field by field.
-        #[allow(deprecated)]
+        #[allow(ambiguous_glob_reexports, unused_imports)]
         pub mod like {
-            use super::rt;
+            pub use super::super::custom_options_matchers::*;
+        }
+    }
+}
 
-            /// Matches a `custom_options.Book` by those of its fields that are mentioned.
-            #[derive(rt::Clone, rt::Debug, rt::Default)]
-            pub struct Book(rt::mock::Fields<super::super::Book>);
+/// Matchers for the messages of `custom_options.proto`: mocks have them in `like`.
+#[doc(hidden)]
+#[allow(dead_code, deprecated, unexpected_cfgs)]
+pub mod custom_options_matchers {
+    ::rust_scaffold::codegen::mocks_for_tests! {
+        use ::rust_scaffold::codegen as rt;
 
-            impl Book {
-                /// Matches every message, until fields are mentioned.
-                #[inline]
-                pub fn new() -> Self {
-                    rt::Default::default()
-                }
+        rt::mock::matcher! {
+            type Book = super::Book, "custom_options.Book";
+            field name(rt::String) = "name", name;
+        }
 
-                /// Expects this of `name`.
-                pub fn name(self, expected: impl rt::mock::IntoPattern<rt::String>) -> Self {
-                    Self(self.0.field("name", expected, |message| rt::mock::view(&message.name)))
-                }
-            }
-
-            impl rt::mock::IntoPattern<super::super::Book> for Book {
-                #[inline]
-                fn into_pattern(self) -> rt::mock::Pattern<super::super::Book> {
-                    self.0.into_pattern()
-                }
-            }
-
-            /// Matches a `custom_options.GetBookRequest` by those of its fields that are mentioned.
-            #[derive(rt::Clone, rt::Debug, rt::Default)]
-            pub struct GetBookRequest(rt::mock::Fields<super::super::GetBookRequest>);
-
-            impl GetBookRequest {
-                /// Matches every message, until fields are mentioned.
-                #[inline]
-                pub fn new() -> Self {
-                    rt::Default::default()
-                }
-
-                /// Expects this of `name`.
-                pub fn name(self, expected: impl rt::mock::IntoPattern<rt::String>) -> Self {
-                    Self(self.0.field("name", expected, |message| rt::mock::view(&message.name)))
-                }
-            }
-
-            impl rt::mock::IntoPattern<super::super::GetBookRequest> for GetBookRequest {
-                #[inline]
-                fn into_pattern(self) -> rt::mock::Pattern<super::super::GetBookRequest> {
-                    self.0.into_pattern()
-                }
-            }
+        rt::mock::matcher! {
+            type GetBookRequest = super::GetBookRequest, "custom_options.GetBookRequest";
+            field name(rt::String) = "name", name;
         }
     }
 }

@@ -724,262 +724,61 @@ pub mod telemetry_mock {
         }
 
         /// Matchers for the messages that requests are made of, field by field.
-        #[allow(deprecated)]
+        #[allow(ambiguous_glob_reexports, unused_imports)]
         pub mod like {
-            use super::rt;
+            pub use super::super::telemetry_matchers::*;
+        }
+    }
+}
 
-            /// Matches a `telemetry.Point` by those of its fields that are mentioned.
-            #[derive(rt::Clone, rt::Debug, rt::Default)]
-            pub struct Point(rt::mock::Fields<super::super::Point>);
+/// Matchers for the messages of `telemetry.proto`: mocks have them in `like`.
+#[doc(hidden)]
+#[allow(dead_code, deprecated, unexpected_cfgs)]
+pub mod telemetry_matchers {
+    ::rust_scaffold::codegen::mocks_for_tests! {
+        use ::rust_scaffold::codegen as rt;
 
-            impl Point {
-                /// Matches every message, until fields are mentioned.
-                #[inline]
-                pub fn new() -> Self {
-                    rt::Default::default()
-                }
+        rt::mock::matcher! {
+            type Point = super::Point, "telemetry.Point";
+            field series(rt::String) = "series", series;
+            field time(::rust_scaffold::prost_types::Timestamp) = "time", time;
+            field number(f64) = "number", value, super::point::Value::Number;
+            field count(i64) = "count", value, super::point::Value::Count;
+            field text(rt::String) = "text", value, super::point::Value::Text;
+            field raw(rt::mock::Bytes) = "raw", value, super::point::Value::Raw;
+            field histogram(super::point::Histogram) = "histogram", value, super::point::Value::Histogram;
+            field labels(rt::mock::Map<rt::String, rt::String>) = "labels", labels;
+            field quality(rt::mock::Enum<super::point::Quality>) = "quality", quality;
+            field value(super::point::Value) = "value", value;
+        }
 
-                /// Expects this of `series`.
-                pub fn series(self, expected: impl rt::mock::IntoPattern<rt::String>) -> Self {
-                    Self(
-                        self.0.field("series", expected, |message| rt::mock::view(&message.series)),
-                    )
-                }
+        rt::mock::matcher! {
+            type PointHistogram = super::point::Histogram, "telemetry.Point.Histogram";
+            field buckets([super::point::histogram::Bucket]) = "buckets", buckets;
+            field sum(f64) = "sum", sum;
+        }
 
-                /// Expects this of `time`.
-                pub fn time(
-                    self,
-                    expected: impl rt::mock::IntoPattern<::rust_scaffold::prost_types::Timestamp>,
-                ) -> Self {
-                    Self(self.0.field("time", expected, |message| rt::mock::view(&message.time)))
-                }
+        rt::mock::matcher! {
+            type PointHistogramBucket = super::point::histogram::Bucket, "telemetry.Point.Histogram.Bucket";
+            field upper_bound(f64) = "upper_bound", upper_bound;
+            field count(u64) = "count", count;
+        }
 
-                /// Expects this of `number`.
-                pub fn number(self, expected: impl rt::mock::IntoPattern<f64>) -> Self {
-                    Self(self.0.field("number", expected, |message| match &message.value {
-                        rt::Option::Some(
-                            super::super::point::Value::Number(value),
-                        ) => rt::mock::view(value),
-                        _ => rt::mock::View::Absent,
-                    }))
-                }
+        rt::mock::matcher! {
+            type Query = super::Query, "telemetry.Query";
+            field series(rt::String) = "series", series;
+            field limit(u32) = "limit", limit;
+            field labels(rt::mock::Map<rt::String, rt::String>) = "labels", labels;
+            field max_age(::rust_scaffold::prost_types::Duration) = "max_age", max_age;
+        }
 
-                /// Expects this of `count`.
-                pub fn count(self, expected: impl rt::mock::IntoPattern<i64>) -> Self {
-                    Self(self.0.field("count", expected, |message| match &message.value {
-                        rt::Option::Some(
-                            super::super::point::Value::Count(value),
-                        ) => rt::mock::view(value),
-                        _ => rt::mock::View::Absent,
-                    }))
-                }
-
-                /// Expects this of `text`.
-                pub fn text(self, expected: impl rt::mock::IntoPattern<rt::String>) -> Self {
-                    Self(self.0.field("text", expected, |message| match &message.value {
-                        rt::Option::Some(
-                            super::super::point::Value::Text(value),
-                        ) => rt::mock::view(value),
-                        _ => rt::mock::View::Absent,
-                    }))
-                }
-
-                /// Expects this of `raw`.
-                pub fn raw(self, expected: impl rt::mock::IntoPattern<rt::mock::Bytes>) -> Self {
-                    Self(self.0.field("raw", expected, |message| match &message.value {
-                        rt::Option::Some(
-                            super::super::point::Value::Raw(value),
-                        ) => rt::mock::view(value),
-                        _ => rt::mock::View::Absent,
-                    }))
-                }
-
-                /// Expects this of `histogram`.
-                pub fn histogram(
-                    self,
-                    expected: impl rt::mock::IntoPattern<super::super::point::Histogram>,
-                ) -> Self {
-                    Self(self.0.field("histogram", expected, |message| match &message.value {
-                        rt::Option::Some(
-                            super::super::point::Value::Histogram(value),
-                        ) => rt::mock::view(value),
-                        _ => rt::mock::View::Absent,
-                    }))
-                }
-
-                /// Expects this of `labels`.
-                pub fn labels(
-                    self,
-                    expected: impl rt::mock::IntoPattern<rt::mock::Map<rt::String, rt::String>>,
-                ) -> Self {
-                    Self(
-                        self.0.field("labels", expected, |message| rt::mock::view(&message.labels)),
-                    )
-                }
-
-                /// Expects this of `quality`.
-                pub fn quality(
-                    self,
-                    expected: impl rt::mock::IntoPattern<
-                        rt::mock::Enum<super::super::point::Quality>,
-                    >,
-                ) -> Self {
-                    Self(
-                        self.0.field(
-                            "quality",
-                            expected,
-                            |message| rt::mock::view(&message.quality),
-                        ),
-                    )
-                }
-
-                /// Expects this of `value`.
-                pub fn value(
-                    self,
-                    expected: impl rt::mock::IntoPattern<super::super::point::Value>,
-                ) -> Self {
-                    Self(self.0.field("value", expected, |message| rt::mock::view(&message.value)))
-                }
-            }
-
-            impl rt::mock::IntoPattern<super::super::Point> for Point {
-                #[inline]
-                fn into_pattern(self) -> rt::mock::Pattern<super::super::Point> {
-                    self.0.into_pattern()
-                }
-            }
-
-            /// Matches a `telemetry.Point.Histogram` by those of its fields that are mentioned.
-            #[derive(rt::Clone, rt::Debug, rt::Default)]
-            pub struct PointHistogram(rt::mock::Fields<super::super::point::Histogram>);
-
-            impl PointHistogram {
-                /// Matches every message, until fields are mentioned.
-                #[inline]
-                pub fn new() -> Self {
-                    rt::Default::default()
-                }
-
-                /// Expects this of `buckets`.
-                pub fn buckets(
-                    self,
-                    expected: impl rt::mock::IntoPattern<[super::super::point::histogram::Bucket]>,
-                ) -> Self {
-                    Self(
-                        self.0.field(
-                            "buckets",
-                            expected,
-                            |message| rt::mock::view(&message.buckets),
-                        ),
-                    )
-                }
-
-                /// Expects this of `sum`.
-                pub fn sum(self, expected: impl rt::mock::IntoPattern<f64>) -> Self {
-                    Self(self.0.field("sum", expected, |message| rt::mock::view(&message.sum)))
-                }
-            }
-
-            impl rt::mock::IntoPattern<super::super::point::Histogram> for PointHistogram {
-                #[inline]
-                fn into_pattern(self) -> rt::mock::Pattern<super::super::point::Histogram> {
-                    self.0.into_pattern()
-                }
-            }
-
-            /// Matches a `telemetry.Point.Histogram.Bucket` by those of its fields that are mentioned.
-            #[derive(rt::Clone, rt::Debug, rt::Default)]
-            pub struct PointHistogramBucket(
-                rt::mock::Fields<super::super::point::histogram::Bucket>,
-            );
-
-            impl PointHistogramBucket {
-                /// Matches every message, until fields are mentioned.
-                #[inline]
-                pub fn new() -> Self {
-                    rt::Default::default()
-                }
-
-                /// Expects this of `upper_bound`.
-                pub fn upper_bound(self, expected: impl rt::mock::IntoPattern<f64>) -> Self {
-                    Self(
-                        self.0.field(
-                            "upper_bound",
-                            expected,
-                            |message| rt::mock::view(&message.upper_bound),
-                        ),
-                    )
-                }
-
-                /// Expects this of `count`.
-                pub fn count(self, expected: impl rt::mock::IntoPattern<u64>) -> Self {
-                    Self(self.0.field("count", expected, |message| rt::mock::view(&message.count)))
-                }
-            }
-
-            impl rt::mock::IntoPattern<
-                super::super::point::histogram::Bucket,
-            > for PointHistogramBucket {
-                #[inline]
-                fn into_pattern(self) -> rt::mock::Pattern<super::super::point::histogram::Bucket> {
-                    self.0.into_pattern()
-                }
-            }
-
-            /// Matches a `telemetry.Query` by those of its fields that are mentioned.
-            #[derive(rt::Clone, rt::Debug, rt::Default)]
-            pub struct Query(rt::mock::Fields<super::super::Query>);
-
-            impl Query {
-                /// Matches every message, until fields are mentioned.
-                #[inline]
-                pub fn new() -> Self {
-                    rt::Default::default()
-                }
-
-                /// Expects this of `series`.
-                pub fn series(self, expected: impl rt::mock::IntoPattern<rt::String>) -> Self {
-                    Self(
-                        self.0.field("series", expected, |message| rt::mock::view(&message.series)),
-                    )
-                }
-
-                /// Expects this of `limit`.
-                pub fn limit(self, expected: impl rt::mock::IntoPattern<u32>) -> Self {
-                    Self(self.0.field("limit", expected, |message| rt::mock::view(&message.limit)))
-                }
-
-                /// Expects this of `labels`.
-                pub fn labels(
-                    self,
-                    expected: impl rt::mock::IntoPattern<rt::mock::Map<rt::String, rt::String>>,
-                ) -> Self {
-                    Self(
-                        self.0.field("labels", expected, |message| rt::mock::view(&message.labels)),
-                    )
-                }
-
-                /// Expects this of `max_age`.
-                pub fn max_age(
-                    self,
-                    expected: impl rt::mock::IntoPattern<::rust_scaffold::prost_types::Duration>,
-                ) -> Self {
-                    Self(
-                        self.0.field(
-                            "max_age",
-                            expected,
-                            |message| rt::mock::view(&message.max_age),
-                        ),
-                    )
-                }
-            }
-
-            impl rt::mock::IntoPattern<super::super::Query> for Query {
-                #[inline]
-                fn into_pattern(self) -> rt::mock::Pattern<super::super::Query> {
-                    self.0.into_pattern()
-                }
-            }
+        rt::mock::matcher! {
+            type Summary = super::Summary, "telemetry.Summary";
+            field accepted(u64) = "accepted", accepted;
+            field accepted_by_series(rt::mock::Map<rt::String, u64>) = "accepted_by_series", accepted_by_series;
+            field minimum(f64) = "minimum", minimum;
+            field maximum(f64) = "maximum", maximum;
+            field span(::rust_scaffold::prost_types::Duration) = "span", span;
         }
     }
 }

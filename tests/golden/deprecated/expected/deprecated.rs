@@ -505,41 +505,32 @@ pub mod greeter_mock {
         }
 
         /// Matchers for the messages that requests are made of, field by field.
-        #[allow(deprecated)]
+        #[allow(ambiguous_glob_reexports, unused_imports)]
         pub mod like {
-            use super::rt;
+            pub use super::super::deprecated_matchers::*;
+        }
+    }
+}
 
-            /// Matches a `deprecated.Old` by those of its fields that are mentioned.
-            #[derive(rt::Clone, rt::Debug, rt::Default)]
-            pub struct Old(rt::mock::Fields<super::super::Old>);
+/// Matchers for the messages of `deprecated.proto`: mocks have them in `like`.
+#[doc(hidden)]
+#[allow(dead_code, deprecated, unexpected_cfgs)]
+pub mod deprecated_matchers {
+    ::rust_scaffold::codegen::mocks_for_tests! {
+        use ::rust_scaffold::codegen as rt;
 
-            impl Old {
-                /// Matches every message, until fields are mentioned.
-                #[inline]
-                pub fn new() -> Self {
-                    rt::Default::default()
-                }
+        rt::mock::matcher! {
+            type New = super::New, "deprecated.New";
+            field text(rt::String) = "text", text;
+            field loud(rt::String) = "loud", tone, super::new::Tone::Loud;
+            field quiet(rt::String) = "quiet", tone, super::new::Tone::Quiet;
+            field tone(super::new::Tone) = "tone", tone;
+        }
 
-                /// Expects this of `name`.
-                pub fn name(self, expected: impl rt::mock::IntoPattern<rt::String>) -> Self {
-                    Self(self.0.field("name", expected, |message| rt::mock::view(&message.name)))
-                }
-
-                /// Expects this of `mood`.
-                pub fn mood(
-                    self,
-                    expected: impl rt::mock::IntoPattern<rt::mock::Enum<super::super::Mood>>,
-                ) -> Self {
-                    Self(self.0.field("mood", expected, |message| rt::mock::view(&message.mood)))
-                }
-            }
-
-            impl rt::mock::IntoPattern<super::super::Old> for Old {
-                #[inline]
-                fn into_pattern(self) -> rt::mock::Pattern<super::super::Old> {
-                    self.0.into_pattern()
-                }
-            }
+        rt::mock::matcher! {
+            type Old = super::Old, "deprecated.Old";
+            field name(rt::String) = "name", name;
+            field mood(rt::mock::Enum<super::Mood>) = "mood", mood;
         }
     }
 }

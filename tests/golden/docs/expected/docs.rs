@@ -636,93 +636,36 @@ pub mod library_mock {
         }
 
         /// Matchers for the messages that requests are made of, field by field.
-        #[allow(deprecated)]
+        #[allow(ambiguous_glob_reexports, unused_imports)]
         pub mod like {
-            use super::rt;
+            pub use super::super::docs_matchers::*;
+        }
+    }
+}
 
-            /// Matches a `docs.Book` by those of its fields that are mentioned.
-            #[derive(rt::Clone, rt::Debug, rt::Default)]
-            pub struct Book(rt::mock::Fields<super::super::Book>);
+/// Matchers for the messages of `docs.proto`: mocks have them in `like`.
+#[doc(hidden)]
+#[allow(dead_code, deprecated, unexpected_cfgs)]
+pub mod docs_matchers {
+    ::rust_scaffold::codegen::mocks_for_tests! {
+        use ::rust_scaffold::codegen as rt;
 
-            impl Book {
-                /// Matches every message, until fields are mentioned.
-                #[inline]
-                pub fn new() -> Self {
-                    rt::Default::default()
-                }
+        rt::mock::matcher! {
+            type Book = super::Book, "docs.Book";
+            field title(rt::String) = "title", title;
+            field shelf(i32) = "shelf", place, super::book::Place::Shelf;
+            field reader(rt::String) = "reader", place, super::book::Place::Reader;
+            field state(rt::mock::Enum<super::book::State>) = "state", state;
+            field place(super::book::Place) = "place", place;
+        }
 
-                /// Expects this of `title`.
-                pub fn title(self, expected: impl rt::mock::IntoPattern<rt::String>) -> Self {
-                    Self(self.0.field("title", expected, |message| rt::mock::view(&message.title)))
-                }
+        rt::mock::matcher! {
+            type GetRequest = super::GetRequest, "docs.GetRequest";
+            field id(i32) = "id", id;
+        }
 
-                /// Expects this of `shelf`.
-                pub fn shelf(self, expected: impl rt::mock::IntoPattern<i32>) -> Self {
-                    Self(self.0.field("shelf", expected, |message| match &message.place {
-                        rt::Option::Some(
-                            super::super::book::Place::Shelf(value),
-                        ) => rt::mock::view(value),
-                        _ => rt::mock::View::Absent,
-                    }))
-                }
-
-                /// Expects this of `reader`.
-                pub fn reader(self, expected: impl rt::mock::IntoPattern<rt::String>) -> Self {
-                    Self(self.0.field("reader", expected, |message| match &message.place {
-                        rt::Option::Some(
-                            super::super::book::Place::Reader(value),
-                        ) => rt::mock::view(value),
-                        _ => rt::mock::View::Absent,
-                    }))
-                }
-
-                /// Expects this of `state`.
-                pub fn state(
-                    self,
-                    expected: impl rt::mock::IntoPattern<rt::mock::Enum<super::super::book::State>>,
-                ) -> Self {
-                    Self(self.0.field("state", expected, |message| rt::mock::view(&message.state)))
-                }
-
-                /// Expects this of `place`.
-                pub fn place(
-                    self,
-                    expected: impl rt::mock::IntoPattern<super::super::book::Place>,
-                ) -> Self {
-                    Self(self.0.field("place", expected, |message| rt::mock::view(&message.place)))
-                }
-            }
-
-            impl rt::mock::IntoPattern<super::super::Book> for Book {
-                #[inline]
-                fn into_pattern(self) -> rt::mock::Pattern<super::super::Book> {
-                    self.0.into_pattern()
-                }
-            }
-
-            /// Matches a `docs.GetRequest` by those of its fields that are mentioned.
-            #[derive(rt::Clone, rt::Debug, rt::Default)]
-            pub struct GetRequest(rt::mock::Fields<super::super::GetRequest>);
-
-            impl GetRequest {
-                /// Matches every message, until fields are mentioned.
-                #[inline]
-                pub fn new() -> Self {
-                    rt::Default::default()
-                }
-
-                /// Expects this of `id`.
-                pub fn id(self, expected: impl rt::mock::IntoPattern<i32>) -> Self {
-                    Self(self.0.field("id", expected, |message| rt::mock::view(&message.id)))
-                }
-            }
-
-            impl rt::mock::IntoPattern<super::super::GetRequest> for GetRequest {
-                #[inline]
-                fn into_pattern(self) -> rt::mock::Pattern<super::super::GetRequest> {
-                    self.0.into_pattern()
-                }
-            }
+        rt::mock::matcher! {
+            type Hidden = super::Hidden, "docs.Hidden";
         }
     }
 }

@@ -394,217 +394,42 @@ pub mod editions_mock {
         }
 
         /// Matchers for the messages that requests are made of, field by field.
-        #[allow(deprecated)]
+        #[allow(ambiguous_glob_reexports, unused_imports)]
         pub mod like {
-            use super::rt;
+            pub use super::super::edition2023_matchers::*;
+        }
+    }
+}
 
-            /// Matches a `editions.Everything` by those of its fields that are mentioned.
-            #[derive(rt::Clone, rt::Debug, rt::Default)]
-            pub struct Everything(rt::mock::Fields<super::super::Everything>);
+/// Matchers for the messages of `edition2023.proto`: mocks have them in `like`.
+#[doc(hidden)]
+#[allow(dead_code, deprecated, unexpected_cfgs)]
+pub mod edition2023_matchers {
+    ::rust_scaffold::codegen::mocks_for_tests! {
+        use ::rust_scaffold::codegen as rt;
 
-            impl Everything {
-                /// Matches every message, until fields are mentioned.
-                #[inline]
-                pub fn new() -> Self {
-                    rt::Default::default()
-                }
+        rt::mock::matcher! {
+            type Everything = super::Everything, "editions.Everything";
+            field explicit(i32) = "explicit", explicit;
+            field implicit(i32) = "implicit", implicit;
+            field required(i32) = "required", required;
+            field with_default(i32) = "with_default", with_default;
+            field packed([i32]) = "packed", packed;
+            field expanded([i32]) = "expanded", expanded;
+            field length(super::everything::Inner) = "length", length;
+            field delimited(super::everything::Inner) = "delimited", delimited;
+            field all_delimited([super::everything::Inner]) = "all_delimited", all_delimited;
+            field by_name(rt::mock::Map<rt::String, super::everything::Inner>) = "by_name", by_name;
+            field level(rt::mock::Enum<super::Level>) = "level", level;
+            field text(rt::String) = "text", choice, super::everything::Choice::Text;
+            field inner(super::everything::Inner) = "inner", choice, super::everything::Choice::Inner;
+            field choice(super::everything::Choice) = "choice", choice;
+        }
 
-                /// Expects this of `explicit`.
-                pub fn explicit(self, expected: impl rt::mock::IntoPattern<i32>) -> Self {
-                    Self(
-                        self.0.field(
-                            "explicit",
-                            expected,
-                            |message| rt::mock::view(&message.explicit),
-                        ),
-                    )
-                }
-
-                /// Expects this of `implicit`.
-                pub fn implicit(self, expected: impl rt::mock::IntoPattern<i32>) -> Self {
-                    Self(
-                        self.0.field(
-                            "implicit",
-                            expected,
-                            |message| rt::mock::view(&message.implicit),
-                        ),
-                    )
-                }
-
-                /// Expects this of `required`.
-                pub fn required(self, expected: impl rt::mock::IntoPattern<i32>) -> Self {
-                    Self(
-                        self.0.field(
-                            "required",
-                            expected,
-                            |message| rt::mock::view(&message.required),
-                        ),
-                    )
-                }
-
-                /// Expects this of `with_default`.
-                pub fn with_default(self, expected: impl rt::mock::IntoPattern<i32>) -> Self {
-                    Self(
-                        self.0.field(
-                            "with_default",
-                            expected,
-                            |message| rt::mock::view(&message.with_default),
-                        ),
-                    )
-                }
-
-                /// Expects this of `packed`.
-                pub fn packed(self, expected: impl rt::mock::IntoPattern<[i32]>) -> Self {
-                    Self(
-                        self.0.field("packed", expected, |message| rt::mock::view(&message.packed)),
-                    )
-                }
-
-                /// Expects this of `expanded`.
-                pub fn expanded(self, expected: impl rt::mock::IntoPattern<[i32]>) -> Self {
-                    Self(
-                        self.0.field(
-                            "expanded",
-                            expected,
-                            |message| rt::mock::view(&message.expanded),
-                        ),
-                    )
-                }
-
-                /// Expects this of `length`.
-                pub fn length(
-                    self,
-                    expected: impl rt::mock::IntoPattern<super::super::everything::Inner>,
-                ) -> Self {
-                    Self(
-                        self.0.field("length", expected, |message| rt::mock::view(&message.length)),
-                    )
-                }
-
-                /// Expects this of `delimited`.
-                pub fn delimited(
-                    self,
-                    expected: impl rt::mock::IntoPattern<super::super::everything::Inner>,
-                ) -> Self {
-                    Self(
-                        self.0.field(
-                            "delimited",
-                            expected,
-                            |message| rt::mock::view(&message.delimited),
-                        ),
-                    )
-                }
-
-                /// Expects this of `all_delimited`.
-                pub fn all_delimited(
-                    self,
-                    expected: impl rt::mock::IntoPattern<[super::super::everything::Inner]>,
-                ) -> Self {
-                    Self(
-                        self.0.field(
-                            "all_delimited",
-                            expected,
-                            |message| rt::mock::view(&message.all_delimited),
-                        ),
-                    )
-                }
-
-                /// Expects this of `by_name`.
-                pub fn by_name(
-                    self,
-                    expected: impl rt::mock::IntoPattern<
-                        rt::mock::Map<rt::String, super::super::everything::Inner>,
-                    >,
-                ) -> Self {
-                    Self(
-                        self.0.field(
-                            "by_name",
-                            expected,
-                            |message| rt::mock::view(&message.by_name),
-                        ),
-                    )
-                }
-
-                /// Expects this of `level`.
-                pub fn level(
-                    self,
-                    expected: impl rt::mock::IntoPattern<rt::mock::Enum<super::super::Level>>,
-                ) -> Self {
-                    Self(self.0.field("level", expected, |message| rt::mock::view(&message.level)))
-                }
-
-                /// Expects this of `text`.
-                pub fn text(self, expected: impl rt::mock::IntoPattern<rt::String>) -> Self {
-                    Self(self.0.field("text", expected, |message| match &message.choice {
-                        rt::Option::Some(
-                            super::super::everything::Choice::Text(value),
-                        ) => rt::mock::view(value),
-                        _ => rt::mock::View::Absent,
-                    }))
-                }
-
-                /// Expects this of `inner`.
-                pub fn inner(
-                    self,
-                    expected: impl rt::mock::IntoPattern<super::super::everything::Inner>,
-                ) -> Self {
-                    Self(self.0.field("inner", expected, |message| match &message.choice {
-                        rt::Option::Some(
-                            super::super::everything::Choice::Inner(value),
-                        ) => rt::mock::view(value),
-                        _ => rt::mock::View::Absent,
-                    }))
-                }
-
-                /// Expects this of `choice`.
-                pub fn choice(
-                    self,
-                    expected: impl rt::mock::IntoPattern<super::super::everything::Choice>,
-                ) -> Self {
-                    Self(
-                        self.0.field("choice", expected, |message| rt::mock::view(&message.choice)),
-                    )
-                }
-            }
-
-            impl rt::mock::IntoPattern<super::super::Everything> for Everything {
-                #[inline]
-                fn into_pattern(self) -> rt::mock::Pattern<super::super::Everything> {
-                    self.0.into_pattern()
-                }
-            }
-
-            /// Matches a `editions.Everything.Inner` by those of its fields that are mentioned.
-            #[derive(rt::Clone, rt::Debug, rt::Default)]
-            pub struct EverythingInner(rt::mock::Fields<super::super::everything::Inner>);
-
-            impl EverythingInner {
-                /// Matches every message, until fields are mentioned.
-                #[inline]
-                pub fn new() -> Self {
-                    rt::Default::default()
-                }
-
-                /// Expects this of `name`.
-                pub fn name(self, expected: impl rt::mock::IntoPattern<rt::String>) -> Self {
-                    Self(self.0.field("name", expected, |message| rt::mock::view(&message.name)))
-                }
-
-                /// Expects this of `outer`.
-                pub fn outer(
-                    self,
-                    expected: impl rt::mock::IntoPattern<super::super::Everything>,
-                ) -> Self {
-                    Self(self.0.field("outer", expected, |message| rt::mock::view(&message.outer)))
-                }
-            }
-
-            impl rt::mock::IntoPattern<super::super::everything::Inner> for EverythingInner {
-                #[inline]
-                fn into_pattern(self) -> rt::mock::Pattern<super::super::everything::Inner> {
-                    self.0.into_pattern()
-                }
-            }
+        rt::mock::matcher! {
+            type EverythingInner = super::everything::Inner, "editions.Everything.Inner";
+            field name(rt::String) = "name", name;
+            field outer(super::Everything) = "outer", outer;
         }
     }
 }

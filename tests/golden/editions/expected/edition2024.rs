@@ -23,3 +23,25 @@ pub mod outer {
         pub raw: ::core::option::Option<::rust_scaffold::prost::alloc::vec::Vec<u8>>,
     }
 }
+
+/// Matchers for the messages of `edition2024.proto`: mocks have them in `like`.
+#[doc(hidden)]
+#[allow(dead_code, deprecated, unexpected_cfgs)]
+pub mod edition2024_matchers {
+    ::rust_scaffold::codegen::mocks_for_tests! {
+        use ::rust_scaffold::codegen as rt;
+
+        rt::mock::matcher! {
+            type Outer = super::Outer, "editions.next.Outer";
+            field name(rt::String) = "name", name;
+            field inner(super::Outer) = "inner", inner;
+            field locals(rt::mock::Map<i32, super::outer::Local>) = "locals", locals;
+            field level(rt::mock::Enum<super::super::Level>) = "level", level;
+        }
+
+        rt::mock::matcher! {
+            type OuterLocal = super::outer::Local, "editions.next.Outer.Local";
+            field raw(rt::mock::Bytes) = "raw", raw;
+        }
+    }
+}

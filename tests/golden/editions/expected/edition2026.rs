@@ -370,105 +370,38 @@ pub mod strict_mock {
         }
 
         /// Matchers for the messages that requests are made of, field by field.
-        #[allow(deprecated)]
+        #[allow(ambiguous_glob_reexports, unused_imports)]
         pub mod like {
-            use super::rt;
+            pub use super::super::edition2026_matchers::*;
+        }
+    }
+}
 
-            /// Matches a `editions.strict.Outer` by those of its fields that are mentioned.
-            #[derive(rt::Clone, rt::Debug, rt::Default)]
-            pub struct Outer(rt::mock::Fields<super::super::Outer>);
+/// Matchers for the messages of `edition2026.proto`: mocks have them in `like`.
+#[doc(hidden)]
+#[allow(dead_code, deprecated, unexpected_cfgs)]
+pub mod edition2026_matchers {
+    ::rust_scaffold::codegen::mocks_for_tests! {
+        use ::rust_scaffold::codegen as rt;
 
-            impl Outer {
-                /// Matches every message, until fields are mentioned.
-                #[inline]
-                pub fn new() -> Self {
-                    rt::Default::default()
-                }
+        rt::mock::matcher! {
+            type OlderName = super::OlderName, "editions.strict.Older_Name";
+            field state(rt::mock::Enum<super::State>) = "state", state;
+        }
 
-                /// Expects this of `name`.
-                pub fn name(self, expected: impl rt::mock::IntoPattern<rt::String>) -> Self {
-                    Self(self.0.field("name", expected, |message| rt::mock::view(&message.name)))
-                }
+        rt::mock::matcher! {
+            type Outer = super::Outer, "editions.strict.Outer";
+            field name(rt::String) = "name", name;
+            field inner(super::Outer) = "inner", inner;
+            field expanded([i32]) = "expanded", expanded;
+            field level(rt::mock::Enum<super::super::Level>) = "level", level;
+            field kept(super::outer::Local) = "kept", kept;
+        }
 
-                /// Expects this of `inner`.
-                pub fn inner(
-                    self,
-                    expected: impl rt::mock::IntoPattern<super::super::Outer>,
-                ) -> Self {
-                    Self(self.0.field("inner", expected, |message| rt::mock::view(&message.inner)))
-                }
-
-                /// Expects this of `expanded`.
-                pub fn expanded(self, expected: impl rt::mock::IntoPattern<[i32]>) -> Self {
-                    Self(
-                        self.0.field(
-                            "expanded",
-                            expected,
-                            |message| rt::mock::view(&message.expanded),
-                        ),
-                    )
-                }
-
-                /// Expects this of `level`.
-                pub fn level(
-                    self,
-                    expected: impl rt::mock::IntoPattern<
-                        rt::mock::Enum<super::super::super::Level>,
-                    >,
-                ) -> Self {
-                    Self(self.0.field("level", expected, |message| rt::mock::view(&message.level)))
-                }
-
-                /// Expects this of `kept`.
-                pub fn kept(
-                    self,
-                    expected: impl rt::mock::IntoPattern<super::super::outer::Local>,
-                ) -> Self {
-                    Self(self.0.field("kept", expected, |message| rt::mock::view(&message.kept)))
-                }
-            }
-
-            impl rt::mock::IntoPattern<super::super::Outer> for Outer {
-                #[inline]
-                fn into_pattern(self) -> rt::mock::Pattern<super::super::Outer> {
-                    self.0.into_pattern()
-                }
-            }
-
-            /// Matches a `editions.strict.Outer.Local` by those of its fields that are mentioned.
-            #[derive(rt::Clone, rt::Debug, rt::Default)]
-            pub struct OuterLocal(rt::mock::Fields<super::super::outer::Local>);
-
-            impl OuterLocal {
-                /// Matches every message, until fields are mentioned.
-                #[inline]
-                pub fn new() -> Self {
-                    rt::Default::default()
-                }
-
-                /// Expects this of `raw`.
-                pub fn raw(self, expected: impl rt::mock::IntoPattern<rt::mock::Bytes>) -> Self {
-                    Self(self.0.field("raw", expected, |message| rt::mock::view(&message.raw)))
-                }
-
-                /// Expects this of `required`.
-                pub fn required(self, expected: impl rt::mock::IntoPattern<i32>) -> Self {
-                    Self(
-                        self.0.field(
-                            "required",
-                            expected,
-                            |message| rt::mock::view(&message.required),
-                        ),
-                    )
-                }
-            }
-
-            impl rt::mock::IntoPattern<super::super::outer::Local> for OuterLocal {
-                #[inline]
-                fn into_pattern(self) -> rt::mock::Pattern<super::super::outer::Local> {
-                    self.0.into_pattern()
-                }
-            }
+        rt::mock::matcher! {
+            type OuterLocal = super::outer::Local, "editions.strict.Outer.Local";
+            field raw(rt::mock::Bytes) = "raw", raw;
+            field required(i32) = "required", required;
         }
     }
 }

@@ -611,147 +611,57 @@ pub mod office_mock {
         }
 
         /// Matchers for the messages that requests are made of, field by field.
-        #[allow(deprecated)]
+        #[allow(ambiguous_glob_reexports, unused_imports)]
         pub mod like {
-            use super::rt;
+            pub use super::super::foreign_matchers::*;
+        }
+    }
+}
 
-            /// Matches a `foreign.Ticket` by those of its fields that are mentioned.
-            #[derive(rt::Clone, rt::Debug, rt::Default)]
-            pub struct Ticket(rt::mock::Fields<super::super::Ticket>);
+/// Matchers for the messages of `foreign.proto`: mocks have them in `like`.
+#[doc(hidden)]
+#[allow(dead_code, deprecated, unexpected_cfgs)]
+pub mod foreign_matchers {
+    ::rust_scaffold::codegen::mocks! {
+        use ::rust_scaffold::codegen as rt;
 
-            impl Ticket {
-                /// Matches every message, until fields are mentioned.
-                #[inline]
-                pub fn new() -> Self {
-                    rt::Default::default()
-                }
+        rt::mock::matcher! {
+            type Book = super::Book, "foreign.Book";
+            field tickets([super::Ticket]) = "tickets", tickets;
+            field stamp(crate::hand::xy_token::Stamp) = "stamp", stamp;
+        }
 
-                /// Expects this of `holder`.
-                pub fn holder(self, expected: impl rt::mock::IntoPattern<rt::String>) -> Self {
-                    Self(
-                        self.0.field("holder", expected, |message| rt::mock::view(&message.holder)),
-                    )
-                }
+        rt::mock::matcher! {
+            type Seat = super::Seat, "foreign.Seat";
+            field id(crate::hand::Id) = "id", id;
+            field row(i32) = "row", row;
+            field near(crate::hand::Id) = "near", place, super::seat::Place::Near;
+            field anywhere(bool) = "anywhere", place, super::seat::Place::Anywhere;
+            field place(super::seat::Place) = "place", place;
+        }
 
-                /// Expects this of `key`.
-                pub fn key(
-                    self,
-                    expected: impl rt::mock::IntoPattern<crate::redaction::vault::Key>,
-                ) -> Self {
-                    Self(self.0.field("key", expected, |message| rt::mock::view(&message.key)))
-                }
+        rt::mock::matcher! {
+            type Stub = super::Stub, "foreign.Stub";
+            field serial(crate::hand::Serial) = "serial", serial;
+            field near(crate::hand::Serial) = "near", place, super::stub::Place::Near;
+            field anywhere(bool) = "anywhere", place, super::stub::Place::Anywhere;
+            field place(super::stub::Place) = "place", place;
+        }
 
-                /// Expects this of `spares`.
-                pub fn spares(
-                    self,
-                    expected: impl rt::mock::IntoPattern<[crate::redaction::vault::Key]>,
-                ) -> Self {
-                    Self(
-                        self.0.field("spares", expected, |message| rt::mock::view(&message.spares)),
-                    )
-                }
-
-                /// Expects this of `named`.
-                pub fn named(
-                    self,
-                    expected: impl rt::mock::IntoPattern<
-                        rt::mock::Map<rt::String, crate::redaction::vault::Key>,
-                    >,
-                ) -> Self {
-                    Self(self.0.field("named", expected, |message| rt::mock::view(&message.named)))
-                }
-
-                /// Expects this of `token`.
-                pub fn token(
-                    self,
-                    expected: impl rt::mock::IntoPattern<crate::hand::XYToken>,
-                ) -> Self {
-                    Self(self.0.field("token", expected, |message| rt::mock::view(&message.token)))
-                }
-
-                /// Expects this of `former`.
-                pub fn former(
-                    self,
-                    expected: impl rt::mock::IntoPattern<[crate::hand::XYToken]>,
-                ) -> Self {
-                    Self(
-                        self.0.field("former", expected, |message| rt::mock::view(&message.former)),
-                    )
-                }
-
-                /// Expects this of `numbered`.
-                pub fn numbered(
-                    self,
-                    expected: impl rt::mock::IntoPattern<rt::mock::Map<i32, crate::hand::XYToken>>,
-                ) -> Self {
-                    Self(
-                        self.0.field(
-                            "numbered",
-                            expected,
-                            |message| rt::mock::view(&message.numbered),
-                        ),
-                    )
-                }
-
-                /// Expects this of `whole`.
-                pub fn whole(
-                    self,
-                    expected: impl rt::mock::IntoPattern<crate::hand::XYToken>,
-                ) -> Self {
-                    Self(self.0.secret("whole", expected, |message| rt::mock::view(&message.whole)))
-                }
-
-                /// Expects this of `master`.
-                pub fn master(
-                    self,
-                    expected: impl rt::mock::IntoPattern<crate::redaction::vault::Key>,
-                ) -> Self {
-                    Self(self.0.field("master", expected, |message| match &message.by {
-                        rt::Option::Some(
-                            super::super::ticket::By::Master(value),
-                        ) => rt::mock::view(value),
-                        _ => rt::mock::View::Absent,
-                    }))
-                }
-
-                /// Expects this of `once`.
-                pub fn once(
-                    self,
-                    expected: impl rt::mock::IntoPattern<crate::hand::XYToken>,
-                ) -> Self {
-                    Self(self.0.field("once", expected, |message| match &message.by {
-                        rt::Option::Some(
-                            super::super::ticket::By::Once(value),
-                        ) => rt::mock::view(value),
-                        _ => rt::mock::View::Absent,
-                    }))
-                }
-
-                /// Expects this of `id`.
-                pub fn id(self, expected: impl rt::mock::IntoPattern<crate::hand::Id>) -> Self {
-                    Self(self.0.field("id", expected, |message| match &message.by {
-                        rt::Option::Some(
-                            super::super::ticket::By::Id(value),
-                        ) => rt::mock::view(value),
-                        _ => rt::mock::View::Absent,
-                    }))
-                }
-
-                /// Expects this of `by`.
-                pub fn by(
-                    self,
-                    expected: impl rt::mock::IntoPattern<super::super::ticket::By>,
-                ) -> Self {
-                    Self(self.0.field("by", expected, |message| rt::mock::view(&message.by)))
-                }
-            }
-
-            impl rt::mock::IntoPattern<super::super::Ticket> for Ticket {
-                #[inline]
-                fn into_pattern(self) -> rt::mock::Pattern<super::super::Ticket> {
-                    self.0.into_pattern()
-                }
-            }
+        rt::mock::matcher! {
+            type Ticket = super::Ticket, "foreign.Ticket";
+            field holder(rt::String) = "holder", holder;
+            field key(crate::redaction::vault::Key) = "key", key;
+            field spares([crate::redaction::vault::Key]) = "spares", spares;
+            field named(rt::mock::Map<rt::String, crate::redaction::vault::Key>) = "named", named;
+            field token(crate::hand::XYToken) = "token", token;
+            field former([crate::hand::XYToken]) = "former", former;
+            field numbered(rt::mock::Map<i32, crate::hand::XYToken>) = "numbered", numbered;
+            secret whole(crate::hand::XYToken) = "whole", whole;
+            field master(crate::redaction::vault::Key) = "master", by, super::ticket::By::Master;
+            field once(crate::hand::XYToken) = "once", by, super::ticket::By::Once;
+            field id(crate::hand::Id) = "id", by, super::ticket::By::Id;
+            field by(super::ticket::By) = "by", by;
         }
     }
 }

@@ -1214,106 +1214,9 @@ pub mod option_mock {
         }
 
         /// Matchers for the messages that requests are made of, field by field.
-        #[allow(deprecated)]
+        #[allow(ambiguous_glob_reexports, unused_imports)]
         pub mod like {
-            use super::rt;
-
-            /// Matches a `type.async.match` by those of its fields that are mentioned.
-            #[derive(rt::Clone, rt::Debug, rt::Default)]
-            pub struct Match(rt::mock::Fields<super::super::Match>);
-
-            impl Match {
-                /// Matches every message, until fields are mentioned.
-                #[inline]
-                pub fn new() -> Self {
-                    rt::Default::default()
-                }
-
-                /// Expects this of `impl`.
-                pub fn r#impl(
-                    self,
-                    expected: impl rt::mock::IntoPattern<super::super::r#match::Impl>,
-                ) -> Self {
-                    Self(self.0.field("impl", expected, |message| rt::mock::view(&message.r#impl)))
-                }
-            }
-
-            impl rt::mock::IntoPattern<super::super::Match> for Match {
-                #[inline]
-                fn into_pattern(self) -> rt::mock::Pattern<super::super::Match> {
-                    self.0.into_pattern()
-                }
-            }
-
-            /// Matches a `type.async.match.Impl` by those of its fields that are mentioned.
-            #[derive(rt::Clone, rt::Debug, rt::Default)]
-            pub struct MatchImpl(rt::mock::Fields<super::super::r#match::Impl>);
-
-            impl MatchImpl {
-                /// Matches every message, until fields are mentioned.
-                #[inline]
-                pub fn new() -> Self {
-                    rt::Default::default()
-                }
-            }
-
-            impl rt::mock::IntoPattern<super::super::r#match::Impl> for MatchImpl {
-                #[inline]
-                fn into_pattern(self) -> rt::mock::Pattern<super::super::r#match::Impl> {
-                    self.0.into_pattern()
-                }
-            }
-
-            /// Matches a `type.async.Result` by those of its fields that are mentioned.
-            #[derive(rt::Clone, rt::Debug, rt::Default)]
-            pub struct Result(rt::mock::Fields<super::super::Result>);
-
-            impl Result {
-                /// Matches every message, until fields are mentioned.
-                #[inline]
-                pub fn new() -> Self {
-                    rt::Default::default()
-                }
-
-                /// Expects this of `type`.
-                pub fn r#type(self, expected: impl rt::mock::IntoPattern<rt::String>) -> Self {
-                    Self(self.0.field("type", expected, |message| rt::mock::view(&message.r#type)))
-                }
-
-                /// Expects this of `self`.
-                pub fn self_(
-                    self,
-                    expected: impl rt::mock::IntoPattern<super::super::Self_>,
-                ) -> Self {
-                    Self(self.0.field("self", expected, |message| rt::mock::view(&message.self_)))
-                }
-            }
-
-            impl rt::mock::IntoPattern<super::super::Result> for Result {
-                #[inline]
-                fn into_pattern(self) -> rt::mock::Pattern<super::super::Result> {
-                    self.0.into_pattern()
-                }
-            }
-
-            /// Matches a `type.async.Self` by those of its fields that are mentioned.
-            #[derive(rt::Clone, rt::Debug, rt::Default)]
-            pub struct Self_(rt::mock::Fields<super::super::Self_>);
-
-            impl Self_ {
-                /// Matches every message, until fields are mentioned.
-                #[inline]
-                pub fn new() -> Self {
-                    rt::Default::default()
-                }
-            }
-
-            impl rt::mock::IntoPattern<super::super::Self_> for Self_ {
-                #[inline]
-                fn into_pattern(self) -> rt::mock::Pattern<super::super::Self_> {
-                    self.0.into_pattern()
-                }
-            }
+            pub use super::super::keywords_matchers::*;
         }
     }
 }
@@ -1618,28 +1521,9 @@ pub mod s_mock {
         }
 
         /// Matchers for the messages that requests are made of, field by field.
-        #[allow(deprecated)]
+        #[allow(ambiguous_glob_reexports, unused_imports)]
         pub mod like {
-            use super::rt;
-
-            /// Matches a `type.async.Sync` by those of its fields that are mentioned.
-            #[derive(rt::Clone, rt::Debug, rt::Default)]
-            pub struct Sync(rt::mock::Fields<super::super::Sync>);
-
-            impl Sync {
-                /// Matches every message, until fields are mentioned.
-                #[inline]
-                pub fn new() -> Self {
-                    rt::Default::default()
-                }
-            }
-
-            impl rt::mock::IntoPattern<super::super::Sync> for Sync {
-                #[inline]
-                fn into_pattern(self) -> rt::mock::Pattern<super::super::Sync> {
-                    self.0.into_pattern()
-                }
-            }
+            pub use super::super::keywords_matchers::*;
         }
     }
 }
@@ -1944,28 +1828,9 @@ pub mod b_mock {
         }
 
         /// Matchers for the messages that requests are made of, field by field.
-        #[allow(deprecated)]
+        #[allow(ambiguous_glob_reexports, unused_imports)]
         pub mod like {
-            use super::rt;
-
-            /// Matches a `type.async.Sync` by those of its fields that are mentioned.
-            #[derive(rt::Clone, rt::Debug, rt::Default)]
-            pub struct Sync(rt::mock::Fields<super::super::Sync>);
-
-            impl Sync {
-                /// Matches every message, until fields are mentioned.
-                #[inline]
-                pub fn new() -> Self {
-                    rt::Default::default()
-                }
-            }
-
-            impl rt::mock::IntoPattern<super::super::Sync> for Sync {
-                #[inline]
-                fn into_pattern(self) -> rt::mock::Pattern<super::super::Sync> {
-                    self.0.into_pattern()
-                }
-            }
+            pub use super::super::keywords_matchers::*;
         }
     }
 }
@@ -2274,28 +2139,9 @@ pub mod arc_mock {
         }
 
         /// Matchers for the messages that requests are made of, field by field.
-        #[allow(deprecated)]
+        #[allow(ambiguous_glob_reexports, unused_imports)]
         pub mod like {
-            use super::rt;
-
-            /// Matches a `type.async.Request` by those of its fields that are mentioned.
-            #[derive(rt::Clone, rt::Debug, rt::Default)]
-            pub struct Request(rt::mock::Fields<super::super::Request>);
-
-            impl Request {
-                /// Matches every message, until fields are mentioned.
-                #[inline]
-                pub fn new() -> Self {
-                    rt::Default::default()
-                }
-            }
-
-            impl rt::mock::IntoPattern<super::super::Request> for Request {
-                #[inline]
-                fn into_pattern(self) -> rt::mock::Pattern<super::super::Request> {
-                    self.0.into_pattern()
-                }
-            }
+            pub use super::super::keywords_matchers::*;
         }
     }
 }
@@ -2602,28 +2448,9 @@ pub mod send_mock {
         }
 
         /// Matchers for the messages that requests are made of, field by field.
-        #[allow(deprecated)]
+        #[allow(ambiguous_glob_reexports, unused_imports)]
         pub mod like {
-            use super::rt;
-
-            /// Matches a `type.async.Sync` by those of its fields that are mentioned.
-            #[derive(rt::Clone, rt::Debug, rt::Default)]
-            pub struct Sync(rt::mock::Fields<super::super::Sync>);
-
-            impl Sync {
-                /// Matches every message, until fields are mentioned.
-                #[inline]
-                pub fn new() -> Self {
-                    rt::Default::default()
-                }
-            }
-
-            impl rt::mock::IntoPattern<super::super::Sync> for Sync {
-                #[inline]
-                fn into_pattern(self) -> rt::mock::Pattern<super::super::Sync> {
-                    self.0.into_pattern()
-                }
-            }
+            pub use super::super::keywords_matchers::*;
         }
     }
 }
@@ -2932,28 +2759,9 @@ pub mod rt_mock {
         }
 
         /// Matchers for the messages that requests are made of, field by field.
-        #[allow(deprecated)]
+        #[allow(ambiguous_glob_reexports, unused_imports)]
         pub mod like {
-            use super::rt;
-
-            /// Matches a `type.async.Status` by those of its fields that are mentioned.
-            #[derive(rt::Clone, rt::Debug, rt::Default)]
-            pub struct Status(rt::mock::Fields<super::super::Status>);
-
-            impl Status {
-                /// Matches every message, until fields are mentioned.
-                #[inline]
-                pub fn new() -> Self {
-                    rt::Default::default()
-                }
-            }
-
-            impl rt::mock::IntoPattern<super::super::Status> for Status {
-                #[inline]
-                fn into_pattern(self) -> rt::mock::Pattern<super::super::Status> {
-                    self.0.into_pattern()
-                }
-            }
+            pub use super::super::keywords_matchers::*;
         }
     }
 }
@@ -3264,28 +3072,65 @@ pub mod service_mock {
         }
 
         /// Matchers for the messages that requests are made of, field by field.
-        #[allow(deprecated)]
+        #[allow(ambiguous_glob_reexports, unused_imports)]
         pub mod like {
-            use super::rt;
+            pub use super::super::keywords_matchers::*;
+        }
+    }
+}
 
-            /// Matches a `type.async.Box` by those of its fields that are mentioned.
-            #[derive(rt::Clone, rt::Debug, rt::Default)]
-            pub struct Box(rt::mock::Fields<super::super::Box>);
+/// Matchers for the messages of `keywords.proto`: mocks have them in `like`.
+#[doc(hidden)]
+#[allow(dead_code, deprecated, unexpected_cfgs)]
+pub mod keywords_matchers {
+    ::rust_scaffold::codegen::mocks_for_tests! {
+        use ::rust_scaffold::codegen as rt;
 
-            impl Box {
-                /// Matches every message, until fields are mentioned.
-                #[inline]
-                pub fn new() -> Self {
-                    rt::Default::default()
-                }
-            }
+        rt::mock::matcher! {
+            type Box = super::Box, "type.async.Box";
+        }
 
-            impl rt::mock::IntoPattern<super::super::Box> for Box {
-                #[inline]
-                fn into_pattern(self) -> rt::mock::Pattern<super::super::Box> {
-                    self.0.into_pattern()
-                }
-            }
+        rt::mock::matcher! {
+            type Channel = super::Channel, "type.async.Channel";
+        }
+
+        rt::mock::matcher! {
+            type Match = super::Match, "type.async.match";
+            field r#impl(super::r#match::Impl) = "impl", r#impl;
+        }
+
+        rt::mock::matcher! {
+            type MatchImpl = super::r#match::Impl, "type.async.match.Impl";
+        }
+
+        rt::mock::matcher! {
+            type Request = super::Request, "type.async.Request";
+        }
+
+        rt::mock::matcher! {
+            type Response = super::Response, "type.async.Response";
+        }
+
+        rt::mock::matcher! {
+            type Result = super::Result, "type.async.Result";
+            field r#type(rt::String) = "type", r#type;
+            field self_(super::Self_) = "self", self_;
+        }
+
+        rt::mock::matcher! {
+            type Self_ = super::Self_, "type.async.Self";
+        }
+
+        rt::mock::matcher! {
+            type Status = super::Status, "type.async.Status";
+        }
+
+        rt::mock::matcher! {
+            type Streaming = super::Streaming, "type.async.Streaming";
+        }
+
+        rt::mock::matcher! {
+            type Sync = super::Sync, "type.async.Sync";
         }
     }
 }

@@ -707,770 +707,90 @@ pub mod everything_mock {
         }
 
         /// Matchers for the messages that requests are made of, field by field.
-        #[allow(deprecated)]
+        #[allow(ambiguous_glob_reexports, unused_imports)]
         pub mod like {
-            use super::rt;
-
-            /// Matches a `common.Inner` by those of its fields that are mentioned.
-            #[derive(rt::Clone, rt::Debug, rt::Default)]
-            pub struct Inner(rt::mock::Fields<super::super::super::common::Inner>);
-
-            impl Inner {
-                /// Matches every message, until fields are mentioned.
-                #[inline]
-                pub fn new() -> Self {
-                    rt::Default::default()
-                }
-
-                /// Expects this of `money`.
-                pub fn money(
-                    self,
-                    expected: impl rt::mock::IntoPattern<super::super::super::common::Money>,
-                ) -> Self {
-                    Self(self.0.field("money", expected, |message| rt::mock::view(&message.money)))
-                }
-            }
-
-            impl rt::mock::IntoPattern<super::super::super::common::Inner> for Inner {
-                #[inline]
-                fn into_pattern(self) -> rt::mock::Pattern<super::super::super::common::Inner> {
-                    self.0.into_pattern()
-                }
-            }
-
-            /// Matches a `common.Money` by those of its fields that are mentioned.
-            #[derive(rt::Clone, rt::Debug, rt::Default)]
-            pub struct Money(rt::mock::Fields<super::super::super::common::Money>);
-
-            impl Money {
-                /// Matches every message, until fields are mentioned.
-                #[inline]
-                pub fn new() -> Self {
-                    rt::Default::default()
-                }
-
-                /// Expects this of `currency`.
-                pub fn currency(self, expected: impl rt::mock::IntoPattern<rt::String>) -> Self {
-                    Self(
-                        self.0.field(
-                            "currency",
-                            expected,
-                            |message| rt::mock::view(&message.currency),
-                        ),
-                    )
-                }
-
-                /// Expects this of `units`.
-                pub fn units(self, expected: impl rt::mock::IntoPattern<i64>) -> Self {
-                    Self(self.0.field("units", expected, |message| rt::mock::view(&message.units)))
-                }
-            }
-
-            impl rt::mock::IntoPattern<super::super::super::common::Money> for Money {
-                #[inline]
-                fn into_pattern(self) -> rt::mock::Pattern<super::super::super::common::Money> {
-                    self.0.into_pattern()
-                }
-            }
-
-            /// Matches a `older.Older` by those of its fields that are mentioned.
-            #[derive(rt::Clone, rt::Debug, rt::Default)]
-            pub struct Older(rt::mock::Fields<super::super::super::older::Older>);
-
-            impl Older {
-                /// Matches every message, until fields are mentioned.
-                #[inline]
-                pub fn new() -> Self {
-                    rt::Default::default()
-                }
-
-                /// Expects this of `id`.
-                pub fn id(self, expected: impl rt::mock::IntoPattern<rt::String>) -> Self {
-                    Self(self.0.field("id", expected, |message| rt::mock::view(&message.id)))
-                }
-
-                /// Expects this of `count`.
-                pub fn count(self, expected: impl rt::mock::IntoPattern<i32>) -> Self {
-                    Self(self.0.field("count", expected, |message| rt::mock::view(&message.count)))
-                }
-
-                /// Expects this of `part`.
-                pub fn part(
-                    self,
-                    expected: impl rt::mock::IntoPattern<super::super::super::older::Part>,
-                ) -> Self {
-                    Self(self.0.field("part", expected, |message| rt::mock::view(&message.part)))
-                }
-
-                /// Expects this of `extra`.
-                pub fn extra(
-                    self,
-                    expected: impl rt::mock::IntoPattern<super::super::super::older::older::Extra>,
-                ) -> Self {
-                    Self(self.0.field("extra", expected, |message| rt::mock::view(&message.extra)))
-                }
-
-                /// Expects this of `some`.
-                pub fn some(
-                    self,
-                    expected: impl rt::mock::IntoPattern<super::super::super::older::older::Kind>,
-                ) -> Self {
-                    Self(self.0.field("some", expected, |message| match &message.kind {
-                        rt::Option::Some(
-                            super::super::super::older::older::KindOneOf::Some(value),
-                        ) => rt::mock::view(value),
-                        _ => rt::mock::View::Absent,
-                    }))
-                }
-
-                /// Expects this of `level`.
-                pub fn level(
-                    self,
-                    expected: impl rt::mock::IntoPattern<
-                        rt::mock::Enum<super::super::super::older::Level>,
-                    >,
-                ) -> Self {
-                    Self(self.0.field("level", expected, |message| match &message.kind {
-                        rt::Option::Some(
-                            super::super::super::older::older::KindOneOf::Level(value),
-                        ) => rt::mock::view(value),
-                        _ => rt::mock::View::Absent,
-                    }))
-                }
-
-                /// Expects this of `kind`.
-                pub fn kind(
-                    self,
-                    expected: impl rt::mock::IntoPattern<
-                        super::super::super::older::older::KindOneOf,
-                    >,
-                ) -> Self {
-                    Self(self.0.field("kind", expected, |message| rt::mock::view(&message.kind)))
-                }
-            }
-
-            impl rt::mock::IntoPattern<super::super::super::older::Older> for Older {
-                #[inline]
-                fn into_pattern(self) -> rt::mock::Pattern<super::super::super::older::Older> {
-                    self.0.into_pattern()
-                }
-            }
-
-            /// Matches a `older.Older.Extra` by those of its fields that are mentioned.
-            #[derive(rt::Clone, rt::Debug, rt::Default)]
-            pub struct OlderExtra(rt::mock::Fields<super::super::super::older::older::Extra>);
-
-            impl OlderExtra {
-                /// Matches every message, until fields are mentioned.
-                #[inline]
-                pub fn new() -> Self {
-                    rt::Default::default()
-                }
-
-                /// Expects this of `on`.
-                pub fn on(self, expected: impl rt::mock::IntoPattern<bool>) -> Self {
-                    Self(self.0.field("on", expected, |message| rt::mock::view(&message.on)))
-                }
-            }
-
-            impl rt::mock::IntoPattern<super::super::super::older::older::Extra> for OlderExtra {
-                #[inline]
-                fn into_pattern(
-                    self,
-                ) -> rt::mock::Pattern<super::super::super::older::older::Extra> {
-                    self.0.into_pattern()
-                }
-            }
-
-            /// Matches a `older.Older.Kind` by those of its fields that are mentioned.
-            #[derive(rt::Clone, rt::Debug, rt::Default)]
-            pub struct OlderKind(rt::mock::Fields<super::super::super::older::older::Kind>);
-
-            impl OlderKind {
-                /// Matches every message, until fields are mentioned.
-                #[inline]
-                pub fn new() -> Self {
-                    rt::Default::default()
-                }
-            }
-
-            impl rt::mock::IntoPattern<super::super::super::older::older::Kind> for OlderKind {
-                #[inline]
-                fn into_pattern(
-                    self,
-                ) -> rt::mock::Pattern<super::super::super::older::older::Kind> {
-                    self.0.into_pattern()
-                }
-            }
-
-            /// Matches a `older.Part` by those of its fields that are mentioned.
-            #[derive(rt::Clone, rt::Debug, rt::Default)]
-            pub struct Part(rt::mock::Fields<super::super::super::older::Part>);
-
-            impl Part {
-                /// Matches every message, until fields are mentioned.
-                #[inline]
-                pub fn new() -> Self {
-                    rt::Default::default()
-                }
-
-                /// Expects this of `levels`.
-                pub fn levels(
-                    self,
-                    expected: impl rt::mock::IntoPattern<
-                        [rt::mock::Enum<super::super::super::older::Level>],
-                    >,
-                ) -> Self {
-                    Self(
-                        self.0.field("levels", expected, |message| rt::mock::view(&message.levels)),
-                    )
-                }
-            }
-
-            impl rt::mock::IntoPattern<super::super::super::older::Part> for Part {
-                #[inline]
-                fn into_pattern(self) -> rt::mock::Pattern<super::super::super::older::Part> {
-                    self.0.into_pattern()
-                }
-            }
-
-            /// Matches a `everything.Request` by those of its fields that are mentioned.
-            #[derive(rt::Clone, rt::Debug, rt::Default)]
-            pub struct Request(rt::mock::Fields<super::super::Request>);
-
-            impl Request {
-                /// Matches every message, until fields are mentioned.
-                #[inline]
-                pub fn new() -> Self {
-                    rt::Default::default()
-                }
-
-                /// Expects this of `flag`.
-                pub fn flag(self, expected: impl rt::mock::IntoPattern<bool>) -> Self {
-                    Self(self.0.field("flag", expected, |message| rt::mock::view(&message.flag)))
-                }
-
-                /// Expects this of `number`.
-                pub fn number(self, expected: impl rt::mock::IntoPattern<i32>) -> Self {
-                    Self(
-                        self.0.field("number", expected, |message| rt::mock::view(&message.number)),
-                    )
-                }
-
-                /// Expects this of `wide`.
-                pub fn wide(self, expected: impl rt::mock::IntoPattern<i64>) -> Self {
-                    Self(self.0.field("wide", expected, |message| rt::mock::view(&message.wide)))
-                }
-
-                /// Expects this of `count`.
-                pub fn count(self, expected: impl rt::mock::IntoPattern<u32>) -> Self {
-                    Self(self.0.field("count", expected, |message| rt::mock::view(&message.count)))
-                }
-
-                /// Expects this of `total`.
-                pub fn total(self, expected: impl rt::mock::IntoPattern<u64>) -> Self {
-                    Self(self.0.field("total", expected, |message| rt::mock::view(&message.total)))
-                }
-
-                /// Expects this of `part`.
-                pub fn part(self, expected: impl rt::mock::IntoPattern<f32>) -> Self {
-                    Self(self.0.field("part", expected, |message| rt::mock::view(&message.part)))
-                }
-
-                /// Expects this of `share`.
-                pub fn share(self, expected: impl rt::mock::IntoPattern<f64>) -> Self {
-                    Self(self.0.field("share", expected, |message| rt::mock::view(&message.share)))
-                }
-
-                /// Expects this of `text`.
-                pub fn text(self, expected: impl rt::mock::IntoPattern<rt::String>) -> Self {
-                    Self(self.0.field("text", expected, |message| rt::mock::view(&message.text)))
-                }
-
-                /// Expects this of `raw`.
-                pub fn raw(self, expected: impl rt::mock::IntoPattern<rt::mock::Bytes>) -> Self {
-                    Self(self.0.field("raw", expected, |message| rt::mock::view(&message.raw)))
-                }
-
-                /// Expects this of `colour`.
-                pub fn colour(
-                    self,
-                    expected: impl rt::mock::IntoPattern<rt::mock::Enum<super::super::Colour>>,
-                ) -> Self {
-                    Self(
-                        self.0.field("colour", expected, |message| rt::mock::view(&message.colour)),
-                    )
-                }
-
-                /// Expects this of `inner`.
-                pub fn inner(
-                    self,
-                    expected: impl rt::mock::IntoPattern<super::super::request::Inner>,
-                ) -> Self {
-                    Self(self.0.field("inner", expected, |message| rt::mock::view(&message.inner)))
-                }
-
-                /// Expects this of `perhaps_number`.
-                pub fn perhaps_number(self, expected: impl rt::mock::IntoPattern<i32>) -> Self {
-                    Self(
-                        self.0.field(
-                            "perhaps_number",
-                            expected,
-                            |message| rt::mock::view(&message.perhaps_number),
-                        ),
-                    )
-                }
-
-                /// Expects this of `perhaps_text`.
-                pub fn perhaps_text(
-                    self,
-                    expected: impl rt::mock::IntoPattern<rt::String>,
-                ) -> Self {
-                    Self(
-                        self.0.field(
-                            "perhaps_text",
-                            expected,
-                            |message| rt::mock::view(&message.perhaps_text),
-                        ),
-                    )
-                }
-
-                /// Expects this of `perhaps_raw`.
-                pub fn perhaps_raw(
-                    self,
-                    expected: impl rt::mock::IntoPattern<rt::mock::Bytes>,
-                ) -> Self {
-                    Self(
-                        self.0.field(
-                            "perhaps_raw",
-                            expected,
-                            |message| rt::mock::view(&message.perhaps_raw),
-                        ),
-                    )
-                }
-
-                /// Expects this of `perhaps_colour`.
-                pub fn perhaps_colour(
-                    self,
-                    expected: impl rt::mock::IntoPattern<rt::mock::Enum<super::super::Colour>>,
-                ) -> Self {
-                    Self(
-                        self.0.field(
-                            "perhaps_colour",
-                            expected,
-                            |message| rt::mock::view(&message.perhaps_colour),
-                        ),
-                    )
-                }
-
-                /// Expects this of `numbers`.
-                pub fn numbers(self, expected: impl rt::mock::IntoPattern<[i32]>) -> Self {
-                    Self(
-                        self.0.field(
-                            "numbers",
-                            expected,
-                            |message| rt::mock::view(&message.numbers),
-                        ),
-                    )
-                }
-
-                /// Expects this of `texts`.
-                pub fn texts(self, expected: impl rt::mock::IntoPattern<[rt::String]>) -> Self {
-                    Self(self.0.field("texts", expected, |message| rt::mock::view(&message.texts)))
-                }
-
-                /// Expects this of `raws`.
-                pub fn raws(self, expected: impl rt::mock::IntoPattern<[rt::mock::Bytes]>) -> Self {
-                    Self(self.0.field("raws", expected, |message| rt::mock::view(&message.raws)))
-                }
-
-                /// Expects this of `sizes`.
-                pub fn sizes(
-                    self,
-                    expected: impl rt::mock::IntoPattern<
-                        [rt::mock::Enum<super::super::request::Size>],
-                    >,
-                ) -> Self {
-                    Self(self.0.field("sizes", expected, |message| rt::mock::view(&message.sizes)))
-                }
-
-                /// Expects this of `inners`.
-                pub fn inners(
-                    self,
-                    expected: impl rt::mock::IntoPattern<[super::super::request::Inner]>,
-                ) -> Self {
-                    Self(
-                        self.0.field("inners", expected, |message| rt::mock::view(&message.inners)),
-                    )
-                }
-
-                /// Expects this of `counts`.
-                pub fn counts(
-                    self,
-                    expected: impl rt::mock::IntoPattern<rt::mock::Map<rt::String, i32>>,
-                ) -> Self {
-                    Self(
-                        self.0.field("counts", expected, |message| rt::mock::view(&message.counts)),
-                    )
-                }
-
-                /// Expects this of `raw_by_id`.
-                pub fn raw_by_id(
-                    self,
-                    expected: impl rt::mock::IntoPattern<rt::mock::Map<i64, rt::mock::Bytes>>,
-                ) -> Self {
-                    Self(
-                        self.0.field(
-                            "raw_by_id",
-                            expected,
-                            |message| rt::mock::view(&message.raw_by_id),
-                        ),
-                    )
-                }
-
-                /// Expects this of `colours`.
-                pub fn colours(
-                    self,
-                    expected: impl rt::mock::IntoPattern<
-                        rt::mock::Map<bool, rt::mock::Enum<super::super::Colour>>,
-                    >,
-                ) -> Self {
-                    Self(
-                        self.0.field(
-                            "colours",
-                            expected,
-                            |message| rt::mock::view(&message.colours),
-                        ),
-                    )
-                }
-
-                /// Expects this of `by_name`.
-                pub fn by_name(
-                    self,
-                    expected: impl rt::mock::IntoPattern<
-                        rt::mock::Map<rt::String, super::super::request::Inner>,
-                    >,
-                ) -> Self {
-                    Self(
-                        self.0.field(
-                            "by_name",
-                            expected,
-                            |message| rt::mock::view(&message.by_name),
-                        ),
-                    )
-                }
-
-                /// Expects this of `word`.
-                pub fn word(self, expected: impl rt::mock::IntoPattern<rt::String>) -> Self {
-                    Self(self.0.field("word", expected, |message| match &message.choice {
-                        rt::Option::Some(
-                            super::super::request::Choice::Word(value),
-                        ) => rt::mock::view(value),
-                        _ => rt::mock::View::Absent,
-                    }))
-                }
-
-                /// Expects this of `size`.
-                pub fn size(
-                    self,
-                    expected: impl rt::mock::IntoPattern<
-                        rt::mock::Enum<super::super::request::Size>,
-                    >,
-                ) -> Self {
-                    Self(self.0.field("size", expected, |message| match &message.choice {
-                        rt::Option::Some(
-                            super::super::request::Choice::Size(value),
-                        ) => rt::mock::view(value),
-                        _ => rt::mock::View::Absent,
-                    }))
-                }
-
-                /// Expects this of `nested`.
-                pub fn nested(
-                    self,
-                    expected: impl rt::mock::IntoPattern<super::super::request::Inner>,
-                ) -> Self {
-                    Self(self.0.field("nested", expected, |message| match &message.choice {
-                        rt::Option::Some(
-                            super::super::request::Choice::Nested(value),
-                        ) => rt::mock::view(value),
-                        _ => rt::mock::View::Absent,
-                    }))
-                }
-
-                /// Expects this of `blob`.
-                pub fn blob(self, expected: impl rt::mock::IntoPattern<rt::mock::Bytes>) -> Self {
-                    Self(self.0.field("blob", expected, |message| match &message.choice {
-                        rt::Option::Some(
-                            super::super::request::Choice::Blob(value),
-                        ) => rt::mock::view(value),
-                        _ => rt::mock::View::Absent,
-                    }))
-                }
-
-                /// Expects this of `none`.
-                pub fn none(self, expected: impl rt::mock::IntoPattern<()>) -> Self {
-                    Self(self.0.field("none", expected, |message| match &message.choice {
-                        rt::Option::Some(
-                            super::super::request::Choice::None(value),
-                        ) => rt::mock::view(value),
-                        _ => rt::mock::View::Absent,
-                    }))
-                }
-
-                /// Expects this of `one`.
-                pub fn one(self, expected: impl rt::mock::IntoPattern<u32>) -> Self {
-                    Self(self.0.field("one", expected, |message| match &message.only {
-                        rt::Option::Some(
-                            super::super::request::Only::One(value),
-                        ) => rt::mock::view(value),
-                        _ => rt::mock::View::Absent,
-                    }))
-                }
-
-                /// Expects this of `at`.
-                pub fn at(
-                    self,
-                    expected: impl rt::mock::IntoPattern<::rust_scaffold::prost_types::Timestamp>,
-                ) -> Self {
-                    Self(self.0.field("at", expected, |message| rt::mock::view(&message.at)))
-                }
-
-                /// Expects this of `span`.
-                pub fn span(
-                    self,
-                    expected: impl rt::mock::IntoPattern<::rust_scaffold::prost_types::Duration>,
-                ) -> Self {
-                    Self(self.0.field("span", expected, |message| rt::mock::view(&message.span)))
-                }
-
-                /// Expects this of `boxed_number`.
-                pub fn boxed_number(self, expected: impl rt::mock::IntoPattern<i32>) -> Self {
-                    Self(
-                        self.0.field(
-                            "boxed_number",
-                            expected,
-                            |message| rt::mock::view(&message.boxed_number),
-                        ),
-                    )
-                }
-
-                /// Expects this of `boxed_raw`.
-                pub fn boxed_raw(
-                    self,
-                    expected: impl rt::mock::IntoPattern<rt::mock::Bytes>,
-                ) -> Self {
-                    Self(
-                        self.0.field(
-                            "boxed_raw",
-                            expected,
-                            |message| rt::mock::view(&message.boxed_raw),
-                        ),
-                    )
-                }
-
-                /// Expects this of `boxed_texts`.
-                pub fn boxed_texts(
-                    self,
-                    expected: impl rt::mock::IntoPattern<
-                        [::rust_scaffold::prost::alloc::string::String],
-                    >,
-                ) -> Self {
-                    Self(
-                        self.0.field(
-                            "boxed_texts",
-                            expected,
-                            |message| rt::mock::view(&message.boxed_texts),
-                        ),
-                    )
-                }
-
-                /// Expects this of `price`.
-                pub fn price(
-                    self,
-                    expected: impl rt::mock::IntoPattern<super::super::super::common::Money>,
-                ) -> Self {
-                    Self(self.0.field("price", expected, |message| rt::mock::view(&message.price)))
-                }
-
-                /// Expects this of `clash`.
-                pub fn clash(
-                    self,
-                    expected: impl rt::mock::IntoPattern<super::super::RequestInner>,
-                ) -> Self {
-                    Self(self.0.field("clash", expected, |message| rt::mock::view(&message.clash)))
-                }
-
-                /// Expects this of `tree`.
-                pub fn tree(
-                    self,
-                    expected: impl rt::mock::IntoPattern<super::super::Tree>,
-                ) -> Self {
-                    Self(self.0.field("tree", expected, |message| rt::mock::view(&message.tree)))
-                }
-
-                /// Expects this of `new`.
-                pub fn new_(self, expected: impl rt::mock::IntoPattern<rt::String>) -> Self {
-                    Self(self.0.field("new", expected, |message| rt::mock::view(&message.new)))
-                }
-
-                /// Expects this of `type`.
-                pub fn r#type(self, expected: impl rt::mock::IntoPattern<rt::String>) -> Self {
-                    Self(self.0.field("type", expected, |message| rt::mock::view(&message.r#type)))
-                }
-
-                /// Expects this of `self`.
-                pub fn self_(self, expected: impl rt::mock::IntoPattern<rt::String>) -> Self {
-                    Self(self.0.field("self", expected, |message| rt::mock::view(&message.self_)))
-                }
-
-                /// Expects this of `unused`.
-                pub fn unused(self, expected: impl rt::mock::IntoPattern<i32>) -> Self {
-                    Self(
-                        self.0.field("unused", expected, |message| rt::mock::view(&message.unused)),
-                    )
-                }
-
-                /// Expects this of `choice`.
-                pub fn choice(
-                    self,
-                    expected: impl rt::mock::IntoPattern<super::super::request::Choice>,
-                ) -> Self {
-                    Self(
-                        self.0.field("choice", expected, |message| rt::mock::view(&message.choice)),
-                    )
-                }
-
-                /// Expects this of `only`.
-                pub fn only(
-                    self,
-                    expected: impl rt::mock::IntoPattern<super::super::request::Only>,
-                ) -> Self {
-                    Self(self.0.field("only", expected, |message| rt::mock::view(&message.only)))
-                }
-            }
-
-            impl rt::mock::IntoPattern<super::super::Request> for Request {
-                #[inline]
-                fn into_pattern(self) -> rt::mock::Pattern<super::super::Request> {
-                    self.0.into_pattern()
-                }
-            }
-
-            /// Matches a `everything.RequestInner` by those of its fields that are mentioned.
-            #[derive(rt::Clone, rt::Debug, rt::Default)]
-            pub struct RequestInner(rt::mock::Fields<super::super::RequestInner>);
-
-            impl RequestInner {
-                /// Matches every message, until fields are mentioned.
-                #[inline]
-                pub fn new() -> Self {
-                    rt::Default::default()
-                }
-
-                /// Expects this of `other`.
-                pub fn other(
-                    self,
-                    expected: impl rt::mock::IntoPattern<super::super::super::common::Inner>,
-                ) -> Self {
-                    Self(self.0.field("other", expected, |message| rt::mock::view(&message.other)))
-                }
-            }
-
-            impl rt::mock::IntoPattern<super::super::RequestInner> for RequestInner {
-                #[inline]
-                fn into_pattern(self) -> rt::mock::Pattern<super::super::RequestInner> {
-                    self.0.into_pattern()
-                }
-            }
-
-            /// Matches a `everything.Request.Inner` by those of its fields that are mentioned.
-            #[derive(rt::Clone, rt::Debug, rt::Default)]
-            pub struct RequestInner_(rt::mock::Fields<super::super::request::Inner>);
-
-            impl RequestInner_ {
-                /// Matches every message, until fields are mentioned.
-                #[inline]
-                pub fn new() -> Self {
-                    rt::Default::default()
-                }
-
-                /// Expects this of `name`.
-                pub fn name(self, expected: impl rt::mock::IntoPattern<rt::String>) -> Self {
-                    Self(self.0.field("name", expected, |message| rt::mock::view(&message.name)))
-                }
-
-                /// Expects this of `outer`.
-                pub fn outer(
-                    self,
-                    expected: impl rt::mock::IntoPattern<super::super::Request>,
-                ) -> Self {
-                    Self(self.0.field("outer", expected, |message| rt::mock::view(&message.outer)))
-                }
-            }
-
-            impl rt::mock::IntoPattern<super::super::request::Inner> for RequestInner_ {
-                #[inline]
-                fn into_pattern(self) -> rt::mock::Pattern<super::super::request::Inner> {
-                    self.0.into_pattern()
-                }
-            }
-
-            /// Matches a `everything.Tree` by those of its fields that are mentioned.
-            #[derive(rt::Clone, rt::Debug, rt::Default)]
-            pub struct Tree(rt::mock::Fields<super::super::Tree>);
-
-            impl Tree {
-                /// Matches every message, until fields are mentioned.
-                #[inline]
-                pub fn new() -> Self {
-                    rt::Default::default()
-                }
-
-                /// Expects this of `left`.
-                pub fn left(
-                    self,
-                    expected: impl rt::mock::IntoPattern<super::super::Tree>,
-                ) -> Self {
-                    Self(self.0.field("left", expected, |message| rt::mock::view(&message.left)))
-                }
-
-                /// Expects this of `rest`.
-                pub fn rest(
-                    self,
-                    expected: impl rt::mock::IntoPattern<[super::super::Tree]>,
-                ) -> Self {
-                    Self(self.0.field("rest", expected, |message| rt::mock::view(&message.rest)))
-                }
-
-                /// Expects this of `same`.
-                pub fn same(
-                    self,
-                    expected: impl rt::mock::IntoPattern<super::super::Tree>,
-                ) -> Self {
-                    Self(self.0.field("same", expected, |message| match &message.kind {
-                        rt::Option::Some(
-                            super::super::tree::Kind::Same(value),
-                        ) => rt::mock::view(value),
-                        _ => rt::mock::View::Absent,
-                    }))
-                }
-
-                /// Expects this of `kind`.
-                pub fn kind(
-                    self,
-                    expected: impl rt::mock::IntoPattern<super::super::tree::Kind>,
-                ) -> Self {
-                    Self(self.0.field("kind", expected, |message| rt::mock::view(&message.kind)))
-                }
-            }
-
-            impl rt::mock::IntoPattern<super::super::Tree> for Tree {
-                #[inline]
-                fn into_pattern(self) -> rt::mock::Pattern<super::super::Tree> {
-                    self.0.into_pattern()
-                }
-            }
+            pub use super::super::super::common::common_money_matchers::*;
+            pub use super::super::everything_matchers::*;
+            pub use super::super::super::older::older_matchers::*;
+            pub use super::super::everything_matchers::Request;
+            pub use super::super::everything_matchers::Tree;
+            pub use super::super::super::common::common_money_matchers::Request as Request_;
+        }
+    }
+}
+
+/// Matchers for the messages of `everything.proto`: mocks have them in `like`.
+#[doc(hidden)]
+#[allow(dead_code, deprecated, unexpected_cfgs)]
+pub mod everything_matchers {
+    ::rust_scaffold::codegen::mocks! {
+        use ::rust_scaffold::codegen as rt;
+
+        rt::mock::matcher! {
+            type Request = super::Request, "everything.Request";
+            field flag(bool) = "flag", flag;
+            field number(i32) = "number", number;
+            field wide(i64) = "wide", wide;
+            field count(u32) = "count", count;
+            field total(u64) = "total", total;
+            field part(f32) = "part", part;
+            field share(f64) = "share", share;
+            field text(rt::String) = "text", text;
+            field raw(rt::mock::Bytes) = "raw", raw;
+            field colour(rt::mock::Enum<super::Colour>) = "colour", colour;
+            field inner(super::request::Inner) = "inner", inner;
+            field perhaps_number(i32) = "perhaps_number", perhaps_number;
+            field perhaps_text(rt::String) = "perhaps_text", perhaps_text;
+            field perhaps_raw(rt::mock::Bytes) = "perhaps_raw", perhaps_raw;
+            field perhaps_colour(rt::mock::Enum<super::Colour>) = "perhaps_colour", perhaps_colour;
+            field numbers([i32]) = "numbers", numbers;
+            field texts([rt::String]) = "texts", texts;
+            field raws([rt::mock::Bytes]) = "raws", raws;
+            field sizes([rt::mock::Enum<super::request::Size>]) = "sizes", sizes;
+            field inners([super::request::Inner]) = "inners", inners;
+            field counts(rt::mock::Map<rt::String, i32>) = "counts", counts;
+            field raw_by_id(rt::mock::Map<i64, rt::mock::Bytes>) = "raw_by_id", raw_by_id;
+            field colours(rt::mock::Map<bool, rt::mock::Enum<super::Colour>>) = "colours", colours;
+            field by_name(rt::mock::Map<rt::String, super::request::Inner>) = "by_name", by_name;
+            field word(rt::String) = "word", choice, super::request::Choice::Word;
+            field size(rt::mock::Enum<super::request::Size>) = "size", choice, super::request::Choice::Size;
+            field nested(super::request::Inner) = "nested", choice, super::request::Choice::Nested;
+            field blob(rt::mock::Bytes) = "blob", choice, super::request::Choice::Blob;
+            field none(()) = "none", choice, super::request::Choice::None;
+            field one(u32) = "one", only, super::request::Only::One;
+            field at(::rust_scaffold::prost_types::Timestamp) = "at", at;
+            field span(::rust_scaffold::prost_types::Duration) = "span", span;
+            field boxed_number(i32) = "boxed_number", boxed_number;
+            field boxed_raw(rt::mock::Bytes) = "boxed_raw", boxed_raw;
+            field boxed_texts([::rust_scaffold::prost::alloc::string::String]) = "boxed_texts", boxed_texts;
+            field price(super::super::common::Money) = "price", price;
+            field clash(super::RequestInner) = "clash", clash;
+            field tree(super::Tree) = "tree", tree;
+            field new_(rt::String) = "new", new;
+            field r#type(rt::String) = "type", r#type;
+            field self_(rt::String) = "self", self_;
+            field unused(i32) = "unused", unused;
+            field choice(super::request::Choice) = "choice", choice;
+            field only(super::request::Only) = "only", only;
+        }
+
+        rt::mock::matcher! {
+            type RequestInner = super::RequestInner, "everything.RequestInner";
+            field other(super::super::common::Inner) = "other", other;
+        }
+
+        rt::mock::matcher! {
+            type RequestInner_ = super::request::Inner, "everything.Request.Inner";
+            field name(rt::String) = "name", name;
+            field outer(super::Request) = "outer", outer;
+        }
+
+        rt::mock::matcher! {
+            type Tree = super::Tree, "everything.Tree";
+            field left(super::Tree) = "left", left;
+            field rest([super::Tree]) = "rest", rest;
+            field same(super::Tree) = "same", kind, super::tree::Kind::Same;
+            field kind(super::tree::Kind) = "kind", kind;
         }
     }
 }

@@ -73,3 +73,37 @@ impl Level {
         }
     }
 }
+
+/// Matchers for the messages of `older.proto`: mocks have them in `like`.
+#[doc(hidden)]
+#[allow(dead_code, deprecated, unexpected_cfgs)]
+pub mod older_matchers {
+    ::rust_scaffold::codegen::mocks! {
+        use ::rust_scaffold::codegen as rt;
+
+        rt::mock::matcher! {
+            type Older = super::Older, "older.Older";
+            field id(rt::String) = "id", id;
+            field count(i32) = "count", count;
+            field part(super::Part) = "part", part;
+            field extra(super::older::Extra) = "extra", extra;
+            field some(super::older::Kind) = "some", kind, super::older::KindOneOf::Some;
+            field level(rt::mock::Enum<super::Level>) = "level", kind, super::older::KindOneOf::Level;
+            field kind(super::older::KindOneOf) = "kind", kind;
+        }
+
+        rt::mock::matcher! {
+            type OlderExtra = super::older::Extra, "older.Older.Extra";
+            field on(bool) = "on", on;
+        }
+
+        rt::mock::matcher! {
+            type OlderKind = super::older::Kind, "older.Older.Kind";
+        }
+
+        rt::mock::matcher! {
+            type Part = super::Part, "older.Part";
+            field levels([rt::mock::Enum<super::Level>]) = "levels", levels;
+        }
+    }
+}

@@ -1042,44 +1042,9 @@ pub mod hostile_mock {
         }
 
         /// Matchers for the messages that requests are made of, field by field.
-        #[allow(deprecated)]
+        #[allow(ambiguous_glob_reexports, unused_imports)]
         pub mod like {
-            use super::rt;
-
-            /// Matches a `mocks.Thing` by those of its fields that are mentioned.
-            #[derive(rt::Clone, rt::Debug, rt::Default)]
-            pub struct Thing(rt::mock::Fields<super::super::Thing>);
-
-            impl Thing {
-                /// Matches every message, until fields are mentioned.
-                #[inline]
-                pub fn new() -> Self {
-                    rt::Default::default()
-                }
-
-                /// Expects this of `rt`.
-                pub fn rt(self, expected: impl rt::mock::IntoPattern<i32>) -> Self {
-                    Self(self.0.field("rt", expected, |message| rt::mock::view(&message.rt)))
-                }
-
-                /// Expects this of `into_pattern`.
-                pub fn into_pattern(self, expected: impl rt::mock::IntoPattern<i32>) -> Self {
-                    Self(
-                        self.0.field(
-                            "into_pattern",
-                            expected,
-                            |message| rt::mock::view(&message.into_pattern),
-                        ),
-                    )
-                }
-            }
-
-            impl rt::mock::IntoPattern<super::super::Thing> for Thing {
-                #[inline]
-                fn into_pattern(self) -> rt::mock::Pattern<super::super::Thing> {
-                    self.0.into_pattern()
-                }
-            }
+            pub use super::super::mocks_matchers::*;
         }
     }
 }
@@ -1395,28 +1360,9 @@ pub mod taken_mock {
         }
 
         /// Matchers for the messages that requests are made of, field by field.
-        #[allow(deprecated)]
+        #[allow(ambiguous_glob_reexports, unused_imports)]
         pub mod like {
-            use super::rt;
-
-            /// Matches a `mocks.MockTaken` by those of its fields that are mentioned.
-            #[derive(rt::Clone, rt::Debug, rt::Default)]
-            pub struct MockTaken(rt::mock::Fields<super::super::MockTaken>);
-
-            impl MockTaken {
-                /// Matches every message, until fields are mentioned.
-                #[inline]
-                pub fn new() -> Self {
-                    rt::Default::default()
-                }
-            }
-
-            impl rt::mock::IntoPattern<super::super::MockTaken> for MockTaken {
-                #[inline]
-                fn into_pattern(self) -> rt::mock::Pattern<super::super::MockTaken> {
-                    self.0.into_pattern()
-                }
-            }
+            pub use super::super::mocks_matchers::*;
         }
     }
 }
@@ -1661,6 +1607,33 @@ pub mod empty_mock_ {
             const SERVICE: &'static rt::ServiceDescriptor = &super::empty_service::SERVICE;
 
             const METHODS: &'static [rt::mock::Method] = &[];
+        }
+    }
+}
+
+/// Matchers for the messages of `mocks.proto`: mocks have them in `like`.
+#[doc(hidden)]
+#[allow(dead_code, deprecated, unexpected_cfgs)]
+pub mod mocks_matchers {
+    ::rust_scaffold::codegen::mocks! {
+        use ::rust_scaffold::codegen as rt;
+
+        rt::mock::matcher! {
+            type EmptyMock = super::EmptyMock, "mocks.empty_mock";
+        }
+
+        rt::mock::matcher! {
+            type EmptyMockNested = super::empty_mock::Nested, "mocks.empty_mock.Nested";
+        }
+
+        rt::mock::matcher! {
+            type MockTaken = super::MockTaken, "mocks.MockTaken";
+        }
+
+        rt::mock::matcher! {
+            type Thing = super::Thing, "mocks.Thing";
+            field rt(i32) = "rt", rt;
+            field into_pattern(i32) = "into_pattern", into_pattern;
         }
     }
 }

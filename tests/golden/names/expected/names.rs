@@ -533,205 +533,60 @@ pub mod names_mock {
         }
 
         /// Matchers for the messages that requests are made of, field by field.
-        #[allow(deprecated)]
+        #[allow(ambiguous_glob_reexports, unused_imports)]
         pub mod like {
-            use super::rt;
+            pub use super::super::names_matchers::*;
+        }
+    }
+}
 
-            /// Matches a `names.Order` by those of its fields that are mentioned.
-            #[derive(rt::Clone, rt::Debug, rt::Default)]
-            pub struct Order(rt::mock::Fields<super::super::Order>);
+/// Matchers for the messages of `names.proto`: mocks have them in `like`.
+#[doc(hidden)]
+#[allow(dead_code, deprecated, unexpected_cfgs)]
+pub mod names_matchers {
+    ::rust_scaffold::codegen::mocks_for_tests! {
+        use ::rust_scaffold::codegen as rt;
 
-            impl Order {
-                /// Matches every message, until fields are mentioned.
-                #[inline]
-                pub fn new() -> Self {
-                    rt::Default::default()
-                }
+        rt::mock::matcher! {
+            type FooBar = super::FooBar, "names.FooBar";
+        }
 
-                /// Expects this of `first`.
-                pub fn first(
-                    self,
-                    expected: impl rt::mock::IntoPattern<super::super::order::Item>,
-                ) -> Self {
-                    Self(self.0.field("first", expected, |message| match &message.item {
-                        rt::Option::Some(
-                            super::super::order::ItemOneOf::First(value),
-                        ) => rt::mock::view(value),
-                        _ => rt::mock::View::Absent,
-                    }))
-                }
+        rt::mock::matcher! {
+            type FooBar_ = super::FooBar_, "names.foo_bar";
+        }
 
-                /// Expects this of `First`.
-                pub fn first_(
-                    self,
-                    expected: impl rt::mock::IntoPattern<super::super::order::Item>,
-                ) -> Self {
-                    Self(self.0.field("First", expected, |message| match &message.item {
-                        rt::Option::Some(
-                            super::super::order::ItemOneOf::First_(value),
-                        ) => rt::mock::view(value),
-                        _ => rt::mock::View::Absent,
-                    }))
-                }
+        rt::mock::matcher! {
+            type Order = super::Order, "names.Order";
+            field first(super::order::Item) = "first", item, super::order::ItemOneOf::First;
+            field first_(super::order::Item) = "First", item, super::order::ItemOneOf::First_;
+            field foo_bar(rt::String) = "FooBar", foo_bar_;
+            field foo_bar_(rt::String) = "foo_bar", foo_bar;
+            field size(rt::mock::Enum<super::Size>) = "size", size;
+            field set_size(rt::String) = "set_size", set_size_;
+            field sizes([rt::mock::Enum<super::Size>]) = "sizes", sizes;
+            field push_sizes(rt::String) = "push_sizes", push_sizes_;
+            field size_by_name(rt::mock::Map<rt::String, rt::mock::Enum<super::Size>>) = "size_by_name", size_by_name;
+            field get_size_by_name(rt::String) = "get_size_by_name", get_size_by_name_;
+            field _1st(rt::String) = "_1st", _1st;
+            field self_(rt::String) = "self", self_;
+            field self__(rt::String) = "Self", self__;
+            field item(super::order::ItemOneOf) = "item_", item;
+        }
 
-                /// Expects this of `FooBar`.
-                pub fn foo_bar(self, expected: impl rt::mock::IntoPattern<rt::String>) -> Self {
-                    Self(
-                        self.0.field(
-                            "FooBar",
-                            expected,
-                            |message| rt::mock::view(&message.foo_bar_),
-                        ),
-                    )
-                }
+        rt::mock::matcher! {
+            type OrderItem = super::order::Item, "names.Order.Item";
+        }
 
-                /// Expects this of `foo_bar`.
-                pub fn foo_bar_(self, expected: impl rt::mock::IntoPattern<rt::String>) -> Self {
-                    Self(
-                        self.0.field(
-                            "foo_bar",
-                            expected,
-                            |message| rt::mock::view(&message.foo_bar),
-                        ),
-                    )
-                }
+        rt::mock::matcher! {
+            type OrderItem_ = super::order::Item_, "names.Order.item";
+        }
 
-                /// Expects this of `size`.
-                pub fn size(
-                    self,
-                    expected: impl rt::mock::IntoPattern<rt::mock::Enum<super::super::Size>>,
-                ) -> Self {
-                    Self(self.0.field("size", expected, |message| rt::mock::view(&message.size)))
-                }
+        rt::mock::matcher! {
+            type Sub = super::Sub, "names.Sub";
+        }
 
-                /// Expects this of `set_size`.
-                pub fn set_size(self, expected: impl rt::mock::IntoPattern<rt::String>) -> Self {
-                    Self(
-                        self.0.field(
-                            "set_size",
-                            expected,
-                            |message| rt::mock::view(&message.set_size_),
-                        ),
-                    )
-                }
-
-                /// Expects this of `sizes`.
-                pub fn sizes(
-                    self,
-                    expected: impl rt::mock::IntoPattern<[rt::mock::Enum<super::super::Size>]>,
-                ) -> Self {
-                    Self(self.0.field("sizes", expected, |message| rt::mock::view(&message.sizes)))
-                }
-
-                /// Expects this of `push_sizes`.
-                pub fn push_sizes(self, expected: impl rt::mock::IntoPattern<rt::String>) -> Self {
-                    Self(
-                        self.0.field(
-                            "push_sizes",
-                            expected,
-                            |message| rt::mock::view(&message.push_sizes_),
-                        ),
-                    )
-                }
-
-                /// Expects this of `size_by_name`.
-                pub fn size_by_name(
-                    self,
-                    expected: impl rt::mock::IntoPattern<
-                        rt::mock::Map<rt::String, rt::mock::Enum<super::super::Size>>,
-                    >,
-                ) -> Self {
-                    Self(
-                        self.0.field(
-                            "size_by_name",
-                            expected,
-                            |message| rt::mock::view(&message.size_by_name),
-                        ),
-                    )
-                }
-
-                /// Expects this of `get_size_by_name`.
-                pub fn get_size_by_name(
-                    self,
-                    expected: impl rt::mock::IntoPattern<rt::String>,
-                ) -> Self {
-                    Self(
-                        self.0.field(
-                            "get_size_by_name",
-                            expected,
-                            |message| rt::mock::view(&message.get_size_by_name_),
-                        ),
-                    )
-                }
-
-                /// Expects this of `_1st`.
-                pub fn _1st(self, expected: impl rt::mock::IntoPattern<rt::String>) -> Self {
-                    Self(self.0.field("_1st", expected, |message| rt::mock::view(&message._1st)))
-                }
-
-                /// Expects this of `self`.
-                pub fn self_(self, expected: impl rt::mock::IntoPattern<rt::String>) -> Self {
-                    Self(self.0.field("self", expected, |message| rt::mock::view(&message.self_)))
-                }
-
-                /// Expects this of `Self`.
-                pub fn self__(self, expected: impl rt::mock::IntoPattern<rt::String>) -> Self {
-                    Self(self.0.field("Self", expected, |message| rt::mock::view(&message.self__)))
-                }
-
-                /// Expects this of `item_`.
-                pub fn item(
-                    self,
-                    expected: impl rt::mock::IntoPattern<super::super::order::ItemOneOf>,
-                ) -> Self {
-                    Self(self.0.field("item_", expected, |message| rt::mock::view(&message.item)))
-                }
-            }
-
-            impl rt::mock::IntoPattern<super::super::Order> for Order {
-                #[inline]
-                fn into_pattern(self) -> rt::mock::Pattern<super::super::Order> {
-                    self.0.into_pattern()
-                }
-            }
-
-            /// Matches a `names.Order.Item` by those of its fields that are mentioned.
-            #[derive(rt::Clone, rt::Debug, rt::Default)]
-            pub struct OrderItem(rt::mock::Fields<super::super::order::Item>);
-
-            impl OrderItem {
-                /// Matches every message, until fields are mentioned.
-                #[inline]
-                pub fn new() -> Self {
-                    rt::Default::default()
-                }
-            }
-
-            impl rt::mock::IntoPattern<super::super::order::Item> for OrderItem {
-                #[inline]
-                fn into_pattern(self) -> rt::mock::Pattern<super::super::order::Item> {
-                    self.0.into_pattern()
-                }
-            }
-
-            /// Matches a `names.Order.item` by those of its fields that are mentioned.
-            #[derive(rt::Clone, rt::Debug, rt::Default)]
-            pub struct OrderItem_(rt::mock::Fields<super::super::order::Item_>);
-
-            impl OrderItem_ {
-                /// Matches every message, until fields are mentioned.
-                #[inline]
-                pub fn new() -> Self {
-                    rt::Default::default()
-                }
-            }
-
-            impl rt::mock::IntoPattern<super::super::order::Item_> for OrderItem_ {
-                #[inline]
-                fn into_pattern(self) -> rt::mock::Pattern<super::super::order::Item_> {
-                    self.0.into_pattern()
-                }
-            }
+        rt::mock::matcher! {
+            type SubInner = super::sub_::Inner, "names.Sub.Inner";
         }
     }
 }

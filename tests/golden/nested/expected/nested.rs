@@ -387,35 +387,39 @@ pub mod tree_mock {
         }
 
         /// Matchers for the messages that requests are made of, field by field.
-        #[allow(deprecated)]
+        #[allow(ambiguous_glob_reexports, unused_imports)]
         pub mod like {
-            use super::rt;
+            pub use super::super::nested_matchers::*;
+        }
+    }
+}
 
-            /// Matches a `nested.Tree_.Branch.Leaf` by those of its fields that are mentioned.
-            #[derive(rt::Clone, rt::Debug, rt::Default)]
-            pub struct TreeBranchLeaf(rt::mock::Fields<super::super::tree::branch::Leaf>);
+/// Matchers for the messages of `nested.proto`: mocks have them in `like`.
+#[doc(hidden)]
+#[allow(dead_code, deprecated, unexpected_cfgs)]
+pub mod nested_matchers {
+    ::rust_scaffold::codegen::mocks_for_tests! {
+        use ::rust_scaffold::codegen as rt;
 
-            impl TreeBranchLeaf {
-                /// Matches every message, until fields are mentioned.
-                #[inline]
-                pub fn new() -> Self {
-                    rt::Default::default()
-                }
+        rt::mock::matcher! {
+            type Tree = super::Tree, "nested.Tree_";
+            field trunk(super::tree::Branch) = "trunk", trunk;
+            field kind(rt::mock::Enum<super::tree::Kind>) = "kind", kind;
+            field grafted(super::tree::Branch) = "grafted", grafted;
+        }
 
-                /// Expects this of `colour`.
-                pub fn colour(self, expected: impl rt::mock::IntoPattern<rt::String>) -> Self {
-                    Self(
-                        self.0.field("colour", expected, |message| rt::mock::view(&message.colour)),
-                    )
-                }
-            }
+        rt::mock::matcher! {
+            type TreeBranch = super::tree::Branch, "nested.Tree_.Branch";
+            field leaves([super::tree::branch::Leaf]) = "leaves", leaves;
+            field by_name(rt::mock::Map<rt::String, super::tree::branch::Leaf>) = "by_name", by_name;
+            field leaf(super::tree::branch::Leaf) = "leaf", end, super::tree::branch::End::Leaf;
+            field branch(super::tree::Branch) = "branch", end, super::tree::branch::End::Branch;
+            field end(super::tree::branch::End) = "end", end;
+        }
 
-            impl rt::mock::IntoPattern<super::super::tree::branch::Leaf> for TreeBranchLeaf {
-                #[inline]
-                fn into_pattern(self) -> rt::mock::Pattern<super::super::tree::branch::Leaf> {
-                    self.0.into_pattern()
-                }
-            }
+        rt::mock::matcher! {
+            type TreeBranchLeaf = super::tree::branch::Leaf, "nested.Tree_.Branch.Leaf";
+            field colour(rt::String) = "colour", colour;
         }
     }
 }

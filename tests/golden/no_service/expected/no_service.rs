@@ -7,3 +7,17 @@ pub struct Alone {
     #[prost(int32, tag = "1")]
     pub number: i32,
 }
+
+/// Matchers for the messages of `no_service.proto`: mocks have them in `like`.
+#[doc(hidden)]
+#[allow(dead_code, deprecated, unexpected_cfgs)]
+pub mod no_service_matchers {
+    ::rust_scaffold::codegen::mocks_for_tests! {
+        use ::rust_scaffold::codegen as rt;
+
+        rt::mock::matcher! {
+            type Alone = super::Alone, "no_service.Alone";
+            field number(i32) = "number", number;
+        }
+    }
+}

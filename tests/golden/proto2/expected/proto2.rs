@@ -377,33 +377,39 @@ pub mod settings_mock {
         }
 
         /// Matchers for the messages that requests are made of, field by field.
-        #[allow(deprecated)]
+        #[allow(ambiguous_glob_reexports, unused_imports)]
         pub mod like {
-            use super::rt;
+            pub use super::super::proto2_matchers::*;
+        }
+    }
+}
 
-            /// Matches a `proto2.Key` by those of its fields that are mentioned.
-            #[derive(rt::Clone, rt::Debug, rt::Default)]
-            pub struct Key(rt::mock::Fields<super::super::Key>);
+/// Matchers for the messages of `proto2.proto`: mocks have them in `like`.
+#[doc(hidden)]
+#[allow(dead_code, deprecated, unexpected_cfgs)]
+pub mod proto2_matchers {
+    ::rust_scaffold::codegen::mocks_for_tests! {
+        use ::rust_scaffold::codegen as rt;
 
-            impl Key {
-                /// Matches every message, until fields are mentioned.
-                #[inline]
-                pub fn new() -> Self {
-                    rt::Default::default()
-                }
+        rt::mock::matcher! {
+            type Key = super::Key, "proto2.Key";
+            field name(rt::String) = "name", name;
+        }
 
-                /// Expects this of `name`.
-                pub fn name(self, expected: impl rt::mock::IntoPattern<rt::String>) -> Self {
-                    Self(self.0.field("name", expected, |message| rt::mock::view(&message.name)))
-                }
-            }
+        rt::mock::matcher! {
+            type Setting = super::Setting, "proto2.Setting";
+            field number(i32) = "number", number;
+            field text(rt::String) = "text", text;
+            field raw(rt::mock::Bytes) = "raw", raw;
+            field level(rt::mock::Enum<super::Level>) = "level", level;
+            field packed([i32]) = "packed", packed;
+            field unpacked([i32]) = "unpacked", unpacked;
+            field inner(super::setting::Inner) = "inner", inner;
+        }
 
-            impl rt::mock::IntoPattern<super::super::Key> for Key {
-                #[inline]
-                fn into_pattern(self) -> rt::mock::Pattern<super::super::Key> {
-                    self.0.into_pattern()
-                }
-            }
+        rt::mock::matcher! {
+            type SettingInner = super::setting::Inner, "proto2.Setting.Inner";
+            field flag(bool) = "flag", flag;
         }
     }
 }

@@ -628,376 +628,57 @@ pub mod gate_mock {
         }
 
         /// Matchers for the messages that requests are made of, field by field.
-        #[allow(deprecated)]
+        #[allow(ambiguous_glob_reexports, unused_imports)]
         pub mod like {
-            use super::rt;
+            pub use super::super::redaction_matchers::*;
+            pub use super::super::super::vault::vault_matchers::*;
+        }
+    }
+}
 
-            /// Matches a `vault.Key` by those of its fields that are mentioned.
-            #[derive(rt::Clone, rt::Debug, rt::Default)]
-            pub struct Key(rt::mock::Fields<super::super::super::vault::Key>);
+/// Matchers for the messages of `redaction.proto`: mocks have them in `like`.
+#[doc(hidden)]
+#[allow(dead_code, deprecated, unexpected_cfgs)]
+pub mod redaction_matchers {
+    ::rust_scaffold::codegen::mocks! {
+        use ::rust_scaffold::codegen as rt;
 
-            impl Key {
-                /// Matches every message, until fields are mentioned.
-                #[inline]
-                pub fn new() -> Self {
-                    rt::Default::default()
-                }
+        rt::mock::matcher! {
+            type Login = super::Login, "redaction.Login";
+            field user(rt::String) = "user", user;
+            secret password(rt::String) = "password", password;
+            secret pin(i32) = "pin", pin;
+            secret keys([rt::mock::Bytes]) = "keys", keys;
+            secret answers(rt::mock::Map<rt::String, rt::String>) = "answers", answers;
+            field r#type(rt::mock::Enum<super::login::Strength>) = "type", r#type;
+            field least(rt::mock::Enum<super::login::Strength>) = "least", least;
+            field past([rt::mock::Enum<super::login::Strength>]) = "past", past;
+            field by_site(rt::mock::Map<rt::String, rt::mock::Enum<super::login::Strength>>) = "by_site", by_site;
+            secret hidden(rt::mock::Enum<super::login::Strength>) = "hidden", hidden;
+            secret hint(rt::String) = "hint", hint;
+            secret code(rt::String) = "code", proof, super::login::Proof::Code;
+            field key(super::super::vault::Key) = "key", proof, super::login::Proof::Key;
+            field strength(rt::mock::Enum<super::login::Strength>) = "strength", proof, super::login::Proof::Strength;
+            field trusted(bool) = "trusted", proof, super::login::Proof::Trusted;
+            field behalf_of(super::Login) = "behalf_of", behalf_of;
+            field plain(super::Plain) = "plain", plain;
+            field proof(super::login::Proof) = "proof", proof;
+        }
 
-                /// Expects this of `id`.
-                pub fn id(self, expected: impl rt::mock::IntoPattern<rt::String>) -> Self {
-                    Self(self.0.field("id", expected, |message| rt::mock::view(&message.id)))
-                }
+        rt::mock::matcher! {
+            type Plain = super::Plain, "redaction.Plain";
+            field text(rt::String) = "text", text;
+        }
 
-                /// Expects this of `secret`.
-                pub fn secret(self, expected: impl rt::mock::IntoPattern<rt::mock::Bytes>) -> Self {
-                    Self(
-                        self.0.secret(
-                            "secret",
-                            expected,
-                            |message| rt::mock::view(&message.secret),
-                        ),
-                    )
-                }
-
-                /// Expects this of `parent`.
-                pub fn parent(
-                    self,
-                    expected: impl rt::mock::IntoPattern<super::super::super::vault::Key>,
-                ) -> Self {
-                    Self(
-                        self.0.field("parent", expected, |message| rt::mock::view(&message.parent)),
-                    )
-                }
-            }
-
-            impl rt::mock::IntoPattern<super::super::super::vault::Key> for Key {
-                #[inline]
-                fn into_pattern(self) -> rt::mock::Pattern<super::super::super::vault::Key> {
-                    self.0.into_pattern()
-                }
-            }
-
-            /// Matches a `redaction.Login` by those of its fields that are mentioned.
-            #[derive(rt::Clone, rt::Debug, rt::Default)]
-            pub struct Login(rt::mock::Fields<super::super::Login>);
-
-            impl Login {
-                /// Matches every message, until fields are mentioned.
-                #[inline]
-                pub fn new() -> Self {
-                    rt::Default::default()
-                }
-
-                /// Expects this of `user`.
-                pub fn user(self, expected: impl rt::mock::IntoPattern<rt::String>) -> Self {
-                    Self(self.0.field("user", expected, |message| rt::mock::view(&message.user)))
-                }
-
-                /// Expects this of `password`.
-                pub fn password(self, expected: impl rt::mock::IntoPattern<rt::String>) -> Self {
-                    Self(
-                        self.0.secret(
-                            "password",
-                            expected,
-                            |message| rt::mock::view(&message.password),
-                        ),
-                    )
-                }
-
-                /// Expects this of `pin`.
-                pub fn pin(self, expected: impl rt::mock::IntoPattern<i32>) -> Self {
-                    Self(self.0.secret("pin", expected, |message| rt::mock::view(&message.pin)))
-                }
-
-                /// Expects this of `keys`.
-                pub fn keys(self, expected: impl rt::mock::IntoPattern<[rt::mock::Bytes]>) -> Self {
-                    Self(self.0.secret("keys", expected, |message| rt::mock::view(&message.keys)))
-                }
-
-                /// Expects this of `answers`.
-                pub fn answers(
-                    self,
-                    expected: impl rt::mock::IntoPattern<rt::mock::Map<rt::String, rt::String>>,
-                ) -> Self {
-                    Self(
-                        self.0.secret(
-                            "answers",
-                            expected,
-                            |message| rt::mock::view(&message.answers),
-                        ),
-                    )
-                }
-
-                /// Expects this of `type`.
-                pub fn r#type(
-                    self,
-                    expected: impl rt::mock::IntoPattern<
-                        rt::mock::Enum<super::super::login::Strength>,
-                    >,
-                ) -> Self {
-                    Self(self.0.field("type", expected, |message| rt::mock::view(&message.r#type)))
-                }
-
-                /// Expects this of `least`.
-                pub fn least(
-                    self,
-                    expected: impl rt::mock::IntoPattern<
-                        rt::mock::Enum<super::super::login::Strength>,
-                    >,
-                ) -> Self {
-                    Self(self.0.field("least", expected, |message| rt::mock::view(&message.least)))
-                }
-
-                /// Expects this of `past`.
-                pub fn past(
-                    self,
-                    expected: impl rt::mock::IntoPattern<
-                        [rt::mock::Enum<super::super::login::Strength>],
-                    >,
-                ) -> Self {
-                    Self(self.0.field("past", expected, |message| rt::mock::view(&message.past)))
-                }
-
-                /// Expects this of `by_site`.
-                pub fn by_site(
-                    self,
-                    expected: impl rt::mock::IntoPattern<
-                        rt::mock::Map<rt::String, rt::mock::Enum<super::super::login::Strength>>,
-                    >,
-                ) -> Self {
-                    Self(
-                        self.0.field(
-                            "by_site",
-                            expected,
-                            |message| rt::mock::view(&message.by_site),
-                        ),
-                    )
-                }
-
-                /// Expects this of `hidden`.
-                pub fn hidden(
-                    self,
-                    expected: impl rt::mock::IntoPattern<
-                        rt::mock::Enum<super::super::login::Strength>,
-                    >,
-                ) -> Self {
-                    Self(
-                        self.0.secret(
-                            "hidden",
-                            expected,
-                            |message| rt::mock::view(&message.hidden),
-                        ),
-                    )
-                }
-
-                /// Expects this of `hint`.
-                pub fn hint(self, expected: impl rt::mock::IntoPattern<rt::String>) -> Self {
-                    Self(self.0.secret("hint", expected, |message| rt::mock::view(&message.hint)))
-                }
-
-                /// Expects this of `code`.
-                pub fn code(self, expected: impl rt::mock::IntoPattern<rt::String>) -> Self {
-                    Self(self.0.secret("code", expected, |message| match &message.proof {
-                        rt::Option::Some(
-                            super::super::login::Proof::Code(value),
-                        ) => rt::mock::view(value),
-                        _ => rt::mock::View::Absent,
-                    }))
-                }
-
-                /// Expects this of `key`.
-                pub fn key(
-                    self,
-                    expected: impl rt::mock::IntoPattern<super::super::super::vault::Key>,
-                ) -> Self {
-                    Self(self.0.field("key", expected, |message| match &message.proof {
-                        rt::Option::Some(
-                            super::super::login::Proof::Key(value),
-                        ) => rt::mock::view(value),
-                        _ => rt::mock::View::Absent,
-                    }))
-                }
-
-                /// Expects this of `strength`.
-                pub fn strength(
-                    self,
-                    expected: impl rt::mock::IntoPattern<
-                        rt::mock::Enum<super::super::login::Strength>,
-                    >,
-                ) -> Self {
-                    Self(self.0.field("strength", expected, |message| match &message.proof {
-                        rt::Option::Some(
-                            super::super::login::Proof::Strength(value),
-                        ) => rt::mock::view(value),
-                        _ => rt::mock::View::Absent,
-                    }))
-                }
-
-                /// Expects this of `trusted`.
-                pub fn trusted(self, expected: impl rt::mock::IntoPattern<bool>) -> Self {
-                    Self(self.0.field("trusted", expected, |message| match &message.proof {
-                        rt::Option::Some(
-                            super::super::login::Proof::Trusted(value),
-                        ) => rt::mock::view(value),
-                        _ => rt::mock::View::Absent,
-                    }))
-                }
-
-                /// Expects this of `behalf_of`.
-                pub fn behalf_of(
-                    self,
-                    expected: impl rt::mock::IntoPattern<super::super::Login>,
-                ) -> Self {
-                    Self(
-                        self.0.field(
-                            "behalf_of",
-                            expected,
-                            |message| rt::mock::view(&message.behalf_of),
-                        ),
-                    )
-                }
-
-                /// Expects this of `plain`.
-                pub fn plain(
-                    self,
-                    expected: impl rt::mock::IntoPattern<super::super::Plain>,
-                ) -> Self {
-                    Self(self.0.field("plain", expected, |message| rt::mock::view(&message.plain)))
-                }
-
-                /// Expects this of `proof`.
-                pub fn proof(
-                    self,
-                    expected: impl rt::mock::IntoPattern<super::super::login::Proof>,
-                ) -> Self {
-                    Self(self.0.field("proof", expected, |message| rt::mock::view(&message.proof)))
-                }
-            }
-
-            impl rt::mock::IntoPattern<super::super::Login> for Login {
-                #[inline]
-                fn into_pattern(self) -> rt::mock::Pattern<super::super::Login> {
-                    self.0.into_pattern()
-                }
-            }
-
-            /// Matches a `redaction.Plain` by those of its fields that are mentioned.
-            #[derive(rt::Clone, rt::Debug, rt::Default)]
-            pub struct Plain(rt::mock::Fields<super::super::Plain>);
-
-            impl Plain {
-                /// Matches every message, until fields are mentioned.
-                #[inline]
-                pub fn new() -> Self {
-                    rt::Default::default()
-                }
-
-                /// Expects this of `text`.
-                pub fn text(self, expected: impl rt::mock::IntoPattern<rt::String>) -> Self {
-                    Self(self.0.field("text", expected, |message| rt::mock::view(&message.text)))
-                }
-            }
-
-            impl rt::mock::IntoPattern<super::super::Plain> for Plain {
-                #[inline]
-                fn into_pattern(self) -> rt::mock::Pattern<super::super::Plain> {
-                    self.0.into_pattern()
-                }
-            }
-
-            /// Matches a `redaction.Session` by those of its fields that are mentioned.
-            #[derive(rt::Clone, rt::Debug, rt::Default)]
-            pub struct Session(rt::mock::Fields<super::super::Session>);
-
-            impl Session {
-                /// Matches every message, until fields are mentioned.
-                #[inline]
-                pub fn new() -> Self {
-                    rt::Default::default()
-                }
-
-                /// Expects this of `key`.
-                pub fn key(
-                    self,
-                    expected: impl rt::mock::IntoPattern<super::super::super::vault::Key>,
-                ) -> Self {
-                    Self(self.0.field("key", expected, |message| rt::mock::view(&message.key)))
-                }
-
-                /// Expects this of `former`.
-                pub fn former(
-                    self,
-                    expected: impl rt::mock::IntoPattern<[super::super::super::vault::Key]>,
-                ) -> Self {
-                    Self(
-                        self.0.field("former", expected, |message| rt::mock::view(&message.former)),
-                    )
-                }
-
-                /// Expects this of `by_device`.
-                pub fn by_device(
-                    self,
-                    expected: impl rt::mock::IntoPattern<
-                        rt::mock::Map<i32, super::super::super::vault::Key>,
-                    >,
-                ) -> Self {
-                    Self(
-                        self.0.field(
-                            "by_device",
-                            expected,
-                            |message| rt::mock::view(&message.by_device),
-                        ),
-                    )
-                }
-
-                /// Expects this of `user`.
-                pub fn user(self, expected: impl rt::mock::IntoPattern<rt::String>) -> Self {
-                    Self(self.0.field("user", expected, |message| rt::mock::view(&message.user)))
-                }
-
-                /// Expects this of `login`.
-                pub fn login(
-                    self,
-                    expected: impl rt::mock::IntoPattern<super::super::Login>,
-                ) -> Self {
-                    Self(self.0.field("login", expected, |message| match &message.origin {
-                        rt::Option::Some(
-                            super::super::session::Origin::Login(value),
-                        ) => rt::mock::view(value),
-                        _ => rt::mock::View::Absent,
-                    }))
-                }
-
-                /// Expects this of `plain`.
-                pub fn plain(
-                    self,
-                    expected: impl rt::mock::IntoPattern<super::super::Plain>,
-                ) -> Self {
-                    Self(self.0.field("plain", expected, |message| match &message.origin {
-                        rt::Option::Some(
-                            super::super::session::Origin::Plain(value),
-                        ) => rt::mock::view(value),
-                        _ => rt::mock::View::Absent,
-                    }))
-                }
-
-                /// Expects this of `origin`.
-                pub fn origin(
-                    self,
-                    expected: impl rt::mock::IntoPattern<super::super::session::Origin>,
-                ) -> Self {
-                    Self(
-                        self.0.field("origin", expected, |message| rt::mock::view(&message.origin)),
-                    )
-                }
-            }
-
-            impl rt::mock::IntoPattern<super::super::Session> for Session {
-                #[inline]
-                fn into_pattern(self) -> rt::mock::Pattern<super::super::Session> {
-                    self.0.into_pattern()
-                }
-            }
+        rt::mock::matcher! {
+            type Session = super::Session, "redaction.Session";
+            field key(super::super::vault::Key) = "key", key;
+            field former([super::super::vault::Key]) = "former", former;
+            field by_device(rt::mock::Map<i32, super::super::vault::Key>) = "by_device", by_device;
+            field user(rt::String) = "user", user;
+            field login(super::Login) = "login", origin, super::session::Origin::Login;
+            field plain(super::Plain) = "plain", origin, super::session::Origin::Plain;
+            field origin(super::session::Origin) = "origin", origin;
         }
     }
 }

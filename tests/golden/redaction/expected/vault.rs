@@ -33,3 +33,19 @@ impl ::rust_scaffold::Redact for Key {
         ::rust_scaffold::Redact::redact(&mut self.parent);
     }
 }
+
+/// Matchers for the messages of `vault.proto`: mocks have them in `like`.
+#[doc(hidden)]
+#[allow(dead_code, deprecated, unexpected_cfgs)]
+pub mod vault_matchers {
+    ::rust_scaffold::codegen::mocks! {
+        use ::rust_scaffold::codegen as rt;
+
+        rt::mock::matcher! {
+            type Key = super::Key, "vault.Key";
+            field id(rt::String) = "id", id;
+            secret secret(rt::mock::Bytes) = "secret", secret;
+            field parent(super::Key) = "parent", parent;
+        }
+    }
+}

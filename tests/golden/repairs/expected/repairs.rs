@@ -102,3 +102,42 @@ impl Level {
         }
     }
 }
+
+/// Matchers for the messages of `repairs.proto`: mocks have them in `like`.
+#[doc(hidden)]
+#[allow(dead_code, deprecated, unexpected_cfgs)]
+pub mod repairs_matchers {
+    ::rust_scaffold::codegen::mocks_for_tests! {
+        use ::rust_scaffold::codegen as rt;
+
+        rt::mock::matcher! {
+            type Defaults = super::Defaults, "repairs.Defaults";
+            field level(rt::mock::Enum<super::Level>) = "level", level;
+            field infinite(f64) = "infinite", infinite;
+            field none(f64) = "none", none;
+            field least(i64) = "least", least;
+            field most(u64) = "most", most;
+            field raw(rt::mock::Bytes) = "raw", raw;
+            field text(rt::String) = "text", text;
+            field number(i32) = "number", choice, super::defaults::Choice::Number;
+            field choice(super::defaults::Choice) = "choice", choice;
+        }
+
+        rt::mock::matcher! {
+            type Leaf = super::Leaf, "repairs.Leaf";
+            field next(super::Leaf) = "next", next;
+        }
+
+        rt::mock::matcher! {
+            type Tree = super::Tree, "repairs.Tree";
+            field branch(super::tree::Branch) = "branch", branch;
+            field leaf(super::Leaf) = "leaf", leaf;
+        }
+
+        rt::mock::matcher! {
+            type TreeBranch = super::tree::Branch, "repairs.Tree.Branch";
+            field left(super::Tree) = "left", left;
+            field right(super::Tree) = "right", right;
+        }
+    }
+}

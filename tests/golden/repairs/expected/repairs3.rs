@@ -383,3 +383,265 @@ pub struct D40 {
     #[prost(int32, tag = "1")]
     pub a: i32,
 }
+
+/// Matchers for the messages of `repairs3.proto`: mocks have them in `like`.
+#[doc(hidden)]
+#[allow(dead_code, deprecated, unexpected_cfgs)]
+pub mod repairs3_matchers {
+    ::rust_scaffold::codegen::mocks_for_tests! {
+        use ::rust_scaffold::codegen as rt;
+
+        rt::mock::matcher! {
+            type D1 = super::D1, "repairs.D1";
+            field a(super::D2) = "a", a;
+            field b(super::D2) = "b", b;
+        }
+
+        rt::mock::matcher! {
+            type D10 = super::D10, "repairs.D10";
+            field a(super::D11) = "a", a;
+            field b(super::D11) = "b", b;
+        }
+
+        rt::mock::matcher! {
+            type D11 = super::D11, "repairs.D11";
+            field a(super::D12) = "a", a;
+            field b(super::D12) = "b", b;
+        }
+
+        rt::mock::matcher! {
+            type D12 = super::D12, "repairs.D12";
+            field a(super::D13) = "a", a;
+            field b(super::D13) = "b", b;
+        }
+
+        rt::mock::matcher! {
+            type D13 = super::D13, "repairs.D13";
+            field a(super::D14) = "a", a;
+            field b(super::D14) = "b", b;
+        }
+
+        rt::mock::matcher! {
+            type D14 = super::D14, "repairs.D14";
+            field a(super::D15) = "a", a;
+            field b(super::D15) = "b", b;
+        }
+
+        rt::mock::matcher! {
+            type D15 = super::D15, "repairs.D15";
+            field a(super::D16) = "a", a;
+            field b(super::D16) = "b", b;
+        }
+
+        rt::mock::matcher! {
+            type D16 = super::D16, "repairs.D16";
+            field a(super::D17) = "a", a;
+            field b(super::D17) = "b", b;
+        }
+
+        rt::mock::matcher! {
+            type D17 = super::D17, "repairs.D17";
+            field a(super::D18) = "a", a;
+            field b(super::D18) = "b", b;
+        }
+
+        rt::mock::matcher! {
+            type D18 = super::D18, "repairs.D18";
+            field a(super::D19) = "a", a;
+            field b(super::D19) = "b", b;
+        }
+
+        rt::mock::matcher! {
+            type D19 = super::D19, "repairs.D19";
+            field a(super::D20) = "a", a;
+            field b(super::D20) = "b", b;
+        }
+
+        rt::mock::matcher! {
+            type D2 = super::D2, "repairs.D2";
+            field a(super::D3) = "a", a;
+            field b(super::D3) = "b", b;
+        }
+
+        rt::mock::matcher! {
+            type D20 = super::D20, "repairs.D20";
+            field a(super::D21) = "a", a;
+            field b(super::D21) = "b", b;
+        }
+
+        rt::mock::matcher! {
+            type D21 = super::D21, "repairs.D21";
+            field a(super::D22) = "a", a;
+            field b(super::D22) = "b", b;
+        }
+
+        rt::mock::matcher! {
+            type D22 = super::D22, "repairs.D22";
+            field a(super::D23) = "a", a;
+            field b(super::D23) = "b", b;
+        }
+
+        rt::mock::matcher! {
+            type D23 = super::D23, "repairs.D23";
+            field a(super::D24) = "a", a;
+            field b(super::D24) = "b", b;
+        }
+
+        rt::mock::matcher! {
+            type D24 = super::D24, "repairs.D24";
+            field a(super::D25) = "a", a;
+            field b(super::D25) = "b", b;
+        }
+
+        rt::mock::matcher! {
+            type D25 = super::D25, "repairs.D25";
+            field a(super::D26) = "a", a;
+            field b(super::D26) = "b", b;
+        }
+
+        rt::mock::matcher! {
+            type D26 = super::D26, "repairs.D26";
+            field a(super::D27) = "a", a;
+            field b(super::D27) = "b", b;
+        }
+
+        rt::mock::matcher! {
+            type D27 = super::D27, "repairs.D27";
+            field a(super::D28) = "a", a;
+            field b(super::D28) = "b", b;
+        }
+
+        rt::mock::matcher! {
+            type D28 = super::D28, "repairs.D28";
+            field a(super::D29) = "a", a;
+            field b(super::D29) = "b", b;
+        }
+
+        rt::mock::matcher! {
+            type D29 = super::D29, "repairs.D29";
+            field a(super::D30) = "a", a;
+            field b(super::D30) = "b", b;
+        }
+
+        rt::mock::matcher! {
+            type D3 = super::D3, "repairs.D3";
+            field a(super::D4) = "a", a;
+            field b(super::D4) = "b", b;
+        }
+
+        rt::mock::matcher! {
+            type D30 = super::D30, "repairs.D30";
+            field a(super::D31) = "a", a;
+            field b(super::D31) = "b", b;
+        }
+
+        rt::mock::matcher! {
+            type D31 = super::D31, "repairs.D31";
+            field a(super::D32) = "a", a;
+            field b(super::D32) = "b", b;
+        }
+
+        rt::mock::matcher! {
+            type D32 = super::D32, "repairs.D32";
+            field a(super::D33) = "a", a;
+            field b(super::D33) = "b", b;
+        }
+
+        rt::mock::matcher! {
+            type D33 = super::D33, "repairs.D33";
+            field a(super::D34) = "a", a;
+            field b(super::D34) = "b", b;
+        }
+
+        rt::mock::matcher! {
+            type D34 = super::D34, "repairs.D34";
+            field a(super::D35) = "a", a;
+            field b(super::D35) = "b", b;
+        }
+
+        rt::mock::matcher! {
+            type D35 = super::D35, "repairs.D35";
+            field a(super::D36) = "a", a;
+            field b(super::D36) = "b", b;
+        }
+
+        rt::mock::matcher! {
+            type D36 = super::D36, "repairs.D36";
+            field a(super::D37) = "a", a;
+            field b(super::D37) = "b", b;
+        }
+
+        rt::mock::matcher! {
+            type D37 = super::D37, "repairs.D37";
+            field a(super::D38) = "a", a;
+            field b(super::D38) = "b", b;
+        }
+
+        rt::mock::matcher! {
+            type D38 = super::D38, "repairs.D38";
+            field a(super::D39) = "a", a;
+            field b(super::D39) = "b", b;
+        }
+
+        rt::mock::matcher! {
+            type D39 = super::D39, "repairs.D39";
+            field a(super::D40) = "a", a;
+            field b(super::D40) = "b", b;
+        }
+
+        rt::mock::matcher! {
+            type D4 = super::D4, "repairs.D4";
+            field a(super::D5) = "a", a;
+            field b(super::D5) = "b", b;
+        }
+
+        rt::mock::matcher! {
+            type D40 = super::D40, "repairs.D40";
+            field a(i32) = "a", a;
+        }
+
+        rt::mock::matcher! {
+            type D5 = super::D5, "repairs.D5";
+            field a(super::D6) = "a", a;
+            field b(super::D6) = "b", b;
+        }
+
+        rt::mock::matcher! {
+            type D6 = super::D6, "repairs.D6";
+            field a(super::D7) = "a", a;
+            field b(super::D7) = "b", b;
+        }
+
+        rt::mock::matcher! {
+            type D7 = super::D7, "repairs.D7";
+            field a(super::D8) = "a", a;
+            field b(super::D8) = "b", b;
+        }
+
+        rt::mock::matcher! {
+            type D8 = super::D8, "repairs.D8";
+            field a(super::D9) = "a", a;
+            field b(super::D9) = "b", b;
+        }
+
+        rt::mock::matcher! {
+            type D9 = super::D9, "repairs.D9";
+            field a(super::D10) = "a", a;
+            field b(super::D10) = "b", b;
+        }
+
+        rt::mock::matcher! {
+            type Diamond = super::Diamond, "repairs.Diamond";
+            field a(super::D1) = "a", a;
+            field b(super::D1) = "b", b;
+        }
+
+        rt::mock::matcher! {
+            type Packing = super::Packing, "repairs.Packing";
+            field plain([i32]) = "plain", plain;
+            field with_option([i32]) = "with_option", with_option;
+            field packed([i32]) = "packed", packed;
+            field expanded([i32]) = "expanded", expanded;
+        }
+    }
+}

@@ -231,33 +231,28 @@ pub mod greeter_mock {
         }
 
         /// Matchers for the messages that requests are made of, field by field.
-        #[allow(deprecated)]
+        #[allow(ambiguous_glob_reexports, unused_imports)]
         pub mod like {
-            use super::rt;
+            pub use super::super::greeter_matchers::*;
+        }
+    }
+}
 
-            /// Matches a `greeter.HelloRequest` by those of its fields that are mentioned.
-            #[derive(rt::Clone, rt::Debug, rt::Default)]
-            pub struct HelloRequest(rt::mock::Fields<super::super::HelloRequest>);
+/// Matchers for the messages of `greeter.proto`: mocks have them in `like`.
+#[doc(hidden)]
+#[allow(dead_code, deprecated, unexpected_cfgs)]
+pub mod greeter_matchers {
+    ::rust_scaffold::codegen::mocks_for_tests! {
+        use ::rust_scaffold::codegen as rt;
 
-            impl HelloRequest {
-                /// Matches every message, until fields are mentioned.
-                #[inline]
-                pub fn new() -> Self {
-                    rt::Default::default()
-                }
+        rt::mock::matcher! {
+            type HelloReply = super::HelloReply, "greeter.HelloReply";
+            field message(rt::String) = "message", message;
+        }
 
-                /// Expects this of `name`.
-                pub fn name(self, expected: impl rt::mock::IntoPattern<rt::String>) -> Self {
-                    Self(self.0.field("name", expected, |message| rt::mock::view(&message.name)))
-                }
-            }
-
-            impl rt::mock::IntoPattern<super::super::HelloRequest> for HelloRequest {
-                #[inline]
-                fn into_pattern(self) -> rt::mock::Pattern<super::super::HelloRequest> {
-                    self.0.into_pattern()
-                }
-            }
+        rt::mock::matcher! {
+            type HelloRequest = super::HelloRequest, "greeter.HelloRequest";
+            field name(rt::String) = "name", name;
         }
     }
 }

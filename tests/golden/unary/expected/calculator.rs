@@ -420,67 +420,40 @@ pub mod calculator_mock {
         }
 
         /// Matchers for the messages that requests are made of, field by field.
-        #[allow(deprecated)]
+        #[allow(ambiguous_glob_reexports, unused_imports)]
         pub mod like {
-            use super::rt;
+            pub use super::super::calculator_matchers::*;
+        }
+    }
+}
 
-            /// Matches a `calculator.AddRequest` by those of its fields that are mentioned.
-            #[derive(rt::Clone, rt::Debug, rt::Default)]
-            pub struct AddRequest(rt::mock::Fields<super::super::AddRequest>);
+/// Matchers for the messages of `calculator.proto`: mocks have them in `like`.
+#[doc(hidden)]
+#[allow(dead_code, deprecated, unexpected_cfgs)]
+pub mod calculator_matchers {
+    ::rust_scaffold::codegen::mocks_for_tests! {
+        use ::rust_scaffold::codegen as rt;
 
-            impl AddRequest {
-                /// Matches every message, until fields are mentioned.
-                #[inline]
-                pub fn new() -> Self {
-                    rt::Default::default()
-                }
+        rt::mock::matcher! {
+            type AddRequest = super::AddRequest, "calculator.AddRequest";
+            field a(i32) = "a", a;
+            field b(i32) = "b", b;
+        }
 
-                /// Expects this of `a`.
-                pub fn a(self, expected: impl rt::mock::IntoPattern<i32>) -> Self {
-                    Self(self.0.field("a", expected, |message| rt::mock::view(&message.a)))
-                }
+        rt::mock::matcher! {
+            type AddResponse = super::AddResponse, "calculator.AddResponse";
+            field result(i32) = "result", result;
+        }
 
-                /// Expects this of `b`.
-                pub fn b(self, expected: impl rt::mock::IntoPattern<i32>) -> Self {
-                    Self(self.0.field("b", expected, |message| rt::mock::view(&message.b)))
-                }
-            }
+        rt::mock::matcher! {
+            type SubtractRequest = super::SubtractRequest, "calculator.SubtractRequest";
+            field a(i32) = "a", a;
+            field b(i32) = "b", b;
+        }
 
-            impl rt::mock::IntoPattern<super::super::AddRequest> for AddRequest {
-                #[inline]
-                fn into_pattern(self) -> rt::mock::Pattern<super::super::AddRequest> {
-                    self.0.into_pattern()
-                }
-            }
-
-            /// Matches a `calculator.SubtractRequest` by those of its fields that are mentioned.
-            #[derive(rt::Clone, rt::Debug, rt::Default)]
-            pub struct SubtractRequest(rt::mock::Fields<super::super::SubtractRequest>);
-
-            impl SubtractRequest {
-                /// Matches every message, until fields are mentioned.
-                #[inline]
-                pub fn new() -> Self {
-                    rt::Default::default()
-                }
-
-                /// Expects this of `a`.
-                pub fn a(self, expected: impl rt::mock::IntoPattern<i32>) -> Self {
-                    Self(self.0.field("a", expected, |message| rt::mock::view(&message.a)))
-                }
-
-                /// Expects this of `b`.
-                pub fn b(self, expected: impl rt::mock::IntoPattern<i32>) -> Self {
-                    Self(self.0.field("b", expected, |message| rt::mock::view(&message.b)))
-                }
-            }
-
-            impl rt::mock::IntoPattern<super::super::SubtractRequest> for SubtractRequest {
-                #[inline]
-                fn into_pattern(self) -> rt::mock::Pattern<super::super::SubtractRequest> {
-                    self.0.into_pattern()
-                }
-            }
+        rt::mock::matcher! {
+            type SubtractResponse = super::SubtractResponse, "calculator.SubtractResponse";
+            field result(i32) = "result", result;
         }
     }
 }

@@ -664,6 +664,24 @@ pub mod clock_mock {
     }
 }
 
+/// Matchers for the messages of `wkt.proto`: mocks have them in `like`.
+#[doc(hidden)]
+#[allow(dead_code, deprecated, unexpected_cfgs)]
+pub mod wkt_matchers {
+    ::rust_scaffold::codegen::mocks_for_tests! {
+        use ::rust_scaffold::codegen as rt;
+
+        rt::mock::matcher! {
+            type All = super::All, "wkt.All";
+            field any(::rust_scaffold::prost_types::Any) = "any", any;
+            field mask(::rust_scaffold::prost_types::FieldMask) = "mask", mask;
+            field name(::rust_scaffold::prost::alloc::string::String) = "name", name;
+            field value(::rust_scaffold::prost_types::Value) = "value", value;
+            field null(rt::mock::Enum<::rust_scaffold::prost_types::NullValue>) = "null", null;
+        }
+    }
+}
+
 #[allow(unused_imports)]
 pub use self::clock_client::ClockClient;
 

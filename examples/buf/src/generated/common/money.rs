@@ -11,3 +11,18 @@ pub struct Money {
     #[prost(int64, tag = "2")]
     pub cents: i64,
 }
+
+/// Matchers for the messages of `common/money.proto`: mocks have them in `like`.
+#[doc(hidden)]
+#[allow(dead_code, deprecated, unexpected_cfgs)]
+pub mod common_money_matchers {
+    ::rust_scaffold::codegen::mocks_for_tests! {
+        use ::rust_scaffold::codegen as rt;
+
+        rt::mock::matcher! {
+            type Money = super::Money, "common.Money";
+            field currency(rt::String) = "currency", currency;
+            field cents(i64) = "cents", cents;
+        }
+    }
+}

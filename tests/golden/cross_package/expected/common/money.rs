@@ -39,3 +39,18 @@ pub mod money {
         }
     }
 }
+
+/// Matchers for the messages of `common/money.proto`: mocks have them in `like`.
+#[doc(hidden)]
+#[allow(dead_code, deprecated, unexpected_cfgs)]
+pub mod common_money_matchers {
+    ::rust_scaffold::codegen::mocks_for_tests! {
+        use ::rust_scaffold::codegen as rt;
+
+        rt::mock::matcher! {
+            type Money = super::Money, "common.Money";
+            field cents(i64) = "cents", cents;
+            field currency(rt::mock::Enum<super::money::Currency>) = "currency", currency;
+        }
+    }
+}

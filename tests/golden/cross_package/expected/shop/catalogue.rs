@@ -17,3 +17,22 @@ pub mod catalogue {
         pub number: u32,
     }
 }
+
+/// Matchers for the messages of `shop/catalogue.proto`: mocks have them in `like`.
+#[doc(hidden)]
+#[allow(dead_code, deprecated, unexpected_cfgs)]
+pub mod shop_catalogue_matchers {
+    ::rust_scaffold::codegen::mocks_for_tests! {
+        use ::rust_scaffold::codegen as rt;
+
+        rt::mock::matcher! {
+            type Catalogue = super::Catalogue, "shop.Catalogue";
+            field entries([super::catalogue::Entry]) = "entries", entries;
+        }
+
+        rt::mock::matcher! {
+            type CatalogueEntry = super::catalogue::Entry, "shop.Catalogue.Entry";
+            field number(u32) = "number", number;
+        }
+    }
+}

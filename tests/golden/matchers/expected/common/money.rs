@@ -16,4 +16,53 @@ pub struct Money {
 pub struct Inner {
     #[prost(message, optional, tag = "1")]
     pub money: ::core::option::Option<Money>,
+    #[prost(message, optional, tag = "2")]
+    pub request: ::core::option::Option<Request>,
+}
+
+/// Another package has one, too, and both are in requests.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::rust_scaffold::prost::Message)]
+#[prost(prost_path = "::rust_scaffold::prost")]
+pub struct Request {
+    #[prost(int32, tag = "1")]
+    pub limit: i32,
+}
+
+/// Another package has one, too; this one is in no request.
+#[derive(Clone, PartialEq, Eq, Hash, ::rust_scaffold::prost::Message)]
+#[prost(prost_path = "::rust_scaffold::prost")]
+pub struct Tree {
+    #[prost(string, tag = "1")]
+    pub species: ::rust_scaffold::prost::alloc::string::String,
+}
+
+/// Matchers for the messages of `common/money.proto`: mocks have them in `like`.
+#[doc(hidden)]
+#[allow(dead_code, deprecated, unexpected_cfgs)]
+pub mod common_money_matchers {
+    ::rust_scaffold::codegen::mocks! {
+        use ::rust_scaffold::codegen as rt;
+
+        rt::mock::matcher! {
+            type Inner = super::Inner, "common.Inner";
+            field money(super::Money) = "money", money;
+            field request(super::Request) = "request", request;
+        }
+
+        rt::mock::matcher! {
+            type Money = super::Money, "common.Money";
+            field currency(rt::String) = "currency", currency;
+            field units(i64) = "units", units;
+        }
+
+        rt::mock::matcher! {
+            type Request = super::Request, "common.Request";
+            field limit(i32) = "limit", limit;
+        }
+
+        rt::mock::matcher! {
+            type Tree = super::Tree, "common.Tree";
+            field species(rt::String) = "species", species;
+        }
+    }
 }

@@ -4,3 +4,16 @@
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::rust_scaffold::prost::Message)]
 #[prost(prost_path = "::rust_scaffold::prost")]
 pub struct Inner {}
+
+/// Matchers for the messages of `sub/folded.proto`: mocks have them in `like`.
+#[doc(hidden)]
+#[allow(dead_code, deprecated, unexpected_cfgs)]
+pub mod sub_folded_matchers {
+    ::rust_scaffold::codegen::mocks_for_tests! {
+        use ::rust_scaffold::codegen as rt;
+
+        rt::mock::matcher! {
+            type Inner = super::Inner, "names.Sub2.Inner";
+        }
+    }
+}

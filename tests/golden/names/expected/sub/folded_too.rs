@@ -7,3 +7,17 @@ pub struct Inner {
     #[prost(message, optional, tag = "1")]
     pub other: ::core::option::Option<super::sub2::Inner>,
 }
+
+/// Matchers for the messages of `sub/folded_too.proto`: mocks have them in `like`.
+#[doc(hidden)]
+#[allow(dead_code, deprecated, unexpected_cfgs)]
+pub mod sub_folded_too_matchers {
+    ::rust_scaffold::codegen::mocks_for_tests! {
+        use ::rust_scaffold::codegen as rt;
+
+        rt::mock::matcher! {
+            type Inner = super::Inner, "names.sub2.Inner";
+            field other(super::super::sub2::Inner) = "other", other;
+        }
+    }
+}

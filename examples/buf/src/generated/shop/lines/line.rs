@@ -13,3 +13,19 @@ pub struct Line {
     #[prost(message, optional, tag = "3")]
     pub price: ::core::option::Option<super::super::common::Money>,
 }
+
+/// Matchers for the messages of `shop/lines/line.proto`: mocks have them in `like`.
+#[doc(hidden)]
+#[allow(dead_code, deprecated, unexpected_cfgs)]
+pub mod shop_lines_line_matchers {
+    ::rust_scaffold::codegen::mocks_for_tests! {
+        use ::rust_scaffold::codegen as rt;
+
+        rt::mock::matcher! {
+            type Line = super::Line, "shop.v1.Line";
+            field article(rt::String) = "article", article;
+            field count(i32) = "count", count;
+            field price(super::super::super::common::Money) = "price", price;
+        }
+    }
+}

@@ -389,124 +389,26 @@ pub mod shop_mock {
         }
 
         /// Matchers for the messages that requests are made of, field by field.
-        #[allow(deprecated)]
+        #[allow(ambiguous_glob_reexports, unused_imports)]
         pub mod like {
-            use super::rt;
+            pub use super::super::super::super::common::common_money_matchers::*;
+            pub use super::super::shop_lines_line_matchers::*;
+            pub use super::super::shop_v1_shop_matchers::*;
+        }
+    }
+}
 
-            /// Matches a `shop.v1.Line` by those of its fields that are mentioned.
-            #[derive(rt::Clone, rt::Debug, rt::Default)]
-            pub struct Line(rt::mock::Fields<super::super::Line>);
+/// Matchers for the messages of `shop/v1/shop.proto`: mocks have them in `like`.
+#[doc(hidden)]
+#[allow(dead_code, deprecated, unexpected_cfgs)]
+pub mod shop_v1_shop_matchers {
+    ::rust_scaffold::codegen::mocks_for_tests! {
+        use ::rust_scaffold::codegen as rt;
 
-            impl Line {
-                /// Matches every message, until fields are mentioned.
-                #[inline]
-                pub fn new() -> Self {
-                    rt::Default::default()
-                }
-
-                /// Expects this of `article`.
-                pub fn article(self, expected: impl rt::mock::IntoPattern<rt::String>) -> Self {
-                    Self(
-                        self.0.field(
-                            "article",
-                            expected,
-                            |message| rt::mock::view(&message.article),
-                        ),
-                    )
-                }
-
-                /// Expects this of `count`.
-                pub fn count(self, expected: impl rt::mock::IntoPattern<i32>) -> Self {
-                    Self(self.0.field("count", expected, |message| rt::mock::view(&message.count)))
-                }
-
-                /// Expects this of `price`.
-                pub fn price(
-                    self,
-                    expected: impl rt::mock::IntoPattern<super::super::super::super::common::Money>,
-                ) -> Self {
-                    Self(self.0.field("price", expected, |message| rt::mock::view(&message.price)))
-                }
-            }
-
-            impl rt::mock::IntoPattern<super::super::Line> for Line {
-                #[inline]
-                fn into_pattern(self) -> rt::mock::Pattern<super::super::Line> {
-                    self.0.into_pattern()
-                }
-            }
-
-            /// Matches a `common.Money` by those of its fields that are mentioned.
-            #[derive(rt::Clone, rt::Debug, rt::Default)]
-            pub struct Money(rt::mock::Fields<super::super::super::super::common::Money>);
-
-            impl Money {
-                /// Matches every message, until fields are mentioned.
-                #[inline]
-                pub fn new() -> Self {
-                    rt::Default::default()
-                }
-
-                /// Expects this of `currency`.
-                pub fn currency(self, expected: impl rt::mock::IntoPattern<rt::String>) -> Self {
-                    Self(
-                        self.0.field(
-                            "currency",
-                            expected,
-                            |message| rt::mock::view(&message.currency),
-                        ),
-                    )
-                }
-
-                /// Expects this of `cents`.
-                pub fn cents(self, expected: impl rt::mock::IntoPattern<i64>) -> Self {
-                    Self(self.0.field("cents", expected, |message| rt::mock::view(&message.cents)))
-                }
-            }
-
-            impl rt::mock::IntoPattern<super::super::super::super::common::Money> for Money {
-                #[inline]
-                fn into_pattern(
-                    self,
-                ) -> rt::mock::Pattern<super::super::super::super::common::Money> {
-                    self.0.into_pattern()
-                }
-            }
-
-            /// Matches a `shop.v1.Order` by those of its fields that are mentioned.
-            #[derive(rt::Clone, rt::Debug, rt::Default)]
-            pub struct Order(rt::mock::Fields<super::super::Order>);
-
-            impl Order {
-                /// Matches every message, until fields are mentioned.
-                #[inline]
-                pub fn new() -> Self {
-                    rt::Default::default()
-                }
-
-                /// Expects this of `at`.
-                pub fn at(
-                    self,
-                    expected: impl rt::mock::IntoPattern<::rust_scaffold::prost_types::Timestamp>,
-                ) -> Self {
-                    Self(self.0.field("at", expected, |message| rt::mock::view(&message.at)))
-                }
-
-                /// Expects this of `lines`.
-                pub fn lines(
-                    self,
-                    expected: impl rt::mock::IntoPattern<[super::super::Line]>,
-                ) -> Self {
-                    Self(self.0.field("lines", expected, |message| rt::mock::view(&message.lines)))
-                }
-            }
-
-            impl rt::mock::IntoPattern<super::super::Order> for Order {
-                #[inline]
-                fn into_pattern(self) -> rt::mock::Pattern<super::super::Order> {
-                    self.0.into_pattern()
-                }
-            }
+        rt::mock::matcher! {
+            type Order = super::Order, "shop.v1.Order";
+            field at(::rust_scaffold::prost_types::Timestamp) = "at", at;
+            field lines([super::Line]) = "lines", lines;
         }
     }
 }

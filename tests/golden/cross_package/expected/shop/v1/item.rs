@@ -327,67 +327,25 @@ pub mod stock_mock {
         }
 
         /// Matchers for the messages that requests are made of, field by field.
-        #[allow(deprecated)]
+        #[allow(ambiguous_glob_reexports, unused_imports)]
         pub mod like {
-            use super::rt;
+            pub use super::super::super::shop_catalogue_matchers::*;
+            pub use super::super::shop_v1_item_matchers::*;
+        }
+    }
+}
 
-            /// Matches a `shop.Catalogue.Entry` by those of its fields that are mentioned.
-            #[derive(rt::Clone, rt::Debug, rt::Default)]
-            pub struct CatalogueEntry(rt::mock::Fields<super::super::super::catalogue::Entry>);
+/// Matchers for the messages of `shop/v1/item.proto`: mocks have them in `like`.
+#[doc(hidden)]
+#[allow(dead_code, deprecated, unexpected_cfgs)]
+pub mod shop_v1_item_matchers {
+    ::rust_scaffold::codegen::mocks_for_tests! {
+        use ::rust_scaffold::codegen as rt;
 
-            impl CatalogueEntry {
-                /// Matches every message, until fields are mentioned.
-                #[inline]
-                pub fn new() -> Self {
-                    rt::Default::default()
-                }
-
-                /// Expects this of `number`.
-                pub fn number(self, expected: impl rt::mock::IntoPattern<u32>) -> Self {
-                    Self(
-                        self.0.field("number", expected, |message| rt::mock::view(&message.number)),
-                    )
-                }
-            }
-
-            impl rt::mock::IntoPattern<super::super::super::catalogue::Entry> for CatalogueEntry {
-                #[inline]
-                fn into_pattern(self) -> rt::mock::Pattern<super::super::super::catalogue::Entry> {
-                    self.0.into_pattern()
-                }
-            }
-
-            /// Matches a `shop.v1.Item` by those of its fields that are mentioned.
-            #[derive(rt::Clone, rt::Debug, rt::Default)]
-            pub struct Item(rt::mock::Fields<super::super::Item>);
-
-            impl Item {
-                /// Matches every message, until fields are mentioned.
-                #[inline]
-                pub fn new() -> Self {
-                    rt::Default::default()
-                }
-
-                /// Expects this of `name`.
-                pub fn name(self, expected: impl rt::mock::IntoPattern<rt::String>) -> Self {
-                    Self(self.0.field("name", expected, |message| rt::mock::view(&message.name)))
-                }
-
-                /// Expects this of `entry`.
-                pub fn entry(
-                    self,
-                    expected: impl rt::mock::IntoPattern<super::super::super::catalogue::Entry>,
-                ) -> Self {
-                    Self(self.0.field("entry", expected, |message| rt::mock::view(&message.entry)))
-                }
-            }
-
-            impl rt::mock::IntoPattern<super::super::Item> for Item {
-                #[inline]
-                fn into_pattern(self) -> rt::mock::Pattern<super::super::Item> {
-                    self.0.into_pattern()
-                }
-            }
+        rt::mock::matcher! {
+            type Item = super::Item, "shop.v1.Item";
+            field name(rt::String) = "name", name;
+            field entry(super::super::catalogue::Entry) = "entry", entry;
         }
     }
 }

@@ -400,192 +400,30 @@ pub mod orders_mock {
         }
 
         /// Matchers for the messages that requests are made of, field by field.
-        #[allow(deprecated)]
+        #[allow(ambiguous_glob_reexports, unused_imports)]
         pub mod like {
-            use super::rt;
+            pub use super::super::super::super::common::common_money_matchers::*;
+            pub use super::super::super::super::root_matchers::*;
+            pub use super::super::super::shop_catalogue_matchers::*;
+            pub use super::super::shop_v1_item_matchers::*;
+            pub use super::super::shop_v1_order_matchers::*;
+        }
+    }
+}
 
-            /// Matches a `shop.Catalogue.Entry` by those of its fields that are mentioned.
-            #[derive(rt::Clone, rt::Debug, rt::Default)]
-            pub struct CatalogueEntry(rt::mock::Fields<super::super::super::catalogue::Entry>);
+/// Matchers for the messages of `shop/v1/order.proto`: mocks have them in `like`.
+#[doc(hidden)]
+#[allow(dead_code, deprecated, unexpected_cfgs)]
+pub mod shop_v1_order_matchers {
+    ::rust_scaffold::codegen::mocks_for_tests! {
+        use ::rust_scaffold::codegen as rt;
 
-            impl CatalogueEntry {
-                /// Matches every message, until fields are mentioned.
-                #[inline]
-                pub fn new() -> Self {
-                    rt::Default::default()
-                }
-
-                /// Expects this of `number`.
-                pub fn number(self, expected: impl rt::mock::IntoPattern<u32>) -> Self {
-                    Self(
-                        self.0.field("number", expected, |message| rt::mock::view(&message.number)),
-                    )
-                }
-            }
-
-            impl rt::mock::IntoPattern<super::super::super::catalogue::Entry> for CatalogueEntry {
-                #[inline]
-                fn into_pattern(self) -> rt::mock::Pattern<super::super::super::catalogue::Entry> {
-                    self.0.into_pattern()
-                }
-            }
-
-            /// Matches a `shop.v1.Item` by those of its fields that are mentioned.
-            #[derive(rt::Clone, rt::Debug, rt::Default)]
-            pub struct Item(rt::mock::Fields<super::super::Item>);
-
-            impl Item {
-                /// Matches every message, until fields are mentioned.
-                #[inline]
-                pub fn new() -> Self {
-                    rt::Default::default()
-                }
-
-                /// Expects this of `name`.
-                pub fn name(self, expected: impl rt::mock::IntoPattern<rt::String>) -> Self {
-                    Self(self.0.field("name", expected, |message| rt::mock::view(&message.name)))
-                }
-
-                /// Expects this of `entry`.
-                pub fn entry(
-                    self,
-                    expected: impl rt::mock::IntoPattern<super::super::super::catalogue::Entry>,
-                ) -> Self {
-                    Self(self.0.field("entry", expected, |message| rt::mock::view(&message.entry)))
-                }
-            }
-
-            impl rt::mock::IntoPattern<super::super::Item> for Item {
-                #[inline]
-                fn into_pattern(self) -> rt::mock::Pattern<super::super::Item> {
-                    self.0.into_pattern()
-                }
-            }
-
-            /// Matches a `common.Money` by those of its fields that are mentioned.
-            #[derive(rt::Clone, rt::Debug, rt::Default)]
-            pub struct Money(rt::mock::Fields<super::super::super::super::common::Money>);
-
-            impl Money {
-                /// Matches every message, until fields are mentioned.
-                #[inline]
-                pub fn new() -> Self {
-                    rt::Default::default()
-                }
-
-                /// Expects this of `cents`.
-                pub fn cents(self, expected: impl rt::mock::IntoPattern<i64>) -> Self {
-                    Self(self.0.field("cents", expected, |message| rt::mock::view(&message.cents)))
-                }
-
-                /// Expects this of `currency`.
-                pub fn currency(
-                    self,
-                    expected: impl rt::mock::IntoPattern<
-                        rt::mock::Enum<super::super::super::super::common::money::Currency>,
-                    >,
-                ) -> Self {
-                    Self(
-                        self.0.field(
-                            "currency",
-                            expected,
-                            |message| rt::mock::view(&message.currency),
-                        ),
-                    )
-                }
-            }
-
-            impl rt::mock::IntoPattern<super::super::super::super::common::Money> for Money {
-                #[inline]
-                fn into_pattern(
-                    self,
-                ) -> rt::mock::Pattern<super::super::super::super::common::Money> {
-                    self.0.into_pattern()
-                }
-            }
-
-            /// Matches a `shop.v1.Order` by those of its fields that are mentioned.
-            #[derive(rt::Clone, rt::Debug, rt::Default)]
-            pub struct Order(rt::mock::Fields<super::super::Order>);
-
-            impl Order {
-                /// Matches every message, until fields are mentioned.
-                #[inline]
-                pub fn new() -> Self {
-                    rt::Default::default()
-                }
-
-                /// Expects this of `items`.
-                pub fn items(
-                    self,
-                    expected: impl rt::mock::IntoPattern<[super::super::Item]>,
-                ) -> Self {
-                    Self(self.0.field("items", expected, |message| rt::mock::view(&message.items)))
-                }
-
-                /// Expects this of `total`.
-                pub fn total(
-                    self,
-                    expected: impl rt::mock::IntoPattern<super::super::super::super::common::Money>,
-                ) -> Self {
-                    Self(self.0.field("total", expected, |message| rt::mock::view(&message.total)))
-                }
-
-                /// Expects this of `root`.
-                pub fn root(
-                    self,
-                    expected: impl rt::mock::IntoPattern<super::super::super::super::Root>,
-                ) -> Self {
-                    Self(self.0.field("root", expected, |message| rt::mock::view(&message.root)))
-                }
-
-                /// Expects this of `currency`.
-                pub fn currency(
-                    self,
-                    expected: impl rt::mock::IntoPattern<
-                        rt::mock::Enum<super::super::super::super::common::money::Currency>,
-                    >,
-                ) -> Self {
-                    Self(
-                        self.0.field(
-                            "currency",
-                            expected,
-                            |message| rt::mock::view(&message.currency),
-                        ),
-                    )
-                }
-            }
-
-            impl rt::mock::IntoPattern<super::super::Order> for Order {
-                #[inline]
-                fn into_pattern(self) -> rt::mock::Pattern<super::super::Order> {
-                    self.0.into_pattern()
-                }
-            }
-
-            /// Matches a `Root` by those of its fields that are mentioned.
-            #[derive(rt::Clone, rt::Debug, rt::Default)]
-            pub struct Root(rt::mock::Fields<super::super::super::super::Root>);
-
-            impl Root {
-                /// Matches every message, until fields are mentioned.
-                #[inline]
-                pub fn new() -> Self {
-                    rt::Default::default()
-                }
-
-                /// Expects this of `name`.
-                pub fn name(self, expected: impl rt::mock::IntoPattern<rt::String>) -> Self {
-                    Self(self.0.field("name", expected, |message| rt::mock::view(&message.name)))
-                }
-            }
-
-            impl rt::mock::IntoPattern<super::super::super::super::Root> for Root {
-                #[inline]
-                fn into_pattern(self) -> rt::mock::Pattern<super::super::super::super::Root> {
-                    self.0.into_pattern()
-                }
-            }
+        rt::mock::matcher! {
+            type Order = super::Order, "shop.v1.Order";
+            field items([super::Item]) = "items", items;
+            field total(super::super::super::common::Money) = "total", total;
+            field root(super::super::super::Root) = "root", root;
+            field currency(rt::mock::Enum<super::super::super::common::money::Currency>) = "currency", currency;
         }
     }
 }

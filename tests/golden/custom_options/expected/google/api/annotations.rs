@@ -22,3 +22,20 @@ pub mod http_rule {
         Post(::rust_scaffold::prost::alloc::string::String),
     }
 }
+
+/// Matchers for the messages of `google/api/annotations.proto`: mocks have them in `like`.
+#[doc(hidden)]
+#[allow(dead_code, deprecated, unexpected_cfgs)]
+pub mod google_api_annotations_matchers {
+    ::rust_scaffold::codegen::mocks_for_tests! {
+        use ::rust_scaffold::codegen as rt;
+
+        rt::mock::matcher! {
+            type HttpRule = super::HttpRule, "google.api.HttpRule";
+            field get(rt::String) = "get", pattern, super::http_rule::Pattern::Get;
+            field post(rt::String) = "post", pattern, super::http_rule::Pattern::Post;
+            field body(rt::String) = "body", body;
+            field pattern(super::http_rule::Pattern) = "pattern", pattern;
+        }
+    }
+}
