@@ -35,6 +35,23 @@ pub(super) struct Options {
     pub(super) user_agent: HeaderValue,
 }
 
+impl Options {
+    /// Refuses what would let no call go well, or dial without a pause.
+    fn check(&self) -> Result<(), Status> {
+        let zeros = [
+            ("connect_timeout", self.connect_timeout.is_zero()),
+            ("backoff", self.backoff.base.is_zero() || self.backoff.max.is_zero()),
+        ];
+        let mut zeros = zeros.into_iter().chain(self.sizes.zeros());
+        match zeros.find(|(_, is_zero)| *is_zero) {
+            Some((name, _)) => {
+                Err(Status::invalid_argument(format!("`{name}` of the channel is zero")))
+            }
+            None => Ok(()),
+        }
+    }
+}
+
 /// Makes a [`Channel`] with other settings than the usual ones.
 ///
 /// ```
@@ -43,7 +60,7 @@ pub(super) struct Options {
 /// # fn channel() -> Result<Channel, Status> {
 /// Channel::builder("http://localhost:50051")
 ///     .connect_timeout(Duration::from_secs(5))
-///     .keep_alive_interval(Some(Duration::from_secs(60)))
+///     .keep_alive_interval(Some(Duration::from_secs(10 * 60)))
 ///     .connect_lazy()
 /// # }
 /// ```
@@ -104,6 +121,7 @@ impl ChannelBuilder {
             )));
         }
         let mut options = self.options;
+        options.check()?;
         if let Some(name) = self.user_agent {
             options.user_agent = format!("{name} {USER_AGENT}").try_into().map_err(|_| {
                 Status::invalid_argument(format!("{name:?} cannot be sent as user-agent"))
@@ -184,19 +202,23 @@ impl ChannelBuilder {
         self
     }
 
-    /// How often the server is asked whether it is still there; none, the default: never. Servers
-    /// close connections that ask too often: many allow no more than once in 5 minutes.
+    /// How often the server is pinged while there are calls, to find out whether it is still there;
+    /// none, the default: never. At least 10 seconds: shorter intervals are taken for that. Servers
+    /// close connections that ping too often, and many allow no more than one ping in 5 minutes. One
+    /// that says so (`too_many_pings`) is pinged half as often from then on.
+    ///
+    /// See [gRFC A8](https://github.com/grpc/proposal/blob/master/A8-client-side-keepalive.md).
     #[must_use]
     pub fn keep_alive_interval(mut self, interval: Option<Duration>) -> Self {
-        self.options.keep_alive.interval = interval.map(|interval| interval.min(FOREVER));
+        self.options.keep_alive.set_client_interval(interval);
         self
     }
 
     /// How long the server may take to say that it is still there, before the connection is given
-    /// up. By default 20 seconds.
+    /// up, and its calls fail with `Unavailable`. By default 20 seconds, at least 10 milliseconds.
     #[must_use]
     pub fn keep_alive_timeout(mut self, timeout: Duration) -> Self {
-        self.options.keep_alive.timeout = timeout.min(FOREVER);
+        self.options.keep_alive.set_timeout(timeout);
         self
     }
 

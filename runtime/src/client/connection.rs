@@ -5,7 +5,7 @@ use std::{
     io,
     pin::Pin,
     sync::Arc,
-    task::{Context, Poll, Waker},
+    task::{Context, Poll, Waker, ready},
 };
 
 use bytes::Bytes;
@@ -22,7 +22,7 @@ use crate::wire::{
     h2::SEND_BUFFER,
     header_list::{self, Limit, PeerLimit},
     io::{ConnectionIo, IoHandle},
-    keep_alive::KeepAlive,
+    keep_alive::{ChannelPings, KeepAlive},
     memory,
     receive_window::ReceiveWindow,
     stream_limiter::StreamLimiter,
@@ -42,19 +42,17 @@ impl Connection {
         io: Box<dyn Io>,
         options: &Options,
         streams: Arc<StreamLimiter>,
+        pings: Arc<ChannelPings>,
     ) -> io::Result<Self> {
         memory::keep();
-        let mut driver = Driver::new(io, options, Arc::clone(&streams)).await?;
+        let mut driver = Driver::new(io, options, Arc::clone(&streams), pings).await?;
         let queue = Arc::clone(&driver.ending.queue);
         let waker = Waker::from(Arc::clone(&queue.wakes));
         poll_fn(|cx| {
             let polled = queue.wakes.poll(&waker, cx, |cx| driver.poll(cx));
             match (streams.limit(), polled) {
                 (1.., _) => Poll::Ready(Ok(())),
-                (0, Poll::Ready(())) => {
-                    let error = "the server closed the connection at once";
-                    Poll::Ready(Err(io::Error::other(error)))
-                }
+                (0, Poll::Ready(())) => Poll::Ready(Err(driver.why_not_begun())),
                 (0, Poll::Pending) => Poll::Pending,
             }
         })
@@ -96,6 +94,10 @@ struct Driver {
     requests: Option<SendRequest<Bytes>>,
     keep_alive: Option<KeepAlive>,
     ping_while_idle: bool,
+    /// Those of all connections of the channel.
+    pings: Arc<ChannelPings>,
+    /// What HTTP/2 has ended with.
+    error: Option<h2::Error>,
     /// Dropped after HTTP/2, which tells all calls of its end.
     ending: Ending,
 }
@@ -105,6 +107,7 @@ impl Driver {
         io: Box<dyn Io>,
         options: &Options,
         streams: Arc<StreamLimiter>,
+        pings: Arc<ChannelPings>,
     ) -> io::Result<Self> {
         let sizes = options.sizes;
         let (h2_io, io) = ConnectionIo::new(io, FrameCounter::of_server());
@@ -131,7 +134,9 @@ impl Driver {
             window,
             waker: queue.wakes.h2_waker(),
             requests: Some(requests),
-            keep_alive: KeepAlive::new(options.keep_alive),
+            keep_alive: KeepAlive::new(pings.get()),
+            pings,
+            error: None,
             ping_while_idle: options.keep_alive_while_idle,
             ending: Ending { work: Work::default(), queue, streams },
         })
@@ -142,7 +147,11 @@ impl Driver {
         let Ending { work, queue, streams } = &mut self.ending;
         queue.run(work, &mut self.requests, self.io.is_blocked());
         if queue.wakes.take_h2() {
-            if Pin::new(&mut self.h2).poll(&mut Context::from_waker(&self.waker)).is_ready() {
+            if let Poll::Ready(ended) = poll_h2(&mut self.h2, &self.waker) {
+                self.error = ended.err();
+                if let Some(keep_alive) = &self.keep_alive {
+                    keep_alive.note_end(self.io.goaway(), &self.pings);
+                }
                 return Poll::Ready(());
             }
             streams.set_limit(self.h2.max_concurrent_send_streams());
@@ -161,8 +170,29 @@ impl Driver {
             queue.wakes.wake_h2();
             self.h2.ping_pong()
         };
-        keep_alive.poll_dead(quiet, pings, cx)
+        ready!(keep_alive.poll_dead(quiet, pings, cx));
+        // All calls are told why.
+        self.io.fail(keep_alive.no_answer());
+        drop(poll_h2(&mut self.h2, &self.waker));
+        Poll::Ready(())
     }
+
+    /// Why the connection has ended before it was one.
+    fn why_not_begun(&mut self) -> io::Error {
+        match self.error.take() {
+            Some(error) => io::Error::other(error),
+            None => io::Error::other(
+                "the server closed the connection before it said anything: does it speak HTTP/2?",
+            ),
+        }
+    }
+}
+
+fn poll_h2(
+    h2: &mut h2::client::Connection<ConnectionIo<Box<dyn Io>>, Bytes>,
+    waker: &Waker,
+) -> Poll<Result<(), h2::Error>> {
+    Pin::new(h2).poll(&mut Context::from_waker(waker))
 }
 
 /// What is left to do when a connection ends, also when the runtime ends that it ran on.

@@ -14,7 +14,9 @@ use tonic::Status;
 
 use super::{builder::Options, connection::Connection, connector::Connector, target::Target};
 use crate::wire::{
-    jitter, status,
+    jitter,
+    keep_alive::ChannelPings,
+    status,
     stream_limiter::{FreeStreams, StreamLimiter, StreamPermit},
 };
 
@@ -23,6 +25,7 @@ pub(super) struct Pool {
     pub(super) target: Target,
     pub(super) options: Options,
     connector: Connector,
+    pings: Arc<ChannelPings>,
     state: Mutex<State>,
     /// What the connections have free. Nobody takes a stream of theirs without a right from here.
     free: Arc<FreeStreams>,
@@ -66,7 +69,9 @@ enum Pick {
 
 impl Pool {
     pub(super) fn new(target: Target, connector: Connector, options: Options) -> Self {
-        Self { target, options, connector, state: Mutex::default(), free: FreeStreams::new() }
+        let pings = ChannelPings::new(options.keep_alive);
+        let (state, free) = (Mutex::default(), FreeStreams::new());
+        Self { target, options, connector, pings, state, free }
     }
 
     /// A stream of a connection, if one is free and nobody waits for it.
@@ -170,7 +175,7 @@ impl Pool {
     async fn open(&self) -> Result<Connection, String> {
         let begin = |io| {
             let streams = StreamLimiter::new(Arc::clone(&self.free));
-            Connection::open(io, &self.options, streams)
+            Connection::open(io, &self.options, streams, Arc::clone(&self.pings))
         };
         let opening = self.connector.open(&self.target, begin);
         match tokio::time::timeout(self.options.connect_timeout, opening).await {

@@ -3,6 +3,7 @@
 use std::{
     any::Any,
     future::{Future as _, poll_fn},
+    io,
     net::SocketAddr,
     pin::{Pin, pin},
     sync::Arc,
@@ -21,10 +22,12 @@ use tokio::{
 };
 
 use super::{
-    calls::Calls, drain::Drain, options::Options, pace::Pace, routes::Routes, serve::before,
+    calls::Calls, drain::Drain, options::Options, pace::Pace, ping_strikes::PingStrikes, preface,
+    routes::Routes, serve::before,
 };
 use crate::wire::{
-    frame_counter::FrameCounter,
+    frame_counter::{CLIENT_PREFACE, FrameCounter},
+    goaway::GoAway,
     h2::SEND_BUFFER,
     header_list,
     io::{ConnectionIo, IoHandle},
@@ -83,8 +86,13 @@ where
     let (io, handle) = ConnectionIo::new(io, FrameCounter::of_client());
     let limit = shared.options.handshake_timeout;
     let handshake = tokio::time::timeout(limit, handshake(io, &shared.options));
-    // A client that has not begun has no call to lose.
-    let Some(Ok(Ok(h2))) = before(shut_down.as_mut(), handshake).await else { return };
+    let h2 = match before(shut_down.as_mut(), handshake).await {
+        Some(Ok(Ok(h2))) => h2,
+        // It was told why.
+        Some(Ok(Err(_))) => return handle.close(None).await,
+        // A client that has not begun has no call to lose.
+        Some(Err(_)) | None => return,
+    };
     let mut connection = Connection::new(h2, &handle, info, shared);
     let wakes = Arc::clone(&connection.wakes);
     let mut asked = false;
@@ -99,16 +107,23 @@ where
         })
     })
     .await;
+    let goaway = connection.pings_too_often.then(GoAway::too_many_pings);
     drop(connection);
     if !wakes.is_broken() {
-        handle.close().await;
+        handle.close(goaway).await;
     }
 }
 
-fn handshake<IO>(io: IO, options: &Options) -> h2::server::Handshake<IO, Bytes>
+/// Begins with HTTP/2, when the client has.
+async fn handshake<IO>(
+    mut io: ConnectionIo<IO>,
+    options: &Options,
+) -> io::Result<h2::server::Connection<ConnectionIo<IO>, Bytes>>
 where
     IO: AsyncRead + AsyncWrite + Unpin,
 {
+    preface::read(&mut io).await?;
+    io.replay(CLIENT_PREFACE);
     memory::keep();
     let sizes = options.sizes;
     h2::server::Builder::new()
@@ -124,6 +139,8 @@ where
         .max_local_error_reset_streams(Some(MAX_STRAY_FRAMES))
         .max_send_buffer_size(SEND_BUFFER)
         .handshake(io)
+        .await
+        .map_err(io::Error::other)
 }
 
 /// How much is received before the calls in it are started.
@@ -151,6 +168,9 @@ struct Connection<'a, IO> {
     shared: Arc<Shared>,
     wakes: Arc<Wakes>,
     keep_alive: Option<KeepAlive>,
+    ping_strikes: PingStrikes,
+    /// Whether it ends because the client does.
+    pings_too_often: bool,
     idle: Option<Pin<Box<Sleep>>>,
     last_call: Instant,
     age: Option<Pin<Box<Sleep>>>,
@@ -171,6 +191,8 @@ impl<'a, IO: AsyncRead + AsyncWrite + Unpin> Connection<'a, IO> {
         let calls = Calls::new(info, Arc::clone(&shared), Arc::clone(&wakes), window.streams());
         Self {
             keep_alive: KeepAlive::new(options.keep_alive),
+            ping_strikes: PingStrikes::new(options.ping_policy),
+            pings_too_often: false,
             idle: timer(options.max_connection_idle),
             age: timer(options.max_connection_age.map(|age| jitter::around(age, AGE_JITTER))),
             last_call: Instant::now(),
@@ -264,7 +286,13 @@ impl<'a, IO: AsyncRead + AsyncWrite + Unpin> Connection<'a, IO> {
             let Some(Ok((request, stream))) = call else { return Poll::Ready(()) };
             self.calls.push(request, stream);
         }
-        if let Some(size) = self.window.update(self.io.received()) {
+        let received = self.io.received();
+        let has_calls = self.h2.has_streams();
+        if self.ping_strikes.are_too_many(received.pings, self.io.sent(), has_calls) {
+            self.pings_too_often = true;
+            return Poll::Ready(());
+        }
+        if let Some(size) = self.window.update(received) {
             self.h2.set_target_window_size(size);
             self.wakes.wake_h2();
         }

@@ -9,6 +9,8 @@ mod http;
 mod listener;
 mod options;
 mod pace;
+mod ping_strikes;
+mod preface;
 mod reply;
 mod routes;
 mod serve;

@@ -1,10 +1,10 @@
 //! What a server's connections may take, and how long they may last.
 
-use std::time::Duration;
+use std::{io, time::Duration};
 
 use tokio::sync::Semaphore;
 
-use super::Server;
+use super::{Server, ping_strikes::PingPolicy};
 use crate::wire::{
     deadline::FOREVER,
     h2::{MAX_FRAME, MAX_WINDOW, MIN_FRAME, Sizes},
@@ -23,6 +23,7 @@ pub(super) struct Options {
     pub(super) inline_limit: Duration,
     pub(super) handshake_timeout: Duration,
     pub(super) keep_alive: Pings,
+    pub(super) ping_policy: PingPolicy,
     pub(super) max_connection_idle: Option<Duration>,
     pub(super) max_connection_age: Option<Duration>,
     pub(super) max_connection_age_grace: Option<Duration>,
@@ -44,10 +45,33 @@ impl Default for Options {
                 interval: Some(Duration::from_secs(5 * 60)),
                 timeout: Duration::from_secs(20),
             },
+            ping_policy: PingPolicy { interval: Duration::from_secs(5 * 60), while_idle: false },
             max_connection_idle: Some(Duration::from_secs(30 * 60)),
             max_connection_age: None,
             max_connection_age_grace: None,
             shutdown_timeout: None,
+        }
+    }
+}
+
+impl Options {
+    /// Refuses what would leave a server without a single call that goes well.
+    pub(super) fn check(&self) -> io::Result<()> {
+        let is_zero = |time: Option<Duration>| time.is_some_and(|time| time.is_zero());
+        let zeros = [
+            ("max_connections", self.max_connections == 0),
+            ("max_concurrent_streams", self.max_concurrent_streams == 0),
+            ("handshake_timeout", self.handshake_timeout.is_zero()),
+            ("max_connection_idle", is_zero(self.max_connection_idle)),
+            ("max_connection_age", is_zero(self.max_connection_age)),
+        ];
+        let mut zeros = zeros.into_iter().chain(self.sizes.zeros());
+        match zeros.find(|(_, is_zero)| *is_zero) {
+            Some((name, _)) => {
+                let error = format!("`Server::{name}` is zero: no call could be served");
+                Err(io::Error::new(io::ErrorKind::InvalidInput, error))
+            }
+            None => Ok(()),
         }
     }
 }
@@ -128,14 +152,15 @@ impl Server {
         self
     }
 
-    /// How many calls a connection may have in progress. By default 1000.
+    /// How many calls a connection may have in progress, at least one. By default 1000.
     #[must_use]
     pub fn max_concurrent_streams(mut self, calls: u32) -> Self {
         self.options.max_concurrent_streams = calls;
         self
     }
 
-    /// How many connections are served at a time; others wait to be accepted. By default 65,536.
+    /// How many connections are served at a time, at least one; others wait to be accepted. By default
+    /// 65,536.
     #[must_use]
     pub fn max_connections(mut self, connections: usize) -> Self {
         self.options.max_connections = connections.min(Semaphore::MAX_PERMITS);
@@ -160,18 +185,37 @@ impl Server {
     }
 
     /// How often clients are asked whether they are still there; none: never. By default every 5
-    /// minutes.
+    /// minutes, at the most every second.
     #[must_use]
     pub fn keep_alive_interval(mut self, interval: Option<Duration>) -> Self {
-        self.options.keep_alive.interval = interval.map(|interval| interval.min(FOREVER));
+        self.options.keep_alive.set_server_interval(interval);
         self
     }
 
     /// How long a client may take to say that it is still there, before the connection is closed.
-    /// By default 20 seconds.
+    /// By default 20 seconds, at least 10 milliseconds.
     #[must_use]
     pub fn keep_alive_timeout(mut self, timeout: Duration) -> Self {
-        self.options.keep_alive.timeout = timeout.min(FOREVER);
+        self.options.keep_alive.set_timeout(timeout);
+        self
+    }
+
+    /// How often a client may ping while it has calls. One that has pinged too early three times, with
+    /// nothing sent to it meanwhile, is told so (`too_many_pings`), and its connection is closed. By
+    /// default every 5 minutes; zero allows any number.
+    ///
+    /// See [gRFC
+    /// A8](https://github.com/grpc/proposal/blob/master/A8-client-side-keepalive.md#server-enforcement).
+    #[must_use]
+    pub fn permit_keep_alive_interval(mut self, interval: Duration) -> Self {
+        self.options.ping_policy.interval = interval;
+        self
+    }
+
+    /// Whether a client may ping as often without calls. By default it may not, but every two hours.
+    #[must_use]
+    pub fn permit_keep_alive_while_idle(mut self, permit: bool) -> Self {
+        self.options.ping_policy.while_idle = permit;
         self
     }
 

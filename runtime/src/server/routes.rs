@@ -6,6 +6,7 @@ use std::{
     convert::Infallible,
     fmt,
     future::{Future, poll_fn},
+    io,
     panic::{AssertUnwindSafe, catch_unwind},
     pin::Pin,
     sync::Arc,
@@ -29,6 +30,8 @@ use crate::wire::{
 #[derive(Clone, Default)]
 pub(super) struct Routes {
     services: BTreeMap<&'static str, Arc<dyn Route>>,
+    /// The name of a service that was added twice.
+    duplicate: Option<&'static str>,
     fallback: Option<Arc<dyn Route>>,
 }
 
@@ -40,7 +43,20 @@ impl Routes {
         S::Future: Send + 'static,
         B: RequestBody,
     {
-        self.services.insert(S::NAME, Arc::new(Tower(service)));
+        if self.services.insert(S::NAME, Arc::new(Tower(service))).is_some() {
+            self.duplicate = Some(S::NAME);
+        }
+    }
+
+    /// Refuses to choose between two services of one name.
+    pub(super) fn check(&self) -> io::Result<()> {
+        match self.duplicate {
+            Some(name) => {
+                let error = format!("the service {name} was added twice");
+                Err(io::Error::new(io::ErrorKind::InvalidInput, error))
+            }
+            None => Ok(()),
+        }
     }
 
     pub(super) fn set_fallback<S, B>(&mut self, service: S)

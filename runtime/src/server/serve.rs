@@ -56,7 +56,8 @@ impl Server {
         Self::default()
     }
 
-    /// Adds a service: a generated server, or one of tonic's, with or without an interceptor.
+    /// Adds a service: a generated server, or one of tonic's, with or without an interceptor. Two
+    /// services of one name are refused when the server is to serve.
     #[must_use]
     pub fn add_service<S, B>(mut self, service: S) -> Self
     where
@@ -86,7 +87,8 @@ impl Server {
     /// Serves on `address` until the process ends.
     ///
     /// # Errors
-    /// When `address` cannot be listened on, or accepting connections fails for good.
+    /// `InvalidInput` when a service was added twice, or an option would let no call go well; and when
+    /// `address` cannot be listened on, or accepting connections fails for good.
     pub async fn serve(self, address: impl ToSocketAddrs) -> io::Result<()> {
         self.serve_with_shutdown(address, std::future::pending()).await
     }
@@ -95,12 +97,14 @@ impl Server {
     /// which [`shutdown_timeout`](Self::shutdown_timeout) can set a limit.
     ///
     /// # Errors
-    /// When `address` cannot be listened on, or accepting connections fails for good.
+    /// `InvalidInput` when a service was added twice, or an option would let no call go well; and when
+    /// `address` cannot be listened on, or accepting connections fails for good.
     pub async fn serve_with_shutdown(
         self,
         address: impl ToSocketAddrs,
         signal: impl Future<Output = ()>,
     ) -> io::Result<()> {
+        self.check()?;
         self.serve_listener_with_shutdown(TcpListener::bind(address).await?, signal).await
     }
 
@@ -127,7 +131,8 @@ impl Server {
     /// ```
     ///
     /// # Errors
-    /// When accepting connections fails for good.
+    /// `InvalidInput` when a service was added twice, or an option would let no call go well; and when
+    /// accepting connections fails for good.
     pub async fn serve_listener(self, listener: impl Listener + Unpin) -> io::Result<()> {
         self.serve_listener_with_shutdown(listener, std::future::pending()).await
     }
@@ -136,7 +141,8 @@ impl Server {
     /// progress have ended.
     ///
     /// # Errors
-    /// When accepting connections fails for good.
+    /// `InvalidInput` when a service was added twice, or an option would let no call go well; and when
+    /// accepting connections fails for good.
     pub async fn serve_listener_with_shutdown(
         self,
         listener: impl Listener + Unpin,
@@ -150,7 +156,8 @@ impl Server {
     /// do, such as `TCP_NODELAY`, is up to whoever accepts them.
     ///
     /// # Errors
-    /// When accepting connections fails for good.
+    /// `InvalidInput` when a service was added twice, or an option would let no call go well; and when
+    /// accepting connections fails for good.
     pub async fn serve_incoming<IO>(
         self,
         incoming: impl Stream<Item = io::Result<IO>>,
@@ -165,7 +172,8 @@ impl Server {
     /// progress have ended.
     ///
     /// # Errors
-    /// When accepting connections fails for good.
+    /// `InvalidInput` when a service was added twice, or an option would let no call go well; and when
+    /// accepting connections fails for good.
     pub async fn serve_incoming_with_shutdown<IO>(
         self,
         incoming: impl Stream<Item = io::Result<IO>>,
@@ -174,12 +182,21 @@ impl Server {
     where
         IO: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
+        self.check()?;
         let connections = Connections::new(self);
         match connections.accept_all(incoming, signal).await? {
             Accepting::Stopped => connections.shut_down().await,
             Accepting::Ended => connections.ended().await,
         }
         Ok(())
+    }
+}
+
+impl Server {
+    /// Refuses to serve what cannot be meant.
+    fn check(&self) -> io::Result<()> {
+        self.options.check()?;
+        self.routes.check()
     }
 }
 

@@ -1,23 +1,30 @@
-//! Looks at the HTTP/2 frames that a connection receives, for what the `h2` crate does not tell of: how
-//! many there are, and how long headers the peer takes.
+//! Looks at the HTTP/2 frames that pass on a connection, for what the `h2` crate does not tell of: how
+//! many there are, how long headers the peer takes, and why it ends the connection.
 
 use std::sync::Arc;
 
-use super::header_list::PeerLimit;
+use super::{goaway::GoAway, header_list::PeerLimit};
 
-/// The length of what a client sends before its first frame ([RFC
+/// What a client sends before its first frame ([RFC
 /// 9113](https://www.rfc-editor.org/rfc/rfc9113#section-3.4)).
-const CLIENT_PREFACE: usize = 24;
+pub(crate) const CLIENT_PREFACE: &[u8; 24] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 /// The length of a frame's header ([RFC 9113](https://www.rfc-editor.org/rfc/rfc9113#section-4.1)).
 const HEADER: usize = 9;
-/// The type of SETTINGS frames, the flag of one that acknowledges ours, and the length of a setting in
-/// one that does not ([RFC 9113](https://www.rfc-editor.org/rfc/rfc9113#section-6.5)).
+
+// The types of frames ([RFC 9113](https://www.rfc-editor.org/rfc/rfc9113#section-6)).
+const DATA: u8 = 0;
+const HEADERS: u8 = 1;
 const SETTINGS: u8 = 4;
+const PING: u8 = 6;
+pub(super) const GOAWAY: u8 = 7;
+/// The flag of SETTINGS and PING frames that answer ours.
 const ACK: u8 = 1;
+
+/// The length of a setting, and the name of one.
 const SETTING: usize = 6;
 const MAX_HEADER_LIST_SIZE: u16 = 6;
 
-/// How many frames there were in bytes that come in pieces of any size.
+/// What there was in bytes that come in pieces of any size.
 #[derive(Debug)]
 pub(crate) struct FrameCounter {
     /// How many bytes of the current frame, or of the preface, are still to come.
@@ -25,23 +32,30 @@ pub(crate) struct FrameCounter {
     header: [u8; HEADER],
     /// How much there is of a header.
     filled: usize,
-    frames: u64,
+    counts: FrameCounts,
     /// The settings of the current frame, if it has any.
     settings: Option<Settings>,
     limit: Arc<PeerLimit>,
+    /// The payload of the last GOAWAY frame.
+    goaway: Vec<u8>,
 }
 
-/// One setting after the other.
-#[derive(Debug, Default)]
-struct Settings {
-    setting: [u8; SETTING],
-    filled: usize,
+/// How many frames there were.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct FrameCounts {
+    pub(crate) all: u64,
+    /// Those with headers or data.
+    pub(crate) of_calls: u64,
+    /// Pings, without answers to them.
+    pub(crate) pings: u64,
+    /// The highest stream that has begun.
+    pub(crate) last_stream: u32,
 }
 
 impl FrameCounter {
     /// For what a client sends.
     pub(crate) fn of_client() -> Self {
-        Self { rest: CLIENT_PREFACE, ..Self::of_server() }
+        Self { rest: CLIENT_PREFACE.len(), ..Self::of_server() }
     }
 
     /// For what a server sends.
@@ -50,9 +64,10 @@ impl FrameCounter {
             rest: 0,
             header: [0; HEADER],
             filled: 0,
-            frames: 0,
+            counts: FrameCounts::default(),
             settings: None,
             limit: Arc::default(),
+            goaway: Vec::new(),
         }
     }
 
@@ -61,33 +76,74 @@ impl FrameCounter {
         &self.limit
     }
 
-    pub(crate) fn frames(&self) -> u64 {
-        self.frames
+    pub(crate) fn counts(&self) -> FrameCounts {
+        self.counts
+    }
+
+    /// Whether nothing has come yet where a frame is to begin.
+    pub(crate) fn is_at_first_frame(&self) -> bool {
+        self.counts.all == 0 && self.is_between_frames()
+    }
+
+    /// Whether the last frame was whole.
+    pub(crate) fn is_between_frames(&self) -> bool {
+        self.rest == 0 && self.filled == 0
+    }
+
+    /// What the last GOAWAY frame said, if there was one.
+    pub(crate) fn goaway(&self) -> Option<GoAway> {
+        GoAway::parse(&self.goaway)
     }
 
     /// Goes on with `bytes`.
     pub(crate) fn read(&mut self, mut bytes: &[u8]) {
         while !bytes.is_empty() {
-            let skipped = self.rest.min(bytes.len());
-            self.rest -= skipped;
-            if let Some(settings) = &mut self.settings {
-                settings.read(&bytes[..skipped], &self.limit);
-            }
-            bytes = &bytes[skipped..];
-            let taken = (HEADER - self.filled).min(bytes.len());
-            self.header[self.filled..self.filled + taken].copy_from_slice(&bytes[..taken]);
-            self.filled += taken;
-            bytes = &bytes[taken..];
+            let (skipped, behind) = bytes.split_at(self.rest.min(bytes.len()));
+            self.rest -= skipped.len();
+            self.read_payload(skipped);
+            let (header, behind) = behind.split_at((HEADER - self.filled).min(behind.len()));
+            self.header[self.filled..self.filled + header.len()].copy_from_slice(header);
+            self.filled += header.len();
+            bytes = behind;
             if self.filled == HEADER {
                 self.filled = 0;
-                self.frames += 1;
-                let [high, middle, low, kind, flags, ..] = self.header;
-                self.rest = u32::from_be_bytes([0, high, middle, low]) as usize;
-                let has_settings = kind == SETTINGS && flags & ACK == 0;
-                self.settings = has_settings.then(Settings::default);
+                self.begin_frame();
             }
         }
     }
+
+    fn read_payload(&mut self, bytes: &[u8]) {
+        if let Some(settings) = &mut self.settings {
+            settings.read(bytes, &self.limit);
+        } else if self.header[3] == GOAWAY {
+            let room = GoAway::MAX_LENGTH - self.goaway.len();
+            self.goaway.extend_from_slice(&bytes[..room.min(bytes.len())]);
+        }
+    }
+
+    fn begin_frame(&mut self) {
+        let [high, middle, low, kind, flags, stream @ ..] = self.header;
+        self.rest = u32::from_be_bytes([0, high, middle, low]) as usize;
+        self.counts.all += 1;
+        let has_settings = kind == SETTINGS && flags & ACK == 0;
+        self.settings = has_settings.then(Settings::default);
+        match kind {
+            DATA | HEADERS => {
+                self.counts.of_calls += 1;
+                self.counts.last_stream = self.counts.last_stream.max(u32::from_be_bytes(stream));
+            }
+            PING if flags & ACK == 0 => self.counts.pings += 1,
+            GOAWAY => self.goaway.clear(),
+            _ => {}
+        }
+    }
+}
+
+/// One setting after the other.
+#[derive(Debug, Default)]
+struct Settings {
+    setting: [u8; SETTING],
+    filled: usize,
 }
 
 impl Settings {
@@ -111,23 +167,58 @@ impl Settings {
 
 #[cfg(test)]
 mod tests {
+    use h2::Reason;
+
     use super::*;
     use crate::wire::header_list::Limit;
 
-    fn frame(length: u8) -> Vec<u8> {
-        let mut frame = vec![0, 0, length, 0, 0, 0, 0, 0, 1];
-        frame.extend(vec![9; length.into()]);
-        frame
+    fn frame(kind: u8, flags: u8, stream: u8, payload: &[u8]) -> Vec<u8> {
+        let length = u8::try_from(payload.len()).unwrap();
+        [&[0, 0, length, kind, flags, 0, 0, 0, stream], payload].concat()
     }
 
     #[test]
     fn frames_are_counted_in_whichever_pieces_they_come() {
-        let bytes = [vec![b'P'; CLIENT_PREFACE], frame(0), frame(200), frame(1), frame(7)].concat();
+        let bytes = [
+            CLIENT_PREFACE.to_vec(),
+            frame(4, 0, 0, &[]),
+            frame(HEADERS, 4, 3, &[9; 200]),
+            frame(PING, 0, 0, &[9; 8]),
+            frame(PING, ACK, 0, &[9; 8]),
+            frame(DATA, 1, 1, &[9; 7]),
+        ]
+        .concat();
         for size in 1..bytes.len() {
             let mut counter = FrameCounter::of_client();
             bytes.chunks(size).for_each(|piece| counter.read(piece));
-            assert_eq!(counter.frames(), 4, "pieces of {size} bytes");
+            let counts = FrameCounts { all: 5, of_calls: 2, pings: 1, last_stream: 3 };
+            assert_eq!(counter.counts(), counts, "pieces of {size} bytes");
+            assert!(counter.is_between_frames());
+            assert_eq!(counter.goaway(), None);
         }
+    }
+
+    #[test]
+    fn a_goaway_is_kept_in_whichever_pieces_it_comes() {
+        let goaway = GoAway::too_many_pings();
+        let early = GoAway { reason: Reason::NO_ERROR, debug_data: String::new() };
+        let bytes =
+            [early.frame(u32::MAX >> 1), frame(PING, 0, 0, &[9; 8]), goaway.frame(7)].concat();
+        for size in 1..bytes.len() {
+            let mut counter = FrameCounter::of_server();
+            bytes.chunks(size).for_each(|piece| counter.read(piece));
+            assert_eq!(counter.goaway().unwrap(), goaway, "pieces of {size} bytes");
+        }
+        assert_eq!(goaway.to_string(), "GOAWAY with ENHANCE_YOUR_CALM `too_many_pings`");
+        assert_eq!(early.to_string(), "GOAWAY with NO_ERROR");
+    }
+
+    #[test]
+    fn no_more_of_a_goaway_is_kept_than_anybody_reads() {
+        let mut counter = FrameCounter::of_server();
+        counter.read(&[&[0, 0xff, 0xff, GOAWAY, 0, 0, 0, 0, 0], &[b'x'; 0xff00][..]].concat());
+        assert_eq!(counter.goaway().unwrap().debug_data.len(), GoAway::MAX_LENGTH - 8);
+        assert!(!counter.is_between_frames());
     }
 
     #[test]
@@ -138,7 +229,9 @@ mod tests {
             frame
         };
         let first = settings(0, &[(3, 1), (6, 7), (4, 2)]);
-        let bytes = [first, frame(200), settings(ACK, &[]), frame(6)].concat();
+        let bytes =
+            [first, frame(DATA, 0, 1, &[9; 200]), settings(ACK, &[]), frame(DATA, 0, 1, &[9; 6])]
+                .concat();
         for size in 1..bytes.len() {
             let mut counter = FrameCounter::of_server();
             assert!(matches!(counter.header_limit().get(), Limit::Peers(u32::MAX)));

@@ -57,6 +57,15 @@ impl Default for Sizes {
 }
 
 impl Sizes {
+    /// The names of those that leave no room for a call when they are zero, and whether they are.
+    pub(crate) fn zeros(&self) -> [(&'static str, bool); 3] {
+        [
+            ("initial_stream_window_size", self.stream_window == 0),
+            ("initial_connection_window_size", self.connection_window == 0),
+            ("max_header_list_size", self.max_header_list_size == 0),
+        ]
+    }
+
     /// What small DATA frames that nobody has read yet may cost, in h2's reckoning of 256 bytes for
     /// each of them: enough that a sender of messages of 16 bytes, which does not gather them, can
     /// fill the window of the connection, and as much more as unread data may take. More of them is an

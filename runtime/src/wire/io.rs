@@ -1,4 +1,5 @@
-//! The I/O under HTTP/2: its bytes are counted, its panics are errors, and it can be had back.
+//! The I/O under HTTP/2: its bytes and frames are counted, its panics are errors, its end has a reason,
+//! and it can be had back.
 
 use std::{
     future::poll_fn,
@@ -6,16 +7,16 @@ use std::{
     panic::{AssertUnwindSafe, catch_unwind},
     pin::{Pin, pin},
     sync::{
-        Arc, Mutex, PoisonError,
-        atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
+        Arc, Mutex, OnceLock, PoisonError,
+        atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering},
     },
     task::{Context, Poll, ready},
     time::Duration,
 };
 
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt as _, ReadBuf};
 
-use super::{frame_counter::FrameCounter, header_list::PeerLimit};
+use super::{frame_counter::FrameCounter, goaway::GoAway, greeting, header_list::PeerLimit};
 
 /// How long a peer may take to close its half of a connection that we have closed.
 const LINGER: Duration = Duration::from_secs(1);
@@ -25,7 +26,10 @@ const LINGER: Duration = Duration::from_secs(1);
 pub(crate) struct ConnectionIo<T> {
     /// None only while it is dropped.
     io: Option<T>,
-    frames: FrameCounter,
+    received: FrameCounter,
+    sent: FrameCounter,
+    /// What was read before HTTP/2 began, and belongs to it.
+    replayed: &'static [u8],
     shared: Arc<Shared<T>>,
 }
 
@@ -39,6 +43,18 @@ struct Shared<T> {
     received: AtomicU64,
     /// How many frames they began.
     frames: AtomicU64,
+    /// How many of these were pings.
+    pings: AtomicU64,
+    /// The highest stream that they began.
+    last_stream: AtomicU32,
+    /// How many frames with headers or data were written.
+    sent: AtomicU64,
+    /// Whether the last frame was written as a whole.
+    is_between_frames: AtomicBool,
+    /// What the peer said before it closed the connection.
+    goaway: OnceLock<GoAway>,
+    /// Why HTTP/2 is to end.
+    failure: OnceLock<String>,
     /// Whether the peer does not read, and no more can be written for now.
     is_blocked: AtomicBool,
     /// How many bytes may still be read in this turn.
@@ -53,20 +69,30 @@ struct Shared<T> {
 pub(crate) struct Received {
     pub(crate) bytes: u64,
     pub(crate) frames: u64,
+    pub(crate) pings: u64,
+    pub(crate) last_stream: u32,
 }
 
 impl<T> ConnectionIo<T> {
-    /// Counts the `frames` that are read.
-    pub(crate) fn new(io: T, frames: FrameCounter) -> (Self, IoHandle<T>) {
+    /// Counts what is read by `received`.
+    pub(crate) fn new(io: T, received: FrameCounter) -> (Self, IoHandle<T>) {
         let shared = Arc::new(Shared {
             received: AtomicU64::new(0),
             frames: AtomicU64::new(0),
+            pings: AtomicU64::new(0),
+            last_stream: AtomicU32::new(0),
+            sent: AtomicU64::new(0),
+            is_between_frames: AtomicBool::new(true),
+            goaway: OnceLock::new(),
+            failure: OnceLock::new(),
             is_blocked: AtomicBool::new(false),
             allowance: AtomicUsize::new(usize::MAX),
-            header_limit: Arc::clone(frames.header_limit()),
+            header_limit: Arc::clone(received.header_limit()),
             returned: Mutex::new(None),
         });
-        (Self { io: Some(io), frames, shared: Arc::clone(&shared) }, IoHandle(shared))
+        let sent = FrameCounter::of_server();
+        let io = Self { io: Some(io), received, sent, replayed: &[], shared: Arc::clone(&shared) };
+        (io, IoHandle(shared))
     }
 
     /// Calls `poll`. One that panics, as a connector of the user's may, has failed.
@@ -86,8 +112,42 @@ impl<T> ConnectionIo<T> {
 }
 
 impl<T> ConnectionIo<T> {
-    fn note_blocked(&self, written: &Poll<io::Result<usize>>) {
+    /// Has HTTP/2 read `bytes` first, which somebody else has read.
+    pub(crate) fn replay(&mut self, bytes: &'static [u8]) {
+        self.replayed = bytes;
+    }
+
+    fn note_read(&mut self, bytes: &[u8]) {
+        self.received.read(bytes);
+        let (counts, shared) = (self.received.counts(), &self.shared);
+        shared.received.fetch_add(bytes.len() as u64, Ordering::Relaxed);
+        shared.frames.store(counts.all, Ordering::Relaxed);
+        shared.pings.store(counts.pings, Ordering::Relaxed);
+        shared.last_stream.store(counts.last_stream, Ordering::Relaxed);
+    }
+
+    /// The end of what is read, with the reason that the peer gave before.
+    fn end(&self, end: io::Result<()>) -> io::Result<()> {
+        let Some(goaway) = self.received.goaway() else { return end };
+        let goaway = self.shared.goaway.get_or_init(|| goaway);
+        let kind = io::ErrorKind::ConnectionAborted;
+        Err(io::Error::new(kind, format!("the peer closed the connection: {goaway}")))
+    }
+
+    fn note_written<'a>(
+        &mut self,
+        written: &Poll<io::Result<usize>>,
+        slices: impl IntoIterator<Item = &'a [u8]>,
+    ) {
         self.shared.is_blocked.store(written.is_pending(), Ordering::Relaxed);
+        let Poll::Ready(Ok(mut rest)) = *written else { return };
+        for slice in slices {
+            let length = rest.min(slice.len());
+            self.sent.read(&slice[..length]);
+            rest -= length;
+        }
+        self.shared.sent.store(self.sent.counts().of_calls, Ordering::Relaxed);
+        self.shared.is_between_frames.store(self.sent.is_between_frames(), Ordering::Relaxed);
     }
 }
 
@@ -97,7 +157,25 @@ impl<T> IoHandle<T> {
         Received {
             bytes: self.0.received.load(Ordering::Relaxed),
             frames: self.0.frames.load(Ordering::Relaxed),
+            pings: self.0.pings.load(Ordering::Relaxed),
+            last_stream: self.0.last_stream.load(Ordering::Relaxed),
         }
+    }
+
+    /// How many frames with headers or data were written.
+    pub(crate) fn sent(&self) -> u64 {
+        self.0.sent.load(Ordering::Relaxed)
+    }
+
+    /// What the peer said before it closed the connection.
+    pub(crate) fn goaway(&self) -> Option<&GoAway> {
+        self.0.goaway.get()
+    }
+
+    /// Ends HTTP/2 with an error that says why, the next time that it reads.
+    pub(crate) fn fail(&self, reason: String) {
+        // The first reason is the reason.
+        let _ = self.0.failure.set(reason);
     }
 
     /// Whether the peer does not read, and no more can be written for now.
@@ -122,17 +200,24 @@ impl<T> IoHandle<T> {
 }
 
 impl<T: AsyncRead + AsyncWrite + Unpin> IoHandle<T> {
-    /// Closes what HTTP/2 has dropped: our half, and then the other, when the peer closes it or has
-    /// had the time to.
+    /// Closes what HTTP/2 has dropped: our half, when the peer has been told `goaway`, and then the
+    /// other, when the peer closes it or has had the time to.
     ///
     /// A socket that is closed with bytes in it that were not read, say, window updates, is reset,
     /// and what the peer has not read yet is lost
     /// ([RFC 9112](https://www.rfc-editor.org/rfc/rfc9112#section-9.6)).
-    pub(crate) async fn close(self) {
+    pub(crate) async fn close(self, goaway: Option<GoAway>) {
+        // Behind half a frame, it would be the rest of that.
+        let goaway = goaway.filter(|_| self.0.is_between_frames.load(Ordering::Relaxed));
+        let last_stream = self.received().last_stream;
         let Some(io) = self.take() else { return };
         let (mut io, _) = ConnectionIo::new(io, FrameCounter::of_client());
         let closing = async {
             let mut unread = [0; 4096];
+            if let Some(goaway) = goaway {
+                // Whether it gets there or not, the connection is closed.
+                let _ = io.write_all(&goaway.frame(last_stream)).await;
+            }
             let shut_down = poll_fn(|cx| Pin::new(&mut io).poll_shutdown(cx)).await;
             while shut_down.is_ok() && read(&mut io, &mut unread).await > 0 {}
         };
@@ -166,13 +251,27 @@ impl<T: AsyncRead + Unpin> AsyncRead for ConnectionIo<T> {
             cx.waker().wake_by_ref();
             return Poll::Pending;
         }
+        if let Some(reason) = self.shared.failure.get() {
+            return Poll::Ready(Err(io::Error::other(reason.as_str())));
+        }
+        if !self.replayed.is_empty() {
+            let (replayed, rest) =
+                self.replayed.split_at(self.replayed.len().min(buffer.remaining()));
+            buffer.put_slice(replayed);
+            self.replayed = rest;
+            return Poll::Ready(Ok(()));
+        }
         let before = buffer.filled().len();
-        ready!(self.poll(|io| io.poll_read(cx, buffer)))?;
-        let read = buffer.filled().len() - before;
-        self.frames.read(&buffer.filled()[before..]);
-        self.shared.frames.store(self.frames.frames(), Ordering::Relaxed);
-        self.shared.allowance.store(allowance.saturating_sub(read), Ordering::Relaxed);
-        self.shared.received.fetch_add(read as u64, Ordering::Relaxed);
+        let polled = ready!(self.poll(|io| io.poll_read(cx, buffer)));
+        let bytes = &buffer.filled()[before..];
+        if bytes.is_empty() || polled.is_err() {
+            return Poll::Ready(self.end(polled));
+        }
+        if self.received.is_at_first_frame() && !greeting::may_be_http2(bytes) {
+            return Poll::Ready(Err(io::Error::other(greeting::describe(bytes))));
+        }
+        self.note_read(bytes);
+        self.shared.allowance.store(allowance.saturating_sub(bytes.len()), Ordering::Relaxed);
         Poll::Ready(Ok(()))
     }
 }
@@ -184,7 +283,7 @@ impl<T: AsyncWrite + Unpin> AsyncWrite for ConnectionIo<T> {
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
         let written = self.poll(|io| io.poll_write(cx, bytes));
-        self.note_blocked(&written);
+        self.note_written(&written, [bytes]);
         written
     }
 
@@ -194,7 +293,7 @@ impl<T: AsyncWrite + Unpin> AsyncWrite for ConnectionIo<T> {
         slices: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         let written = self.poll(|io| io.poll_write_vectored(cx, slices));
-        self.note_blocked(&written);
+        self.note_written(&written, slices.iter().map(|slice| &**slice));
         written
     }
 

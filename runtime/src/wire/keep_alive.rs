@@ -3,6 +3,7 @@
 use std::{
     future::Future as _,
     pin::Pin,
+    sync::{Arc, Mutex, PoisonError},
     task::{Context, Poll, ready},
     time::Duration,
 };
@@ -10,11 +11,57 @@ use std::{
 use h2::{Ping, PingPong};
 use tokio::time::{Instant, Sleep};
 
+use super::{deadline::FOREVER, goaway::GoAway};
+
+/// The shortest interval of a client. See [gRFC
+/// A8](https://github.com/grpc/proposal/blob/master/A8-client-side-keepalive.md#extending-for-basic-health-checking).
+const MIN_CLIENT_INTERVAL: Duration = Duration::from_secs(10);
+/// The shortest interval of a server, as in grpc-go.
+const MIN_SERVER_INTERVAL: Duration = Duration::from_secs(1);
+/// The shortest time to wait for an answer, as in grpc-java.
+const MIN_TIMEOUT: Duration = Duration::from_millis(10);
+
 /// How often to ping, and how long to wait for the answer.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Pings {
     pub(crate) interval: Option<Duration>,
     pub(crate) timeout: Duration,
+}
+
+impl Pings {
+    pub(crate) fn set_client_interval(&mut self, interval: Option<Duration>) {
+        self.interval = interval.map(|interval| interval.clamp(MIN_CLIENT_INTERVAL, FOREVER));
+    }
+
+    pub(crate) fn set_server_interval(&mut self, interval: Option<Duration>) {
+        self.interval = interval.map(|interval| interval.clamp(MIN_SERVER_INTERVAL, FOREVER));
+    }
+
+    pub(crate) fn set_timeout(&mut self, timeout: Duration) {
+        self.timeout = timeout.clamp(MIN_TIMEOUT, FOREVER);
+    }
+}
+
+/// How the connections of a channel ping: half as often when a server finds that too often.
+#[derive(Debug)]
+pub(crate) struct ChannelPings(Mutex<Pings>);
+
+impl ChannelPings {
+    pub(crate) fn new(pings: Pings) -> Arc<Self> {
+        Arc::new(Self(Mutex::new(pings)))
+    }
+
+    pub(crate) fn get(&self) -> Pings {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Has new connections ping half as often as one that was closed for its pings.
+    fn slow_down(&self, interval: Duration) {
+        let mut pings = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let longer = interval.saturating_mul(2).min(FOREVER);
+        // Of several connections that were closed for the same, each counts once.
+        pings.interval = pings.interval.map(|interval| interval.max(longer));
+    }
 }
 
 /// Pings the other side of a connection.
@@ -36,6 +83,20 @@ impl KeepAlive {
         let interval = config.interval?;
         let timer = Box::pin(tokio::time::sleep(interval));
         Some(Self { pings: None, interval, timeout: config.timeout, timer, waiting: false })
+    }
+
+    /// Has the other connections of the channel ping less if the server has closed this one because
+    /// of its pings.
+    pub(crate) fn note_end(&self, goaway: Option<&GoAway>, channel: &ChannelPings) {
+        if goaway.is_some_and(|goaway| *goaway == GoAway::too_many_pings()) {
+            tracing::warn!(interval = ?self.interval, "the server closed a connection for too many pings");
+            channel.slow_down(self.interval);
+        }
+    }
+
+    /// Why a connection ends whose other side has not answered.
+    pub(crate) fn no_answer(&self) -> String {
+        format!("the peer did not answer a keepalive ping within {:?}", self.timeout)
     }
 
     /// Ready once the other side has not answered in time. While `quiet`, no ping is sent. `take`

@@ -8,6 +8,8 @@ pub(crate) mod compression;
 pub(crate) mod deadline;
 pub(crate) mod frame;
 pub(crate) mod frame_counter;
+pub(crate) mod goaway;
+pub(crate) mod greeting;
 pub(crate) mod grpc_status;
 pub(crate) mod h2;
 pub(crate) mod header_list;

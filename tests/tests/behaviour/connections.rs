@@ -136,6 +136,52 @@ async fn a_password_in_an_address_is_refused_and_not_repeated() {
 }
 
 #[tokio::test]
+async fn settings_with_which_no_call_goes_well_are_refused_in_words() {
+    type Setting<T> = (&'static str, fn(T) -> T);
+    let settings: [Setting<Server>; 8] = [
+        ("max_connections", |server| server.max_connections(0)),
+        ("max_concurrent_streams", |server| server.max_concurrent_streams(0)),
+        ("handshake_timeout", |server| server.handshake_timeout(Duration::ZERO)),
+        ("max_connection_idle", |server| server.max_connection_idle(Some(Duration::ZERO))),
+        ("max_connection_age", |server| server.max_connection_age(Some(Duration::ZERO))),
+        ("initial_stream_window_size", |server| server.initial_stream_window_size(0)),
+        ("initial_connection_window_size", |server| server.initial_connection_window_size(0)),
+        ("max_header_list_size", |server| server.max_header_list_size(0)),
+    ];
+    let refused = Duration::from_secs(30);
+    for (name, set) in settings {
+        let serving = set(Server::new()).serve("127.0.0.1:0");
+        let error = tokio::time::timeout(refused, serving).await.expect(name).unwrap_err();
+        assert_eq!(error.kind(), std::io::ErrorKind::InvalidInput, "{error}");
+        assert!(error.to_string().contains(name), "{error}");
+    }
+    let settings: [Setting<rust_scaffold::ChannelBuilder>; 5] = [
+        ("connect_timeout", |channel| channel.connect_timeout(Duration::ZERO)),
+        ("backoff", |channel| channel.backoff(Duration::ZERO, Duration::from_secs(1))),
+        ("initial_stream_window_size", |channel| channel.initial_stream_window_size(0)),
+        ("initial_connection_window_size", |channel| channel.initial_connection_window_size(0)),
+        ("max_header_list_size", |channel| channel.max_header_list_size(0)),
+    ];
+    for (name, set) in settings {
+        let status = set(Channel::builder("http://localhost:1")).connect_lazy().unwrap_err();
+        assert_eq!(status.code(), Code::InvalidArgument, "{status}");
+        assert!(status.message().contains(name), "{status}");
+    }
+}
+
+#[tokio::test]
+async fn two_services_of_one_name_are_refused() {
+    let service = || TelemetryServer::new(Station::default());
+    let server = Server::new().add_service(service()).add_service(service());
+    let (listener, _) = listen().await;
+    let serving = server.serve_listener(listener);
+    let error = tokio::time::timeout(Duration::from_secs(30), serving).await.expect("no service");
+    let error = error.unwrap_err();
+    assert_eq!(error.kind(), std::io::ErrorKind::InvalidInput, "{error}");
+    assert!(error.to_string().contains("telemetry.Telemetry was added twice"), "{error}");
+}
+
+#[tokio::test]
 async fn a_fallback_answers_for_services_that_were_not_added() {
     let server = Server::new().fallback(TelemetryServer::new(Station::default()));
     let (address, _) = serve(server).await;
@@ -240,16 +286,6 @@ async fn idle_connections_are_closed_and_made_again() {
     assert_eq!(connections.load(Ordering::SeqCst), 2);
 }
 
-#[tokio::test]
-async fn a_server_that_answers_no_pings_is_given_up() {
-    let address = silent_server(&[0, 0, 0, 4, 0, 0, 0, 0, 0]).await;
-    let channel = Channel::builder(address)
-        .keep_alive_interval(Some(Duration::from_millis(20)))
-        .keep_alive_timeout(Duration::from_millis(20));
-    let client = TelemetryClient::new(channel.connect().await.unwrap());
-    assert_eq!(client.latest(query("a", 1)).await.unwrap_err().code(), Code::Unavailable);
-}
-
 #[test]
 fn a_channel_outlives_the_runtime_that_its_connection_ran_on() {
     let [servers, connections, callers] = [(); 3].map(|()| Runtime::new().unwrap());
@@ -266,23 +302,6 @@ fn a_channel_outlives_the_runtime_that_its_connection_ran_on() {
     let lost = callers.block_on(hanging).unwrap();
     assert_eq!(lost.unwrap_err().code(), Code::Unavailable);
     callers.block_on(client.latest(query("a", 1))).unwrap();
-}
-
-#[tokio::test]
-async fn whoever_answers_pings_is_kept() {
-    let (often, timeout) = (Some(Duration::from_millis(20)), Duration::from_secs(1));
-    let pinging = Server::new().keep_alive_interval(often).keep_alive_timeout(timeout);
-    for (server, interval) in [(Server::new(), often), (pinging, None)] {
-        let (address, connections) = serve(server).await;
-        let channel = Channel::builder(&address)
-            .keep_alive_interval(interval)
-            .keep_alive_timeout(timeout)
-            .keep_alive_while_idle(true);
-        let client = TelemetryClient::new(channel.connect().await.unwrap());
-        tokio::time::sleep(timeout * 3 / 2).await;
-        client.latest(query("a", 1)).await.unwrap();
-        assert_eq!(connections.load(Ordering::SeqCst), 1);
-    }
 }
 
 #[tokio::test]
@@ -305,19 +324,6 @@ async fn silent_server(greeting: &'static [u8]) -> String {
         }
     });
     format!("http://{address}")
-}
-
-#[tokio::test]
-async fn a_client_that_answers_no_pings_is_given_up() {
-    let server = Server::new()
-        .keep_alive_interval(Some(Duration::from_millis(20)))
-        .keep_alive_timeout(Duration::from_millis(20));
-    let (address, _) = serve(server).await;
-    let silent = TcpStream::connect(address.trim_start_matches("http://")).await.unwrap();
-    let preface = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0";
-    silent.writable().await.unwrap();
-    assert_eq!(silent.try_write(preface).unwrap(), preface.len());
-    closed(&silent).await;
 }
 
 #[tokio::test]

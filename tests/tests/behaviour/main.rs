@@ -17,6 +17,7 @@ mod limits;
 mod long_headers;
 mod metadata;
 mod opening;
+mod other_protocols;
 mod panics;
 mod parts;
 mod peer;

@@ -5,6 +5,7 @@ mod client_calls;
 mod client_connections;
 mod client_statuses;
 mod frame;
+mod keepalive;
 mod peer;
 mod server_calls;
 mod server_connections;

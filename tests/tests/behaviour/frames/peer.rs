@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, time::Duration};
 use loona_hpack::Decoder;
 use rust_scaffold::{Channel, Server, prost::Message};
 use tokio::{
-    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _},
     net::{TcpListener, TcpStream},
     time::timeout,
 };
@@ -23,9 +23,14 @@ use crate::{
 /// Only a hang takes so long.
 pub(crate) const LONG: Duration = Duration::from_secs(30);
 
+/// A socket, or something like it.
+trait Io: AsyncRead + AsyncWrite + Unpin + Send {}
+
+impl<T: AsyncRead + AsyncWrite + Unpin + Send> Io for T {}
+
 /// The end of a connection that the test has: a client's or a server's.
 pub(crate) struct Peer {
-    io: TcpStream,
+    io: Box<dyn Io>,
     decoder: Decoder<'static>,
     streams: BTreeMap<u32, Stream>,
     /// A header block that is to be continued.
@@ -81,10 +86,14 @@ impl Stream {
 }
 
 impl Peer {
-    fn new(io: TcpStream) -> Self {
+    fn tcp(io: TcpStream) -> Self {
         io.set_nodelay(true).unwrap();
+        Self::new(io)
+    }
+
+    fn new(io: impl AsyncRead + AsyncWrite + Unpin + Send + 'static) -> Self {
         Self {
-            io,
+            io: Box::new(io),
             decoder: Decoder::new(),
             streams: BTreeMap::new(),
             block: None,
@@ -248,10 +257,21 @@ impl Peer {
     }
 
     pub(crate) async fn connect(address: std::net::SocketAddr, settings: &[(u16, u32)]) -> Self {
-        let mut peer = Self::new(TcpStream::connect(address).await.unwrap());
-        peer.send_bytes(PREFACE).await;
-        peer.send([Frame::settings(settings)]).await;
-        peer
+        Self::tcp(TcpStream::connect(address).await.unwrap()).begin_as_client(settings).await
+    }
+
+    /// The client's end of `io`.
+    pub(crate) async fn client(
+        io: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+        settings: &[(u16, u32)],
+    ) -> Self {
+        Self::new(io).begin_as_client(settings).await
+    }
+
+    async fn begin_as_client(mut self, settings: &[(u16, u32)]) -> Self {
+        self.send_bytes(PREFACE).await;
+        self.send([Frame::settings(settings)]).await;
+        self
     }
 
     /// Makes a call that goes well.
@@ -285,6 +305,24 @@ pub(crate) fn call(stream: u32, method: &str) -> Frame {
     Frame::headers(stream, &fields(&format!("/telemetry.Telemetry/{method}")))
 }
 
+impl Peer {
+    /// The server's end of `io`, once the client has begun with HTTP/2.
+    pub(crate) async fn server(
+        io: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+        settings: &[(u16, u32)],
+    ) -> Self {
+        Self::new(io).begin_as_server(settings).await
+    }
+
+    async fn begin_as_server(mut self, settings: &[(u16, u32)]) -> Self {
+        let mut preface = [0; PREFACE.len()];
+        self.io.read_exact(&mut preface).await.unwrap();
+        assert_eq!(preface, PREFACE);
+        self.send([Frame::settings(settings)]).await;
+        self
+    }
+}
+
 /// A server by hand, for a client of ours.
 pub(crate) struct RawServer {
     listener: TcpListener,
@@ -301,12 +339,7 @@ impl RawServer {
     /// The next connection, once the client has begun with HTTP/2.
     pub(crate) async fn accept(&self, settings: &[(u16, u32)]) -> Peer {
         let accepted = timeout(LONG, self.listener.accept()).await.expect("a connection");
-        let mut peer = Peer::new(accepted.unwrap().0);
-        let mut preface = [0; PREFACE.len()];
-        peer.io.read_exact(&mut preface).await.unwrap();
-        assert_eq!(preface, PREFACE);
-        peer.send([Frame::settings(settings)]).await;
-        peer
+        Peer::tcp(accepted.unwrap().0).begin_as_server(settings).await
     }
 }
 

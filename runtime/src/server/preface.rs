@@ -1,0 +1,44 @@
+//! What a client begins with: HTTP/2, or something else, which is answered in words.
+
+use std::io;
+
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
+
+use crate::wire::frame_counter::CLIENT_PREFACE;
+
+/// What whoever does not speak HTTP/2 is told, for people who look at it. A client that speaks TLS
+/// learns from it that the server does not.
+const TEXT: &str = "This port serves gRPC, which takes HTTP/2: see https://grpc.io. A client that was \
+                    to speak HTTP/2 here has to begin with it at once, without an upgrade from \
+                    HTTP/1.1, and without TLS.\n";
+
+/// Reads the preface of HTTP/2. A client that begins otherwise is told so.
+///
+/// # Errors
+/// When the client does not begin with HTTP/2.
+pub(super) async fn read(io: &mut (impl AsyncRead + AsyncWrite + Unpin)) -> io::Result<()> {
+    let mut received = [0; CLIENT_PREFACE.len()];
+    let mut filled = 0;
+    while filled < received.len() {
+        let read = io.read(&mut received[filled..]).await?;
+        if read == 0 {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
+        filled += read;
+        if received[..filled] != CLIENT_PREFACE[..filled] {
+            io.write_all(answer(&received[..filled]).as_bytes()).await?;
+            return Err(io::ErrorKind::InvalidData.into());
+        }
+    }
+    Ok(())
+}
+
+/// See [RFC 9110](https://www.rfc-editor.org/rfc/rfc9110#section-15.6.6).
+fn answer(request: &[u8]) -> String {
+    let body = if request.starts_with(b"HEAD ") { "" } else { TEXT };
+    format!(
+        "HTTP/1.1 505 HTTP Version Not Supported\r\ncontent-type: text/plain; charset=utf-8\r\n\
+         content-length: {}\r\nconnection: close\r\n\r\n{body}",
+        TEXT.len()
+    )
+}
