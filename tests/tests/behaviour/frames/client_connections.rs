@@ -13,7 +13,10 @@ use super::{
     },
     peer::{LONG, Peer, RawServer, answer},
 };
-use crate::{station::query, telemetry::Query};
+use crate::{
+    station::query,
+    telemetry::{Point, Query},
+};
 
 /// Calls for the points of a series, each of which says which it was.
 struct Calls(JoinSet<Result<String, rust_scaffold::Status>>);
@@ -222,4 +225,61 @@ async fn frames_that_no_server_may_send_end_their_connection_and_the_next_call_g
         serve(&mut server.accept(&[]).await, 1).await;
         calls.all_go_well().await;
     }
+}
+
+#[tokio::test]
+async fn answers_that_nobody_reads_do_not_hold_up_other_calls() {
+    let server = RawServer::start().await;
+    let mut unread = Vec::new();
+    let mut peer = None;
+    // Together they fill more than the connection's window, each no more than its own.
+    for stream in [1, 3, 5, 7, 9, 11] {
+        let client = server.client.clone();
+        let call = tokio::spawn(async move { client.watch(query("a", 1)).await });
+        let peer = match &mut peer {
+            Some(peer) => peer,
+            None => peer.insert(server.accept(&[]).await),
+        };
+        peer.ended(stream).await;
+        let [head, ..] = answer(stream, "a");
+        peer.send([head]).await;
+        unread.push(timeout(LONG, call).await.unwrap().unwrap().unwrap());
+        let blocks =
+            super::frame::message(&Point { series: "x".repeat(16_000), ..Point::default() });
+        for _ in 0..64 {
+            while peer.credit < blocks.len() as i64 {
+                assert!(peer.receive().await.is_some());
+            }
+            peer.credit -= blocks.len() as i64;
+            peer.send([Frame::data(stream, blocks.clone())]).await;
+        }
+    }
+    let mut peer = peer.unwrap();
+    let calls = Calls::start(&server, 1);
+    peer.ended(13).await;
+    let answer = answer(13, "a");
+    peer.credit -= answer[1].payload.len() as i64;
+    while peer.credit < 0 {
+        assert!(peer.receive().await.is_some());
+    }
+    peer.send(answer).await;
+    calls.all_go_well().await;
+}
+
+#[tokio::test]
+async fn every_stream_that_ends_lets_a_waiting_call_go() {
+    let server = RawServer::start().await;
+    let channel = rust_scaffold::Channel::builder(server.address()).max_connections(1);
+    let server = server.with(channel.connect_lazy().unwrap());
+    let calls = Calls::start(&server, 9);
+    let mut peer = server.accept(&[(MAX_CONCURRENT_STREAMS, 3)]).await;
+    for streams in [[1, 3, 5], [7, 9, 11], [13, 15, 17]] {
+        for stream in streams {
+            peer.ended(stream).await;
+        }
+        // All in one go.
+        let answers = streams.map(|stream| answer(stream, "a"));
+        peer.send(answers.into_iter().flatten()).await;
+    }
+    calls.all_go_well().await;
 }

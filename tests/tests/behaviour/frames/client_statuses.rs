@@ -132,3 +132,107 @@ async fn answers_without_a_head_or_with_an_odd_one_fail_their_call_alone() {
     }
     odd.is_well().await;
 }
+
+#[tokio::test]
+async fn binary_metadata_of_several_values_in_one_header_has_them_all() {
+    let server = RawServer::start().await;
+    let client = server.client.clone();
+    let call = tokio::spawn(async move { client.latest(query("a", 1)).await });
+    let mut peer = server.accept(&[]).await;
+    peer.ended(1).await;
+    let [_, data, _] = answer(1, "a");
+    let fields = [
+        (":status", "200"),
+        ("content-type", "application/grpc"),
+        ("head-bin", "AQI,AwQ="),
+        ("bad-bin", "!"),
+    ];
+    let trailers = [("grpc-status", "0"), ("tail-bin", "AQI=, AwQ"), ("bad-bin", "%%%")];
+    peer.send([Frame::headers(1, &fields), data, Frame::headers(1, &trailers).ends()]).await;
+    let answer = timeout(LONG, call).await.unwrap().unwrap().unwrap();
+    for name in ["head-bin", "tail-bin"] {
+        let values = answer.metadata().get_all_bin(name);
+        let values = values.iter().map(|value| value.to_bytes().unwrap_or_default().to_vec());
+        assert_eq!(values.collect::<Vec<_>>(), [[1, 2], [3, 4]], "{name}");
+    }
+}
+
+#[tokio::test]
+async fn details_that_cannot_be_read_leave_the_code_and_the_message() {
+    let mut odd = Odd::start().await;
+    let cases: [(&str, &[u8]); 9] = [
+        ("not base64!", b""),
+        ("AAAAA", b""),
+        ("{\"code\":3}", b""),
+        ("====", b""),
+        ("", b""),
+        ("AQI=", &[1, 2]),
+        ("AQI", &[1, 2]),
+        ("-_-_", &[0xfb, 0xff, 0xbf]),
+        ("+/+/", &[0xfb, 0xff, 0xbf]),
+    ];
+    for (value, details) in cases {
+        let trailers =
+            [("grpc-status", "3"), ("grpc-message", "no"), ("grpc-status-details-bin", value)];
+        for status in odd.statuses(&trailers).await {
+            assert_eq!((status.code(), status.message()), (Code::InvalidArgument, "no"), "{value}");
+            assert!(
+                status.details() == details || status.details().is_empty(),
+                "{value}: {status:?}"
+            );
+        }
+    }
+    odd.is_well().await;
+}
+
+/// What is beyond every limit fails its call, and no other.
+#[tokio::test]
+async fn headers_and_trailers_beyond_the_limit_fail_their_call_alone() {
+    let mut odd = Odd::start().await;
+    for size in [20_000, 100_000] {
+        let long = "x".repeat(size);
+        for streams in [false, true] {
+            let fields =
+                [(":status", "200"), ("content-type", "application/grpc"), ("x-long", &*long)];
+            let status = odd.call(streams, |stream| {
+                let [_, data, trailers] = answer(stream, "a");
+                vec![Frame::headers(stream, &fields), data, trailers]
+            });
+            let status = status.await.expect_err("it is beyond the limit");
+            assert_eq!(status.code(), Code::ResourceExhausted, "{size} in headers: {status}");
+            let trailers = [("grpc-status", "5"), ("x-long", &*long)];
+            let status = odd.call(streams, |stream| {
+                let [head, data, _] = answer(stream, "a");
+                vec![head, data, Frame::headers(stream, &trailers).ends()]
+            });
+            let status = status.await.expect_err("it is beyond the limit");
+            let codes = [Code::NotFound, Code::ResourceExhausted];
+            assert!(codes.contains(&status.code()), "{size} in trailers: {status}");
+        }
+    }
+    odd.is_well().await;
+}
+
+#[tokio::test]
+async fn messages_are_decoded_as_far_as_they_can_be() {
+    let mut odd = Odd::start().await;
+    for (value, message) in [
+        ("caf%C3%A9", "café"),
+        ("caf%E9", "caf\u{fffd}"),
+        ("100% of %ZZ", "100% of %ZZ"),
+        ("%", "%"),
+        ("%4", "%4"),
+        ("%%41", "%A"),
+        ("", ""),
+    ] {
+        let trailers = [("grpc-status", "3"), ("grpc-message", value)];
+        for status in odd.statuses(&trailers).await {
+            assert_eq!(
+                (status.code(), status.message()),
+                (Code::InvalidArgument, message),
+                "{value}"
+            );
+        }
+    }
+    odd.is_well().await;
+}

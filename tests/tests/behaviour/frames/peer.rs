@@ -336,6 +336,15 @@ impl RawServer {
         Self { listener, client: TelemetryClient::new(channel) }
     }
 
+    pub(crate) fn address(&self) -> String {
+        format!("http://{}", self.listener.local_addr().unwrap())
+    }
+
+    /// The same, called through `channel`.
+    pub(crate) fn with(self, channel: Channel) -> Self {
+        Self { client: TelemetryClient::new(channel), ..self }
+    }
+
     /// The next connection, once the client has begun with HTTP/2.
     pub(crate) async fn accept(&self, settings: &[(u16, u32)]) -> Peer {
         let accepted = timeout(LONG, self.listener.accept()).await.expect("a connection");

@@ -253,3 +253,39 @@ async fn a_deadline_ends_a_call_whose_requests_stop_half_way() {
     timeout(LONG, station.idle()).await.unwrap();
     peer.is_served(7).await;
 }
+
+#[tokio::test]
+async fn a_request_with_more_metadata_than_the_limit_fails_alone() {
+    let station = Station::default();
+    let mut peer = Peer::of_server(&station).await;
+    let tail = [call(1, "Tail"), Frame::data(1, message(&query("first", 1)))];
+    peer.send(tail).await;
+    peer.until(1, |stream| !stream.data.is_empty()).await;
+    let long = "y".repeat(4000);
+    for (stream, count) in [(3, 5), (7, 25)] {
+        let fields = [fields("/telemetry.Telemetry/Latest"), vec![("x-long", &*long); count]];
+        let head = Frame::headers(stream, &fields.concat());
+        peer.send([head, Frame::data(stream, message(&query("a", 1))).ends()]).await;
+        let answer = peer.ended(stream).await;
+        let is_told = answer.status() == Some("8") || answer.get(":status") == Some("431");
+        assert!(is_told, "{count} times 4000 bytes: {answer:?}");
+        peer.is_served(stream + 2).await;
+    }
+    peer.send([Frame::data(1, message(&query("second", 1))).ends()]).await;
+    assert_eq!(peer.ended(1).await.messages::<Point>().len(), 2, "the call beside goes on");
+}
+
+#[tokio::test]
+async fn metadata_of_several_values_in_one_header_has_them_all() {
+    let mut peer = Peer::of_server(&Station::default()).await;
+    let path = "/telemetry.Telemetry/Latest";
+    for (stream, value) in [(1, "AQI,AwQ="), (3, "AQI=,AwQ"), (5, "AQI, AwQ=")] {
+        let fields = [fields(path), vec![("bytes-bin", value)]].concat();
+        let query = message(&query("a", 1));
+        peer.send([Frame::headers(stream, &fields), Frame::data(stream, query).ends()]).await;
+        let answer = peer.ended(stream).await;
+        let values = answer.blocks[0].iter().filter(|(name, _)| name == "bytes-bin");
+        let values = values.map(|(_, value)| value.trim_end_matches('=')).collect::<Vec<_>>();
+        assert_eq!(values, ["AQI", "AwQ"], "{value}");
+    }
+}

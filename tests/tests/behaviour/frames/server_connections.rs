@@ -1,12 +1,14 @@
 //! How a server of ours takes the frames of a connection: windows, settings, going away.
 
+use std::time::Duration;
+
 use h2::Reason;
 use rust_scaffold::Server;
 use tokio::{sync::oneshot, task::JoinHandle, time::timeout};
 
 use super::{
     frame::{Frame, HEADER_TABLE_SIZE, INITIAL_WINDOW_SIZE, MAX_FRAME_SIZE},
-    peer::{LONG, Peer, call, message},
+    peer::{End, LONG, Peer, call, fields, message},
 };
 use crate::{
     doors::listen,
@@ -171,5 +173,43 @@ async fn calls_in_progress_go_on_behind_the_last_goaway_and_later_ones_are_not_b
     peer.closed().await;
     let late = peer.stream(3);
     assert!(late.blocks.is_empty(), "{late:?}");
+    timeout(LONG, served).await.unwrap().unwrap();
+}
+
+#[tokio::test]
+async fn a_deadline_ends_a_response_stream_that_waits_for_its_window() {
+    let station = Station::default();
+    let mut peer = Peer::of(Server::new(), &station, &[(INITIAL_WINDOW_SIZE, 0)]).await;
+    let fields = [fields("/telemetry.Telemetry/Watch"), vec![("grpc-timeout", "50m")]].concat();
+    let query = message(&query("many", 10));
+    peer.send([Frame::headers(1, &fields), Frame::data(1, query).ends()]).await;
+    let answer = peer.ended(1).await;
+    let is_over = matches!(answer.end, Some(End::Reset(_))) || answer.status() == Some("4");
+    assert!(is_over, "{answer:?}");
+    timeout(LONG, station.idle()).await.unwrap();
+}
+
+#[tokio::test]
+async fn large_responses_are_not_cut_when_the_server_shuts_down() {
+    let (mut peer, stop, served) = stoppable(&Station::default()).await;
+    peer.send([Frame::window_update(0, 1 << 28)]).await;
+    peer.send([Frame::settings(&[(INITIAL_WINDOW_SIZE, 1 << 28)])]).await;
+    peer.send([call(1, "Tail"), Frame::data(1, message(&query("first", 1)))]).await;
+    peer.until(1, |stream| !stream.data.is_empty()).await;
+    stop.send(()).unwrap();
+    while peer.goaways.len() < 2 {
+        peer.receive().await.expect("there is a call in progress");
+    }
+    // More than the kernel takes for a client that does not read for a while.
+    let many = message(&query(&"x".repeat(10_000), 100));
+    peer.send([Frame::data(1, many).ends()]).await;
+    for _ in 0..100 {
+        peer.send([Frame::window_update(0, 1)]).await;
+        tokio::time::sleep(Duration::from_millis(2)).await;
+    }
+    let answer = peer.ended(1).await;
+    assert_eq!((answer.status(), answer.end), (Some("0"), Some(End::Stream)));
+    assert_eq!(answer.messages::<Point>().len(), 101);
+    peer.closed().await;
     timeout(LONG, served).await.unwrap().unwrap();
 }
