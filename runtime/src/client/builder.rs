@@ -245,12 +245,12 @@ impl ChannelBuilder {
         self
     }
 
-    /// How many bytes of all responses of a connection may wait for somebody to read them, on top of
-    /// [the connection's window](Self::initial_connection_window_size), so that streams that nobody
-    /// reads leave other calls their window. When there are more, the connection stops until some of
-    /// them are read, and says so in a `tracing` event. By default 64 MiB, small frames
-    /// being counted as 256 bytes more; zero has every stream that
-    /// nobody reads slow all others down.
+    /// How much memory of a connection responses may take that wait for somebody to read them, so that
+    /// streams that nobody reads leave other calls their window: [the connection's
+    /// window](Self::initial_connection_window_size) grows by what is unread, until it could hold as much
+    /// as this. From there on the connection stops until something is read, and says so in a `tracing`
+    /// event. In bytes, 256 more being counted for each frame. By default 64 MiB; with less than the
+    /// connection's window, that does not grow.
     #[must_use]
     pub fn max_receive_buffer_size(mut self, bytes: usize) -> Self {
         self.options.sizes.max_unread = bytes;

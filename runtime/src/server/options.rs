@@ -120,12 +120,12 @@ impl Server {
         self
     }
 
-    /// How many bytes of all requests of a connection may wait for handlers that do not read them, on
-    /// top of [the connection's window](Self::initial_connection_window_size), so that calls whose
-    /// handlers do not read leave others their window. When there are more, the connection stops until
-    /// some of them are read, and says so in a `tracing` event. By default 64 MiB, small frames
-    /// being counted as 256 bytes more; zero has every
-    /// handler that does not read slow all others down.
+    /// How much memory of a connection requests may take that wait for handlers which do not read them,
+    /// so that calls whose handlers do not read leave others their window: [the connection's
+    /// window](Self::initial_connection_window_size) grows by what is unread, until it could hold as much
+    /// as this. From there on the connection stops until something is read, and says so in a `tracing`
+    /// event. In bytes, 256 more being counted for each frame. By default 64 MiB; with less than the
+    /// connection's window, that does not grow.
     #[must_use]
     pub fn max_receive_buffer_size(mut self, bytes: usize) -> Self {
         self.options.sizes.max_unread = bytes;

@@ -38,7 +38,7 @@ pub(crate) struct Sizes {
     pub(crate) stream_window: u32,
     /// Those of all calls of a connection.
     pub(crate) connection_window: u32,
-    /// The bytes that nobody reads for which the connection gets more.
+    /// The memory that may be taken for what nobody reads, for which the window gets larger.
     pub(crate) max_unread: usize,
     pub(crate) max_frame_size: u32,
     pub(crate) max_header_list_size: u32,
@@ -68,10 +68,9 @@ impl Sizes {
 
     /// What small DATA frames that nobody has read yet may cost, in h2's reckoning of 256 bytes for
     /// each of them: enough that a sender of messages of 16 bytes, which does not gather them, can
-    /// fill the window of the connection, and as much more as unread data may take. More of them is an
-    /// attack, which ends the connection.
+    /// fill the window of the connection. More of them is an attack, which ends the connection.
     pub(crate) fn data_frame_budget(&self) -> usize {
-        (self.connection_window as usize).saturating_mul(12).saturating_add(self.max_unread)
+        (self.connection_window as usize).saturating_mul(12).max(self.max_unread)
     }
 }
 

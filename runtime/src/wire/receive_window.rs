@@ -48,9 +48,10 @@ impl Drop for TrackedStream {
 
 /// What HTTP/2 needs for a frame that nobody has read, whatever is in it: the price of small ones.
 const FRAME_OVERHEAD: usize = 256;
+const FRAME_HEADER: usize = 9;
 
 /// Decides how large the window of a connection should be: as large as its options say, and what
-/// unread streams hold on top of that, as long as the memory for it stays below a limit.
+/// unread streams hold on top of that, as long as a full window takes no more memory than a limit.
 #[derive(Debug)]
 pub(crate) struct ReceiveWindow {
     base: usize,
@@ -65,8 +66,6 @@ pub(crate) struct ReceiveWindow {
 impl ReceiveWindow {
     pub(crate) fn new(base: u32, limit: usize) -> Self {
         let base = base as usize;
-        // No window is larger.
-        let limit = limit.min(MAX_WINDOW as usize - base);
         let (looked_at, streams) = (Received::default(), Arc::default());
         Self { base, limit, target: base, looked_at, is_full: false, streams }
     }
@@ -90,12 +89,14 @@ impl ReceiveWindow {
 
     /// With so many bytes `unread`, in frames of about this size.
     fn resize(&mut self, unread: usize, frame_size: usize) -> Option<u32> {
-        let overhead = unread / frame_size.max(1) * FRAME_OVERHEAD;
-        let more = unread.min(self.limit.saturating_sub(overhead));
-        self.warn_when_full(more < unread);
-        let target = self.base + more;
+        let payload = frame_size.saturating_sub(FRAME_HEADER).max(1);
+        let most = self.limit as u128 * payload as u128 / (payload + FRAME_OVERHEAD) as u128;
+        let most = most.clamp(self.base as u128, MAX_WINDOW.into()) as usize;
+        let wanted = self.base.saturating_add(unread);
+        self.warn_when_full(wanted > most);
+        let target = wanted.min(most);
         // A change has to be worth a frame, but the window must not stay larger for nothing.
-        if target.abs_diff(self.target) < self.base / 8 && more > 0 {
+        if target.abs_diff(self.target) < self.base / 8 && target > self.base {
             return None;
         }
         (target != self.target).then(|| {
@@ -120,33 +121,39 @@ impl ReceiveWindow {
 mod tests {
     use super::*;
 
-    const LARGE: usize = 16 * 1024;
+    const LARGE: usize = 1 << 20;
+    const MIB: usize = 1 << 20;
 
     #[test]
     fn the_window_grows_by_what_is_unread_up_to_the_limit_and_shrinks_again() {
-        let mut window = ReceiveWindow::new(1000, 4000);
+        let mut window = ReceiveWindow::new(MIB as u32, 5 * MIB);
         assert_eq!(window.resize(0, LARGE), None);
         assert_eq!(window.resize(10, LARGE), None, "it is not worth a frame");
-        assert_eq!(window.resize(500, LARGE), Some(1500));
-        assert_eq!(window.resize(3900, LARGE), Some(4900));
-        assert_eq!(window.resize(9000, LARGE), None, "it is not worth a frame");
-        assert_eq!(window.resize(0, LARGE), Some(1000));
-        assert_eq!(window.resize(9000, LARGE), Some(5000));
+        assert_eq!(window.resize(MIB / 2, LARGE), Some(3 * MIB as u32 / 2));
+        let full = window.resize(9 * MIB, LARGE).unwrap() as usize;
+        assert!((4 * MIB..5 * MIB).contains(&full), "{full}");
+        assert!(window.is_full);
+        assert_eq!(window.resize(8 * MIB, LARGE), None);
+        assert_eq!(window.resize(0, LARGE), Some(MIB as u32));
+        assert!(!window.is_full);
     }
 
     #[test]
     fn what_small_frames_cost_counts() {
-        let mut window = ReceiveWindow::new(1000, 8000);
-        assert_eq!(window.resize(2000, 256), Some(3000));
-        assert_eq!(window.resize(5000, 256), Some(1000 + 8000 - 19 * 256));
-        assert_eq!(window.resize(4000, 16), Some(1000));
+        let limit = 64 * MIB;
+        for (frame_size, expected) in
+            [(MIB, 63), (1024, 51), (256 + FRAME_HEADER, 32), (30, 4), (10, 4)]
+        {
+            let mut window = ReceiveWindow::new(4 * MIB as u32, limit);
+            let size = window.resize(limit, frame_size).map_or(4 * MIB, |size| size as usize);
+            assert_eq!(size / MIB, expected, "frames of {frame_size} bytes");
+        }
     }
 
     #[test]
     fn no_window_is_larger_than_http2_allows() {
         let mut window = ReceiveWindow::new(1000, usize::MAX);
-        assert_eq!(window.resize(usize::MAX, LARGE), None);
-        assert_eq!(window.resize(1 << 30, LARGE), Some(1000 + (1 << 30)));
+        assert_eq!(window.resize(usize::MAX, LARGE), Some(MAX_WINDOW));
         let mut window = ReceiveWindow::new(MAX_WINDOW, 1000);
         assert_eq!(window.resize(1 << 30, LARGE), None);
     }
