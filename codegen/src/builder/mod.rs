@@ -6,7 +6,7 @@ mod hints;
 mod proto_path;
 mod protoc;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 use std::{
     collections::BTreeSet,

@@ -1,6 +1,6 @@
 //! What cargo is told to watch, after runs of the real protoc.
 
-use std::fs;
+use std::{fs, process::Command};
 
 use tempfile::TempDir;
 
@@ -103,7 +103,7 @@ fn files_that_come_with_protoc_are_not_watched_but_copies_of_them_are() {
 fn sets_of_descriptors_given_to_protoc_are_watched() {
     let package = Package::new();
     let protoc = protoc_bin_vendored::protoc_bin_path().expect("it comes with a crate");
-    let status = std::process::Command::new(protoc)
+    let status = Command::new(protoc)
         .arg(format!("-I{}", package.shown("third party")))
         .arg(format!("-o{}", package.shown("set")))
         .arg("common/money.proto")
@@ -122,4 +122,21 @@ fn after_a_failure_the_files_that_were_asked_for_are_watched() {
     let watched = Protoc::default().proto_path(&[package.path("proto")]).watched(&protos, None);
     let named = [package.path("proto/shop.proto"), PathBuf::from("nowhere.proto")];
     assert_eq!(watched, BTreeSet::from(named));
+}
+
+/// What protoc says of all editions up to this one: an encoded `FeatureSetDefaults`.
+pub(crate) fn edition_defaults(maximum: &str) -> Vec<u8> {
+    let directory = tempfile::tempdir().expect("there is room");
+    let output = directory.path().join("defaults");
+    let protoc = protoc_bin_vendored::protoc_bin_path().expect("it comes with a crate");
+    let includes = protoc_bin_vendored::include_path().expect("they come with a crate");
+    let status = Command::new(protoc)
+        .arg("--edition_defaults_minimum=PROTO2")
+        .arg(format!("--edition_defaults_maximum={maximum}"))
+        .arg(format!("--edition_defaults_out={}", output.display()))
+        .arg(format!("-I{}", includes.display()))
+        .arg("google/protobuf/descriptor.proto")
+        .status();
+    assert!(status.expect("it runs").success());
+    fs::read(output).expect("protoc has written it")
 }

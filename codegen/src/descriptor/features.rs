@@ -66,8 +66,6 @@ pub(super) fn edition(file: &FileDescriptorProto) -> Result<Edition, i32> {
 
 #[cfg(test)]
 mod tests {
-    use std::{fs, process::Command};
-
     use prost::Message as _;
 
     use super::*;
@@ -75,7 +73,10 @@ mod tests {
 
     #[test]
     fn the_defaults_of_editions_are_those_of_protoc() {
-        let defaults = defaults_of_protoc();
+        let maximum = MAXIMUM.as_str_name().replace("EDITION_", "");
+        let defaults = crate::builder::tests::edition_defaults(&maximum);
+        let defaults = FeatureSetDefaults::decode(defaults.as_slice());
+        let defaults = defaults.expect("protoc writes what it declares");
         let mut editions = Vec::new();
         for entry in &defaults.defaults {
             let edition = entry.edition();
@@ -89,23 +90,5 @@ mod tests {
         let [.., Edition::Edition2023, Edition::Edition2024, MAXIMUM] = *editions else {
             panic!("protoc tells of the editions {editions:?}");
         };
-    }
-
-    fn defaults_of_protoc() -> FeatureSetDefaults {
-        let directory = tempfile::tempdir().expect("there is room");
-        let output = directory.path().join("defaults");
-        let protoc = protoc_bin_vendored::protoc_bin_path().expect("it comes with a crate");
-        let maximum = MAXIMUM.as_str_name().replace("EDITION_", "");
-        let status = Command::new(protoc)
-            .arg(format!("--edition_defaults_maximum={maximum}"))
-            .arg(format!("--edition_defaults_out={}", output.display()))
-            .arg("--edition_defaults_minimum=PROTO2")
-            .arg("-I")
-            .arg(protoc_bin_vendored::include_path().expect("they come with a crate"))
-            .arg("google/protobuf/descriptor.proto")
-            .status();
-        assert!(status.expect("it runs").success());
-        let bytes = fs::read(output).expect("protoc has written it");
-        FeatureSetDefaults::decode(bytes.as_slice()).expect("protoc writes what it declares")
     }
 }
