@@ -20,13 +20,35 @@
 //! The README of the project shows a whole service, from its proto to server and client.
 //!
 //! # Features
+//! On by default, to be left out with `default-features = false`:
+//! - `client`: clients, over connections, over any tower service that speaks gRPC, and of servers in
+//!   the same process. Without it, generate with `build_client(false)`.
+//! - `server`: a [`Server`] on sockets. Without it, servers still serve in the same process and in
+//!   other servers, tonic's for example; without `client` as well, generate with
+//!   `build_server(false)`.
+//!
+//! Without either there is what messages and contracts need, and not much to compile.
+//!
+//! Off by default:
 //! - `gzip`, `deflate`, `zstd`: compression of messages.
 //! - `mock`: mocks of generated services, for tests.
 //! - `tonic-transport`: a [`Channel`] from tonic's, and its `Request::remote_addr` where a [`Server`] has
 //!   [`connect_info`](Server::connect_info).
 //!
-//! None is on by default.
+//! # WebAssembly
+//! With the features that are on by default, or without them, the crate builds for
+//! `wasm32-unknown-unknown`, where there are no sockets: no [`Server`], and no
+//! connections of a [`Channel`]'s own, whose calls are `Unavailable`. Clients call over a tower
+//! service ([`Channel::new`]), such as one that speaks gRPC-Web, and over a connector. That target has
+//! no clock either: calls with a deadline need a target with one.
 
+// Either uses but a part of what both share.
+#![cfg_attr(
+    any(not(all(feature = "client", feature = "server")), target_family = "wasm"),
+    allow(dead_code, unused_imports)
+)]
+
+#[cfg(feature = "client")]
 mod client;
 #[doc(hidden)]
 pub mod codegen;
@@ -34,9 +56,11 @@ mod descriptor;
 #[cfg(feature = "mock")]
 pub mod mock;
 mod redact;
+#[cfg(feature = "_calls")]
 mod server;
 pub mod streaming;
 mod trailers;
+#[cfg(feature = "_calls")]
 mod wire;
 
 pub use prost;
@@ -46,15 +70,18 @@ pub use tonic::{
     Code, IntoRequest, Request, Response, Status, codec::CompressionEncoding, metadata,
 };
 
+#[cfg(feature = "client")]
+pub use self::client::{BidiCall, Channel, ChannelBuilder, ResponseHeaders, WaitForReady};
+#[cfg(all(feature = "server", not(target_family = "wasm")))]
+pub use self::server::{ConnectInfo, Listener, Server};
 pub use self::{
-    client::{BidiCall, Channel, ChannelBuilder, ResponseHeaders, WaitForReady},
     descriptor::{IdempotencyLevel, MethodDescriptor, MethodKind, ServiceDescriptor},
     redact::Redact,
-    server::{ConnectInfo, Listener, Server, ServiceServer},
     streaming::{IntoStreamingRequest, Streaming},
     trailers::Trailers,
-    wire::http_body::HttpBody,
 };
+#[cfg(feature = "_calls")]
+pub use self::{server::ServiceServer, wire::http_body::HttpBody};
 
 /// Includes what the build script generated for a proto package, which is `""` for files that
 /// have none.

@@ -1,10 +1,12 @@
 //! [`Streaming`]: the stream of messages of a call, one type for both sides and both directions.
 
+#[cfg(feature = "_calls")]
+mod received;
+
 use std::{
     any::Any,
     fmt,
     future::poll_fn,
-    panic::{AssertUnwindSafe, catch_unwind},
     pin::Pin,
     sync::{
         Arc,
@@ -13,16 +15,12 @@ use std::{
     task::{Context, Poll, ready},
 };
 
-use bytes::Bytes;
 use futures_core::Stream;
-use prost::Message;
-use tokio::{sync::mpsc, time::Instant};
+use tokio::sync::mpsc;
 use tokio_stream::StreamExt as _;
 use tonic::{Request, Status, metadata::MetadataMap};
 
-use crate::wire::{
-    body::merge, deadline::Deadline, frame, messages::Messages, panics::drop_quietly, status,
-};
+use crate::trailers::merge;
 
 /// A stream of messages, as a call sends or receives it.
 ///
@@ -104,14 +102,6 @@ impl<T> Streaming<T> {
         Ok(self.trailers.clone())
     }
 
-    /// The same messages, until `deadline` passes; a panic where they come from is `Internal`.
-    pub(crate) fn limited(self, deadline: Option<Instant>) -> Self
-    where
-        T: Send + 'static,
-    {
-        Self::from_source(Limited { messages: self, deadline: Deadline::at(deadline) })
-    }
-
     pub(crate) fn poll_message(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<T, Status>>> {
         let Some(source) = &mut self.source else {
             return Poll::Ready(None);
@@ -156,23 +146,8 @@ impl<T> Streaming<T> {
         adopted.unwrap_or_default()
     }
 
-    /// Decodes `messages` with `decode` as they arrive.
-    pub(crate) fn decoding_with(messages: Messages, decode: fn(Bytes) -> Result<T, Status>) -> Self
-    where
-        T: 'static,
-    {
-        Self::from_source(Wire { messages, decode })
-    }
-
     pub(crate) fn from_source(source: impl Source<T> + 'static) -> Self {
         Self { source: Some(Box::pin(source)), trailers: MetadataMap::new() }
-    }
-}
-
-impl<T: Message + Default + 'static> Streaming<T> {
-    /// Decodes `messages` as they arrive.
-    pub(crate) fn decoding(messages: Messages) -> Self {
-        Self::decoding_with(messages, frame::decode::<T>)
     }
 }
 
@@ -235,32 +210,13 @@ impl<T: Send> Source<T> for Channel<T> {
                 self.trailers = trailers;
                 None
             }
-            None if self.panicked.load(Ordering::Acquire) => Some(Err(status::panicked())),
+            None if self.panicked.load(Ordering::Acquire) => Some(Err(panicked())),
             None => None,
         })
     }
 
     fn take_trailers(mut self: Pin<&mut Self>) -> MetadataMap {
         std::mem::take(&mut self.trailers)
-    }
-}
-
-struct Wire<T> {
-    messages: Messages,
-    decode: fn(Bytes) -> Result<T, Status>,
-}
-
-impl<T> Source<T> for Wire<T> {
-    fn poll_message(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<T, Status>>> {
-        let next = ready!(self.messages.poll_next(cx));
-        Poll::Ready(next.map(|message| (self.decode)(message?)))
-    }
-
-    fn take_trailers(mut self: Pin<&mut Self>) -> MetadataMap {
-        self.messages.take_trailers().unwrap_or_default()
     }
 }
 
@@ -285,34 +241,9 @@ impl<T, U> Source<U> for Converted<T, U> {
     }
 }
 
-struct Limited<T> {
-    messages: Streaming<T>,
-    deadline: Deadline,
-}
-
-impl<T: Send> Source<T> for Limited<T> {
-    fn poll_message(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<T, Status>>> {
-        if let Err(late) = self.deadline.check(cx) {
-            return Poll::Ready(Some(Err(late)));
-        }
-        let poll = || self.messages.poll_message(cx);
-        catch_unwind(AssertUnwindSafe(poll))
-            .unwrap_or_else(|_| Poll::Ready(Some(Err(status::panicked()))))
-    }
-
-    fn take_trailers(mut self: Pin<&mut Self>) -> MetadataMap {
-        self.messages.take_received_trailers()
-    }
-}
-
-impl<T> Drop for Limited<T> {
-    /// The messages come from the peer's code, in the same process.
-    fn drop(&mut self) {
-        drop_quietly(std::mem::take(&mut self.messages));
-    }
+/// The status of a call whose handler or stream panicked. What it panicked with stays here.
+pub(crate) fn panicked() -> Status {
+    Status::internal("the handler of the call panicked")
 }
 
 /// The sending end of [`Streaming::channel`].

@@ -1,5 +1,6 @@
 //! Metadata at the end of a call.
 
+use http::{HeaderMap, HeaderName, HeaderValue};
 use tonic::metadata::MetadataMap;
 
 /// The trailers of a call that goes well, for a handler to put into its response's extensions.
@@ -16,3 +17,22 @@ use tonic::metadata::MetadataMap;
 /// ```
 #[derive(Clone, Debug, Default)]
 pub struct Trailers(pub MetadataMap);
+
+/// Adds `more` to `metadata`, behind the values that a name has there already.
+pub(crate) fn merge(metadata: &mut MetadataMap, more: MetadataMap) {
+    if metadata.is_empty() {
+        *metadata = more;
+    } else if !more.is_empty() {
+        let mut headers = std::mem::take(metadata).into_headers();
+        for (name, value) in &more.into_headers() {
+            append(&mut headers, name, value);
+        }
+        *metadata = MetadataMap::from_headers(headers);
+    }
+}
+
+/// Adds a value, unless there are 24,576 names already, beyond which a map panics. Nobody needs as
+/// many, but somebody may send them.
+pub(crate) fn append(headers: &mut HeaderMap, name: &HeaderName, value: &HeaderValue) {
+    let _is_full = headers.try_append(name, value.clone());
+}

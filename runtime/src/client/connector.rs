@@ -1,17 +1,17 @@
 //! Opens connections.
 
-use std::{future::Future, io, net::SocketAddr, pin::Pin, sync::Arc};
+#[cfg(not(target_family = "wasm"))]
+use std::net::SocketAddr;
+use std::{future::Future, io, pin::Pin, sync::Arc};
 
 use http::{Uri, uri::PathAndQuery};
-use tokio::{
-    io::{AsyncRead, AsyncWrite},
-    net::TcpStream,
-};
+use tokio::io::{AsyncRead, AsyncWrite};
+#[cfg(not(target_family = "wasm"))]
+use tokio::net::TcpStream;
 
-use super::{
-    dial,
-    target::{Place, Target},
-};
+#[cfg(not(target_family = "wasm"))]
+use super::dial;
+use super::target::{Place, Target};
 
 /// A connection, whatever it runs over.
 pub(super) trait Io: AsyncRead + AsyncWrite + Unpin + Send {}
@@ -56,6 +56,7 @@ impl Connector {
             (Self::Custom(connect), _) => {
                 begin(connect(target.uri(PathAndQuery::from_static("/"))).await?).await
             }
+            #[cfg(not(target_family = "wasm"))]
             (Self::Builtin { tcp_nodelay }, Place::Tcp { host, port }) => {
                 let addresses = dial::resolve(host, *port).await?;
                 open_tcp(addresses, *tcp_nodelay, begin).await
@@ -64,12 +65,15 @@ impl Connector {
             (Self::Builtin { .. }, Place::Unix(path)) => {
                 begin(Box::new(tokio::net::UnixStream::connect(path).await?)).await
             }
+            #[cfg(target_family = "wasm")]
+            (Self::Builtin { .. }, Place::Tcp { .. }) => Err(io::ErrorKind::Unsupported.into()),
             #[cfg(not(unix))]
             (Self::Builtin { .. }, Place::Unix(_)) => Err(io::ErrorKind::Unsupported.into()),
         }
     }
 }
 
+#[cfg(not(target_family = "wasm"))]
 async fn open_tcp<T, F>(
     addresses: Vec<SocketAddr>,
     nodelay: bool,

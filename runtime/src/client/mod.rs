@@ -6,6 +6,7 @@ mod call;
 mod channel;
 mod connection;
 mod connector;
+#[cfg(not(target_family = "wasm"))]
 mod dial;
 mod direct;
 mod exchange;

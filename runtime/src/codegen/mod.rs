@@ -24,17 +24,19 @@ pub use std::{
 pub use tonic::{IntoRequest, Request, Response, Status, codec::CompressionEncoding};
 
 pub use crate::{
-    BidiCall, Channel, IdempotencyLevel, IntoStreamingRequest, MethodDescriptor, ServiceDescriptor,
-    ServiceServer, Streaming,
-    client::Client,
+    __mocks as mocks, __mocks_for_tests as mocks_for_tests, __redact as redact, __shown as shown,
+};
+#[cfg(feature = "client")]
+pub use crate::{BidiCall, Channel, client::Client};
+pub use crate::{
+    IdempotencyLevel, IntoStreamingRequest, MethodDescriptor, ServiceDescriptor, Streaming,
     redact::{Foreign, RedactOpaque, ShowOpaque, named},
+};
+#[cfg(feature = "_calls")]
+pub use crate::{
+    ServiceServer,
     server::{Dispatch, Handler, HttpReplyFuture, ReplyFuture, ServerCall, unimplemented},
     wire::http_body::RequestBody,
-};
-
-#[doc(hidden)]
-pub use crate::{
-    __mocks as mocks, __mocks_for_tests as mocks_for_tests, __redact as redact, __shown as shown,
 };
 
 /// Takes mocks into the build when the runtime has its feature `mock`; without it, a crate that

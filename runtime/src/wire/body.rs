@@ -23,6 +23,7 @@ use super::{
     status,
 };
 use crate::Streaming;
+pub(crate) use crate::trailers::merge;
 
 /// A stream of frames that ends well, with trailers, or with a status.
 pub(crate) struct Body {
@@ -227,19 +228,6 @@ impl Body {
             merge(&mut trailers, frames.take_trailers());
             self.trailers = boxed(trailers);
         }
-    }
-}
-
-/// Adds `more` to `metadata`, behind the values that a name has there already.
-pub(crate) fn merge(metadata: &mut MetadataMap, more: MetadataMap) {
-    if metadata.is_empty() {
-        *metadata = more;
-    } else if !more.is_empty() {
-        let mut headers = std::mem::take(metadata).into_headers();
-        for (name, value) in &more.into_headers() {
-            headers::append(&mut headers, name, value);
-        }
-        *metadata = MetadataMap::from_headers(headers);
     }
 }
 

@@ -11,6 +11,7 @@ use super::{
     binary, compression,
     grpc_status::{GRPC_STATUS, GRPC_STATUS_DETAILS},
 };
+pub(crate) use crate::trailers::append;
 
 pub(crate) const GRPC_ENCODING: HeaderName = HeaderName::from_static("grpc-encoding");
 pub(crate) const GRPC_ACCEPT_ENCODING: HeaderName = HeaderName::from_static("grpc-accept-encoding");
@@ -133,12 +134,6 @@ pub(crate) fn empty() -> HeaderMap {
 /// A map with room for that many values, if a map can have it: else, it has to grow.
 pub(crate) fn with_room(values: usize) -> HeaderMap {
     HeaderMap::try_with_capacity(values).unwrap_or_default()
-}
-
-/// Adds a value, unless there are 24,576 names already, beyond which a map panics. Nobody needs as
-/// many, but somebody may send them.
-pub(crate) fn append(headers: &mut HeaderMap, name: &HeaderName, value: &HeaderValue) {
-    let _is_full = headers.try_append(name, value.clone());
 }
 
 /// Keeps `headers` for [`empty`].

@@ -6,6 +6,7 @@ use http::{HeaderMap, StatusCode};
 use tonic::{Code, Status, TimeoutExpired};
 
 use super::deadline;
+pub(crate) use crate::streaming::panicked;
 
 pub(crate) type BoxError = Box<dyn Error + Send + Sync>;
 
@@ -130,11 +131,6 @@ pub(crate) fn describe(error: &(dyn Error + 'static)) -> String {
     }
     lines.dedup();
     lines.join(": ")
-}
-
-/// The status of a call whose handler or stream panicked. What it panicked with stays here.
-pub(crate) fn panicked() -> Status {
-    Status::internal("the handler of the call panicked")
 }
 
 /// The source of a status that is not to be told, but shown: its connection breaks.

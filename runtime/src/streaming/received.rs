@@ -1,0 +1,88 @@
+//! Streams of calls: decoded as they arrive, and ended by a deadline.
+
+use std::{
+    panic::{AssertUnwindSafe, catch_unwind},
+    pin::Pin,
+    task::{Context, Poll, ready},
+};
+
+use bytes::Bytes;
+use prost::Message;
+use tokio::time::Instant;
+use tonic::{Status, metadata::MetadataMap};
+
+use super::{Source, Streaming, panicked};
+use crate::wire::{deadline::Deadline, frame, messages::Messages, panics::drop_quietly};
+
+impl<T> Streaming<T> {
+    /// The same messages, until `deadline` passes; a panic where they come from is `Internal`.
+    pub(crate) fn limited(self, deadline: Option<Instant>) -> Self
+    where
+        T: Send + 'static,
+    {
+        Self::from_source(Limited { messages: self, deadline: Deadline::at(deadline) })
+    }
+
+    /// Decodes `messages` with `decode` as they arrive.
+    pub(crate) fn decoding_with(messages: Messages, decode: fn(Bytes) -> Result<T, Status>) -> Self
+    where
+        T: 'static,
+    {
+        Self::from_source(Wire { messages, decode })
+    }
+}
+
+impl<T: Message + Default + 'static> Streaming<T> {
+    /// Decodes `messages` as they arrive.
+    pub(crate) fn decoding(messages: Messages) -> Self {
+        Self::decoding_with(messages, frame::decode::<T>)
+    }
+}
+
+struct Wire<T> {
+    messages: Messages,
+    decode: fn(Bytes) -> Result<T, Status>,
+}
+
+impl<T> Source<T> for Wire<T> {
+    fn poll_message(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<T, Status>>> {
+        let next = ready!(self.messages.poll_next(cx));
+        Poll::Ready(next.map(|message| (self.decode)(message?)))
+    }
+
+    fn take_trailers(mut self: Pin<&mut Self>) -> MetadataMap {
+        self.messages.take_trailers().unwrap_or_default()
+    }
+}
+
+struct Limited<T> {
+    messages: Streaming<T>,
+    deadline: Deadline,
+}
+
+impl<T: Send> Source<T> for Limited<T> {
+    fn poll_message(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<T, Status>>> {
+        if let Err(late) = self.deadline.check(cx) {
+            return Poll::Ready(Some(Err(late)));
+        }
+        let poll = || self.messages.poll_message(cx);
+        catch_unwind(AssertUnwindSafe(poll)).unwrap_or_else(|_| Poll::Ready(Some(Err(panicked()))))
+    }
+
+    fn take_trailers(mut self: Pin<&mut Self>) -> MetadataMap {
+        self.messages.take_received_trailers()
+    }
+}
+
+impl<T> Drop for Limited<T> {
+    /// The messages come from the peer's code, in the same process.
+    fn drop(&mut self) {
+        drop_quietly(std::mem::take(&mut self.messages));
+    }
+}
