@@ -138,13 +138,9 @@ impl Calls {
 
     /// Looks at `call` without running it.
     fn look(&mut self, call: &mut Call) -> Progress {
-        match call.poll_reset(&mut Context::from_waker(&self.waker)) {
-            Poll::Ready(()) => {
-                self.resets.record(Outcome::Reset);
-                Progress::Ended
-            }
-            Poll::Pending => Progress::Waiting,
-        }
+        let is_reset = call.poll_reset(&mut Context::from_waker(&self.waker)).is_ready();
+        self.resets.record(is_reset);
+        if is_reset { Progress::Ended } else { Progress::Waiting }
     }
 
     /// Runs `call` from `now` on, which it moves, if its method is quick.
@@ -162,8 +158,8 @@ impl Calls {
             return Progress::Partial;
         }
         pace.took(*now - begin, limit);
+        self.resets.record(polled == Poll::Ready(Outcome::Reset));
         let Poll::Ready(outcome) = polled else { return Progress::Waiting };
-        self.resets.record(outcome);
         if outcome == Outcome::AbortConnection {
             self.wakes.break_off();
         }
@@ -232,10 +228,11 @@ impl EarlyResets {
         Self { count: 0, limit }
     }
 
-    fn record(&mut self, outcome: Outcome) {
-        self.count = match outcome {
-            Outcome::Reset => self.count + 1,
-            _ => self.count.saturating_sub(Self::FORGIVEN),
+    /// Takes into account a call that was looked at for the first time.
+    fn record(&mut self, is_reset: bool) {
+        self.count = match is_reset {
+            true => self.count + 1,
+            false => self.count.saturating_sub(Self::FORGIVEN),
         };
     }
 

@@ -213,3 +213,32 @@ async fn large_responses_are_not_cut_when_the_server_shuts_down() {
     peer.closed().await;
     timeout(LONG, served).await.unwrap().unwrap();
 }
+
+#[tokio::test]
+async fn calls_that_are_reset_at_once_are_made_up_for_by_others() {
+    for inline_limit in [Duration::ZERO, Duration::from_secs(60)] {
+        for series in ["a", "hangs"] {
+            let server =
+                Server::new().max_pending_accept_reset_streams(5).inline_limit(inline_limit);
+            let mut peer = Peer::of(server, &Station::default(), &[]).await;
+            let mut streams = (1..).step_by(2);
+            let mut next = || streams.next().unwrap();
+            for _ in 0..10 {
+                let resets = [next(), next(), next(), next(), next()]
+                    .map(|stream| [call(stream, "Latest"), Frame::reset(stream, Reason::CANCEL)]);
+                peer.send(resets.into_iter().flatten()).await;
+                let stream = next();
+                let query = message(&query(series, 1));
+                peer.send([call(stream, "Watch"), Frame::data(stream, query).ends()]).await;
+                peer.until(stream, |answer| !answer.data.is_empty()).await;
+            }
+            assert!(peer.goaways.is_empty(), "{:?}", peer.goaways);
+            // One more is too many.
+            let resets = [next(), next(), next(), next(), next(), next()]
+                .map(|stream| [call(stream, "Latest"), Frame::reset(stream, Reason::CANCEL)]);
+            peer.send(resets.into_iter().flatten()).await;
+            peer.closed().await;
+            assert_eq!(peer.goaways.last().unwrap().1, u32::from(Reason::ENHANCE_YOUR_CALM));
+        }
+    }
+}
