@@ -2,6 +2,8 @@
 //!
 //! See [compression in gRPC](https://github.com/grpc/grpc/blob/master/doc/compression.md).
 
+use std::io;
+
 use bytes::{Bytes, BytesMut};
 use http::HeaderValue;
 use tonic::{
@@ -69,42 +71,27 @@ pub(crate) fn choose(
         .find(|encoding| sender.is_enabled(*encoding) && accepted.is_enabled(*encoding))
 }
 
-/// Compresses one message.
+/// Appends `message`, compressed.
 pub(crate) fn compress(
     encoding: CompressionEncoding,
     message: &[u8],
     into: &mut BytesMut,
 ) -> Result<(), Status> {
-    #[cfg(any(feature = "gzip", feature = "deflate", feature = "zstd"))]
-    {
-        let mut writer = bytes::BufMut::writer(into);
-        let copied = match encoding {
-            #[cfg(feature = "gzip")]
-            CompressionEncoding::Gzip => std::io::copy(
-                &mut flate2::read::GzEncoder::new(message, flate2::Compression::default()),
-                &mut writer,
-            ),
-            #[cfg(feature = "deflate")]
-            CompressionEncoding::Deflate => std::io::copy(
-                &mut flate2::read::ZlibEncoder::new(message, flate2::Compression::default()),
-                &mut writer,
-            ),
-            #[cfg(feature = "zstd")]
-            CompressionEncoding::Zstd => {
-                zstd::stream::copy_encode(message, &mut writer, zstd::DEFAULT_COMPRESSION_LEVEL)
-                    .map(|()| 0)
-            }
-            _ => return Err(unknown(encoding)),
-        };
-        copied.map(drop).map_err(|error| {
-            Status::internal(format!("cannot compress a message with {}: {error}", name(encoding)))
-        })
-    }
-    #[cfg(not(any(feature = "gzip", feature = "deflate", feature = "zstd")))]
-    {
-        let _ = (message, into);
-        Err(unknown(encoding))
-    }
+    let compressed: io::Result<()> = match encoding {
+        #[cfg(feature = "gzip")]
+        CompressionEncoding::Gzip => super::deflate::gzip(message, into),
+        #[cfg(feature = "deflate")]
+        CompressionEncoding::Deflate => super::deflate::zlib(message, into),
+        #[cfg(feature = "zstd")]
+        CompressionEncoding::Zstd => super::zstd::compress(message, into),
+        _ => {
+            let _ = (message, into);
+            Err(not_in_this_build())
+        }
+    };
+    compressed.map_err(|error| {
+        Status::internal(format!("cannot compress a message with {}: {error}", name(encoding)))
+    })
 }
 
 /// Decompresses one message, which may come out no larger than `limit` bytes.
@@ -113,45 +100,34 @@ pub(crate) fn decompress(
     message: &[u8],
     limit: usize,
 ) -> Result<Bytes, Status> {
-    #[cfg(any(feature = "gzip", feature = "deflate", feature = "zstd"))]
-    {
-        let plain = match encoding {
-            #[cfg(feature = "gzip")]
-            CompressionEncoding::Gzip => {
-                read_limited(flate2::read::MultiGzDecoder::new(message), limit)
-            }
-            #[cfg(feature = "deflate")]
-            CompressionEncoding::Deflate => {
-                read_limited(flate2::read::ZlibDecoder::new(message), limit)
-            }
-            #[cfg(feature = "zstd")]
-            CompressionEncoding::Zstd => {
-                zstd::stream::read::Decoder::new(message).and_then(|it| read_limited(it, limit))
-            }
-            _ => return Err(unknown(encoding)),
-        };
-        let plain = plain.map_err(|error| {
-            Status::internal(format!("a message is not valid {}: {error}", name(encoding)))
-        })?;
-        super::frame::check_size("a decompressed message", plain.len(), limit)?;
-        Ok(plain.into())
-    }
-    #[cfg(not(any(feature = "gzip", feature = "deflate", feature = "zstd")))]
-    {
-        let _ = (message, limit);
-        Err(unknown(encoding))
-    }
+    let plain: io::Result<Vec<u8>> = match encoding {
+        #[cfg(feature = "gzip")]
+        CompressionEncoding::Gzip => super::deflate::gunzip(message, limit),
+        #[cfg(feature = "deflate")]
+        CompressionEncoding::Deflate => super::deflate::unzlib(message, limit),
+        #[cfg(feature = "zstd")]
+        CompressionEncoding::Zstd => super::zstd::decompress(message, limit),
+        _ => {
+            let _ = (message, limit);
+            Err(not_in_this_build())
+        }
+    };
+    let plain = plain.map_err(|error| {
+        Status::internal(format!("a message is not valid {}: {error}", name(encoding)))
+    })?;
+    super::frame::check_size("a decompressed message", plain.len(), limit)?;
+    Ok(plain.into())
 }
 
 /// Reads to the end, or one byte past `limit`, so that a small bomb cannot fill the memory.
 #[cfg(any(feature = "gzip", feature = "deflate", feature = "zstd"))]
-fn read_limited(reader: impl std::io::Read, limit: usize) -> std::io::Result<Vec<u8>> {
-    use std::io::Read as _;
+pub(super) fn read_limited(reader: impl io::Read, limit: usize) -> io::Result<Vec<u8>> {
+    use io::Read as _;
     let mut plain = Vec::new();
     reader.take((limit as u64).saturating_add(1)).read_to_end(&mut plain)?;
     Ok(plain)
 }
 
-fn unknown(encoding: CompressionEncoding) -> Status {
-    Status::internal(format!("this build has no compression called {encoding:?}"))
+fn not_in_this_build() -> io::Error {
+    io::Error::new(io::ErrorKind::Unsupported, "this build has no such compression")
 }

@@ -22,9 +22,13 @@ const MAX_MESSAGE: usize = i32::MAX as usize - HEADER;
 /// Messages up to this size are written into a chunk of the thread.
 const SMALL: usize = 1024;
 const CHUNK_SIZE: usize = 8 * 1024;
+/// How much memory a thread keeps for messages that are to be compressed.
+const KEPT: usize = 32 * 1024;
 
 thread_local! {
     static CHUNK: Cell<BytesMut> = Cell::default();
+    /// For messages that are to be compressed.
+    static PLAIN: Cell<BytesMut> = Cell::default();
 }
 
 /// What can be written as a message.
@@ -85,14 +89,13 @@ impl Encoder {
         into: &mut BytesMut,
     ) -> Result<(), Status> {
         check_size("a message to send", length, self.limit.min(MAX_MESSAGE))?;
-        let start = into.len();
+        if let Some(encoding) = self.encoding {
+            return compress_frame(message, length, into, encoding);
+        }
         into.reserve(HEADER + length);
         put_header(into, 0, length);
         message.encode_to(into);
-        match self.encoding {
-            None => Ok(()),
-            Some(encoding) => compress_frame(into, start, encoding),
-        }
+        Ok(())
     }
 }
 
@@ -101,18 +104,27 @@ fn put_header(into: &mut BytesMut, flag: u8, length: usize) {
     into.put_u32(length as u32);
 }
 
-/// Replaces the plain frame that begins at `start` by a compressed one.
+/// Appends a frame that is compressed from a place of its own: what is gathered already stays where
+/// it is.
 fn compress_frame(
-    frames: &mut BytesMut,
-    start: usize,
+    message: &(impl Encode + ?Sized),
+    length: usize,
+    into: &mut BytesMut,
     encoding: CompressionEncoding,
 ) -> Result<(), Status> {
-    let message = frames.split_off(start + HEADER);
-    compression::compress(encoding, &message, frames)?;
-    let length = frames.len() - start - HEADER;
+    let mut plain = PLAIN.take();
+    plain.clear();
+    plain.reserve(length);
+    message.encode_to(&mut plain);
+    let start = into.len();
+    put_header(into, 1, 0);
+    compression::compress(encoding, &plain, into)?;
+    if plain.capacity() <= KEPT {
+        PLAIN.set(plain);
+    }
+    let length = into.len() - start - HEADER;
     check_size("a compressed message to send", length, MAX_MESSAGE)?;
-    let mut header = &mut frames[start..start + HEADER];
-    header.put_u8(1);
+    let mut header = &mut into[start + 1..start + HEADER];
     header.put_u32(length as u32);
     Ok(())
 }

@@ -6,6 +6,12 @@ pub(crate) mod binary;
 pub(crate) mod body;
 pub(crate) mod compression;
 pub(crate) mod deadline;
+#[cfg(any(feature = "deflate", feature = "gzip"))]
+#[cfg_attr(
+    not(all(feature = "deflate", feature = "gzip")),
+    allow(dead_code, reason = "there is only one of the formats")
+)]
+mod deflate;
 pub(crate) mod frame;
 pub(crate) mod frame_counter;
 pub(crate) mod goaway;
@@ -30,3 +36,5 @@ pub(crate) mod stream_limiter;
 pub(crate) mod sync;
 pub(crate) mod tie;
 pub(crate) mod wakes;
+#[cfg(feature = "zstd")]
+mod zstd;
