@@ -36,11 +36,6 @@ impl ServiceDescriptor {
         self.options = options;
         self
     }
-
-    /// The position of the method that is called by `path` (`/package.Service/Method`).
-    pub(crate) fn position(&self, path: &str) -> Option<usize> {
-        self.methods.iter().position(|method| method.path == path)
-    }
 }
 
 /// A method of a service.

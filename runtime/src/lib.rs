@@ -81,7 +81,10 @@ pub use self::{
     trailers::Trailers,
 };
 #[cfg(feature = "_calls")]
-pub use self::{server::ServiceServer, wire::http_body::HttpBody};
+pub use self::{
+    server::ServiceServer,
+    wire::{http_body::HttpBody, memory::raise_mmap_threshold},
+};
 
 /// Includes what the build script generated for a proto package, which is `""` for files that
 /// have none.

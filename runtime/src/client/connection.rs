@@ -23,7 +23,6 @@ use crate::wire::{
     header_list::{self, Limit, PeerLimit},
     io::{ConnectionIo, IoHandle},
     keep_alive::{ChannelPings, KeepAlive},
-    memory,
     receive_window::ReceiveWindow,
     stream_limiter::StreamLimiter,
 };
@@ -44,7 +43,6 @@ impl Connection {
         streams: Arc<StreamLimiter>,
         pings: Arc<ChannelPings>,
     ) -> io::Result<Self> {
-        memory::keep();
         let mut driver = Driver::new(io, options, Arc::clone(&streams), pings).await?;
         let queue = Arc::clone(&driver.ending.queue);
         let waker = Waker::from(Arc::clone(&queue.wakes));

@@ -106,7 +106,7 @@ impl<'a> ServerCall<'a> {
     /// Starts the method of `server` that is called by `path`.
     pub(crate) fn start(server: &dyn Serve, path: &str, mut call: Incoming) -> ReplyFuture<'a> {
         let service = server.service();
-        let Some(position) = service.position(path) else {
+        let Some(position) = server.position(path) else {
             return no_method(service, path);
         };
         service.methods[position].describe(&mut call.extensions);
@@ -120,7 +120,7 @@ impl<'a> ServerCall<'a> {
         exchange: &'a mut (dyn Any + Send),
         deadline: Option<Instant>,
     ) -> ReplyFuture<'a> {
-        let Some(position) = server.service().position(path) else {
+        let Some(position) = server.position(path) else {
             return no_method(server.service(), path);
         };
         let encoder = Encoder { encoding: None, limit: usize::MAX };

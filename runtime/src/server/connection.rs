@@ -33,7 +33,6 @@ use crate::wire::{
     io::{ConnectionIo, IoHandle},
     jitter,
     keep_alive::KeepAlive,
-    memory,
     receive_window::ReceiveWindow,
     wakes::Wakes,
 };
@@ -124,7 +123,6 @@ where
 {
     preface::read(&mut io).await?;
     io.replay(CLIENT_PREFACE);
-    memory::keep();
     let sizes = options.sizes;
     h2::server::Builder::new()
         .initial_window_size(sizes.stream_window)

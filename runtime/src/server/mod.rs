@@ -11,6 +11,7 @@ mod exchange;
 mod http;
 #[cfg(all(feature = "server", not(target_family = "wasm")))]
 mod listener;
+mod method_index;
 #[cfg(all(feature = "server", not(target_family = "wasm")))]
 mod options;
 #[cfg(all(feature = "server", not(target_family = "wasm")))]
@@ -37,6 +38,7 @@ pub use self::{
 pub(crate) use self::{
     call::{Incoming, Protocol},
     exchange::{Exchange, mismatch},
+    method_index::MethodIndex,
     reply::{BoxFuture, Reply},
     service::{Serve, ServerConfig},
 };

@@ -14,7 +14,7 @@ use tonic::{
 };
 use tower_service::Service;
 
-use super::{Dispatch, HttpReplyFuture, ReplyFuture, ServerCall, http};
+use super::{Dispatch, HttpReplyFuture, MethodIndex, ReplyFuture, ServerCall, http};
 use crate::{
     ServiceDescriptor,
     wire::{
@@ -33,6 +33,7 @@ use crate::{
 pub struct ServiceServer<D, S> {
     service: Arc<S>,
     config: ServerConfig,
+    methods: MethodIndex,
     dispatch: PhantomData<fn() -> D>,
 }
 
@@ -61,7 +62,7 @@ impl<D: Dispatch<S>, S> ServiceServer<D, S> {
             sent: EnabledCompressionEncodings::default(),
             requires_te_trailers: false,
         };
-        Self { service, config, dispatch: PhantomData }
+        Self { service, config, methods: MethodIndex::new(D::SERVICE), dispatch: PhantomData }
     }
 
     /// Refuses request messages of more than `limit` bytes with `ResourceExhausted`.
@@ -110,6 +111,9 @@ impl<D: Dispatch<S>, S> ServiceServer<D, S> {
 pub(crate) trait Serve: Send + Sync {
     fn service(&self) -> &'static ServiceDescriptor;
 
+    /// The position of the method that is called by `path` (`/package.Service/Method`).
+    fn position(&self, path: &str) -> Option<usize>;
+
     fn config(&self) -> &ServerConfig;
 
     /// Hands `call` to the method at that position in the service.
@@ -119,6 +123,10 @@ pub(crate) trait Serve: Send + Sync {
 impl<D: Dispatch<S>, S: Send + Sync> Serve for ServiceServer<D, S> {
     fn service(&self) -> &'static ServiceDescriptor {
         D::SERVICE
+    }
+
+    fn position(&self, path: &str) -> Option<usize> {
+        self.methods.position(path)
     }
 
     fn config(&self) -> &ServerConfig {
@@ -152,8 +160,13 @@ impl<D: Dispatch<S>, S: Send + Sync, B: RequestBody> Service<::http::Request<B>>
 
 impl<D, S> Clone for ServiceServer<D, S> {
     fn clone(&self) -> Self {
-        let Self { service, config, dispatch } = self;
-        Self { service: Arc::clone(service), config: *config, dispatch: *dispatch }
+        let Self { service, config, methods, dispatch } = self;
+        Self {
+            service: Arc::clone(service),
+            config: *config,
+            methods: methods.clone(),
+            dispatch: *dispatch,
+        }
     }
 }
 

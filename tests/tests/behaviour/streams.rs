@@ -3,7 +3,7 @@
 use std::{
     sync::{
         Arc,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, AtomicU32, Ordering},
         mpsc,
     },
     time::Duration,
@@ -168,5 +168,34 @@ async fn a_million_messages_pass_each_way() {
             seen += 1;
         }
         assert_eq!(seen, MANY, "{}", door.name);
+    }
+}
+
+/// Waits until no more queries are asked for: all that there is room for has been sent.
+async fn sent(asked: &AtomicU32) {
+    let mut before = 0;
+    while asked.load(Ordering::SeqCst) != before || before == 0 {
+        before = asked.load(Ordering::SeqCst);
+        tokio::time::sleep(Duration::from_millis(300)).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn small_messages_that_are_read_late_are_no_attack() {
+    const COUNT: u32 = 200_000;
+    for door in doors::over_sockets(TelemetryServer::new(Station::default())).await {
+        let asked = Arc::new(AtomicU32::new(0));
+        let count = Arc::clone(&asked);
+        let queries = tokio_stream::iter((0..COUNT).map(move |_| {
+            count.fetch_add(1, Ordering::SeqCst);
+            query("fourteen byte", 1)
+        }));
+        let mut points = door.client.tail(queries).await.unwrap().into_inner();
+        sent(&asked).await;
+        let mut seen = 0;
+        while points.message().await.expect(door.name).is_some() {
+            seen += 1;
+        }
+        assert_eq!(seen, COUNT, "{}", door.name);
     }
 }

@@ -17,6 +17,7 @@ use crate::{
         plan::{Answer, Arrival, Condition, Place, Plan, Times},
         script::{Action, Steps},
     },
+    server::MethodIndex,
 };
 
 /// The lines of the tape at `path`, with their numbers and their methods' positions.
@@ -25,12 +26,13 @@ pub(super) fn lines(
     service: &ServiceDescriptor,
 ) -> Result<Vec<(usize, usize, Line)>, TapeError> {
     let text = fs::read_to_string(path).map_err(|error| TapeError::io("read", path, error))?;
+    let index = MethodIndex::new(service);
     let lines = text.lines().zip(1..).filter(|(line, _)| !line.trim().is_empty());
     let read = |(line, number): (&str, usize)| {
         let wrong = |problem: String| TapeError::line(path, number, &problem);
         let line = Line::from_json(line).map_err(wrong)?;
-        let position = service.position(&line.method);
-        let position = position
+        let position = index
+            .position(&line.method)
             .ok_or_else(|| wrong(format!("`{}` is no method of {}", line.method, service.name)))?;
         Ok((number, position, line))
     };

@@ -111,5 +111,6 @@ async fn count(answer: Answer<Streaming<Blob>>) -> u64 {
 }
 
 fn main() {
+    rust_scaffold::raise_mmap_threshold();
     bench_load::run::<Ours>();
 }
