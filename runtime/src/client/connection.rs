@@ -144,6 +144,11 @@ impl Driver {
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         let Ending { work, queue, streams } = &mut self.ending;
         queue.run(work, &mut self.requests, self.io.is_blocked());
+        // After the responses that have come were handed over, and so are counted.
+        if let Some(size) = self.window.update(self.io.received()) {
+            self.h2.set_target_window_size(size);
+            queue.wakes.wake_h2();
+        }
         if queue.wakes.take_h2() {
             if let Poll::Ready(ended) = poll_h2(&mut self.h2, &self.waker) {
                 self.error = ended.err();
@@ -153,10 +158,6 @@ impl Driver {
                 return Poll::Ready(());
             }
             streams.set_limit(self.h2.max_concurrent_send_streams());
-            if let Some(size) = self.window.update(self.io.received()) {
-                self.h2.set_target_window_size(size);
-                queue.wakes.wake_h2();
-            }
             if work.has_unsent() && !self.io.is_blocked() {
                 queue.wakes.wake_other();
             }

@@ -226,7 +226,8 @@ impl Sent {
 
 /// Sends the head, and the message if it is at hand.
 fn send(outbound: Outbound, requests: &mut SendRequest<Bytes>) -> Result<Sent, h2::Error> {
-    let Outbound { head, requests: payload, streams_responses, header_limit, permit } = outbound;
+    let Outbound { head, requests: payload, streams_responses, header_limit, mut permit } =
+        outbound;
     let (response, mut stream) = begin(head, requests).inspect_err(|_| permit.close())?;
     let tie = match payload {
         Payload::Message(message) => {
@@ -235,7 +236,8 @@ fn send(outbound: Outbound, requests: &mut SendRequest<Bytes>) -> Result<Sent, h
         }
         Payload::Stream(attempt) => {
             let (failure, tie) = Tie::new();
-            tokio::spawn(send_stream(attempt, stream, failure));
+            // The response may be over while requests are being sent, and the stream is open then.
+            tokio::spawn(send_stream(attempt, stream, failure, permit.share()));
             tie
         }
     };
@@ -259,6 +261,7 @@ async fn send_stream(
     requests: Attempt,
     stream: SendStream<Bytes>,
     failure: oneshot::Sender<Status>,
+    _permit: StreamPermit,
 ) {
     let mut failure = failure;
     let mut sending = Sending::new(HttpBody::new(requests), stream, Limit::Peers(u32::MAX));

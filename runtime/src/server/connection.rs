@@ -260,7 +260,13 @@ impl<'a, IO: AsyncRead + AsyncWrite + Unpin> Connection<'a, IO> {
             if self.wakes.take_h2() && self.poll_h2().is_ready() {
                 return Poll::Ready(());
             }
-            match self.calls.run() {
+            let ran = self.calls.run();
+            // After the calls that have come were started, whose requests are counted from then on.
+            if let Some(size) = self.window.update(self.io.received()) {
+                self.h2.set_target_window_size(size);
+                self.wakes.wake_h2();
+            }
+            match ran {
                 Some(time) => self.last_call = Instant::from_std(time),
                 None => return Poll::Pending,
             }
@@ -289,10 +295,6 @@ impl<'a, IO: AsyncRead + AsyncWrite + Unpin> Connection<'a, IO> {
         if self.ping_strikes.are_too_many(received.pings, self.io.sent(), has_calls) {
             self.pings_too_often = true;
             return Poll::Ready(());
-        }
-        if let Some(size) = self.window.update(received) {
-            self.h2.set_target_window_size(size);
-            self.wakes.wake_h2();
         }
         Poll::Pending
     }

@@ -114,24 +114,38 @@ impl StreamLimiter {
 
     /// A stream, for a caller who has taken the right to one from [`FreeStreams`].
     pub(crate) fn try_acquire(self: &Arc<Self>) -> Option<StreamPermit> {
-        self.streams.begin().then(|| StreamPermit(Arc::clone(self)))
+        self.streams.begin().then(|| StreamPermit { limiter: Arc::clone(self), shared: None })
     }
 }
 
-/// A stream that a call uses, until this is dropped.
+/// A stream that a call uses, until this is dropped, and whatever it is shared with.
 #[derive(Debug)]
-pub(crate) struct StreamPermit(Arc<StreamLimiter>);
+pub(crate) struct StreamPermit {
+    limiter: Arc<StreamLimiter>,
+    /// None where nobody else has it.
+    shared: Option<Arc<()>>,
+}
 
 impl StreamPermit {
     /// Has the connection give out no more streams.
     pub(crate) fn close(&self) {
-        self.0.close();
+        self.limiter.close();
+    }
+
+    /// The same stream, for another user of it.
+    pub(crate) fn share(&mut self) -> Self {
+        let shared = Arc::clone(self.shared.get_or_insert_default());
+        Self { limiter: Arc::clone(&self.limiter), shared: Some(shared) }
     }
 }
 
 impl Drop for StreamPermit {
     fn drop(&mut self) {
-        self.0.free.apply(self.0.streams.update(|state| state.calls -= 1));
+        // Of users that let go at the same time, exactly one is the last.
+        if self.shared.take().is_none_or(|shared| Arc::into_inner(shared).is_some()) {
+            let limiter = &self.limiter;
+            limiter.free.apply(limiter.streams.update(|state| state.calls -= 1));
+        }
     }
 }
 
@@ -247,6 +261,20 @@ mod tests {
         assert!(limiter.is_idle());
         limiter.close();
         assert!(acquire(&free, &limiter).is_none());
+    }
+
+    #[test]
+    fn a_stream_that_is_shared_is_free_when_all_have_let_go_of_it() {
+        let free = FreeStreams::new();
+        let limiter = limiter(&free, 1);
+        let mut first = acquire(&free, &limiter).unwrap();
+        let (second, third) = (first.share(), first.share());
+        drop(first);
+        drop(third);
+        assert!(acquire(&free, &limiter).is_none());
+        drop(second);
+        assert!(acquire(&free, &limiter).is_some());
+        assert!(limiter.is_idle());
     }
 
     #[test]
