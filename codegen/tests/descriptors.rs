@@ -21,6 +21,7 @@ fn the_structs_are_those_of_protocs_protos() {
     rust_scaffold_build::configure()
         .emit_rerun_if_changed(false)
         .compile_well_known_types(true)
+        .mock(rust_scaffold_build::Mock::Never)
         .runtime_path("crate::descriptor::protos")
         .out_dir(directory.path())
         .compile_fds(&descriptors().encode_to_vec())

@@ -94,6 +94,8 @@ impl Scratch {
         let workspace = format!("[workspace]\nresolver = \"3\"\nmembers = {members:?}\n");
         fs::write(self.directory.join("Cargo.toml"), workspace).unwrap();
         fs::copy("../Cargo.lock", self.directory.join("Cargo.lock")).unwrap();
+        // As users have clippy, not as this workspace does.
+        fs::write(self.directory.join("clippy.toml"), "").unwrap();
         let runtime = fs::canonicalize("../runtime").unwrap();
         for Crate { name, limit, modules } in &self.crates {
             let directory = self.directory.join(name);

@@ -43,6 +43,9 @@ pub(super) fn enumeration(code: &mut Code, cx: &Context, it: &Enum) {
         }
     });
     code.item();
+    if names.ident.replace('_', "").eq_ignore_ascii_case("FromStrName") {
+        code.line(format_args!("#[allow(clippy::self_named_constructors)]"));
+    }
     code.block(format_args!("impl {}", names.ident), |code| {
         aliases(code, cx, it);
         as_str_name(code, it, &names.values);

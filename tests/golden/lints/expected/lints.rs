@@ -201,6 +201,32 @@ pub struct Http {
     pub url: ::rust_scaffold::prost::alloc::string::String,
 }
 
+/// Called like the constructor that it has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::rust_scaffold::prost::Enumeration)]
+#[prost(prost_path = "::rust_scaffold::prost")]
+#[repr(i32)]
+pub enum FromStrName {
+    Unspecified = 0,
+}
+
+#[allow(clippy::self_named_constructors)]
+impl FromStrName {
+    /// The name of the value in the proto, which stays the same whatever it is called here.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Unspecified => "FROM_STR_NAME_UNSPECIFIED",
+        }
+    }
+
+    /// The value with this name in the proto, if there is one.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "FROM_STR_NAME_UNSPECIFIED" => Some(Self::Unspecified),
+            _ => None,
+        }
+    }
+}
+
 /// The contract of `lints.Shop`.
 #[allow(dead_code, clippy::wrong_self_convention)]
 pub mod shop_service {
