@@ -143,12 +143,8 @@ impl Driver {
     /// Ready when the connection is closed, or dead.
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         let Ending { work, queue, streams } = &mut self.ending;
-        queue.run(work, &mut self.requests, self.io.is_blocked());
-        // After the responses that have come were handed over, and so are counted.
-        if let Some(size) = self.window.update(self.io.received()) {
-            self.h2.set_target_window_size(size);
-            queue.wakes.wake_h2();
-        }
+        // Before new calls are sent: resets that wait to be sent still take up streams, and a call that
+        // HTTP/2 has to keep back until there is one may never be sent to its end.
         if queue.wakes.take_h2() {
             if let Poll::Ready(ended) = poll_h2(&mut self.h2, &self.waker) {
                 self.error = ended.err();
@@ -158,9 +154,12 @@ impl Driver {
                 return Poll::Ready(());
             }
             streams.set_limit(self.h2.max_concurrent_send_streams());
-            if work.has_unsent() && !self.io.is_blocked() {
-                queue.wakes.wake_other();
-            }
+        }
+        queue.run(work, &mut self.requests, self.io.is_blocked());
+        // After the responses that have come were handed over, and so are counted.
+        if let Some(size) = self.window.update(self.io.received()) {
+            self.h2.set_target_window_size(size);
+            queue.wakes.wake_h2();
         }
         let Some(keep_alive) = &mut self.keep_alive else { return Poll::Pending };
         let quiet = streams.is_idle() && !self.ping_while_idle;
