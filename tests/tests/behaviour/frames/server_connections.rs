@@ -242,3 +242,28 @@ async fn calls_that_are_reset_at_once_are_made_up_for_by_others() {
         }
     }
 }
+
+#[tokio::test]
+async fn requests_that_come_before_their_handlers_and_are_not_read_leave_the_connection_its_window()
+{
+    const WINDOW: u32 = 64 * 1024;
+    let station = Station::default();
+    let server = Server::new().initial_connection_window_size(WINDOW);
+    let mut peer = Peer::of(server, &station, &[]).await;
+    peer.settled().await;
+    // The handlers stop at the first of their queries; all of it comes in one go.
+    let hangs = message(&query("hangs", 1));
+    let more = message(&query(&"x".repeat(10_000), 1));
+    let mut frames = Vec::new();
+    for stream in [1, 3, 5, 7, 9, 11] {
+        let data = [&hangs[..], &more].concat();
+        peer.credit -= data.len() as i64;
+        frames.extend([call(stream, "Tail"), Frame::data(stream, data)]);
+    }
+    assert!(peer.credit > 0);
+    peer.send(frames).await;
+    while peer.credit < 10_000 {
+        assert!(peer.receive().await.is_some());
+    }
+    peer.is_served(13).await;
+}
