@@ -9,12 +9,12 @@ use std::{
 };
 
 use bytes::Bytes;
-use h2::client::SendRequest;
 
 use super::{
     builder::Options,
     connector::Io,
-    exchange::{Answering, Outbound},
+    exchange::Answering,
+    progress::{Outbound, Requests},
     queue::{Queue, Work},
 };
 use crate::wire::{
@@ -89,7 +89,7 @@ struct Driver {
     /// What HTTP/2 wakes this by.
     waker: Waker,
     /// None when no more calls will come.
-    requests: Option<SendRequest<Bytes>>,
+    requests: Option<Requests>,
     keep_alive: Option<KeepAlive>,
     ping_while_idle: bool,
     /// Those of all connections of the channel.

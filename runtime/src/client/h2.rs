@@ -15,9 +15,10 @@ use super::{
     builder::WaitForReady,
     channel::Outgoing,
     connection::Connection,
-    exchange::{Answering, Failure, Outbound, Payload},
+    exchange::Answering,
     http::reply,
     pool::Pool,
+    progress::{Failure, Outbound, Payload},
     requests::Requests,
 };
 use crate::{

@@ -14,6 +14,7 @@ mod h2;
 mod http;
 mod in_process;
 mod pool;
+mod progress;
 mod queue;
 mod requests;
 mod target;

@@ -1,12 +1,13 @@
 //! What there is to do for the task of a connection.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
-use bytes::Bytes;
-use h2::client::SendRequest;
-
-use super::exchange::Exchange;
-use crate::wire::{receive_window::UnreadStreams, wakes::Wakes};
+use super::{exchange::Exchange, progress::Requests};
+use crate::wire::{
+    credit::UnreadStreams,
+    sync::{Mutex, MutexGuard, PoisonError},
+    wakes::Wakes,
+};
 
 /// The calls of a connection of which its task has something to do.
 pub(super) struct Queue {
@@ -59,7 +60,7 @@ impl Work {
         self.woken.shrink_to(KEPT);
     }
 
-    fn send(&mut self, requests: &mut Option<SendRequest<Bytes>>) {
+    fn send(&mut self, requests: &mut Option<Requests>) {
         for exchange in self.new.drain(..) {
             exchange.begin(requests.as_mut());
         }
@@ -96,7 +97,9 @@ impl Queue {
     /// Has a call looked at that has been sent. Once the connection is closed, it has its answer.
     pub(super) fn wake(&self, exchange: &Arc<Exchange>) {
         let mut state = self.state();
-        if !state.is_closed {
+        // Listed under the lock: whoever is told that it is, as HTTP/2 when it ends, may rely on it that
+        // the last look at the list sees it.
+        if !state.is_closed && exchange.list() {
             state.work.woken.push(Arc::clone(exchange));
             drop(state);
             self.wakes.wake_other();
@@ -105,12 +108,7 @@ impl Queue {
 
     /// Does what there is to do, with room in `work` that is left from the last time. While the
     /// connection `is_blocked`, calls wait here, where they cost little and can be given up.
-    pub(super) fn run(
-        &self,
-        work: &mut Work,
-        requests: &mut Option<SendRequest<Bytes>>,
-        is_blocked: bool,
-    ) {
+    pub(super) fn run(&self, work: &mut Work, requests: &mut Option<Requests>, is_blocked: bool) {
         let is_released = {
             let mut state = self.state();
             work.take(&mut state.work);

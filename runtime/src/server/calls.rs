@@ -23,8 +23,7 @@ use super::{
     stream::{Call, Outcome},
 };
 use crate::wire::{
-    h2::Missing, header_list::Limit, http_body::HttpBody, receive_window::UnreadStreams,
-    wakes::Wakes,
+    credit::UnreadStreams, h2::Missing, header_list::Limit, http_body::HttpBody, wakes::Wakes,
 };
 
 /// Runs calls until they have to wait, if their methods are quick, and on tasks of their own from

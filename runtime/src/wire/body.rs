@@ -13,13 +13,13 @@ use http_body::Body as _;
 use tonic::{Code, Status, metadata::MetadataMap};
 
 use super::{
+    credit::UnreadStreams,
     deadline::Deadline,
     frame::{Encode, Encoder},
     grpc_status,
     h2::{Ahead, Received},
     headers::{self, Said},
     outgoing::Outgoing,
-    receive_window::UnreadStreams,
     status,
 };
 use crate::Streaming;

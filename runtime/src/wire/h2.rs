@@ -16,10 +16,10 @@ use http_body::Body as _;
 use tonic::Status;
 
 use super::{
+    credit::{CreditedStream, UnreadStreams},
     grpc_status,
     header_list::Limit,
     http_body::HttpBody,
-    receive_window::{TrackedStream, UnreadStreams},
     status,
     stream_limiter::StreamPermit,
     tie::Tie,
@@ -79,18 +79,15 @@ pub(crate) const SEND_BUFFER: usize = 512 * 1024;
 
 /// What comes on a stream, with what lasts as long as somebody reads it.
 pub(crate) struct Received {
-    stream: RecvStream,
+    stream: CreditedStream,
     /// What was read ahead of whoever reads.
     ahead: Option<Bytes>,
     /// What came behind it, where there was more.
     behind: Option<Box<Bytes>>,
-    /// The bytes that were read, but not yet returned as flow-control credit.
-    unreleased: usize,
     tie: Tie,
     missing: Missing,
     /// How long trailers may be.
     header_limit: Limit,
-    tracked: Option<TrackedStream>,
     _permit: Option<StreamPermit>,
 }
 
@@ -123,26 +120,22 @@ impl Missing {
     }
 }
 
-/// How many bytes are returned as flow-control credit at once, while there are more to read.
-const WINDOW_UPDATE_THRESHOLD: usize = 32 * 1024;
-
 impl Received {
     pub(crate) fn request(
-        mut stream: RecvStream,
+        stream: RecvStream,
         missing: Missing,
         unread: &Arc<UnreadStreams>,
     ) -> Self {
-        let tracked = Some(unread.track(&mut stream));
+        let mut stream = CreditedStream::new(stream);
+        stream.track(unread);
         Self {
             stream,
             ahead: None,
             behind: None,
-            unreleased: 0,
             tie: Tie::default(),
             missing,
             // Those of requests say nothing to anybody.
             header_limit: Limit::Ours(u32::MAX),
-            tracked,
             _permit: None,
         }
     }
@@ -154,21 +147,19 @@ impl Received {
         permit: StreamPermit,
     ) -> Self {
         Self {
-            stream,
+            stream: CreditedStream::new(stream),
             ahead: None,
             behind: None,
-            unreleased: 0,
             tie,
             missing: Missing::default(),
             header_limit,
-            tracked: None,
             _permit: Some(permit),
         }
     }
 
     /// Counts what the stream holds among the `unread`: from here on, somebody else reads it.
     pub(crate) fn track(&mut self, unread: &Arc<UnreadStreams>) {
-        self.tracked = Some(unread.track(&mut self.stream));
+        self.stream.track(unread);
     }
 
     /// The next bytes, of which there are some.
@@ -183,17 +174,7 @@ impl Received {
     }
 
     fn poll_stream(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, Status>>> {
-        let data = loop {
-            match self.stream.poll_data(cx) {
-                Poll::Ready(Some(Ok(data))) if data.is_empty() => {}
-                data => break data,
-            }
-        };
-        match &data {
-            Poll::Ready(Some(Ok(data))) => self.release(data.len(), WINDOW_UPDATE_THRESHOLD),
-            // There may be nothing more for long.
-            Poll::Pending | Poll::Ready(_) => self.release(0, 1),
-        }
+        let data = self.stream.poll_data(cx);
         // Asked last: what the peer makes of the requests' end is not what they ended with.
         match self.tie.poll_failure(cx) {
             Some(status) => Poll::Ready(Some(Err(status))),
@@ -231,16 +212,6 @@ impl Received {
         first
     }
 
-    /// Returns what was read as flow-control credit, once it is `enough`.
-    fn release(&mut self, more: usize, enough: usize) {
-        self.unreleased += more;
-        if self.unreleased >= enough {
-            // It fails only when more is released than was received.
-            let _ = self.stream.flow_control().release_capacity(self.unreleased);
-            self.unreleased = 0;
-        }
-    }
-
     /// What comes behind the last bytes. As long as there are bytes, nobody is woken for it.
     pub(crate) fn poll_trailers(
         &mut self,
@@ -269,15 +240,6 @@ impl Received {
 
     pub(crate) fn note_missing(&self) {
         self.missing.note();
-    }
-}
-
-impl Drop for Received {
-    /// HTTP/2 returns what was not read, but what was read only when the whole call is over.
-    fn drop(&mut self) {
-        self.release(0, 1);
-        // HTTP/2 resets a stream that nobody wants any more when the last handle of it is gone.
-        self.tracked = None;
     }
 }
 

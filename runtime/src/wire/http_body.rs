@@ -15,10 +15,10 @@ use tonic::Status;
 
 use super::{
     body::{Body, Side},
+    credit::UnreadStreams,
     grpc_status,
     h2::{Missing, Received},
     headers,
-    receive_window::UnreadStreams,
     status::BoxError,
 };
 

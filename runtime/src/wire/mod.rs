@@ -5,6 +5,7 @@
 pub(crate) mod binary;
 pub(crate) mod body;
 pub(crate) mod compression;
+pub(crate) mod credit;
 pub(crate) mod deadline;
 #[cfg(any(feature = "deflate", feature = "gzip"))]
 #[cfg_attr(

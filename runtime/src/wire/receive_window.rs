@@ -3,48 +3,9 @@
 //! HTTP/2 counts what was received and not read against the window of its stream, and against that of
 //! the connection: without more, a few streams that wait for their readers stop all others.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
-use h2::{FlowControl, RecvStream};
-use slab::Slab;
-
-use super::{h2::MAX_WINDOW, io::Received};
-
-/// The streams of a connection that may hold data which nobody has read.
-#[derive(Debug, Default)]
-pub(crate) struct UnreadStreams(Mutex<Slab<FlowControl>>);
-
-impl UnreadStreams {
-    /// Counts what `stream` holds, until the return value is dropped.
-    pub(crate) fn track(self: &Arc<Self>, stream: &mut RecvStream) -> TrackedStream {
-        let key = self.streams().insert(stream.flow_control().clone());
-        TrackedStream { streams: Arc::clone(self), key }
-    }
-
-    /// How many bytes all of them hold.
-    fn bytes(&self) -> usize {
-        self.streams().iter().map(|(_, stream)| stream.used_capacity()).sum()
-    }
-
-    fn streams(&self) -> MutexGuard<'_, Slab<FlowControl>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// A stream among the [`UnreadStreams`]. HTTP/2 keeps the stream as long as this.
-#[derive(Debug)]
-pub(crate) struct TrackedStream {
-    streams: Arc<UnreadStreams>,
-    key: usize,
-}
-
-impl Drop for TrackedStream {
-    fn drop(&mut self) {
-        // HTTP/2 is told behind the lock.
-        let stream = self.streams.streams().try_remove(self.key);
-        drop(stream);
-    }
-}
+use super::{credit::UnreadStreams, h2::MAX_WINDOW, io::Received};
 
 /// What HTTP/2 needs for a frame that nobody has read, whatever is in it: the price of small ones.
 const FRAME_OVERHEAD: usize = 256;

@@ -1,8 +1,14 @@
 //! What stands in for the runtime's module of this name.
 
+pub(crate) use std::sync::PoisonError;
 use std::task::Waker;
 
-pub(crate) use loom::sync::atomic::{AtomicBool, AtomicU8, Ordering};
+pub(crate) use loom::sync::{
+    Mutex, MutexGuard,
+    atomic::{AtomicBool, AtomicU8, Ordering},
+};
+
+pub(crate) use super::streams::{FlowControl, RecvStream};
 
 /// With the interface of the crate `atomic-waker`.
 #[derive(Debug)]

@@ -1,0 +1,211 @@
+//! How far a call has come on its stream of a connection.
+
+use std::{
+    future::{Future as _, poll_fn},
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll, Waker, ready},
+};
+
+use bytes::Bytes;
+use h2::{
+    Reason, RecvStream, SendStream,
+    client::{ResponseFuture, SendRequest},
+};
+use http::{Request, Response};
+use tokio::sync::oneshot;
+use tonic::Status;
+
+use super::requests::Attempt;
+use crate::wire::{
+    body::{Body, Side},
+    credit::UnreadStreams,
+    h2::{Received, Sending, Unsent},
+    header_list::Limit,
+    http_body::HttpBody,
+    stream_limiter::StreamPermit,
+    tie::Tie,
+};
+
+/// What calls are sent through.
+pub(super) type Requests = SendRequest<Bytes>;
+
+pub(super) type Answer = Result<Response<Body>, Failure>;
+
+/// A call that a connection is to make.
+pub(super) struct Outbound {
+    pub(super) head: Request<()>,
+    pub(super) requests: Payload,
+    /// Whether the caller reads the response message by message.
+    pub(super) streams_responses: bool,
+    /// How long the trailers of the response may be.
+    pub(super) header_limit: Limit,
+    pub(super) permit: StreamPermit,
+}
+
+/// What is sent behind the head.
+pub(super) enum Payload {
+    /// All of it.
+    Message(Bytes),
+    Stream(Attempt),
+}
+
+/// Why there is no response.
+pub(super) enum Failure {
+    /// The connection did not take the call.
+    NotSent(Option<h2::Error>),
+    /// The requests have failed, or something on the task of the connection.
+    Status(Status),
+    Stream(h2::Error),
+}
+
+impl Failure {
+    pub(super) fn panicked() -> Self {
+        Self::Status(Status::internal("sending the call panicked"))
+    }
+}
+
+pub(super) enum Progress {
+    /// It is still to be sent.
+    New(Outbound),
+    Sent(Sent),
+    /// A response of one message, which the caller needs as a whole.
+    Reading(Response<Body>),
+    Answered(Answer),
+    /// The caller has its answer, or does not want it any more.
+    Over,
+}
+
+/// A call that has been sent, or is being sent.
+pub(super) struct Sent {
+    response: ResponseFuture,
+    streams_responses: bool,
+    header_limit: Limit,
+    permit: StreamPermit,
+    tie: Tie,
+}
+
+impl Progress {
+    /// Sends a call that is still to be sent: through `requests`, if that is still there.
+    pub(super) fn begin(&mut self, requests: Option<&mut Requests>) -> Result<(), Failure> {
+        let Self::New(_) = self else { return Ok(()) };
+        let Self::New(outbound) = self.take() else { return Ok(()) };
+        let requests = requests.ok_or(Failure::NotSent(None))?;
+        let sent = send(outbound, requests).map_err(|error| Failure::NotSent(Some(error)))?;
+        *self = Self::Sent(sent);
+        Ok(())
+    }
+
+    /// Ready with the answer, once. What its stream holds from then on is counted among the `unread`.
+    pub(super) fn poll(
+        &mut self,
+        cx: &mut Context<'_>,
+        unread: &Arc<UnreadStreams>,
+    ) -> Poll<Answer> {
+        let answer = ready!(self.poll_answer(cx));
+        Poll::Ready(answer.map(|mut response| {
+            response.body_mut().track(unread);
+            response
+        }))
+    }
+
+    fn poll_answer(&mut self, cx: &mut Context<'_>) -> Poll<Answer> {
+        if let Self::Sent(sent) = self {
+            let response = ready!(sent.poll_response(cx)?);
+            let Self::Sent(sent) = self.take() else { return Poll::Pending };
+            let is_wanted_whole = !sent.streams_responses;
+            let mut response = sent.answer(response);
+            if is_wanted_whole && response.body_mut().poll_ahead(cx).is_pending() {
+                *self = Self::Reading(response);
+                return Poll::Pending;
+            }
+            return Poll::Ready(Ok(response));
+        }
+        let Self::Reading(response) = self else { return Poll::Pending };
+        ready!(response.body_mut().poll_ahead(cx));
+        match self.take() {
+            Self::Reading(response) => Poll::Ready(Ok(response)),
+            _ => Poll::Pending,
+        }
+    }
+
+    pub(super) fn take(&mut self) -> Self {
+        std::mem::replace(self, Self::Over)
+    }
+}
+
+impl Sent {
+    fn poll_response(
+        &mut self,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<Response<RecvStream>, Failure>> {
+        let response = Pin::new(&mut self.response).poll(cx);
+        match self.tie.poll_failure(cx) {
+            Some(status) => Poll::Ready(Err(Failure::Status(status))),
+            None => response.map_err(Failure::Stream),
+        }
+    }
+
+    fn answer(self, response: Response<RecvStream>) -> Response<Body> {
+        response.map(|body| {
+            let limit = self.header_limit;
+            let received = Received::response(body, limit, self.tie, self.permit);
+            Body::from_h2(received, Side::Response)
+        })
+    }
+}
+
+/// Sends the head, and the message if it is at hand.
+fn send(outbound: Outbound, requests: &mut SendRequest<Bytes>) -> Result<Sent, h2::Error> {
+    let Outbound { head, requests: payload, streams_responses, header_limit, mut permit } =
+        outbound;
+    let (response, mut stream) = begin(head, requests).inspect_err(|_| permit.close())?;
+    let tie = match payload {
+        Payload::Message(message) => {
+            stream.send_data(message, true)?;
+            Tie::default()
+        }
+        Payload::Stream(attempt) => {
+            let (failure, tie) = Tie::new();
+            // The response may be over while requests are being sent, and the stream is open then.
+            tokio::spawn(send_stream(attempt, stream, failure, permit.share()));
+            tie
+        }
+    };
+    Ok(Sent { response, streams_responses, header_limit, permit, tie })
+}
+
+fn begin(
+    head: Request<()>,
+    requests: &mut SendRequest<Bytes>,
+) -> Result<(ResponseFuture, SendStream<Bytes>), h2::Error> {
+    // One that is queued, because the server has just lowered its limit, keeps others from being
+    // queued through the same handle.
+    match requests.poll_ready(&mut Context::from_waker(Waker::noop())) {
+        Poll::Ready(ready) => ready.and_then(|()| requests.send_request(head, false)),
+        Poll::Pending => requests.clone().send_request(head, false),
+    }
+}
+
+/// Sends `requests` until they end or nobody wants their answer any more; says what they fail with.
+async fn send_stream(
+    requests: Attempt,
+    stream: SendStream<Bytes>,
+    failure: oneshot::Sender<Status>,
+    _permit: StreamPermit,
+) {
+    let mut failure = failure;
+    let mut sending = Sending::new(HttpBody::new(requests), stream, Limit::Peers(u32::MAX));
+    let unsent = poll_fn(|cx| match failure.poll_closed(cx) {
+        Poll::Ready(()) => Poll::Ready(None),
+        Poll::Pending => sending.poll(cx).map(Result::err),
+    });
+    let unsent = unsent.await;
+    if let Some(Unsent::Body(status)) = unsent {
+        // Nobody wants to know when the answer is not wanted any more.
+        let _ = failure.send(status);
+        sending.reset(Reason::CANCEL);
+    } else if failure.is_closed() {
+        sending.reset(Reason::CANCEL);
+    }
+}

@@ -1,0 +1,203 @@
+//! What stands in for the runtime's module of this name: calls through an HTTP/2 that has one lock, and
+//! wakes whoever waits as the crate `h2` does.
+
+use std::{
+    sync::Arc,
+    task::{Context, Poll, Waker, ready},
+};
+
+use loom::sync::{Mutex, MutexGuard};
+
+use crate::wire::credit::UnreadStreams;
+
+/// How a call ends.
+pub(super) type Answer = Result<(), Failure>;
+
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Failure {
+    NotSent,
+    /// Its requests have failed.
+    Requests,
+    /// With its connection.
+    Ended,
+    Panicked,
+}
+
+impl Failure {
+    pub(super) fn panicked() -> Self {
+        Self::Panicked
+    }
+}
+
+#[derive(Debug, Default)]
+struct State {
+    /// Frames for all calls that have come, but not been looked at.
+    arrived: usize,
+    /// How many are left until all calls are answered.
+    missing: usize,
+    ended: bool,
+    is_blocked: bool,
+    /// Calls that have been sent and are still wanted.
+    open: usize,
+    waiting: Vec<Waker>,
+}
+
+/// What the requests of a call have come to.
+#[derive(Debug, Default)]
+struct Tie {
+    failed: bool,
+    waiting: Option<Waker>,
+}
+
+/// A connection, of which calls are sent by one thread.
+#[derive(Clone, Debug)]
+pub(super) struct Http2 {
+    state: Arc<Mutex<State>>,
+    /// What it wakes its thread by.
+    waker: Waker,
+}
+
+/// What calls are sent through.
+#[derive(Debug)]
+pub(super) struct Requests;
+
+impl Http2 {
+    pub(super) fn new(waker: Waker) -> Self {
+        // Headers, and then the message.
+        let state = State { missing: 2, ..State::default() };
+        Self { state: Arc::new(Mutex::new(state)), waker }
+    }
+
+    /// The server sends so many of the two frames of which answers are made.
+    pub(super) fn receive(&self, frames: usize) {
+        self.state().arrived += frames;
+        self.waker.wake_by_ref();
+    }
+
+    /// From now on, the peer does not read.
+    pub(super) fn block(&self) {
+        self.state().is_blocked = true;
+    }
+
+    /// The peer reads again.
+    pub(super) fn unblock(&self) {
+        self.state().is_blocked = false;
+        self.waker.wake_by_ref();
+    }
+
+    pub(super) fn is_blocked(&self) -> bool {
+        self.state().is_blocked
+    }
+
+    /// Looks at what has arrived.
+    pub(super) fn poll(&self) {
+        let mut state = self.state();
+        let arrived = std::mem::take(&mut state.arrived);
+        if arrived > 0 {
+            state.missing -= arrived;
+            // Under its lock, as HTTP/2 does.
+            state.waiting.drain(..).for_each(Waker::wake);
+        }
+    }
+
+    /// The connection is at its end, and with it all of its calls.
+    pub(super) fn end(&self) {
+        let mut state = self.state();
+        state.ended = true;
+        state.waiting.drain(..).for_each(Waker::wake);
+    }
+
+    pub(super) fn is_idle(&self) -> bool {
+        self.state().open == 0
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap()
+    }
+}
+
+/// A call that is to be sent.
+#[derive(Clone, Debug)]
+pub(super) struct Outbound {
+    http2: Http2,
+    tie: Arc<Mutex<Tie>>,
+}
+
+impl Outbound {
+    pub(super) fn new(http2: &Http2) -> Self {
+        Self { http2: http2.clone(), tie: Arc::default() }
+    }
+
+    /// The requests fail, on whichever thread they are made.
+    pub(super) fn fail(&self) {
+        let mut tie = self.tie.lock().unwrap();
+        tie.failed = true;
+        let waiting = tie.waiting.take();
+        drop(tie);
+        if let Some(waiting) = waiting {
+            waiting.wake();
+        }
+    }
+}
+
+pub(super) enum Progress {
+    New(Outbound),
+    Sent(Sent),
+    Answered(Answer),
+    Over,
+}
+
+/// A call that has been sent.
+pub(super) struct Sent(Outbound);
+
+impl Progress {
+    pub(super) fn begin(&mut self, requests: Option<&mut Requests>) -> Result<(), Failure> {
+        let Self::New(_) = self else { return Ok(()) };
+        let Self::New(outbound) = self.take() else { return Ok(()) };
+        requests.ok_or(Failure::NotSent)?;
+        outbound.http2.state().open += 1;
+        *self = Self::Sent(Sent(outbound));
+        Ok(())
+    }
+
+    pub(super) fn poll(&mut self, cx: &mut Context<'_>, _: &Arc<UnreadStreams>) -> Poll<Answer> {
+        let Self::Sent(sent) = self else { return Poll::Pending };
+        let answer = ready!(sent.poll(cx));
+        drop(self.take());
+        Poll::Ready(answer)
+    }
+
+    pub(super) fn take(&mut self) -> Self {
+        std::mem::replace(self, Self::Over)
+    }
+}
+
+impl Sent {
+    fn poll(&self, cx: &mut Context<'_>) -> Poll<Answer> {
+        let Outbound { http2, tie } = &self.0;
+        let mut state = http2.state();
+        let (answered, ended) = (state.missing == 0, state.ended);
+        if !answered && !ended {
+            state.waiting.push(cx.waker().clone());
+        }
+        drop(state);
+        let mut tie = tie.lock().unwrap();
+        match (tie.failed, answered, ended) {
+            (true, ..) => Poll::Ready(Err(Failure::Requests)),
+            (_, true, _) => Poll::Ready(Ok(())),
+            (.., true) => Poll::Ready(Err(Failure::Ended)),
+            _ => {
+                tie.waiting = Some(cx.waker().clone());
+                Poll::Pending
+            }
+        }
+    }
+}
+
+impl Drop for Sent {
+    fn drop(&mut self) {
+        let http2 = &self.0.http2;
+        http2.state().open -= 1;
+        http2.waker.wake_by_ref();
+    }
+}
