@@ -172,6 +172,11 @@ impl ChannelBuilder {
     /// many: it grows by 1.6 every time, and varies by a fifth. By default one second, two minutes.
     /// Meanwhile calls fail with `Unavailable`, or wait: see
     /// [`wait_for_ready`](Self::wait_for_ready).
+    ///
+    /// A connection that the server closes once it has begun is no failure, and the next one is made at
+    /// once; but from the second one in a row on that has not brought the answer to a call, there are the
+    /// same waits between their beginnings, and from the ninth one on it is a failure. See [gRPC's
+    /// backoff](https://github.com/grpc/grpc/blob/master/doc/connection-backoff.md).
     #[must_use]
     pub fn backoff(mut self, base: Duration, max: Duration) -> Self {
         self.options.backoff = Backoff { base: base.min(FOREVER), max: max.min(FOREVER) };

@@ -9,6 +9,7 @@ use std::{
 };
 
 use bytes::Bytes;
+use h2::Reason;
 
 use super::{
     builder::Options,
@@ -36,7 +37,8 @@ pub(super) struct Connection {
 
 impl Connection {
     /// Begins HTTP/2 on `io`, and waits until the server has begun, too: a call that is sent before
-    /// may be lost, and nobody can tell. When this is dropped meanwhile, so is the connection.
+    /// may be lost, and nobody can tell. When this is dropped meanwhile, so is the connection. A server
+    /// that has begun, and has ended the connection in peace by then, was there: the connection is closed.
     pub(super) async fn open(
         io: Box<dyn Io>,
         options: &Options,
@@ -46,17 +48,20 @@ impl Connection {
         let mut driver = Driver::new(io, options, Arc::clone(&streams), pings).await?;
         let queue = Arc::clone(&driver.ending.queue);
         let waker = Waker::from(Arc::clone(&queue.wakes));
-        poll_fn(|cx| {
+        let is_over = poll_fn(|cx| {
             let polled = queue.wakes.poll(&waker, cx, |cx| driver.poll(cx));
             match (streams.limit(), polled) {
-                (1.., _) => Poll::Ready(Ok(())),
-                (0, Poll::Ready(())) => Poll::Ready(Err(driver.why_not_begun())),
                 (0, Poll::Pending) => Poll::Pending,
+                (1.., Poll::Pending) => Poll::Ready(Ok(false)),
+                (1.., Poll::Ready(())) if driver.has_ended_in_peace() => Poll::Ready(Ok(true)),
+                (_, Poll::Ready(())) => Poll::Ready(Err(driver.why_not_begun())),
             }
         })
         .await?;
         let header_limit = Arc::clone(driver.io.header_limit());
-        tokio::spawn(drive(driver));
+        if !is_over {
+            tokio::spawn(drive(driver));
+        }
         Ok(Self { queue, streams, header_limit })
     }
 
@@ -146,14 +151,16 @@ impl Driver {
         // Before new calls are sent: resets that wait to be sent still take up streams, and a call that
         // HTTP/2 has to keep back until there is one may never be sent to its end.
         if queue.wakes.take_h2() {
-            if let Poll::Ready(ended) = poll_h2(&mut self.h2, &self.waker) {
+            let polled = poll_h2(&mut self.h2, &self.waker);
+            // Also when it has ended: it may have begun in the same go.
+            streams.set_limit(self.h2.max_concurrent_send_streams());
+            if let Poll::Ready(ended) = polled {
                 self.error = ended.err();
                 if let Some(keep_alive) = &self.keep_alive {
                     keep_alive.note_end(self.io.goaway(), &self.pings);
                 }
                 return Poll::Ready(());
             }
-            streams.set_limit(self.h2.max_concurrent_send_streams());
         }
         queue.run(work, &mut self.requests, self.io.is_blocked());
         // After the responses that have come were handed over, and so are counted.
@@ -173,6 +180,13 @@ impl Driver {
         self.io.fail(keep_alive.no_answer());
         drop(poll_h2(&mut self.h2, &self.waker));
         Poll::Ready(())
+    }
+
+    /// Whether the server has closed the connection as it may close any: of its age, or because it shuts
+    /// down.
+    fn has_ended_in_peace(&self) -> bool {
+        let goaway = self.io.goaway();
+        goaway.map_or(self.error.is_none(), |goaway| goaway.reason == Reason::NO_ERROR)
     }
 
     /// Why the connection has ended before it was one.

@@ -35,8 +35,14 @@ pub(super) struct Pool {
 struct State {
     connections: Vec<Arc<Connection>>,
     connecting: ConnectState,
+    /// When the last attempt began.
+    attempted: Option<Instant>,
     /// How many attempts have failed since the last success.
     failures: i32,
+    /// The streams of the connection that it made.
+    latest: Option<Arc<StreamLimiter>>,
+    /// How many connections in a row were closed before a call was answered on them.
+    departures: i32,
 }
 
 impl State {
@@ -49,14 +55,17 @@ impl State {
     }
 }
 
+/// So many departures in a row are a failure: the server may be there, but calls must end.
+const MAX_DEPARTURES: i32 = 8;
+
 /// What became of the last attempt to connect.
 #[derive(Default)]
 enum ConnectState {
     #[default]
     Over,
     Connecting,
-    /// Not to be repeated before then.
-    Failed(Status, Instant),
+    /// Not to be repeated before then. Calls that do not wait for connections fail, if it has failed.
+    BackingOff(Option<Status>, Instant),
 }
 
 /// What a call that found no free stream can do.
@@ -139,37 +148,63 @@ impl Pool {
     fn pick(self: &Arc<Self>) -> Pick {
         let state = &mut *self.state();
         state.connections.retain(|connection| !connection.streams().is_closed());
+        self.note_departure(state);
         let is_full = state.connections.len() >= self.options.max_connections;
         match &state.connecting {
             ConnectState::Connecting => return Pick::Wait(None),
-            ConnectState::Failed(status, until) if *until > Instant::now() => {
-                return match state.connections.is_empty() {
-                    true => Pick::Failed(status.clone(), *until),
-                    false => Pick::Wait(Some(*until)),
+            ConnectState::BackingOff(failure, until) if *until > Instant::now() => {
+                return match failure {
+                    Some(status) if state.connections.is_empty() => {
+                        Pick::Failed(status.clone(), *until)
+                    }
+                    _ => Pick::Wait(Some(*until)),
                 };
             }
-            ConnectState::Failed(..) | ConnectState::Over if is_full => return Pick::Wait(None),
-            ConnectState::Failed(..) | ConnectState::Over => {}
+            ConnectState::BackingOff(..) | ConnectState::Over if is_full => {
+                return Pick::Wait(None);
+            }
+            ConnectState::BackingOff(..) | ConnectState::Over => {}
         }
         state.connecting = ConnectState::Connecting;
+        state.attempted = Some(Instant::now());
         tokio::spawn(connect(ConnectGuard(Arc::clone(self))));
         Pick::Wait(None)
+    }
+
+    /// Backs off from a server that has closed the last connection before it answered a call, and the one
+    /// before, too: it is there, as it has begun, and calls wait for the next one; but it must not be
+    /// dialled without a pause.
+    fn note_departure(&self, state: &mut State) {
+        let Some(latest) = state.latest.take_if(|streams| streams.is_closed()) else { return };
+        state.departures =
+            if latest.has_answered() { 0 } else { state.departures.saturating_add(1) };
+        let (Some(attempted), 2..) = (state.attempted, state.departures) else { return };
+        if let ConnectState::Over = state.connecting {
+            let until = attempted + self.options.backoff.after(state.departures - 2);
+            let failure = (state.departures > MAX_DEPARTURES).then(|| {
+                self.unavailable("the server has closed each connection before it answered a call")
+            });
+            state.connecting = ConnectState::BackingOff(failure, until);
+        }
     }
 
     fn connected(&self, connection: Arc<Connection>) {
         let state = &mut *self.state();
         state.connecting = ConnectState::Over;
         state.failures = 0;
+        state.latest = Some(Arc::clone(connection.streams()));
         state.connections.push(connection);
     }
 
     fn failed(&self, cause: &str) {
         let state = &mut *self.state();
-        let status =
-            Status::unavailable(format!("cannot connect to {}: {cause}", self.target.address()));
         let until = Instant::now() + self.options.backoff.after(state.failures);
-        state.connecting = ConnectState::Failed(status, until);
+        state.connecting = ConnectState::BackingOff(Some(self.unavailable(cause)), until);
         state.failures = state.failures.saturating_add(1);
+    }
+
+    fn unavailable(&self, cause: &str) -> Status {
+        Status::unavailable(format!("cannot connect to {}: {cause}", self.target.address()))
     }
 
     async fn open(&self) -> Result<Connection, String> {

@@ -147,6 +147,7 @@ impl Sent {
     }
 
     fn answer(self, response: Response<RecvStream>) -> Response<Body> {
+        self.permit.note_answer();
         response.map(|body| {
             let limit = self.header_limit;
             let received = Received::response(body, limit, self.tie, self.permit);

@@ -209,18 +209,14 @@ impl<'a, IO: AsyncRead + AsyncWrite + Unpin> Connection<'a, IO> {
     fn start_drain(&mut self, grace: Option<Duration>) {
         self.h2.graceful_shutdown();
         self.wakes.wake_h2();
-        (self.idle, self.age) = (None, None);
+        self.idle = None;
         self.drain.start(grace);
     }
 
     /// Ready when the connection is closed, or to be closed.
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         self.poll_idle(cx);
-        if let Some(age) = &mut self.age
-            && age.as_mut().poll(cx).is_ready()
-        {
-            self.start_drain(self.shared.options.max_connection_age_grace);
-        }
+        self.poll_age(cx);
         if self.poll_calls().is_ready() {
             return Poll::Ready(());
         }
@@ -235,6 +231,17 @@ impl<'a, IO: AsyncRead + AsyncWrite + Unpin> Connection<'a, IO> {
             return Poll::Ready(());
         }
         self.drain.poll(|| self.h2.has_streams(), cx)
+    }
+
+    /// Begins to close the connection when it is of its age: also while it is being closed for another
+    /// reason, which may let its calls go on for longer.
+    fn poll_age(&mut self, cx: &mut Context<'_>) {
+        if let Some(age) = &mut self.age
+            && age.as_mut().poll(cx).is_ready()
+        {
+            self.age = None;
+            self.start_drain(self.shared.options.max_connection_age_grace);
+        }
     }
 
     /// Closes the connection if it has had no calls for long enough.

@@ -184,10 +184,11 @@ impl Server {
     {
         self.check()?;
         let connections = Connections::new(self);
-        match connections.accept_all(incoming, signal).await? {
-            Accepting::Stopped => connections.shut_down().await,
-            Accepting::Ended => connections.ended().await,
+        let mut signal = pin!(signal);
+        if let Accepting::Ended = connections.accept_all(incoming, signal.as_mut()).await? {
+            before(signal, connections.ended()).await;
         }
+        connections.shut_down().await;
         Ok(())
     }
 }
@@ -276,13 +277,13 @@ impl Connections {
     }
 
     /// Asks all connections to close, and waits until they are.
-    async fn shut_down(self) {
+    async fn shut_down(&self) {
         self.shutdown.send_replace(true);
         self.ended().await;
     }
 
     /// Waits until all connections are closed.
-    async fn ended(self) {
+    async fn ended(&self) {
         self.shutdown.closed().await;
     }
 }

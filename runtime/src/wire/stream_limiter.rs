@@ -10,7 +10,7 @@
 
 use std::sync::{
     Arc,
-    atomic::{AtomicU64, Ordering},
+    atomic::{AtomicBool, AtomicU64, Ordering},
 };
 
 use tokio::sync::{AcquireError, Notify, Semaphore, SemaphorePermit, futures::Notified};
@@ -72,11 +72,14 @@ struct Change {
 pub(crate) struct StreamLimiter {
     streams: Streams,
     free: Arc<FreeStreams>,
+    /// Whether a call was answered on one of them.
+    has_answered: AtomicBool,
 }
 
 impl StreamLimiter {
     pub(crate) fn new(free: Arc<FreeStreams>) -> Arc<Self> {
-        Arc::new(Self { streams: Streams::default(), free })
+        let has_answered = AtomicBool::new(false);
+        Arc::new(Self { streams: Streams::default(), free, has_answered })
     }
 
     /// Offers its streams to callers, who can find it from now on.
@@ -108,6 +111,11 @@ impl StreamLimiter {
         self.streams.get().closed
     }
 
+    /// Whether the server has answered a call.
+    pub(crate) fn has_answered(&self) -> bool {
+        self.has_answered.load(Ordering::Relaxed)
+    }
+
     pub(crate) fn is_idle(&self) -> bool {
         self.streams.get().calls == 0
     }
@@ -130,6 +138,14 @@ impl StreamPermit {
     /// Has the connection give out no more streams.
     pub(crate) fn close(&self) {
         self.limiter.close();
+    }
+
+    /// Notes that the server has answered.
+    pub(crate) fn note_answer(&self) {
+        // All calls write here, and all but the first would only take it from each other's caches.
+        if !self.limiter.has_answered() {
+            self.limiter.has_answered.store(true, Ordering::Relaxed);
+        }
     }
 
     /// The same stream, for another user of it.

@@ -4,7 +4,7 @@ use std::{
     io,
     pin::Pin,
     sync::{
-        Arc,
+        Arc, Mutex,
         atomic::{AtomicBool, Ordering},
     },
     task::{Context, Poll},
@@ -16,7 +16,7 @@ use tokio::{
     io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _, ReadBuf},
     net::TcpStream,
     sync::oneshot,
-    task::JoinSet,
+    task::{JoinHandle, JoinSet},
     time::timeout,
 };
 
@@ -166,6 +166,64 @@ async fn of_the_limits_that_end_a_connection_the_earliest_holds() {
     let failure = timeout(LONG, call).await.expect("its connection ends").unwrap().unwrap_err();
     assert_eq!(failure.code(), Code::Unavailable, "{failure}");
     timeout(LONG, serving).await.unwrap().unwrap().unwrap();
+}
+
+/// A server on a connection in memory, with a client of it, and what has it shut down.
+fn in_memory(
+    server: Server,
+    station: &Station,
+) -> (TelemetryClient, oneshot::Sender<()>, JoinHandle<io::Result<()>>) {
+    let (here, there) = tokio::io::duplex(64 * 1024);
+    let (stop, stopped) = oneshot::channel::<()>();
+    let server = server.add_service(TelemetryServer::new(station.clone()));
+    let incoming = tokio_stream::once(Ok(there));
+    let serving = tokio::spawn(server.serve_incoming_with_shutdown(incoming, async {
+        let _ = stopped.await;
+    }));
+    let here = Mutex::new(Some(here));
+    let channel = Channel::builder("http://station").connector(move |_| {
+        let io = here.lock().unwrap().take();
+        async move { io.ok_or_else(|| io::ErrorKind::ConnectionRefused.into()) }
+    });
+    (TelemetryClient::new(channel.connect_lazy().unwrap()), stop, serving)
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_connection_ends_of_its_age_whenever_a_shutdown_without_a_limit_begins() {
+    // Before its age, and after it.
+    for seconds in [0, 100] {
+        let server = Server::new()
+            .max_connection_age(Some(Duration::from_secs(60)))
+            .max_connection_age_grace(Some(Duration::from_secs(100)))
+            .shutdown_timeout(None);
+        let station = Station::default();
+        let (client, stop, serving) = in_memory(server, &station);
+        let call = tokio::spawn(async move { client.latest(query("hangs", 1)).await });
+        station.busy().await;
+        let start = tokio::time::Instant::now();
+        let shutdown = tokio::spawn(async move {
+            tokio::time::sleep(Duration::from_secs(seconds)).await;
+            stop.send(()).unwrap();
+        });
+        let failure = call.await.unwrap().unwrap_err();
+        assert_eq!(failure.code(), Code::Unavailable, "{failure}");
+        let end = start.elapsed().as_secs();
+        assert!((150..=170).contains(&end), "it ends after {end} s, shut down after {seconds} s");
+        shutdown.await.unwrap();
+        timeout(LONG, serving).await.unwrap().unwrap().unwrap();
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_server_whose_connections_have_all_come_is_shut_down_when_it_is_told() {
+    let station = Station::default();
+    let server = Server::new().shutdown_timeout(Some(Duration::from_secs(10)));
+    let (client, stop, serving) = in_memory(server, &station);
+    let call = tokio::spawn(async move { client.latest(query("hangs", 1)).await });
+    station.busy().await;
+    stop.send(()).unwrap();
+    timeout(LONG, serving).await.expect("it shuts down").unwrap().unwrap();
+    assert_eq!(call.await.unwrap().unwrap_err().code(), Code::Unavailable);
 }
 
 #[tokio::test]

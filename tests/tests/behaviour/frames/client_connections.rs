@@ -42,7 +42,7 @@ impl Calls {
 }
 
 /// Answers the call on `stream`, once all of it has come.
-async fn serve(peer: &mut Peer, stream: u32) {
+pub(super) async fn serve(peer: &mut Peer, stream: u32) {
     let request = peer.ended(stream).await;
     let asked = &request.messages::<Query>()[0].series;
     peer.send(answer(stream, asked)).await;

@@ -3,6 +3,7 @@
 
 mod client_calls;
 mod client_connections;
+mod client_reconnects;
 mod client_statuses;
 mod frame;
 mod keepalive;
