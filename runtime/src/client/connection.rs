@@ -148,8 +148,7 @@ impl Driver {
     /// Ready when the connection is closed, or dead.
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         let Ending { work, queue, streams } = &mut self.ending;
-        // Before new calls are sent: resets that wait to be sent still take up streams, and a call that
-        // HTTP/2 has to keep back until there is one may never be sent to its end.
+        // Before new calls are sent: resets that wait to be sent still take up streams.
         if queue.wakes.take_h2() {
             let polled = poll_h2(&mut self.h2, &self.waker);
             // Also when it has ended: it may have begun in the same go.

@@ -28,7 +28,7 @@ struct State {
 
 impl Exchange {
     /// Sends the call, on the task of the connection: through `requests`, if that is still there.
-    pub(super) fn begin(self: &Arc<Self>, requests: Option<&mut Requests>) {
+    pub(super) fn begin(self: &Arc<Self>, requests: Option<&Requests>) {
         self.guard(|| {
             let mut state = self.state();
             match state.progress.begin(requests) {

@@ -4,7 +4,7 @@ use std::{
     future::{Future as _, poll_fn},
     pin::Pin,
     sync::Arc,
-    task::{Context, Poll, Waker, ready},
+    task::{Context, Poll, ready},
 };
 
 use bytes::Bytes;
@@ -87,7 +87,7 @@ pub(super) struct Sent {
 
 impl Progress {
     /// Sends a call that is still to be sent: through `requests`, if that is still there.
-    pub(super) fn begin(&mut self, requests: Option<&mut Requests>) -> Result<(), Failure> {
+    pub(super) fn begin(&mut self, requests: Option<&Requests>) -> Result<(), Failure> {
         let Self::New(_) = self else { return Ok(()) };
         let Self::New(outbound) = self.take() else { return Ok(()) };
         let requests = requests.ok_or(Failure::NotSent(None))?;
@@ -157,10 +157,19 @@ impl Sent {
 }
 
 /// Sends the head, and the message if it is at hand.
-fn send(outbound: Outbound, requests: &mut SendRequest<Bytes>) -> Result<Sent, h2::Error> {
+fn send(outbound: Outbound, requests: &Requests) -> Result<Sent, h2::Error> {
     let Outbound { head, requests: payload, streams_responses, header_limit, mut permit } =
         outbound;
-    let (response, mut stream) = begin(head, requests).inspect_err(|_| permit.close())?;
+    // A handle keeps hold of a call that takes the last stream: given up, such a call would not be reset
+    // before the next one is sent. And asking a handle whether that call is open yet, as it has to be
+    // before the next one, takes the place of whoever waits to send its requests. A clone does neither.
+    //
+    // HTTP/2 may still count streams that are free here: callers on other threads give up calls whose
+    // resets are sent only when it is polled again, and the server may just have lowered its limit. It
+    // opens the call as soon as it has sent a reset, or one of its streams ends: it looks for such calls
+    // whenever it is polled, and both happen nowhere else.
+    let begun = requests.clone().send_request(head, false);
+    let (response, mut stream) = begun.inspect_err(|_| permit.close())?;
     let tie = match payload {
         Payload::Message(message) => {
             stream.send_data(message, true)?;
@@ -174,18 +183,6 @@ fn send(outbound: Outbound, requests: &mut SendRequest<Bytes>) -> Result<Sent, h
         }
     };
     Ok(Sent { response, streams_responses, header_limit, permit, tie })
-}
-
-fn begin(
-    head: Request<()>,
-    requests: &mut SendRequest<Bytes>,
-) -> Result<(ResponseFuture, SendStream<Bytes>), h2::Error> {
-    // One that is queued, because the server has just lowered its limit, keeps others from being
-    // queued through the same handle.
-    match requests.poll_ready(&mut Context::from_waker(Waker::noop())) {
-        Poll::Ready(ready) => ready.and_then(|()| requests.send_request(head, false)),
-        Poll::Pending => requests.clone().send_request(head, false),
-    }
 }
 
 /// Sends `requests` until they end or nobody wants their answer any more; says what they fail with.

@@ -60,9 +60,9 @@ impl Work {
         self.woken.shrink_to(KEPT);
     }
 
-    fn send(&mut self, requests: &mut Option<Requests>) {
+    fn send(&mut self, requests: Option<&Requests>) {
         for exchange in self.new.drain(..) {
-            exchange.begin(requests.as_mut());
+            exchange.begin(requests);
         }
         self.new.shrink_to(KEPT);
         self.purged = 0;
@@ -117,7 +117,7 @@ impl Queue {
         work.resume();
         match is_blocked {
             true => work.purge(),
-            false => work.send(requests),
+            false => work.send(requests.as_ref()),
         }
         if is_released && !work.has_unsent() {
             *requests = None;
@@ -138,7 +138,7 @@ impl Queue {
             work.take(&mut state.work);
         }
         work.resume();
-        work.send(&mut None);
+        work.send(None);
     }
 
     fn state(&self) -> MutexGuard<'_, State> {

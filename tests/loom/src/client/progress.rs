@@ -151,7 +151,7 @@ pub(super) enum Progress {
 pub(super) struct Sent(Outbound);
 
 impl Progress {
-    pub(super) fn begin(&mut self, requests: Option<&mut Requests>) -> Result<(), Failure> {
+    pub(super) fn begin(&mut self, requests: Option<&Requests>) -> Result<(), Failure> {
         let Self::New(_) = self else { return Ok(()) };
         let Self::New(outbound) = self.take() else { return Ok(()) };
         requests.ok_or(Failure::NotSent)?;

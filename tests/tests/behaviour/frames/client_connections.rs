@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use h2::Reason;
-use rust_scaffold::{Code, Request};
+use rust_scaffold::{Code, Request, Streaming};
 use tokio::{task::JoinSet, time::timeout};
 
 use super::{
@@ -11,12 +11,16 @@ use super::{
         CONTINUATION, END_HEADERS, Frame, HEADER_TABLE_SIZE, INITIAL_WINDOW_SIZE,
         MAX_CONCURRENT_STREAMS, MAX_FRAME_SIZE, PING, RST_STREAM, SETTINGS,
     },
-    peer::{LONG, Peer, RawServer, answer},
+    peer::{End, LONG, Peer, RawServer, answer, head, ok},
 };
 use crate::{
-    station::query,
-    telemetry::{Point, Query},
+    station::{point, query},
+    telemetry::{Point, Query, Summary},
 };
+
+/// How often what only some orders of threads show is tried.
+const ROUNDS: usize = 20;
+const UPLOADS: u32 = 50;
 
 /// Calls for the points of a series, each of which says which it was.
 struct Calls(JoinSet<Result<String, rust_scaffold::Status>>);
@@ -282,4 +286,57 @@ async fn every_stream_that_ends_lets_a_waiting_call_go() {
         peer.send(answers.into_iter().flatten()).await;
     }
     calls.all_go_well().await;
+}
+
+#[tokio::test]
+async fn the_call_that_uses_the_last_stream_is_reset_at_once_when_it_is_given_up() {
+    let server = RawServer::start().await;
+    let channel = rust_scaffold::Channel::builder(server.address()).max_connections(1);
+    let server = server.with(channel.connect_lazy().unwrap());
+    let mut peer = None;
+    for stream in [1, 3] {
+        let call = Calls::start(&server, 1);
+        let peer = match &mut peer {
+            Some(peer) => peer,
+            None => peer.insert(server.accept(&[(MAX_CONCURRENT_STREAMS, 1)]).await),
+        };
+        let seen = peer.ended(stream).await;
+        assert_eq!(seen.end, Some(End::Stream));
+        peer.stream(stream).end = None;
+        drop(call);
+        assert_eq!(peer.ended(stream).await.end, Some(End::Reset(Reason::CANCEL.into())));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn uploads_that_http2_has_when_the_limit_is_lowered_are_all_sent_to_their_ends() {
+    for _ in 0..ROUNDS {
+        let server = RawServer::start().await;
+        let channel = rust_scaffold::Channel::builder(server.address()).max_connections(1);
+        let server = server.with(channel.connect_lazy().unwrap());
+        let first = Calls::start(&server, 1);
+        let mut peer = server.accept(&[(MAX_CONCURRENT_STREAMS, 100)]).await;
+        peer.ended(1).await;
+        let mut uploads = JoinSet::new();
+        for _ in 0..UPLOADS {
+            let client = server.client.clone();
+            let points = [point("a"), point("b")].map(Ok);
+            let points = Streaming::new(tokio_stream::iter(points));
+            uploads.spawn(async move { client.upload(points).await });
+        }
+        peer.send([Frame::settings(&[(MAX_CONCURRENT_STREAMS, 1)])]).await;
+        serve(&mut peer, 1).await;
+        first.all_go_well().await;
+        for upload in 0..UPLOADS {
+            let stream = 3 + 2 * upload;
+            assert_eq!(peer.ended(stream).await.messages::<Point>().len(), 2);
+            let summary = super::frame::message(&Summary::default());
+            let [head, data, ok] = [head(stream), Frame::data(stream, summary), ok(stream)];
+            peer.send([head, data, ok]).await;
+        }
+        while let Some(upload) = timeout(LONG, uploads.join_next()).await.expect("every call ends")
+        {
+            upload.unwrap().unwrap();
+        }
+    }
 }
