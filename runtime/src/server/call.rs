@@ -349,7 +349,8 @@ impl Answer {
         if compression_is_disabled(&extensions) {
             self.encoder.encoding = None;
         }
-        let body = Body::once(self.encoder.encode_one(message)?);
+        let message = self.encoder.encode_one(message)?;
+        let body = Body::once(message).with_deadline(self.deadline);
         Ok(self.reply(metadata, extensions, body))
     }
 

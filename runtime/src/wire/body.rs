@@ -10,6 +10,7 @@ use std::{
 use bytes::Bytes;
 use http::HeaderMap;
 use http_body::Body as _;
+use tokio::time::Instant;
 use tonic::{Code, Status, metadata::MetadataMap};
 
 use super::{
@@ -30,6 +31,8 @@ pub(crate) struct Body {
     kind: Kind,
     /// There are none, most often.
     trailers: Option<Box<MetadataMap>>,
+    /// When there is to be an end of a body that is at hand.
+    deadline: Deadline,
 }
 
 enum Kind {
@@ -57,12 +60,16 @@ pub(crate) enum Side {
 }
 
 impl Body {
+    fn of(kind: Kind) -> Self {
+        Self { kind, trailers: None, deadline: Deadline::default() }
+    }
+
     pub(crate) fn empty() -> Self {
-        Self { kind: Kind::Ended, trailers: None }
+        Self::of(Kind::Ended)
     }
 
     pub(crate) fn once(frame: Bytes) -> Self {
-        Self { kind: Kind::Once(frame, None), trailers: None }
+        Self::of(Kind::Once(frame, None))
     }
 
     pub(crate) fn outgoing<M: Encode + 'static>(
@@ -71,20 +78,20 @@ impl Body {
         deadline: Deadline,
     ) -> Self {
         let frames = Outgoing::new(messages, encoder, deadline);
-        Self { kind: Kind::Outgoing(Box::new(frames)), trailers: None }
+        Self::of(Kind::Outgoing(Box::new(frames)))
     }
 
     pub(crate) fn from_http(body: tonic::body::Body, side: Side) -> Self {
-        Self { kind: Kind::Http(body, side), trailers: None }
+        Self::of(Kind::Http(body, side))
     }
 
     pub(crate) fn from_h2(received: Received, side: Side) -> Self {
-        Self { kind: Kind::H2(received, side), trailers: None }
+        Self::of(Kind::H2(received, side))
     }
 
     /// This body, behind `headers` that have a status already.
     pub(crate) fn after_status(self, headers: HeaderMap) -> Self {
-        Self { kind: Kind::AfterStatus(Box::new((self, headers))), trailers: None }
+        Self::of(Kind::AfterStatus(Box::new((self, headers))))
     }
 
     /// Whether nothing came behind the headers of the response, nor will.
@@ -95,6 +102,12 @@ impl Body {
             Kind::H2(received, _) => received.is_end_stream(),
             _ => false,
         }
+    }
+
+    /// The same, which is to be sent no later than at `deadline`. Messages that are made as they are asked
+    /// for have deadlines of their own.
+    pub(crate) fn with_deadline(self, deadline: Option<Instant>) -> Self {
+        Self { deadline: Deadline::at(deadline), ..self }
     }
 
     /// Sends `trailers` when the body has ended well.
@@ -199,12 +212,20 @@ impl Body {
         Poll::Ready(())
     }
 
-    /// Whether the deadline of the messages has passed, although nobody has room for more of them.
+    /// Whether it may wait for room for as long as it takes.
+    pub(crate) fn is_patient(&self) -> bool {
+        !self.deadline.is_set()
+    }
+
+    /// Whether the deadline has passed, although nobody has room for what the body gives. Then there is
+    /// nothing left of it but the status.
     pub(crate) fn poll_expired(&mut self, cx: &mut Context<'_>) -> bool {
-        match &mut self.kind {
-            Kind::Outgoing(frames) => frames.poll_expired(cx),
-            _ => false,
+        if let Kind::Outgoing(frames) = &mut self.kind {
+            return frames.poll_expired(cx);
         }
+        let Err(late) = self.deadline.check(cx) else { return false };
+        self.kind = Kind::Failed(late);
+        true
     }
 
     /// Hands the body to somebody who may not read it: what it holds is counted among the `unread`.

@@ -109,21 +109,31 @@ pub(crate) fn has_passed(deadline: Instant) -> bool {
 /// are not the client's.
 const SERVERS_EARLIER: Duration = Duration::from_millis(10);
 
-/// Tells when the time of a call is up. Without a deadline it never is, and no timer is made.
+/// Tells when the time of a call is up. Without a deadline it never is.
 #[derive(Debug, Default)]
-pub(crate) struct Deadline(Option<Pin<Box<Sleep>>>);
+pub(crate) struct Deadline {
+    instant: Option<Instant>,
+    /// Made when somebody waits, which most calls do not.
+    timer: Option<Pin<Box<Sleep>>>,
+}
 
 impl Deadline {
     pub(crate) fn at(instant: Option<Instant>) -> Self {
-        Self(instant.map(|instant| Box::pin(tokio::time::sleep_until(instant))))
+        Self { instant, timer: None }
+    }
+
+    /// Whether there is one.
+    pub(crate) fn is_set(&self) -> bool {
+        self.instant.is_some()
     }
 
     /// Fails once the deadline has passed; until then the task is woken when it does.
     #[inline]
     pub(crate) fn check(&mut self, cx: &mut Context<'_>) -> Result<(), Status> {
-        let Some(timer) = &mut self.0 else {
+        let Some(instant) = self.instant else {
             return Ok(());
         };
+        let timer = self.timer.get_or_insert_with(|| Box::pin(tokio::time::sleep_until(instant)));
         match timer.as_mut().poll(cx) {
             Poll::Ready(()) => Err(exceeded()),
             Poll::Pending => Ok(()),
@@ -132,15 +142,15 @@ impl Deadline {
 
     /// Whether there is nothing left until the deadline.
     pub(crate) fn has_passed(&self) -> bool {
-        self.0.as_ref().is_some_and(|timer| has_passed(timer.deadline()))
+        self.instant.is_some_and(has_passed)
     }
 
     /// What a call has ended with that ended with `status`: a peer that gives it up at the deadline may
     /// do so without a word, and before the time is up here.
     pub(crate) fn explain(&self, status: Status) -> Status {
-        match &self.0 {
-            Some(timer)
-                if timer.deadline() <= Instant::now() + SERVERS_EARLIER
+        match self.instant {
+            Some(instant)
+                if instant <= Instant::now() + SERVERS_EARLIER
                     && status::is_cancelled_by_reset(&status) =>
             {
                 exceeded()

@@ -292,7 +292,9 @@ impl Sending {
             };
             match frame.into_data() {
                 // Waiting for room would not spare its memory.
-                Ok(data) if at_hand => self.stream.send_data(data, false)?,
+                Ok(data) if at_hand && self.may_be_left(&data) => {
+                    self.stream.send_data(data, false)?;
+                }
                 Ok(data) => self.chunk = data,
                 Err(frame) => {
                     let trailers = frame.into_trailers().unwrap_or_default();
@@ -302,6 +304,16 @@ impl Sending {
                 }
             }
         }
+    }
+
+    /// Whether `data` can be left to HTTP/2, which keeps it until there is room, or the stream is reset:
+    /// also beyond the deadline of its call.
+    fn may_be_left(&mut self, data: &Bytes) -> bool {
+        if self.body.is_patient() {
+            return true;
+        }
+        self.stream.reserve_capacity(data.len());
+        self.stream.capacity() >= data.len()
     }
 
     /// Waits until nothing is left of the chunk.

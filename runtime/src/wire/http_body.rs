@@ -83,6 +83,11 @@ impl HttpBody {
         }
     }
 
+    /// Whether it may wait for room for as long as it takes.
+    pub(crate) fn is_patient(&self) -> bool {
+        !matches!(&self.0, Kind::Ours(body, _) if !body.is_patient())
+    }
+
     /// Whether the deadline has passed of what it gives, which is its end.
     pub(crate) fn poll_expired(&mut self, cx: &mut Context<'_>) -> bool {
         match &mut self.0 {

@@ -224,18 +224,18 @@ async fn a_server_does_not_begin_with_a_call_whose_time_is_up() {
     assert_eq!(mock.latest_calls().len(), 1, "the one that had time");
 }
 
-/// What a call of `Watch` that has 30 seconds ends with, when its client never has room for data.
-#[tokio::test(start_paused = true)]
-async fn a_deadline_ends_a_response_that_waits_for_room_and_drops_its_handler() {
+/// Calls a method of a station with a query, as a client that has room for `window` bytes and never for
+/// more, and that waits for 30 seconds. Gives how many bytes have come, and the status.
+async fn call_without_room(method: &str, query: Query, window: u32) -> (usize, String) {
     let (here, there) = tokio::io::duplex(64 * 1024);
     let station = Station::default();
     let server = Server::new().add_service(TelemetryServer::new(station.clone()));
     tokio::spawn(server.serve_incoming(tokio_stream::once(Ok(there))));
     let mut builder = h2::client::Builder::new();
-    let handshake = builder.initial_window_size(0).handshake::<_, Bytes>(here);
+    let handshake = builder.initial_window_size(window).handshake::<_, Bytes>(here);
     let (client, connection) = handshake.await.unwrap();
     tokio::spawn(connection);
-    let request = ::http::Request::post("http://station/telemetry.Telemetry/Watch")
+    let request = ::http::Request::post(format!("http://station/telemetry.Telemetry/{method}"))
         .header("content-type", "application/grpc")
         .header("te", "trailers")
         .header("grpc-timeout", "30S")
@@ -243,10 +243,34 @@ async fn a_deadline_ends_a_response_that_waits_for_room_and_drops_its_handler() 
         .unwrap();
     let (response, mut stream) =
         client.ready().await.unwrap().send_request(request, false).unwrap();
-    stream.send_data(frames(&[query("hangs", 1000)]), true).unwrap();
+    stream.send_data(frames(&[query]), true).unwrap();
+    let start = Instant::now();
     let mut body = response.await.unwrap().into_body();
-    station.busy().await;
+    let mut received = 0;
+    while let Some(data) = tokio::time::timeout(MINUTE, body.data()).await.expect("an end") {
+        received += data.unwrap().len();
+    }
+    let trailers = body.trailers().await.unwrap().unwrap();
+    let end = start.elapsed().as_millis();
+    assert!((29_900..=30_000).contains(&end), "it ends after {end} ms of virtual time");
     tokio::time::timeout(MINUTE, station.idle()).await.expect("the handler is dropped");
-    let trailers = tokio::time::timeout(MINUTE, body.trailers()).await.expect("the call ends");
-    assert_eq!(trailers.unwrap().unwrap()["grpc-status"], "4");
+    (received, trailers["grpc-status"].to_str().unwrap().to_owned())
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_deadline_ends_a_response_that_waits_for_room_and_drops_its_handler() {
+    for window in [0, 100] {
+        let outcome = call_without_room("Watch", query("hangs", 1000), window).await;
+        assert_eq!(outcome, (window as usize, "4".to_owned()));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_deadline_ends_a_response_of_one_message_that_waits_for_room() {
+    for size in [1000, 700_000] {
+        for window in [0, 100] {
+            let outcome = call_without_room("Latest", query("a", size), window).await;
+            assert_eq!(outcome, (window as usize, "4".to_owned()), "{size} bytes");
+        }
+    }
 }
