@@ -17,7 +17,7 @@ use tonic::{
 
 use super::{
     BidiCall, Channel,
-    channel::{Encoded, Outgoing, Way},
+    channel::{Encoded, Head, Outgoing, Way},
     direct::Direct,
 };
 use crate::{
@@ -193,16 +193,15 @@ impl Client {
     ) -> Result<Call, Status> {
         let deadline = deadline::of_request(request.metadata())?;
         let (metadata, extensions, body) = request.into_parts();
-        let outgoing = Outgoing {
+        let head = Head {
             method,
             metadata,
             extensions,
-            body,
             deadline,
             encoding: self.encoder.encoding,
             accepted: self.accepted,
         };
-        Ok(Call { outgoing, deadline: Deadline::at(deadline) })
+        Ok(Call { outgoing: Outgoing { head, body }, deadline: Deadline::at(deadline) })
     }
 
     /// Waits for the response of a method that answers with one message, still encoded.

@@ -90,10 +90,16 @@ pub(crate) trait Transport: Send + Sync {
 /// What a transport needs to know of a call.
 #[derive(Debug)]
 pub(crate) struct Outgoing {
+    pub(crate) head: Head,
+    pub(crate) body: Body,
+}
+
+/// The same without its requests.
+#[derive(Debug)]
+pub(crate) struct Head {
     pub(crate) method: &'static MethodDescriptor,
     pub(crate) metadata: MetadataMap,
     pub(crate) extensions: Extensions,
-    pub(crate) body: Body,
     /// When the call must be over. What its metadata says was left when it was made.
     pub(crate) deadline: Option<Instant>,
     /// The compression of the requests.

@@ -19,7 +19,6 @@ use super::{
     queue::{Queue, Work},
 };
 use crate::wire::{
-    frame_counter::FrameCounter,
     h2::SEND_BUFFER,
     header_list::{self, Limit, PeerLimit},
     io::{ConnectionIo, IoHandle},
@@ -113,7 +112,7 @@ impl Driver {
         pings: Arc<ChannelPings>,
     ) -> io::Result<Self> {
         let sizes = options.sizes;
-        let (h2_io, io) = ConnectionIo::new(io, FrameCounter::of_server());
+        let (h2_io, io) = ConnectionIo::of_client(io);
         let (requests, h2) = h2::client::Builder::new()
             .enable_push(false)
             .initial_window_size(sizes.stream_window)

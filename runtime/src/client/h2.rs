@@ -8,18 +8,18 @@ use std::{
 };
 
 use h2::Reason;
-use http::{HeaderValue, Method, Request, Response, Version, header, uri::PathAndQuery};
+use http::{HeaderMap, HeaderValue, Method, Response, header, uri::PathAndQuery};
 use tonic::{Status, codec::EnabledCompressionEncodings};
 
 use super::{
     builder::WaitForReady,
-    channel::Outgoing,
+    channel::{Head, Outgoing},
     connection::Connection,
     exchange::Answering,
     http::reply,
     pool::Pool,
-    progress::{Failure, Outbound, Payload},
-    requests::Requests,
+    progress::{Failure, Outbound},
+    requests::Repeatable,
 };
 use crate::{
     server::{BoxFuture, Reply},
@@ -45,7 +45,7 @@ impl H2 {
 
     /// Starts `call`, at once if there is a connection.
     pub(super) fn start(self: &Arc<Self>, call: Outgoing) -> Calling {
-        let accepted = call.accepted;
+        let accepted = call.head.accepted;
         let call = Call::from(call);
         let state = match self.pool.ready() {
             Some((connection, permit)) => match self.send(&connection, permit, &call) {
@@ -64,25 +64,22 @@ impl H2 {
         permit: StreamPermit,
         call: &Call,
     ) -> Result<Answering, Status> {
-        let head = self.request(&call.head);
-        connection.header_limit().check_request(&head)?;
-        let requests = match &call.requests {
-            Some(requests) => Payload::Stream(requests.attempt()),
-            None => Payload::Message(call.head.body.at_hand().cloned().unwrap_or_default()),
-        };
-        let streams_responses = call.head.method.kind.streams_responses();
-        let header_limit = Limit::Ours(self.pool.options.sizes.max_header_list_size);
-        let outbound = Outbound { head, requests, streams_responses, header_limit, permit };
-        Ok(connection.send(outbound))
+        let method = call.head.method;
+        let uri = self.pool.target.uri(PathAndQuery::from_static(method.path));
+        let headers = self.headers(&call.head);
+        connection.header_limit().check_request(&Method::POST, &uri, &headers)?;
+        Ok(connection.send(Outbound {
+            uri,
+            headers,
+            requests: call.requests.payload(),
+            streams_responses: method.kind.streams_responses(),
+            header_limit: Limit::Ours(self.pool.options.sizes.max_header_list_size),
+            permit,
+        }))
     }
 
-    fn request(&self, call: &Outgoing) -> Request<()> {
-        let mut request = Request::new(());
-        *request.method_mut() = Method::POST;
-        *request.version_mut() = Version::HTTP_2;
-        *request.uri_mut() = self.pool.target.uri(PathAndQuery::from_static(call.method.path));
-        let fields = request.headers_mut();
-        *fields = headers::empty();
+    fn headers(&self, call: &Head) -> HeaderMap {
+        let mut fields = headers::empty();
         fields.insert(header::TE, HeaderValue::from_static("trailers"));
         fields.insert(header::CONTENT_TYPE, headers::APPLICATION_GRPC);
         fields.insert(header::USER_AGENT, self.user_agent.clone());
@@ -93,28 +90,23 @@ impl H2 {
         if let Some(accepted) = compression::accept_header(call.accepted) {
             fields.insert(headers::GRPC_ACCEPT_ENCODING, accepted);
         }
-        headers::add_metadata(fields, &call.metadata);
+        headers::add_metadata(&mut fields, &call.metadata);
         if let Some(deadline) = call.deadline {
-            deadline::insert_timeout(fields, deadline);
+            deadline::insert_timeout(&mut fields, deadline);
         }
-        request
+        fields
     }
 }
 
 /// A call, as long as it may have to be made again.
 struct Call {
-    head: Outgoing,
-    /// None for one that is at hand, in the body of the head.
-    requests: Option<Requests>,
+    head: Head,
+    requests: Repeatable,
 }
 
 impl From<Outgoing> for Call {
-    fn from(mut head: Outgoing) -> Self {
-        let requests = match head.body.at_hand() {
-            Some(_) => None,
-            None => Some(Requests::new(std::mem::replace(&mut head.body, Body::empty()))),
-        };
-        Self { head, requests }
+    fn from(Outgoing { head, body }: Outgoing) -> Self {
+        Self { head, requests: Repeatable::new(body) }
     }
 }
 
@@ -155,8 +147,8 @@ impl Calling {
     }
 
     fn answered(&mut self, response: Response<Body>) -> Result<Reply, Status> {
-        if let State::Sent(_, Call { requests: Some(requests), .. }) = &self.state {
-            requests.settle();
+        if let State::Sent(_, call) = &self.state {
+            call.requests.settle();
         }
         self.state = State::Answered;
         let (head, body) = response.into_parts();
@@ -193,9 +185,7 @@ impl Calling {
             None => false,
         };
         match std::mem::replace(&mut self.state, State::Answered) {
-            State::Sent(_, call)
-                if is_repeated && call.requests.as_ref().is_none_or(Requests::rewind) =>
-            {
+            State::Sent(_, call) if is_repeated && call.requests.rewind() => {
                 self.state = Self::connecting(Arc::clone(&self.h2), call);
                 Ok(())
             }

@@ -45,10 +45,10 @@ where
         let reply = async move {
             let failed = |error: S::Error| status::from_transport(error.into());
             poll_fn(|cx| service.poll_ready(cx)).await.map_err(failed)?;
-            if call.deadline.is_some_and(deadline::has_passed) {
+            if call.head.deadline.is_some_and(deadline::has_passed) {
                 return Err(deadline::exceeded());
             }
-            let accepted = call.accepted;
+            let accepted = call.head.accepted;
             let (request, mut tie) = request(call);
             let mut answer = pin!(service.call(request));
             let response = poll_fn(|cx| {
@@ -66,11 +66,12 @@ where
     }
 }
 
-fn request(mut call: Outgoing) -> (http::Request<tonic::body::Body>, Tie) {
+fn request(call: Outgoing) -> (http::Request<tonic::body::Body>, Tie) {
+    let Outgoing { head: mut call, body } = call;
     call.method.describe(&mut call.extensions);
-    let (body, tie) = match call.body.is_stream() {
-        true => tie::tie(HttpBody::request(call.body)),
-        false => (tonic::body::Body::new(HttpBody::request(call.body)), Tie::default()),
+    let (body, tie) = match body.is_stream() {
+        true => tie::tie(HttpBody::request(body)),
+        false => (tonic::body::Body::new(HttpBody::request(body)), Tie::default()),
     };
     let mut request = http::Request::new(body);
     *request.method_mut() = Method::POST;

@@ -15,21 +15,21 @@ impl<S: Serve> Transport for InProcess<S> {
     }
 }
 
-fn start(server: &dyn Serve, call: Outgoing) -> ReplyFuture<'static> {
+fn start(server: &dyn Serve, Outgoing { head, body }: Outgoing) -> ReplyFuture<'static> {
     let accepted = server.config().accepted;
-    if let Some(encoding) = call.encoding.filter(|encoding| !accepted.is_enabled(*encoding)) {
+    if let Some(encoding) = head.encoding.filter(|encoding| !accepted.is_enabled(*encoding)) {
         let refusal = headers::unsupported_encoding(compression::name(encoding), accepted);
         return ReplyFuture::new(Deadline::default(), Box::pin(async { Err(refusal) }));
     }
     let incoming = Incoming {
-        metadata: call.metadata,
-        extensions: call.extensions,
-        body: call.body,
+        metadata: head.metadata,
+        extensions: head.extensions,
+        body,
         protocol: Protocol {
-            encoding: call.encoding,
-            accepted: call.accepted,
-            deadline: call.deadline,
+            encoding: head.encoding,
+            accepted: head.accepted,
+            deadline: head.deadline,
         },
     };
-    ServerCall::start(server, call.method.path, incoming)
+    ServerCall::start(server, head.method.path, incoming)
 }

@@ -12,14 +12,14 @@ use h2::{
     Reason, RecvStream, SendStream,
     client::{ResponseFuture, SendRequest},
 };
-use http::{Request, Response};
+use http::{HeaderMap, Method, Request, Response, Uri, Version};
 use tokio::sync::oneshot;
 use tonic::Status;
 
 use super::requests::Attempt;
 use crate::wire::{
     body::{Body, Side},
-    credit::UnreadStreams,
+    credit::{CreditedStream, UnreadStreams},
     h2::{Received, Sending, Unsent},
     header_list::Limit,
     http_body::HttpBody,
@@ -34,7 +34,8 @@ pub(super) type Answer = Result<Response<Body>, Failure>;
 
 /// A call that a connection is to make.
 pub(super) struct Outbound {
-    pub(super) head: Request<()>,
+    pub(super) uri: Uri,
+    pub(super) headers: HeaderMap,
     pub(super) requests: Payload,
     /// Whether the caller reads the response message by message.
     pub(super) streams_responses: bool,
@@ -47,7 +48,7 @@ pub(super) struct Outbound {
 pub(super) enum Payload {
     /// All of it.
     Message(Bytes),
-    Stream(Attempt),
+    Stream(Box<Attempt>),
 }
 
 /// Why there is no response.
@@ -102,19 +103,19 @@ impl Progress {
         cx: &mut Context<'_>,
         unread: &Arc<UnreadStreams>,
     ) -> Poll<Answer> {
-        let answer = ready!(self.poll_answer(cx));
-        Poll::Ready(answer.map(|mut response| {
-            response.body_mut().track(unread);
-            response
-        }))
+        let mut answer = ready!(self.poll_answer(cx, unread));
+        if let Ok(response) = &mut answer {
+            response.body_mut().track();
+        }
+        Poll::Ready(answer)
     }
 
-    fn poll_answer(&mut self, cx: &mut Context<'_>) -> Poll<Answer> {
+    fn poll_answer(&mut self, cx: &mut Context<'_>, unread: &Arc<UnreadStreams>) -> Poll<Answer> {
         if let Self::Sent(sent) = self {
             let response = ready!(sent.poll_response(cx)?);
             let Self::Sent(sent) = self.take() else { return Poll::Pending };
             let is_wanted_whole = !sent.streams_responses;
-            let mut response = sent.answer(response);
+            let mut response = sent.answer(response, unread);
             if is_wanted_whole && response.body_mut().poll_ahead(cx).is_pending() {
                 *self = Self::Reading(response);
                 return Poll::Pending;
@@ -146,11 +147,11 @@ impl Sent {
         }
     }
 
-    fn answer(self, response: Response<RecvStream>) -> Response<Body> {
+    fn answer(self, response: Response<RecvStream>, unread: &Arc<UnreadStreams>) -> Response<Body> {
         self.permit.note_answer();
         response.map(|body| {
-            let limit = self.header_limit;
-            let received = Received::response(body, limit, self.tie, self.permit);
+            let stream = CreditedStream::new(body, unread);
+            let received = Received::response(stream, self.header_limit, self.tie, self.permit);
             Body::from_h2(received, Side::Response)
         })
     }
@@ -158,8 +159,7 @@ impl Sent {
 
 /// Sends the head, and the message if it is at hand.
 fn send(outbound: Outbound, requests: &Requests) -> Result<Sent, h2::Error> {
-    let Outbound { head, requests: payload, streams_responses, header_limit, mut permit } =
-        outbound;
+    let Outbound { uri, headers, streams_responses, header_limit, mut permit, .. } = outbound;
     // A handle keeps hold of a call that takes the last stream: given up, such a call would not be reset
     // before the next one is sent. And asking a handle whether that call is open yet, as it has to be
     // before the next one, takes the place of whoever waits to send its requests. A clone does neither.
@@ -168,9 +168,9 @@ fn send(outbound: Outbound, requests: &Requests) -> Result<Sent, h2::Error> {
     // resets are sent only when it is polled again, and the server may just have lowered its limit. It
     // opens the call as soon as it has sent a reset, or one of its streams ends: it looks for such calls
     // whenever it is polled, and both happen nowhere else.
-    let begun = requests.clone().send_request(head, false);
+    let begun = requests.clone().send_request(head(uri, headers), false);
     let (response, mut stream) = begun.inspect_err(|_| permit.close())?;
-    let tie = match payload {
+    let tie = match outbound.requests {
         Payload::Message(message) => {
             stream.send_data(message, true)?;
             Tie::default()
@@ -178,11 +178,20 @@ fn send(outbound: Outbound, requests: &Requests) -> Result<Sent, h2::Error> {
         Payload::Stream(attempt) => {
             let (failure, tie) = Tie::new();
             // The response may be over while requests are being sent, and the stream is open then.
-            tokio::spawn(send_stream(attempt, stream, failure, permit.share()));
+            tokio::spawn(send_stream(*attempt, stream, failure, permit.share()));
             tie
         }
     };
     Ok(Sent { response, streams_responses, header_limit, permit, tie })
+}
+
+fn head(uri: Uri, headers: HeaderMap) -> Request<()> {
+    let mut head = Request::new(());
+    *head.method_mut() = Method::POST;
+    *head.version_mut() = Version::HTTP_2;
+    *head.uri_mut() = uri;
+    *head.headers_mut() = headers;
+    head
 }
 
 /// Sends `requests` until they end or nobody wants their answer any more; says what they fail with.

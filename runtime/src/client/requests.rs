@@ -11,12 +11,52 @@ use bytes::Bytes;
 use http_body::{Body as _, Frame};
 use tonic::Status;
 
+use super::progress::Payload;
 use crate::wire::{body::Body, http_body::HttpBody};
 
 /// How many bytes are kept to be sent again: a call that has sent more is not made again.
 const KEPT: usize = 64 * 1024;
 
-/// The requests of a call, with those that have been sent, as long as they may be wanted again.
+/// The requests of a call, as long as it may have to be made again.
+pub(super) enum Repeatable {
+    /// All of them.
+    Message(Bytes),
+    Stream(Requests),
+}
+
+impl Repeatable {
+    pub(super) fn new(body: Body) -> Self {
+        match body.at_hand() {
+            Some(message) => Self::Message(message.clone()),
+            None => Self::Stream(Requests::new(body)),
+        }
+    }
+
+    /// What the next attempt sends.
+    pub(super) fn payload(&self) -> Payload {
+        match self {
+            Self::Message(message) => Payload::Message(message.clone()),
+            Self::Stream(requests) => Payload::Stream(Box::new(requests.attempt())),
+        }
+    }
+
+    /// Ends the current attempt, in favour of another one. Says whether that has all requests.
+    pub(super) fn rewind(&self) -> bool {
+        match self {
+            Self::Message(_) => true,
+            Self::Stream(requests) => requests.rewind(),
+        }
+    }
+
+    /// There will be no other attempt.
+    pub(super) fn settle(&self) {
+        if let Self::Stream(requests) = self {
+            requests.settle();
+        }
+    }
+}
+
+/// A stream of requests, with those that have been sent, as long as they may be wanted again.
 ///
 /// The lock is for handing them from one attempt to the next. It is not held while they are asked
 /// for more, which runs the user's code.
@@ -50,7 +90,7 @@ struct Sent {
 }
 
 impl Requests {
-    pub(super) fn new(body: Body) -> Self {
+    fn new(body: Body) -> Self {
         let unsent = Unsent { body: HttpBody::request(body), next: None };
         Self(Arc::new(Mutex::new(State {
             unsent: Some(Box::new(unsent)),
@@ -60,21 +100,19 @@ impl Requests {
         })))
     }
 
-    /// Ends the current attempt, in favour of another one. Says whether that has all requests.
-    pub(super) fn rewind(&self) -> bool {
+    fn rewind(&self) -> bool {
         let mut state = self.state();
         state.attempt += 1;
         state.sent.is_some()
     }
 
     /// All of them, to be sent.
-    pub(super) fn attempt(&self) -> Attempt {
+    fn attempt(&self) -> Attempt {
         let number = self.state().attempt;
         Attempt { requests: self.clone(), number, again: Vec::new().into_iter(), unsent: None }
     }
 
-    /// There will be no other attempt.
-    pub(super) fn settle(&self) {
+    fn settle(&self) {
         self.state().sent = None;
     }
 

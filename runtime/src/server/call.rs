@@ -325,13 +325,13 @@ impl Answer {
     where
         M: Message + Default + 'static,
     {
-        Streaming::decoding(messages.with_deadline(Deadline::at(self.deadline)))
+        Streaming::decoding(messages.tracked().with_deadline(Deadline::at(self.deadline)))
     }
 
     /// Those of whatever type.
     #[cfg(feature = "mock")]
     fn content(self, messages: Messages, types: &mock::Method) -> Content {
-        let messages = messages.with_deadline(Deadline::at(self.deadline));
+        let messages = messages.tracked().with_deadline(Deadline::at(self.deadline));
         Content::Many(Streaming::decoding_with(messages, types.decode_request))
     }
 

@@ -23,13 +23,17 @@ use super::{
     stream::{Call, Outcome},
 };
 use crate::wire::{
-    credit::UnreadStreams, h2::Missing, header_list::Limit, http_body::HttpBody, wakes::Wakes,
+    credit::{CreditedStream, UnreadStreams},
+    h2::Missing,
+    header_list::Limit,
+    http_body::HttpBody,
+    wakes::Wakes,
 };
 
 /// Runs calls until they have to wait, if their methods are quick, and on tasks of their own from
 /// then on.
 pub(super) struct Calls {
-    arrived: Vec<(Request<RecvStream>, SendResponse<Bytes>)>,
+    arrived: Vec<Arrived>,
     /// Those of which a part is still to come, most often in the next packet.
     partial: Vec<(Call, Slot)>,
     answered: Arc<Answered>,
@@ -46,6 +50,9 @@ pub(super) struct Calls {
     shared: Arc<Shared>,
     wakes: Arc<Wakes>,
 }
+
+/// A call as HTTP/2 gives it out.
+pub(super) type Arrived = (Request<RecvStream>, SendResponse<Bytes>);
 
 impl Calls {
     pub(super) fn new(
@@ -80,8 +87,8 @@ impl Calls {
     }
 
     /// Takes a call, to be started with others.
-    pub(super) fn push(&mut self, request: Request<RecvStream>, stream: SendResponse<Bytes>) {
-        self.arrived.push((request, stream));
+    pub(super) fn push(&mut self, call: Arrived) {
+        self.arrived.push(call);
     }
 
     /// Starts the calls that have arrived, and goes on with those whose missing parts have, or whose
@@ -103,30 +110,28 @@ impl Calls {
             }
         }
         let mut arrived = std::mem::take(&mut self.arrived);
-        for (request, stream) in arrived.drain(..) {
-            self.start(request, stream, &mut now);
+        for call in arrived.drain(..) {
+            self.start(call, &mut now);
         }
         self.arrived = arrived;
         Some(now)
     }
 
-    fn start(
-        &mut self,
-        request: Request<RecvStream>,
-        stream: SendResponse<Bytes>,
-        now: &mut Instant,
-    ) {
-        let mut request =
-            request.map(|body| HttpBody::received(body, self.missing.clone(), &self.unread));
+    fn start(&mut self, (request, stream): Arrived, now: &mut Instant) {
+        let mut request = request.map(|body| {
+            let stream = CreditedStream::new(body, &self.unread);
+            HttpBody::received(stream, self.missing.clone())
+        });
         if let Some(info) = self.info {
             info.describe(request.extensions_mut());
         }
         let slot = Slot::of(request.uri().path());
         let limit = Limit::Ours(self.shared.options.sizes.max_header_list_size);
-        let responding = match limit.check_request(&request) {
-            Ok(()) => self.shared.routes.call(request),
-            Err(refusal) => Responding::Refused(Some(too_long(&request, &refusal))),
-        };
+        let responding =
+            match limit.check_request(request.method(), request.uri(), request.headers()) {
+                Ok(()) => self.shared.routes.call(request),
+                Err(refusal) => Responding::Refused(Some(too_long(&request, &refusal))),
+            };
         let mut call = Call::new(responding, stream, self.header_limit);
         match self.advance(&mut call, slot, now) {
             Progress::Ended => {}

@@ -26,7 +26,7 @@ use super::{
     routes::Routes, serve::before,
 };
 use crate::wire::{
-    frame_counter::{CLIENT_PREFACE, FrameCounter},
+    frame_counter::CLIENT_PREFACE,
     goaway::GoAway,
     h2::SEND_BUFFER,
     header_list,
@@ -82,7 +82,7 @@ where
     let shut_down = async { drop(shutdown.wait_for(|shut_down| *shut_down).await) };
     let mut shut_down = pin!(shut_down);
     let info = shared.options.connect_info.then(|| ConnectInfo::of(&io)).flatten();
-    let (io, handle) = ConnectionIo::new(io, FrameCounter::of_client());
+    let (io, handle) = ConnectionIo::of_server(io);
     let limit = shared.options.handshake_timeout;
     let handshake = tokio::time::timeout(limit, handshake(io, &shared.options));
     let h2 = match before(shut_down.as_mut(), handshake).await {
@@ -294,8 +294,8 @@ impl<'a, IO: AsyncRead + AsyncWrite + Unpin> Connection<'a, IO> {
         while let Poll::Ready(call) = self.h2.poll_accept(cx) {
             // The client has said it before its first call.
             self.calls.header_limit = self.io.header_limit().get();
-            let Some(Ok((request, stream))) = call else { return Poll::Ready(()) };
-            self.calls.push(request, stream);
+            let Some(Ok(call)) = call else { return Poll::Ready(()) };
+            self.calls.push(call);
         }
         let received = self.io.received();
         let has_calls = self.h2.has_streams();

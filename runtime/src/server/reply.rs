@@ -5,7 +5,7 @@ use std::{
     future::Future,
     panic::{AssertUnwindSafe, catch_unwind},
     pin::Pin,
-    task::{Context, Poll},
+    task::{Context, Poll, ready},
 };
 
 use http::Extensions;
@@ -81,6 +81,18 @@ impl<'a, T> Handling<'a, T> {
     fn new(deadline: Deadline, handler: BoxFuture<'a, T>) -> Self {
         Self { handler: Some(handler), has_begun: false, deadline }
     }
+
+    fn poll_handler(&mut self, cx: &mut Context<'_>) -> Poll<Result<T, Status>> {
+        let Some(handler) = &mut self.handler else { return Poll::Pending };
+        // What nobody waits for any more is not begun with.
+        if !std::mem::replace(&mut self.has_begun, true) && self.deadline.has_passed() {
+            return Poll::Ready(Err(deadline::exceeded()));
+        }
+        match handler.as_mut().poll(cx) {
+            Poll::Pending => self.deadline.wait(cx),
+            answered => answered,
+        }
+    }
 }
 
 impl<T> Future for Handling<'_, T> {
@@ -88,25 +100,16 @@ impl<T> Future for Handling<'_, T> {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = &mut *self;
-        let Some(handler) = &mut this.handler else { return Poll::Pending };
-        // What nobody waits for any more is not begun with.
-        let is_too_late =
-            !std::mem::replace(&mut this.has_begun, true) && this.deadline.has_passed();
-        let polled = match is_too_late {
-            true => Ok(Poll::Ready(Err(deadline::exceeded()))),
-            false => catch_unwind(AssertUnwindSafe(|| handler.as_mut().poll(cx))),
-        };
-        let result = match polled {
-            Ok(Poll::Ready(result)) => result,
-            Ok(Poll::Pending) => match this.deadline.check(cx) {
-                Ok(()) => return Poll::Pending,
-                Err(late) => Err(late),
-            },
-            Err(_) => Err(status::panicked()),
-        };
-        // What the handler holds is dropped before its answer is seen, and may panic, too.
-        let dropped = catch_unwind(AssertUnwindSafe(|| self.handler = None));
-        Poll::Ready(dropped.map_err(|_| status::panicked()).and(result))
+        let polled = catch_unwind(AssertUnwindSafe(|| {
+            let result = ready!(this.poll_handler(cx));
+            // What it holds is dropped before its answer is seen, and may panic, too.
+            this.handler = None;
+            Poll::Ready(result)
+        }));
+        polled.unwrap_or_else(|_| {
+            drop_quietly(this.handler.take());
+            Poll::Ready(Err(status::panicked()))
+        })
     }
 }
 

@@ -1,7 +1,7 @@
 //! From the path of a request to the service that answers it.
 
 use std::{
-    any::Any,
+    any::{Any, TypeId},
     collections::BTreeMap,
     convert::Infallible,
     fmt,
@@ -106,7 +106,11 @@ where
     S::Future: Send + 'static,
     B: RequestBody,
 {
-    fn call(&self, request: Request<HttpBody>) -> Responding {
+    fn call(&self, mut request: Request<HttpBody>) -> Responding {
+        // One of ours reads it at once, or knows that its reader may not. Who knows what others do.
+        if !is_ours::<S::Future>() {
+            request.body_mut().track();
+        }
         let mut service = self.0.clone();
         let cx = &mut Context::from_waker(Waker::noop());
         if service.poll_ready(cx).is_ready() {
@@ -118,6 +122,10 @@ where
             response.map(HttpBody::new)
         }))
     }
+}
+
+fn is_ours<F: 'static>() -> bool {
+    TypeId::of::<F>() == TypeId::of::<HttpReplyFuture>()
 }
 
 /// Waits for `future`, without a box around one of ours.

@@ -3,7 +3,6 @@
 use std::{
     fmt,
     pin::Pin,
-    sync::Arc,
     task::{Context, Poll, ready},
 };
 
@@ -14,7 +13,6 @@ use tokio::time::Instant;
 use tonic::{Code, Status, metadata::MetadataMap};
 
 use super::{
-    credit::UnreadStreams,
     deadline::Deadline,
     frame::{Encode, Encoder},
     grpc_status,
@@ -200,11 +198,12 @@ impl Body {
         let Kind::H2(received, side) = &mut self.kind else { return Poll::Ready(()) };
         let ended = match ready!(received.poll_ahead(cx)) {
             Ahead::More => return Poll::Ready(()),
-            Ahead::Ended(Ok(trailers)) => end::<()>(trailers, *side, &mut self.trailers),
-            Ahead::Ended(Err(status)) => Some(Err(status)),
+            Ahead::Ended(data, Ok(trailers)) => {
+                (data, end::<()>(trailers, *side, &mut self.trailers).and_then(Result::err))
+            }
+            Ahead::Ended(data, Err(status)) => (data, Some(status)),
         };
-        let status = ended.and_then(Result::err);
-        self.kind = match (received.take_ahead(), status) {
+        self.kind = match ended {
             (Some(data), status) => Kind::Once(data, status),
             (None, Some(status)) => Kind::Failed(status),
             (None, None) => Kind::Ended,
@@ -228,10 +227,10 @@ impl Body {
         true
     }
 
-    /// Hands the body to somebody who may not read it: what it holds is counted among the `unread`.
-    pub(crate) fn track(&mut self, unread: &Arc<UnreadStreams>) {
+    /// Hands the body to somebody who may not read it: what it holds is counted among what is unread.
+    pub(crate) fn track(&mut self) {
         if let Kind::H2(received, _) = &mut self.kind {
-            received.track(unread);
+            received.track();
         }
     }
 

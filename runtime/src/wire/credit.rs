@@ -17,12 +17,6 @@ use super::sync::{FlowControl, Mutex, MutexGuard, PoisonError, RecvStream};
 pub(crate) struct UnreadStreams(Mutex<Slab<FlowControl>>);
 
 impl UnreadStreams {
-    /// Counts what `stream` holds, until the return value is dropped.
-    fn track(self: &Arc<Self>, stream: &mut RecvStream) -> TrackedStream {
-        let key = self.streams().insert(stream.flow_control().clone());
-        TrackedStream { streams: Arc::clone(self), key }
-    }
-
     /// How many bytes all of them hold.
     pub(crate) fn bytes(&self) -> usize {
         self.streams().iter().map(|(_, stream)| stream.used_capacity()).sum()
@@ -30,21 +24,6 @@ impl UnreadStreams {
 
     fn streams(&self) -> MutexGuard<'_, Slab<FlowControl>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// A stream among the [`UnreadStreams`]. HTTP/2 keeps the stream as long as this.
-#[derive(Debug)]
-struct TrackedStream {
-    streams: Arc<UnreadStreams>,
-    key: usize,
-}
-
-impl Drop for TrackedStream {
-    fn drop(&mut self) {
-        // HTTP/2 is told behind the lock.
-        let stream = self.streams.streams().try_remove(self.key);
-        drop(stream);
     }
 }
 
@@ -56,17 +35,29 @@ pub(crate) struct CreditedStream {
     stream: RecvStream,
     /// The bytes that were read, but not yet returned as flow-control credit.
     unreleased: usize,
-    tracked: Option<TrackedStream>,
+    unread: Arc<UnreadStreams>,
+    /// Where it is counted there, if it is.
+    key: Option<usize>,
 }
 
 impl CreditedStream {
-    pub(crate) fn new(stream: RecvStream) -> Self {
-        Self { stream, unreleased: 0, tracked: None }
+    pub(crate) fn new(stream: RecvStream, unread: &Arc<UnreadStreams>) -> Self {
+        Self { stream, unreleased: 0, unread: Arc::clone(unread), key: None }
     }
 
-    /// Counts what the stream holds among the `unread`.
-    pub(crate) fn track(&mut self, unread: &Arc<UnreadStreams>) {
-        self.tracked = Some(unread.track(&mut self.stream));
+    /// Counts what the stream holds among what is unread: from here on, somebody has it who may not read
+    /// it. HTTP/2 keeps the stream as long as it is counted.
+    pub(crate) fn track(&mut self) {
+        if self.key.is_none() {
+            let stream = self.stream.flow_control().clone();
+            self.key = Some(self.unread.streams().insert(stream));
+        }
+    }
+
+    /// Leaves what was read to HTTP/2, which returns it when nobody has the stream any more: for the last
+    /// one who has it.
+    pub(crate) fn leave_unreleased(&mut self) {
+        self.unreleased = 0;
     }
 
     /// The next bytes, of which there are some.
@@ -114,7 +105,11 @@ impl Drop for CreditedStream {
     /// HTTP/2 returns what was not read, but what was read only when the whole call is over.
     fn drop(&mut self) {
         self.release(0, 1);
-        // HTTP/2 resets a stream that nobody wants any more when the last handle of it is gone.
-        self.tracked = None;
+        if let Some(key) = self.key {
+            let stream = self.unread.streams().try_remove(key);
+            // HTTP/2 is told behind the lock. It resets a stream that nobody wants any more when the last
+            // handle of it is gone.
+            drop(stream);
+        }
     }
 }

@@ -140,6 +140,12 @@ impl Deadline {
         }
     }
 
+    /// The failure, once the deadline has passed.
+    #[inline]
+    pub(crate) fn wait<T>(&mut self, cx: &mut Context<'_>) -> Poll<Result<T, Status>> {
+        self.check(cx).map_or_else(|late| Poll::Ready(Err(late)), |()| Poll::Pending)
+    }
+
     /// Whether there is nothing left until the deadline.
     pub(crate) fn has_passed(&self) -> bool {
         self.instant.is_some_and(has_passed)
@@ -165,9 +171,7 @@ impl Deadline {
         mut future: Pin<&mut impl Future<Output = Result<T, Status>>>,
     ) -> Result<T, Status> {
         std::future::poll_fn(|cx| match future.as_mut().poll(cx) {
-            Poll::Pending => {
-                self.check(cx).map_or_else(|late| Poll::Ready(Err(late)), |()| Poll::Pending)
-            }
+            Poll::Pending => self.wait(cx),
             ready => ready.map_err(|status| self.explain(status)),
         })
         .await

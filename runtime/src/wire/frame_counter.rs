@@ -19,6 +19,8 @@ const PING: u8 = 6;
 pub(super) const GOAWAY: u8 = 7;
 /// The flag of SETTINGS and PING frames that answer ours.
 const ACK: u8 = 1;
+/// The highest number of a stream. The bit above it means nothing.
+const MAX_STREAM: u32 = u32::MAX >> 1;
 
 /// The length of a setting, and the name of one.
 const SETTING: usize = 6;
@@ -27,17 +29,25 @@ const MAX_HEADER_LIST_SIZE: u16 = 6;
 /// What there was in bytes that come in pieces of any size.
 #[derive(Debug)]
 pub(crate) struct FrameCounter {
+    /// A header of which a part is still to come.
+    header: [u8; HEADER],
+    /// How much there is of it.
+    filled: usize,
     /// How many bytes of the current frame, or of the preface, are still to come.
     rest: usize,
-    header: [u8; HEADER],
-    /// How much there is of a header.
-    filled: usize,
+    payload: Payload,
     counts: FrameCounts,
-    /// The settings of the current frame, if it has any.
-    settings: Option<Settings>,
     limit: Arc<PeerLimit>,
     /// The payload of the last GOAWAY frame.
     goaway: Vec<u8>,
+}
+
+/// What the rest of a frame is worth.
+#[derive(Debug)]
+enum Payload {
+    Skipped,
+    Settings(Settings),
+    GoAway,
 }
 
 /// How many frames there were.
@@ -61,11 +71,11 @@ impl FrameCounter {
     /// For what a server sends.
     pub(crate) fn of_server() -> Self {
         Self {
-            rest: 0,
             header: [0; HEADER],
             filled: 0,
+            rest: 0,
+            payload: Payload::Skipped,
             counts: FrameCounts::default(),
-            settings: None,
             limit: Arc::default(),
             goaway: Vec::new(),
         }
@@ -98,42 +108,64 @@ impl FrameCounter {
     /// Goes on with `bytes`.
     pub(crate) fn read(&mut self, mut bytes: &[u8]) {
         while !bytes.is_empty() {
-            let (skipped, behind) = bytes.split_at(self.rest.min(bytes.len()));
-            self.rest -= skipped.len();
-            self.read_payload(skipped);
-            let (header, behind) = behind.split_at((HEADER - self.filled).min(behind.len()));
-            self.header[self.filled..self.filled + header.len()].copy_from_slice(header);
-            self.filled += header.len();
-            bytes = behind;
-            if self.filled == HEADER {
-                self.filled = 0;
-                self.begin_frame();
+            bytes = match self.rest {
+                0 => self.read_header(bytes),
+                _ => self.read_payload(bytes),
+            };
+        }
+    }
+
+    /// Takes a header from `bytes`, or a part of one, and returns the rest.
+    fn read_header<'a>(&mut self, bytes: &'a [u8]) -> &'a [u8] {
+        // Most often, it has come as a whole.
+        if self.filled == 0
+            && let Some((header, behind)) = bytes.split_first_chunk()
+        {
+            self.begin_frame(header);
+            return behind;
+        }
+        let (part, behind) = bytes.split_at((HEADER - self.filled).min(bytes.len()));
+        self.header[self.filled..self.filled + part.len()].copy_from_slice(part);
+        self.filled += part.len();
+        if self.filled == HEADER {
+            self.filled = 0;
+            self.begin_frame(&self.header.clone());
+        }
+        behind
+    }
+
+    /// The same of a payload.
+    fn read_payload<'a>(&mut self, bytes: &'a [u8]) -> &'a [u8] {
+        let (part, behind) = bytes.split_at(self.rest.min(bytes.len()));
+        self.rest -= part.len();
+        match &mut self.payload {
+            Payload::Skipped => {}
+            Payload::Settings(settings) => settings.read(part, &self.limit),
+            Payload::GoAway => {
+                let room = GoAway::MAX_LENGTH - self.goaway.len();
+                self.goaway.extend_from_slice(&part[..room.min(part.len())]);
             }
         }
+        behind
     }
 
-    fn read_payload(&mut self, bytes: &[u8]) {
-        if let Some(settings) = &mut self.settings {
-            settings.read(bytes, &self.limit);
-        } else if self.header[3] == GOAWAY {
-            let room = GoAway::MAX_LENGTH - self.goaway.len();
-            self.goaway.extend_from_slice(&bytes[..room.min(bytes.len())]);
-        }
-    }
-
-    fn begin_frame(&mut self) {
-        let [high, middle, low, kind, flags, stream @ ..] = self.header;
+    fn begin_frame(&mut self, header: &[u8; HEADER]) {
+        let [high, middle, low, kind, flags, stream @ ..] = *header;
         self.rest = u32::from_be_bytes([0, high, middle, low]) as usize;
         self.counts.all += 1;
-        let has_settings = kind == SETTINGS && flags & ACK == 0;
-        self.settings = has_settings.then(Settings::default);
+        self.payload = Payload::Skipped;
         match kind {
             DATA | HEADERS => {
+                let stream = u32::from_be_bytes(stream) & MAX_STREAM;
                 self.counts.of_calls += 1;
-                self.counts.last_stream = self.counts.last_stream.max(u32::from_be_bytes(stream));
+                self.counts.last_stream = self.counts.last_stream.max(stream);
             }
+            SETTINGS if flags & ACK == 0 => self.payload = Payload::Settings(Settings::default()),
             PING if flags & ACK == 0 => self.counts.pings += 1,
-            GOAWAY => self.goaway.clear(),
+            GOAWAY => {
+                self.payload = Payload::GoAway;
+                self.goaway.clear();
+            }
             _ => {}
         }
     }
@@ -185,7 +217,7 @@ mod tests {
             frame(HEADERS, 4, 3, &[9; 200]),
             frame(PING, 0, 0, &[9; 8]),
             frame(PING, ACK, 0, &[9; 8]),
-            frame(DATA, 1, 1, &[9; 7]),
+            [&frame(DATA, 1, 1, &[9; 7])[..5], &[0x80, 0, 0, 1], &[9; 7]].concat(),
         ]
         .concat();
         for size in 1..bytes.len() {

@@ -10,19 +10,14 @@ use std::{
 };
 
 use bytes::Bytes;
-use h2::{RecvStream, SendStream};
+use h2::SendStream;
 use http::HeaderMap;
 use http_body::Body as _;
 use tonic::Status;
 
 use super::{
-    credit::{CreditedStream, UnreadStreams},
-    grpc_status,
-    header_list::Limit,
-    http_body::HttpBody,
-    status,
-    stream_limiter::StreamPermit,
-    tie::Tie,
+    credit::CreditedStream, grpc_status, header_list::Limit, http_body::HttpBody, status,
+    stream_limiter::StreamPermit, tie::Tie,
 };
 
 /// The largest window that HTTP/2 has.
@@ -80,23 +75,27 @@ pub(crate) const SEND_BUFFER: usize = 512 * 1024;
 /// What comes on a stream, with what lasts as long as somebody reads it.
 pub(crate) struct Received {
     stream: CreditedStream,
-    /// What was read ahead of whoever reads.
-    ahead: Option<Bytes>,
-    /// What came behind it, where there was more.
-    behind: Option<Box<Bytes>>,
+    /// What was read ahead of whoever reads, and is not all: most often, there is nothing.
+    ahead: Option<Box<ReadAhead>>,
     tie: Tie,
     missing: Missing,
     /// How long trailers may be.
     header_limit: Limit,
-    _permit: Option<StreamPermit>,
+    /// That of a response.
+    permit: Option<StreamPermit>,
+}
+
+struct ReadAhead {
+    first: Bytes,
+    second: Option<Bytes>,
 }
 
 /// How far reading ahead has come.
 pub(crate) enum Ahead {
     /// There is more than one piece of data.
     More,
-    /// With these trailers, or with a status.
-    Ended(Result<Option<HeaderMap>, Status>),
+    /// After no more than one piece, with these trailers, or with a status.
+    Ended(Option<Bytes>, Result<Option<HeaderMap>, Status>),
 }
 
 /// Noted when somebody waits for the end of a request that is to be one message.
@@ -121,45 +120,38 @@ impl Missing {
 }
 
 impl Received {
-    pub(crate) fn request(
-        stream: RecvStream,
-        missing: Missing,
-        unread: &Arc<UnreadStreams>,
-    ) -> Self {
-        let mut stream = CreditedStream::new(stream);
-        stream.track(unread);
+    pub(crate) fn request(stream: CreditedStream, missing: Missing) -> Self {
         Self {
             stream,
             ahead: None,
-            behind: None,
             tie: Tie::default(),
             missing,
             // Those of requests say nothing to anybody.
             header_limit: Limit::Ours(u32::MAX),
-            _permit: None,
+            permit: None,
         }
     }
 
     pub(crate) fn response(
-        stream: RecvStream,
+        stream: CreditedStream,
         header_limit: Limit,
         tie: Tie,
         permit: StreamPermit,
     ) -> Self {
         Self {
-            stream: CreditedStream::new(stream),
+            stream,
             ahead: None,
-            behind: None,
             tie,
             missing: Missing::default(),
             header_limit,
-            _permit: Some(permit),
+            permit: Some(permit),
         }
     }
 
-    /// Counts what the stream holds among the `unread`: from here on, somebody else reads it.
-    pub(crate) fn track(&mut self, unread: &Arc<UnreadStreams>) {
-        self.stream.track(unread);
+    /// Counts what the stream holds among what is unread: from here on, somebody has it who may not read
+    /// it.
+    pub(crate) fn track(&mut self) {
+        self.stream.track();
     }
 
     /// The next bytes, of which there are some.
@@ -184,32 +176,44 @@ impl Received {
 
     /// Reads ahead: to the end, unless there is a second piece of data before.
     pub(crate) fn poll_ahead(&mut self, cx: &mut Context<'_>) -> Poll<Ahead> {
-        if self.ahead.is_none() {
-            match ready!(self.poll_stream(cx)) {
-                Some(Ok(data)) => self.ahead = Some(data),
-                Some(Err(status)) => return Poll::Ready(Ahead::Ended(Err(status))),
-                None => return self.poll_end_of_stream(cx).map(Ahead::Ended),
-            }
-        }
+        let first = match self.take_ahead() {
+            Some(first) => first,
+            None => match ready!(self.poll_stream(cx)) {
+                Some(Ok(data)) => data,
+                Some(Err(status)) => return Poll::Ready(Ahead::Ended(None, Err(status))),
+                None => return self.poll_end_of_stream(cx).map(|end| Ahead::Ended(None, end)),
+            },
+        };
+        let (second, ahead) = match self.poll_end_behind_data(cx) {
+            Poll::Ready(Ok(end)) => return Poll::Ready(Ahead::Ended(Some(first), end)),
+            Poll::Ready(Err(second)) => (Some(second), Poll::Ready(Ahead::More)),
+            Poll::Pending => (None, Poll::Pending),
+        };
+        self.ahead = Some(Box::new(ReadAhead { first, second }));
+        ahead
+    }
+
+    /// The end of the stream, or the data that comes before it.
+    fn poll_end_behind_data(
+        &mut self,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<Result<Option<HeaderMap>, Status>, Bytes>> {
         // Most often, it is the end that comes next.
-        if let Poll::Ready(trailers) = self.poll_end_of_stream(cx) {
-            return Poll::Ready(Ahead::Ended(trailers));
+        if let Poll::Ready(end) = self.poll_end_of_stream(cx) {
+            return Poll::Ready(Ok(end));
         }
         match ready!(self.poll_stream(cx)) {
-            Some(Ok(data)) => {
-                self.behind = Some(Box::new(data));
-                Poll::Ready(Ahead::More)
-            }
-            Some(Err(status)) => Poll::Ready(Ahead::Ended(Err(status))),
-            None => self.poll_end_of_stream(cx).map(Ahead::Ended),
+            Some(Ok(data)) => Poll::Ready(Err(data)),
+            Some(Err(status)) => Poll::Ready(Ok(Err(status))),
+            None => self.poll_end_of_stream(cx).map(Ok),
         }
     }
 
     /// The first piece that was read ahead.
     pub(crate) fn take_ahead(&mut self) -> Option<Bytes> {
-        let first = self.ahead.take();
-        self.ahead = self.behind.take().map(|data| *data);
-        first
+        let ReadAhead { first, second } = *self.ahead.take()?;
+        self.ahead = second.map(|first| Box::new(ReadAhead { first, second: None }));
+        Some(first)
     }
 
     /// What comes behind the last bytes. As long as there are bytes, nobody is woken for it.
@@ -240,6 +244,15 @@ impl Received {
 
     pub(crate) fn note_missing(&self) {
         self.missing.note();
+    }
+}
+
+impl Drop for Received {
+    fn drop(&mut self) {
+        let is_last = self.permit.is_some() && !self.tie.is_open();
+        if is_last {
+            self.stream.leave_unreleased();
+        }
     }
 }
 

@@ -4,7 +4,7 @@
 
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use http::{HeaderMap, Request};
+use http::{HeaderMap, Method, Uri};
 use tonic::Status;
 
 use super::grpc_status;
@@ -41,10 +41,9 @@ fn response_size(headers: &HeaderMap) -> usize {
 }
 
 /// The same of a request, with what HTTP/2 puts before its headers.
-fn request_size<T>(request: &Request<T>) -> usize {
-    let uri = request.uri();
-    size(request.headers())
-        + field_size(":method", request.method().as_str().len())
+fn request_size(method: &Method, uri: &Uri, headers: &HeaderMap) -> usize {
+    size(headers)
+        + field_size(":method", method.as_str().len())
         + field_size(":scheme", uri.scheme_str().map_or(0, str::len))
         + field_size(":authority", uri.authority().map_or(0, |it| it.as_str().len()))
         + field_size(":path", uri.path_and_query().map_or(1, |it| it.as_str().len()))
@@ -85,8 +84,13 @@ impl Limit {
     }
 
     /// Refuses a request whose headers are too long.
-    pub(crate) fn check_request<T>(self, request: &Request<T>) -> Result<(), Status> {
-        self.check("the headers of the request", request_size(request))
+    pub(crate) fn check_request(
+        self,
+        method: &Method,
+        uri: &Uri,
+        headers: &HeaderMap,
+    ) -> Result<(), Status> {
+        self.check("the headers of the request", request_size(method, uri, headers))
     }
 
     /// Refuses the headers of a response that are too long.

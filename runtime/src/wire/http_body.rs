@@ -4,18 +4,16 @@ use std::{
     any::Any,
     fmt,
     pin::Pin,
-    sync::Arc,
     task::{Context, Poll, ready},
 };
 
-use ::h2::RecvStream;
 use bytes::Bytes;
 use http_body::Frame;
 use tonic::Status;
 
 use super::{
     body::{Body, Side},
-    credit::UnreadStreams,
+    credit::CreditedStream,
     grpc_status,
     h2::{Missing, Received},
     headers,
@@ -66,12 +64,15 @@ impl HttpBody {
         Self(Kind::Ours(body, Side::Response))
     }
 
-    pub(crate) fn received(
-        stream: RecvStream,
-        missing: Missing,
-        unread: &Arc<UnreadStreams>,
-    ) -> Self {
-        Self(Kind::Received(Received::request(stream, missing, unread)))
+    pub(crate) fn received(stream: CreditedStream, missing: Missing) -> Self {
+        Self(Kind::Received(Received::request(stream, missing)))
+    }
+
+    /// Hands the body to somebody who may not read it: what it holds is counted among what is unread.
+    pub(crate) fn track(&mut self) {
+        if let Kind::Received(received) = &mut self.0 {
+            received.track();
+        }
     }
 
     /// The messages in it, for one who reads them.

@@ -27,7 +27,8 @@ pub(crate) struct ConnectionIo<T> {
     /// None only while it is dropped.
     io: Option<T>,
     received: FrameCounter,
-    sent: FrameCounter,
+    /// Only a server needs to know.
+    sent: Option<FrameCounter>,
     /// What was read before HTTP/2 began, and belongs to it.
     replayed: &'static [u8],
     shared: Arc<Shared<T>>,
@@ -74,8 +75,17 @@ pub(crate) struct Received {
 }
 
 impl<T> ConnectionIo<T> {
-    /// Counts what is read by `received`.
-    pub(crate) fn new(io: T, received: FrameCounter) -> (Self, IoHandle<T>) {
+    /// That of a client.
+    pub(crate) fn of_client(io: T) -> (Self, IoHandle<T>) {
+        Self::new(io, FrameCounter::of_server(), None)
+    }
+
+    /// That of a server.
+    pub(crate) fn of_server(io: T) -> (Self, IoHandle<T>) {
+        Self::new(io, FrameCounter::of_client(), Some(FrameCounter::of_server()))
+    }
+
+    fn new(io: T, received: FrameCounter, sent: Option<FrameCounter>) -> (Self, IoHandle<T>) {
         let shared = Arc::new(Shared {
             received: AtomicU64::new(0),
             frames: AtomicU64::new(0),
@@ -90,7 +100,6 @@ impl<T> ConnectionIo<T> {
             header_limit: Arc::clone(received.header_limit()),
             returned: Mutex::new(None),
         });
-        let sent = FrameCounter::of_server();
         let io = Self { io: Some(io), received, sent, replayed: &[], shared: Arc::clone(&shared) };
         (io, IoHandle(shared))
     }
@@ -140,14 +149,15 @@ impl<T> ConnectionIo<T> {
         slices: impl IntoIterator<Item = &'a [u8]>,
     ) {
         self.shared.is_blocked.store(written.is_pending(), Ordering::Relaxed);
+        let Some(sent) = &mut self.sent else { return };
         let Poll::Ready(Ok(mut rest)) = *written else { return };
         for slice in slices {
             let length = rest.min(slice.len());
-            self.sent.read(&slice[..length]);
+            sent.read(&slice[..length]);
             rest -= length;
         }
-        self.shared.sent.store(self.sent.counts().of_calls, Ordering::Relaxed);
-        self.shared.is_between_frames.store(self.sent.is_between_frames(), Ordering::Relaxed);
+        self.shared.sent.store(sent.counts().of_calls, Ordering::Relaxed);
+        self.shared.is_between_frames.store(sent.is_between_frames(), Ordering::Relaxed);
     }
 }
 
@@ -211,7 +221,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> IoHandle<T> {
         let goaway = goaway.filter(|_| self.0.is_between_frames.load(Ordering::Relaxed));
         let last_stream = self.received().last_stream;
         let Some(io) = self.take() else { return };
-        let (mut io, _) = ConnectionIo::new(io, FrameCounter::of_client());
+        let (mut io, _) = ConnectionIo::of_server(io);
         let closing = async {
             let mut unread = [0; 4096];
             if let Some(goaway) = goaway {

@@ -34,6 +34,13 @@ impl Messages {
         self
     }
 
+    /// Hands the messages to somebody who may not read them: what is there of them is counted among what
+    /// is unread.
+    pub(crate) fn tracked(mut self) -> Self {
+        self.body.track();
+        self
+    }
+
     /// The trailers of messages that have ended well.
     pub(crate) fn take_trailers(&mut self) -> Option<MetadataMap> {
         self.body.take_trailers()

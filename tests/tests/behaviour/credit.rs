@@ -1,9 +1,17 @@
 //! Flow-control credit: who reads nothing holds up nobody else.
 
-use std::time::Duration;
+use std::{
+    convert::Infallible,
+    future::Future,
+    pin::Pin,
+    task::{Context, Poll},
+    time::Duration,
+};
 
-use rust_scaffold::{Channel, Request, Response, Server, Status, Streaming};
+use rust_scaffold::{Channel, HttpBody, Request, Response, Server, Status, Streaming};
 use tokio::time::timeout;
+use tonic::server::NamedService;
+use tower_service::Service;
 
 use crate::{
     doors::listen,
@@ -55,6 +63,36 @@ impl Telemetry for Idle {
 
     async fn last(&self, request: Request<Query>) -> Answer<Point> {
         self.latest(request).await
+    }
+}
+
+/// A layer that keeps the calls of `watch` to itself, and lets others through.
+#[derive(Clone)]
+struct Holding(TelemetryServer<Idle>);
+
+impl NamedService for Holding {
+    const NAME: &'static str = <TelemetryServer<Idle> as NamedService>::NAME;
+}
+
+type HttpResponse = http::Response<HttpBody>;
+
+impl Service<http::Request<HttpBody>> for Holding {
+    type Response = HttpResponse;
+    type Error = Infallible;
+    type Future = Pin<Box<dyn Future<Output = Result<HttpResponse, Infallible>> + Send>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: http::Request<HttpBody>) -> Self::Future {
+        if !request.uri().path().ends_with("/Watch") {
+            return Box::pin(self.0.call(request));
+        }
+        Box::pin(async move {
+            let _unread = request;
+            std::future::pending().await
+        })
     }
 }
 
@@ -143,6 +181,25 @@ async fn requests_that_nobody_reads_leave_others_their_window() {
         is_served(&client, &format!("{count} unread uploads")).await;
     }
     uploads.iter().for_each(tokio::task::JoinHandle::abort);
+}
+
+#[tokio::test]
+async fn requests_that_a_layer_holds_leave_others_their_window() {
+    let server = Server::new()
+        .initial_stream_window_size(STREAM)
+        .initial_connection_window_size(CONNECTION)
+        .add_service(Holding(TelemetryServer::new(Idle)));
+    let client = client(server).await;
+    let mut held = Vec::new();
+    for count in 1..=MANY {
+        let (client, request) = (client.clone(), query(&"x".repeat(30_000), 1));
+        held.push(tokio::spawn({
+            let client = client.clone();
+            async move { client.watch(request).await }
+        }));
+        is_served(&client, &format!("{count} calls that a layer holds")).await;
+    }
+    held.iter().for_each(tokio::task::JoinHandle::abort);
 }
 
 #[tokio::test]

@@ -107,8 +107,8 @@ pub fn credit_comes_back_once() {
         explore(move || {
             let (http2, unread) = (Http2::new(), Arc::new(UnreadStreams::default()));
             let (sender, receiver) = http2.open();
-            let mut stream = CreditedStream::new(receiver);
-            stream.track(&unread);
+            let mut stream = CreditedStream::new(receiver, &unread);
+            stream.track();
             let reader = thread::spawn(move || {
                 for _ in 0..read {
                     if block_on(poll_fn(|cx| stream.poll_data(cx))).is_none() {
