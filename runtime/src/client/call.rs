@@ -170,7 +170,7 @@ impl Client {
         &self,
         method: &'static MethodDescriptor,
         request: Request<M>,
-    ) -> Result<Call, Status> {
+    ) -> Result<Outgoing, Status> {
         let (metadata, extensions, message) = request.into_parts();
         let body = Body::once(self.encoder.encode_one(&message)?);
         self.prepare(method, Request::from_parts(metadata, extensions, body))
@@ -180,7 +180,7 @@ impl Client {
         &self,
         method: &'static MethodDescriptor,
         request: Request<Streaming<M>>,
-    ) -> Result<Call, Status> {
+    ) -> Result<Outgoing, Status> {
         let (metadata, extensions, messages) = request.into_parts();
         let body = Body::outgoing(messages, self.encoder, Deadline::default());
         self.prepare(method, Request::from_parts(metadata, extensions, body))
@@ -190,7 +190,7 @@ impl Client {
         &self,
         method: &'static MethodDescriptor,
         request: Request<Body>,
-    ) -> Result<Call, Status> {
+    ) -> Result<Outgoing, Status> {
         let deadline = deadline::of_request(request.metadata())?;
         let (metadata, extensions, body) = request.into_parts();
         let head = Head {
@@ -201,7 +201,7 @@ impl Client {
             encoding: self.encoder.encoding,
             accepted: self.accepted,
         };
-        Ok(Call { outgoing: Outgoing { head, body }, deadline: Deadline::at(deadline) })
+        Ok(Outgoing { head, body })
     }
 
     /// Waits for the response of a method that answers with one message, still encoded.
@@ -210,9 +210,10 @@ impl Client {
     fn only(
         &self,
         encoded: &Encoded,
-        Call { outgoing, mut deadline }: Call,
+        call: Outgoing,
     ) -> impl Future<Output = Result<Response<Bytes>, Status>> + Send {
-        let mut reply = encoded.start(outgoing);
+        let mut deadline = Deadline::at(call.head.deadline);
+        let mut reply = encoded.start(call);
         async move {
             let Reply { mut metadata, extensions, encoding, body } =
                 deadline.limit(Pin::new(&mut reply)).await?;
@@ -232,9 +233,10 @@ impl Client {
     fn stream(
         &self,
         encoded: &Encoded,
-        Call { outgoing, mut deadline }: Call,
+        call: Outgoing,
     ) -> impl Future<Output = Result<Response<Messages>, Status>> + Send {
-        let mut reply = encoded.start(outgoing);
+        let mut deadline = Deadline::at(call.head.deadline);
+        let mut reply = encoded.start(call);
         async move {
             let Reply { metadata, extensions, encoding, body } =
                 deadline.limit(Pin::new(&mut reply)).await?;
@@ -246,12 +248,6 @@ impl Client {
     fn messages(&self, body: Body, encoding: Option<CompressionEncoding>) -> Messages {
         Messages::new(body, Frames::new(encoding, self.decoding_limit), Side::Response)
     }
-}
-
-/// A call that is ready to be sent.
-struct Call {
-    outgoing: Outgoing,
-    deadline: Deadline,
 }
 
 /// The status of a call that failed behind the headers of its response: there is no response to have

@@ -29,8 +29,8 @@ pub(crate) struct Body {
     kind: Kind,
     /// There are none, most often.
     trailers: Option<Box<MetadataMap>>,
-    /// When there is to be an end of a body that is at hand.
-    deadline: Deadline,
+    /// When there is to be an end of a body that is at hand, if it may not take as long as it likes.
+    deadline: Option<Box<Deadline>>,
 }
 
 enum Kind {
@@ -59,7 +59,7 @@ pub(crate) enum Side {
 
 impl Body {
     fn of(kind: Kind) -> Self {
-        Self { kind, trailers: None, deadline: Deadline::default() }
+        Self { kind, trailers: None, deadline: None }
     }
 
     pub(crate) fn empty() -> Self {
@@ -105,7 +105,8 @@ impl Body {
     /// The same, which is to be sent no later than at `deadline`. Messages that are made as they are asked
     /// for have deadlines of their own.
     pub(crate) fn with_deadline(self, deadline: Option<Instant>) -> Self {
-        Self { deadline: Deadline::at(deadline), ..self }
+        let deadline = deadline.map(|deadline| Box::new(Deadline::at(Some(deadline))));
+        Self { deadline, ..self }
     }
 
     /// Sends `trailers` when the body has ended well.
@@ -213,7 +214,7 @@ impl Body {
 
     /// Whether it may wait for room for as long as it takes.
     pub(crate) fn is_patient(&self) -> bool {
-        !self.deadline.is_set()
+        self.deadline.is_none()
     }
 
     /// Whether the deadline has passed, although nobody has room for what the body gives. Then there is
@@ -222,7 +223,8 @@ impl Body {
         if let Kind::Outgoing(frames) = &mut self.kind {
             return frames.poll_expired(cx);
         }
-        let Err(late) = self.deadline.check(cx) else { return false };
+        let Some(deadline) = &mut self.deadline else { return false };
+        let Err(late) = deadline.check(cx) else { return false };
         self.kind = Kind::Failed(late);
         true
     }

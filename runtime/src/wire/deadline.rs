@@ -122,11 +122,6 @@ impl Deadline {
         Self { instant, timer: None }
     }
 
-    /// Whether there is one.
-    pub(crate) fn is_set(&self) -> bool {
-        self.instant.is_some()
-    }
-
     /// Fails once the deadline has passed; until then the task is woken when it does.
     #[inline]
     pub(crate) fn check(&mut self, cx: &mut Context<'_>) -> Result<(), Status> {
