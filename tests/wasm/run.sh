@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Messages alone, and clients over a foreign transport, need nothing that wasm does not have. Where
-# the target wasm32-unknown-unknown is installed, they are compiled for it.
+# the target wasm32-unknown-unknown is installed, they are compiled for it, and run where node is.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 
@@ -16,11 +16,21 @@ main() {
         cargo check --quiet --package without-sockets --features "$features"
         needs_no_system "$features"
         if [ -d "$(rustc --print target-libdir --target $target)" ]; then
-            cargo check --quiet --package without-sockets --features "$features" --target $target
+            cargo build --quiet --package without-sockets --features "$features" --target $target
             echo "compiled for $target"
+            runs "$features"
         fi
     done
     messages_are_alone
+}
+
+# runs FEATURES: a message is written and read, and where there are clients, one more comes by a call.
+runs() {
+    local messages=1
+    if [ "$1" = client ]; then messages=2; fi
+    if command -v node > /dev/null; then
+        node tests/wasm/run.js "${CARGO_TARGET_DIR:-target}/$target/debug/round_trip.wasm" $messages
+    fi
 }
 
 tree() {

@@ -19,14 +19,20 @@ pub(crate) struct Compiled {
     pub(crate) first: String,
 }
 
+const MOCKS: &[&str] = &["--features", "mock"];
+
 /// Real APIs hold messages that hold each other far deeper than rustc's 128.
 const LIBRARY: &str =
     "#![recursion_limit = \"1024\"]\n#![allow(warnings)]\ninclude!(\"code/mod.rs\");\n";
 
+/// As programs have generated code: in a private module, of which clippy says more.
+const PROGRAM: &str = "#![recursion_limit = \"1024\"]\n#[path = \"code/mod.rs\"]\nmod code;\n";
+
+/// Compiles what is in `out`, and has clippy look at it where it is `linted`.
 pub(crate) fn check(
     generator: Generator,
-    directory: &Path,
-    out: &Path,
+    (directory, out): (&Path, &Path),
+    linted: bool,
 ) -> Result<Compiled, String> {
     let package = directory.join("crates").join(generator.name());
     let failed = |error: std::io::Error| format!("{}: {error}", package.display());
@@ -34,12 +40,14 @@ pub(crate) fn check(
     let _ = fs::remove_dir_all(&source);
     fs::create_dir_all(&source).map_err(failed)?;
     fs::write(package.join("Cargo.toml"), manifest(generator)?).map_err(failed)?;
+    // Not what this repository has clippy say.
+    fs::write(package.join("clippy.toml"), "").map_err(failed)?;
     let lock = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../Cargo.lock");
     fs::copy(lock, package.join("Cargo.lock")).map_err(failed)?;
     fs::write(source.join("lib.rs"), "").map_err(failed)?;
     // What the crate depends on is compiled before the clock starts.
-    for features in [&[][..], &["--features", "mock"]] {
-        let prepared = cargo(&package, directory, features)?;
+    for features in [&[][..], MOCKS] {
+        let prepared = cargo((&package, directory), "check", features)?;
         if !prepared.status.success() {
             return Err(first_lines(&prepared.stderr));
         }
@@ -47,12 +55,18 @@ pub(crate) fn check(
     std::os::unix::fs::symlink(out, source.join("code")).map_err(failed)?;
     fs::write(source.join("lib.rs"), LIBRARY).map_err(failed)?;
     let before = cpu_of_children()?;
-    let output = cargo(&package, directory, &[])?;
+    let output = cargo((&package, directory), "check", &[])?;
     let cpu_seconds = cpu_of_children()? - before;
     if !output.status.success() || generator != Generator::Ours {
         return Ok(compiled(&output, cpu_seconds));
     }
-    Ok(compiled(&cargo(&package, directory, &["--features", "mock"])?, cpu_seconds))
+    let output = cargo((&package, directory), "check", MOCKS)?;
+    if !output.status.success() || !linted {
+        return Ok(compiled(&output, cpu_seconds));
+    }
+    fs::write(source.join("lib.rs"), PROGRAM).map_err(failed)?;
+    let strict = [MOCKS, &["--", "-D", "warnings"]].concat();
+    Ok(compiled(&cargo((&package, directory), "clippy", &strict)?, cpu_seconds))
 }
 
 fn compiled(output: &Output, cpu_seconds: f64) -> Compiled {
@@ -81,12 +95,16 @@ fn manifest(generator: Generator) -> Result<String, String> {
     ))
 }
 
-fn cargo(package: &Path, directory: &Path, features: &[&str]) -> Result<Output, String> {
+fn cargo(
+    (package, directory): (&Path, &Path),
+    command: &str,
+    arguments: &[&str],
+) -> Result<Output, String> {
     // All crates share what they depend on.
     let target = directory.with_file_name("compiled");
     Command::new(env!("CARGO"))
-        .args(["check", "--quiet"])
-        .args(features)
+        .args([command, "--quiet"])
+        .args(arguments)
         .current_dir(package)
         .env("CARGO_TARGET_DIR", target)
         .env("CARGO_INCREMENTAL", "0")

@@ -60,12 +60,29 @@ impl Settings {
         Ok(settings)
     }
 
+    fn asks(&self, corpus: &Corpus) -> Asked {
+        match corpus.compiled && !self.no_compile {
+            false => Asked::Nothing,
+            true if corpus.small => Asked::Lints,
+            true => Asked::Compiles,
+        }
+    }
+
     fn wants(&self, corpus: &Corpus) -> bool {
         match &self.only {
             Some(name) => corpus.name == name,
             None => self.all || corpus.small,
         }
     }
+}
+
+/// What is asked of what was generated.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Asked {
+    Nothing,
+    Compiles,
+    /// And clippy, which takes as long again, has nothing to say.
+    Lints,
 }
 
 /// Whether ours generated and compiled everything.
@@ -81,8 +98,7 @@ fn run(settings: &Settings) -> Result<bool, String> {
         let input = files::prepare(corpus, &directory)?;
         for generator in [Generator::Ours, Generator::Tonic] {
             let mut row = Row::new(corpus, &input, generator);
-            let compile = corpus.compiled && !settings.no_compile;
-            look_at(&mut row, (generator, &input), &directory, compile)?;
+            look_at(&mut row, (generator, &input), &directory, settings.asks(corpus))?;
             println!("{row}");
             if !row.problem.is_empty() {
                 println!("  {}", row.problem);
@@ -103,7 +119,7 @@ fn look_at(
     row: &mut Row,
     (generator, input): (Generator, &Input),
     directory: &Path,
-    compile: bool,
+    asked: Asked,
 ) -> Result<(), String> {
     let out = directory.join("out").join(generator.name());
     match measure::run(generator, input, &out) {
@@ -113,8 +129,9 @@ fn look_at(
             return Ok(());
         }
     }
-    if compile {
-        row.compiled(&compile::check(generator, directory, &out)?);
+    if asked != Asked::Nothing {
+        let linted = asked == Asked::Lints;
+        row.compiled(&compile::check(generator, (directory, &out), linted)?);
     }
     Ok(())
 }

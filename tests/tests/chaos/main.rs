@@ -9,6 +9,8 @@ mod fault;
 #[path = "../behaviour/frames/frame.rs"]
 #[allow(dead_code, reason = "shared with tests that write all kinds of frames")]
 mod frame;
+#[allow(dead_code, reason = "shared with the test of another allocator")]
+mod hoarder;
 mod hoards;
 mod memory;
 mod server;

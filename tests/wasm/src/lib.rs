@@ -1,5 +1,5 @@
 //! Compiles for targets without sockets: messages and contracts alone and, with the feature
-//! `client`, clients over a transport that is none of ours. `run.sh` checks both.
+//! `client`, clients over a transport that is none of ours. `run.sh` checks both, and runs them.
 
 #[allow(
     clippy::doc_markdown,
@@ -11,6 +11,9 @@
 pub mod telemetry {
     rust_scaffold::include_proto!("telemetry");
 }
+
+#[cfg(feature = "client")]
+pub mod transport;
 
 /// A client over what a browser has, for example.
 #[cfg(feature = "client")]
