@@ -83,7 +83,11 @@ impl Setup {
             Ends::Client => &[H::Nothing, H::Streams, H::Responses],
         };
         let (trouble, hold) = (random.one_of(&trouble), random.one_of(holds));
-        let streams = random.one_of(&[1, 2, 3, 4, 100]);
+        let streams = match (hold, random.one_of(&[1, 2, 3, 4, 100])) {
+            // Enough of them to keep a window, if what was read were not returned before they end.
+            (Hold::Streams, 1 | 2) => 100,
+            (_, streams) => streams,
+        };
         let held = random.within(1..streams.clamp(2, 51));
         Self {
             ends,
@@ -94,7 +98,10 @@ impl Setup {
             streams,
             held: if hold == H::Nothing || streams == 1 { 0 } else { held },
             stream_window: random.one_of(&WINDOWS),
-            connection_window: random.one_of(&WINDOWS[1..]),
+            connection_window: match (random.one_of(&WINDOWS[1..]), hold) {
+                (_, Hold::Streams) => WINDOWS[1],
+                (window, _) => window,
+            },
             channels: random.within(1..4),
             connections_per_channel: random.within(1..4),
             callers_per_channel: random.one_of(&[2, 8, 24]),

@@ -191,27 +191,56 @@ async fn a_deadline_ends_a_response_stream_that_waits_for_its_window() {
 
 #[tokio::test]
 async fn large_responses_are_not_cut_when_the_server_shuts_down() {
-    let (mut peer, stop, served) = stoppable(&Station::default()).await;
-    peer.send([Frame::window_update(0, 1 << 28)]).await;
-    peer.send([Frame::settings(&[(INITIAL_WINDOW_SIZE, 1 << 28)])]).await;
-    peer.send([call(1, "Tail"), Frame::data(1, message(&query("first", 1)))]).await;
-    peer.until(1, |stream| !stream.data.is_empty()).await;
-    stop.send(()).unwrap();
-    while peer.goaways.len() < 2 {
-        peer.receive().await.expect("there is a call in progress");
+    // Else a server would wait for a second, and no longer, until its client has read what there is.
+    stand_still(async {
+        let (mut peer, stop, served) = stoppable(&Station::default()).await;
+        peer.send([Frame::window_update(0, 1 << 28)]).await;
+        peer.send([Frame::settings(&[(INITIAL_WINDOW_SIZE, 1 << 28)])]).await;
+        peer.send([call(1, "Tail"), Frame::data(1, message(&query("first", 1)))]).await;
+        peer.until(1, |stream| !stream.data.is_empty()).await;
+        stop.send(()).unwrap();
+        while peer.goaways.len() < 2 {
+            peer.receive().await.expect("there is a call in progress");
+        }
+        // More than the kernel takes for a client that does not read for a while.
+        let many = message(&query(&"x".repeat(10_000), 100));
+        peer.send([Frame::data(1, many).ends()]).await;
+        for _ in 0..100 {
+            peer.send([Frame::window_update(0, 1)]).await;
+            give_way().await;
+        }
+        let answer = peer.ended(1).await;
+        assert_eq!((answer.status(), answer.end), (Some("0"), Some(End::Stream)));
+        assert_eq!(answer.messages::<Point>().len(), 101);
+        peer.closed().await;
+        // It waits for its client, too.
+        drop(peer);
+        served.await.unwrap();
+    })
+    .await;
+}
+
+/// Runs `test` while the clock of the runtime stands still: no timer ends anything.
+async fn stand_still(test: impl Future<Output = ()>) {
+    tokio::time::pause();
+    let begin = std::time::Instant::now();
+    // It would go on if there were nothing to do.
+    let busy = async {
+        while begin.elapsed() < LONG {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::select! {
+        () = test => {}
+        () = busy => panic!("it hangs"),
     }
-    // More than the kernel takes for a client that does not read for a while.
-    let many = message(&query(&"x".repeat(10_000), 100));
-    peer.send([Frame::data(1, many).ends()]).await;
-    for _ in 0..100 {
-        peer.send([Frame::window_update(0, 1)]).await;
-        tokio::time::sleep(Duration::from_millis(2)).await;
+}
+
+/// Gives others their turn: enough for the sockets to be looked at, too.
+async fn give_way() {
+    for _ in 0..200 {
+        tokio::task::yield_now().await;
     }
-    let answer = peer.ended(1).await;
-    assert_eq!((answer.status(), answer.end), (Some("0"), Some(End::Stream)));
-    assert_eq!(answer.messages::<Point>().len(), 101);
-    peer.closed().await;
-    timeout(LONG, served).await.unwrap().unwrap();
 }
 
 #[tokio::test]
