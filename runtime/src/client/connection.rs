@@ -23,6 +23,7 @@ use crate::wire::{
     header_list::{self, Limit, PeerLimit},
     io::{ConnectionIo, IoHandle},
     keep_alive::{ChannelPings, KeepAlive},
+    panics::caught,
     receive_window::ReceiveWindow,
     stream_limiter::StreamLimiter,
 };
@@ -140,13 +141,20 @@ impl Driver {
             pings,
             error: None,
             ping_while_idle: options.keep_alive_while_idle,
-            ending: Ending { work: Work::default(), queue, streams },
+            ending: Ending { work: Work::default(), queue, streams, is_broken: false },
         })
     }
 
-    /// Ready when the connection is closed, or dead.
+    /// Ready when the connection is closed, dead, or broken by a panic.
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        let Ending { work, queue, streams } = &mut self.ending;
+        caught(|| self.advance(cx)).unwrap_or_else(|| {
+            self.ending.is_broken = true;
+            Poll::Ready(())
+        })
+    }
+
+    fn advance(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let Ending { work, queue, streams, .. } = &mut self.ending;
         // Before new calls are sent: resets that wait to be sent still take up streams.
         if queue.wakes.take_h2() {
             let polled = poll_h2(&mut self.h2, &self.waker);
@@ -210,11 +218,17 @@ struct Ending {
     work: Work,
     queue: Arc<Queue>,
     streams: Arc<StreamLimiter>,
+    /// Whether something has panicked, most likely under HTTP/2's lock: then it can tell nobody.
+    is_broken: bool,
 }
 
 impl Drop for Ending {
     fn drop(&mut self) {
         self.streams.close();
+        if self.is_broken {
+            self.work.break_off();
+            self.queue.unread.break_off();
+        }
         self.queue.close(&mut self.work);
     }
 }

@@ -2,8 +2,10 @@
 //! connection: callers on other threads would wait for HTTP/2's lock, and hold it up.
 
 use std::{
-    panic::{AssertUnwindSafe, catch_unwind},
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering::Relaxed},
+    },
     task::{Context, Poll, Wake, Waker},
 };
 
@@ -11,15 +13,23 @@ use super::{
     progress::{Answer, Failure, Outbound, Progress, Requests},
     queue::Queue,
 };
-use crate::wire::sync::{AtomicBool, Mutex, MutexGuard, Ordering, PoisonError};
+use crate::wire::{
+    panics::{caught, drop_quietly},
+    sync::{AtomicBool, Mutex, MutexGuard, Ordering, PoisonError},
+};
 
 /// What the caller and the task of the connection share of a call.
 pub(super) struct Exchange {
     state: Mutex<State>,
     /// Whether the task of the connection is about to look at it. Set by the queue, under its lock.
     is_listed: AtomicBool,
+    /// Where it is among the calls that have been sent, for the task of the connection alone.
+    key: AtomicUsize,
     queue: Arc<Queue>,
 }
+
+/// The key of a call that is not among them.
+const NONE: usize = usize::MAX;
 
 struct State {
     progress: Progress,
@@ -27,22 +37,49 @@ struct State {
 }
 
 impl Exchange {
-    /// Sends the call, on the task of the connection: through `requests`, if that is still there.
-    pub(super) fn begin(self: &Arc<Self>, requests: Option<&Requests>) {
+    /// Sends the call, on the task of the connection: through `requests`, if that is still there. Says
+    /// whether there is more to come.
+    pub(super) fn begin(self: &Arc<Self>, requests: Option<&Requests>) -> bool {
         self.guard(|| {
             let mut state = self.state();
             match state.progress.begin(requests) {
                 Ok(()) => self.look(state),
-                Err(failure) => answer(state, Err(failure)),
+                Err(failure) => {
+                    answer(state, Err(failure));
+                    false
+                }
             }
+        })
+    }
+
+    /// Goes on with the call, on the same task, after it was woken. Says whether there is more to come.
+    pub(super) fn go_on(self: &Arc<Self>) -> bool {
+        // Before it is looked at: whoever wakes it from now on has something new for it.
+        self.is_listed.store(false, Ordering::Release);
+        self.guard(|| self.look(self.state()))
+    }
+
+    /// Ends the call, of which HTTP/2 can tell nothing any more.
+    pub(super) fn break_off(&self) {
+        self.guard(|| {
+            let mut state = self.state();
+            if state.progress.is_waiting() {
+                let sent = state.progress.take();
+                answer(state, Err(Failure::broken()));
+                drop_quietly(sent);
+            }
+            false
         });
     }
 
-    /// Goes on with the call, on the same task, after it was woken.
-    pub(super) fn go_on(self: &Arc<Self>) {
-        // Before it is looked at: whoever wakes it from now on has something new for it.
-        self.is_listed.store(false, Ordering::Release);
-        self.guard(|| self.look(self.state()));
+    /// Notes where it is among the calls that have been sent.
+    pub(super) fn set_key(&self, key: usize) {
+        self.key.store(key, Relaxed);
+    }
+
+    /// Where it was among them, once.
+    pub(super) fn take_key(&self) -> Option<usize> {
+        Some(self.key.swap(NONE, Relaxed)).filter(|key| *key != NONE)
     }
 
     /// Notes that the task of the connection will look at it; whether that is news.
@@ -57,26 +94,36 @@ impl Exchange {
 
     /// Works for the call. A panic, say, in a waker, or in a destructor of the user's, is the end of
     /// this call and of no other one.
-    fn guard(&self, work: impl FnOnce()) {
-        if catch_unwind(AssertUnwindSafe(work)).is_err() {
+    fn guard(&self, work: impl FnOnce() -> bool) -> bool {
+        caught(work).unwrap_or_else(|| {
             let mut state = self.state();
-            if !matches!(state.progress, Progress::Answered(_)) {
-                state.progress = Progress::Answered(Err(Failure::panicked()));
-            }
-            if let Some(caller) = state.caller.take() {
-                drop(state);
-                // There is nobody left to tell of a waker that panics, too.
-                let _ = catch_unwind(AssertUnwindSafe(|| caller.wake()));
-            }
-        }
+            let failed = match &state.progress {
+                Progress::Answered(_) => None,
+                _ => {
+                    let failure = Progress::Answered(Err(Failure::panicked()));
+                    Some(std::mem::replace(&mut state.progress, failure))
+                }
+            };
+            let caller = state.caller.take();
+            drop(state);
+            drop_quietly(failed);
+            // There is nobody left to tell of a waker that panics, too.
+            let _ = caught(|| caller.map(Waker::wake));
+            false
+        })
     }
 
-    /// Looks for the answer, of which there will be word if it has not come yet.
-    fn look(self: &Arc<Self>, mut state: MutexGuard<'_, State>) {
+    /// Looks for the answer, of which there will be word if it has not come yet. Says whether there is
+    /// more to come.
+    fn look(self: &Arc<Self>, mut state: MutexGuard<'_, State>) -> bool {
         let waker = Waker::from(Arc::clone(self));
         let cx = &mut Context::from_waker(&waker);
-        if let Poll::Ready(found) = state.progress.poll(cx, &self.queue.unread) {
-            answer(state, found);
+        match state.progress.poll(cx, &self.queue.unread) {
+            Poll::Pending => state.progress.is_waiting(),
+            Poll::Ready(found) => {
+                answer(state, found);
+                false
+            }
         }
     }
 
@@ -119,6 +166,7 @@ impl Answering {
         let exchange = Arc::new(Exchange {
             state: Mutex::new(state),
             is_listed: AtomicBool::new(false),
+            key: AtomicUsize::new(NONE),
             queue: Arc::clone(queue),
         });
         queue.push(&exchange);
@@ -144,9 +192,14 @@ impl Drop for Answering {
     fn drop(&mut self) {
         let mut state = self.0.state();
         if !matches!(state.progress, Progress::Over) {
+            let was_waiting = state.progress.is_waiting();
             let progress = state.progress.take();
             drop(state);
-            drop(progress);
+            drop_quietly(progress);
+            if was_waiting {
+                // It is still among those that have been sent.
+                self.0.wake_by_ref();
+            }
         }
     }
 }

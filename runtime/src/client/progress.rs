@@ -23,6 +23,7 @@ use crate::wire::{
     h2::{Received, Sending, Unsent},
     header_list::Limit,
     http_body::HttpBody,
+    status,
     stream_limiter::StreamPermit,
     tie::Tie,
 };
@@ -63,6 +64,10 @@ pub(super) enum Failure {
 impl Failure {
     pub(super) fn panicked() -> Self {
         Self::Status(Status::internal("sending the call panicked"))
+    }
+
+    pub(super) fn broken() -> Self {
+        Self::Status(status::broken())
     }
 }
 
@@ -128,6 +133,11 @@ impl Progress {
             Self::Reading(response) => Poll::Ready(Ok(response)),
             _ => Poll::Pending,
         }
+    }
+
+    /// Whether there is more to come from HTTP/2.
+    pub(super) fn is_waiting(&self) -> bool {
+        matches!(self, Self::Sent(_) | Self::Reading(_))
     }
 
     pub(super) fn take(&mut self) -> Self {

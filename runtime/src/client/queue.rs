@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use slab::Slab;
+
 use super::{exchange::Exchange, progress::Requests};
 use crate::wire::{
     credit::UnreadStreams,
@@ -34,6 +36,8 @@ const KEPT: usize = 256;
 pub(super) struct Work {
     new: Vec<Arc<Exchange>>,
     woken: Vec<Arc<Exchange>>,
+    /// Those to which HTTP/2 owes an answer.
+    sent: Slab<Arc<Exchange>>,
     /// How many new ones there were when those were dropped that are not wanted any more.
     purged: usize,
 }
@@ -55,17 +59,32 @@ impl Work {
 
     fn resume(&mut self) {
         for exchange in self.woken.drain(..) {
-            exchange.go_on();
+            if !exchange.go_on()
+                && let Some(key) = exchange.take_key()
+            {
+                drop(self.sent.try_remove(key));
+            }
         }
         self.woken.shrink_to(KEPT);
     }
 
     fn send(&mut self, requests: Option<&Requests>) {
         for exchange in self.new.drain(..) {
-            exchange.begin(requests);
+            if exchange.begin(requests) {
+                let entry = self.sent.vacant_entry();
+                exchange.set_key(entry.key());
+                entry.insert(exchange);
+            }
         }
         self.new.shrink_to(KEPT);
         self.purged = 0;
+    }
+
+    /// Ends all calls to which HTTP/2 owes an answer, and can give none.
+    pub(super) fn break_off(&mut self) {
+        for exchange in self.sent.drain() {
+            exchange.break_off();
+        }
     }
 
     /// Drops the calls that are not wanted any more: once in a while, as it takes a look at all.
@@ -87,7 +106,8 @@ impl Queue {
         let mut state = self.state();
         if state.is_closed {
             drop(state);
-            return exchange.begin(None);
+            exchange.begin(None);
+            return;
         }
         state.work.new.push(Arc::clone(exchange));
         drop(state);
@@ -139,6 +159,8 @@ impl Queue {
         }
         work.resume();
         work.send(None);
+        // HTTP/2 has told all of them, if it could.
+        work.break_off();
     }
 
     fn state(&self) -> MutexGuard<'_, State> {

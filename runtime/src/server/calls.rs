@@ -2,7 +2,7 @@
 
 use std::{
     future::{Future as _, poll_fn},
-    pin::Pin,
+    pin::{Pin, pin},
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, Ordering},
@@ -14,12 +14,14 @@ use std::{
 use bytes::Bytes;
 use h2::{RecvStream, server::SendResponse};
 use http::Request;
+use tokio::sync::Notify;
 
 use super::{
     connection::{ConnectInfo, Shared},
     http::too_long,
     pace::Slot,
     routes::Responding,
+    serve::before,
     stream::{Call, Outcome},
 };
 use crate::wire::{
@@ -27,6 +29,7 @@ use crate::wire::{
     h2::Missing,
     header_list::Limit,
     http_body::HttpBody,
+    panics::drop_quietly,
     wakes::Wakes,
 };
 
@@ -63,7 +66,11 @@ impl Calls {
     ) -> Self {
         let parts =
             Arc::new(Parts { have_come: AtomicBool::new(false), wakes: Arc::clone(&wakes) });
-        let answered = Arc::new(Answered { calls: Mutex::default(), wakes: Arc::clone(&wakes) });
+        let answered = Arc::new(Answered {
+            calls: Mutex::default(),
+            wakes: Arc::clone(&wakes),
+            broken: Notify::new(),
+        });
         Self {
             arrived: Vec::new(),
             partial: Vec::new(),
@@ -193,13 +200,31 @@ impl Calls {
         let answered = Arc::clone(&self.answered);
         tokio::spawn(async move {
             let mut call = call;
-            poll_fn(|cx| call.poll_service(cx)).await;
-            if call.is_at_hand() {
-                answered.push(call);
-            } else if (&mut call).await == Outcome::AbortConnection {
-                answered.wakes.break_off();
+            let broken = pin!(answered.until_broken());
+            let work = async {
+                poll_fn(|cx| call.poll_service(cx)).await;
+                match call.is_at_hand() {
+                    true => None,
+                    false => Some((&mut call).await),
+                }
+            };
+            match before(broken, work).await {
+                Some(None) => answered.push(call),
+                Some(Some(Outcome::AbortConnection)) => answered.wakes.break_off(),
+                Some(Some(Outcome::Done | Outcome::Reset)) => {}
+                None => drop_quietly(call),
             }
         });
+    }
+
+    /// Drops all calls, wherever they are: HTTP/2 is broken.
+    pub(super) fn break_off(&mut self) {
+        self.arrived.drain(..).for_each(drop_quietly);
+        self.partial.drain(..).for_each(drop_quietly);
+        self.taken.drain(..).for_each(drop_quietly);
+        self.answered.swap(&mut self.taken);
+        self.taken.drain(..).for_each(drop_quietly);
+        self.answered.broken.notify_waiters();
     }
 }
 
@@ -266,9 +291,19 @@ impl Wake for Parts {
 struct Answered {
     calls: Mutex<Vec<Call>>,
     wakes: Arc<Wakes>,
+    /// Told when the connection is broken, after its wakes.
+    broken: Notify,
 }
 
 impl Answered {
+    /// Waits until the connection is broken. HTTP/2 tells calls of any other end.
+    async fn until_broken(&self) {
+        let broken = self.broken.notified();
+        if !self.wakes.is_broken() {
+            broken.await;
+        }
+    }
+
     fn push(&self, call: Call) {
         self.calls().push(call);
         self.wakes.wake_other();

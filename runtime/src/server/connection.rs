@@ -33,6 +33,7 @@ use crate::wire::{
     io::{ConnectionIo, IoHandle},
     jitter,
     keep_alive::KeepAlive,
+    panics::{caught, drop_quietly},
     receive_window::ReceiveWindow,
     wakes::Wakes,
 };
@@ -98,16 +99,22 @@ where
     let waker = Waker::from(Arc::clone(&wakes));
     poll_fn(|cx| {
         wakes.poll(&waker, cx, |cx| {
-            if !asked && shut_down.as_mut().poll(cx).is_ready() {
-                asked = true;
-                connection.start_drain(connection.shared.options.shutdown_timeout);
-            }
-            connection.poll(cx)
+            let polled = caught(|| {
+                if !asked && shut_down.as_mut().poll(cx).is_ready() {
+                    asked = true;
+                    connection.start_drain(connection.shared.options.shutdown_timeout);
+                }
+                connection.poll(cx)
+            });
+            polled.unwrap_or_else(|| {
+                connection.break_off();
+                Poll::Ready(())
+            })
         })
     })
     .await;
     let goaway = connection.pings_too_often.then(GoAway::too_many_pings);
-    drop(connection);
+    drop_quietly(connection);
     if !wakes.is_broken() {
         handle.close(goaway).await;
     }
@@ -285,6 +292,13 @@ impl<'a, IO: AsyncRead + AsyncWrite + Unpin> Connection<'a, IO> {
                 return Poll::Ready(());
             }
         }
+    }
+
+    /// Ends all calls: something has panicked, most likely under HTTP/2's lock, and then it can tell nobody.
+    fn break_off(&mut self) {
+        self.wakes.break_off();
+        self.window.streams().break_off();
+        self.calls.break_off();
     }
 
     /// Receives calls, and sends what is to be sent. Ready when the connection is closed.

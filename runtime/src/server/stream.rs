@@ -20,7 +20,7 @@ use crate::wire::{
     h2::{Sending, Unsent},
     header_list::Limit,
     http_body::HttpBody,
-    panics::drop_quietly,
+    panics::{caught, drop_quietly},
     status,
 };
 
@@ -76,7 +76,8 @@ impl Call {
 
     /// Ready when the client has gone, whichever way.
     pub(super) fn poll_reset(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        self.stream.poll_reset(cx).map(drop)
+        // When a panic has broken HTTP/2, it is gone, too.
+        caught(|| self.stream.poll_reset(cx).map(drop)).unwrap_or(Poll::Ready(()))
     }
 
     /// Whether the service has answered with all that it will.
@@ -149,9 +150,12 @@ impl Future for Call {
         let this = &mut *self;
         let advanced = catch_unwind(AssertUnwindSafe(|| this.advance(cx)));
         advanced.unwrap_or_else(|_| {
-            this.fail();
-            // There is nothing of the user's left in it.
-            this.advance(cx)
+            // There is nothing of the user's left in it then: if that panics, too, HTTP/2 is broken.
+            let failed = caught(|| {
+                this.fail();
+                this.advance(cx)
+            });
+            failed.unwrap_or(Poll::Ready(Outcome::AbortConnection))
         })
     }
 }

@@ -16,8 +16,13 @@ use http_body::Body as _;
 use tonic::Status;
 
 use super::{
-    credit::CreditedStream, grpc_status, header_list::Limit, http_body::HttpBody, status,
-    stream_limiter::StreamPermit, tie::Tie,
+    credit::{CreditedStream, Unreadable},
+    grpc_status,
+    header_list::Limit,
+    http_body::HttpBody,
+    status,
+    stream_limiter::StreamPermit,
+    tie::Tie,
 };
 
 /// The largest window that HTTP/2 has.
@@ -170,7 +175,7 @@ impl Received {
         // Asked last: what the peer makes of the requests' end is not what they ended with.
         match self.tie.poll_failure(cx) {
             Some(status) => Poll::Ready(Some(Err(status))),
-            None => data.map(|data| data.map(|data| data.map_err(failed))),
+            None => data.map(|data| data.map(|data| data.map_err(unreadable))),
         }
     }
 
@@ -231,7 +236,7 @@ impl Received {
         &mut self,
         cx: &mut Context<'_>,
     ) -> Poll<Result<Option<HeaderMap>, Status>> {
-        let trailers = ready!(self.stream.poll_trailers(cx)).map_err(failed)?;
+        let trailers = ready!(self.stream.poll_trailers(cx)).map_err(unreadable)?;
         if let Some(trailers) = &trailers {
             self.header_limit.check_trailers(trailers)?;
         }
@@ -253,6 +258,13 @@ impl Drop for Received {
         if is_last {
             self.stream.leave_unreleased();
         }
+    }
+}
+
+fn unreadable(error: Unreadable) -> Status {
+    match error {
+        Unreadable::Stream(error) => failed(error),
+        Unreadable::Broken => status::broken(),
     }
 }
 

@@ -56,6 +56,11 @@ pub(crate) fn missing() -> Status {
     status
 }
 
+/// The status of a call on whose connection something has panicked that all of its calls need.
+pub(crate) fn broken() -> Status {
+    Status::unavailable("the connection is broken: something on its task has panicked")
+}
+
 /// Whether the server ended the stream without a status.
 pub(crate) fn is_missing(status: &Status) -> bool {
     status.source().is_some_and(<dyn Error>::is::<MissingStatus>)

@@ -21,11 +21,16 @@ pub(super) enum Failure {
     /// With its connection.
     Ended,
     Panicked,
+    Broken,
 }
 
 impl Failure {
     pub(super) fn panicked() -> Self {
         Self::Panicked
+    }
+
+    pub(super) fn broken() -> Self {
+        Self::Broken
     }
 }
 
@@ -165,6 +170,10 @@ impl Progress {
         let answer = ready!(sent.poll(cx));
         drop(self.take());
         Poll::Ready(answer)
+    }
+
+    pub(super) fn is_waiting(&self) -> bool {
+        matches!(self, Self::Sent(_))
     }
 
     pub(super) fn take(&mut self) -> Self {

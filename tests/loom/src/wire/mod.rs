@@ -3,6 +3,8 @@
 #[allow(dead_code, reason = "the runtime uses all of it")]
 #[path = "../../../../runtime/src/wire/credit.rs"]
 pub(crate) mod credit;
+#[path = "../../../../runtime/src/wire/panics.rs"]
+pub(crate) mod panics;
 mod streams;
 pub(crate) mod sync;
 #[allow(dead_code, reason = "the runtime uses all of it")]
