@@ -18,6 +18,7 @@ const RESERVED: &[&str] = &[
     "checkpoint",
     "verify",
     "verify_within",
+    "quiet_for",
 ];
 
 /// The functions of a mock that are about one method.

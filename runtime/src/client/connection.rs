@@ -23,7 +23,7 @@ use crate::wire::{
     header_list::{self, Limit, PeerLimit},
     io::{ConnectionIo, IoHandle},
     keep_alive::{ChannelPings, KeepAlive},
-    panics::caught,
+    panics::contain,
     receive_window::ReceiveWindow,
     stream_limiter::StreamLimiter,
 };
@@ -147,7 +147,7 @@ impl Driver {
 
     /// Ready when the connection is closed, dead, or broken by a panic.
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        caught(|| self.advance(cx)).unwrap_or_else(|| {
+        contain(|| self.advance(cx)).unwrap_or_else(|_| {
             self.ending.is_broken = true;
             Poll::Ready(())
         })

@@ -14,7 +14,7 @@ use super::{
     queue::Queue,
 };
 use crate::wire::{
-    panics::{caught, drop_quietly},
+    panics::{contain, drop_quietly},
     sync::{AtomicBool, Mutex, MutexGuard, Ordering, PoisonError},
 };
 
@@ -95,7 +95,7 @@ impl Exchange {
     /// Works for the call. A panic, say, in a waker, or in a destructor of the user's, is the end of
     /// this call and of no other one.
     fn guard(&self, work: impl FnOnce() -> bool) -> bool {
-        caught(work).unwrap_or_else(|| {
+        contain(work).unwrap_or_else(|_| {
             let mut state = self.state();
             let failed = match &state.progress {
                 Progress::Answered(_) => None,
@@ -108,7 +108,7 @@ impl Exchange {
             drop(state);
             drop_quietly(failed);
             // There is nobody left to tell of a waker that panics, too.
-            let _ = caught(|| caller.map(Waker::wake));
+            let _ = contain(|| caller.map(Waker::wake));
             false
         })
     }

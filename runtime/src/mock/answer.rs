@@ -2,7 +2,6 @@
 
 use std::{
     future::Future,
-    panic::{AssertUnwindSafe, catch_unwind},
     pin::Pin,
     slice,
     sync::Arc,
@@ -26,7 +25,7 @@ use crate::{
     Streaming, Trailers,
     client::Direct,
     streaming::Source,
-    wire::{deadline, status},
+    wire::{deadline, panics::contain, status},
 };
 
 /// What a call brings besides its messages.
@@ -179,7 +178,7 @@ impl Core {
             Some(Answer::Handles(handler)) => {
                 let request = incoming.into_request()?;
                 let handle = || handler(request);
-                let handling = catch_unwind(AssertUnwindSafe(handle));
+                let handling = contain(handle);
                 Caught { core: self, place: &taken.place, handling }.await
             }
             Some(Answer::Streams(messages)) => {
@@ -262,7 +261,7 @@ impl Future for Caught<'_> {
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = &mut *self;
         let panic = match &mut this.handling {
-            Ok(handling) => match catch_unwind(AssertUnwindSafe(|| handling.as_mut().poll(cx))) {
+            Ok(handling) => match contain(|| handling.as_mut().poll(cx)) {
                 Ok(polled) => return polled,
                 Err(panic) => explain::panic_text(&*panic),
             },
@@ -337,7 +336,7 @@ impl Source<AnyMessage> for Watched {
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<AnyMessage, Status>>> {
         let Self { running, messages } = &mut *self;
-        let next = match catch_unwind(AssertUnwindSafe(|| messages.poll_message(cx))) {
+        let next = match contain(|| messages.poll_message(cx)) {
             Ok(Poll::Pending) => return Poll::Pending,
             Ok(Poll::Ready(next)) => next,
             Err(panic) => {

@@ -5,25 +5,27 @@
 use std::{
     future::poll_fn,
     ops::Deref,
-    panic::{AssertUnwindSafe, Location, catch_unwind},
+    panic::Location,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     task::{Poll, Waker},
+    thread,
     time::Duration,
 };
 
-use tokio::time::Instant;
+use tokio::{task, time::Instant};
 use tonic::Status;
 
 use super::{
     Method,
-    explain::{self, Candidate},
+    explain::{self, Candidate, Problem},
+    home::{self, Hearing, Home},
     kind::Peek,
     plan::{Arrival, Plan},
     record::{Outcome, Record},
     script::Playing,
     tape::{Recorder, Trace},
 };
-use crate::{ServiceDescriptor, mock::pattern::Report, server::Serve};
+use crate::{ServiceDescriptor, mock::pattern::Report, server::Serve, wire::panics::contain};
 
 /// What all handles of a mock share.
 pub(crate) struct Core {
@@ -31,6 +33,10 @@ pub(crate) struct Core {
     pub(crate) name: &'static str,
     pub(crate) service: &'static ServiceDescriptor,
     pub(crate) made_at: &'static Location<'static>,
+    /// The thread on which it was made.
+    home: Arc<Home>,
+    /// The task, if it was made in one.
+    task: Option<task::Id>,
     /// What takes the calls that nothing else does.
     real: Option<Real>,
     state: Mutex<State>,
@@ -47,10 +53,10 @@ struct State {
     /// Of each method. Calls hold on to a copy while they are being matched.
     plans: Vec<Arc<Vec<Plan>>>,
     calls: Vec<Record>,
-    problems: Vec<String>,
+    problems: Vec<Problem>,
     recorder: Option<Arc<Recorder>>,
-    /// Whether the verdict has been given, so that nobody will hear of further problems.
-    verified: bool,
+    /// The last verdict that was heard.
+    heard: Option<String>,
     /// Those who want to know when something is wrong or no more.
     waiting: Vec<Waker>,
 }
@@ -97,7 +103,7 @@ impl State {
 
 /// The state at a moment at which something is wrong.
 struct Wrong {
-    problems: Vec<String>,
+    problems: Vec<Problem>,
     plans: Vec<Arc<Vec<Plan>>>,
     calls: Vec<Record>,
 }
@@ -114,10 +120,14 @@ impl Core {
             calls: Vec::new(),
             problems: Vec::new(),
             recorder: None,
-            verified: false,
+            heard: None,
             waiting: Vec::new(),
         };
-        Arc::new(Self { name, service, made_at, real, state: Mutex::new(state) })
+        let (home, task) = (Home::here(), task::try_id());
+        let state = Mutex::new(state);
+        let core = Arc::new(Self { name, service, made_at, home, task, real, state });
+        core.home.remember(&core);
+        core
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -245,7 +255,7 @@ impl Core {
     /// Whether the plan's conditions hold. They may be the user's code.
     fn fits(&self, plan: &Plan, arrival: &Arrival<'_>) -> bool {
         let mut report = Report::quiet();
-        match catch_unwind(AssertUnwindSafe(|| plan.check(arrival, &mut report))) {
+        match contain(|| plan.check(arrival, &mut report)) {
             Ok(()) => !report.has_failed(),
             Err(panic) => {
                 let text = explain::panic_text(&*panic);
@@ -271,19 +281,21 @@ impl Core {
     }
 
     /// Remembers a problem for the verdict.
-    pub(crate) fn problem(&self, problem: String) {
-        let unheard = self.change(|state| {
-            let unheard = state.verified.then(|| problem.clone());
-            state.problems.push(problem);
-            unheard
+    pub(crate) fn problem(&self, text: String) {
+        self.change(|state| match state.problems.iter_mut().find(|problem| problem.text == text) {
+            Some(same) => same.times += 1,
+            None => state.problems.push(Problem { text, times: 1 }),
         });
-        if let Some(problem) = unheard {
-            eprintln!("{}, after its verification: {problem}", self.name);
+        if self.home.has_ended()
+            && let Some(verdict) = self.take_untold()
+        {
+            self.home.leave(verdict);
         }
     }
 
     /// What is wrong, as a text.
-    fn verdict(&self, Wrong { problems, plans, calls }: Wrong) -> String {
+    fn verdict(&self) -> Option<String> {
+        let Wrong { problems, plans, calls } = self.with(State::wrong)?;
         let methods = self.service.methods.iter().zip(plans.iter());
         let unmet = methods.flat_map(|(method, plans)| {
             let unmet = plans.iter().filter(|plan| !plan.is_met());
@@ -291,17 +303,52 @@ impl Core {
         });
         let playing = calls.iter().filter_map(|call| call.script.as_ref());
         let unfinished = playing.filter(|it| !it.may_stop()).map(Playing::unfinished);
-        let problems = problems.into_iter().chain(unmet).chain(unfinished).collect::<Vec<_>>();
-        explain::verdict(self.name, self.made_at, &problems)
+        let missing = unmet.chain(unfinished).map(|text| Problem { text, times: 1 });
+        let problems = problems.into_iter().chain(missing).collect::<Vec<_>>();
+        Some(explain::verdict(self.name, self.made_at, &problems))
     }
 
-    /// Gives the verdict once: whoever asks later gets none.
-    pub(crate) fn last_verdict(&self) -> Option<String> {
-        let wrong = self.change(|state| match std::mem::replace(&mut state.verified, true) {
-            true => None,
-            false => state.wrong(),
-        });
-        wrong.map(|wrong| self.verdict(wrong))
+    /// The verdict, unless it was heard as it is.
+    pub(crate) fn take_untold(&self) -> Option<String> {
+        let verdict = self.verdict()?;
+        let heard = &mut self.lock().heard;
+        if heard.as_ref() == Some(&verdict) {
+            return None;
+        }
+        *heard = Some(verdict.clone());
+        Some(verdict)
+    }
+
+    /// Panics with what is wrong, if something is.
+    #[track_caller]
+    pub(crate) fn verify(&self) {
+        if let Some(verdict) = self.verdict() {
+            self.tell(&verdict);
+        }
+    }
+
+    /// Panics with `verdict`, unless the test is failing already.
+    #[track_caller]
+    fn tell(&self, verdict: &str) {
+        let hearing = self.home.hearing();
+        if hearing != Hearing::Unsure {
+            let former = self.lock().heard.replace(verdict.to_owned());
+            if hearing == Hearing::Failing && former.as_deref() == Some(verdict) {
+                return;
+            }
+        }
+        match thread::panicking() {
+            true => home::say(format_args!("{}, besides: {verdict}", self.home)),
+            false => panic!("{verdict}"),
+        }
+    }
+
+    /// Gives the verdict where the first handle is dropped, unless that is somewhere else than where it
+    /// was made. What may not have been heard is told at the end of the test.
+    pub(crate) fn conclude(&self) {
+        if self.home.is_here() && self.task == task::try_id() {
+            self.verify();
+        }
     }
 
     /// Waits until nothing is wrong, something is wrong for good, or `limit` has passed.
@@ -319,11 +366,32 @@ impl Core {
         let _ = tokio::time::timeout(limit, settled).await;
     }
 
-    /// Gives the verdict so far and forgets the expectations, but not the stubs.
-    pub(crate) fn checkpoint(&self) -> Option<String> {
-        let (wrong, _forgotten) = self.change(|state| {
-            let wrong = state.wrong();
-            state.problems.clear();
+    /// Waits for `time`, in which no call may come, or until something is wrong for good.
+    pub(crate) async fn stay_quiet(&self, time: Duration) {
+        let before = self.with(|state| state.calls.len());
+        let broken = poll_fn(|cx| {
+            let waker = cx.waker().clone();
+            let mut state = self.lock();
+            if let Some(call) = state.calls.get(before) {
+                return Poll::Ready(Some(call.method));
+            }
+            if !state.problems.is_empty() {
+                return Poll::Ready(None);
+            }
+            state.waiting.push(waker);
+            Poll::Pending
+        });
+        if let Ok(Some(method)) = tokio::time::timeout(time, broken).await {
+            let method = explain::full_name(&self.service.methods[method]);
+            self.problem(format!("a call of {method} came in {time:?} in which none may come"));
+        }
+    }
+
+    /// Gives the verdict so far and, if all is well, forgets the expectations, but not the stubs.
+    #[track_caller]
+    pub(crate) fn checkpoint(&self) {
+        self.verify();
+        let _forgotten = self.change(|state| {
             let mut forgotten = Vec::new();
             for plans in &mut state.plans {
                 let (gone, kept) = plans.iter().cloned().partition::<Vec<_>, _>(|it| it.required);
@@ -333,9 +401,8 @@ impl Core {
             for call in &mut state.calls {
                 call.script = None;
             }
-            (wrong, forgotten)
+            forgotten
         });
-        wrong.map(|wrong| self.verdict(wrong))
     }
 
     // Records.
@@ -350,5 +417,13 @@ impl Core {
     /// Writes calls that begin from now on to `recorder`.
     pub(crate) fn record(&self, recorder: Arc<Recorder>) {
         self.change(|state| state.recorder = Some(recorder));
+    }
+}
+
+impl Drop for Core {
+    fn drop(&mut self) {
+        if let Some(verdict) = self.take_untold() {
+            self.home.leave(verdict);
+        }
     }
 }

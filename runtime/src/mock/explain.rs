@@ -11,7 +11,7 @@ use super::{
     plan::{Arrival, Plan, count},
     record::{Outcome, Record},
 };
-use crate::{MethodDescriptor, ServiceDescriptor};
+use crate::{MethodDescriptor, ServiceDescriptor, wire::panics::contain};
 
 /// How many calls or messages are listed.
 const LISTED: usize = 5;
@@ -19,14 +19,26 @@ const LISTED: usize = 5;
 /// 8 KiB for all of them.
 const HEADER: usize = 4096;
 
+/// Something that is wrong with a mock.
+#[derive(Clone)]
+pub(super) struct Problem {
+    pub(super) text: String,
+    /// How often it has been.
+    pub(super) times: usize,
+}
+
 /// What is wrong with a mock, all of it.
-pub(super) fn verdict(name: &str, made_at: &Location<'_>, problems: &[String]) -> String {
+pub(super) fn verdict(name: &str, made_at: &Location<'_>, problems: &[Problem]) -> String {
     let number = count(problems.len(), "problem");
     let mut text = format!("{name}, made at {made_at}: {number}\n");
     for (index, problem) in problems.iter().enumerate() {
-        let problem = problem.replace('\n', "\n   ");
+        let often = match problem.times {
+            1 => String::new(),
+            times => format!("{times} times: "),
+        };
+        let problem = problem.text.replace('\n', "\n   ");
         // Writing to a string cannot fail.
-        let _ = write!(text, "\n{}. {}\n", index + 1, problem.trim_end());
+        let _ = write!(text, "\n{}. {often}{}\n", index + 1, problem.trim_end());
     }
     text
 }
@@ -40,8 +52,7 @@ pub(super) struct Candidate {
 impl Candidate {
     pub(super) fn new(plan: &Plan, arrival: &Arrival<'_>) -> Self {
         let mut report = Report::explaining();
-        let check = std::panic::AssertUnwindSafe(|| plan.check(arrival, &mut report));
-        let mut reasons = match std::panic::catch_unwind(check) {
+        let mut reasons = match contain(|| plan.check(arrival, &mut report)) {
             Ok(()) => report.into_mismatches().iter().map(reason).collect(),
             Err(_) => vec!["its predicate panics".to_owned()],
         };

@@ -9,11 +9,9 @@ use std::{
     pin::Pin,
     sync::Arc,
     task::{Context, Poll, ready},
-    thread::{self, ThreadId},
     time::Duration,
 };
 
-use tokio::task;
 use tonic::{Request, Response, Status};
 
 use super::{
@@ -32,8 +30,8 @@ use crate::{ServiceServer, server::Dispatch};
 /// Clones are handles to the same mock. The first one gives the verdict when it is dropped.
 pub struct Mock {
     core: Arc<Core>,
-    /// Where the first handle was made.
-    home: Option<Home>,
+    /// Whether this is the first handle.
+    gives_verdict: bool,
 }
 
 impl Mock {
@@ -75,7 +73,7 @@ impl Mock {
     }
 
     fn root(core: Arc<Core>) -> Self {
-        Self { core, home: Some(Home::here()) }
+        Self { core, gives_verdict: true }
     }
 
     /// Expects calls of the method at this position in the service.
@@ -105,25 +103,27 @@ impl Mock {
         Ok(tape)
     }
 
-    /// Panics with what is wrong so far; forgets the expectations.
+    /// Panics with what is wrong so far; if nothing is, forgets the expectations.
     #[track_caller]
     pub fn checkpoint(&self) {
-        if let Some(verdict) = self.core.checkpoint() {
-            panic!("{verdict}");
-        }
+        self.core.checkpoint();
     }
 
-    /// Panics with what is wrong.
+    /// Panics with what is wrong so far, also if that was said before.
     #[track_caller]
     pub fn verify(&self) {
-        if let Some(verdict) = self.core.last_verdict() {
-            panic!("{verdict}");
-        }
+        self.core.verify();
     }
 
     /// Panics with what is wrong when nothing changes it any more, or `limit` has passed.
     pub async fn verify_within(&self, limit: Duration) {
         self.core.settle(limit).await;
+        self.verify();
+    }
+
+    /// Panics with what is wrong after `time`, in which no call may come.
+    pub async fn quiet_for(&self, time: Duration) {
+        self.core.stay_quiet(time).await;
         self.verify();
     }
 
@@ -204,7 +204,7 @@ impl<Out> fmt::Debug for Answering<'_, Out> {
 
 impl Clone for Mock {
     fn clone(&self) -> Self {
-        Self { core: Arc::clone(&self.core), home: None }
+        Self { core: Arc::clone(&self.core), gives_verdict: false }
     }
 }
 
@@ -216,37 +216,8 @@ impl fmt::Debug for Mock {
 
 impl Drop for Mock {
     fn drop(&mut self) {
-        let Some(home) = &self.home else { return };
-        let Some(verdict) = self.core.last_verdict() else { return };
-        if thread::panicking() {
-            eprintln!("besides, {verdict}");
-        } else if *home == Home::here() {
-            panic!("{verdict}");
-        } else {
-            unheard(&verdict);
+        if self.gives_verdict {
+            self.core.conclude();
         }
     }
-}
-
-/// Who would hear a panic: a task, or a thread.
-#[derive(PartialEq)]
-enum Home {
-    Task(task::Id),
-    Thread(ThreadId),
-}
-
-impl Home {
-    fn here() -> Self {
-        task::try_id().map_or_else(|| Self::Thread(thread::current().id()), Self::Task)
-    }
-}
-
-/// Stops the process: where the mock was dropped, a panic could pass without anybody hearing it,
-/// and a test that should fail would pass.
-fn unheard(verdict: &str) -> ! {
-    eprintln!(
-        "{verdict}\nThe mock was moved away from the test and dropped elsewhere, where a panic \
-         may be lost. Keep it in the test, and hand out a clone, `client()` or `server()`."
-    );
-    std::process::abort()
 }

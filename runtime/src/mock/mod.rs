@@ -11,7 +11,8 @@
 //!
 //! The first handle of a mock gives the verdict when it is dropped, or when it is
 //! [verified](Mock::verify): it panics, on the test's own thread, with everything that went wrong,
-//! wherever the calls were made. Clones, clients and servers of it are handles that give none.
+//! wherever the calls were made. Clones, clients and servers of it are handles that give none. What
+//! nobody has heard when the thread ends on which the mock was made is printed, and ends the process.
 
 mod answer;
 mod core;
@@ -19,6 +20,7 @@ mod entry;
 mod expectation;
 mod explain;
 mod handle;
+mod home;
 mod inbound;
 mod interactive;
 mod kind;

@@ -33,7 +33,7 @@ use crate::wire::{
     io::{ConnectionIo, IoHandle},
     jitter,
     keep_alive::KeepAlive,
-    panics::{caught, drop_quietly},
+    panics::{contain, drop_quietly},
     receive_window::ReceiveWindow,
     wakes::Wakes,
 };
@@ -99,14 +99,14 @@ where
     let waker = Waker::from(Arc::clone(&wakes));
     poll_fn(|cx| {
         wakes.poll(&waker, cx, |cx| {
-            let polled = caught(|| {
+            let polled = contain(|| {
                 if !asked && shut_down.as_mut().poll(cx).is_ready() {
                     asked = true;
                     connection.start_drain(connection.shared.options.shutdown_timeout);
                 }
                 connection.poll(cx)
             });
-            polled.unwrap_or_else(|| {
+            polled.unwrap_or_else(|_| {
                 connection.break_off();
                 Poll::Ready(())
             })

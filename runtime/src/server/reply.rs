@@ -3,7 +3,6 @@
 use std::{
     fmt,
     future::Future,
-    panic::{AssertUnwindSafe, catch_unwind},
     pin::Pin,
     task::{Context, Poll, ready},
 };
@@ -15,7 +14,7 @@ use super::mismatch;
 use crate::wire::{
     body::Body,
     deadline::{self, Deadline},
-    panics::drop_quietly,
+    panics::{contain, drop_quietly},
     status,
 };
 
@@ -100,12 +99,12 @@ impl<T> Future for Handling<'_, T> {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = &mut *self;
-        let polled = catch_unwind(AssertUnwindSafe(|| {
+        let polled = contain(|| {
             let result = ready!(this.poll_handler(cx));
             // What it holds is dropped before its answer is seen, and may panic, too.
             this.handler = None;
             Poll::Ready(result)
-        }));
+        });
         polled.unwrap_or_else(|_| {
             drop_quietly(this.handler.take());
             Poll::Ready(Err(status::panicked()))

@@ -7,7 +7,6 @@ use std::{
     fmt,
     future::{Future, poll_fn},
     io,
-    panic::{AssertUnwindSafe, catch_unwind},
     pin::Pin,
     sync::Arc,
     task::{Context, Poll, Waker},
@@ -23,6 +22,7 @@ use super::{
 };
 use crate::wire::{
     http_body::{HttpBody, RequestBody},
+    panics::contain,
     status,
 };
 
@@ -76,11 +76,9 @@ impl Routes {
         let named = service.and_then(|(name, _)| self.services.get(name));
         match named.or(self.fallback.as_ref()) {
             // Layers and interceptors may do all of their work here, and panic.
-            Some(route) => {
-                catch_unwind(AssertUnwindSafe(|| route.call(request))).unwrap_or_else(|_| {
-                    Responding::Refused(Some(Box::new(failure(&status::panicked()))))
-                })
-            }
+            Some(route) => contain(|| route.call(request)).unwrap_or_else(|_| {
+                Responding::Refused(Some(Box::new(failure(&status::panicked()))))
+            }),
             None => Responding::Refused(Some(no_service(&request))),
         }
     }
@@ -162,7 +160,7 @@ impl Responding {
     pub(super) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Response<HttpBody>> {
         match self {
             Self::Ours(reply) => Pin::new(reply).poll(cx).map(|Ok(response)| response),
-            Self::Other(response) => catch_unwind(AssertUnwindSafe(|| response.as_mut().poll(cx)))
+            Self::Other(response) => contain(|| response.as_mut().poll(cx))
                 .unwrap_or_else(|_| Poll::Ready(failure(&status::panicked()))),
             Self::Refused(refusal) => match refusal.take() {
                 Some(response) => Poll::Ready(*response),

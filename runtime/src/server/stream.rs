@@ -2,7 +2,6 @@
 
 use std::{
     future::Future,
-    panic::{AssertUnwindSafe, catch_unwind},
     pin::Pin,
     task::{Context, Poll, ready},
 };
@@ -20,7 +19,7 @@ use crate::wire::{
     h2::{Sending, Unsent},
     header_list::Limit,
     http_body::HttpBody,
-    panics::{caught, drop_quietly},
+    panics::{contain, drop_quietly},
     status,
 };
 
@@ -67,7 +66,7 @@ impl Call {
 
     /// Ready when the service has answered, or the client has gone.
     pub(super) fn poll_service(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        let advanced = catch_unwind(AssertUnwindSafe(|| self.advance_service(cx)));
+        let advanced = contain(|| self.advance_service(cx));
         advanced.unwrap_or_else(|_| {
             self.fail();
             Poll::Ready(())
@@ -77,7 +76,7 @@ impl Call {
     /// Ready when the client has gone, whichever way.
     pub(super) fn poll_reset(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         // When a panic has broken HTTP/2, it is gone, too.
-        caught(|| self.stream.poll_reset(cx).map(drop)).unwrap_or(Poll::Ready(()))
+        contain(|| self.stream.poll_reset(cx).map(drop)).unwrap_or(Poll::Ready(()))
     }
 
     /// Whether the service has answered with all that it will.
@@ -148,10 +147,10 @@ impl Future for Call {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Outcome> {
         let this = &mut *self;
-        let advanced = catch_unwind(AssertUnwindSafe(|| this.advance(cx)));
+        let advanced = contain(|| this.advance(cx));
         advanced.unwrap_or_else(|_| {
             // There is nothing of the user's left in it then: if that panics, too, HTTP/2 is broken.
-            let failed = caught(|| {
+            let failed = contain(|| {
                 this.fail();
                 this.advance(cx)
             });

@@ -1,7 +1,6 @@
 //! Streams of calls: decoded as they arrive, and ended by a deadline.
 
 use std::{
-    panic::{AssertUnwindSafe, catch_unwind},
     pin::Pin,
     task::{Context, Poll, ready},
 };
@@ -12,7 +11,12 @@ use tokio::time::Instant;
 use tonic::{Status, metadata::MetadataMap};
 
 use super::{Source, Streaming, panicked};
-use crate::wire::{deadline::Deadline, frame, messages::Messages, panics::drop_quietly};
+use crate::wire::{
+    deadline::Deadline,
+    frame,
+    messages::Messages,
+    panics::{contain, drop_quietly},
+};
 
 impl<T> Streaming<T> {
     /// The same messages, until `deadline` passes; a panic where they come from is `Internal`.
@@ -72,7 +76,7 @@ impl<T: Send> Source<T> for Limited<T> {
             return Poll::Ready(Some(Err(late)));
         }
         let poll = || self.messages.poll_message(cx);
-        catch_unwind(AssertUnwindSafe(poll)).unwrap_or_else(|_| Poll::Ready(Some(Err(panicked()))))
+        contain(poll).unwrap_or_else(|_| Poll::Ready(Some(Err(panicked()))))
     }
 
     fn take_trailers(mut self: Pin<&mut Self>) -> MetadataMap {

@@ -11,7 +11,7 @@ use http::HeaderMap;
 use slab::Slab;
 
 use super::{
-    panics::{caught, drop_quietly},
+    panics::{contain, drop_quietly},
     sync::{FlowControl, Mutex, MutexGuard, PoisonError, RecvStream},
 };
 
@@ -47,7 +47,7 @@ impl UnreadStreams {
         drop(state);
         for reader in readers {
             // One that panics, too, must not keep the others waiting.
-            let _ = caught(|| reader.wake());
+            let _ = contain(|| reader.wake());
         }
     }
 
@@ -120,7 +120,7 @@ impl CreditedStream {
     /// Asks HTTP/2, if it can still be asked.
     fn ask<T>(&mut self, ask: impl FnOnce(&mut RecvStream) -> T) -> Result<T, Unreadable> {
         let stream = self.stream.as_mut().ok_or(Unreadable::Broken)?;
-        caught(|| ask(stream)).ok_or(Unreadable::Broken)
+        contain(|| ask(stream)).map_err(|_| Unreadable::Broken)
     }
 
     /// Leaves what was read to HTTP/2, which returns it when nobody has the stream any more: for the last
@@ -162,7 +162,9 @@ impl CreditedStream {
     }
 
     pub(crate) fn is_end_stream(&self) -> bool {
-        self.stream.as_ref().and_then(|stream| caught(|| stream.is_end_stream())).unwrap_or(false)
+        self.stream
+            .as_ref()
+            .is_some_and(|stream| contain(|| stream.is_end_stream()).unwrap_or(false))
     }
 
     /// Returns what was read as flow-control credit, once it is `enough`.

@@ -4,7 +4,6 @@
 use std::{
     future::poll_fn,
     io::{self, IoSlice},
-    panic::{AssertUnwindSafe, catch_unwind},
     pin::{Pin, pin},
     sync::{
         Arc, Mutex, OnceLock, PoisonError,
@@ -16,7 +15,9 @@ use std::{
 
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt as _, ReadBuf};
 
-use super::{frame_counter::FrameCounter, goaway::GoAway, greeting, header_list::PeerLimit};
+use super::{
+    frame_counter::FrameCounter, goaway::GoAway, greeting, header_list::PeerLimit, panics::contain,
+};
 
 /// How long a peer may take to close its half of a connection that we have closed.
 const LINGER: Duration = Duration::from_secs(1);
@@ -115,7 +116,7 @@ impl<T> ConnectionIo<T> {
         let Some(io) = &mut self.io else {
             return Poll::Ready(Err(io::ErrorKind::NotConnected.into()));
         };
-        catch_unwind(AssertUnwindSafe(|| poll(Pin::new(io))))
+        contain(|| poll(Pin::new(io)))
             .unwrap_or_else(|_| Poll::Ready(Err(io::Error::other("the connection's I/O panicked"))))
     }
 }

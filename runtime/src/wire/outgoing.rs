@@ -2,7 +2,6 @@
 
 use std::{
     fmt,
-    panic::{AssertUnwindSafe, catch_unwind},
     task::{Context, Poll, ready},
     time::{Duration, Instant},
 };
@@ -13,6 +12,7 @@ use tonic::{Status, metadata::MetadataMap};
 use super::{
     deadline::Deadline,
     frame::{Encode, Encoder},
+    panics::contain,
     panics::drop_quietly,
 };
 use crate::{Streaming, wire::status};
@@ -103,7 +103,7 @@ impl Outgoing {
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Bytes, Status>>> {
         self.chunk.reserve(self.last);
-        let filled = catch_unwind(AssertUnwindSafe(|| self.fill(cx)));
+        let filled = contain(|| self.fill(cx));
         let pending = filled.unwrap_or_else(|_| self.panicked()).is_pending();
         if !self.chunk.is_empty() {
             self.last = self.chunk.len().min(CHUNK);

@@ -169,16 +169,13 @@ async fn a_call_before_its_turn_or_after_it_fails() {
 }
 
 #[tokio::test]
-async fn a_checkpoint_gives_a_verdict_and_forgets_what_was_expected_but_not_the_stubs() {
+async fn a_checkpoint_forgets_what_was_expected_but_not_the_stubs() {
     let mock = MockCalculator::new();
     mock.on_add().returns(sum(0));
     mock.expect_add().once().returns(sum(1));
     mock.client().add(add(0, 0)).await.unwrap();
     mock.checkpoint();
-    mock.expect_add().with(add(9, 9)).returns(sum(18));
     assert_eq!(mock.client().add(add(0, 0)).await.unwrap().into_inner(), sum(0));
-    let text = verdict(|| mock.checkpoint());
-    assert!(text.contains("missing call of calculator.Calculator/Add"), "{text}");
     mock.verify();
 }
 

@@ -1008,7 +1008,7 @@ pub mod option_mock {
                 self.mock.calls(14)
             }
 
-            /// Gives the verdict so far, and forgets what was expected; stubs stay.
+            /// Gives the verdict so far and, if all is well, forgets what was expected; stubs stay.
             ///
             /// # Panics
             /// With everything that went wrong.
@@ -1018,22 +1018,31 @@ pub mod option_mock {
                 self.mock.checkpoint();
             }
 
-            /// Gives the verdict.
+            /// Gives the verdict so far. Whatever goes wrong later is told when the mock is dropped.
             ///
             /// # Panics
             /// With everything that went wrong.
             #[inline]
             #[track_caller]
-            pub fn verify(self) {
+            pub fn verify(&self) {
                 self.mock.verify();
             }
 
-            /// Gives the verdict once everything expected has come, at the latest after `limit`.
+            /// Gives the verdict once everything expected has come, at the latest after `limit`. That
+            /// nothing more comes is what `quiet_for` waits for.
             ///
             /// # Panics
             /// With everything that went wrong.
-            pub async fn verify_within(self, limit: rt::Duration) {
+            pub async fn verify_within(&self, limit: rt::Duration) {
                 self.mock.verify_within(limit).await;
+            }
+
+            /// Gives the verdict after `time`, in which no call may come: whatever was expected.
+            ///
+            /// # Panics
+            /// With everything that went wrong.
+            pub async fn quiet_for(&self, time: rt::Duration) {
+                self.mock.quiet_for(time).await;
             }
         }
 
@@ -1469,7 +1478,7 @@ pub mod s_mock {
                 self.mock.calls(0)
             }
 
-            /// Gives the verdict so far, and forgets what was expected; stubs stay.
+            /// Gives the verdict so far and, if all is well, forgets what was expected; stubs stay.
             ///
             /// # Panics
             /// With everything that went wrong.
@@ -1479,22 +1488,31 @@ pub mod s_mock {
                 self.mock.checkpoint();
             }
 
-            /// Gives the verdict.
+            /// Gives the verdict so far. Whatever goes wrong later is told when the mock is dropped.
             ///
             /// # Panics
             /// With everything that went wrong.
             #[inline]
             #[track_caller]
-            pub fn verify(self) {
+            pub fn verify(&self) {
                 self.mock.verify();
             }
 
-            /// Gives the verdict once everything expected has come, at the latest after `limit`.
+            /// Gives the verdict once everything expected has come, at the latest after `limit`. That
+            /// nothing more comes is what `quiet_for` waits for.
             ///
             /// # Panics
             /// With everything that went wrong.
-            pub async fn verify_within(self, limit: rt::Duration) {
+            pub async fn verify_within(&self, limit: rt::Duration) {
                 self.mock.verify_within(limit).await;
+            }
+
+            /// Gives the verdict after `time`, in which no call may come: whatever was expected.
+            ///
+            /// # Panics
+            /// With everything that went wrong.
+            pub async fn quiet_for(&self, time: rt::Duration) {
+                self.mock.quiet_for(time).await;
             }
         }
 
@@ -1776,7 +1794,7 @@ pub mod b_mock {
                 self.mock.calls(0)
             }
 
-            /// Gives the verdict so far, and forgets what was expected; stubs stay.
+            /// Gives the verdict so far and, if all is well, forgets what was expected; stubs stay.
             ///
             /// # Panics
             /// With everything that went wrong.
@@ -1786,22 +1804,31 @@ pub mod b_mock {
                 self.mock.checkpoint();
             }
 
-            /// Gives the verdict.
+            /// Gives the verdict so far. Whatever goes wrong later is told when the mock is dropped.
             ///
             /// # Panics
             /// With everything that went wrong.
             #[inline]
             #[track_caller]
-            pub fn verify(self) {
+            pub fn verify(&self) {
                 self.mock.verify();
             }
 
-            /// Gives the verdict once everything expected has come, at the latest after `limit`.
+            /// Gives the verdict once everything expected has come, at the latest after `limit`. That
+            /// nothing more comes is what `quiet_for` waits for.
             ///
             /// # Panics
             /// With everything that went wrong.
-            pub async fn verify_within(self, limit: rt::Duration) {
+            pub async fn verify_within(&self, limit: rt::Duration) {
                 self.mock.verify_within(limit).await;
+            }
+
+            /// Gives the verdict after `time`, in which no call may come: whatever was expected.
+            ///
+            /// # Panics
+            /// With everything that went wrong.
+            pub async fn quiet_for(&self, time: rt::Duration) {
+                self.mock.quiet_for(time).await;
             }
         }
 
@@ -2087,7 +2114,7 @@ pub mod arc_mock {
                 self.mock.calls(0)
             }
 
-            /// Gives the verdict so far, and forgets what was expected; stubs stay.
+            /// Gives the verdict so far and, if all is well, forgets what was expected; stubs stay.
             ///
             /// # Panics
             /// With everything that went wrong.
@@ -2097,22 +2124,31 @@ pub mod arc_mock {
                 self.mock.checkpoint();
             }
 
-            /// Gives the verdict.
+            /// Gives the verdict so far. Whatever goes wrong later is told when the mock is dropped.
             ///
             /// # Panics
             /// With everything that went wrong.
             #[inline]
             #[track_caller]
-            pub fn verify(self) {
+            pub fn verify(&self) {
                 self.mock.verify();
             }
 
-            /// Gives the verdict once everything expected has come, at the latest after `limit`.
+            /// Gives the verdict once everything expected has come, at the latest after `limit`. That
+            /// nothing more comes is what `quiet_for` waits for.
             ///
             /// # Panics
             /// With everything that went wrong.
-            pub async fn verify_within(self, limit: rt::Duration) {
+            pub async fn verify_within(&self, limit: rt::Duration) {
                 self.mock.verify_within(limit).await;
+            }
+
+            /// Gives the verdict after `time`, in which no call may come: whatever was expected.
+            ///
+            /// # Panics
+            /// With everything that went wrong.
+            pub async fn quiet_for(&self, time: rt::Duration) {
+                self.mock.quiet_for(time).await;
             }
         }
 
@@ -2396,7 +2432,7 @@ pub mod send_mock {
                 self.mock.calls(0)
             }
 
-            /// Gives the verdict so far, and forgets what was expected; stubs stay.
+            /// Gives the verdict so far and, if all is well, forgets what was expected; stubs stay.
             ///
             /// # Panics
             /// With everything that went wrong.
@@ -2406,22 +2442,31 @@ pub mod send_mock {
                 self.mock.checkpoint();
             }
 
-            /// Gives the verdict.
+            /// Gives the verdict so far. Whatever goes wrong later is told when the mock is dropped.
             ///
             /// # Panics
             /// With everything that went wrong.
             #[inline]
             #[track_caller]
-            pub fn verify(self) {
+            pub fn verify(&self) {
                 self.mock.verify();
             }
 
-            /// Gives the verdict once everything expected has come, at the latest after `limit`.
+            /// Gives the verdict once everything expected has come, at the latest after `limit`. That
+            /// nothing more comes is what `quiet_for` waits for.
             ///
             /// # Panics
             /// With everything that went wrong.
-            pub async fn verify_within(self, limit: rt::Duration) {
+            pub async fn verify_within(&self, limit: rt::Duration) {
                 self.mock.verify_within(limit).await;
+            }
+
+            /// Gives the verdict after `time`, in which no call may come: whatever was expected.
+            ///
+            /// # Panics
+            /// With everything that went wrong.
+            pub async fn quiet_for(&self, time: rt::Duration) {
+                self.mock.quiet_for(time).await;
             }
         }
 
@@ -2707,7 +2752,7 @@ pub mod rt_mock {
                 self.mock.calls(0)
             }
 
-            /// Gives the verdict so far, and forgets what was expected; stubs stay.
+            /// Gives the verdict so far and, if all is well, forgets what was expected; stubs stay.
             ///
             /// # Panics
             /// With everything that went wrong.
@@ -2717,22 +2762,31 @@ pub mod rt_mock {
                 self.mock.checkpoint();
             }
 
-            /// Gives the verdict.
+            /// Gives the verdict so far. Whatever goes wrong later is told when the mock is dropped.
             ///
             /// # Panics
             /// With everything that went wrong.
             #[inline]
             #[track_caller]
-            pub fn verify(self) {
+            pub fn verify(&self) {
                 self.mock.verify();
             }
 
-            /// Gives the verdict once everything expected has come, at the latest after `limit`.
+            /// Gives the verdict once everything expected has come, at the latest after `limit`. That
+            /// nothing more comes is what `quiet_for` waits for.
             ///
             /// # Panics
             /// With everything that went wrong.
-            pub async fn verify_within(self, limit: rt::Duration) {
+            pub async fn verify_within(&self, limit: rt::Duration) {
                 self.mock.verify_within(limit).await;
+            }
+
+            /// Gives the verdict after `time`, in which no call may come: whatever was expected.
+            ///
+            /// # Panics
+            /// With everything that went wrong.
+            pub async fn quiet_for(&self, time: rt::Duration) {
+                self.mock.quiet_for(time).await;
             }
         }
 
@@ -3020,7 +3074,7 @@ pub mod service_mock {
                 self.mock.calls(0)
             }
 
-            /// Gives the verdict so far, and forgets what was expected; stubs stay.
+            /// Gives the verdict so far and, if all is well, forgets what was expected; stubs stay.
             ///
             /// # Panics
             /// With everything that went wrong.
@@ -3030,22 +3084,31 @@ pub mod service_mock {
                 self.mock.checkpoint();
             }
 
-            /// Gives the verdict.
+            /// Gives the verdict so far. Whatever goes wrong later is told when the mock is dropped.
             ///
             /// # Panics
             /// With everything that went wrong.
             #[inline]
             #[track_caller]
-            pub fn verify(self) {
+            pub fn verify(&self) {
                 self.mock.verify();
             }
 
-            /// Gives the verdict once everything expected has come, at the latest after `limit`.
+            /// Gives the verdict once everything expected has come, at the latest after `limit`. That
+            /// nothing more comes is what `quiet_for` waits for.
             ///
             /// # Panics
             /// With everything that went wrong.
-            pub async fn verify_within(self, limit: rt::Duration) {
+            pub async fn verify_within(&self, limit: rt::Duration) {
                 self.mock.verify_within(limit).await;
+            }
+
+            /// Gives the verdict after `time`, in which no call may come: whatever was expected.
+            ///
+            /// # Panics
+            /// With everything that went wrong.
+            pub async fn quiet_for(&self, time: rt::Duration) {
+                self.mock.quiet_for(time).await;
             }
         }
 

@@ -340,7 +340,7 @@ pub mod shop_mock {
             /// With everything that went wrong.
             #[inline]
             #[track_caller]
-            pub fn verify(self) {
+            pub fn verify(&self) {
                 self.mock.verify();
             }
 
@@ -348,7 +348,7 @@ pub mod shop_mock {
             ///
             /// # Panics
             /// With everything that went wrong.
-            pub async fn verify_within(self, limit: rt::Duration) {
+            pub async fn verify_within(&self, limit: rt::Duration) {
                 self.mock.verify_within(limit).await;
             }
         }

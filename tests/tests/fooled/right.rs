@@ -1,0 +1,115 @@
+//! Right tests, which no verdict may disturb.
+
+use std::{
+    sync::{Arc, LazyLock},
+    thread,
+    time::Duration,
+};
+
+use rust_scaffold::Request;
+
+use crate::{
+    calculator::{Calculator, CalculatorClient, MockCalculator},
+    messages::{add, sum},
+};
+
+#[tokio::test]
+async fn a_verdict_and_then_another_one() {
+    let mock = MockCalculator::new();
+    mock.expect_add().once().returns(sum(8));
+    mock.client().add(add(5, 3)).await.unwrap();
+    mock.verify();
+    mock.expect_add().once().returns(sum(9));
+    mock.client().add(add(5, 3)).await.unwrap();
+    mock.verify();
+}
+
+#[tokio::test]
+async fn a_mock_in_an_arc_that_a_task_drops_last() {
+    let mock = Arc::new(MockCalculator::new());
+    mock.expect_add().once().returns(sum(8));
+    let task = tokio::spawn(async move { Calculator::add(&*mock, Request::new(add(5, 3))).await });
+    task.await.unwrap().unwrap();
+}
+
+#[test]
+fn a_mock_that_is_handed_to_a_thread_and_met_there() {
+    let mock = MockCalculator::new();
+    mock.expect_add().once().returns(sum(8));
+    let calls = thread::spawn(move || {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(mock.client().add(add(5, 3))).unwrap();
+    });
+    calls.join().unwrap();
+}
+
+#[test]
+fn a_mock_that_is_made_on_a_thread() {
+    thread::spawn(|| {
+        let mock = MockCalculator::new();
+        mock.on_add().returns(sum(8));
+    })
+    .join()
+    .unwrap();
+}
+
+/// Stubs, for all tests: there is nothing that has to come.
+static SHARED: LazyLock<MockCalculator> = LazyLock::new(|| {
+    let mock = MockCalculator::new();
+    mock.on_add().returns(sum(8));
+    mock
+});
+
+#[tokio::test]
+async fn a_static_of_stubs() {
+    SHARED.client().add(add(5, 3)).await.unwrap();
+}
+
+#[tokio::test]
+async fn the_same_static_in_another_test() {
+    SHARED.client().add(add(5, 3)).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_mock_that_is_forgotten_when_all_has_come() {
+    let mock = MockCalculator::new();
+    mock.expect_add().once().returns(sum(8));
+    mock.client().add(add(5, 3)).await.unwrap();
+    std::mem::forget(mock);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_outlives_its_mock() {
+    let mock = MockCalculator::new();
+    mock.on_add().returns(sum(8));
+    let serving = mock.serve().await.unwrap();
+    drop(mock);
+    let client = CalculatorClient::connect(serving.uri()).await.unwrap();
+    client.add(add(5, 3)).await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn quiet_behind_the_last_call() {
+    let mock = MockCalculator::new();
+    mock.expect_add().once().returns(sum(8));
+    mock.client().add(add(5, 3)).await.unwrap();
+    let start = tokio::time::Instant::now();
+    mock.quiet_for(Duration::from_secs(10)).await;
+    assert_eq!(start.elapsed(), Duration::from_secs(10));
+}
+
+#[test]
+#[should_panic(expected = "missing call of calculator.Calculator/Add")]
+fn a_verdict_that_is_expected() {
+    let mock = MockCalculator::new();
+    mock.expect_add().once().returns(sum(8));
+}
+
+#[tokio::test]
+async fn a_thousand_mocks_of_one_test() {
+    for _ in 0..1000 {
+        let mock = MockCalculator::new();
+        mock.expect_add().once().returns(sum(8));
+        mock.client().add(add(5, 3)).await.unwrap();
+    }
+}
