@@ -324,7 +324,7 @@ pub mod shop_mock {
                 self.mock.calls(1)
             }
 
-            /// Gives the verdict so far, and forgets what was expected; stubs stay.
+            /// Gives the verdict so far and, if all is well, forgets what was expected; stubs stay.
             ///
             /// # Panics
             /// With everything that went wrong.
@@ -334,7 +334,7 @@ pub mod shop_mock {
                 self.mock.checkpoint();
             }
 
-            /// Gives the verdict.
+            /// Gives the verdict so far. Whatever goes wrong later is told when the mock is dropped.
             ///
             /// # Panics
             /// With everything that went wrong.
@@ -344,12 +344,21 @@ pub mod shop_mock {
                 self.mock.verify();
             }
 
-            /// Gives the verdict once everything expected has come, at the latest after `limit`.
+            /// Gives the verdict once everything expected has come, at the latest after `limit`. That
+            /// nothing more comes is what `quiet_for` waits for.
             ///
             /// # Panics
             /// With everything that went wrong.
             pub async fn verify_within(&self, limit: rt::Duration) {
                 self.mock.verify_within(limit).await;
+            }
+
+            /// Gives the verdict after `time`, in which no call may come: whatever was expected.
+            ///
+            /// # Panics
+            /// With everything that went wrong.
+            pub async fn quiet_for(&self, time: rt::Duration) {
+                self.mock.quiet_for(time).await;
             }
         }
 
