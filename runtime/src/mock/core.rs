@@ -20,7 +20,7 @@ use super::{
     explain::{self, Candidate, Problem},
     home::{self, Hearing, Home},
     kind::Peek,
-    plan::{Arrival, Plan},
+    plan::{Arrival, Place, Plan},
     record::{Outcome, Record},
     script::Playing,
     tape::{Recorder, Trace},
@@ -167,6 +167,14 @@ impl Core {
                 }
             }
         });
+    }
+
+    /// Where an earlier plan was made that takes every call which `plan` could.
+    pub(crate) fn hides(&self, method: usize, plan: &Plan) -> Option<Place> {
+        let plans = self.plans(method);
+        let earlier = plans.iter().take_while(|earlier| !earlier.is(plan));
+        let mut alike = earlier.filter(|earlier| earlier.required == plan.required);
+        alike.find(|earlier| earlier.takes_all_calls()).map(|earlier| earlier.place.clone())
     }
 
     // Calls.

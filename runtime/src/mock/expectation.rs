@@ -23,6 +23,10 @@ use super::{
 /// by the first expectation that it fits and that has not had all its calls yet, in the order in
 /// which they were made; then by the first such stub. So a second expectation for the same calls
 /// takes over where the first one has had enough.
+///
+/// What cannot hold together panics where it is said: two answers, two numbers of calls, an answer
+/// for calls that [`never`](Self::never) come, a number that a stub needs, and an answer that no
+/// call gets to, because what was set up before takes all of them.
 pub struct Expectation<K> {
     setup: Setup,
     kind: PhantomData<fn() -> K>,
@@ -46,16 +50,33 @@ impl Setup {
         self.publish();
     }
 
+    #[track_caller]
     fn answer(&mut self, answer: Answer) {
+        assert!(
+            self.plan.answer.is_none(),
+            "it has an answer already. Other calls are another expectation's; a response for each \
+             call is what `.returns_each([…])` takes"
+        );
+        if let Some(earlier) = self.core.hides(self.method, &self.plan) {
+            panic!(
+                "no call gets here: what was set up at {earlier} takes all of them before. Set up \
+                 first what means some calls, or say there which ones or how many are meant"
+            );
+        }
         self.plan.answer = Some(answer);
         self.publish();
     }
 
+    #[track_caller]
     fn times(&mut self, times: Times) {
+        if let Some(former) = self.plan.times {
+            panic!("how many calls it takes was said already: {former}");
+        }
         self.plan.times = Some(times);
         self.publish();
     }
 
+    #[track_caller]
     fn sequence(&mut self, sequence: &Sequence) {
         let method = self.core.service.methods[self.method].name();
         let step = sequence.add(format!("{method}, expected at {},", self.plan.place));
@@ -63,7 +84,12 @@ impl Setup {
         self.publish();
     }
 
+    /// Lets the plan hold as it is now.
+    #[track_caller]
     fn publish(&self) {
+        if let Some(contradiction) = self.plan.contradiction() {
+            panic!("{contradiction}");
+        }
         self.core.publish(self.method, &self.plan);
     }
 }
@@ -126,33 +152,38 @@ impl<K: Kind> Expectation<K> {
     /// Takes so many calls: a number, or a range.
     ///
     /// Where this is not said, an expectation needs one call and takes any number, in a sequence
-    /// it takes one, and with [`returns_each`](Self::returns_each) one for each response.
+    /// it takes one, and with [`returns_each`](Self::returns_each) one for each response. A stub
+    /// needs no calls, and takes so many at most: `.times(..=2)`.
     ///
     /// # Panics
-    /// When the range is empty.
+    /// When the range is empty, or needs calls of a stub.
     #[track_caller]
     pub fn times(self, calls: impl IntoTimes) -> Self {
         self.set_times(calls.into_times())
     }
 
     /// Takes one call.
+    #[track_caller]
     pub fn once(self) -> Self {
         self.set_times(Times::exactly(1))
     }
 
     /// Takes no call: one that fits fails the verification, whatever else it could be taken by.
+    #[track_caller]
     pub fn never(self) -> Self {
         self.set_times(Times::exactly(0))
     }
 
     /// Takes calls only when it is their turn in `sequence`, which expectations join in the order
     /// in which this is said.
+    #[track_caller]
     pub fn in_sequence(mut self, sequence: &Sequence) -> Self {
         self.setup.sequence(sequence);
         self
     }
 
     /// Answers after `delay`: virtual time, where the test's runtime has it.
+    #[track_caller]
     pub fn after(mut self, delay: Duration) -> Self {
         self.setup.plan.delay = delay;
         self.setup.publish();
@@ -160,6 +191,7 @@ impl<K: Kind> Expectation<K> {
     }
 
     /// Fails the first `failures` calls with `code`, then answers as it is said otherwise.
+    #[track_caller]
     pub fn flaky(mut self, failures: usize, code: Code) -> Self {
         self.setup.plan.flaky = Some((failures, code));
         self.setup.publish();
@@ -167,11 +199,13 @@ impl<K: Kind> Expectation<K> {
     }
 
     /// Fails at once.
+    #[track_caller]
     pub fn fails(self, status: Status) -> Self {
         self.answer(Answer::Fails(status))
     }
 
     /// Fails at once, with [details](Status::details): an encoded `google.rpc.Status`, say.
+    #[track_caller]
     pub fn fails_with(
         self,
         code: Code,
@@ -182,12 +216,14 @@ impl<K: Kind> Expectation<K> {
     }
 
     /// Never answers: the call ends when its deadline passes or its caller goes away.
+    #[track_caller]
     pub fn hangs(self) -> Self {
         self.answer(Answer::Hangs)
     }
 
     /// Breaks off, as when the connection is lost: in this process with `Unavailable`; served on a
     /// port, or by a [`Server`](crate::Server), by closing the connection of the call.
+    #[track_caller]
     pub fn drops_connection(self) -> Self {
         self.answer(Answer::DropsConnection)
     }
@@ -202,6 +238,7 @@ impl<K: Kind> Expectation<K> {
     /// ```
     ///
     /// A panic in it fails the verification, whoever calls.
+    #[track_caller]
     pub fn answers<H, F, R>(self, handler: H) -> Self
     where
         H: Fn(Request<K::Requests>) -> F + Send + Sync + 'static,
@@ -221,11 +258,13 @@ impl<K: Kind> Expectation<K> {
     }
 
     /// Plays `script`.
+    #[track_caller]
     pub fn script(self, script: Script<K::Request, K::Response>) -> Self {
         self.answer(Answer::Plays(Arc::new(script.into_steps())))
     }
 
     /// Hands the calls to the test, which plays the server.
+    #[track_caller]
     pub fn interactive(self) -> Interactive<K> {
         let (handler, interactive) =
             Interactive::new(&self.setup.core, self.setup.plan.place.clone());
@@ -238,11 +277,13 @@ impl<K: Kind> Expectation<K> {
         self
     }
 
+    #[track_caller]
     fn answer(mut self, answer: Answer) -> Self {
         self.setup.answer(answer);
         self
     }
 
+    #[track_caller]
     fn set_times(mut self, times: Times) -> Self {
         self.setup.times(times);
         self
@@ -252,6 +293,7 @@ impl<K: Kind> Expectation<K> {
 impl<K: SingleResponse> Expectation<K> {
     /// Answers with a message, or a [`Response`] with metadata, every time; a stream of requests
     /// is read to its end before.
+    #[track_caller]
     pub fn returns(self, response: impl IntoResponse<K::Response>) -> Self {
         let reply = reply(response.into_response());
         self.answer(Answer::Returns(Arc::new(reply)))
@@ -275,6 +317,7 @@ impl<K: SingleResponse> Expectation<K> {
 
 impl<K: ResponseStream> Expectation<K> {
     /// Answers with a stream of these messages.
+    #[track_caller]
     pub fn streams(self, responses: impl IntoIterator<Item = K::Response>) -> Self {
         self.answer(Answer::Streams(responses.into_iter().map(AnyMessage::new).collect()))
     }

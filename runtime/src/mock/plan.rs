@@ -179,6 +179,35 @@ impl Plan {
         self.times().max == 0
     }
 
+    /// Whether no call of its method gets past it.
+    pub(crate) fn takes_all_calls(&self) -> bool {
+        let is_open = self.conditions.is_empty() && self.sequence.is_none();
+        is_open && self.answer.is_some() && self.times().max == usize::MAX
+    }
+
+    /// What in it cannot hold together, in words.
+    pub(crate) fn contradiction(&self) -> Option<String> {
+        let times = self.times?;
+        let is_answered = self.answer.is_some() || self.flaky.is_some() || !self.delay.is_zero();
+        match &self.answer {
+            _ if times.max == 0 && is_answered => {
+                Some("`never()` lets no call come that an answer could be for".to_owned())
+            }
+            _ if times.max == 0 && self.sequence.is_some() => {
+                Some("`never()` lets no call come, whose turn could be in a sequence".to_owned())
+            }
+            _ if times.min > 0 && !self.required => Some(format!(
+                "a stub needs no calls, and this says that it does: {times}. Calls that have to come \
+                 are expected, with `expect_…`; a stub takes at most 2 with `.times(..=2)`",
+            )),
+            Some(Answer::ReturnsEach(replies)) if replies.len() > times.max => {
+                let calls = count(times.max, "call");
+                Some(format!("there are {} responses for at most {calls}", replies.len()))
+            }
+            _ => None,
+        }
+    }
+
     pub(crate) fn check(&self, arrival: &Arrival<'_>, report: &mut Report) {
         for condition in &self.conditions {
             condition.check(arrival, report);

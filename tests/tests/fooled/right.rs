@@ -113,3 +113,24 @@ async fn a_thousand_mocks_of_one_test() {
         mock.client().add(add(5, 3)).await.unwrap();
     }
 }
+
+#[tokio::test]
+async fn what_is_said_once_is_no_contradiction() {
+    let mock = MockCalculator::new();
+    mock.expect_add().with(add(1, 1)).never();
+    mock.on_add().with(add(1, 2)).times(..=2).returns(sum(3));
+    mock.on_add().with(add(1, 3)).never();
+    mock.on_add().times(..3).returns_each([sum(4), sum(5)]);
+    mock.on_add().returns(sum(6));
+    mock.expect_add().times(2).returns(sum(7));
+    mock.expect_add().once().returns(sum(8));
+    mock.expect_add().returns(sum(9));
+    // These go before what takes all calls.
+    mock.expect_add().with(add(2, 2)).never();
+    mock.on_add().with(add(2, 3)).never();
+    let mut sums = Vec::new();
+    for _ in 0..4 {
+        sums.push(mock.client().add(add(5, 3)).await.unwrap().into_inner().result);
+    }
+    assert_eq!(sums, [7, 7, 8, 9]);
+}

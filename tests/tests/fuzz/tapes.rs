@@ -48,7 +48,7 @@ pub(crate) async fn recorded(path: &Path) -> String {
     newest
         .metadata_mut()
         .insert_bin("x-bin", rust_scaffold::metadata::BinaryMetadataValue::from_bytes(&[1, 2]));
-    station.on_latest().times(1).returns(newest);
+    station.on_latest().times(..=1).returns(newest);
     station.on_latest().fails_with(Code::NotFound, "no such series", &b"\x01"[..]);
     station.on_watch().script(script().send(point.clone()).fail(Status::data_loss("lost")));
     station.on_upload().returns(Summary::default());
