@@ -17,7 +17,7 @@ use http::Extensions;
 use tokio::{
     io::{AsyncRead, AsyncWrite},
     net::TcpStream,
-    sync::watch,
+    sync::{OwnedSemaphorePermit, watch},
     time::{Instant, Sleep},
 };
 
@@ -74,9 +74,14 @@ pub(super) struct Shared {
     pub(super) pace: Pace,
 }
 
-/// Serves `io` until it is closed, by either side. It is to be closed when `shutdown` says so.
-pub(super) async fn serve<IO>(io: IO, shared: Arc<Shared>, mut shutdown: watch::Receiver<bool>)
-where
+/// Serves `io` until it is closed, by either side. It is to be closed when `shutdown` says so. As long, it
+/// takes up a place among the server's connections.
+pub(super) async fn serve<IO>(
+    io: IO,
+    shared: Arc<Shared>,
+    mut shutdown: watch::Receiver<bool>,
+    _place: Option<OwnedSemaphorePermit>,
+) where
     IO: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     // A server that is gone wants the same.
@@ -85,7 +90,8 @@ where
     let info = shared.options.connect_info.then(|| ConnectInfo::of(&io)).flatten();
     let (io, handle) = ConnectionIo::of_server(io);
     let limit = shared.options.handshake_timeout;
-    let handshake = tokio::time::timeout(limit, handshake(io, &shared.options));
+    // Apart, as the task would have room for it as long as it lives.
+    let handshake = Box::pin(tokio::time::timeout(limit, handshake(io, &shared.options)));
     let h2 = match before(shut_down.as_mut(), handshake).await {
         Some(Ok(Ok(h2))) => h2,
         // It was told why.
@@ -318,5 +324,24 @@ impl<'a, IO: AsyncRead + AsyncWrite + Unpin> Connection<'a, IO> {
             return Poll::Ready(());
         }
         Poll::Pending
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_task_of_a_connection_takes_little_room() {
+        let shared = Arc::new(Shared {
+            routes: Routes::default(),
+            options: Options::default(),
+            pace: Pace::new(),
+        });
+        let (io, _client) = tokio::io::duplex(1);
+        let http2 =
+            size_of::<h2::server::Connection<ConnectionIo<tokio::io::DuplexStream>, Bytes>>();
+        let task = size_of_val(&serve(io, shared, watch::channel(false).1, None));
+        assert!(task < 4 * http2, "{task} bytes, of which HTTP/2 has {http2}");
     }
 }

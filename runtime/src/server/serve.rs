@@ -269,11 +269,13 @@ impl Connections {
     where
         IO: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
-        let connection = connection::serve(io, Arc::clone(&self.shared), self.shutdown.subscribe());
-        tokio::spawn(async move {
-            connection.await;
-            drop(permit);
-        });
+        // A block around it would hold it twice, before it is polled and then.
+        tokio::spawn(connection::serve(
+            io,
+            Arc::clone(&self.shared),
+            self.shutdown.subscribe(),
+            permit,
+        ));
     }
 
     /// Asks all connections to close, and waits until they are.

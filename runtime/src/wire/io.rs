@@ -224,7 +224,8 @@ impl<T: AsyncRead + AsyncWrite + Unpin> IoHandle<T> {
         let Some(io) = self.take() else { return };
         let (mut io, _) = ConnectionIo::of_server(io);
         let closing = async {
-            let mut unread = [0; 4096];
+            // In place, it would be a part of the connection's task from the beginning.
+            let mut unread = vec![0; 4096];
             if let Some(goaway) = goaway {
                 // Whether it gets there or not, the connection is closed.
                 let _ = io.write_all(&goaway.frame(last_stream)).await;
