@@ -276,23 +276,33 @@ impl Core {
     fn refuse(&self, method: usize, arrival: Arrival<'_>, plans: &[Plan]) -> Status {
         let candidates = plans.iter().map(|plan| Candidate::new(plan, &arrival)).collect();
         let method = &self.service.methods[method];
-        self.fail(explain::unexpected(method, arrival, candidates))
+        self.refuse_for(explain::unexpected(method, arrival, candidates))
     }
 
     // The verdict.
 
     /// Remembers a problem for the verdict, and makes the status of the call that it is about.
     pub(crate) fn fail(&self, problem: String) -> Status {
-        let status = Status::unimplemented(explain::trimmed(&format!("{}: {problem}", self.name)));
-        self.problem(problem);
-        status
+        self.refuse_for(Problem::new(problem))
+    }
+
+    fn refuse_for(&self, problem: Problem) -> Status {
+        let text = explain::trimmed(&format!("{}: {}", self.name, problem.text));
+        self.add(problem);
+        Status::unimplemented(text)
     }
 
     /// Remembers a problem for the verdict.
     pub(crate) fn problem(&self, text: String) {
-        self.change(|state| match state.problems.iter_mut().find(|problem| problem.text == text) {
-            Some(same) => same.times += 1,
-            None => state.problems.push(Problem { text, times: 1 }),
+        self.add(Problem::new(text));
+    }
+
+    fn add(&self, problem: Problem) {
+        self.change(|state| {
+            match state.problems.iter_mut().find(|other| other.text == problem.text) {
+                Some(same) => same.times += 1,
+                None => state.problems.push(problem),
+            }
         });
         if self.home.has_ended()
             && let Some(verdict) = self.take_untold()
@@ -303,16 +313,19 @@ impl Core {
 
     /// What is wrong, as a text.
     fn verdict(&self) -> Option<String> {
-        let Wrong { problems, plans, calls } = self.with(State::wrong)?;
-        let methods = self.service.methods.iter().zip(plans.iter());
-        let unmet = methods.flat_map(|(method, plans)| {
-            let unmet = plans.iter().filter(|plan| !plan.is_met());
-            unmet.map(|plan| explain::missing(self.service, method, plan, &calls))
-        });
+        let Wrong { mut problems, plans, calls } = self.with(State::wrong)?;
+        for (method, plans) in self.service.methods.iter().zip(plans.iter()) {
+            for plan in plans.iter().filter(|plan| !plan.is_met()) {
+                // One cause is one problem.
+                if !problems.iter_mut().any(|problem| problem.takes_on(plan)) {
+                    let missing = explain::missing(self.service, method, plan, &calls);
+                    problems.push(Problem::new(missing));
+                }
+            }
+        }
         let playing = calls.iter().filter_map(|call| call.script.as_ref());
         let unfinished = playing.filter(|it| !it.may_stop()).map(Playing::unfinished);
-        let missing = unmet.chain(unfinished).map(|text| Problem { text, times: 1 });
-        let problems = problems.into_iter().chain(missing).collect::<Vec<_>>();
+        problems.extend(unfinished.map(Problem::new));
         Some(explain::verdict(self.name, self.made_at, &problems))
     }
 

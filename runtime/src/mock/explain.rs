@@ -25,6 +25,26 @@ pub(super) struct Problem {
     pub(super) text: String,
     /// How often it has been.
     pub(super) times: usize,
+    /// The expectation or stub that an unexpected call is closest to.
+    pub(super) closest: Option<Plan>,
+}
+
+impl Problem {
+    pub(super) fn new(text: String) -> Self {
+        Self { text, times: 1, closest: None }
+    }
+
+    /// Takes it on that `plan` lacks a call, if this is the one, most probably.
+    pub(super) fn takes_on(&mut self, plan: &Plan) -> bool {
+        let is_closest = self.closest.take_if(|closest| closest.is(plan)).is_some();
+        if is_closest {
+            let (times, taken) = (plan.times(), plan.taken());
+            // Writing to a string cannot fail.
+            let _ =
+                write!(self.text, "\nThe closest one lacks a call: expected {times}, got {taken}.");
+        }
+        is_closest
+    }
 }
 
 /// What is wrong with a mock, all of it.
@@ -45,6 +65,7 @@ pub(super) fn verdict(name: &str, made_at: &Location<'_>, problems: &[Problem]) 
 
 /// An expectation that a call could have been for.
 pub(super) struct Candidate {
+    plan: Plan,
     text: String,
     distance: usize,
 }
@@ -61,7 +82,7 @@ impl Candidate {
         for reason in &reasons {
             let _ = write!(text, "\n    {reason}");
         }
-        Self { text, distance: reasons.len() }
+        Self { plan: plan.clone(), text, distance: reasons.len() }
     }
 }
 
@@ -77,7 +98,7 @@ pub(super) fn unexpected(
     method: &MethodDescriptor,
     arrival: Arrival<'_>,
     mut candidates: Vec<Candidate>,
-) -> String {
+) -> Problem {
     let mut text = format!("unexpected call of {}", full_name(method));
     for line in facts(arrival) {
         let _ = write!(text, "\n  {line}");
@@ -88,10 +109,11 @@ pub(super) fn unexpected(
         1 => "\nIt is not what was set up:",
         _ => "\nIt is none of what was set up, the closest first:",
     });
-    for candidate in candidates {
+    for candidate in &candidates {
         let _ = write!(text, "\n- {}", candidate.text.replace('\n', "\n  "));
     }
-    text
+    let closest = candidates.into_iter().next().map(|candidate| candidate.plan);
+    Problem { closest, ..Problem::new(text) }
 }
 
 /// What a call brought, a line for each thing.
