@@ -166,6 +166,9 @@ impl Core {
         mut incoming: Incoming,
     ) -> Result<Response<Content>, Status> {
         if !taken.delay.is_zero() {
+            let place = &taken.place;
+            let has_clock = deadline::clock("`after`");
+            has_clock.map_err(|problem| self.fail(format!("{place}: {problem}")))?;
             tokio::time::sleep(taken.delay).await;
         }
         if let Some(reply) = taken.ready() {

@@ -25,7 +25,12 @@ use super::{
     script::Playing,
     tape::{Recorder, Trace},
 };
-use crate::{ServiceDescriptor, mock::pattern::Report, server::Serve, wire::panics::contain};
+use crate::{
+    ServiceDescriptor,
+    mock::pattern::Report,
+    server::Serve,
+    wire::{deadline, panics::contain},
+};
 
 /// What all handles of a mock share.
 pub(crate) struct Core {
@@ -374,6 +379,7 @@ impl Core {
 
     /// Waits until nothing is wrong, something is wrong for good, or `limit` has passed.
     pub(crate) async fn settle(&self, limit: Duration) {
+        need_clock("`verify_within`");
         let settled = poll_fn(|cx| {
             let waker = cx.waker().clone();
             let mut state = self.lock();
@@ -389,6 +395,7 @@ impl Core {
 
     /// Waits for `time`, in which no call may come, or until something is wrong for good.
     pub(crate) async fn stay_quiet(&self, time: Duration) {
+        need_clock("`quiet_for`");
         let before = self.with(|state| state.calls.len());
         let broken = poll_fn(|cx| {
             let waker = cx.waker().clone();
@@ -438,6 +445,13 @@ impl Core {
     /// Writes calls that begin from now on to `recorder`.
     pub(crate) fn record(&self, recorder: Arc<Recorder>) {
         self.change(|state| state.recorder = Some(recorder));
+    }
+}
+
+/// Panics in words where there is no clock for `what`.
+fn need_clock(what: &str) {
+    if let Err(problem) = deadline::clock(what) {
+        panic!("{problem}");
     }
 }
 

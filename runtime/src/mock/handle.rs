@@ -56,7 +56,7 @@ impl Mock {
     /// The mock `M`, which expects the calls on the tape at `path`.
     ///
     /// # Errors
-    /// When the tape cannot be read, or is one of another service.
+    /// When the tape cannot be read, has no call on it, or is one of another service.
     #[track_caller]
     pub fn replay<M: Mocked>(path: impl AsRef<Path>) -> Result<Self, TapeError> {
         let plans = tape::plans(path.as_ref(), M::SERVICE, M::METHODS)?;

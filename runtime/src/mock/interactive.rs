@@ -171,6 +171,9 @@ impl<K: Kind> LiveCall<K> {
         self.offer.begin();
         let Offer { requests, has_ended, .. } = &mut self.offer;
         async move {
+            if let Err(problem) = deadline::clock("`expect_quiet`") {
+                panic!("{place}: {problem}");
+            }
             tokio::select! {
                 biased;
                 request = requests.message(), if !*has_ended => match request {

@@ -109,8 +109,11 @@ fn decode<M: Message>(bytes: Bytes) -> Result<AnyMessage, Status> {
 }
 
 fn compare<M: Message>(expected: &AnyMessage, got: Option<&AnyMessage>, report: &mut Report) {
-    if let Some(expected) = expected.view::<M>() {
-        check_equal(expected, got.and_then(AnyMessage::view), report);
+    let Some(expected) = expected.view::<M>() else { return };
+    let got = got.and_then(AnyMessage::view::<M>);
+    // A message with a NaN is not equal to itself, but encoded as it was.
+    if got.is_none_or(|got| got.encode_to_vec() != expected.encode_to_vec()) {
+        check_equal(expected, got, report);
     }
 }
 

@@ -24,7 +24,7 @@ use super::{
     message::{AnyMessage, Content},
     pattern::{Report, shown},
 };
-use crate::{MethodDescriptor, Streaming, streaming::Source};
+use crate::{MethodDescriptor, Streaming, streaming::Source, wire::deadline};
 
 /// A script without steps: what it plays ends well at once, without a message.
 pub fn script<Req: Message, Res: Message>() -> Script<Req, Res> {
@@ -270,7 +270,11 @@ impl Source<AnyMessage> for Player {
                     return Poll::Ready(Some(Err(status.clone())));
                 }
                 Action::Hang => return Poll::Pending,
-                Action::Wait(time) => ready!(this.poll_timer(*time, cx)),
+                Action::Wait(time) => {
+                    if let Err(problem) = ready!(this.poll_timer(*time, cx)) {
+                        return Poll::Ready(Some(Err(this.stop(&problem))));
+                    }
+                }
                 Action::Expect { check, .. } => {
                     let request = ready!(this.requests.poll_next(cx));
                     if let Err(problem) = expected(request, check) {
@@ -311,11 +315,14 @@ impl Player {
         self.core.fail(self.playing.text(problem))
     }
 
-    fn poll_timer(&mut self, time: Duration, cx: &mut Context<'_>) -> Poll<()> {
+    fn poll_timer(&mut self, time: Duration, cx: &mut Context<'_>) -> Poll<Result<(), String>> {
+        if self.timer.is_none() {
+            deadline::clock("`wait`")?;
+        }
         let timer = self.timer.get_or_insert_with(|| Box::pin(tokio::time::sleep(time)));
         ready!(timer.as_mut().poll(cx));
         self.timer = None;
-        Poll::Ready(())
+        Poll::Ready(Ok(()))
     }
 }
 

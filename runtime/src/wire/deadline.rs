@@ -9,7 +9,10 @@ use std::{
 };
 
 use http::{HeaderMap, HeaderName, HeaderValue};
-use tokio::time::{Instant, Sleep};
+use tokio::{
+    runtime::Handle,
+    time::{Instant, Sleep},
+};
 use tonic::{Status, metadata::MetadataMap};
 
 use super::status;
@@ -109,6 +112,17 @@ pub(crate) fn has_passed(deadline: Instant) -> bool {
 /// are not the client's.
 const SERVERS_EARLIER: Duration = Duration::from_millis(10);
 
+/// Says, in words, that there is no clock here for `what`: timers belong to a runtime.
+pub(crate) fn clock(what: &str) -> Result<(), String> {
+    match Handle::try_current() {
+        Ok(_) => Ok(()),
+        Err(_) => Err(format!(
+            "{what} needs the clock of a tokio runtime, and there is none here: run it in one, with \
+             `#[tokio::main]`, `#[tokio::test]` or `Runtime::block_on`"
+        )),
+    }
+}
+
 /// Tells when the time of a call is up. Without a deadline it never is.
 #[derive(Debug, Default)]
 pub(crate) struct Deadline {
@@ -128,7 +142,13 @@ impl Deadline {
         let Some(instant) = self.instant else {
             return Ok(());
         };
-        let timer = self.timer.get_or_insert_with(|| Box::pin(tokio::time::sleep_until(instant)));
+        let timer = match &mut self.timer {
+            Some(timer) => timer,
+            None => {
+                clock("a call with a deadline").map_err(Status::internal)?;
+                self.timer.insert(Box::pin(tokio::time::sleep_until(instant)))
+            }
+        };
         match timer.as_mut().poll(cx) {
             Poll::Ready(()) => Err(exceeded()),
             Poll::Pending => Ok(()),

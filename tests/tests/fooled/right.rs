@@ -1,16 +1,19 @@
 //! Right tests, which no verdict may disturb.
 
 use std::{
+    pin::pin,
     sync::{Arc, LazyLock},
+    task::{Context, Poll, Waker},
     thread,
     time::Duration,
 };
 
-use rust_scaffold::Request;
+use rust_scaffold::{Request, Streaming, mock::that};
 
 use crate::{
     calculator::{Calculator, CalculatorClient, MockCalculator},
-    messages::{add, sum},
+    messages::{add, point, sum, summary},
+    telemetry::{self, MockTelemetry},
 };
 
 #[tokio::test]
@@ -133,4 +136,33 @@ async fn what_is_said_once_is_no_contradiction() {
         sums.push(mock.client().add(add(5, 3)).await.unwrap().into_inner().result);
     }
     assert_eq!(sums, [7, 7, 8, 9]);
+}
+
+#[tokio::test]
+async fn nan_as_a_pattern_and_on_a_tape() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("tape.jsonl");
+    let spied = MockTelemetry::new();
+    let _ = spied.record(&path).unwrap();
+    let nan = telemetry::like::Point::new().number(that("NaN", |it: &f64| it.is_nan()));
+    spied.expect_upload().with([nan]).returns(summary(1));
+    let points = || Streaming::from_iter([point(f64::NAN)]);
+    spied.client().upload(points()).await.unwrap();
+
+    let replayed = MockTelemetry::replay(&path).unwrap();
+    replayed.client().upload(points()).await.unwrap();
+}
+
+#[test]
+fn a_call_that_does_not_wait_needs_no_runtime() {
+    let mock = MockCalculator::new();
+    mock.expect_add().returns(sum(8));
+    let mut request = Request::new(add(5, 3));
+    request.set_timeout(Duration::from_secs(5));
+    let client = mock.client();
+    let call = pin!(client.add(request));
+    let Poll::Ready(sum) = call.poll(&mut Context::from_waker(Waker::noop())) else {
+        panic!("it waits");
+    };
+    assert_eq!(sum.unwrap().into_inner().result, 8);
 }

@@ -2,11 +2,15 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+#[path = "wrong/clocks.rs"]
+mod clocks;
 #[path = "../mocks/messages.rs"]
 #[allow(dead_code, reason = "other tests use all of it")]
 mod messages;
 #[path = "wrong/moved.rs"]
 mod moved;
+#[path = "wrong/values.rs"]
+mod values;
 #[path = "wrong/verdicts.rs"]
 mod verdicts;
 #[path = "wrong/words.rs"]

@@ -10,6 +10,9 @@ pub(super) fn differences(expected: &dyn Debug, got: &dyn Debug) -> Vec<Mismatch
     let mut found = Vec::new();
     expected.compare(&got, String::new(), &mut found);
     if found.is_empty() {
+        got.find_nan(String::new(), &mut found);
+    }
+    if found.is_empty() {
         let text = cut(&got.text());
         let reason = format!("got another {text}: what differs is not shown by its `Debug`");
         found.push(Mismatch { path: String::new(), reason });
@@ -129,6 +132,27 @@ impl Node {
                 }
             }
             (expected, got) => found.push(differ(path, &expected.text(), &got.text())),
+        }
+    }
+
+    /// The numbers that are none: they are as expected, and still not equal.
+    fn find_nan(&self, path: String, found: &mut Vec<Mismatch>) {
+        match self.present() {
+            Self::Leaf(leaf) if leaf == "NaN" => found.push(Mismatch {
+                path,
+                reason: "expected NaN, got NaN, which is not equal to itself: expect it with \
+                         `that(\"NaN\", |it| it.is_nan())`"
+                    .to_owned(),
+            }),
+            Self::Leaf(_) => {}
+            Self::Parts { brackets, parts, .. } => match Self::only(parts, *brackets) {
+                Some(only) => only.find_nan(path, found),
+                None => {
+                    for (index, part) in parts.iter().enumerate() {
+                        part.value.find_nan(place(&path, part, index), found);
+                    }
+                }
+            },
         }
     }
 

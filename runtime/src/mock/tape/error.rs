@@ -18,6 +18,11 @@ impl TapeError {
         Self { text: format!("{}:{number}: {problem}", path.display()), source: None }
     }
 
+    pub(super) fn empty(path: &Path) -> Self {
+        let text = format!("{}: there is no call on this tape", path.display());
+        Self { text, source: None }
+    }
+
     pub(super) fn differences(problems: &[String]) -> Self {
         let text = format!("the server does not answer as the tape:\n\n{}", problems.join("\n\n"));
         Self { text, source: None }

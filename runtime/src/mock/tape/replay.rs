@@ -36,7 +36,11 @@ pub(super) fn lines(
             .ok_or_else(|| wrong(format!("`{}` is no method of {}", line.method, service.name)))?;
         Ok((number, position, line))
     };
-    lines.map(read).collect()
+    let lines = lines.map(read).collect::<Result<Vec<_>, _>>()?;
+    if lines.is_empty() {
+        return Err(TapeError::empty(path));
+    }
+    Ok(lines)
 }
 
 /// An expectation for each call on the tape, with the position of its method.
