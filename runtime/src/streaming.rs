@@ -56,6 +56,11 @@ pub(crate) trait Source<T>: Send {
     fn take_trailers(self: Pin<&mut Self>) -> MetadataMap {
         MetadataMap::new()
     }
+
+    /// Whether somebody counts how many messages are asked for: none must be gathered ahead.
+    fn is_counted(&self) -> bool {
+        false
+    }
 }
 
 impl<T> Streaming<T> {
@@ -112,6 +117,12 @@ impl<T> Streaming<T> {
             self.source = None;
         }
         Poll::Ready(next)
+    }
+
+    /// Whether the messages are to be asked for one by one, as they are wanted.
+    #[cfg(feature = "_calls")]
+    pub(crate) fn is_counted(&self) -> bool {
+        self.source.as_ref().is_some_and(|source| source.is_counted())
     }
 
     /// The same stream with other messages.
@@ -238,6 +249,10 @@ impl<T, U> Source<U> for Converted<T, U> {
 
     fn take_trailers(mut self: Pin<&mut Self>) -> MetadataMap {
         self.messages.take_received_trailers()
+    }
+
+    fn is_counted(&self) -> bool {
+        self.messages.is_counted()
     }
 }
 

@@ -152,6 +152,13 @@ impl<Res: Send> Source<Res> for Responses<Res> {
             Self::Open(messages) => messages.take_received_trailers(),
         }
     }
+
+    fn is_counted(&self) -> bool {
+        match self {
+            Self::Opening(_) => false,
+            Self::Open(messages) => messages.is_counted(),
+        }
+    }
 }
 
 /// The task of a call whose headers have not come. Dropping this cancels the call.

@@ -1,8 +1,8 @@
 //! One call of a mock, from what came in to what goes out.
 
 use std::{
-    future::Future,
-    pin::Pin,
+    future::{Future, poll_fn},
+    pin::{Pin, pin},
     slice,
     sync::Arc,
     task::{Context, Poll},
@@ -14,18 +14,22 @@ use tonic::{Extensions, Request, Response, Status, metadata::MetadataMap};
 use super::{
     Carried,
     core::{Core, Real, Taken, Taker},
-    explain,
-    inbound::Inbound,
+    inbound::{Inbound, TooLong},
+    interactive,
     message::{AnyMessage, Content, mixed_up},
     plan::{Answer, Arrival, Given, Handling, Place, Reply},
     record::{Outcome, Record, Running},
-    script,
+    script, timer,
 };
 use crate::{
     Streaming, Trailers,
     client::Direct,
     streaming::Source,
-    wire::{deadline, panics::contain, status},
+    wire::{
+        deadline,
+        panics::{self, contain},
+        status,
+    },
 };
 
 /// What a call brings besides its messages.
@@ -81,8 +85,13 @@ impl Core {
             }
             Content::Many(messages) => Started::Going(Box::pin(async move {
                 let (running, mut incoming) = self.begin(head, Content::Many(messages));
-                incoming.requests.peek(self.peek(method)).await;
-                let taker = self.choose(method, incoming.head.arrival(incoming.requests.peeked()));
+                let peek = self.peek(method);
+                let taker = match incoming.requests.peek(peek).await {
+                    Ok(()) => {
+                        self.choose(method, incoming.head.arrival(incoming.requests.peeked()))
+                    }
+                    Err(TooLong) => Err(self.fail_stuck(method, peek)),
+                };
                 self.go_on(taker, incoming, running).await
             })),
         }
@@ -155,9 +164,19 @@ impl Core {
                 let request = incoming.into_request()?;
                 let descriptor = &self.service.methods[method];
                 let call = Direct::new(&*server, descriptor, request.metadata())?;
-                call.erased(&methods[method], request).await
+                let mut response = pin!(call.erased(&methods[method], request));
+                poll_fn(|cx| self.noting(|| response.as_mut().poll(cx))).await
             }
         }
+    }
+
+    /// Does what the real service of a spy does: if it panics, the verdict says so.
+    fn noting<R>(&self, work: impl FnOnce() -> R) -> R {
+        let (result, panic) = panics::note(work);
+        if let Some(panic) = panic {
+            self.problem(format!("the real service of the spy panicked: {panic}"));
+        }
+        result
     }
 
     async fn answer_as_planned(
@@ -169,11 +188,15 @@ impl Core {
             let place = &taken.place;
             let has_clock = deadline::clock("`after`");
             has_clock.map_err(|problem| self.fail(format!("{place}: {problem}")))?;
-            tokio::time::sleep(taken.delay).await;
+            let delay = timer::sleep(taken.delay);
+            delay.map_err(|problem| self.fail(format!("{place}: `after` {problem}")))?.await;
         }
         if let Some(reply) = taken.ready() {
             if reply.is_ok() {
-                incoming.requests.drain().await?;
+                let drained = incoming.requests.drain().await;
+                drained.unwrap_or_else(|TooLong| {
+                    Err(self.fail_unended(incoming.head.method, &taken))
+                })?;
             }
             return reply?.content();
         }
@@ -183,6 +206,9 @@ impl Core {
                 let handle = || handler(request);
                 let handling = contain(handle);
                 Caught { core: self, place: &taken.place, handling }.await
+            }
+            Some(Answer::Offers(offers)) => {
+                interactive::offer(self, offers, &taken.place, incoming).await
             }
             Some(Answer::Streams(messages)) => {
                 let messages = Arc::clone(messages);
@@ -266,9 +292,9 @@ impl Future for Caught<'_> {
         let panic = match &mut this.handling {
             Ok(handling) => match contain(|| handling.as_mut().poll(cx)) {
                 Ok(polled) => return polled,
-                Err(panic) => explain::panic_text(&*panic),
+                Err(panic) => panics::text(&*panic),
             },
-            Err(panic) => explain::panic_text(&**panic),
+            Err(panic) => panics::text(&**panic),
         };
         this.core.problem(format!("{}: the answer panicked: {panic}", this.place));
         Poll::Ready(Err(status::panicked()))
@@ -339,14 +365,15 @@ impl Source<AnyMessage> for Watched {
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<AnyMessage, Status>>> {
         let Self { running, messages } = &mut *self;
-        let next = match contain(|| messages.poll_message(cx)) {
+        // A stream of the real service of a spy contains its panics itself.
+        let (polled, panic) = panics::note(|| contain(|| messages.poll_message(cx)));
+        if let Some(panic) = panic {
+            running.core.problem(format!("a stream of responses panicked: {panic}"));
+        }
+        let next = match polled {
             Ok(Poll::Pending) => return Poll::Pending,
             Ok(Poll::Ready(next)) => next,
-            Err(panic) => {
-                let text = explain::panic_text(&*panic);
-                running.core.problem(format!("a stream of responses panicked: {text}"));
-                Some(Err(status::panicked()))
-            }
+            Err(_) => Some(Err(status::panicked())),
         };
         match &next {
             Some(Ok(message)) => running.core.trace(running.call, |trace| trace.response(message)),
@@ -362,6 +389,11 @@ impl Source<AnyMessage> for Watched {
 
     fn take_trailers(mut self: Pin<&mut Self>) -> MetadataMap {
         self.messages.take_received_trailers()
+    }
+
+    /// What the caller has not taken was not sent.
+    fn is_counted(&self) -> bool {
+        true
     }
 }
 

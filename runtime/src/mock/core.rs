@@ -22,14 +22,16 @@ use super::{
     kind::Peek,
     plan::{Arrival, Place, Plan},
     record::{Outcome, Record},
-    script::Playing,
     tape::{Recorder, Trace},
 };
 use crate::{
     ServiceDescriptor,
     mock::pattern::Report,
     server::Serve,
-    wire::{deadline, panics::contain},
+    wire::{
+        deadline,
+        panics::{self, contain},
+    },
 };
 
 /// What all handles of a mock share.
@@ -62,6 +64,8 @@ struct State {
     recorder: Option<Arc<Recorder>>,
     /// The last verdict that was heard.
     heard: Option<String>,
+    /// Whether the first handle was dropped.
+    has_concluded: bool,
     /// Those who want to know when something is wrong or no more.
     waiting: Vec<Waker>,
 }
@@ -92,7 +96,7 @@ impl State {
     fn is_fine(&self) -> bool {
         self.problems.is_empty()
             && self.plans.iter().flat_map(|plans| plans.iter()).all(Plan::is_met)
-            && self.calls.iter().all(|call| call.script.as_ref().is_none_or(Playing::may_stop))
+            && self.calls.iter().all(Record::may_stop)
     }
 
     /// What a verdict is made of, unless all is well.
@@ -126,6 +130,7 @@ impl Core {
             problems: Vec::new(),
             recorder: None,
             heard: None,
+            has_concluded: false,
             waiting: Vec::new(),
         };
         let (home, task) = (Home::here(), task::try_id());
@@ -158,7 +163,7 @@ impl Core {
 
     /// Adds a plan for `method`, or puts it in the place of its former state.
     pub(crate) fn publish(&self, method: usize, plan: &Plan) {
-        if let Some((sequence, step)) = &plan.sequence {
+        for (sequence, step) in &plan.steps {
             sequence.need(*step, plan.times().min);
         }
         let plan = plan.clone();
@@ -180,6 +185,16 @@ impl Core {
         let earlier = plans.iter().take_while(|earlier| !earlier.is(plan));
         let mut alike = earlier.filter(|earlier| earlier.required == plan.required);
         alike.find(|earlier| earlier.takes_all_calls()).map(|earlier| earlier.place.clone())
+    }
+
+    /// Says that `plan` has been written to its end.
+    pub(crate) fn finish_writing(&self, method: usize, plan: &Plan) {
+        self.change(|state| {
+            let plans = Arc::make_mut(&mut state.plans[method]);
+            if let Some(place) = plans.iter_mut().find(|other| other.is(plan)) {
+                place.writer = None;
+            }
+        });
     }
 
     // Calls.
@@ -241,24 +256,39 @@ impl Core {
     /// Finds what takes the call, or refuses it and says why.
     pub(crate) fn choose(&self, method: usize, arrival: Arrival<'_>) -> Result<Taker, Status> {
         let plans = self.plans(method);
-        for plan in plans.iter().filter(|plan| plan.forbids()) {
+        let written = |plan: &Plan| !plan.is_being_written();
+        for plan in plans.iter().filter(|plan| plan.forbids() && written(plan)) {
             if self.fits(plan, &arrival) {
                 return Err(self.refuse(method, arrival, &plans));
             }
         }
-        let expectations = plans.iter().enumerate().filter(|(_, plan)| plan.required);
-        let stubs = plans.iter().enumerate().filter(|(_, plan)| !plan.required);
-        for (position, plan) in expectations.chain(stubs) {
-            if self.fits(plan, &arrival)
-                && let Ok(before) = self.change(|_| plan.take())
-            {
-                return Ok(Taker::Plan(Taken { plans, position, before }));
-            }
+        let taken = self
+            .take_first(&plans, &arrival, |plan| plan.required && written(plan))
+            .or_else(|| self.take_first(&plans, &arrival, |plan| !plan.required && written(plan)));
+        if let Some(taken) = taken {
+            return Ok(Taker::Plan(taken));
         }
-        match &self.real {
-            Some(real) => Ok(Taker::Real(real.clone())),
+        if let Some(real) = &self.real {
+            return Ok(Taker::Real(real.clone()));
+        }
+        match self.take_first(&plans, &arrival, Plan::is_being_written) {
+            Some(taken) => Ok(Taker::Plan(taken)),
             None => Err(self.refuse(method, arrival, &plans)),
         }
+    }
+
+    /// Lets the first of the plans that are `meant` take the call.
+    fn take_first(
+        &self,
+        plans: &Arc<Vec<Plan>>,
+        arrival: &Arrival<'_>,
+        meant: impl Fn(&Plan) -> bool,
+    ) -> Option<Taken> {
+        let mut meant = plans.iter().enumerate().filter(|(_, plan)| meant(plan));
+        meant.find_map(|(position, plan)| {
+            let before = self.fits(plan, arrival).then(|| self.change(|_| plan.take()).ok())??;
+            Some(Taken { plans: Arc::clone(plans), position, before })
+        })
     }
 
     fn plans(&self, method: usize) -> Arc<Vec<Plan>> {
@@ -271,7 +301,7 @@ impl Core {
         match contain(|| plan.check(arrival, &mut report)) {
             Ok(()) => !report.has_failed(),
             Err(panic) => {
-                let text = explain::panic_text(&*panic);
+                let text = panics::text(&*panic);
                 self.problem(format!("{}: a predicate panicked: {text}", plan.place));
                 false
             }
@@ -282,6 +312,20 @@ impl Core {
         let candidates = plans.iter().map(|plan| Candidate::new(plan, &arrival)).collect();
         let method = &self.service.methods[method];
         self.refuse_for(explain::unexpected(method, arrival, candidates))
+    }
+
+    /// Refuses a call of which the requests do not come that decide what takes it.
+    pub(crate) fn fail_stuck(&self, method: usize, peek: Peek) -> Status {
+        let descriptor = &self.service.methods[method];
+        let plans = self.plans(method);
+        let looking = |plan: &&Plan| plan.conditions.iter().any(|it| it.peek() != Peek::Nothing);
+        self.fail(explain::stuck(descriptor, peek, plans.iter().filter(looking)))
+    }
+
+    /// Refuses a call of which the requests do not end, before which `plan` does not answer.
+    pub(crate) fn fail_unended(&self, method: usize, plan: &Plan) -> Status {
+        let descriptor = &self.service.methods[method];
+        self.fail(explain::stuck(descriptor, Peek::All, [plan].into_iter()))
     }
 
     // The verdict.
@@ -316,6 +360,20 @@ impl Core {
         }
     }
 
+    /// Remembers a problem with how the test plays the server, unless it fails by that anyway. A task
+    /// that still does when the mock is gone is no problem: it ends with its runtime.
+    pub(crate) fn problem_of_test(&self, text: String) {
+        let fails_anyway = self.home.hearing() == Hearing::Failing;
+        if !fails_anyway && !self.with(|state| state.has_concluded) {
+            self.problem(text);
+        }
+    }
+
+    /// Whether a panic here and now would fail the test.
+    pub(crate) fn is_heard(&self) -> bool {
+        self.home.hearing() != Hearing::Unsure
+    }
+
     /// What is wrong, as a text.
     fn verdict(&self) -> Option<String> {
         let Wrong { mut problems, plans, calls } = self.with(State::wrong)?;
@@ -328,8 +386,7 @@ impl Core {
                 }
             }
         }
-        let playing = calls.iter().filter_map(|call| call.script.as_ref());
-        let unfinished = playing.filter(|it| !it.may_stop()).map(Playing::unfinished);
+        let unfinished = calls.iter().filter_map(|call| call.unfinished(self.service));
         problems.extend(unfinished.map(Problem::new));
         Some(explain::verdict(self.name, self.made_at, &problems))
     }
@@ -372,6 +429,7 @@ impl Core {
     /// Gives the verdict where the first handle is dropped, unless that is somewhere else than where it
     /// was made. What may not have been heard is told at the end of the test.
     pub(crate) fn conclude(&self) {
+        self.lock().has_concluded = true;
         if self.home.is_here() && self.task == task::try_id() {
             self.verify();
         }

@@ -1,6 +1,6 @@
 //! What a test says of the calls that it expects.
 
-use std::{fmt, future::Future, marker::PhantomData, sync::Arc, time::Duration};
+use std::{fmt, future::Future, marker::PhantomData, sync::Arc, thread, time::Duration};
 
 use bytes::Bytes;
 use tonic::{Code, Request, Response, Status};
@@ -19,10 +19,11 @@ use super::{
 /// What a test says of the calls of a method: which ones it means, how many there are, and how
 /// they are answered.
 ///
-/// It holds from the moment it is made, and each of these functions adds to it. A call is taken
-/// by the first expectation that it fits and that has not had all its calls yet, in the order in
-/// which they were made; then by the first such stub. So a second expectation for the same calls
-/// takes over where the first one has had enough.
+/// It holds from the end of the statement that makes it, and each of these functions adds to it. A
+/// call is taken by the first expectation that it fits and that has not had all its calls yet, in
+/// the order in which they were made; then by the first such stub. So a second expectation for the
+/// same calls takes over where the first one has had enough. While this value lives, calls on other
+/// threads than its own come to it only when nothing else takes them.
 ///
 /// What cannot hold together panics where it is said: two answers, two numbers of calls, an answer
 /// for calls that [`never`](Self::never) come, a number that a stub needs, and an answer that no
@@ -40,7 +41,8 @@ struct Setup {
 }
 
 impl Setup {
-    fn new(core: &Arc<Core>, method: usize, plan: Plan) -> Self {
+    fn new(core: &Arc<Core>, method: usize, mut plan: Plan) -> Self {
+        plan.writer = Some(thread::current().id());
         core.publish(method, &plan);
         Self { core: Arc::clone(core), method, plan }
     }
@@ -78,9 +80,12 @@ impl Setup {
 
     #[track_caller]
     fn sequence(&mut self, sequence: &Sequence) {
+        if self.plan.steps.iter().any(|(other, _)| other.is(sequence)) {
+            return;
+        }
         let method = self.core.service.methods[self.method].name();
         let step = sequence.add(format!("{method}, expected at {},", self.plan.place));
-        self.plan.sequence = Some((sequence.clone(), step));
+        self.plan.steps.push((sequence.clone(), step));
         self.publish();
     }
 
@@ -91,6 +96,12 @@ impl Setup {
             panic!("{contradiction}");
         }
         self.core.publish(self.method, &self.plan);
+    }
+}
+
+impl Drop for Setup {
+    fn drop(&mut self) {
+        self.core.finish_writing(self.method, &self.plan);
     }
 }
 
@@ -175,7 +186,7 @@ impl<K: Kind> Expectation<K> {
     }
 
     /// Takes calls only when it is their turn in `sequence`, which expectations join in the order
-    /// in which this is said.
+    /// in which this is said. Said of several sequences, it has to be their turn in all of them.
     #[track_caller]
     pub fn in_sequence(mut self, sequence: &Sequence) -> Self {
         self.setup.sequence(sequence);
@@ -191,6 +202,8 @@ impl<K: Kind> Expectation<K> {
     }
 
     /// Fails the first `failures` calls with `code`, then answers as it is said otherwise.
+    ///
+    /// These calls come on top: `once().flaky(2, …)` needs and takes three.
     #[track_caller]
     pub fn flaky(mut self, failures: usize, code: Code) -> Self {
         self.setup.plan.flaky = Some((failures, code));
@@ -266,9 +279,9 @@ impl<K: Kind> Expectation<K> {
     /// Hands the calls to the test, which plays the server.
     #[track_caller]
     pub fn interactive(self) -> Interactive<K> {
-        let (handler, interactive) =
-            Interactive::new(&self.setup.core, self.setup.plan.place.clone());
-        self.answer(Answer::Handles(handler));
+        let place = self.setup.plan.place.clone();
+        let (offers, interactive) = Interactive::new(&self.setup.core, place);
+        self.answer(Answer::Offers(offers));
         interactive
     }
 

@@ -1,14 +1,15 @@
 //! The texts of failures: what came, what was expected, and how they differ.
 
-use std::{any::Any, fmt::Write as _, panic::Location};
+use std::{fmt::Write as _, panic::Location};
 
 use tonic::metadata::{KeyAndValueRef, MetadataMap};
 
 use super::{
     entry::is_custom,
+    kind::Peek,
     message::AnyMessage,
     pattern::{Mismatch, Report, shown},
-    plan::{Arrival, Plan, count},
+    plan::{Arrival, Place, Plan, count},
     record::{Outcome, Record},
 };
 use crate::{MethodDescriptor, ServiceDescriptor, wire::panics::contain};
@@ -206,6 +207,40 @@ fn summary(method: &MethodDescriptor, call: &Record) -> String {
     format!("{}({}) {outcome}", method.name(), messages(call.requests()))
 }
 
+/// A call that waits for requests because of `plans`.
+pub(super) fn stuck<'a>(
+    method: &MethodDescriptor,
+    peek: Peek,
+    plans: impl Iterator<Item = &'a Plan>,
+) -> String {
+    let (awaited, advice) = match peek {
+        Peek::All => ("the end of its requests", "has to end them first"),
+        _ => ("its first request", "has to send one first, or to `open()` the call"),
+    };
+    let mut text = format!(
+        "call of {}: it waits for {awaited}, because of what was set up\n  \
+         Perhaps the caller waits for the response: it {advice}. A `script` looks at requests, too, \
+         and waits for none before it is their turn.",
+        full_name(method),
+    );
+    for plan in plans {
+        let _ = write!(text, "\n- {}: {}", plan.place, plan.describe());
+    }
+    text
+}
+
+/// A call that the test was to answer itself, and has not accepted.
+pub(super) fn not_accepted(method: &MethodDescriptor, place: &Place, call: &Record) -> String {
+    let mut text = format!(
+        "interactive call of {}: the test has not accepted it\n- {place}",
+        full_name(method)
+    );
+    if call.requests().next().is_some() {
+        let _ = write!(text, "\n  request: {}", messages(call.requests()));
+    }
+    text
+}
+
 /// What a script of `steps` steps ran into at the step `number`, which says `step`.
 pub(super) fn script(
     method: &MethodDescriptor,
@@ -225,12 +260,6 @@ pub(super) fn reasons(report: Report) -> String {
 
 pub(super) fn full_name(method: &MethodDescriptor) -> &'static str {
     method.path.trim_start_matches('/')
-}
-
-pub(super) fn panic_text(panic: &(dyn Any + Send)) -> String {
-    let text = panic.downcast_ref::<&str>().map(|&text| text.to_owned());
-    let text = text.or_else(|| panic.downcast_ref::<String>().cloned());
-    text.unwrap_or_else(|| "something that is no text".to_owned())
 }
 
 /// The text, or as much of it as a header takes when it is percent-encoded.

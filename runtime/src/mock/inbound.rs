@@ -2,7 +2,7 @@
 
 use std::{
     collections::VecDeque,
-    future::poll_fn,
+    future::{Future, poll_fn},
     pin::Pin,
     slice,
     sync::Arc,
@@ -16,8 +16,12 @@ use super::{
     kind::Peek,
     message::{AnyMessage, Content},
     tape::Trace,
+    timer,
 };
 use crate::{Streaming, streaming::Source};
+
+/// A request was waited for that does not come.
+pub(crate) struct TooLong;
 
 /// The requests of a call.
 pub(crate) enum Inbound {
@@ -50,11 +54,12 @@ impl Inbound {
         }
     }
 
-    /// Waits for as many requests as `peek` wants to see.
-    pub(crate) async fn peek(&mut self, peek: Peek) {
+    /// Waits for as many requests as `peek` wants to see, or fails when one does not come.
+    pub(crate) async fn peek(&mut self, peek: Peek) -> Result<(), TooLong> {
         if let Self::Many(requests) = self {
-            while requests.wants(peek) && requests.peek_next().await {}
+            while requests.wants(peek) && soon(requests.peek_next()).await? {}
         }
+        Ok(())
     }
 
     /// What has been peeked at.
@@ -81,12 +86,14 @@ impl Inbound {
         poll_fn(|cx| self.poll_next(cx)).await
     }
 
-    /// Reads all that is left.
-    pub(crate) async fn drain(&mut self) -> Result<(), Status> {
-        while let Some(request) = self.next().await {
-            request?;
+    /// Reads all that is left, up to the status that it may end with.
+    pub(crate) async fn drain(&mut self) -> Result<Result<(), Status>, TooLong> {
+        while let Some(request) = soon(self.next()).await? {
+            if let Err(status) = request {
+                return Ok(Err(status));
+            }
         }
-        Ok(())
+        Ok(Ok(()))
     }
 
     /// What a method of the contract gets. Nothing must have been taken yet.
@@ -95,6 +102,15 @@ impl Inbound {
             Self::One(message) => message.map(Content::One).ok_or_else(super::message::mixed_up),
             Self::Many(requests) => Ok(Content::Many(Streaming::from_source(requests))),
         }
+    }
+}
+
+/// Waits for a request.
+async fn soon<T>(request: impl Future<Output = T>) -> Result<T, TooLong> {
+    tokio::select! {
+        biased;
+        request = request => Ok(request),
+        () = timer::patience() => Err(TooLong),
     }
 }
 

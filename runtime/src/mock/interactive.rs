@@ -6,8 +6,12 @@ use std::{
     marker::PhantomData,
     panic::Location,
     pin::Pin,
-    sync::{Arc, Weak},
-    task::{Context, Poll, ready},
+    sync::{
+        Arc, Weak,
+        atomic::{AtomicBool, Ordering},
+    },
+    task::{Context, Poll, Waker, ready},
+    thread,
     time::Duration,
 };
 
@@ -16,39 +20,34 @@ use tonic::{Extensions, Request, Response, Status, metadata::MetadataMap};
 
 use super::{
     Carried, Kind,
+    answer::Incoming,
     core::Core,
     entry::insert,
+    explain,
     message::{AnyMessage, Content},
     pattern::shown,
-    plan::{Handler, Place},
+    plan::Place,
 };
 use crate::{
-    Streaming,
+    MethodDescriptor, Streaming,
     streaming::{Closed, Source},
-    wire::deadline,
+    wire::{deadline, panics::contain},
 };
 
 /// Where the test accepts calls, in the order in which they come. Made by
 /// [`Expectation::interactive`](super::Expectation::interactive).
 pub struct Interactive<K> {
     offers: mpsc::UnboundedReceiver<Offer>,
+    role: Role,
     kind: PhantomData<fn() -> K>,
 }
 
 impl<K: Kind> Interactive<K> {
     /// What hands calls to the test, and where the test accepts them.
-    pub(crate) fn new(core: &Arc<Core>, place: Place) -> (Handler, Self) {
+    pub(crate) fn new(core: &Arc<Core>, place: Place) -> (Offers, Self) {
         let (calls, offers) = mpsc::unbounded_channel();
-        let core = Arc::downgrade(core);
-        let handler = move |request| {
-            let (offer, live) = Offer::new(request);
-            let accepted = calls.send(offer).map_err(|_| nobody_accepts(&core, &place));
-            Box::pin(async move {
-                accepted?;
-                live.response().await
-            }) as _
-        };
-        (Arc::new(handler), Self { offers, kind: PhantomData })
+        let role = Role { core: Arc::downgrade(core), place, has_panicked: Arc::default() };
+        (Offers { calls, role: role.clone() }, Self { offers, role, kind: PhantomData })
     }
 
     /// Waits for the next call.
@@ -57,18 +56,69 @@ impl<K: Kind> Interactive<K> {
     /// When the mock is gone, so that none can come.
     pub async fn accept(&mut self) -> LiveCall<K> {
         match self.offers.recv().await {
-            Some(offer) => LiveCall { offer, kind: PhantomData },
+            Some(mut offer) => {
+                offer.accept();
+                LiveCall { offer, kind: PhantomData }
+            }
             None => panic!("no call can come any more: the mock is gone"),
         }
     }
 }
 
-fn nobody_accepts(core: &Weak<Core>, place: &Place) -> Status {
-    let problem = format!("{place}: a call came, but the test has dropped what accepts it");
-    match core.upgrade() {
-        Some(core) => core.fail(problem),
-        None => Status::unimplemented(problem),
+impl<K> Drop for Interactive<K> {
+    fn drop(&mut self) {
+        self.role.note_panic("a panic has dropped what accepts its calls");
     }
+}
+
+/// What the test plays of a server: the calls of an expectation.
+#[derive(Clone)]
+struct Role {
+    core: Weak<Core>,
+    place: Place,
+    /// Whether it is known that the test has panicked in it.
+    has_panicked: Arc<AtomicBool>,
+}
+
+impl Role {
+    /// Remembers for the verdict that a panic ends the role, if one does.
+    fn note_panic(&self, problem: &str) {
+        if thread::panicking() && !self.has_panicked.swap(true, Ordering::Relaxed) {
+            self.problem(problem);
+        }
+    }
+
+    fn problem(&self, problem: &str) {
+        if let Some(core) = self.core.upgrade() {
+            core.problem_of_test(format!("{}: {problem}", self.place));
+        }
+    }
+}
+
+/// What hands calls to the test.
+#[derive(Clone)]
+pub(crate) struct Offers {
+    calls: mpsc::UnboundedSender<Offer>,
+    role: Role,
+}
+
+/// Lets the test answer a call.
+pub(super) async fn offer(
+    core: &Arc<Core>,
+    offers: &Offers,
+    place: &Place,
+    incoming: Incoming,
+) -> Result<Response<Content>, Status> {
+    let (call, method) = (incoming.call, &core.service.methods[incoming.head.method]);
+    let hold = Hold { role: offers.role.clone(), call, method };
+    let (offer, live) = Offer::new(hold, incoming.into_request()?);
+    core.note(call, |record| record.offered = Some(place.clone()));
+    if offers.calls.send(offer).is_err() {
+        core.note(call, |record| record.offered = None);
+        let problem = format!("{place}: a call came, but the test has dropped what accepts it");
+        return Err(core.fail(problem));
+    }
+    live.response().await
 }
 
 impl<K> fmt::Debug for Interactive<K> {
@@ -80,7 +130,9 @@ impl<K> fmt::Debug for Interactive<K> {
 /// A call that the test answers.
 ///
 /// The response begins when the test first receives or sends: set the [`header`](Self::header)
-/// before. Dropping the call unfinished fails it with `Internal`.
+/// before. Dropping the call unfinished fails it with `Internal`, and the verification, unless its
+/// caller has gone away; so does one that is never accepted, and one that is finished with requests
+/// in its stream that were not received.
 pub struct LiveCall<K> {
     offer: Offer,
     kind: PhantomData<fn() -> K>,
@@ -169,22 +221,23 @@ impl<K: Kind> LiveCall<K> {
     pub fn expect_quiet(&mut self, time: Duration) -> impl Future<Output = ()> + Send + '_ {
         let place = Location::caller();
         self.offer.begin();
-        let Offer { requests, has_ended, .. } = &mut self.offer;
+        let offer = &mut self.offer;
         async move {
             if let Err(problem) = deadline::clock("`expect_quiet`") {
-                panic!("{place}: {problem}");
+                offer.panic(&format!("{place}: {problem}"));
             }
-            tokio::select! {
+            let problem = tokio::select! {
                 biased;
-                request = requests.message(), if !*has_ended => match request {
+                request = offer.requests.message(), if !offer.has_ended => match request {
                     Ok(Some(request)) => {
-                        panic!("{place}: expected no request for {time:?}, got {}", shown(&request))
+                        format!("expected no request for {time:?}, got {}", shown(&request))
                     }
-                    Ok(None) => panic!("{place}: expected no end of the requests for {time:?}"),
-                    Err(status) => panic!("{place}: the requests failed: {}", status.message()),
+                    Ok(None) => format!("expected no end of the requests for {time:?}"),
+                    Err(status) => format!("the requests failed: {}", status.message()),
                 },
-                () = tokio::time::sleep(time) => {}
-            }
+                () = tokio::time::sleep(time) => return,
+            };
+            offer.panic(&format!("{place}: {problem}"))
         }
     }
 }
@@ -198,8 +251,27 @@ impl<K> fmt::Debug for LiveCall<K> {
     }
 }
 
+/// Which call it is that the test plays the server of.
+struct Hold {
+    role: Role,
+    call: usize,
+    method: &'static MethodDescriptor,
+}
+
+/// How far the test has got with a call.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Stage {
+    Offered,
+    Accepted,
+    /// It has ended well.
+    Finished,
+    Failed,
+}
+
 /// A call on its way to the test, and the test's hold on it.
 struct Offer {
+    hold: Hold,
+    stage: Stage,
     metadata: MetadataMap,
     requests: Streaming<AnyMessage>,
     /// Whether the test knows that there are no further requests.
@@ -218,11 +290,13 @@ enum Item {
 }
 
 impl Offer {
-    fn new(request: Request<Content>) -> (Self, Live) {
+    fn new(hold: Hold, request: Request<Content>) -> (Self, Live) {
         let (metadata, _, content) = request.into_parts();
         let (begin, begun) = oneshot::channel();
         let (responses, items) = mpsc::unbounded_channel();
         let offer = Self {
+            hold,
+            stage: Stage::Offered,
             metadata,
             requests: match content {
                 Content::One(request) => Streaming::from_iter([request]),
@@ -237,6 +311,13 @@ impl Offer {
         (offer, Live { begun, items })
     }
 
+    fn accept(&mut self) {
+        self.stage = Stage::Accepted;
+        if let Some(core) = self.hold.role.core.upgrade() {
+            core.note(self.hold.call, |record| record.offered = None);
+        }
+    }
+
     fn begin(&mut self) {
         if let Some(begin) = self.begin.take() {
             // The caller may have gone away.
@@ -245,11 +326,13 @@ impl Offer {
     }
 
     fn finish(&mut self) -> Result<(), Closed> {
+        self.stage = Stage::Finished;
         let trailers = std::mem::take(&mut self.trailers);
         self.put(Item::Finished(trailers))
     }
 
     fn fail(&mut self, status: Status) {
+        self.stage = Stage::Failed;
         // Whether the caller still wants to know makes no difference.
         let _ = match self.begin.take() {
             Some(begin) => begin.send(Err(status)).map_err(|_| Closed),
@@ -260,10 +343,53 @@ impl Offer {
     fn put(&mut self, item: Item) -> Result<(), Closed> {
         self.responses.send(item).map_err(|_| Closed)
     }
+
+    /// Panics with a problem, which is part of the verdict if nobody else may hear it.
+    fn panic(&mut self, problem: &str) -> ! {
+        let role = &self.hold.role;
+        if let Some(core) = role.core.upgrade().filter(|core| !core.is_heard()) {
+            role.has_panicked.store(true, Ordering::Relaxed);
+            core.problem_of_test(problem.to_owned());
+        }
+        panic!("{problem}")
+    }
+
+    /// What is wrong when the test lets go of the call now.
+    fn problem(&mut self) -> Option<String> {
+        match self.stage {
+            Stage::Accepted if !self.responses.is_closed() => Some(
+                "the test has dropped it unfinished\n\
+                 It has to finish or fail it, or to wait until its caller has gone away: `cancelled`."
+                    .to_owned(),
+            ),
+            Stage::Finished if self.hold.method.kind.streams_requests() && !self.has_ended => {
+                let request = self.next_request()?;
+                Some(format!("the test has not received a request: got {}", shown(&request)))
+            }
+            _ => None,
+        }
+    }
+
+    /// The next request, if it is there already.
+    fn next_request(&mut self) -> Option<AnyMessage> {
+        let mut cx = Context::from_waker(Waker::noop());
+        match contain(|| self.requests.poll_message(&mut cx)) {
+            Ok(Poll::Ready(Some(Ok(request)))) => Some(request),
+            _ => None,
+        }
+    }
 }
 
 impl Drop for Offer {
     fn drop(&mut self) {
+        let method = explain::full_name(self.hold.method);
+        if thread::panicking() {
+            self.hold
+                .role
+                .note_panic(&format!("interactive call of {method}: a panic has dropped it"));
+        } else if let Some(problem) = self.problem() {
+            self.hold.role.problem(&format!("interactive call of {method}: {problem}"));
+        }
         // Behind the end, nobody reads it.
         self.fail(Status::internal("the test has dropped the call without finishing it"));
     }

@@ -34,6 +34,7 @@ mod sequence;
 mod serve;
 mod server;
 mod tape;
+mod timer;
 
 pub use self::{
     expectation::{Expectation, IntoResponse},

@@ -10,6 +10,7 @@ use std::{
         Arc,
         atomic::{AtomicUsize, Ordering},
     },
+    thread::{self, ThreadId},
     time::Duration,
 };
 
@@ -17,6 +18,7 @@ use tonic::{Code, Extensions, Request, Response, Status, metadata::MetadataMap};
 
 use super::{
     Sequence,
+    interactive::Offers,
     message::{AnyMessage, Content},
     pattern::Report,
     script::Steps,
@@ -28,9 +30,12 @@ pub(crate) struct Plan {
     pub(crate) place: Place,
     /// Whether it has to be used: an expectation, not a stub.
     pub(crate) required: bool,
+    /// The thread that is still writing it.
+    pub(crate) writer: Option<ThreadId>,
     pub(crate) conditions: Vec<Arc<dyn Condition>>,
     pub(crate) times: Option<Times>,
-    pub(crate) sequence: Option<(Sequence, usize)>,
+    /// Its steps in sequences, of which there is one in each.
+    pub(crate) steps: Vec<(Sequence, usize)>,
     pub(crate) delay: Duration,
     /// How many calls fail before the answer is given, and with what.
     pub(crate) flaky: Option<(usize, Code)>,
@@ -68,6 +73,8 @@ pub(crate) enum Answer {
     Fails(Status),
     /// Whatever the function makes of the request.
     Handles(Handler),
+    /// The test is asked to answer.
+    Offers(Offers),
     Streams(Arc<[AnyMessage]>),
     Plays(Arc<Steps>),
     Hangs,
@@ -116,9 +123,10 @@ impl Plan {
         Self {
             place,
             required,
+            writer: None,
             conditions: Vec::new(),
             times: None,
-            sequence: None,
+            steps: Vec::new(),
             delay: Duration::ZERO,
             flaky: None,
             answer: None,
@@ -131,16 +139,27 @@ impl Plan {
         Arc::ptr_eq(&self.taken, &other.taken)
     }
 
-    /// How many calls it needs and takes: what the test said, or what its answer is good for.
+    /// Whether it is part of a statement that is not over. On its own thread it is not, when a call comes.
+    pub(crate) fn is_being_written(&self) -> bool {
+        self.writer.is_some_and(|writer| writer != thread::current().id())
+    }
+
+    /// How many calls it needs and takes: what the test said, or what its answer is good for, and those
+    /// that fail before.
     pub(crate) fn times(&self) -> Times {
-        let failures = self.flaky.map_or(0, |(failures, _)| failures);
-        let implied = match (&self.answer, &self.sequence) {
-            (Some(Answer::ReturnsEach(replies)), _) => Times::exactly(replies.len() + failures),
-            (_, Some(_)) => Times::exactly(1 + failures),
-            (_, None) => Times { min: 1 + failures, max: usize::MAX },
+        let implied = match &self.answer {
+            Some(Answer::ReturnsEach(replies)) => Times::exactly(replies.len()),
+            _ if self.steps.is_empty() => Times { min: 1, max: usize::MAX },
+            _ => Times::exactly(1),
         };
         let Times { min, max } = self.times.unwrap_or(implied);
-        Times { min: if self.required { min } else { 0 }, max }
+        // Where no call is needed, or none may come, none has to fail.
+        let failures = self.flaky.map_or(0, |(failures, _)| failures);
+        let with_failures = |calls: usize| match calls {
+            0 => 0,
+            calls => calls.saturating_add(failures),
+        };
+        Times { min: if self.required { with_failures(min) } else { 0 }, max: with_failures(max) }
     }
 
     /// The calls that it has taken.
@@ -154,8 +173,11 @@ impl Plan {
         if taken >= self.times().max {
             return Err(used_up(taken));
         }
-        if let Some((sequence, step)) = &self.sequence {
-            sequence.take(*step)?;
+        for (taken, (sequence, step)) in self.steps.iter().enumerate() {
+            if let Err(blocked) = sequence.take(*step) {
+                self.steps[..taken].iter().for_each(|(sequence, step)| sequence.put_back(*step));
+                return Err(blocked);
+            }
         }
         self.taken.store(taken + 1, Ordering::Relaxed);
         Ok(taken)
@@ -166,8 +188,7 @@ impl Plan {
         if self.taken() >= self.times().max {
             return Some(used_up(self.taken()));
         }
-        let (sequence, step) = self.sequence.as_ref()?;
-        sequence.blocked(*step)
+        self.steps.iter().find_map(|(sequence, step)| sequence.blocked(*step))
     }
 
     pub(crate) fn is_met(&self) -> bool {
@@ -181,8 +202,9 @@ impl Plan {
 
     /// Whether no call of its method gets past it.
     pub(crate) fn takes_all_calls(&self) -> bool {
-        let is_open = self.conditions.is_empty() && self.sequence.is_none();
-        is_open && self.answer.is_some() && self.times().max == usize::MAX
+        let is_open = self.conditions.is_empty() && self.steps.is_empty();
+        let is_said = self.answer.is_some() && !self.is_being_written();
+        is_open && is_said && self.times().max == usize::MAX
     }
 
     /// What in it cannot hold together, in words.
@@ -193,7 +215,7 @@ impl Plan {
             _ if times.max == 0 && is_answered => {
                 Some("`never()` lets no call come that an answer could be for".to_owned())
             }
-            _ if times.max == 0 && self.sequence.is_some() => {
+            _ if times.max == 0 && !self.steps.is_empty() => {
                 Some("`never()` lets no call come, whose turn could be in a sequence".to_owned())
             }
             _ if times.min > 0 && !self.required => Some(format!(

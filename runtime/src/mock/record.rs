@@ -5,7 +5,11 @@ use std::{sync::Arc, time::Duration};
 use tokio::time::Instant;
 use tonic::{Code, Status, metadata::MetadataMap};
 
-use super::{Message, answer::Head, core::Core, message::AnyMessage, script::Playing, tape::Trace};
+use super::{
+    Message, answer::Head, core::Core, explain, message::AnyMessage, plan::Place, script::Playing,
+    tape::Trace,
+};
+use crate::ServiceDescriptor;
 
 /// A call that a mock has got.
 #[derive(Clone, Debug)]
@@ -84,6 +88,8 @@ pub(crate) struct Record {
     pub(crate) ended: Option<Instant>,
     /// The script that the call is answered by, while it has not been played to its end.
     pub(crate) script: Option<Playing>,
+    /// Where the test said that it answers the call itself, until it accepts it.
+    pub(crate) offered: Option<Place>,
     /// What goes onto the tape, while there is one.
     pub(crate) trace: Option<Box<Trace>>,
 }
@@ -101,6 +107,7 @@ impl Record {
             started: Instant::now(),
             ended: None,
             script: None,
+            offered: None,
             trace: None,
         }
     }
@@ -118,6 +125,7 @@ impl Record {
             started: now,
             ended: Some(now),
             script: None,
+            offered: None,
             trace: None,
         }
     }
@@ -130,6 +138,19 @@ impl Record {
             None => self.first = Some(request),
             Some(_) => self.rest.push(request),
         }
+    }
+
+    /// Whether nothing is missing when the call does not go on.
+    pub(crate) fn may_stop(&self) -> bool {
+        self.offered.is_none() && self.script.as_ref().is_none_or(Playing::may_stop)
+    }
+
+    /// What is missing.
+    pub(crate) fn unfinished(&self, service: &ServiceDescriptor) -> Option<String> {
+        if let Some(place) = &self.offered {
+            return Some(explain::not_accepted(&service.methods[self.method], place, self));
+        }
+        self.script.as_ref().filter(|it| !it.may_stop()).map(Playing::unfinished)
     }
 
     pub(crate) fn requests(&self) -> impl Iterator<Item = &AnyMessage> {

@@ -6,7 +6,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 ///
 /// Each expectation that is put [in sequence](super::Expectation::in_sequence) is a step. A call
 /// can be taken by a step once all the steps before it have had as many calls as they need, and
-/// as long as no step behind it has had one.
+/// as long as no step behind it has had one. An expectation can be a step of several sequences:
+/// then it has to be its turn in all of them.
 ///
 /// Clones are the same sequence.
 #[derive(Clone, Debug, Default)]
@@ -47,6 +48,16 @@ impl Sequence {
             steps[step].taken += 1;
             Ok(())
         })
+    }
+
+    /// Gives back a call that `step` has taken, because another sequence does not let it.
+    pub(crate) fn put_back(&self, step: usize) {
+        self.with(|steps| steps[step].taken -= 1);
+    }
+
+    /// Whether both are the same sequence.
+    pub(crate) fn is(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
     }
 
     /// Why `step` cannot have a call now, if it cannot.

@@ -82,6 +82,10 @@ impl<T: Send> Source<T> for Limited<T> {
     fn take_trailers(mut self: Pin<&mut Self>) -> MetadataMap {
         self.messages.take_received_trailers()
     }
+
+    fn is_counted(&self) -> bool {
+        self.messages.is_counted()
+    }
 }
 
 impl<T> Drop for Limited<T> {

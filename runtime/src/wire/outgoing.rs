@@ -28,6 +28,8 @@ pub(crate) struct Outgoing {
     source: Option<Box<dyn Source>>,
     encoder: Encoder,
     deadline: Deadline,
+    /// How large a chunk has to be to be sent as it is.
+    enough: usize,
     chunk: BytesMut,
     /// How much of it are whole messages.
     whole: usize,
@@ -72,10 +74,13 @@ impl Outgoing {
         encoder: Encoder,
         deadline: Deadline,
     ) -> Self {
+        // Of messages that are counted, only those that are asked for may be taken.
+        let enough = if messages.is_counted() { 1 } else { CHUNK };
         Self {
             source: Some(Box::new(messages)),
             encoder,
             deadline,
+            enough,
             chunk: BytesMut::new(),
             whole: 0,
             last: 0,
@@ -143,7 +148,7 @@ impl Outgoing {
                 self.end(Some(late));
                 break;
             }
-            if self.chunk.len() >= CHUNK {
+            if self.chunk.len() >= self.enough {
                 break;
             }
             match ready!(source.poll_encode(&self.encoder, &mut self.chunk, cx)) {
@@ -230,6 +235,31 @@ mod tests {
         let chunks = chunks_of(100);
         assert_eq!(chunks.iter().sum::<usize>(), 100 * 7);
         assert!(chunks.len() <= 50, "{chunks:?}");
+    }
+
+    /// Has messages without end.
+    struct Counted;
+
+    impl crate::streaming::Source<u32> for Counted {
+        fn poll_message(
+            self: Pin<&mut Self>,
+            _: &mut Context<'_>,
+        ) -> Poll<Option<Result<u32, Status>>> {
+            Poll::Ready(Some(Ok(1)))
+        }
+
+        fn is_counted(&self) -> bool {
+            true
+        }
+    }
+
+    #[test]
+    fn messages_that_are_counted_are_taken_one_by_one() {
+        let encoder = Encoder { encoding: None, limit: 100 };
+        let messages = Streaming::from_source(Counted);
+        let mut outgoing = Outgoing::new(messages, encoder, Deadline::default());
+        let first = outgoing.poll_data(&mut Context::from_waker(Waker::noop()));
+        assert!(matches!(first, Poll::Ready(Some(Ok(chunk))) if chunk.len() == 7));
     }
 
     #[test]

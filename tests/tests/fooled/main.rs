@@ -9,6 +9,7 @@
 #[allow(dead_code, reason = "other tests use all of it")]
 mod messages;
 mod right;
+mod right_calls;
 
 use std::{
     fs,

@@ -4,11 +4,17 @@
 
 #[path = "wrong/clocks.rs"]
 mod clocks;
+#[path = "wrong/interactive.rs"]
+mod interactive;
 #[path = "../mocks/messages.rs"]
 #[allow(dead_code, reason = "other tests use all of it")]
 mod messages;
 #[path = "wrong/moved.rs"]
 mod moved;
+#[path = "wrong/panics.rs"]
+mod panics;
+#[path = "wrong/scripts.rs"]
+mod scripts;
 #[path = "wrong/values.rs"]
 mod values;
 #[path = "wrong/verdicts.rs"]

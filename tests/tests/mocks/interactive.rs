@@ -128,6 +128,7 @@ async fn a_call_that_the_test_drops_fails() {
         drop(uploads.accept().await);
     });
     assert_eq!(status.unwrap_err().code(), Code::Internal);
+    assert!(verdict_of(mock).contains("the test has dropped it unfinished"));
 }
 
 #[tokio::test]

@@ -18,6 +18,7 @@ use super::{
 use crate::{
     ServiceDescriptor,
     mock::{Message, Method, message::AnyMessage, record::Record},
+    wire::panics::{self, contain},
 };
 
 /// What a mock writes its calls to, each when it is over.
@@ -98,12 +99,16 @@ impl Recorder {
         let redaction = self.redaction.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let method = &self.methods[call.method];
         let events = trace.events.iter().map(|event| event.redacted(&redaction, method));
+        let events = contain(|| events.collect::<Vec<_>>()).map_err(|panic| {
+            let (path, panic) = (self.path.display(), panics::text(&*panic));
+            format!("a closure of `redact` panicked: {panic}\nThe tape {path} is without the call.")
+        })?;
         let line = Line {
             method: service.methods[call.method].path.to_owned(),
             metadata: entries(&call.metadata, &redaction),
             deadline: call.deadline,
             header: entries(&trace.header, &redaction),
-            events: events.collect(),
+            events,
             trailers: entries(&trace.trailers, &redaction),
             outcome: call.outcome.clone(),
         };
