@@ -166,3 +166,25 @@ fn a_call_that_does_not_wait_needs_no_runtime() {
     };
     assert_eq!(sum.unwrap().into_inner().result, 8);
 }
+
+/// As many tests as there are mocks, of which one in ten has to fail: each by itself.
+#[test]
+fn a_thousand_mocks_in_parallel_tests() {
+    for _ in 0..20 {
+        for _ in 0..10 {
+            let tests = (0..100).map(|number| {
+                let test = thread::Builder::new().name(format!("test {number}"));
+                let test = test.spawn(move || {
+                    let mock = MockCalculator::new();
+                    let is_wrong = number % 10 == 0;
+                    mock.expect_add().times(usize::from(is_wrong)..).returns(sum(8));
+                });
+                test.unwrap()
+            });
+            let tests = tests.collect::<Vec<_>>();
+            let failed = tests.into_iter().map(|test| test.join().is_err()).collect::<Vec<_>>();
+            let expected = (0..100).map(|number| number % 10 == 0).collect::<Vec<_>>();
+            assert_eq!(failed, expected);
+        }
+    }
+}
