@@ -73,7 +73,7 @@ pub use tonic::{
 #[cfg(feature = "client")]
 pub use self::client::{BidiCall, Channel, ChannelBuilder, ResponseHeaders, WaitForReady};
 #[cfg(all(feature = "server", not(target_family = "wasm")))]
-pub use self::server::{ConnectInfo, Listener, Server};
+pub use self::server::{ConnectInfo, Listener, NamedServer, Server};
 pub use self::{
     descriptor::{IdempotencyLevel, MethodDescriptor, MethodKind, ServiceDescriptor},
     redact::Redact,

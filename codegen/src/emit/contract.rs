@@ -10,6 +10,7 @@ use crate::model::Idempotency;
 ///
 ///     const _: () = rt::check_generation(1);
 ///
+///     #[diagnostic::on_unimplemented(…)]
 ///     pub trait Calculator: rt::Send + rt::Sync + 'static { … }
 ///
 ///     pub static SERVICE: rt::ServiceDescriptor = …;
@@ -22,6 +23,7 @@ pub(super) fn contract(code: &mut Code, cx: &Context) {
         code.item();
         code.comments(&cx.service.docs.detached);
         code.docs(&cx.service.docs.lines);
+        unimplemented(code, cx);
         let name = &cx.names.contract.name;
         code.block(format_args!("pub trait {name}: rt::Send + rt::Sync + 'static"), |code| {
             for method in cx.methods() {
@@ -30,6 +32,28 @@ pub(super) fn contract(code: &mut Code, cx: &Context) {
         });
         table(code, cx);
     });
+}
+
+/// What the compiler says of a type that is taken for an implementation:
+///
+/// ```text
+/// #[diagnostic::on_unimplemented(
+///     message = "`{Self}` does not implement `Calculator`, the contract of `calculator.Calculator`",
+///     note = "what is in an `Arc` is served with `CalculatorServer::from_arc`",
+/// )]
+/// ```
+fn unimplemented(code: &mut Code, cx: &Context) {
+    let (contract, service) = (&cx.names.contract.name, &cx.service.full_name);
+    let message =
+        format!("`{{Self}}` does not implement `{contract}`, the contract of `{service}`");
+    code.line(format_args!("#[diagnostic::on_unimplemented("));
+    code.line(format_args!("    message = {message:?},"));
+    if cx.options.build_server {
+        let server = &cx.names.server.name;
+        let note = format!("what is in an `Arc` is served with `{server}::from_arc`");
+        code.line(format_args!("    note = {note:?},"));
+    }
+    code.line(format_args!(")]"));
 }
 
 /// `fn add(&self, request: rt::Request<…>) -> impl rt::Future<Output = …> + rt::Send;`

@@ -209,6 +209,9 @@ fn mock_module(code: &mut Code, cx: &Context) {
     code.line(format_args!("#[allow(dead_code, unexpected_cfgs{})]", cx.allowed_names()));
     code.block(format_args!("pub mod {}", cx.names.mock.item.module), |code| {
         mock_items(code, cx.options, |code| mock::mock(code, cx));
+        let (runtime, name) = (&cx.options.runtime_path, &cx.names.mock.item.name);
+        code.item();
+        code.line(format_args!("{runtime}::codegen::no_mock! {{ {name} }}"));
     });
 }
 

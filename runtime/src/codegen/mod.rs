@@ -3,6 +3,8 @@
 
 #[cfg(feature = "mock")]
 pub mod mock;
+#[cfg(not(feature = "mock"))]
+mod no_mock;
 
 pub use std::{
     clone::Clone,
@@ -23,8 +25,11 @@ pub use std::{
 
 pub use tonic::{IntoRequest, Request, Response, Status, codec::CompressionEncoding};
 
+#[cfg(not(feature = "mock"))]
+pub use self::no_mock::{MockFeature, NoMock};
 pub use crate::{
-    __mocks as mocks, __mocks_for_tests as mocks_for_tests, __redact as redact, __shown as shown,
+    __mocks as mocks, __mocks_for_tests as mocks_for_tests, __no_mock as no_mock,
+    __redact as redact, __shown as shown,
 };
 #[cfg(feature = "client")]
 pub use crate::{BidiCall, Channel, client::Client};
@@ -62,6 +67,28 @@ macro_rules! __mocks {
 macro_rules! __mocks_for_tests {
     ($($item:item)*) => {
         $crate::__mocks! { $(#[cfg(any(test, feature = "mock"))] $item)* }
+    };
+}
+
+/// What stands for a mock in tests when the runtime does not have its feature `mock`: nothing, as it
+/// has.
+#[cfg(feature = "mock")]
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __no_mock {
+    ($mock:ident) => {};
+}
+
+/// What stands for a mock in tests when the runtime does not have its feature `mock`: a type that says
+/// so where it is used.
+#[cfg(not(feature = "mock"))]
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __no_mock {
+    ($mock:ident) => {
+        #[doc = "There are no mocks without the feature `mock` of `rust-scaffold`."]
+        #[cfg(any(test, feature = "mock"))]
+        pub type $mock = $crate::codegen::NoMock<()>;
     };
 }
 

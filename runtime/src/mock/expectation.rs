@@ -244,19 +244,34 @@ impl<K: Kind> Expectation<K> {
     /// Answers with what `handler` makes of the request, as a method of the contract would.
     ///
     /// ```
-    /// # use rust_scaffold::{Request, Response, Status, mock::{Expectation, Unary}};
+    /// # use rust_scaffold::{Request, mock::{Expectation, Unary}};
     /// # fn set_up(double: Expectation<Unary<i32, i32>>) {
     /// double.answers(async |request: Request<i32>| Ok(2 * request.into_inner()));
     /// # }
     /// ```
     ///
+    /// A closure that uses something of the test owns it, and hands a clone to each call: an
+    /// `async move |request|` cannot be called twice.
+    ///
+    /// ```
+    /// # use std::sync::{Arc, atomic::{AtomicI32, Ordering}};
+    /// # use rust_scaffold::{Request, mock::{Expectation, Unary}};
+    /// # fn set_up(add: Expectation<Unary<i32, i32>>) {
+    /// let sum = Arc::new(AtomicI32::new(0));
+    /// let counted = Arc::clone(&sum);
+    /// add.answers(move |request: Request<i32>| {
+    ///     let sum = Arc::clone(&counted);
+    ///     async move { Ok(sum.fetch_add(request.into_inner(), Ordering::Relaxed)) }
+    /// });
+    /// # }
+    /// ```
+    ///
     /// A panic in it fails the verification, whoever calls.
     #[track_caller]
-    pub fn answers<H, F, R>(self, handler: H) -> Self
+    pub fn answers<H, F>(self, handler: H) -> Self
     where
         H: Fn(Request<K::Requests>) -> F + Send + Sync + 'static,
-        F: Future<Output = Result<R, Status>> + Send + 'static,
-        R: IntoResponse<K::Responses>,
+        F: AnswerFuture<Answer: IntoResponse<K::Responses>> + Send + 'static,
     {
         let handler = Arc::new(handler);
         self.answer(Answer::Handles(Arc::new(move |request| {
@@ -303,11 +318,15 @@ impl<K: Kind> Expectation<K> {
     }
 }
 
-impl<K: SingleResponse> Expectation<K> {
+// Each says what it needs of a method: the compiler tells of a bound of a function in our words.
+impl<K: Kind> Expectation<K> {
     /// Answers with a message, or a [`Response`] with metadata, every time; a stream of requests
     /// is read to its end before.
     #[track_caller]
-    pub fn returns(self, response: impl IntoResponse<K::Response>) -> Self {
+    pub fn returns(self, response: impl IntoResponse<K::Response>) -> Self
+    where
+        K: SingleResponse,
+    {
         let reply = reply(response.into_response());
         self.answer(Answer::Returns(Arc::new(reply)))
     }
@@ -319,6 +338,7 @@ impl<K: SingleResponse> Expectation<K> {
     #[track_caller]
     pub fn returns_each<R>(self, responses: impl IntoIterator<Item = R>) -> Self
     where
+        K: SingleResponse,
         R: IntoResponse<K::Response>,
     {
         let replies = responses.into_iter().map(|it| Arc::new(reply(it.into_response())));
@@ -326,12 +346,13 @@ impl<K: SingleResponse> Expectation<K> {
         assert!(!replies.is_empty(), "there are no responses to return");
         self.answer(Answer::ReturnsEach(replies))
     }
-}
 
-impl<K: ResponseStream> Expectation<K> {
     /// Answers with a stream of these messages.
     #[track_caller]
-    pub fn streams(self, responses: impl IntoIterator<Item = K::Response>) -> Self {
+    pub fn streams(self, responses: impl IntoIterator<Item = K::Response>) -> Self
+    where
+        K: ResponseStream,
+    {
         self.answer(Answer::Streams(responses.into_iter().map(AnyMessage::new).collect()))
     }
 }
@@ -342,7 +363,32 @@ impl<K> fmt::Debug for Expectation<K> {
     }
 }
 
+/// What a closure of [`Expectation::answers`] gives back: a future of a result, as `async` makes it.
+#[diagnostic::on_unimplemented(
+    message = "`.answers(…)` takes an async closure that gives back `Result<_, Status>`",
+    label = "this gives back `{Self}`",
+    note = "a closure is `async |request| Ok(response)`; one that uses something of the test is \
+            `move |request| {{ let it = it.clone(); async move {{ Ok(response) }} }}`",
+    note = "an answer that does not depend on the request is `.returns(message)`, `.fails(status)` or \
+            `.streams([…])`"
+)]
+pub trait AnswerFuture: Future<Output = Result<Self::Answer, Status>> {
+    /// What the call is answered with when it goes well.
+    type Answer;
+}
+
+#[diagnostic::do_not_recommend]
+impl<F: Future<Output = Result<T, Status>>, T> AnswerFuture for F {
+    type Answer = T;
+}
+
 /// What an answer can be: what the response carries, or the whole [`Response`].
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is no response of `{T}`",
+    label = "neither a `{T}` nor a `Response` of it",
+    note = "a failure is told with `.fails(status)`; a message goes in as it is, without `Ok`",
+    note = "`.answers(async |request| …)` decides for each request, and gives back a `Result`"
+)]
 pub trait IntoResponse<T> {
     /// Makes the response.
     fn into_response(self) -> Response<T>;

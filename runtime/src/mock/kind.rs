@@ -34,9 +34,19 @@ pub trait Kind: 'static {
 }
 
 /// A [`Kind`] whose calls have one response.
+#[diagnostic::on_unimplemented(
+    message = "this method has a stream of responses, not one",
+    label = "for methods with one response",
+    note = "say `.streams([…])` with all of its messages, or `.script(script().send(…))`"
+)]
 pub trait SingleResponse: Kind {}
 
 /// A [`Kind`] whose calls have a stream of responses.
+#[diagnostic::on_unimplemented(
+    message = "this method has one response, not a stream",
+    label = "for methods with a stream of responses",
+    note = "say `.returns(message)`, or `.returns_each([…])` with one for each call"
+)]
 pub trait ResponseStream: Kind {}
 
 /// One request, one response.

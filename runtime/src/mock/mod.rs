@@ -37,7 +37,7 @@ mod tape;
 mod timer;
 
 pub use self::{
-    expectation::{Expectation, IntoResponse},
+    expectation::{AnswerFuture, Expectation, IntoResponse},
     handle::{Answering, Mock},
     interactive::{Interactive, LiveCall},
     kind::{

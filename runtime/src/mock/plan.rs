@@ -295,6 +295,20 @@ pub(crate) fn count(number: usize, noun: &str) -> String {
 }
 
 /// How many calls an expectation takes: a number, or a range such as `1..` or `2..=3`.
+///
+/// ```
+/// # use rust_scaffold::mock::{Expectation, Unary};
+/// # fn set_up(first: Expectation<Unary<i32, i32>>, second: Expectation<Unary<i32, i32>>) {
+/// first.times(2).returns(1);
+/// second.times(2..=3).returns(1);
+/// # }
+/// ```
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is no number of calls",
+    label = "neither a `usize` nor a range of `usize`",
+    note = "say `times(3)`, `times(1..)`, `times(2..=3)` or, for a `number` of another type, \
+            `times(number as usize)`"
+)]
 pub trait IntoTimes {
     /// The numbers that are in it.
     fn into_times(self) -> Times;

@@ -43,4 +43,8 @@ pub(crate) use self::{
     service::{Serve, ServerConfig},
 };
 #[cfg(all(feature = "server", not(target_family = "wasm")))]
-pub use self::{connection::ConnectInfo, listener::Listener, serve::Server};
+pub use self::{
+    connection::ConnectInfo,
+    listener::Listener,
+    serve::{NamedServer, Server},
+};

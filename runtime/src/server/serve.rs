@@ -27,6 +27,18 @@ use super::{
 };
 use crate::wire::http_body::{HttpBody, RequestBody};
 
+/// A service with the name of one of gRPC: a generated server, or one of tonic's.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is no server of a service",
+    label = "neither a generated server nor one of tonic's",
+    note = "an implementation is served by what is generated for its contract: \
+            `.add_service(CalculatorServer::new(implementation))`"
+)]
+pub trait NamedServer: NamedService {}
+
+#[diagnostic::do_not_recommend]
+impl<S: NamedService> NamedServer for S {}
+
 /// Serves gRPC services over HTTP/2.
 ///
 /// ```
@@ -61,8 +73,9 @@ impl Server {
     #[must_use]
     pub fn add_service<S, B>(mut self, service: S) -> Self
     where
+        S: NamedServer,
         S: Service<http::Request<HttpBody>, Response = http::Response<B>, Error = Infallible>,
-        S: NamedService + Clone + Send + Sync + 'static,
+        S: Clone + Send + Sync + 'static,
         S::Future: Send + 'static,
         B: RequestBody,
     {

@@ -5,6 +5,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod compiler;
 #[path = "../mocks/messages.rs"]
 #[allow(dead_code, reason = "other tests use all of it")]
 mod messages;

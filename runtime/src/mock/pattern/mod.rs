@@ -75,6 +75,22 @@ impl<T: ?Sized> Debug for Pattern<T> {
 ///
 /// A text, bytes, or an array stand for a `String`, [`Bytes`](bytes::Bytes) or a repeated field; an
 /// array holds values or patterns for its elements.
+///
+/// ```
+/// # use rust_scaffold::mock::{Expectation, Unary, ge};
+/// # fn set_up(first: Expectation<Unary<i32, i32>>, second: Expectation<Unary<i32, i32>>) {
+/// first.with(5).returns(1);
+/// second.with(ge(6)).returns(2);
+/// # }
+/// ```
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is nothing that a `{T}` can be expected with",
+    label = "neither a value to be equal to nor a pattern",
+    note = "a closure goes with its words into `.matching(\"a > b\", |request| …)`, and for a field, an \
+            element or an entry into the pattern `that(\"even\", |value| …)`",
+    note = "of a stream of requests, `.with([…])` takes an array of all of them",
+    note = "some fields of a message are expected with its matcher in `like`"
+)]
 pub trait IntoPattern<T: ?Sized> {
     /// Makes the pattern.
     fn into_pattern(self) -> Pattern<T>;

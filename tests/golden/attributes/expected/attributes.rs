@@ -101,6 +101,10 @@ pub mod blobs_service {
 
     const _: () = rt::check_generation(1);
 
+    #[diagnostic::on_unimplemented(
+        message = "`{Self}` does not implement `Blobs`, the contract of `attributes.Blobs`",
+        note = "what is in an `Arc` is served with `BlobsServer::from_arc`",
+    )]
     pub trait Blobs: rt::Send + rt::Sync + 'static {
         fn get(
             &self,
@@ -414,6 +418,8 @@ pub mod blobs_mock {
             pub use super::super::attributes_matchers::*;
         }
     }
+
+    ::rust_scaffold::codegen::no_mock! { MockBlobs }
 }
 
 /// Matchers for the messages of `attributes.proto`: mocks have them in `like`.

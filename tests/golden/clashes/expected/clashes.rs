@@ -31,6 +31,10 @@ pub mod store_service {
     const _: () = rt::check_generation(1);
 
     /// Its trait and its server have the names of messages.
+    #[diagnostic::on_unimplemented(
+        message = "`{Self}` does not implement `Store`, the contract of `clashes.Store`",
+        note = "what is in an `Arc` is served with `StoreServer::from_arc`",
+    )]
     pub trait Store: rt::Send + rt::Sync + 'static {
         fn get(
             &self,
@@ -348,6 +352,8 @@ pub mod store_mock {
             pub use super::super::clashes_matchers::*;
         }
     }
+
+    ::rust_scaffold::codegen::no_mock! { MockStore }
 }
 
 /// The contract of `clashes.Log`.
@@ -358,6 +364,10 @@ pub mod log_service {
     const _: () = rt::check_generation(1);
 
     /// Its server is called like the next service's trait.
+    #[diagnostic::on_unimplemented(
+        message = "`{Self}` does not implement `Log`, the contract of `clashes.Log`",
+        note = "what is in an `Arc` is served with `LogServer::from_arc`",
+    )]
     pub trait Log: rt::Send + rt::Sync + 'static {
         fn read(
             &self,
@@ -673,6 +683,8 @@ pub mod log_mock {
             pub use super::super::clashes_matchers::*;
         }
     }
+
+    ::rust_scaffold::codegen::no_mock! { MockLog }
 }
 
 /// The contract of `clashes.LogServer`.
@@ -682,6 +694,10 @@ pub mod log_server_service {
 
     const _: () = rt::check_generation(1);
 
+    #[diagnostic::on_unimplemented(
+        message = "`{Self}` does not implement `LogServer`, the contract of `clashes.LogServer`",
+        note = "what is in an `Arc` is served with `LogServerServer::from_arc`",
+    )]
     pub trait LogServer: rt::Send + rt::Sync + 'static {
         fn read(
             &self,
@@ -1001,6 +1017,8 @@ pub mod log_server_mock {
             pub use super::super::clashes_matchers::*;
         }
     }
+
+    ::rust_scaffold::codegen::no_mock! { MockLogServer }
 }
 
 /// The contract of `clashes.Cache`.
@@ -1011,6 +1029,10 @@ pub mod cache_service {
     const _: () = rt::check_generation(1);
 
     /// Its module is taken by what is nested in a message.
+    #[diagnostic::on_unimplemented(
+        message = "`{Self}` does not implement `Cache`, the contract of `clashes.Cache`",
+        note = "what is in an `Arc` is served with `CacheServer::from_arc`",
+    )]
     pub trait Cache: rt::Send + rt::Sync + 'static {
         fn read(
             &self,
@@ -1334,6 +1356,8 @@ pub mod cache_mock {
             pub use super::super::clashes_matchers::*;
         }
     }
+
+    ::rust_scaffold::codegen::no_mock! { MockCache }
 }
 
 /// Matchers for the messages of `clashes.proto`: mocks have them in `like`.

@@ -24,6 +24,9 @@ pub mod greeter_service {
     const _: () = rt::check_generation(1);
 
     /// Says hello.
+    #[diagnostic::on_unimplemented(
+        message = "`{Self}` does not implement `Greeter`, the contract of `greeter.Greeter`",
+    )]
     pub trait Greeter: rt::Send + rt::Sync + 'static {
         /// Greets the one who is named.
         fn say_hello(
@@ -281,6 +284,8 @@ pub mod greeter_mock {
             pub use super::super::greeter_matchers::*;
         }
     }
+
+    ::rust_scaffold::codegen::no_mock! { MockGreeter }
 }
 
 /// Matchers for the messages of `greeter.proto`: mocks have them in `like`.

@@ -88,6 +88,10 @@ pub mod comments_service {
     // Apart from the service.
 
     /// The service.
+    #[diagnostic::on_unimplemented(
+        message = "`{Self}` does not implement `Comments`, the contract of `comments.Comments`",
+        note = "what is in an `Arc` is served with `CommentsServer::from_arc`",
+    )]
     pub trait Comments: rt::Send + rt::Sync + 'static {
         // Apart from the method.
 
@@ -415,6 +419,8 @@ pub mod comments_mock {
             pub use super::super::comments_matchers::*;
         }
     }
+
+    ::rust_scaffold::codegen::no_mock! { MockComments }
 }
 
 /// Matchers for the messages of `comments.proto`: mocks have them in `like`.

@@ -16,6 +16,10 @@ pub mod roots_service {
 
     const _: () = rt::check_generation(1);
 
+    #[diagnostic::on_unimplemented(
+        message = "`{Self}` does not implement `Roots`, the contract of `Roots`",
+        note = "what is in an `Arc` is served with `RootsServer::from_arc`",
+    )]
     pub trait Roots: rt::Send + rt::Sync + 'static {
         fn get(
             &self,
@@ -327,6 +331,8 @@ pub mod roots_mock {
             pub use super::super::root_matchers::*;
         }
     }
+
+    ::rust_scaffold::codegen::no_mock! { MockRoots }
 }
 
 /// Matchers for the messages of `root.proto`: mocks have them in `like`.

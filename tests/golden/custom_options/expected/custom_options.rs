@@ -22,6 +22,10 @@ pub mod library_service {
 
     const _: () = rt::check_generation(1);
 
+    #[diagnostic::on_unimplemented(
+        message = "`{Self}` does not implement `Library`, the contract of `custom_options.Library`",
+        note = "what is in an `Arc` is served with `LibraryServer::from_arc`",
+    )]
     pub trait Library: rt::Send + rt::Sync + 'static {
         fn get_book(
             &self,
@@ -455,6 +459,8 @@ pub mod library_mock {
             pub use super::super::custom_options_matchers::*;
         }
     }
+
+    ::rust_scaffold::codegen::no_mock! { MockLibrary }
 }
 
 /// Matchers for the messages of `custom_options.proto`: mocks have them in `like`.

@@ -142,6 +142,10 @@ pub mod telemetry_service {
     const _: () = rt::check_generation(1);
 
     /// Collects measurements and hands them out again, one call of each kind.
+    #[diagnostic::on_unimplemented(
+        message = "`{Self}` does not implement `Telemetry`, the contract of `telemetry.Telemetry`",
+        note = "what is in an `Arc` is served with `TelemetryServer::from_arc`",
+    )]
     pub trait Telemetry: rt::Send + rt::Sync + 'static {
         /// The newest point of a series.
         ///
@@ -738,6 +742,8 @@ pub mod telemetry_mock {
             pub use super::super::telemetry_matchers::*;
         }
     }
+
+    ::rust_scaffold::codegen::no_mock! { MockTelemetry }
 }
 
 /// Matchers for the messages of `telemetry.proto`: mocks have them in `like`.

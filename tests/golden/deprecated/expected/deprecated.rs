@@ -70,6 +70,10 @@ pub mod greeter_service {
     const _: () = rt::check_generation(1);
 
     /// Greets.
+    #[diagnostic::on_unimplemented(
+        message = "`{Self}` does not implement `Greeter`, the contract of `deprecated.Greeter`",
+        note = "what is in an `Arc` is served with `GreeterServer::from_arc`",
+    )]
     pub trait Greeter: rt::Send + rt::Sync + 'static {
         /// Says hello.
         fn hello(
@@ -519,6 +523,8 @@ pub mod greeter_mock {
             pub use super::super::deprecated_matchers::*;
         }
     }
+
+    ::rust_scaffold::codegen::no_mock! { MockGreeter }
 }
 
 /// Matchers for the messages of `deprecated.proto`: mocks have them in `like`.

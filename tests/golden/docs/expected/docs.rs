@@ -95,6 +95,10 @@ pub mod library_service {
     /// See <https://example.com/library?a=b>, [the manual](https://example.com/manual)
     /// and <https://example.com/api>. Types such as map\<string, Book> and \<script>
     /// are only text, and so are \[Book\], \[Book\]\[docs.Book\] and \[a link\](Book.title).
+    #[diagnostic::on_unimplemented(
+        message = "`{Self}` does not implement `Library`, the contract of `docs.Library`",
+        note = "what is in an `Arc` is served with `LibraryServer::from_arc`",
+    )]
     pub trait Library: rt::Send + rt::Sync + 'static {
         /// Looks up a book:
         ///
@@ -650,6 +654,8 @@ pub mod library_mock {
             pub use super::super::docs_matchers::*;
         }
     }
+
+    ::rust_scaffold::codegen::no_mock! { MockLibrary }
 }
 
 /// Matchers for the messages of `docs.proto`: mocks have them in `like`.

@@ -87,6 +87,10 @@ pub mod editions_service {
 
     const _: () = rt::check_generation(1);
 
+    #[diagnostic::on_unimplemented(
+        message = "`{Self}` does not implement `Editions`, the contract of `editions.Editions`",
+        note = "what is in an `Arc` is served with `EditionsServer::from_arc`",
+    )]
     pub trait Editions: rt::Send + rt::Sync + 'static {
         fn get(
             &self,
@@ -408,6 +412,8 @@ pub mod editions_mock {
             pub use super::super::edition2023_matchers::*;
         }
     }
+
+    ::rust_scaffold::codegen::no_mock! { MockEditions }
 }
 
 /// Matchers for the messages of `edition2023.proto`: mocks have them in `like`.

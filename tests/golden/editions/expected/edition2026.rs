@@ -71,6 +71,10 @@ pub mod strict_service {
 
     const _: () = rt::check_generation(1);
 
+    #[diagnostic::on_unimplemented(
+        message = "`{Self}` does not implement `Strict`, the contract of `editions.strict.Strict`",
+        note = "what is in an `Arc` is served with `StrictServer::from_arc`",
+    )]
     pub trait Strict: rt::Send + rt::Sync + 'static {
         fn get(
             &self,
@@ -384,6 +388,8 @@ pub mod strict_mock {
             pub use super::super::edition2026_matchers::*;
         }
     }
+
+    ::rust_scaffold::codegen::no_mock! { MockStrict }
 }
 
 /// Matchers for the messages of `edition2026.proto`: mocks have them in `like`.

@@ -178,6 +178,10 @@ pub mod office_service {
 
     const _: () = rt::check_generation(1);
 
+    #[diagnostic::on_unimplemented(
+        message = "`{Self}` does not implement `Office`, the contract of `foreign.Office`",
+        note = "what is in an `Arc` is served with `OfficeServer::from_arc`",
+    )]
     pub trait Office: rt::Send + rt::Sync + 'static {
         fn sell(
             &self,
@@ -625,6 +629,8 @@ pub mod office_mock {
             pub use super::super::foreign_matchers::*;
         }
     }
+
+    ::rust_scaffold::codegen::no_mock! { MockOffice }
 }
 
 /// Matchers for the messages of `foreign.proto`: mocks have them in `like`.

@@ -95,6 +95,10 @@ pub mod option_service {
     const _: () = rt::check_generation(1);
 
     /// All names that could get in the way of generated code.
+    #[diagnostic::on_unimplemented(
+        message = "`{Self}` does not implement `Option`, the contract of `type.async.Option`",
+        note = "what is in an `Arc` is served with `OptionServer::from_arc`",
+    )]
     pub trait Option: rt::Send + rt::Sync + 'static {
         fn r#type(
             &self,
@@ -1228,6 +1232,8 @@ pub mod option_mock {
             pub use super::super::keywords_matchers::*;
         }
     }
+
+    ::rust_scaffold::codegen::no_mock! { MockOption }
 }
 
 /// The contract of `type.async.S`.
@@ -1237,6 +1243,10 @@ pub mod s_service {
 
     const _: () = rt::check_generation(1);
 
+    #[diagnostic::on_unimplemented(
+        message = "`{Self}` does not implement `S`, the contract of `type.async.S`",
+        note = "what is in an `Arc` is served with `SServer::from_arc`",
+    )]
     pub trait S: rt::Send + rt::Sync + 'static {
         fn s(
             &self,
@@ -1544,6 +1554,8 @@ pub mod s_mock {
             pub use super::super::keywords_matchers::*;
         }
     }
+
+    ::rust_scaffold::codegen::no_mock! { MockS }
 }
 
 /// The contract of `type.async.B`.
@@ -1553,6 +1565,10 @@ pub mod b_service {
 
     const _: () = rt::check_generation(1);
 
+    #[diagnostic::on_unimplemented(
+        message = "`{Self}` does not implement `B`, the contract of `type.async.B`",
+        note = "what is in an `Arc` is served with `BServer::from_arc`",
+    )]
     pub trait B: rt::Send + rt::Sync + 'static {
         fn b(
             &self,
@@ -1860,6 +1876,8 @@ pub mod b_mock {
             pub use super::super::keywords_matchers::*;
         }
     }
+
+    ::rust_scaffold::codegen::no_mock! { MockB }
 }
 
 /// The contract of `type.async.Arc`.
@@ -1869,6 +1887,10 @@ pub mod arc_service {
 
     const _: () = rt::check_generation(1);
 
+    #[diagnostic::on_unimplemented(
+        message = "`{Self}` does not implement `Arc`, the contract of `type.async.Arc`",
+        note = "what is in an `Arc` is served with `ArcServer::from_arc`",
+    )]
     pub trait Arc: rt::Send + rt::Sync + 'static {
         fn arc(
             &self,
@@ -2180,6 +2202,8 @@ pub mod arc_mock {
             pub use super::super::keywords_matchers::*;
         }
     }
+
+    ::rust_scaffold::codegen::no_mock! { MockArc }
 }
 
 /// The contract of `type.async.Send`.
@@ -2189,6 +2213,10 @@ pub mod send_service {
 
     const _: () = rt::check_generation(1);
 
+    #[diagnostic::on_unimplemented(
+        message = "`{Self}` does not implement `Send`, the contract of `type.async.Send`",
+        note = "what is in an `Arc` is served with `SendServer::from_arc`",
+    )]
     pub trait Send: rt::Send + rt::Sync + 'static {
         fn send(
             &self,
@@ -2498,6 +2526,8 @@ pub mod send_mock {
             pub use super::super::keywords_matchers::*;
         }
     }
+
+    ::rust_scaffold::codegen::no_mock! { MockSend }
 }
 
 /// The contract of `type.async.Rt`.
@@ -2507,6 +2537,10 @@ pub mod rt_service {
 
     const _: () = rt::check_generation(1);
 
+    #[diagnostic::on_unimplemented(
+        message = "`{Self}` does not implement `Rt`, the contract of `type.async.Rt`",
+        note = "what is in an `Arc` is served with `RtServer::from_arc`",
+    )]
     pub trait Rt: rt::Send + rt::Sync + 'static {
         fn rt(
             &self,
@@ -2818,6 +2852,8 @@ pub mod rt_mock {
             pub use super::super::keywords_matchers::*;
         }
     }
+
+    ::rust_scaffold::codegen::no_mock! { MockRt }
 }
 
 /// The contract of `type.async.SERVICE`.
@@ -2827,6 +2863,10 @@ pub mod service_service {
 
     const _: () = rt::check_generation(1);
 
+    #[diagnostic::on_unimplemented(
+        message = "`{Self}` does not implement `Service`, the contract of `type.async.SERVICE`",
+        note = "what is in an `Arc` is served with `ServiceServer::from_arc`",
+    )]
     pub trait Service: rt::Send + rt::Sync + 'static {
         fn service(
             &self,
@@ -3140,6 +3180,8 @@ pub mod service_mock {
             pub use super::super::keywords_matchers::*;
         }
     }
+
+    ::rust_scaffold::codegen::no_mock! { MockService }
 }
 
 /// Matchers for the messages of `keywords.proto`: mocks have them in `like`.

@@ -234,6 +234,10 @@ pub mod shop_service {
 
     const _: () = rt::check_generation(1);
 
+    #[diagnostic::on_unimplemented(
+        message = "`{Self}` does not implement `Shop`, the contract of `lints.Shop`",
+        note = "what is in an `Arc` is served with `ShopServer::from_arc`",
+    )]
     pub trait Shop: rt::Send + rt::Sync + 'static {
         fn into_cart(
             &self,
@@ -885,6 +889,8 @@ pub mod shop_mock {
             pub use super::super::lints_matchers::*;
         }
     }
+
+    ::rust_scaffold::codegen::no_mock! { MockShop }
 }
 
 /// The contract of `lints.s_i_p`.
@@ -894,6 +900,10 @@ pub mod s_i_p_service {
 
     const _: () = rt::check_generation(1);
 
+    #[diagnostic::on_unimplemented(
+        message = "`{Self}` does not implement `SIP`, the contract of `lints.s_i_p`",
+        note = "what is in an `Arc` is served with `SIPServer::from_arc`",
+    )]
     pub trait SIP: rt::Send + rt::Sync + 'static {
         fn get(
             &self,
@@ -1201,6 +1211,8 @@ pub mod s_i_p_mock {
             pub use super::super::lints_matchers::*;
         }
     }
+
+    ::rust_scaffold::codegen::no_mock! { MockSIP }
 }
 
 /// Matchers for the messages of `lints.proto`: mocks have them in `like`.

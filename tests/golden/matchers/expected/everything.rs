@@ -213,6 +213,10 @@ pub mod everything_service {
     const _: () = rt::check_generation(1);
 
     /// Its requests have fields of every kind.
+    #[diagnostic::on_unimplemented(
+        message = "`{Self}` does not implement `Everything`, the contract of `everything.Everything`",
+        note = "what is in an `Arc` is served with `EverythingServer::from_arc`",
+    )]
     pub trait Everything: rt::Send + rt::Sync + 'static {
         fn ask(
             &self,
@@ -726,6 +730,8 @@ pub mod everything_mock {
             pub use super::super::super::common::common_money_matchers::Request as Request_;
         }
     }
+
+    ::rust_scaffold::codegen::no_mock! { MockEverything }
 }
 
 /// Matchers for the messages of `everything.proto`: mocks have them in `like`.

@@ -35,6 +35,10 @@ pub mod hostile_service {
     const _: () = rt::check_generation(1);
 
     /// Has rpcs that are called as what a mock has of its own.
+    #[diagnostic::on_unimplemented(
+        message = "`{Self}` does not implement `Hostile`, the contract of `mocks.Hostile`",
+        note = "what is in an `Arc` is served with `HostileServer::from_arc`",
+    )]
     pub trait Hostile: rt::Send + rt::Sync + 'static {
         fn new_(
             &self,
@@ -1056,6 +1060,8 @@ pub mod hostile_mock {
             pub use super::super::mocks_matchers::*;
         }
     }
+
+    ::rust_scaffold::codegen::no_mock! { MockHostile }
 }
 
 /// The contract of `mocks.Taken`.
@@ -1066,6 +1072,10 @@ pub mod taken_service {
     const _: () = rt::check_generation(1);
 
     /// Its mock is called as a message.
+    #[diagnostic::on_unimplemented(
+        message = "`{Self}` does not implement `Taken`, the contract of `mocks.Taken`",
+        note = "what is in an `Arc` is served with `TakenServer::from_arc`",
+    )]
     pub trait Taken: rt::Send + rt::Sync + 'static {
         fn get(
             &self,
@@ -1383,6 +1393,8 @@ pub mod taken_mock {
             pub use super::super::mocks_matchers::*;
         }
     }
+
+    ::rust_scaffold::codegen::no_mock! { MockTaken }
 }
 
 /// The contract of `mocks.Empty`.
@@ -1392,6 +1404,10 @@ pub mod empty_service {
 
     const _: () = rt::check_generation(1);
 
+    #[diagnostic::on_unimplemented(
+        message = "`{Self}` does not implement `Empty`, the contract of `mocks.Empty`",
+        note = "what is in an `Arc` is served with `EmptyServer::from_arc`",
+    )]
     pub trait Empty: rt::Send + rt::Sync + 'static {}
 
     /// The methods of `mocks.Empty`, in the order of the proto.
@@ -1636,6 +1652,8 @@ pub mod empty_mock_ {
             const METHODS: &'static [rt::mock::Method] = &[];
         }
     }
+
+    ::rust_scaffold::codegen::no_mock! { MockEmpty }
 }
 
 /// Matchers for the messages of `mocks.proto`: mocks have them in `like`.

@@ -116,6 +116,10 @@ pub mod names_service {
 
     const _: () = rt::check_generation(1);
 
+    #[diagnostic::on_unimplemented(
+        message = "`{Self}` does not implement `Names`, the contract of `names.Names`",
+        note = "what is in an `Arc` is served with `NamesServer::from_arc`",
+    )]
     pub trait Names: rt::Send + rt::Sync + 'static {
         fn get_item(
             &self,
@@ -547,6 +551,8 @@ pub mod names_mock {
             pub use super::super::names_matchers::*;
         }
     }
+
+    ::rust_scaffold::codegen::no_mock! { MockNames }
 }
 
 /// Matchers for the messages of `names.proto`: mocks have them in `like`.

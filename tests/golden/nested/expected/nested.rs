@@ -80,6 +80,10 @@ pub mod tree_service {
     const _: () = rt::check_generation(1);
 
     /// Calls with messages that are declared in messages.
+    #[diagnostic::on_unimplemented(
+        message = "`{Self}` does not implement `Tree`, the contract of `nested.Tree`",
+        note = "what is in an `Arc` is served with `TreeServer::from_arc`",
+    )]
     pub trait Tree: rt::Send + rt::Sync + 'static {
         fn grow(
             &self,
@@ -401,6 +405,8 @@ pub mod tree_mock {
             pub use super::super::nested_matchers::*;
         }
     }
+
+    ::rust_scaffold::codegen::no_mock! { MockTree }
 }
 
 /// Matchers for the messages of `nested.proto`: mocks have them in `like`.

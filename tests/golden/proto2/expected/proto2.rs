@@ -72,6 +72,10 @@ pub mod settings_service {
     const _: () = rt::check_generation(1);
 
     /// An older way of writing protos.
+    #[diagnostic::on_unimplemented(
+        message = "`{Self}` does not implement `Settings`, the contract of `proto2.Settings`",
+        note = "what is in an `Arc` is served with `SettingsServer::from_arc`",
+    )]
     pub trait Settings: rt::Send + rt::Sync + 'static {
         fn get(
             &self,
@@ -391,6 +395,8 @@ pub mod settings_mock {
             pub use super::super::proto2_matchers::*;
         }
     }
+
+    ::rust_scaffold::codegen::no_mock! { MockSettings }
 }
 
 /// Matchers for the messages of `proto2.proto`: mocks have them in `like`.

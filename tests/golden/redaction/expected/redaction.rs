@@ -205,6 +205,10 @@ pub mod gate_service {
     const _: () = rt::check_generation(1);
 
     /// Lets people in.
+    #[diagnostic::on_unimplemented(
+        message = "`{Self}` does not implement `Gate`, the contract of `redaction.Gate`",
+        note = "what is in an `Arc` is served with `GateServer::from_arc`",
+    )]
     pub trait Gate: rt::Send + rt::Sync + 'static {
         fn sign_in(
             &self,
@@ -643,6 +647,8 @@ pub mod gate_mock {
             pub use super::super::super::vault::vault_matchers::*;
         }
     }
+
+    ::rust_scaffold::codegen::no_mock! { MockGate }
 }
 
 /// Matchers for the messages of `redaction.proto`: mocks have them in `like`.

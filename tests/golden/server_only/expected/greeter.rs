@@ -24,6 +24,10 @@ pub mod greeter_service {
     const _: () = rt::check_generation(1);
 
     /// Says hello.
+    #[diagnostic::on_unimplemented(
+        message = "`{Self}` does not implement `Greeter`, the contract of `greeter.Greeter`",
+        note = "what is in an `Arc` is served with `GreeterServer::from_arc`",
+    )]
     pub trait Greeter: rt::Send + rt::Sync + 'static {
         /// Greets the one who is named.
         fn say_hello(
@@ -245,6 +249,8 @@ pub mod greeter_mock {
             pub use super::super::greeter_matchers::*;
         }
     }
+
+    ::rust_scaffold::codegen::no_mock! { MockGreeter }
 }
 
 /// Matchers for the messages of `greeter.proto`: mocks have them in `like`.

@@ -41,6 +41,10 @@ pub mod calculator_service {
     const _: () = rt::check_generation(1);
 
     /// Adds and subtracts whole numbers.
+    #[diagnostic::on_unimplemented(
+        message = "`{Self}` does not implement `Calculator`, the contract of `calculator.Calculator`",
+        note = "what is in an `Arc` is served with `CalculatorServer::from_arc`",
+    )]
     pub trait Calculator: rt::Send + rt::Sync + 'static {
         /// The sum of two numbers.
         fn add(
@@ -434,6 +438,8 @@ pub mod calculator_mock {
             pub use super::super::calculator_matchers::*;
         }
     }
+
+    ::rust_scaffold::codegen::no_mock! { MockCalculator }
 }
 
 /// Matchers for the messages of `calculator.proto`: mocks have them in `like`.

@@ -24,6 +24,10 @@ pub mod clock_service {
     const _: () = rt::check_generation(1);
 
     /// Calls whose messages are the ones that come with protobuf.
+    #[diagnostic::on_unimplemented(
+        message = "`{Self}` does not implement `Clock`, the contract of `wkt.Clock`",
+        note = "what is in an `Arc` is served with `ClockServer::from_arc`",
+    )]
     pub trait Clock: rt::Send + rt::Sync + 'static {
         fn now(
             &self,
@@ -671,6 +675,8 @@ pub mod clock_mock {
             ];
         }
     }
+
+    ::rust_scaffold::codegen::no_mock! { MockClock }
 }
 
 /// Matchers for the messages of `wkt.proto`: mocks have them in `like`.

@@ -18,6 +18,10 @@ pub mod shop_service {
     const _: () = rt::check_generation(1);
 
     /// Takes orders.
+    #[diagnostic::on_unimplemented(
+        message = "`{Self}` does not implement `Shop`, the contract of `shop.v1.Shop`",
+        note = "what is in an `Arc` is served with `ShopServer::from_arc`",
+    )]
     pub trait Shop: rt::Send + rt::Sync + 'static {
         /// What an order costs.
         fn price(
@@ -405,6 +409,8 @@ pub mod shop_mock {
             pub use super::super::shop_v1_shop_matchers::*;
         }
     }
+
+    ::rust_scaffold::codegen::no_mock! { MockShop }
 }
 
 /// Matchers for the messages of `shop/v1/shop.proto`: mocks have them in `like`.

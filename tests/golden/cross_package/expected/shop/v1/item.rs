@@ -18,6 +18,10 @@ pub mod stock_service {
     const _: () = rt::check_generation(1);
 
     /// Keeps the stock of items, in another file of the same package.
+    #[diagnostic::on_unimplemented(
+        message = "`{Self}` does not implement `Stock`, the contract of `shop.v1.Stock`",
+        note = "what is in an `Arc` is served with `StockServer::from_arc`",
+    )]
     pub trait Stock: rt::Send + rt::Sync + 'static {
         fn count(
             &self,
@@ -342,6 +346,8 @@ pub mod stock_mock {
             pub use super::super::shop_v1_item_matchers::*;
         }
     }
+
+    ::rust_scaffold::codegen::no_mock! { MockStock }
 }
 
 /// Matchers for the messages of `shop/v1/item.proto`: mocks have them in `like`.

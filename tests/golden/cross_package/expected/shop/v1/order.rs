@@ -22,6 +22,10 @@ pub mod orders_service {
     const _: () = rt::check_generation(1);
 
     /// Takes orders.
+    #[diagnostic::on_unimplemented(
+        message = "`{Self}` does not implement `Orders`, the contract of `shop.v1.Orders`",
+        note = "what is in an `Arc` is served with `OrdersServer::from_arc`",
+    )]
     pub trait Orders: rt::Send + rt::Sync + 'static {
         fn place(
             &self,
@@ -418,6 +422,8 @@ pub mod orders_mock {
             pub use super::super::shop_v1_order_matchers::*;
         }
     }
+
+    ::rust_scaffold::codegen::no_mock! { MockOrders }
 }
 
 /// Matchers for the messages of `shop/v1/order.proto`: mocks have them in `like`.

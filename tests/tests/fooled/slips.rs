@@ -1,0 +1,138 @@
+//! Slips that do not compile. Each says in which words the compiler has to tell of it.
+
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+#[path = "../mocks/messages.rs"]
+#[allow(dead_code, reason = "other tests use all of it")]
+mod messages;
+
+use std::sync::Arc;
+
+use rust_scaffold::{Request, Response, Server, Status};
+
+use calculator::{
+    AddRequest, AddResponse, Calculator, CalculatorClient, CalculatorServer, MockCalculator,
+    SubtractRequest, SubtractResponse,
+};
+use messages::{add, point, query, sum};
+use telemetry::{MockTelemetry, Query};
+
+#[allow(missing_docs, unreachable_pub, clippy::doc_markdown, clippy::too_many_arguments)]
+mod calculator {
+    rust_scaffold::include_proto!("calculator");
+}
+
+#[allow(missing_docs, unreachable_pub, clippy::doc_markdown, clippy::too_many_arguments)]
+mod telemetry {
+    rust_scaffold::include_proto!("telemetry");
+}
+
+struct Abacus;
+
+impl Calculator for Abacus {
+    async fn add(&self, _: Request<AddRequest>) -> Result<Response<AddResponse>, Status> {
+        Ok(Response::new(sum(8)))
+    }
+
+    async fn subtract(
+        &self,
+        _: Request<SubtractRequest>,
+    ) -> Result<Response<SubtractResponse>, Status> {
+        Ok(Response::new(SubtractResponse::default()))
+    }
+}
+
+// red: a failure is told with `.fails(status)`
+fn an_error_that_is_returned(mock: &MockCalculator) {
+    mock.on_add().returns(Err(Status::internal("?")));
+}
+
+// red: a failure is told with `.fails(status)`
+fn a_status_that_is_returned(mock: &MockCalculator) {
+    mock.on_add().returns(Status::internal("?"));
+}
+
+// red: a message goes in as it is, without `Ok`
+fn a_result_that_is_returned(mock: &MockCalculator) {
+    mock.on_add().returns(Ok(sum(8)));
+}
+
+// red: a message goes in as it is, without `Ok`
+fn results_for_each_call(mock: &MockCalculator) {
+    mock.on_add().returns_each([Ok(sum(8)), Err(Status::internal("?"))]);
+}
+
+// red: this method has a stream of responses, not one
+// red: say `.streams([…])`
+fn a_stream_that_returns(mock: &MockTelemetry) {
+    mock.on_watch().returns(point(1.0));
+}
+
+// red: this method has one response, not a stream
+// red: say `.returns(message)`
+fn one_response_that_streams(mock: &MockTelemetry) {
+    mock.on_latest().streams([point(1.0)]);
+}
+
+// red: a closure goes with its words into `.matching(
+fn a_closure_in_with(mock: &MockCalculator) {
+    mock.on_add().with(|request: &AddRequest| request.a > 1).returns(sum(8));
+}
+
+// red: the pattern `that("even", |value| …)`
+fn a_closure_for_a_field(mock: &MockCalculator) {
+    let request = calculator::like::AddRequest::new().a(|a: &i32| *a > 1);
+    mock.on_add().with(request).returns(sum(8));
+}
+
+// red: of a stream of requests, `.with([…])` takes an array of all of them
+fn one_message_of_a_stream(mock: &MockTelemetry) {
+    mock.on_upload().with(point(1.0)).hangs();
+}
+
+// red: is nothing that a `calculator::AddRequest` can be expected with
+fn the_request_of_another_method(mock: &MockCalculator) {
+    mock.on_add().with(query("a")).returns(sum(8));
+}
+
+// red: `.answers(…)` takes an async closure that gives back `Result<_, Status>`
+// red: a closure is `async |request| Ok(response)`
+fn a_closure_that_is_not_async(mock: &MockCalculator) {
+    mock.on_add().answers(|_| Ok(sum(8)));
+}
+
+// red: `.answers(…)` takes an async closure that gives back `Result<_, Status>`
+fn an_async_closure_without_a_result(mock: &MockCalculator) {
+    mock.on_add().answers(async |_| sum(8));
+}
+
+// red: is no response of `calculator::AddResponse`
+fn an_answer_with_another_message(mock: &MockCalculator) {
+    mock.on_add().answers(async |_| Ok(add(5, 3)));
+}
+
+// red: `u32` is no number of calls
+// red: `times(number as usize)`
+fn a_number_of_another_type(mock: &MockCalculator) {
+    mock.expect_add().times(3u32).returns(sum(8));
+}
+
+// red: `MyTelemetry` is no server of a service
+// red: `.add_service(CalculatorServer::new(implementation))`
+fn a_service_without_its_server() {
+    struct MyTelemetry;
+    let _ = Server::new().add_service(MyTelemetry);
+}
+
+// red: `Arc<Abacus>` does not implement `Calculator`, the contract of `calculator.Calculator`
+// red: what is in an `Arc` is served with `CalculatorServer::from_arc`
+fn an_arc_that_is_served() {
+    let _ = CalculatorServer::new(Arc::new(Abacus));
+}
+
+// red: Query` does not implement `Calculator`, the contract of `calculator.Calculator`
+fn what_is_no_calculator_called_in_process() {
+    let _ = CalculatorClient::in_process(Query::default());
+}
+
+fn main() {}
