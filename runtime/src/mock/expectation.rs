@@ -19,6 +19,14 @@ use super::{
 /// What a test says of the calls of a method: which ones it means, how many there are, and how
 /// they are answered.
 ///
+/// ```
+/// # use rust_scaffold::{Status, mock::{Expectation, Unary, ge}};
+/// # fn set_up(expect_half: Expectation<Unary<i32, i32>>, on_half: Expectation<Unary<i32, i32>>) {
+/// expect_half.with(8).once().returns(4);
+/// on_half.with(ge(100)).fails(Status::out_of_range("too much"));
+/// # }
+/// ```
+///
 /// It holds from the end of the statement that makes it, and each of these functions adds to it. A
 /// call is taken by the first expectation that it fits and that has not had all its calls yet, in
 /// the order in which they were made; then by the first such stub. So a second expectation for the

@@ -129,6 +129,16 @@ impl<K> fmt::Debug for Interactive<K> {
 
 /// A call that the test answers.
 ///
+/// ```
+/// # use rust_scaffold::{Status, mock::{BidiStreaming, Interactive}};
+/// # async fn play(mut calls: Interactive<BidiStreaming<i32, i32>>) {
+/// let mut call = calls.accept().await;
+/// assert_eq!(call.recv().await, Some(5));
+/// call.send(8).await.unwrap();
+/// call.finish();
+/// # }
+/// ```
+///
 /// The response begins when the test first receives or sends: set the [`header`](Self::header)
 /// before. Dropping the call unfinished fails it with `Internal`, and the verification, unless its
 /// caller has gone away; so does one that is never accepted, and one that is finished with requests

@@ -9,10 +9,18 @@
 //! - [`script`]s for streams, [`Interactive`] calls, [`Sequence`]s, [`Tape`]s;
 //! - [`Call`]s, to look at afterwards.
 //!
+//! The [`guide`] shows all of it.
+//!
 //! The first handle of a mock gives the verdict when it is dropped, or when it is
-//! [verified](Mock::verify): it panics, on the test's own thread, with everything that went wrong,
+//! verified (`verify`): it panics, on the test's own thread, with everything that went wrong,
 //! wherever the calls were made. Clones, clients and servers of it are handles that give none. What
 //! nobody has heard when the thread ends on which the mock was made is printed, and ends the process.
+
+#[doc = "The guide, with what mocks can do and how: `docs/testing.md` of the project."]
+#[doc = ""]
+// Its examples use generated code: the tests of the project compile and run them.
+#[cfg_attr(not(doctest), doc = include_str!("../../docs/testing.md"))]
+pub mod guide {}
 
 mod answer;
 mod core;
@@ -37,30 +45,33 @@ mod tape;
 mod timer;
 
 pub use self::{
-    expectation::{AnswerFuture, Expectation, IntoResponse},
-    handle::{Answering, Mock},
+    expectation::{Expectation, IntoResponse},
     interactive::{Interactive, LiveCall},
-    kind::{
-        BidiStreaming, Carried, ClientStreaming, Kind, ResponseStream, ServerStreaming,
-        SingleResponse, Unary,
-    },
-    message::Message,
-    method::Method,
+    kind::{BidiStreaming, ClientStreaming, Kind, ServerStreaming, Unary},
     pattern::{
-        Collection, Contained, Enum, Fields, Float, Inside, IntoPattern, Lengthy, Map, Moment,
-        Pattern, View, Viewed, Whole, all_of, any_of, approx, contains, each, empty, entry, eq, ge,
-        gt, le, len, lt, ne, near, none, not, some, starts_with, that, unordered, view, within,
+        Enum, IntoPattern, Pattern, all_of, any_of, approx, contains, each, empty, entry, eq, ge,
+        gt, le, len, lt, ne, near, none, not, some, starts_with, that, unordered, within,
     },
     plan::{IntoTimes, Times},
     record::{Call, Outcome},
     script::{Script, script},
     sequence::Sequence,
-    serve::{Serving, serve},
-    server::{MockDispatch, MockServer, Mocked},
-    tape::{Tape, TapeError, verify_tape},
+    serve::Serving,
+    tape::{Tape, TapeError},
 };
+// What generated code and bounds name.
 #[doc(hidden)]
 pub use self::{
-    message::{AnyMessage, Content},
-    method::{redact, redact_by},
+    expectation::AnswerFuture,
+    handle::{Answering, Mock},
+    kind::{Carried, ResponseStream, SingleResponse},
+    message::{AnyMessage, Content, Message},
+    method::{Method, redact, redact_by},
+    pattern::{
+        Collection, Contained, Fields, Float, Inside, Lengthy, Map, Moment, View, Viewed, Whole,
+        view,
+    },
+    serve::serve,
+    server::{MockDispatch, MockServer, Mocked},
+    tape::verify_tape,
 };

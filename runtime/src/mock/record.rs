@@ -12,6 +12,15 @@ use super::{
 use crate::ServiceDescriptor;
 
 /// A call that a mock has got.
+///
+/// ```
+/// # use rust_scaffold::mock::Call;
+/// # fn look(calls: Vec<Call<i32>>) {
+/// assert_eq!(*calls[0].request(), 5);
+/// assert!(calls[0].outcome.is_ok());
+/// assert!(calls[0].metadata.get("x-tenant").is_some());
+/// # }
+/// ```
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Call<Req> {

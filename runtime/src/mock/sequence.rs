@@ -10,6 +10,15 @@ use std::sync::{Arc, Mutex, PoisonError};
 /// then it has to be its turn in all of them.
 ///
 /// Clones are the same sequence.
+///
+/// ```
+/// # use rust_scaffold::mock::{Expectation, Sequence, Unary};
+/// # fn set_up(log_in: Expectation<Unary<i32, i32>>, log_out: Expectation<Unary<i32, i32>>) {
+/// let sequence = Sequence::new();
+/// log_in.in_sequence(&sequence).returns(1);
+/// log_out.in_sequence(&sequence).returns(2);
+/// # }
+/// ```
 #[derive(Clone, Debug, Default)]
 pub struct Sequence(Arc<Mutex<Vec<Step>>>);
 

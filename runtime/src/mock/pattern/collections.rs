@@ -24,6 +24,11 @@ pub fn len<T: Collection + ?Sized>(expected: impl IntoPattern<usize>) -> Pattern
 }
 
 /// Expects a repeated field, map, text or bytes with nothing in it.
+///
+/// ```
+/// # use rust_scaffold::mock::{Pattern, empty};
+/// let pattern: Pattern<[i32]> = empty();
+/// ```
 pub fn empty<T: Collection + ?Sized>() -> Pattern<T> {
     holds("empty".to_owned(), |got: &T| got.length() == 0)
 }
@@ -105,6 +110,11 @@ where
 }
 
 /// Expects a repeated field whose elements are all like `expected`, if there are any.
+///
+/// ```
+/// # use rust_scaffold::mock::{Pattern, each, ge};
+/// let pattern: Pattern<[i32]> = each(ge(3));
+/// ```
 pub fn each<T: Debug + 'static>(expected: impl IntoPattern<T>) -> Pattern<[T]> {
     Pattern::new(Each(expected.into_pattern()))
 }
@@ -129,6 +139,11 @@ impl<T: Debug> Match<[T]> for Each<T> {
 }
 
 /// Expects a repeated field with these elements and no others, in any order.
+///
+/// ```
+/// # use rust_scaffold::mock::{Pattern, eq, ge, unordered};
+/// let pattern: Pattern<[i32]> = unordered([ge(3), eq(1)]);
+/// ```
 pub fn unordered<T: Debug + 'static, P: IntoPattern<T>>(
     expected: impl IntoIterator<Item = P>,
 ) -> Pattern<[T]> {

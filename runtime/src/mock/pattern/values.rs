@@ -10,36 +10,71 @@ use super::{
 };
 
 /// Expects a value that is equal to `value`. A value in place of a pattern means the same.
+///
+/// ```
+/// # use rust_scaffold::mock::{Pattern, eq};
+/// let pattern: Pattern<i32> = eq(3);
+/// ```
 pub fn eq<T: PartialEq + Debug + Send + Sync + 'static>(value: T) -> Pattern<T> {
     Pattern::new(Equal(value))
 }
 
 /// Expects a value that is not equal to `value`.
+///
+/// ```
+/// # use rust_scaffold::mock::{Pattern, ne};
+/// let pattern: Pattern<i32> = ne(3);
+/// ```
 pub fn ne<T: PartialEq + Debug + Send + Sync + 'static>(value: T) -> Pattern<T> {
     compare("not", value, |got, bound| got != bound)
 }
 
 /// Expects a value less than `bound`.
+///
+/// ```
+/// # use rust_scaffold::mock::{Pattern, lt};
+/// let pattern: Pattern<i32> = lt(3);
+/// ```
 pub fn lt<T: PartialOrd + Debug + Send + Sync + 'static>(bound: T) -> Pattern<T> {
     compare("<", bound, |got, bound| got < bound)
 }
 
 /// Expects a value of at most `bound`.
+///
+/// ```
+/// # use rust_scaffold::mock::{Pattern, le};
+/// let pattern: Pattern<i32> = le(3);
+/// ```
 pub fn le<T: PartialOrd + Debug + Send + Sync + 'static>(bound: T) -> Pattern<T> {
     compare("<=", bound, |got, bound| got <= bound)
 }
 
 /// Expects a value greater than `bound`.
+///
+/// ```
+/// # use rust_scaffold::mock::{Pattern, gt};
+/// let pattern: Pattern<i32> = gt(3);
+/// ```
 pub fn gt<T: PartialOrd + Debug + Send + Sync + 'static>(bound: T) -> Pattern<T> {
     compare(">", bound, |got, bound| got > bound)
 }
 
 /// Expects a value of at least `bound`.
+///
+/// ```
+/// # use rust_scaffold::mock::{Pattern, ge};
+/// let pattern: Pattern<i32> = ge(3);
+/// ```
 pub fn ge<T: PartialOrd + Debug + Send + Sync + 'static>(bound: T) -> Pattern<T> {
     compare(">=", bound, |got, bound| got >= bound)
 }
 
 /// Expects a number that is no further than `tolerance` from `value`.
+///
+/// ```
+/// # use rust_scaffold::mock::{Pattern, approx};
+/// let pattern: Pattern<f64> = approx(1.5, 0.01);
+/// ```
 pub fn approx<T: Float>(value: T, tolerance: T) -> Pattern<T> {
     let label = format!("{value:?} ± {tolerance:?}");
     holds(label, move |got: &T| {
@@ -69,6 +104,11 @@ pub fn that<T: ?Sized + Debug + 'static>(
 }
 
 /// Expects a text or bytes that start with `start`.
+///
+/// ```
+/// # use rust_scaffold::mock::{Pattern, starts_with};
+/// let pattern: Pattern<String> = starts_with("room/");
+/// ```
 pub fn starts_with<T: Lengthy>(start: impl Into<T>) -> Pattern<T> {
     let start = start.into();
     let label = format!("something that starts with {}", shown(&start));
@@ -82,21 +122,41 @@ impl Lengthy for String {}
 impl Lengthy for Bytes {}
 
 /// Expects nothing: an optional field, message, oneof, metadata entry or deadline that is not set.
+///
+/// ```
+/// # use rust_scaffold::mock::{Pattern, none};
+/// let pattern: Pattern<String> = none();
+/// ```
 pub fn none<T: ?Sized + Debug + 'static>() -> Pattern<T> {
     Pattern::new(Presence { expected: false })
 }
 
 /// Expects anything, but not nothing.
+///
+/// ```
+/// # use rust_scaffold::mock::{Pattern, some};
+/// let pattern: Pattern<String> = some();
+/// ```
 pub fn some<T: ?Sized + Debug + 'static>() -> Pattern<T> {
     Pattern::new(Presence { expected: true })
 }
 
 /// Expects what `pattern` does not.
+///
+/// ```
+/// # use rust_scaffold::mock::{Pattern, ge, not};
+/// let pattern: Pattern<i32> = not(ge(3));
+/// ```
 pub fn not<T: ?Sized + Debug + 'static>(pattern: impl IntoPattern<T>) -> Pattern<T> {
     Pattern::new(Not(pattern.into_pattern()))
 }
 
 /// Expects what one of `patterns` does, at least.
+///
+/// ```
+/// # use rust_scaffold::mock::{Pattern, any_of, eq, ge};
+/// let pattern: Pattern<i32> = any_of([ge(10), eq(3)]);
+/// ```
 pub fn any_of<T: ?Sized + Debug + 'static, P: IntoPattern<T>>(
     patterns: impl IntoIterator<Item = P>,
 ) -> Pattern<T> {
@@ -104,6 +164,11 @@ pub fn any_of<T: ?Sized + Debug + 'static, P: IntoPattern<T>>(
 }
 
 /// Expects what every one of `patterns` does.
+///
+/// ```
+/// # use rust_scaffold::mock::{Pattern, all_of, ge, le};
+/// let pattern: Pattern<i32> = all_of([ge(3), le(10)]);
+/// ```
 pub fn all_of<T: ?Sized + 'static, P: IntoPattern<T>>(
     patterns: impl IntoIterator<Item = P>,
 ) -> Pattern<T> {
