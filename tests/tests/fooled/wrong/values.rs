@@ -23,7 +23,7 @@ async fn nan_in_a_message() {
     upload(&mock, [point(f64::NAN)]).await;
 }
 
-// red: value: expected NaN, got NaN, which is not equal to itself
+// red: [0].number: expected NaN, got NaN, which is not equal to itself
 #[tokio::test]
 async fn nan_in_a_field() {
     let mock = MockTelemetry::new();
