@@ -246,3 +246,41 @@ async fn never_accepted_of_a_spy() {
     let _adds = spy.expect_add().interactive();
     call(&spy.client()).await;
 }
+
+// red: the test has dropped it unfinished
+#[tokio::test]
+async fn dropped_unfinished_on_a_port() {
+    let mock = MockCalculator::new();
+    let mut adds = mock.expect_add().interactive();
+    let serving = mock.serve().await.unwrap();
+    let client = CalculatorClient::connect(serving.uri()).await.unwrap();
+    tokio::join!(call(&client), async { drop(adds.accept().await) });
+}
+
+// red: the test has dropped it unfinished
+#[tokio::test]
+async fn dropped_unfinished_by_a_server_in_process() {
+    let mock = MockCalculator::new();
+    let mut adds = mock.expect_add().interactive();
+    let client = CalculatorClient::in_process(mock.clone());
+    tokio::join!(call(&client), async { drop(adds.accept().await) });
+}
+
+// red: a panic has dropped it
+#[test]
+fn an_assertion_that_fails_on_a_thread_that_plays_the_server() {
+    let mock = MockCalculator::new();
+    let mut adds = mock.expect_add().interactive();
+    let client = mock.client();
+    let block_on = |future| {
+        tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(future)
+    };
+    let server = std::thread::spawn(move || {
+        block_on(Box::pin(async move {
+            let mut call = adds.accept().await;
+            assert_eq!(call.recv().await, Some(add(1, 1)));
+        }) as futures_util::future::BoxFuture<'static, ()>);
+    });
+    block_on(Box::pin(async move { call(&client).await }));
+    let _ = server.join();
+}
