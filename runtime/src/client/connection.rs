@@ -20,10 +20,11 @@ use super::{
 };
 use crate::wire::{
     h2::SEND_BUFFER,
-    header_list::{self, Limit, PeerLimit},
+    header_list,
     io::{ConnectionIo, IoHandle},
     keep_alive::{ChannelPings, KeepAlive},
     panics::contain,
+    peer_settings::PeerSettings,
     receive_window::ReceiveWindow,
     stream_limiter::StreamLimiter,
 };
@@ -32,7 +33,7 @@ use crate::wire::{
 pub(super) struct Connection {
     queue: Arc<Queue>,
     streams: Arc<StreamLimiter>,
-    header_limit: Arc<PeerLimit>,
+    settings: Arc<PeerSettings>,
 }
 
 impl Connection {
@@ -58,20 +59,20 @@ impl Connection {
             }
         })
         .await?;
-        let header_limit = Arc::clone(driver.io.header_limit());
+        let settings = Arc::clone(driver.io.settings());
         if !is_over {
             tokio::spawn(drive(driver));
         }
-        Ok(Self { queue, streams, header_limit })
+        Ok(Self { queue, streams, settings })
     }
 
     pub(super) fn streams(&self) -> &Arc<StreamLimiter> {
         &self.streams
     }
 
-    /// How long headers the server takes.
-    pub(super) fn header_limit(&self) -> Limit {
-        self.header_limit.get()
+    /// What the server takes.
+    pub(super) fn settings(&self) -> &Arc<PeerSettings> {
+        &self.settings
     }
 
     /// Hands over a call.

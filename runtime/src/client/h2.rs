@@ -19,7 +19,7 @@ use super::{
     http::reply,
     pool::Pool,
     progress::{Failure, Outbound},
-    requests::Repeatable,
+    requests::{Repeatable, ReplayBuffer},
 };
 use crate::{
     server::{BoxFuture, Reply},
@@ -36,17 +36,20 @@ const HANDOVERS: usize = 8;
 pub(super) struct H2 {
     pool: Arc<Pool>,
     user_agent: HeaderValue,
+    replay_buffer: Arc<ReplayBuffer>,
 }
 
 impl H2 {
     pub(super) fn new(pool: Arc<Pool>) -> Self {
-        Self { user_agent: pool.options.user_agent.clone(), pool }
+        let user_agent = pool.options.user_agent.clone();
+        Self { pool, user_agent, replay_buffer: Arc::default() }
     }
 
     /// Starts `call`, at once if there is a connection.
     pub(super) fn start(self: &Arc<Self>, call: Outgoing) -> Calling {
         let accepted = call.head.accepted;
-        let call = Call::from(call);
+        let Outgoing { head, body } = call;
+        let call = Call { head, requests: Repeatable::new(body, &self.replay_buffer) };
         let state = match self.pool.ready() {
             Some((connection, permit)) => match self.send(&connection, permit, &call) {
                 Ok(sent) => State::Sent(sent, call),
@@ -67,11 +70,11 @@ impl H2 {
         let method = call.head.method;
         let uri = self.pool.target.uri(PathAndQuery::from_static(method.path));
         let headers = self.headers(&call.head);
-        connection.header_limit().check_request(&Method::POST, &uri, &headers)?;
+        connection.settings().header_limit().check_request(&Method::POST, &uri, &headers)?;
         Ok(connection.send(Outbound {
             uri,
             headers,
-            requests: call.requests.payload(),
+            requests: call.requests.payload(connection.settings()),
             streams_responses: method.kind.streams_responses(),
             header_limit: Limit::Ours(self.pool.options.sizes.max_header_list_size),
             permit,
@@ -102,12 +105,6 @@ impl H2 {
 struct Call {
     head: Head,
     requests: Repeatable,
-}
-
-impl From<Outgoing> for Call {
-    fn from(Outgoing { head, body }: Outgoing) -> Self {
-        Self { head, requests: Repeatable::new(body) }
-    }
 }
 
 /// Hands `call` to a connection, once there is one.

@@ -2,7 +2,10 @@
 
 use std::{
     pin::Pin,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicUsize, Ordering},
+    },
     task::{Context, Poll, Waker, ready},
     vec,
 };
@@ -12,10 +15,34 @@ use http_body::{Body as _, Frame};
 use tonic::Status;
 
 use super::progress::Payload;
-use crate::wire::{body::Body, http_body::HttpBody};
+use crate::wire::{body::Body, http_body::HttpBody, peer_settings::PeerSettings};
 
-/// How many bytes are kept to be sent again: a call that has sent more is not made again.
-const KEPT: usize = 64 * 1024;
+/// How much of their requests the calls of a channel may keep to be sent again, all together.
+///
+/// See [gRFC A6](https://github.com/grpc/proposal/blob/master/A6-client-retries.md#memory-management-buffering).
+#[derive(Debug)]
+pub(super) struct ReplayBuffer {
+    /// How many bytes there is room for.
+    // It is a number alone: nothing is ordered by it.
+    room: AtomicUsize,
+}
+
+impl Default for ReplayBuffer {
+    fn default() -> Self {
+        Self { room: AtomicUsize::new(16 * 1024 * 1024) }
+    }
+}
+
+impl ReplayBuffer {
+    fn take(&self, bytes: usize) -> bool {
+        let take = |room: usize| room.checked_sub(bytes);
+        self.room.fetch_update(Ordering::Relaxed, Ordering::Relaxed, take).is_ok()
+    }
+
+    fn give_back(&self, bytes: usize) {
+        self.room.fetch_add(bytes, Ordering::Relaxed);
+    }
+}
 
 /// The requests of a call, as long as it may have to be made again.
 pub(super) enum Repeatable {
@@ -25,18 +52,19 @@ pub(super) enum Repeatable {
 }
 
 impl Repeatable {
-    pub(super) fn new(body: Body) -> Self {
+    /// Those in `body`, which are kept in `buffer`.
+    pub(super) fn new(body: Body, buffer: &Arc<ReplayBuffer>) -> Self {
         match body.at_hand() {
             Some(message) => Self::Message(message.clone()),
-            None => Self::Stream(Requests::new(body)),
+            None => Self::Stream(Requests::new(body, buffer)),
         }
     }
 
-    /// What the next attempt sends.
-    pub(super) fn payload(&self) -> Payload {
+    /// What the next attempt sends, to a server with these `settings`.
+    pub(super) fn payload(&self, settings: &Arc<PeerSettings>) -> Payload {
         match self {
             Self::Message(message) => Payload::Message(message.clone()),
-            Self::Stream(requests) => Payload::Stream(Box::new(requests.attempt())),
+            Self::Stream(requests) => Payload::Stream(Box::new(requests.attempt(settings))),
         }
     }
 
@@ -67,7 +95,7 @@ struct State {
     /// None while an attempt has it.
     unsent: Option<Box<Unsent>>,
     /// None when they were too many, or are not wanted any more.
-    sent: Option<Sent>,
+    kept: Option<Kept>,
     attempt: usize,
     /// The attempt that waits for the one before to give the unsent requests back.
     waiting: Option<Waker>,
@@ -83,18 +111,38 @@ struct Unsent {
 /// What comes out of the requests: data, a failure, or the end.
 type Polled = Option<Result<Frame<Bytes>, Status>>;
 
-#[derive(Default)]
-struct Sent {
+/// What is kept to be sent again.
+struct Kept {
     chunks: Vec<Bytes>,
     size: usize,
+    buffer: Arc<ReplayBuffer>,
+}
+
+impl Kept {
+    /// Says whether there is room for it.
+    fn push(&mut self, data: &Bytes) -> bool {
+        let has_room = self.buffer.take(data.len());
+        if has_room {
+            self.size += data.len();
+            self.chunks.push(data.clone());
+        }
+        has_room
+    }
+}
+
+impl Drop for Kept {
+    fn drop(&mut self) {
+        self.buffer.give_back(self.size);
+    }
 }
 
 impl Requests {
-    fn new(body: Body) -> Self {
+    fn new(body: Body, buffer: &Arc<ReplayBuffer>) -> Self {
         let unsent = Unsent { body: HttpBody::request(body), next: None };
+        let kept = Kept { chunks: Vec::new(), size: 0, buffer: Arc::clone(buffer) };
         Self(Arc::new(Mutex::new(State {
             unsent: Some(Box::new(unsent)),
-            sent: Some(Sent::default()),
+            kept: Some(kept),
             attempt: 0,
             waiting: None,
         })))
@@ -103,17 +151,22 @@ impl Requests {
     fn rewind(&self) -> bool {
         let mut state = self.state();
         state.attempt += 1;
-        state.sent.is_some()
+        state.kept.is_some()
     }
 
-    /// All of them, to be sent.
-    fn attempt(&self) -> Attempt {
-        let number = self.state().attempt;
-        Attempt { requests: self.clone(), number, again: Vec::new().into_iter(), unsent: None }
+    /// All of them, to be sent to a server with these `settings`.
+    fn attempt(&self, settings: &Arc<PeerSettings>) -> Attempt {
+        Attempt {
+            requests: self.clone(),
+            number: self.state().attempt,
+            settings: Arc::clone(settings),
+            again: Vec::new().into_iter(),
+            unsent: None,
+        }
     }
 
     fn settle(&self) {
-        self.state().sent = None;
+        self.state().kept = None;
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -122,12 +175,12 @@ impl Requests {
 }
 
 impl State {
-    fn keep(&mut self, data: &Bytes) {
-        let Some(sent) = &mut self.sent else { return };
-        sent.size += data.len();
-        sent.chunks.push(data.clone());
-        if sent.size > KEPT {
-            self.sent = None;
+    /// Keeps `data`, unless all before it was more than the `window` with which a stream begins: then the
+    /// server has let the stream send more, so it has seen it, and will not say that it has not.
+    fn keep(&mut self, data: &Bytes, window: usize) {
+        let Some(kept) = &mut self.kept else { return };
+        if kept.size > window || !kept.push(data) {
+            self.kept = None;
         }
     }
 }
@@ -145,6 +198,8 @@ impl Unsent {
 pub(super) struct Attempt {
     requests: Requests,
     number: usize,
+    /// Those of the server that it is sent to.
+    settings: Arc<PeerSettings>,
     /// What an attempt before has sent.
     again: vec::IntoIter<Bytes>,
     /// None until the attempt before has given it back.
@@ -166,8 +221,8 @@ impl Attempt {
             state.waiting = Some(cx.waker().clone());
             return Poll::Pending;
         }
-        let sent = state.sent.as_ref().map_or_else(Vec::new, |sent| sent.chunks.clone());
-        self.again = sent.into_iter();
+        let kept = state.kept.as_ref().map_or_else(Vec::new, |kept| kept.chunks.clone());
+        self.again = kept.into_iter();
         Poll::Ready(())
     }
 
@@ -178,7 +233,7 @@ impl Attempt {
             if let Some(Ok(frame)) = &polled
                 && let Some(data) = frame.data_ref()
             {
-                state.keep(data);
+                state.keep(data, self.settings.max_stream_window());
             }
             return Poll::Ready(polled);
         }
@@ -194,7 +249,7 @@ impl Attempt {
         let Some(unsent) = self.unsent.take() else { return };
         let mut state = self.requests.state();
         // Nobody wants them any more, or could send them with those before.
-        if state.sent.is_none() {
+        if state.kept.is_none() {
             drop(state);
             return drop(unsent);
         }
@@ -263,14 +318,25 @@ mod tests {
         }
     }
 
-    fn requests(stream: impl Stream<Item = Result<u32, Status>> + Send + 'static) -> Requests {
+    fn requests(
+        stream: impl Stream<Item = Result<u32, Status>> + Send + 'static,
+        buffer: &Arc<ReplayBuffer>,
+    ) -> Requests {
         let encoder = Encoder { encoding: None, limit: 100 };
-        Requests::new(Body::outgoing(Streaming::new(stream), encoder, Deadline::default()))
+        let body = Body::outgoing(Streaming::new(stream), encoder, Deadline::default());
+        Requests::new(body, buffer)
+    }
+
+    fn attempt(requests: &Requests) -> Attempt {
+        requests.attempt(&Arc::default())
     }
 
     fn rewinding(item: Result<u32, Status>) -> Requests {
         let itself = Arc::new(OnceLock::new());
-        let requests = requests(Rewinding { requests: Arc::clone(&itself), item: Some(item) });
+        let requests = requests(
+            Rewinding { requests: Arc::clone(&itself), item: Some(item) },
+            &Arc::default(),
+        );
         itself.get_or_init(|| requests.clone()).clone()
     }
 
@@ -284,9 +350,9 @@ mod tests {
     #[test]
     fn what_an_attempt_gets_after_its_end_belongs_to_the_next() {
         let requests = rewinding(Ok(1));
-        let mut first = requests.attempt();
+        let mut first = attempt(&requests);
         assert_eq!(next(&mut first, Waker::noop()), Poll::Pending);
-        let mut second = requests.attempt();
+        let mut second = attempt(&requests);
         assert_eq!(next(&mut second, Waker::noop()), Poll::Ready(Some(Ok(7))));
         assert_eq!(next(&mut second, Waker::noop()), Poll::Ready(None));
         assert_eq!(next(&mut first, Waker::noop()), Poll::Pending);
@@ -295,9 +361,9 @@ mod tests {
     #[test]
     fn a_failure_that_an_attempt_gets_after_its_end_is_not_lost() {
         let requests = rewinding(Err(Status::data_loss("broken")));
-        assert_eq!(next(&mut requests.attempt(), Waker::noop()), Poll::Pending);
+        assert_eq!(next(&mut attempt(&requests), Waker::noop()), Poll::Pending);
         let failure = Poll::Ready(Some(Err("broken".to_owned())));
-        assert_eq!(next(&mut requests.attempt(), Waker::noop()), failure);
+        assert_eq!(next(&mut attempt(&requests), Waker::noop()), failure);
     }
 
     #[derive(Default)]
@@ -311,12 +377,12 @@ mod tests {
 
     #[test]
     fn an_attempt_waits_until_the_one_before_is_gone() {
-        let requests = requests(tokio_stream::iter([Ok(1), Ok(2)]));
-        let mut first = requests.attempt();
+        let requests = requests(tokio_stream::iter([Ok(1), Ok(2)]), &Arc::default());
+        let mut first = attempt(&requests);
         assert_eq!(next(&mut first, Waker::noop()), Poll::Ready(Some(Ok(14))));
         assert!(requests.rewind());
         let woken = Arc::<Woken>::default();
-        let mut second = requests.attempt();
+        let mut second = attempt(&requests);
         assert_eq!(next(&mut second, &Waker::from(Arc::clone(&woken))), Poll::Pending);
         drop(first);
         assert!(woken.0.load(Ordering::SeqCst));
@@ -325,10 +391,25 @@ mod tests {
     }
 
     #[test]
+    fn a_channel_keeps_no_more_than_its_buffer_holds() {
+        let buffer = Arc::new(ReplayBuffer { room: AtomicUsize::new(20) });
+        let call = || {
+            let requests = requests(tokio_stream::iter([Ok(1), Ok(2)]), &buffer);
+            assert_eq!(next(&mut attempt(&requests), Waker::noop()), Poll::Ready(Some(Ok(14))));
+            requests
+        };
+        let (first, second) = (call(), call());
+        assert!(first.rewind());
+        assert!(!second.rewind(), "there was no room for it");
+        drop(first);
+        assert!(call().rewind(), "what is not kept any more makes room");
+    }
+
+    #[test]
     fn requests_that_nobody_can_want_again_are_dropped_with_their_attempt() {
         let (sender, stream) = Streaming::channel(1);
-        let requests = requests(stream);
-        let mut attempt = requests.attempt();
+        let requests = requests(stream, &Arc::default());
+        let mut attempt = attempt(&requests);
         assert_eq!(next(&mut attempt, Waker::noop()), Poll::Pending);
         requests.settle();
         drop(attempt);

@@ -313,7 +313,7 @@ impl<'a, IO: AsyncRead + AsyncWrite + Unpin> Connection<'a, IO> {
         let cx = &mut Context::from_waker(&self.waker);
         while let Poll::Ready(call) = self.h2.poll_accept(cx) {
             // The client has said it before its first call.
-            self.calls.header_limit = self.io.header_limit().get();
+            self.calls.header_limit = self.io.settings().header_limit();
             let Some(Ok(call)) = call else { return Poll::Ready(()) };
             self.calls.push(call);
         }

@@ -1,9 +1,9 @@
 //! Looks at the HTTP/2 frames that pass on a connection, for what the `h2` crate does not tell of: how
-//! many there are, how long headers the peer takes, and why it ends the connection.
+//! many there are, what the peer takes, and why it ends the connection.
 
 use std::sync::Arc;
 
-use super::{goaway::GoAway, header_list::PeerLimit};
+use super::{goaway::GoAway, peer_settings::PeerSettings};
 
 /// What a client sends before its first frame ([RFC
 /// 9113](https://www.rfc-editor.org/rfc/rfc9113#section-3.4)).
@@ -22,9 +22,8 @@ const ACK: u8 = 1;
 /// The highest number of a stream. The bit above it means nothing.
 const MAX_STREAM: u32 = u32::MAX >> 1;
 
-/// The length of a setting, and the name of one.
+/// The length of a setting.
 const SETTING: usize = 6;
-const MAX_HEADER_LIST_SIZE: u16 = 6;
 
 /// What there was in bytes that come in pieces of any size.
 #[derive(Debug)]
@@ -37,7 +36,7 @@ pub(crate) struct FrameCounter {
     rest: usize,
     payload: Payload,
     counts: FrameCounts,
-    limit: Arc<PeerLimit>,
+    settings: Arc<PeerSettings>,
     /// The payload of the last GOAWAY frame.
     goaway: Vec<u8>,
 }
@@ -76,14 +75,14 @@ impl FrameCounter {
             rest: 0,
             payload: Payload::Skipped,
             counts: FrameCounts::default(),
-            limit: Arc::default(),
+            settings: Arc::default(),
             goaway: Vec::new(),
         }
     }
 
-    /// How long headers the peer takes, also when that changes.
-    pub(crate) fn header_limit(&self) -> &Arc<PeerLimit> {
-        &self.limit
+    /// What the peer takes, also when that changes.
+    pub(crate) fn settings(&self) -> &Arc<PeerSettings> {
+        &self.settings
     }
 
     pub(crate) fn counts(&self) -> FrameCounts {
@@ -140,7 +139,7 @@ impl FrameCounter {
         self.rest -= part.len();
         match &mut self.payload {
             Payload::Skipped => {}
-            Payload::Settings(settings) => settings.read(part, &self.limit),
+            Payload::Settings(settings) => settings.read(part, &self.settings),
             Payload::GoAway => {
                 let room = GoAway::MAX_LENGTH - self.goaway.len();
                 self.goaway.extend_from_slice(&part[..room.min(part.len())]);
@@ -180,7 +179,7 @@ struct Settings {
 
 impl Settings {
     /// Goes on with `bytes`.
-    fn read(&mut self, mut bytes: &[u8], limit: &PeerLimit) {
+    fn read(&mut self, mut bytes: &[u8], peer: &PeerSettings) {
         while !bytes.is_empty() {
             let taken = (SETTING - self.filled).min(bytes.len());
             self.setting[self.filled..self.filled + taken].copy_from_slice(&bytes[..taken]);
@@ -189,9 +188,7 @@ impl Settings {
             if self.filled == SETTING {
                 self.filled = 0;
                 let [high, low, value @ ..] = self.setting;
-                if u16::from_be_bytes([high, low]) == MAX_HEADER_LIST_SIZE {
-                    limit.set(u32::from_be_bytes(value));
-                }
+                peer.set(u16::from_be_bytes([high, low]), u32::from_be_bytes(value));
             }
         }
     }
@@ -254,24 +251,24 @@ mod tests {
     }
 
     #[test]
-    fn the_limit_of_headers_is_read_in_whichever_pieces_it_comes() {
+    fn settings_are_read_in_whichever_pieces_they_come() {
         let settings = |flags, values: &[(u8, u8)]| {
             let mut frame = vec![0, 0, values.len() as u8 * 6, SETTINGS, flags, 0, 0, 0, 0];
-            values.iter().for_each(|(id, value)| frame.extend([0, *id, 0, 0, *value, 0]));
+            values.iter().for_each(|(id, value)| frame.extend([0, *id, 0, *value, 0, 0]));
             frame
         };
-        let first = settings(0, &[(3, 1), (6, 7), (4, 2)]);
+        let first = settings(0, &[(3, 1), (6, 7), (4, 99)]);
         let bytes =
             [first, frame(DATA, 0, 1, &[9; 200]), settings(ACK, &[]), frame(DATA, 0, 1, &[9; 6])]
                 .concat();
         for size in 1..bytes.len() {
             let mut counter = FrameCounter::of_server();
-            assert!(matches!(counter.header_limit().get(), Limit::Peers(u32::MAX)));
+            assert!(matches!(counter.settings().header_limit(), Limit::Peers(u32::MAX)));
             bytes.chunks(size).for_each(|piece| counter.read(piece));
-            let limit = counter.header_limit().get();
-            assert!(matches!(limit, Limit::Peers(1_792)), "{limit:?}, pieces of {size} bytes");
+            let limit = counter.settings().header_limit();
+            assert!(matches!(limit, Limit::Peers(0x7_0000)), "{limit:?}, pieces of {size} bytes");
             counter.read(&settings(0, &[(6, 1)]));
-            assert!(matches!(counter.header_limit().get(), Limit::Peers(256)));
+            assert!(matches!(counter.settings().header_limit(), Limit::Peers(0x1_0000)));
         }
     }
 }

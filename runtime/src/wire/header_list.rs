@@ -2,8 +2,6 @@
 //! breaks their connection, and tells nobody. So HTTP/2 takes more than may come, and what comes is
 //! measured here, as is what is sent.
 
-use std::sync::atomic::{AtomicU32, Ordering};
-
 use http::{HeaderMap, Method, Uri};
 use tonic::Status;
 
@@ -119,26 +117,5 @@ impl Limit {
             return trailers;
         }
         grpc_status::to_headers(&refusal)
-    }
-}
-
-/// How long headers a peer takes: of any length, until it says.
-#[derive(Debug)]
-pub(crate) struct PeerLimit(AtomicU32);
-
-impl Default for PeerLimit {
-    fn default() -> Self {
-        Self(AtomicU32::new(u32::MAX))
-    }
-}
-
-impl PeerLimit {
-    // It is a number alone: nothing is ordered by it.
-    pub(crate) fn get(&self) -> Limit {
-        Limit::Peers(self.0.load(Ordering::Relaxed))
-    }
-
-    pub(crate) fn set(&self, limit: u32) {
-        self.0.store(limit, Ordering::Relaxed);
     }
 }

@@ -16,7 +16,8 @@ use std::{
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt as _, ReadBuf};
 
 use super::{
-    frame_counter::FrameCounter, goaway::GoAway, greeting, header_list::PeerLimit, panics::contain,
+    frame_counter::FrameCounter, goaway::GoAway, greeting, panics::contain,
+    peer_settings::PeerSettings,
 };
 
 /// How long a peer may take to close its half of a connection that we have closed.
@@ -61,7 +62,7 @@ struct Shared<T> {
     is_blocked: AtomicBool,
     /// How many bytes may still be read in this turn.
     allowance: AtomicUsize,
-    header_limit: Arc<PeerLimit>,
+    settings: Arc<PeerSettings>,
     /// What HTTP/2 has dropped.
     returned: Mutex<Option<T>>,
 }
@@ -98,7 +99,7 @@ impl<T> ConnectionIo<T> {
             failure: OnceLock::new(),
             is_blocked: AtomicBool::new(false),
             allowance: AtomicUsize::new(usize::MAX),
-            header_limit: Arc::clone(received.header_limit()),
+            settings: Arc::clone(received.settings()),
             returned: Mutex::new(None),
         });
         let io = Self { io: Some(io), received, sent, replayed: &[], shared: Arc::clone(&shared) };
@@ -194,9 +195,9 @@ impl<T> IoHandle<T> {
         self.0.is_blocked.load(Ordering::Relaxed)
     }
 
-    /// How long headers the peer takes.
-    pub(crate) fn header_limit(&self) -> &Arc<PeerLimit> {
-        &self.0.header_limit
+    /// What the peer takes.
+    pub(crate) fn settings(&self) -> &Arc<PeerSettings> {
+        &self.0.settings
     }
 
     /// Lets HTTP/2 read no more than about `bytes` before it gives others their turn.

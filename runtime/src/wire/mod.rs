@@ -31,6 +31,7 @@ pub(crate) mod memory;
 pub(crate) mod messages;
 pub(crate) mod outgoing;
 pub(crate) mod panics;
+pub(crate) mod peer_settings;
 pub(crate) mod receive_window;
 pub(crate) mod status;
 pub(crate) mod stream_limiter;

@@ -21,8 +21,6 @@ use crate::{
 /// The deadline of calls that are answered at once. A call that waits for it waits for something that
 /// never comes: a round is over sooner.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(10);
-/// How much of its requests a client keeps to make a call again.
-const REPLAY_BUFFER: usize = 64 * 1024;
 /// How long after its deadline a call may end.
 const SLACK: Duration = Duration::from_secs(1);
 /// The deadline of calls that are held for as long as a round lasts.
@@ -246,22 +244,17 @@ impl Caller {
         // The machine may have been busy with something else.
         let had_no_time = code == Code::DeadlineExceeded && took < timeout / 2;
         let told = end.as_ref().err().map(Status::message).unwrap_or_default();
-        let has_sent_much =
-            matches!(kind, Kind::Upload | Kind::Tail) && order.size * order.count > REPLAY_BUFFER;
-        if code != expected && !self.may_be_lost(code, told, has_sent_much) && !had_no_time {
+        if code != expected && !self.may_be_lost(code, told) && !had_no_time {
             self.log.complain(format!(
                 "{name} {kind:?} `{order}`: {code:?} `{told}`, expected {expected:?}"
             ));
         }
     }
 
-    fn may_be_lost(&self, code: Code, told: &str, has_sent_much: bool) -> bool {
-        // A server that goes away has not begun with it, but its requests are not there any more.
-        let cannot_be_made_again =
-            has_sent_much && matches!(self.setup.trouble, Trouble::Restarts | Trouble::Ages);
+    fn may_be_lost(&self, code: Code, told: &str) -> bool {
         // tonic's client does not wait until it knows the server's limit, and makes no call again.
         let refused = self.setup.ends == Ends::Server && told.contains("refused stream");
-        code == Code::Unavailable && (self.setup.loses_calls() || refused || cannot_be_made_again)
+        code == Code::Unavailable && (self.setup.loses_calls() || refused)
     }
 
     /// Holds a stream until the round lets go of it.

@@ -98,6 +98,34 @@ async fn calls_between_the_two_goaways_are_made_and_none_behind_them_is_lost() {
     first.closed().await;
 }
 
+/// A server that has granted nothing for a stream need not have seen it.
+#[tokio::test]
+async fn requests_that_fill_the_first_window_of_their_stream_are_not_lost_with_it() {
+    const WINDOW: u32 = 1 << 20;
+    for (size, count) in [(1000, 1000), (100_000, 20), (3 << 20, 3)] {
+        let server = RawServer::start().await;
+        let client = server.client.clone();
+        let points = (0..count).map(move |_| point(&"x".repeat(size)));
+        let upload = tokio::spawn(async move { client.upload(Streaming::from_iter(points)).await });
+        let settings = [(INITIAL_WINDOW_SIZE, WINDOW)];
+        let mut first = server.accept(&settings).await;
+        first.send([Frame::window_update(0, WINDOW)]).await;
+        let sent = (size * count).min(WINDOW as usize - 1);
+        first.until(1, |stream| stream.data.len() > sent).await;
+        first.send([Frame::goaway((1 << 31) - 1, Reason::NO_ERROR)]).await;
+        first.send([Frame::goaway(0, Reason::NO_ERROR)]).await;
+        let mut second = server.accept(&settings).await;
+        second.begun(1).await;
+        second.send([0, 1].map(|stream| Frame::window_update(stream, 1 << 30))).await;
+        let received = second.ended(1).await.messages::<Point>();
+        assert_eq!(received.len(), count, "{size} bytes each");
+        assert!(received.iter().all(|point| point.series.len() == size));
+        let summary = super::frame::message(&Summary::default());
+        second.send([head(1), Frame::data(1, summary), ok(1)]).await;
+        timeout(LONG, upload).await.unwrap().unwrap().unwrap();
+    }
+}
+
 #[tokio::test]
 async fn requests_wait_for_a_window_of_zero_and_pass_byte_by_byte() {
     for window in [0, 1] {
