@@ -62,13 +62,13 @@ pub(crate) struct FrameCounts {
 }
 
 impl FrameCounter {
-    /// For what a client sends.
+    /// For all that a client sends.
     pub(crate) fn of_client() -> Self {
-        Self { rest: CLIENT_PREFACE.len(), ..Self::of_server() }
+        Self { rest: CLIENT_PREFACE.len(), ..Self::of_frames() }
     }
 
-    /// For what a server sends.
-    pub(crate) fn of_server() -> Self {
+    /// For what a server sends, or what follows a client's preface.
+    pub(crate) fn of_frames() -> Self {
         Self {
             header: [0; HEADER],
             filled: 0,
@@ -234,7 +234,7 @@ mod tests {
         let bytes =
             [early.frame(u32::MAX >> 1), frame(PING, 0, 0, &[9; 8]), goaway.frame(7)].concat();
         for size in 1..bytes.len() {
-            let mut counter = FrameCounter::of_server();
+            let mut counter = FrameCounter::of_frames();
             bytes.chunks(size).for_each(|piece| counter.read(piece));
             assert_eq!(counter.goaway().unwrap(), goaway, "pieces of {size} bytes");
         }
@@ -244,7 +244,7 @@ mod tests {
 
     #[test]
     fn no_more_of_a_goaway_is_kept_than_anybody_reads() {
-        let mut counter = FrameCounter::of_server();
+        let mut counter = FrameCounter::of_frames();
         counter.read(&[&[0, 0xff, 0xff, GOAWAY, 0, 0, 0, 0, 0], &[b'x'; 0xff00][..]].concat());
         assert_eq!(counter.goaway().unwrap().debug_data.len(), GoAway::MAX_LENGTH - 8);
         assert!(!counter.is_between_frames());
@@ -262,7 +262,7 @@ mod tests {
             [first, frame(DATA, 0, 1, &[9; 200]), settings(ACK, &[]), frame(DATA, 0, 1, &[9; 6])]
                 .concat();
         for size in 1..bytes.len() {
-            let mut counter = FrameCounter::of_server();
+            let mut counter = FrameCounter::of_frames();
             assert!(matches!(counter.settings().header_limit(), Limit::Peers(u32::MAX)));
             bytes.chunks(size).for_each(|piece| counter.read(piece));
             let limit = counter.settings().header_limit();

@@ -29,7 +29,7 @@ pub(crate) struct ConnectionIo<T> {
     /// None only while it is dropped.
     io: Option<T>,
     received: FrameCounter,
-    /// Only a server needs to know.
+    /// None until the peer pings: before, nobody asks.
     sent: Option<FrameCounter>,
     /// What was read before HTTP/2 began, and belongs to it.
     replayed: &'static [u8],
@@ -50,9 +50,9 @@ struct Shared<T> {
     pings: AtomicU64,
     /// The highest stream that they began.
     last_stream: AtomicU32,
-    /// How many frames with headers or data were written.
+    /// How many frames with headers or data were written since the peer's first ping.
     sent: AtomicU64,
-    /// Whether the last frame was written as a whole.
+    /// Whether the last frame was written as a whole: HTTP/2 flushes when it has written all that it has.
     is_between_frames: AtomicBool,
     /// What the peer said before it closed the connection.
     goaway: OnceLock<GoAway>,
@@ -79,15 +79,15 @@ pub(crate) struct Received {
 impl<T> ConnectionIo<T> {
     /// That of a client.
     pub(crate) fn of_client(io: T) -> (Self, IoHandle<T>) {
-        Self::new(io, FrameCounter::of_server(), None)
+        Self::new(io, FrameCounter::of_frames())
     }
 
     /// That of a server.
     pub(crate) fn of_server(io: T) -> (Self, IoHandle<T>) {
-        Self::new(io, FrameCounter::of_client(), Some(FrameCounter::of_server()))
+        Self::new(io, FrameCounter::of_client())
     }
 
-    fn new(io: T, received: FrameCounter, sent: Option<FrameCounter>) -> (Self, IoHandle<T>) {
+    fn new(io: T, received: FrameCounter) -> (Self, IoHandle<T>) {
         let shared = Arc::new(Shared {
             received: AtomicU64::new(0),
             frames: AtomicU64::new(0),
@@ -102,7 +102,8 @@ impl<T> ConnectionIo<T> {
             settings: Arc::clone(received.settings()),
             returned: Mutex::new(None),
         });
-        let io = Self { io: Some(io), received, sent, replayed: &[], shared: Arc::clone(&shared) };
+        let io =
+            Self { io: Some(io), received, sent: None, replayed: &[], shared: Arc::clone(&shared) };
         (io, IoHandle(shared))
     }
 
@@ -151,6 +152,7 @@ impl<T> ConnectionIo<T> {
         slices: impl IntoIterator<Item = &'a [u8]>,
     ) {
         self.shared.is_blocked.store(written.is_pending(), Ordering::Relaxed);
+        self.shared.is_between_frames.store(false, Ordering::Relaxed);
         let Some(sent) = &mut self.sent else { return };
         let Poll::Ready(Ok(mut rest)) = *written else { return };
         for slice in slices {
@@ -159,7 +161,13 @@ impl<T> ConnectionIo<T> {
             rest -= length;
         }
         self.shared.sent.store(sent.counts().of_calls, Ordering::Relaxed);
-        self.shared.is_between_frames.store(sent.is_between_frames(), Ordering::Relaxed);
+    }
+
+    fn note_flush(&mut self) {
+        self.shared.is_between_frames.store(true, Ordering::Relaxed);
+        if self.sent.is_none() && self.received.counts().pings > 0 {
+            self.sent = Some(FrameCounter::of_frames());
+        }
     }
 }
 
@@ -174,7 +182,7 @@ impl<T> IoHandle<T> {
         }
     }
 
-    /// How many frames with headers or data were written.
+    /// How many frames with headers or data were written since the peer's first ping.
     pub(crate) fn sent(&self) -> u64 {
         self.0.sent.load(Ordering::Relaxed)
     }
@@ -315,6 +323,7 @@ impl<T: AsyncWrite + Unpin> AsyncWrite for ConnectionIo<T> {
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.note_flush();
         self.poll(|io| io.poll_flush(cx))
     }
 
