@@ -14,7 +14,7 @@ use crate::{
     clock::Clock,
     random::Random,
     service::{self, Act, Order, point, query},
-    setup::{Ends, Hold, Setup, Trouble},
+    setup::{Ends, Hold, Setup},
     telemetry::TelemetryClient,
 };
 
