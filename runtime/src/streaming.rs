@@ -77,7 +77,10 @@ impl<T> Streaming<T> {
         let (items, receiver) = mpsc::channel(capacity.max(1));
         let panicked = Arc::new(AtomicBool::new(false));
         let sender = Sender { items, panicked: Arc::clone(&panicked) };
-        (sender, Self::from_source(Channel { receiver, panicked, trailers: MetadataMap::new() }))
+        (
+            sender,
+            Self::from_source(ChannelSource { receiver, panicked, trailers: MetadataMap::new() }),
+        )
     }
 
     /// Adds `trailers` to those that are sent when the stream ends well.
@@ -197,27 +200,27 @@ impl<T, S: Stream<Item = Result<T, Status>> + Send> Source<T> for S {
     }
 }
 
-struct Channel<T> {
-    receiver: mpsc::Receiver<Item<T>>,
+struct ChannelSource<T> {
+    receiver: mpsc::Receiver<ChannelItem<T>>,
     panicked: Arc<AtomicBool>,
     trailers: MetadataMap,
 }
 
-enum Item<T> {
+enum ChannelItem<T> {
     Message(T),
     Failure(Status),
     Trailers(MetadataMap),
 }
 
-impl<T: Send> Source<T> for Channel<T> {
+impl<T: Send> Source<T> for ChannelSource<T> {
     fn poll_message(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<T, Status>>> {
         Poll::Ready(match ready!(self.receiver.poll_recv(cx)) {
-            Some(Item::Message(message)) => Some(Ok(message)),
-            Some(Item::Failure(status)) => Some(Err(status)),
-            Some(Item::Trailers(trailers)) => {
+            Some(ChannelItem::Message(message)) => Some(Ok(message)),
+            Some(ChannelItem::Failure(status)) => Some(Err(status)),
+            Some(ChannelItem::Trailers(trailers)) => {
                 self.trailers = trailers;
                 None
             }
@@ -266,7 +269,7 @@ pub(crate) fn panicked() -> Status {
 /// The stream ends well when the last clone is dropped, unless one of them is dropped by a panic:
 /// then it ends with `Internal`, so that nobody takes half of it for the whole.
 pub struct Sender<T> {
-    items: mpsc::Sender<Item<T>>,
+    items: mpsc::Sender<ChannelItem<T>>,
     panicked: Arc<AtomicBool>,
 }
 
@@ -276,7 +279,7 @@ impl<T> Sender<T> {
     /// # Errors
     /// [`Closed`] when nobody reads the stream any more, as after a cancelled call.
     pub async fn send(&self, message: T) -> Result<(), Closed> {
-        self.put(Item::Message(message)).await
+        self.put(ChannelItem::Message(message)).await
     }
 
     /// Ends the stream with `status`.
@@ -284,7 +287,7 @@ impl<T> Sender<T> {
     /// # Errors
     /// [`Closed`] when nobody reads the stream any more.
     pub async fn fail(self, status: Status) -> Result<(), Closed> {
-        self.put(Item::Failure(status)).await
+        self.put(ChannelItem::Failure(status)).await
     }
 
     /// Ends the stream well, with `trailers` behind the last message.
@@ -292,7 +295,7 @@ impl<T> Sender<T> {
     /// # Errors
     /// [`Closed`] when nobody reads the stream any more.
     pub async fn finish(self, trailers: MetadataMap) -> Result<(), Closed> {
-        self.put(Item::Trailers(trailers)).await
+        self.put(ChannelItem::Trailers(trailers)).await
     }
 
     /// Waits until nobody reads the stream any more.
@@ -300,7 +303,7 @@ impl<T> Sender<T> {
         self.items.closed().await;
     }
 
-    async fn put(&self, item: Item<T>) -> Result<(), Closed> {
+    async fn put(&self, item: ChannelItem<T>) -> Result<(), Closed> {
         self.items.send(item).await.map_err(|_| Closed)
     }
 }

@@ -9,7 +9,7 @@ use tonic::Status;
 use super::{
     Channel,
     connector::Connector,
-    h2::H2,
+    h2::H2Transport,
     pool::{Backoff, Pool},
     target::Target,
 };
@@ -24,7 +24,7 @@ const USER_AGENT: &str = concat!("grpc-rust-scaffold/", env!("CARGO_PKG_VERSION"
 
 /// See the methods of [`ChannelBuilder`] of the same names.
 #[derive(Clone, Debug)]
-pub(super) struct Options {
+pub(super) struct ChannelOptions {
     pub(super) connect_timeout: Duration,
     pub(super) backoff: Backoff,
     pub(super) max_connections: usize,
@@ -35,7 +35,7 @@ pub(super) struct Options {
     pub(super) user_agent: HeaderValue,
 }
 
-impl Options {
+impl ChannelOptions {
     /// Refuses what would let no call go well, or dial without a pause.
     fn check(&self) -> Result<(), Status> {
         let zeros = [
@@ -69,7 +69,7 @@ pub struct ChannelBuilder {
     address: String,
     connector: Option<Connector>,
     tcp_nodelay: bool,
-    options: Options,
+    options: ChannelOptions,
     user_agent: Option<String>,
 }
 
@@ -79,7 +79,7 @@ impl ChannelBuilder {
             address: address.to_owned(),
             connector: None,
             tcp_nodelay: true,
-            options: Options {
+            options: ChannelOptions {
                 connect_timeout: Duration::from_secs(20),
                 backoff: Backoff { base: Duration::from_secs(1), max: Duration::from_secs(120) },
                 max_connections: 16,
@@ -101,7 +101,7 @@ impl ChannelBuilder {
     pub async fn connect(self) -> Result<Channel, Status> {
         let pool = self.pool()?;
         pool.connect().await?;
-        Ok(Channel::from_h2(H2::new(pool)))
+        Ok(Channel::from_h2(H2Transport::new(pool)))
     }
 
     /// Connects when the first call is made.
@@ -109,7 +109,7 @@ impl ChannelBuilder {
     /// # Errors
     /// `InvalidArgument` for a malformed address or user agent.
     pub fn connect_lazy(self) -> Result<Channel, Status> {
-        Ok(Channel::from_h2(H2::new(self.pool()?)))
+        Ok(Channel::from_h2(H2Transport::new(self.pool()?)))
     }
 
     fn pool(self) -> Result<Arc<Pool>, Status> {

@@ -17,7 +17,7 @@ use tonic::{
 
 use super::{
     BidiCall, Channel,
-    channel::{Encoded, Head, Outgoing, Way},
+    channel::{CallHead, ClientCall, Encoded, Route},
     direct::Direct,
 };
 use crate::{
@@ -83,11 +83,11 @@ impl Client {
         Res: Message + Default + 'static,
     {
         let request = request.into_request();
-        match &self.channel.way {
-            Way::Direct(server) => {
+        match &self.channel.route {
+            Route::Direct(server) => {
                 Direct::new(&**server, method, request.metadata())?.message(request).await
             }
-            Way::Encoded(encoded) => {
+            Route::Encoded(encoded) => {
                 let call = self.with_message(method, request)?;
                 decode(self.only(encoded, call).await?)
             }
@@ -105,13 +105,13 @@ impl Client {
         Res: Message + Default + 'static,
     {
         let requests = requests.into_streaming_request();
-        match &self.channel.way {
-            Way::Direct(server) => {
+        match &self.channel.route {
+            Route::Direct(server) => {
                 let call = Direct::new(&**server, method, requests.metadata())?;
                 let requests = call.requests(requests);
                 call.message(requests).await
             }
-            Way::Encoded(encoded) => {
+            Route::Encoded(encoded) => {
                 let call = self.with_messages(method, requests)?;
                 decode(self.only(encoded, call).await?)
             }
@@ -129,11 +129,11 @@ impl Client {
         Res: Message + Default + 'static,
     {
         let request = request.into_request();
-        match &self.channel.way {
-            Way::Direct(server) => {
+        match &self.channel.route {
+            Route::Direct(server) => {
                 Direct::new(&**server, method, request.metadata())?.messages(request).await
             }
-            Way::Encoded(encoded) => {
+            Route::Encoded(encoded) => {
                 let call = self.with_message(method, request)?;
                 Ok(self.stream(encoded, call).await?.map(Streaming::decoding))
             }
@@ -152,13 +152,13 @@ impl Client {
     {
         let (client, requests) = (self.clone(), requests.into_streaming_request());
         BidiCall::new(async move {
-            match &client.channel.way {
-                Way::Direct(server) => {
+            match &client.channel.route {
+                Route::Direct(server) => {
                     let call = Direct::new(&**server, method, requests.metadata())?;
                     let requests = call.requests(requests);
                     call.messages(requests).await
                 }
-                Way::Encoded(encoded) => {
+                Route::Encoded(encoded) => {
                     let call = client.with_messages(method, requests)?;
                     Ok(client.stream(encoded, call).await?.map(Streaming::decoding))
                 }
@@ -170,7 +170,7 @@ impl Client {
         &self,
         method: &'static MethodDescriptor,
         request: Request<M>,
-    ) -> Result<Outgoing, Status> {
+    ) -> Result<ClientCall, Status> {
         let (metadata, extensions, message) = request.into_parts();
         let body = Body::once(self.encoder.encode_one(&message)?);
         self.prepare(method, Request::from_parts(metadata, extensions, body))
@@ -180,7 +180,7 @@ impl Client {
         &self,
         method: &'static MethodDescriptor,
         request: Request<Streaming<M>>,
-    ) -> Result<Outgoing, Status> {
+    ) -> Result<ClientCall, Status> {
         let (metadata, extensions, messages) = request.into_parts();
         let body = Body::outgoing(messages, self.encoder, Deadline::default());
         self.prepare(method, Request::from_parts(metadata, extensions, body))
@@ -190,10 +190,10 @@ impl Client {
         &self,
         method: &'static MethodDescriptor,
         request: Request<Body>,
-    ) -> Result<Outgoing, Status> {
+    ) -> Result<ClientCall, Status> {
         let deadline = deadline::of_request(request.metadata())?;
         let (metadata, extensions, body) = request.into_parts();
-        let head = Head {
+        let head = CallHead {
             method,
             metadata,
             extensions,
@@ -201,7 +201,7 @@ impl Client {
             encoding: self.encoder.encoding,
             accepted: self.accepted,
         };
-        Ok(Outgoing { head, body })
+        Ok(ClientCall { head, body })
     }
 
     /// Waits for the response of a method that answers with one message, still encoded.
@@ -210,7 +210,7 @@ impl Client {
     fn only(
         &self,
         encoded: &Encoded,
-        call: Outgoing,
+        call: ClientCall,
     ) -> impl Future<Output = Result<Response<Bytes>, Status>> + Send {
         let mut deadline = Deadline::at(call.head.deadline);
         let mut reply = encoded.start(call);
@@ -233,7 +233,7 @@ impl Client {
     fn stream(
         &self,
         encoded: &Encoded,
-        call: Outgoing,
+        call: ClientCall,
     ) -> impl Future<Output = Result<Response<Messages>, Status>> + Send {
         let mut deadline = Deadline::at(call.head.deadline);
         let mut reply = encoded.start(call);

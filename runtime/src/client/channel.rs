@@ -19,8 +19,8 @@ use tower_service::Service;
 
 use super::{
     builder::ChannelBuilder,
-    h2::{Calling, H2},
-    http::Tower,
+    h2::{H2ResponseFuture, H2Transport},
+    http::TowerTransport,
     in_process::InProcess,
 };
 use crate::{
@@ -34,12 +34,12 @@ use crate::{
 /// Cheap to clone; clones share the connections.
 #[derive(Clone)]
 pub struct Channel {
-    pub(super) way: Way,
+    pub(super) route: Route,
 }
 
 /// How calls get to their server.
 #[derive(Clone)]
-pub(super) enum Way {
+pub(super) enum Route {
     /// Encoded.
     Encoded(Encoded),
     /// Their messages moved, to a server in this process.
@@ -50,27 +50,27 @@ pub(super) enum Way {
 #[derive(Clone)]
 pub(super) enum Encoded {
     /// Through connections of ours: the usual way, which has no box around it.
-    H2(Arc<H2>),
+    H2(Arc<H2Transport>),
     Other(Arc<dyn Transport>),
 }
 
 impl Encoded {
-    pub(super) fn start(&self, call: Outgoing) -> Started {
+    pub(super) fn start(&self, call: ClientCall) -> ResponseFuture {
         match self {
-            Self::H2(h2) => Started::H2(h2.start(call)),
-            Self::Other(transport) => Started::Other(transport.start(call)),
+            Self::H2(h2) => ResponseFuture::H2(h2.start(call)),
+            Self::Other(transport) => ResponseFuture::Other(transport.start(call)),
         }
     }
 }
 
 /// Waits for the beginning of a response.
 #[allow(clippy::large_enum_variant, reason = "most calls are of the large one")]
-pub(super) enum Started {
-    H2(Calling),
+pub(super) enum ResponseFuture {
+    H2(H2ResponseFuture),
     Other(ReplyFuture<'static>),
 }
 
-impl Future for Started {
+impl Future for ResponseFuture {
     type Output = Result<Reply, Status>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
@@ -84,19 +84,19 @@ impl Future for Started {
 /// Carries calls to a server.
 pub(crate) trait Transport: Send + Sync {
     /// Starts `call` and waits for the beginning of its response.
-    fn start(&self, call: Outgoing) -> ReplyFuture<'static>;
+    fn start(&self, call: ClientCall) -> ReplyFuture<'static>;
 }
 
 /// What a transport needs to know of a call.
 #[derive(Debug)]
-pub(crate) struct Outgoing {
-    pub(crate) head: Head,
+pub(crate) struct ClientCall {
+    pub(crate) head: CallHead,
     pub(crate) body: Body,
 }
 
 /// The same without its requests.
 #[derive(Debug)]
-pub(crate) struct Head {
+pub(crate) struct CallHead {
     pub(crate) method: &'static MethodDescriptor,
     pub(crate) metadata: MetadataMap,
     pub(crate) extensions: Extensions,
@@ -145,7 +145,7 @@ impl Channel {
         S::Future: Send,
         B: RequestBody,
     {
-        Self::from_transport(Tower(service))
+        Self::from_transport(TowerTransport(service))
     }
 
     /// Calls `server`, a generated one, in this process: no socket, no task, no HTTP, but the
@@ -168,15 +168,15 @@ impl Channel {
         D: Dispatch<S>,
         S: Send + Sync + 'static,
     {
-        Self { way: Way::Direct(Arc::new(server)) }
+        Self { route: Route::Direct(Arc::new(server)) }
     }
 
     fn from_transport(transport: impl Transport + 'static) -> Self {
-        Self { way: Way::Encoded(Encoded::Other(Arc::new(transport))) }
+        Self { route: Route::Encoded(Encoded::Other(Arc::new(transport))) }
     }
 
-    pub(super) fn from_h2(h2: H2) -> Self {
-        Self { way: Way::Encoded(Encoded::H2(Arc::new(h2))) }
+    pub(super) fn from_h2(h2: H2Transport) -> Self {
+        Self { route: Route::Encoded(Encoded::H2(Arc::new(h2))) }
     }
 }
 

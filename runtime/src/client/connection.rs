@@ -12,10 +12,10 @@ use bytes::Bytes;
 use h2::Reason;
 
 use super::{
-    builder::Options,
+    builder::ChannelOptions,
+    call_state::{OutboundCall, RequestSender},
     connector::Io,
-    exchange::Answering,
-    progress::{Outbound, Requests},
+    pending_call::PendingResponse,
     queue::{Queue, Work},
 };
 use crate::wire::{
@@ -30,27 +30,27 @@ use crate::wire::{
 };
 
 /// A connection that is up, or was.
-pub(super) struct Connection {
+pub(super) struct ConnectionHandle {
     queue: Arc<Queue>,
     streams: Arc<StreamLimiter>,
     settings: Arc<PeerSettings>,
 }
 
-impl Connection {
+impl ConnectionHandle {
     /// Begins HTTP/2 on `io`, and waits until the server has begun, too: a call that is sent before
     /// may be lost, and nobody can tell. When this is dropped meanwhile, so is the connection. A server
     /// that has begun, and has ended the connection in peace by then, was there: the connection is closed.
     pub(super) async fn open(
         io: Box<dyn Io>,
-        options: &Options,
+        options: &ChannelOptions,
         streams: Arc<StreamLimiter>,
         pings: Arc<ChannelPings>,
     ) -> io::Result<Self> {
         let mut driver = Driver::new(io, options, Arc::clone(&streams), pings).await?;
         let queue = Arc::clone(&driver.ending.queue);
-        let waker = Waker::from(Arc::clone(&queue.wakes));
+        let waker = Waker::from(Arc::clone(&queue.task_waker));
         let is_over = poll_fn(|cx| {
-            let polled = queue.wakes.poll(&waker, cx, |cx| driver.poll(cx));
+            let polled = queue.task_waker.poll(&waker, cx, |cx| driver.poll(cx));
             match (streams.limit(), polled) {
                 (0, Poll::Pending) => Poll::Pending,
                 (1.., Poll::Pending) => Poll::Ready(Ok(false)),
@@ -76,12 +76,12 @@ impl Connection {
     }
 
     /// Hands over a call.
-    pub(super) fn send(&self, outbound: Outbound) -> Answering {
-        Answering::new(outbound, &self.queue)
+    pub(super) fn send(&self, outbound: OutboundCall) -> PendingResponse {
+        PendingResponse::new(outbound, &self.queue)
     }
 }
 
-impl Drop for Connection {
+impl Drop for ConnectionHandle {
     fn drop(&mut self) {
         self.queue.release();
     }
@@ -95,7 +95,7 @@ struct Driver {
     /// What HTTP/2 wakes this by.
     waker: Waker,
     /// None when no more calls will come.
-    requests: Option<Requests>,
+    requests: Option<RequestSender>,
     keep_alive: Option<KeepAlive>,
     ping_while_idle: bool,
     /// Those of all connections of the channel.
@@ -109,7 +109,7 @@ struct Driver {
 impl Driver {
     async fn new(
         io: Box<dyn Io>,
-        options: &Options,
+        options: &ChannelOptions,
         streams: Arc<StreamLimiter>,
         pings: Arc<ChannelPings>,
     ) -> io::Result<Self> {
@@ -136,7 +136,7 @@ impl Driver {
             h2,
             io,
             window,
-            waker: queue.wakes.h2_waker(),
+            waker: queue.task_waker.h2_waker(),
             requests: Some(requests),
             keep_alive: KeepAlive::new(pings.get()),
             pings,
@@ -157,7 +157,7 @@ impl Driver {
     fn advance(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         let Ending { work, queue, streams, .. } = &mut self.ending;
         // Before new calls are sent: resets that wait to be sent still take up streams.
-        if queue.wakes.take_h2() {
+        if queue.task_waker.take_h2() {
             let polled = poll_h2(&mut self.h2, &self.waker);
             // Also when it has ended: it may have begun in the same go.
             streams.set_limit(self.h2.max_concurrent_send_streams());
@@ -173,13 +173,13 @@ impl Driver {
         // After the responses that have come were handed over, and so are counted.
         if let Some(size) = self.window.update(self.io.received()) {
             self.h2.set_target_window_size(size);
-            queue.wakes.wake_h2();
+            queue.task_waker.wake_h2();
         }
         let Some(keep_alive) = &mut self.keep_alive else { return Poll::Pending };
         let quiet = streams.is_idle() && !self.ping_while_idle;
         let pings = || {
             // It has to look at what it gives out.
-            queue.wakes.wake_h2();
+            queue.task_waker.wake_h2();
             self.h2.ping_pong()
         };
         ready!(keep_alive.poll_dead(quiet, pings, cx));
@@ -235,7 +235,7 @@ impl Drop for Ending {
 }
 
 async fn drive(mut driver: Driver) {
-    let wakes = Arc::clone(&driver.ending.queue.wakes);
-    let waker = Waker::from(Arc::clone(&wakes));
-    poll_fn(|cx| wakes.poll(&waker, cx, |cx| driver.poll(cx))).await;
+    let task_waker = Arc::clone(&driver.ending.queue.task_waker);
+    let waker = Waker::from(Arc::clone(&task_waker));
+    poll_fn(|cx| task_waker.poll(&waker, cx, |cx| driver.poll(cx))).await;
 }

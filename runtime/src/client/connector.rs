@@ -11,7 +11,7 @@ use tokio::net::TcpStream;
 
 #[cfg(not(target_family = "wasm"))]
 use super::dial;
-use super::target::{Place, Target};
+use super::target::{Endpoint, Target};
 
 /// A connection, whatever it runs over.
 pub(super) trait Io: AsyncRead + AsyncWrite + Unpin + Send {}
@@ -52,23 +52,23 @@ impl Connector {
     where
         F: Future<Output = io::Result<T>>,
     {
-        match (self, &target.place) {
+        match (self, &target.endpoint) {
             (Self::Custom(connect), _) => {
                 begin(connect(target.uri(PathAndQuery::from_static("/"))).await?).await
             }
             #[cfg(not(target_family = "wasm"))]
-            (Self::Builtin { tcp_nodelay }, Place::Tcp { host, port }) => {
+            (Self::Builtin { tcp_nodelay }, Endpoint::Tcp { host, port }) => {
                 let addresses = dial::resolve(host, *port).await?;
                 open_tcp(addresses, *tcp_nodelay, begin).await
             }
             #[cfg(unix)]
-            (Self::Builtin { .. }, Place::Unix(path)) => {
+            (Self::Builtin { .. }, Endpoint::Unix(path)) => {
                 begin(Box::new(tokio::net::UnixStream::connect(path).await?)).await
             }
             #[cfg(target_family = "wasm")]
-            (Self::Builtin { .. }, Place::Tcp { .. }) => Err(io::ErrorKind::Unsupported.into()),
+            (Self::Builtin { .. }, Endpoint::Tcp { .. }) => Err(io::ErrorKind::Unsupported.into()),
             #[cfg(not(unix))]
-            (Self::Builtin { .. }, Place::Unix(_)) => Err(io::ErrorKind::Unsupported.into()),
+            (Self::Builtin { .. }, Endpoint::Unix(_)) => Err(io::ErrorKind::Unsupported.into()),
         }
     }
 }

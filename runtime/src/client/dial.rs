@@ -70,10 +70,10 @@ where
 }
 
 /// An address that is being dialled.
-type Attempt<F> = (SocketAddr, Pin<Box<F>>);
+type DialAttempt<F> = (SocketAddr, Pin<Box<F>>);
 
 /// Waits until one of `attempts` has ended, and takes it out of them.
-async fn first_to_end<F: Future>(attempts: &mut Vec<Attempt<F>>) -> (SocketAddr, F::Output) {
+async fn first_to_end<F: Future>(attempts: &mut Vec<DialAttempt<F>>) -> (SocketAddr, F::Output) {
     poll_fn(|cx| {
         for (position, (address, attempt)) in attempts.iter_mut().enumerate() {
             if let Poll::Ready(outcome) = attempt.as_mut().poll(cx) {

@@ -10,7 +10,7 @@ use crate::mock::{Content, Method};
 
 use crate::{
     MethodDescriptor, Streaming, Trailers,
-    server::{Exchange, Serve, ServerCall},
+    server::{DirectSlot, Serve, ServerCall},
     wire::{body::merge, deadline},
 };
 
@@ -40,10 +40,10 @@ impl<'a> Direct<'a> {
         In: Send + 'static,
         Out: Send + 'static,
     {
-        let mut exchange = Exchange::Request(request);
+        let mut slot = DirectSlot::Request(request);
         async move {
-            self.run(&mut exchange).await?;
-            let mut response = exchange.take_response()?;
+            self.run(&mut slot).await?;
+            let mut response = slot.take_response()?;
             if let Some(Trailers(trailers)) = response.extensions_mut().remove() {
                 merge(response.metadata_mut(), trailers);
             }
@@ -61,9 +61,9 @@ impl<'a> Direct<'a> {
         Out: Send + 'static,
     {
         let deadline = self.deadline;
-        let mut exchange = Exchange::<_, Streaming<Out>>::Request(request);
-        self.run(&mut exchange).await?;
-        let mut response = exchange.take_response()?;
+        let mut slot = DirectSlot::<_, Streaming<Out>>::Request(request);
+        self.run(&mut slot).await?;
+        let mut response = slot.take_response()?;
         let trailers = response.extensions_mut().remove();
         let Trailers(trailers) = trailers.unwrap_or_default();
         Ok(response.map(|messages| messages.with_trailers(trailers).limited(deadline)))
@@ -77,13 +77,10 @@ impl<'a> Direct<'a> {
         requests.map(|messages| messages.limited(self.deadline))
     }
 
-    /// Waits until `exchange` holds the response.
-    fn run(
-        &self,
-        exchange: &mut (dyn Any + Send),
-    ) -> impl Future<Output = Result<(), Status>> + Send {
+    /// Waits until `slot` holds the response.
+    fn run(&self, slot: &mut (dyn Any + Send)) -> impl Future<Output = Result<(), Status>> + Send {
         let path = self.method.path;
-        ServerCall::start_direct(self.server, path, exchange, self.deadline).exchanged()
+        ServerCall::start_direct(self.server, path, slot, self.deadline).until_filled()
     }
 }
 
@@ -96,12 +93,12 @@ impl Direct<'_> {
         request: Request<Content>,
     ) -> Result<Response<Content>, Status> {
         let deadline = self.deadline;
-        let mut exchange = (method.exchange)(request.map(|content| match content {
+        let mut slot = (method.slot)(request.map(|content| match content {
             Content::Many(messages) => Content::Many(messages.limited(deadline)),
             one => one,
         }))?;
-        self.run(&mut *exchange).await?;
-        let mut response = (method.response)(exchange)?;
+        self.run(&mut *slot).await?;
+        let mut response = (method.response)(slot)?;
         let trailers = response.extensions_mut().remove();
         let Trailers(trailers) = trailers.unwrap_or_default();
         let (mut metadata, content, extensions) = response.into_parts();

@@ -13,13 +13,13 @@ use tonic::{Status, codec::EnabledCompressionEncodings};
 
 use super::{
     builder::WaitForReady,
-    channel::{Head, Outgoing},
-    connection::Connection,
-    exchange::Answering,
+    call_state::{CallFailure, OutboundCall},
+    channel::{CallHead, ClientCall},
+    connection::ConnectionHandle,
     http::reply,
+    pending_call::PendingResponse,
     pool::Pool,
-    progress::{Failure, Outbound},
-    requests::{Repeatable, ReplayBuffer},
+    replay::{ReplayBudget, ReplayableBody},
 };
 use crate::{
     server::{BoxFuture, Reply},
@@ -30,48 +30,50 @@ use crate::{
 };
 
 /// How often a call is handed to another connection when one turns out to be gone.
-const HANDOVERS: usize = 8;
+const MAX_REDISPATCHES: usize = 8;
 
 /// Connections to a server.
-pub(super) struct H2 {
+pub(super) struct H2Transport {
     pool: Arc<Pool>,
     user_agent: HeaderValue,
-    replay_buffer: Arc<ReplayBuffer>,
+    replay_budget: Arc<ReplayBudget>,
 }
 
-impl H2 {
+impl H2Transport {
     pub(super) fn new(pool: Arc<Pool>) -> Self {
         let user_agent = pool.options.user_agent.clone();
-        Self { pool, user_agent, replay_buffer: Arc::default() }
+        Self { pool, user_agent, replay_budget: Arc::default() }
     }
 
     /// Starts `call`, at once if there is a connection.
-    pub(super) fn start(self: &Arc<Self>, call: Outgoing) -> Calling {
+    pub(super) fn start(self: &Arc<Self>, call: ClientCall) -> H2ResponseFuture {
         let accepted = call.head.accepted;
-        let Outgoing { head, body } = call;
-        let call = Call { head, requests: Repeatable::new(body, &self.replay_buffer) };
+        let ClientCall { head, body } = call;
+        let call = RetryableCall { head, requests: ReplayableBody::new(body, &self.replay_budget) };
         let state = match self.pool.ready() {
             Some((connection, permit)) => match self.send(&connection, permit, &call) {
-                Ok(sent) => State::Sent(sent, call),
-                Err(refusal) => State::Connecting(Box::pin(std::future::ready(Err(refusal)))),
+                Ok(sent) => DispatchState::Sent(sent, call),
+                Err(refusal) => {
+                    DispatchState::Connecting(Box::pin(std::future::ready(Err(refusal))))
+                }
             },
-            None => Calling::connecting(Arc::clone(self), call),
+            None => H2ResponseFuture::connecting(Arc::clone(self), call),
         };
-        Calling { h2: Arc::clone(self), accepted, state, handovers: 0, again: false }
+        H2ResponseFuture { h2: Arc::clone(self), accepted, state, redispatches: 0, is_retry: false }
     }
 
     /// Hands `call` to a connection.
     fn send(
         &self,
-        connection: &Connection,
+        connection: &ConnectionHandle,
         permit: StreamPermit,
-        call: &Call,
-    ) -> Result<Answering, Status> {
+        call: &RetryableCall,
+    ) -> Result<PendingResponse, Status> {
         let method = call.head.method;
         let uri = self.pool.target.uri(PathAndQuery::from_static(method.path));
         let headers = self.headers(&call.head);
         connection.settings().header_limit().check_request(&Method::POST, &uri, &headers)?;
-        Ok(connection.send(Outbound {
+        Ok(connection.send(OutboundCall {
             uri,
             headers,
             requests: call.requests.payload(connection.settings()),
@@ -81,7 +83,7 @@ impl H2 {
         }))
     }
 
-    fn headers(&self, call: &Head) -> HeaderMap {
+    fn headers(&self, call: &CallHead) -> HeaderMap {
         let mut fields = headers::empty();
         fields.insert(header::TE, HeaderValue::from_static("trailers"));
         fields.insert(header::CONTENT_TYPE, headers::APPLICATION_GRPC);
@@ -102,13 +104,16 @@ impl H2 {
 }
 
 /// A call, as long as it may have to be made again.
-struct Call {
-    head: Head,
-    requests: Repeatable,
+struct RetryableCall {
+    head: CallHead,
+    requests: ReplayableBody,
 }
 
 /// Hands `call` to a connection, once there is one.
-async fn connect(h2: Arc<H2>, call: Call) -> Result<(Answering, Call), Status> {
+async fn connect(
+    h2: Arc<H2Transport>,
+    call: RetryableCall,
+) -> Result<(PendingResponse, RetryableCall), Status> {
     let wait_for_ready = match call.head.extensions.get() {
         Some(WaitForReady(wait)) => *wait,
         None => h2.pool.options.wait_for_ready,
@@ -121,33 +126,33 @@ async fn connect(h2: Arc<H2>, call: Call) -> Result<(Answering, Call), Status> {
 }
 
 /// Waits for the beginning of a response.
-pub(super) struct Calling {
-    h2: Arc<H2>,
+pub(super) struct H2ResponseFuture {
+    h2: Arc<H2Transport>,
     accepted: EnabledCompressionEncodings,
-    state: State,
+    state: DispatchState,
     /// How many connections were gone when they were to take the call.
-    handovers: usize,
+    redispatches: usize,
     /// Whether the call is made for the second time.
-    again: bool,
+    is_retry: bool,
 }
 
 #[allow(clippy::large_enum_variant, reason = "calls wait for connections when there are none yet")]
-enum State {
-    Connecting(BoxFuture<'static, (Answering, Call)>),
-    Sent(Answering, Call),
+enum DispatchState {
+    Connecting(BoxFuture<'static, (PendingResponse, RetryableCall)>),
+    Sent(PendingResponse, RetryableCall),
     Answered,
 }
 
-impl Calling {
-    fn connecting(h2: Arc<H2>, call: Call) -> State {
-        State::Connecting(Box::pin(connect(h2, call)))
+impl H2ResponseFuture {
+    fn connecting(h2: Arc<H2Transport>, call: RetryableCall) -> DispatchState {
+        DispatchState::Connecting(Box::pin(connect(h2, call)))
     }
 
     fn answered(&mut self, response: Response<Body>) -> Result<Reply, Status> {
-        if let State::Sent(_, call) = &self.state {
-            call.requests.settle();
+        if let DispatchState::Sent(_, call) = &self.state {
+            call.requests.commit();
         }
-        self.state = State::Answered;
+        self.state = DispatchState::Answered;
         let (head, body) = response.into_parts();
         let limit = Limit::Ours(self.h2.pool.options.sizes.max_header_list_size);
         limit.check_response(&head.headers)?;
@@ -156,10 +161,10 @@ impl Calling {
 
     /// Hands the call to another connection: the one that was to take it goes away, or has had as
     /// many streams as a connection can have.
-    fn hand_over(&mut self, error: Option<h2::Error>) -> Result<(), Status> {
-        self.handovers += 1;
-        match std::mem::replace(&mut self.state, State::Answered) {
-            State::Sent(_, call) if self.handovers < HANDOVERS => {
+    fn redispatch(&mut self, error: Option<h2::Error>) -> Result<(), Status> {
+        self.redispatches += 1;
+        match std::mem::replace(&mut self.state, DispatchState::Answered) {
+            DispatchState::Sent(_, call) if self.redispatches < MAX_REDISPATCHES => {
                 self.state = Self::connecting(Arc::clone(&self.h2), call);
                 Ok(())
             }
@@ -174,15 +179,15 @@ impl Calling {
     /// retries](https://github.com/grpc/proposal/blob/master/A6-client-retries.md#transparent-retries).
     fn retry(&mut self, error: h2::Error) -> Result<(), Status> {
         let is_repeated = match Unprocessed::of(&error) {
-            Some(Unprocessed::Refused) => !std::mem::replace(&mut self.again, true),
+            Some(Unprocessed::Refused) => !std::mem::replace(&mut self.is_retry, true),
             Some(Unprocessed::GoneAway) => {
-                self.handovers += 1;
-                self.handovers < HANDOVERS
+                self.redispatches += 1;
+                self.redispatches < MAX_REDISPATCHES
             }
             None => false,
         };
-        match std::mem::replace(&mut self.state, State::Answered) {
-            State::Sent(_, call) if is_repeated && call.requests.rewind() => {
+        match std::mem::replace(&mut self.state, DispatchState::Answered) {
+            DispatchState::Sent(_, call) if is_repeated && call.requests.rewind() => {
                 self.state = Self::connecting(Arc::clone(&self.h2), call);
                 Ok(())
             }
@@ -191,23 +196,23 @@ impl Calling {
     }
 }
 
-impl Future for Calling {
+impl Future for H2ResponseFuture {
     type Output = Result<Reply, Status>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         loop {
             match &mut self.state {
-                State::Connecting(connecting) => {
+                DispatchState::Connecting(connecting) => {
                     let (sent, call) = ready!(connecting.as_mut().poll(cx))?;
-                    self.state = State::Sent(sent, call);
+                    self.state = DispatchState::Sent(sent, call);
                 }
-                State::Sent(answering, _) => match ready!(answering.poll(cx)) {
+                DispatchState::Sent(answering, _) => match ready!(answering.poll(cx)) {
                     Ok(response) => return Poll::Ready(self.answered(response)),
-                    Err(Failure::NotSent(error)) => self.hand_over(error)?,
-                    Err(Failure::Status(status)) => return Poll::Ready(Err(status)),
-                    Err(Failure::Stream(error)) => self.retry(error)?,
+                    Err(CallFailure::NotSent(error)) => self.redispatch(error)?,
+                    Err(CallFailure::Status(status)) => return Poll::Ready(Err(status)),
+                    Err(CallFailure::Stream(error)) => self.retry(error)?,
                 },
-                State::Answered => return Poll::Pending,
+                DispatchState::Answered => return Poll::Pending,
             }
         }
     }

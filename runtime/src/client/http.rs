@@ -11,28 +11,28 @@ use tonic::{Code, Status, codec::EnabledCompressionEncodings, metadata::Metadata
 use tower_service::Service;
 
 use super::{
-    channel::{Outgoing, Transport},
-    tie,
+    cancel_link,
+    channel::{ClientCall, Transport},
 };
 use crate::{
     server::{Reply, ReplyFuture},
     wire::{
         body::{Body, Side},
+        cancel_link::CancelLink,
         compression,
         deadline::{self, Deadline},
         grpc_status,
-        headers::{self, Said},
+        headers::{self, GrpcHeaders},
         http_body::{HttpBody, RequestBody},
         status,
         status::BoxError,
-        tie::Tie,
     },
 };
 
 /// A tower service that speaks gRPC.
-pub(super) struct Tower<S>(pub(super) S);
+pub(super) struct TowerTransport<S>(pub(super) S);
 
-impl<S, B> Transport for Tower<S>
+impl<S, B> Transport for TowerTransport<S>
 where
     S: Service<http::Request<tonic::body::Body>, Response = http::Response<B>>,
     S: Clone + Send + Sync + 'static,
@@ -40,7 +40,7 @@ where
     S::Future: Send,
     B: RequestBody,
 {
-    fn start(&self, call: Outgoing) -> ReplyFuture<'static> {
+    fn start(&self, call: ClientCall) -> ReplyFuture<'static> {
         let mut service = self.0.clone();
         let reply = async move {
             let failed = |error: S::Error| status::from_transport(error.into());
@@ -49,29 +49,29 @@ where
                 return Err(deadline::exceeded());
             }
             let accepted = call.head.accepted;
-            let (request, mut tie) = request(call);
+            let (request, mut link) = request(call);
             let mut answer = pin!(service.call(request));
             let response = poll_fn(|cx| {
                 let answer = answer.as_mut().poll(cx);
-                match tie.poll_failure(cx) {
+                match link.poll_failure(cx) {
                     Some(status) => Poll::Ready(Err(status)),
                     None => answer.map_err(failed),
                 }
             });
             let (head, body) = response.await?.into_parts();
-            let body = tie::hold(tonic::body::Body::new(body), tie);
+            let body = cancel_link::hold(tonic::body::Body::new(body), link);
             reply(head, accepted, Body::from_http(body, Side::Response))
         };
         ReplyFuture::new(Deadline::default(), Box::pin(reply))
     }
 }
 
-fn request(call: Outgoing) -> (http::Request<tonic::body::Body>, Tie) {
-    let Outgoing { head: mut call, body } = call;
+fn request(call: ClientCall) -> (http::Request<tonic::body::Body>, CancelLink) {
+    let ClientCall { head: mut call, body } = call;
     call.method.describe(&mut call.extensions);
-    let (body, tie) = match body.is_stream() {
-        true => tie::tie(HttpBody::request(body)),
-        false => (tonic::body::Body::new(HttpBody::request(body)), Tie::default()),
+    let (body, link) = match body.is_stream() {
+        true => cancel_link::link(HttpBody::request(body)),
+        false => (tonic::body::Body::new(HttpBody::request(body)), CancelLink::default()),
     };
     let mut request = http::Request::new(body);
     *request.method_mut() = Method::POST;
@@ -90,7 +90,7 @@ fn request(call: Outgoing) -> (http::Request<tonic::body::Body>, Tie) {
     if let Some(accepted) = compression::accept_header(call.accepted) {
         fields.insert(headers::GRPC_ACCEPT_ENCODING, accepted);
     }
-    (request, tie)
+    (request, link)
 }
 
 fn request_headers(metadata: MetadataMap) -> HeaderMap {
@@ -106,17 +106,17 @@ pub(super) fn reply(
     accepted: EnabledCompressionEncodings,
     mut body: Body,
 ) -> Result<Reply, Status> {
-    let said = Said::in_headers(&head.headers);
-    let code = grpc_status::code(&said);
+    let grpc = GrpcHeaders::in_headers(&head.headers);
+    let code = grpc_status::code(&grpc);
     match code {
-        Some(Code::Ok) if body.is_headers_only() => return Ok(empty(said.others, head)),
+        Some(Code::Ok) if body.is_headers_only() => return Ok(empty(grpc.custom, head)),
         Some(code) if body.is_headers_only() => {
             return Err(grpc_status::from_headers(code, head.headers));
         }
-        _ if head.status.is_success() && said.is_grpc() => {}
+        _ if head.status.is_success() && grpc.is_grpc() => {}
         _ => return Err(status::from_http(head.status, &head.headers)),
     }
-    let encoding = said.encoding(accepted).map_err(|name| unreadable(&name))?;
+    let encoding = grpc.encoding(accepted).map_err(|name| unreadable(&name))?;
     if code.is_some() {
         // It is at the end of a response that its status counts.
         body = body.after_status(head.headers.clone());
@@ -124,15 +124,15 @@ pub(super) fn reply(
     Ok(Reply {
         encoding,
         body,
-        metadata: headers::into_metadata(said.others, head.headers),
+        metadata: headers::into_metadata(grpc.custom, head.headers),
         extensions: head.extensions,
     })
 }
 
 /// An answer that said OK in its headers: it has no messages.
-fn empty(others: usize, head: response::Parts) -> Reply {
+fn empty(custom: usize, head: response::Parts) -> Reply {
     Reply {
-        metadata: headers::into_trailers(others, head.headers),
+        metadata: headers::into_trailers(custom, head.headers),
         extensions: head.extensions,
         encoding: None,
         body: Body::empty(),

@@ -1,8 +1,8 @@
 //! The door without HTTP: a call goes from the client straight into the dispatch.
 
-use super::channel::{Outgoing, Transport};
+use super::channel::{ClientCall, Transport};
 use crate::{
-    server::{Incoming, Protocol, ReplyFuture, Serve, ServerCall},
+    server::{CallOptions, IncomingCall, ReplyFuture, Serve, ServerCall},
     wire::{compression, deadline::Deadline, headers},
 };
 
@@ -10,22 +10,22 @@ use crate::{
 pub(super) struct InProcess<S>(pub(super) S);
 
 impl<S: Serve> Transport for InProcess<S> {
-    fn start(&self, call: Outgoing) -> ReplyFuture<'static> {
+    fn start(&self, call: ClientCall) -> ReplyFuture<'static> {
         start(&self.0, call)
     }
 }
 
-fn start(server: &dyn Serve, Outgoing { head, body }: Outgoing) -> ReplyFuture<'static> {
+fn start(server: &dyn Serve, ClientCall { head, body }: ClientCall) -> ReplyFuture<'static> {
     let accepted = server.config().accepted;
     if let Some(encoding) = head.encoding.filter(|encoding| !accepted.is_enabled(*encoding)) {
         let refusal = headers::unsupported_encoding(compression::name(encoding), accepted);
         return ReplyFuture::new(Deadline::default(), Box::pin(async { Err(refusal) }));
     }
-    let incoming = Incoming {
+    let incoming = IncomingCall {
         metadata: head.metadata,
         extensions: head.extensions,
         body,
-        protocol: Protocol {
+        options: CallOptions {
             encoding: head.encoding,
             accepted: head.accepted,
             deadline: head.deadline,

@@ -3,22 +3,22 @@
 mod bidi;
 mod builder;
 mod call;
+mod call_state;
+mod cancel_link;
 mod channel;
 mod connection;
 mod connector;
 #[cfg(not(target_family = "wasm"))]
 mod dial;
 mod direct;
-mod exchange;
 mod h2;
 mod http;
 mod in_process;
+mod pending_call;
 mod pool;
-mod progress;
 mod queue;
-mod requests;
+mod replay;
 mod target;
-mod tie;
 
 #[cfg(feature = "mock")]
 pub(crate) use self::direct::Direct;

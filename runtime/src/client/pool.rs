@@ -12,7 +12,9 @@ use std::{
 use tokio::{sync::futures::Notified, time::Instant};
 use tonic::Status;
 
-use super::{builder::Options, connection::Connection, connector::Connector, target::Target};
+use super::{
+    builder::ChannelOptions, connection::ConnectionHandle, connector::Connector, target::Target,
+};
 use crate::wire::{
     jitter,
     keep_alive::ChannelPings,
@@ -23,17 +25,17 @@ use crate::wire::{
 /// The connections of a channel.
 pub(super) struct Pool {
     pub(super) target: Target,
-    pub(super) options: Options,
+    pub(super) options: ChannelOptions,
     connector: Connector,
     pings: Arc<ChannelPings>,
-    state: Mutex<State>,
+    state: Mutex<PoolState>,
     /// What the connections have free. Nobody takes a stream of theirs without a right from here.
     free: Arc<FreeStreams>,
 }
 
 #[derive(Default)]
-struct State {
-    connections: Vec<Arc<Connection>>,
+struct PoolState {
+    connections: Vec<Arc<ConnectionHandle>>,
     connecting: ConnectState,
     /// When the last attempt began.
     attempted: Option<Instant>,
@@ -45,9 +47,9 @@ struct State {
     departures: i32,
 }
 
-impl State {
+impl PoolState {
     /// A stream, for a caller with the right to one.
-    fn stream(&self) -> Option<(Arc<Connection>, StreamPermit)> {
+    fn stream(&self) -> Option<(Arc<ConnectionHandle>, StreamPermit)> {
         self.connections.iter().find_map(|connection| {
             let permit = connection.streams().try_acquire()?;
             Some((Arc::clone(connection), permit))
@@ -77,14 +79,14 @@ enum Pick {
 }
 
 impl Pool {
-    pub(super) fn new(target: Target, connector: Connector, options: Options) -> Self {
+    pub(super) fn new(target: Target, connector: Connector, options: ChannelOptions) -> Self {
         let pings = ChannelPings::new(options.keep_alive);
         let (state, free) = (Mutex::default(), FreeStreams::new());
         Self { target, options, connector, pings, state, free }
     }
 
     /// A stream of a connection, if one is free and nobody waits for it.
-    pub(super) fn ready(&self) -> Option<(Arc<Connection>, StreamPermit)> {
+    pub(super) fn ready(&self) -> Option<(Arc<ConnectionHandle>, StreamPermit)> {
         while self.free.try_take() {
             // There is none when the server has lowered its limit, or the connection was closed.
             if let Some(stream) = self.state().stream() {
@@ -98,7 +100,7 @@ impl Pool {
     pub(super) async fn connection(
         self: &Arc<Self>,
         wait_for_ready: bool,
-    ) -> Result<(Arc<Connection>, StreamPermit), Status> {
+    ) -> Result<(Arc<ConnectionHandle>, StreamPermit), Status> {
         loop {
             let mut changed = pin!(self.free.changed());
             // From here on, no change is missed.
@@ -140,7 +142,7 @@ impl Pool {
         self.connection(false).await.map(drop)
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
+    fn state(&self) -> MutexGuard<'_, PoolState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -174,7 +176,7 @@ impl Pool {
     /// Backs off from a server that has closed the last connection before it answered a call, and the one
     /// before, too: it is there, as it has begun, and calls wait for the next one; but it must not be
     /// dialled without a pause.
-    fn note_departure(&self, state: &mut State) {
+    fn note_departure(&self, state: &mut PoolState) {
         let Some(latest) = state.latest.take_if(|streams| streams.is_closed()) else { return };
         state.departures =
             if latest.has_answered() { 0 } else { state.departures.saturating_add(1) };
@@ -188,7 +190,7 @@ impl Pool {
         }
     }
 
-    fn connected(&self, connection: Arc<Connection>) {
+    fn connected(&self, connection: Arc<ConnectionHandle>) {
         let state = &mut *self.state();
         state.connecting = ConnectState::Over;
         state.failures = 0;
@@ -207,10 +209,10 @@ impl Pool {
         Status::unavailable(format!("cannot connect to {}: {cause}", self.target.address()))
     }
 
-    async fn open(&self) -> Result<Connection, String> {
+    async fn open(&self) -> Result<ConnectionHandle, String> {
         let begin = |io| {
             let streams = StreamLimiter::new(Arc::clone(&self.free));
-            Connection::open(io, &self.options, streams, Arc::clone(&self.pings))
+            ConnectionHandle::open(io, &self.options, streams, Arc::clone(&self.pings))
         };
         let opening = self.connector.open(&self.target, begin);
         match tokio::time::timeout(self.options.connect_timeout, opening).await {

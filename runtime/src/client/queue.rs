@@ -4,23 +4,23 @@ use std::sync::Arc;
 
 use slab::Slab;
 
-use super::{exchange::Exchange, progress::Requests};
+use super::{call_state::RequestSender, pending_call::PendingCall};
 use crate::wire::{
     credit::UnreadStreams,
     sync::{Mutex, MutexGuard, PoisonError},
-    wakes::Wakes,
+    task_waker::TaskWaker,
 };
 
 /// The calls of a connection of which its task has something to do.
 pub(super) struct Queue {
-    state: Mutex<State>,
-    pub(super) wakes: Arc<Wakes>,
+    state: Mutex<QueueState>,
+    pub(super) task_waker: Arc<TaskWaker>,
     /// The responses that were handed to callers.
     pub(super) unread: Arc<UnreadStreams>,
 }
 
 #[derive(Default)]
-struct State {
+struct QueueState {
     work: Work,
     /// Whether the channel has no more calls for this connection.
     is_released: bool,
@@ -34,10 +34,10 @@ const KEPT: usize = 256;
 /// Calls, in the order in which they came.
 #[derive(Default)]
 pub(super) struct Work {
-    new: Vec<Arc<Exchange>>,
-    woken: Vec<Arc<Exchange>>,
+    new: Vec<Arc<PendingCall>>,
+    woken: Vec<Arc<PendingCall>>,
     /// Those to which HTTP/2 owes an answer.
-    sent: Slab<Arc<Exchange>>,
+    sent: Slab<Arc<PendingCall>>,
     /// How many new ones there were when those were dropped that are not wanted any more.
     purged: usize,
 }
@@ -58,9 +58,9 @@ impl Work {
     }
 
     fn resume(&mut self) {
-        for exchange in self.woken.drain(..) {
-            if !exchange.go_on()
-                && let Some(key) = exchange.take_key()
+        for call in self.woken.drain(..) {
+            if !call.resume()
+                && let Some(key) = call.take_key()
             {
                 drop(self.sent.try_remove(key));
             }
@@ -68,12 +68,12 @@ impl Work {
         self.woken.shrink_to(KEPT);
     }
 
-    fn send(&mut self, requests: Option<&Requests>) {
-        for exchange in self.new.drain(..) {
-            if exchange.begin(requests) {
+    fn send(&mut self, requests: Option<&RequestSender>) {
+        for call in self.new.drain(..) {
+            if call.send(requests) {
                 let entry = self.sent.vacant_entry();
-                exchange.set_key(entry.key());
-                entry.insert(exchange);
+                call.set_key(entry.key());
+                entry.insert(call);
             }
         }
         self.new.shrink_to(KEPT);
@@ -82,15 +82,15 @@ impl Work {
 
     /// Ends all calls to which HTTP/2 owes an answer, and can give none.
     pub(super) fn break_off(&mut self) {
-        for exchange in self.sent.drain() {
-            exchange.break_off();
+        for call in self.sent.drain() {
+            call.break_off();
         }
     }
 
     /// Drops the calls that are not wanted any more: once in a while, as it takes a look at all.
     fn purge(&mut self) {
         if self.new.len() > 2 * self.purged + KEPT {
-            self.new.retain(|exchange| !exchange.is_over());
+            self.new.retain(|call| !call.is_over());
             self.purged = self.new.len();
         }
     }
@@ -98,37 +98,42 @@ impl Work {
 
 impl Queue {
     pub(super) fn new(unread: Arc<UnreadStreams>) -> Arc<Self> {
-        Arc::new(Self { state: Mutex::default(), wakes: Wakes::new(), unread })
+        Arc::new(Self { state: Mutex::default(), task_waker: TaskWaker::new(), unread })
     }
 
     /// Has a call sent.
-    pub(super) fn push(&self, exchange: &Arc<Exchange>) {
+    pub(super) fn push(&self, call: &Arc<PendingCall>) {
         let mut state = self.state();
         if state.is_closed {
             drop(state);
-            exchange.begin(None);
+            call.send(None);
             return;
         }
-        state.work.new.push(Arc::clone(exchange));
+        state.work.new.push(Arc::clone(call));
         drop(state);
-        self.wakes.wake_other();
+        self.task_waker.wake_other();
     }
 
     /// Has a call looked at that has been sent. Once the connection is closed, it has its answer.
-    pub(super) fn wake(&self, exchange: &Arc<Exchange>) {
+    pub(super) fn wake(&self, call: &Arc<PendingCall>) {
         let mut state = self.state();
         // Listed under the lock: whoever is told that it is, as HTTP/2 when it ends, may rely on it that
         // the last look at the list sees it.
-        if !state.is_closed && exchange.list() {
-            state.work.woken.push(Arc::clone(exchange));
+        if !state.is_closed && call.mark_queued() {
+            state.work.woken.push(Arc::clone(call));
             drop(state);
-            self.wakes.wake_other();
+            self.task_waker.wake_other();
         }
     }
 
     /// Does what there is to do, with room in `work` that is left from the last time. While the
     /// connection `is_blocked`, calls wait here, where they cost little and can be given up.
-    pub(super) fn run(&self, work: &mut Work, requests: &mut Option<Requests>, is_blocked: bool) {
+    pub(super) fn run(
+        &self,
+        work: &mut Work,
+        requests: &mut Option<RequestSender>,
+        is_blocked: bool,
+    ) {
         let is_released = {
             let mut state = self.state();
             work.take(&mut state.work);
@@ -147,7 +152,7 @@ impl Queue {
     /// Lets the connection end with its last call.
     pub(super) fn release(&self) {
         self.state().is_released = true;
-        self.wakes.wake_other();
+        self.task_waker.wake_other();
     }
 
     /// Does what is left to do in `work` and else, and takes no more calls.
@@ -163,7 +168,7 @@ impl Queue {
         work.break_off();
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
+    fn state(&self) -> MutexGuard<'_, QueueState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

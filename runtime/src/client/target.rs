@@ -13,14 +13,14 @@ use tonic::Status;
 pub(super) struct Target {
     /// As the user wrote it.
     address: String,
-    pub(super) place: Place,
+    pub(super) endpoint: Endpoint,
     scheme: Scheme,
     authority: Authority,
 }
 
 /// Where a server listens.
 #[derive(Clone, Debug)]
-pub(super) enum Place {
+pub(super) enum Endpoint {
     Tcp { host: String, port: u16 },
     Unix(PathBuf),
 }
@@ -38,7 +38,7 @@ impl Target {
     fn unix(address: &str, path: &str) -> Self {
         Self {
             address: address.to_owned(),
-            place: Place::Unix(path.into()),
+            endpoint: Endpoint::Unix(path.into()),
             scheme: Scheme::HTTP,
             authority: Authority::from_static("localhost"),
         }
@@ -63,9 +63,9 @@ impl Target {
         }
         let (host, port) = host_and_port(authority)?;
         let port = port.map_or(Ok(default_port), parse_port)?;
-        let place = Place::Tcp { host: host.to_owned(), port };
+        let endpoint = Endpoint::Tcp { host: host.to_owned(), port };
         let authority = authority.parse().map_err(|_| format!("`{host}` is not a host name"))?;
-        Ok(Self { address: address.to_owned(), place, scheme, authority })
+        Ok(Self { address: address.to_owned(), endpoint, scheme, authority })
     }
 
     pub(super) fn address(&self) -> &str {
@@ -150,24 +150,24 @@ fn invalid_address(address: &str, wrong: &str) -> Status {
 mod tests {
     use super::*;
 
-    fn place(address: &str) -> Option<String> {
-        Some(match Target::parse(address).ok()?.place {
-            Place::Tcp { host, port } => format!("{host} {port}"),
-            Place::Unix(path) => path.to_str()?.to_owned(),
+    fn endpoint(address: &str) -> Option<String> {
+        Some(match Target::parse(address).ok()?.endpoint {
+            Endpoint::Tcp { host, port } => format!("{host} {port}"),
+            Endpoint::Unix(path) => path.to_str()?.to_owned(),
         })
     }
 
     #[test]
     fn addresses_say_where_to_connect_to() {
-        assert_eq!(place("http://localhost:50051").unwrap(), "localhost 50051");
-        assert_eq!(place("http://[::1]:50051/").unwrap(), "::1 50051");
-        assert_eq!(place("http://example.com").unwrap(), "example.com 80");
-        assert_eq!(place("https://example.com").unwrap(), "example.com 443");
-        assert_eq!(place("HTTP://LOCALHOST:1").unwrap(), "LOCALHOST 1");
-        assert_eq!(place("http://[::ffff:127.0.0.1]").unwrap(), "::ffff:127.0.0.1 80");
-        assert_eq!(place("unix:relative.sock").unwrap(), "relative.sock");
-        assert_eq!(place("unix:/run/a.sock").unwrap(), "/run/a.sock");
-        assert_eq!(place("unix:///run/a.sock").unwrap(), "/run/a.sock");
+        assert_eq!(endpoint("http://localhost:50051").unwrap(), "localhost 50051");
+        assert_eq!(endpoint("http://[::1]:50051/").unwrap(), "::1 50051");
+        assert_eq!(endpoint("http://example.com").unwrap(), "example.com 80");
+        assert_eq!(endpoint("https://example.com").unwrap(), "example.com 443");
+        assert_eq!(endpoint("HTTP://LOCALHOST:1").unwrap(), "LOCALHOST 1");
+        assert_eq!(endpoint("http://[::ffff:127.0.0.1]").unwrap(), "::ffff:127.0.0.1 80");
+        assert_eq!(endpoint("unix:relative.sock").unwrap(), "relative.sock");
+        assert_eq!(endpoint("unix:/run/a.sock").unwrap(), "/run/a.sock");
+        assert_eq!(endpoint("unix:///run/a.sock").unwrap(), "/run/a.sock");
     }
 
     #[test]
@@ -188,7 +188,7 @@ mod tests {
             "http://a%20b",
             " http://a",
         ] {
-            assert_eq!(place(address), None, "{address}");
+            assert_eq!(endpoint(address), None, "{address}");
         }
     }
 }

@@ -13,7 +13,7 @@ use super::{
 };
 use crate::{
     Redact,
-    server::{Exchange, mismatch},
+    server::{DirectSlot, mismatch},
     wire::frame,
 };
 
@@ -25,16 +25,16 @@ pub struct Method {
     pub(crate) compare_request: Comparison,
     pub(crate) compare_response: Comparison,
     /// Puts a request into a new exchange.
-    pub(crate) exchange: fn(Request<Content>) -> Result<AnyExchange, Status>,
+    pub(crate) slot: fn(Request<Content>) -> Result<AnySlot, Status>,
     /// Takes the request out of an exchange.
     pub(crate) request: fn(&mut (dyn Any + Send)) -> Result<Request<Content>, Status>,
     /// Puts the response into an exchange.
     pub(crate) answer: fn(&mut (dyn Any + Send), Response<Content>) -> Result<(), Status>,
     /// Takes the response out of an exchange.
-    pub(crate) response: fn(AnyExchange) -> Result<Response<Content>, Status>,
+    pub(crate) response: fn(AnySlot) -> Result<Response<Content>, Status>,
 }
 
-type AnyExchange = Box<dyn Any + Send>;
+type AnySlot = Box<dyn Any + Send>;
 type Decode = fn(Bytes) -> Result<AnyMessage, Status>;
 /// Takes the secrets out of a message.
 pub(crate) type Redaction = fn(&AnyMessage) -> AnyMessage;
@@ -70,7 +70,7 @@ impl Method {
             decode_response: decode::<K::Response>,
             compare_request: Comparison::of::<K::Request>(),
             compare_response: Comparison::of::<K::Response>(),
-            exchange: exchange::<K>,
+            slot: slot::<K>,
             request: request::<K>,
             answer: answer::<K>,
             response: response::<K>,
@@ -117,32 +117,29 @@ fn compare<M: Message>(expected: &AnyMessage, got: Option<&AnyMessage>, report: 
     }
 }
 
-type ExchangeOf<K> = Exchange<<K as Kind>::Requests, <K as Kind>::Responses>;
+type SlotOf<K> = DirectSlot<<K as Kind>::Requests, <K as Kind>::Responses>;
 
-fn exchange<K: Kind>(request: Request<Content>) -> Result<AnyExchange, Status> {
+fn slot<K: Kind>(request: Request<Content>) -> Result<AnySlot, Status> {
     let (metadata, extensions, content) = request.into_parts();
     let requests = K::Requests::restore(content)?;
     let request = Request::from_parts(metadata, extensions, requests);
-    Ok(Box::new(ExchangeOf::<K>::Request(request)))
+    Ok(Box::new(SlotOf::<K>::Request(request)))
 }
 
-fn request<K: Kind>(exchange: &mut (dyn Any + Send)) -> Result<Request<Content>, Status> {
-    let (_, request) = ExchangeOf::<K>::open(exchange)?;
+fn request<K: Kind>(slot: &mut (dyn Any + Send)) -> Result<Request<Content>, Status> {
+    let (_, request) = SlotOf::<K>::open(slot)?;
     Ok(request.map(K::Requests::erase))
 }
 
-fn answer<K: Kind>(
-    exchange: &mut (dyn Any + Send),
-    response: Response<Content>,
-) -> Result<(), Status> {
-    let exchange = exchange.downcast_mut::<ExchangeOf<K>>().ok_or_else(mismatch)?;
+fn answer<K: Kind>(slot: &mut (dyn Any + Send), response: Response<Content>) -> Result<(), Status> {
+    let slot = slot.downcast_mut::<SlotOf<K>>().ok_or_else(mismatch)?;
     let (metadata, content, extensions) = response.into_parts();
     let responses = K::Responses::restore(content)?;
-    *exchange = Exchange::Response(Response::from_parts(metadata, responses, extensions));
+    *slot = DirectSlot::Response(Response::from_parts(metadata, responses, extensions));
     Ok(())
 }
 
-fn response<K: Kind>(exchange: AnyExchange) -> Result<Response<Content>, Status> {
-    let mut exchange = exchange.downcast::<ExchangeOf<K>>().map_err(|_| mismatch())?;
-    Ok(exchange.take_response()?.map(K::Responses::erase))
+fn response<K: Kind>(slot: AnySlot) -> Result<Response<Content>, Status> {
+    let mut slot = slot.downcast::<SlotOf<K>>().map_err(|_| mismatch())?;
+    Ok(slot.take_response()?.map(K::Responses::erase))
 }

@@ -14,7 +14,7 @@ use tonic::{
     metadata::MetadataMap,
 };
 
-use super::{Exchange, Reply, ReplyFuture, Serve, ServerConfig, reply::BoxFuture};
+use super::{DirectSlot, Reply, ReplyFuture, Serve, ServerConfig, reply::BoxFuture};
 #[cfg(feature = "mock")]
 use crate::mock::{self, Content, Mock};
 use crate::{
@@ -64,16 +64,16 @@ where
 
 /// What a door knows of a call.
 #[derive(Debug)]
-pub(crate) struct Incoming {
+pub(crate) struct IncomingCall {
     pub(crate) metadata: MetadataMap,
     pub(crate) extensions: Extensions,
     pub(crate) body: Body,
-    pub(crate) protocol: Protocol,
+    pub(crate) options: CallOptions,
 }
 
 /// What the client asks of the protocol.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Protocol {
+pub(crate) struct CallOptions {
     /// The compression of the requests, which the server accepts.
     pub(crate) encoding: Option<CompressionEncoding>,
     /// The compressions that the client reads.
@@ -84,27 +84,27 @@ pub(crate) struct Protocol {
 /// One call on its way to a handler.
 #[derive(Debug)]
 pub struct ServerCall<'a> {
-    request: Arrived<'a>,
-    answer: Answer,
+    request: RequestSource<'a>,
+    answer: AnswerOptions,
 }
 
-/// A request whose messages come encoded, or one that waits in an [`Exchange`].
+/// A request whose messages come encoded, or one that waits in an [`DirectSlot`].
 #[allow(clippy::large_enum_variant, reason = "most come encoded: a box would cost each of them")]
-enum Arrived<'a> {
+enum RequestSource<'a> {
     Wire(Request<Messages>),
-    Exchange(&'a mut (dyn Any + Send)),
+    Slot(&'a mut (dyn Any + Send)),
 }
 
 /// How the call is answered.
 #[derive(Clone, Copy, Debug)]
-struct Answer {
+struct AnswerOptions {
     encoder: Encoder,
     deadline: Option<Instant>,
 }
 
 impl<'a> ServerCall<'a> {
     /// Starts the method of `server` that is called by `path`.
-    pub(crate) fn start(server: &dyn Serve, path: &str, mut call: Incoming) -> ReplyFuture<'a> {
+    pub(crate) fn start(server: &dyn Serve, path: &str, mut call: IncomingCall) -> ReplyFuture<'a> {
         let service = server.service();
         let Some(position) = server.position(path) else {
             return no_method(service, path);
@@ -113,32 +113,32 @@ impl<'a> ServerCall<'a> {
         server.call(position, Self::new(server.config(), call))
     }
 
-    /// Starts the method of `server` that is called by `path`, with an [`Exchange`] of its types.
+    /// Starts the method of `server` that is called by `path`, with an [`DirectSlot`] of its types.
     pub(crate) fn start_direct(
         server: &dyn Serve,
         path: &str,
-        exchange: &'a mut (dyn Any + Send),
+        slot: &'a mut (dyn Any + Send),
         deadline: Option<Instant>,
     ) -> ReplyFuture<'a> {
         let Some(position) = server.position(path) else {
             return no_method(server.service(), path);
         };
         let encoder = Encoder { encoding: None, limit: usize::MAX };
-        let answer = Answer { encoder, deadline };
-        server.call(position, Self { request: Arrived::Exchange(exchange), answer })
+        let answer = AnswerOptions { encoder, deadline };
+        server.call(position, Self { request: RequestSource::Slot(slot), answer })
     }
 
-    fn new(config: &ServerConfig, call: Incoming) -> Self {
-        let frames = Frames::new(call.protocol.encoding, config.decoding_limit);
+    fn new(config: &ServerConfig, call: IncomingCall) -> Self {
+        let frames = Frames::new(call.options.encoding, config.decoding_limit);
         let encoder = Encoder {
-            encoding: compression::choose(config.sent, call.protocol.accepted),
+            encoding: compression::choose(config.sent, call.options.accepted),
             limit: config.encoding_limit,
         };
         let messages = Messages::new(call.body, frames, Side::Request);
         let request = Request::from_parts(call.metadata, call.extensions, messages);
         Self {
-            request: Arrived::Wire(request),
-            answer: Answer { encoder, deadline: call.protocol.deadline },
+            request: RequestSource::Wire(request),
+            answer: AnswerOptions { encoder, deadline: call.options.deadline },
         }
     }
 
@@ -152,8 +152,8 @@ impl<'a> ServerCall<'a> {
     {
         let answer = self.answer;
         match self.request {
-            Arrived::Exchange(exchange) => answer.exchange(exchange, service, handler),
-            Arrived::Wire(mut request) => answer.wait(Box::pin(async move {
+            RequestSource::Slot(slot) => answer.fill(slot, service, handler),
+            RequestSource::Wire(mut request) => answer.wait(Box::pin(async move {
                 let request = decode(only(&mut request).await?, frame::decode)?;
                 answer.message(handler.handle(&service, request).await?)
             })),
@@ -170,8 +170,8 @@ impl<'a> ServerCall<'a> {
     {
         let answer = self.answer;
         match self.request {
-            Arrived::Exchange(exchange) => answer.exchange(exchange, service, handler),
-            Arrived::Wire(requests) => answer.wait(Box::pin(async move {
+            RequestSource::Slot(slot) => answer.fill(slot, service, handler),
+            RequestSource::Wire(requests) => answer.wait(Box::pin(async move {
                 let requests = requests.map(|messages| answer.requests(messages));
                 answer.message(handler.handle(&service, requests).await?)
             })),
@@ -188,8 +188,8 @@ impl<'a> ServerCall<'a> {
     {
         let answer = self.answer;
         match self.request {
-            Arrived::Exchange(exchange) => answer.exchange(exchange, service, handler),
-            Arrived::Wire(mut request) => answer.wait(Box::pin(async move {
+            RequestSource::Slot(slot) => answer.fill(slot, service, handler),
+            RequestSource::Wire(mut request) => answer.wait(Box::pin(async move {
                 let request = decode(only(&mut request).await?, frame::decode)?;
                 Ok(answer.messages(handler.handle(&service, request).await?))
             })),
@@ -206,8 +206,8 @@ impl<'a> ServerCall<'a> {
     {
         let answer = self.answer;
         match self.request {
-            Arrived::Exchange(exchange) => answer.exchange(exchange, service, handler),
-            Arrived::Wire(requests) => answer.wait(Box::pin(async move {
+            RequestSource::Slot(slot) => answer.fill(slot, service, handler),
+            RequestSource::Wire(requests) => answer.wait(Box::pin(async move {
                 let requests = requests.map(|messages| answer.requests(messages));
                 Ok(answer.messages(handler.handle(&service, requests).await?))
             })),
@@ -248,11 +248,11 @@ impl<'a> ServerCall<'a> {
     ) -> ReplyFuture<'a> {
         let answer = self.answer;
         match self.request {
-            Arrived::Exchange(exchange) => answer.exchanged(Box::pin(async move {
-                let request = (types.request)(exchange)?;
-                (types.answer)(exchange, mock.erased(method, request).await?)
+            RequestSource::Slot(slot) => answer.wait_for_slot(Box::pin(async move {
+                let request = (types.request)(slot)?;
+                (types.answer)(slot, mock.erased(method, request).await?)
             })),
-            Arrived::Wire(mut request) => answer.wait(Box::pin(async move {
+            RequestSource::Wire(mut request) => answer.wait(Box::pin(async move {
                 let request = match mock.streams_requests(method) {
                     true => request.map(|messages| answer.content(messages, types)),
                     false => {
@@ -280,30 +280,30 @@ fn no_method(service: &ServiceDescriptor, path: &str) -> ReplyFuture<'static> {
     ReplyFuture::new(Deadline::default(), Box::pin(async { Err(status) }))
 }
 
-impl fmt::Debug for Arrived<'_> {
+impl fmt::Debug for RequestSource<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Wire(_) => "Wire",
-            Self::Exchange(_) => "Exchange",
+            Self::Slot(_) => "Slot",
         })
     }
 }
 
-impl Answer {
+impl AnswerOptions {
     /// Waits for the reply that `handler` makes.
     fn wait(self, handler: BoxFuture<'_, Reply>) -> ReplyFuture<'_> {
         ReplyFuture::new(Deadline::at(self.deadline), handler)
     }
 
     /// Waits until `handler` has put its response into an exchange.
-    fn exchanged(self, handler: BoxFuture<'_, ()>) -> ReplyFuture<'_> {
-        ReplyFuture::exchange(Deadline::at(self.deadline), handler)
+    fn wait_for_slot(self, handler: BoxFuture<'_, ()>) -> ReplyFuture<'_> {
+        ReplyFuture::in_slot(Deadline::at(self.deadline), handler)
     }
 
-    /// Answers the request in `exchange` there.
-    fn exchange<'a, S, In, Out, H>(
+    /// Answers the request in `slot` there.
+    fn fill<'a, S, In, Out, H>(
         self,
-        exchange: &'a mut (dyn Any + Send),
+        slot: &'a mut (dyn Any + Send),
         service: Arc<S>,
         handler: H,
     ) -> ReplyFuture<'a>
@@ -313,9 +313,9 @@ impl Answer {
         Out: Send + 'static,
         H: for<'s> Handler<'s, S, In, Res = Out> + 'static,
     {
-        self.exchanged(Box::pin(async move {
-            let (exchange, request) = Exchange::open(exchange)?;
-            exchange.answer(handler.handle(&service, request).await)
+        self.wait_for_slot(Box::pin(async move {
+            let (slot, request) = DirectSlot::open(slot)?;
+            slot.answer(handler.handle(&service, request).await)
         }))
     }
 

@@ -17,58 +17,60 @@ use http::Request;
 use tokio::sync::Notify;
 
 use super::{
-    connection::{ConnectInfo, Shared},
+    connection::{ConnectInfo, ServerShared},
     http::too_long,
-    pace::Slot,
-    routes::Responding,
+    routes::ServiceFuture,
     serve::before,
-    stream::{Call, Outcome},
+    slow_methods::MethodSlot,
+    stream::{Outcome, ServerStream},
 };
 use crate::wire::{
     credit::{CreditedStream, UnreadStreams},
-    h2::Missing,
+    h2::AwaitingHalfClose,
     header_list::Limit,
     http_body::HttpBody,
     panics::drop_quietly,
-    wakes::Wakes,
+    task_waker::TaskWaker,
 };
 
 /// Runs calls until they have to wait, if their methods are quick, and on tasks of their own from
 /// then on.
 pub(super) struct Calls {
-    arrived: Vec<Arrived>,
+    arrived: Vec<AcceptedStream>,
     /// Those of which a part is still to come, most often in the next packet.
-    partial: Vec<(Call, Slot)>,
-    answered: Arc<Answered>,
+    partial: Vec<(ServerStream, MethodSlot)>,
+    answered: Arc<AnsweredCalls>,
     /// Room for those that are taken from there.
-    taken: Vec<Call>,
-    missing: Missing,
-    parts: Arc<Parts>,
+    taken: Vec<ServerStream>,
+    awaiting: AwaitingHalfClose,
+    parts: Arc<PartialCalls>,
     waker: Waker,
     resets: EarlyResets,
     unread: Arc<UnreadStreams>,
     /// How long headers the client takes.
     pub(super) header_limit: Limit,
     info: Option<ConnectInfo>,
-    shared: Arc<Shared>,
-    wakes: Arc<Wakes>,
+    shared: Arc<ServerShared>,
+    task_waker: Arc<TaskWaker>,
 }
 
 /// A call as HTTP/2 gives it out.
-pub(super) type Arrived = (Request<RecvStream>, SendResponse<Bytes>);
+pub(super) type AcceptedStream = (Request<RecvStream>, SendResponse<Bytes>);
 
 impl Calls {
     pub(super) fn new(
         info: Option<ConnectInfo>,
-        shared: Arc<Shared>,
-        wakes: Arc<Wakes>,
+        shared: Arc<ServerShared>,
+        task_waker: Arc<TaskWaker>,
         unread: &Arc<UnreadStreams>,
     ) -> Self {
-        let parts =
-            Arc::new(Parts { have_come: AtomicBool::new(false), wakes: Arc::clone(&wakes) });
-        let answered = Arc::new(Answered {
+        let parts = Arc::new(PartialCalls {
+            have_come: AtomicBool::new(false),
+            task_waker: Arc::clone(&task_waker),
+        });
+        let answered = Arc::new(AnsweredCalls {
             calls: Mutex::default(),
-            wakes: Arc::clone(&wakes),
+            task_waker: Arc::clone(&task_waker),
             broken: Notify::new(),
         });
         Self {
@@ -76,7 +78,7 @@ impl Calls {
             partial: Vec::new(),
             answered,
             taken: Vec::new(),
-            missing: Missing::to_be_noted(),
+            awaiting: AwaitingHalfClose::to_be_noted(),
             waker: Waker::from(Arc::clone(&parts)),
             parts,
             resets: EarlyResets::new(shared.options.max_pending_accept_reset_streams),
@@ -84,7 +86,7 @@ impl Calls {
             header_limit: Limit::Peers(u32::MAX),
             info,
             shared,
-            wakes,
+            task_waker,
         }
     }
 
@@ -94,7 +96,7 @@ impl Calls {
     }
 
     /// Takes a call, to be started with others.
-    pub(super) fn push(&mut self, call: Arrived) {
+    pub(super) fn push(&mut self, call: AcceptedStream) {
         self.arrived.push(call);
     }
 
@@ -112,7 +114,7 @@ impl Calls {
         let mut now = Instant::now();
         for (mut call, slot) in partial {
             // One that is still partial is not worth to be asked each time.
-            if self.advance(&mut call, slot, &mut now) != Progress::Ended {
+            if self.advance(&mut call, slot, &mut now) != Advance::Ended {
                 self.spawn(call);
             }
         }
@@ -124,57 +126,57 @@ impl Calls {
         Some(now)
     }
 
-    fn start(&mut self, (request, stream): Arrived, now: &mut Instant) {
+    fn start(&mut self, (request, stream): AcceptedStream, now: &mut Instant) {
         let mut request = request.map(|body| {
             let stream = CreditedStream::new(body, &self.unread);
-            HttpBody::received(stream, self.missing.clone())
+            HttpBody::received(stream, self.awaiting.clone())
         });
         if let Some(info) = self.info {
             info.describe(request.extensions_mut());
         }
-        let slot = Slot::of(request.uri().path());
+        let slot = MethodSlot::of(request.uri().path());
         let limit = Limit::Ours(self.shared.options.sizes.max_header_list_size);
-        let responding =
+        let service_future =
             match limit.check_request(request.method(), request.uri(), request.headers()) {
                 Ok(()) => self.shared.routes.call(request),
-                Err(refusal) => Responding::Refused(Some(too_long(&request, &refusal))),
+                Err(refusal) => ServiceFuture::Refused(Some(too_long(&request, &refusal))),
             };
-        let mut call = Call::new(responding, stream, self.header_limit);
+        let mut call = ServerStream::new(service_future, stream, self.header_limit);
         match self.advance(&mut call, slot, now) {
-            Progress::Ended => {}
-            Progress::Waiting => self.spawn(call),
-            Progress::Partial => self.partial.push((call, slot)),
+            Advance::Ended => {}
+            Advance::Waiting => self.spawn(call),
+            Advance::Partial => self.partial.push((call, slot)),
         }
     }
 
     /// Looks at `call` without running it.
-    fn look(&mut self, call: &mut Call) -> Progress {
+    fn look(&mut self, call: &mut ServerStream) -> Advance {
         let is_reset = call.poll_reset(&mut Context::from_waker(&self.waker)).is_ready();
         self.resets.record(is_reset);
-        if is_reset { Progress::Ended } else { Progress::Waiting }
+        if is_reset { Advance::Ended } else { Advance::Waiting }
     }
 
     /// Runs `call` from `now` on, which it moves, if its method is quick.
-    fn advance(&mut self, call: &mut Call, slot: Slot, now: &mut Instant) -> Progress {
+    fn advance(&mut self, call: &mut ServerStream, slot: MethodSlot, now: &mut Instant) -> Advance {
         let limit = self.shared.options.inline_limit;
-        let pace = self.shared.pace.of(slot);
-        if limit.is_zero() || pace.is_slow() {
+        let slow_methods = self.shared.slow_methods.of(slot);
+        if limit.is_zero() || slow_methods.is_slow() {
             return self.look(call);
         }
         // The task of another call may have noted something.
-        self.missing.take();
+        self.awaiting.take();
         let polled = Pin::new(call).poll(&mut Context::from_waker(&self.waker));
         let begin = std::mem::replace(now, Instant::now());
-        if polled.is_pending() && self.missing.take() {
-            return Progress::Partial;
+        if polled.is_pending() && self.awaiting.take() {
+            return Advance::Partial;
         }
-        pace.took(*now - begin, limit);
+        slow_methods.record(*now - begin, limit);
         self.resets.record(polled == Poll::Ready(Outcome::Reset));
-        let Poll::Ready(outcome) = polled else { return Progress::Waiting };
+        let Poll::Ready(outcome) = polled else { return Advance::Waiting };
         if outcome == Outcome::AbortConnection {
-            self.wakes.break_off();
+            self.task_waker.break_off();
         }
-        Progress::Ended
+        Advance::Ended
     }
 
     /// Sends the answers of calls that were answered on tasks of their own. Says whether there were
@@ -185,7 +187,7 @@ impl Calls {
         let were_any = !calls.is_empty();
         for mut call in calls.drain(..) {
             match Pin::new(&mut call).poll(&mut Context::from_waker(&self.waker)) {
-                Poll::Ready(Outcome::AbortConnection) => self.wakes.break_off(),
+                Poll::Ready(Outcome::AbortConnection) => self.task_waker.break_off(),
                 Poll::Ready(Outcome::Done | Outcome::Reset) => {}
                 Poll::Pending => self.spawn(call),
             }
@@ -196,21 +198,21 @@ impl Calls {
 
     /// Goes on with `call` on a task of its own, up to its answer if that is all at hand then: it is
     /// sent from here, together with others.
-    fn spawn(&self, call: Call) {
+    fn spawn(&self, call: ServerStream) {
         let answered = Arc::clone(&self.answered);
         tokio::spawn(async move {
             let mut call = call;
             let broken = pin!(answered.until_broken());
             let work = async {
                 poll_fn(|cx| call.poll_service(cx)).await;
-                match call.is_at_hand() {
+                match call.is_buffered() {
                     true => None,
                     false => Some((&mut call).await),
                 }
             };
             match before(broken, work).await {
                 Some(None) => answered.push(call),
-                Some(Some(Outcome::AbortConnection)) => answered.wakes.break_off(),
+                Some(Some(Outcome::AbortConnection)) => answered.task_waker.break_off(),
                 Some(Some(Outcome::Done | Outcome::Reset)) => {}
                 None => drop_quietly(call),
             }
@@ -230,7 +232,7 @@ impl Calls {
 
 /// How far a call has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Progress {
+enum Advance {
     /// It waits for the rest of its request.
     Partial,
     /// It waits for something else, or for its turn.
@@ -271,49 +273,49 @@ impl EarlyResets {
 }
 
 /// Wakes a connection to go on with its partial calls.
-struct Parts {
+struct PartialCalls {
     have_come: AtomicBool,
-    wakes: Arc<Wakes>,
+    task_waker: Arc<TaskWaker>,
 }
 
-impl Wake for Parts {
+impl Wake for PartialCalls {
     fn wake(self: Arc<Self>) {
         self.wake_by_ref();
     }
 
     fn wake_by_ref(self: &Arc<Self>) {
         self.have_come.store(true, Ordering::Release);
-        self.wakes.wake_other();
+        self.task_waker.wake_other();
     }
 }
 
 /// Calls that have been answered on tasks of their own.
-struct Answered {
-    calls: Mutex<Vec<Call>>,
-    wakes: Arc<Wakes>,
+struct AnsweredCalls {
+    calls: Mutex<Vec<ServerStream>>,
+    task_waker: Arc<TaskWaker>,
     /// Told when the connection is broken, after its wakes.
     broken: Notify,
 }
 
-impl Answered {
+impl AnsweredCalls {
     /// Waits until the connection is broken. HTTP/2 tells calls of any other end.
     async fn until_broken(&self) {
         let broken = self.broken.notified();
-        if !self.wakes.is_broken() {
+        if !self.task_waker.is_broken() {
             broken.await;
         }
     }
 
-    fn push(&self, call: Call) {
+    fn push(&self, call: ServerStream) {
         self.calls().push(call);
-        self.wakes.wake_other();
+        self.task_waker.wake_other();
     }
 
-    fn swap(&self, calls: &mut Vec<Call>) {
+    fn swap(&self, calls: &mut Vec<ServerStream>) {
         std::mem::swap(&mut *self.calls(), calls);
     }
 
-    fn calls(&self) -> MutexGuard<'_, Vec<Call>> {
+    fn calls(&self) -> MutexGuard<'_, Vec<ServerStream>> {
         self.calls.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -22,8 +22,8 @@ use tokio::{
 };
 
 use super::{
-    calls::Calls, drain::Drain, options::Options, pace::Pace, ping_strikes::PingStrikes, preface,
-    routes::Routes, serve::before,
+    calls::Calls, drain::Drain, options::ServerOptions, ping_strikes::PingStrikes, preface,
+    routes::Routes, serve::before, slow_methods::SlowMethods,
 };
 use crate::wire::{
     frame_counter::CLIENT_PREFACE,
@@ -35,7 +35,7 @@ use crate::wire::{
     keep_alive::KeepAlive,
     panics::{contain, drop_quietly},
     receive_window::ReceiveWindow,
-    wakes::Wakes,
+    task_waker::TaskWaker,
 };
 
 /// Who is on the other side of a TCP connection: in the extensions of every request that comes
@@ -68,17 +68,17 @@ impl ConnectInfo {
 
 /// What all connections of a server share.
 #[derive(Debug)]
-pub(super) struct Shared {
+pub(super) struct ServerShared {
     pub(super) routes: Routes,
-    pub(super) options: Options,
-    pub(super) pace: Pace,
+    pub(super) options: ServerOptions,
+    pub(super) slow_methods: SlowMethods,
 }
 
 /// Serves `io` until it is closed, by either side. It is to be closed when `shutdown` says so. As long, it
 /// takes up a place among the server's connections.
 pub(super) async fn serve<IO>(
     io: IO,
-    shared: Arc<Shared>,
+    shared: Arc<ServerShared>,
     mut shutdown: watch::Receiver<bool>,
     _place: Option<OwnedSemaphorePermit>,
 ) where
@@ -99,12 +99,12 @@ pub(super) async fn serve<IO>(
         // A client that has not begun has no call to lose.
         Some(Err(_)) | None => return,
     };
-    let mut connection = Connection::new(h2, &handle, info, shared);
-    let wakes = Arc::clone(&connection.wakes);
+    let mut connection = ServerConnection::new(h2, &handle, info, shared);
+    let task_waker = Arc::clone(&connection.task_waker);
     let mut asked = false;
-    let waker = Waker::from(Arc::clone(&wakes));
+    let waker = Waker::from(Arc::clone(&task_waker));
     poll_fn(|cx| {
-        wakes.poll(&waker, cx, |cx| {
+        task_waker.poll(&waker, cx, |cx| {
             let polled = contain(|| {
                 if !asked && shut_down.as_mut().poll(cx).is_ready() {
                     asked = true;
@@ -121,7 +121,7 @@ pub(super) async fn serve<IO>(
     .await;
     let goaway = connection.pings_too_often.then(GoAway::too_many_pings);
     drop_quietly(connection);
-    if !wakes.is_broken() {
+    if !task_waker.is_broken() {
         handle.close(goaway).await;
     }
 }
@@ -129,7 +129,7 @@ pub(super) async fn serve<IO>(
 /// Begins with HTTP/2, when the client has.
 async fn handshake<IO>(
     mut io: ConnectionIo<IO>,
-    options: &Options,
+    options: &ServerOptions,
 ) -> io::Result<h2::server::Connection<ConnectionIo<IO>, Bytes>>
 where
     IO: AsyncRead + AsyncWrite + Unpin,
@@ -169,15 +169,15 @@ const MAX_STRAY_FRAMES: usize = 100_000;
 /// What connections that are of an age differ by when they are closed.
 const AGE_JITTER: f64 = 0.1;
 
-struct Connection<'a, IO> {
+struct ServerConnection<'a, IO> {
     h2: h2::server::Connection<ConnectionIo<IO>, Bytes>,
     io: &'a IoHandle<IO>,
     window: ReceiveWindow,
     /// What HTTP/2 wakes this by.
     waker: Waker,
     calls: Calls,
-    shared: Arc<Shared>,
-    wakes: Arc<Wakes>,
+    shared: Arc<ServerShared>,
+    task_waker: Arc<TaskWaker>,
     keep_alive: Option<KeepAlive>,
     ping_strikes: PingStrikes,
     /// Whether it ends because the client does.
@@ -188,18 +188,19 @@ struct Connection<'a, IO> {
     drain: Drain,
 }
 
-impl<'a, IO: AsyncRead + AsyncWrite + Unpin> Connection<'a, IO> {
+impl<'a, IO: AsyncRead + AsyncWrite + Unpin> ServerConnection<'a, IO> {
     fn new(
         h2: h2::server::Connection<ConnectionIo<IO>, Bytes>,
         io: &'a IoHandle<IO>,
         info: Option<ConnectInfo>,
-        shared: Arc<Shared>,
+        shared: Arc<ServerShared>,
     ) -> Self {
         let timer = |time: Option<Duration>| time.map(|time| Box::pin(tokio::time::sleep(time)));
         let options = &shared.options;
         let window = ReceiveWindow::new(options.sizes.connection_window, options.sizes.max_unread);
-        let wakes = Wakes::new();
-        let calls = Calls::new(info, Arc::clone(&shared), Arc::clone(&wakes), window.streams());
+        let task_waker = TaskWaker::new();
+        let calls =
+            Calls::new(info, Arc::clone(&shared), Arc::clone(&task_waker), window.streams());
         Self {
             keep_alive: KeepAlive::new(options.keep_alive),
             ping_strikes: PingStrikes::new(options.ping_policy),
@@ -209,8 +210,8 @@ impl<'a, IO: AsyncRead + AsyncWrite + Unpin> Connection<'a, IO> {
             last_call: Instant::now(),
             drain: Drain::default(),
             calls,
-            waker: wakes.h2_waker(),
-            wakes,
+            waker: task_waker.h2_waker(),
+            task_waker,
             window,
             h2,
             io,
@@ -221,7 +222,7 @@ impl<'a, IO: AsyncRead + AsyncWrite + Unpin> Connection<'a, IO> {
     /// Takes no more calls, and ends with the last one, but no later than after `grace`.
     fn start_drain(&mut self, grace: Option<Duration>) {
         self.h2.graceful_shutdown();
-        self.wakes.wake_h2();
+        self.task_waker.wake_h2();
         self.idle = None;
         self.drain.start(grace);
     }
@@ -235,7 +236,7 @@ impl<'a, IO: AsyncRead + AsyncWrite + Unpin> Connection<'a, IO> {
         }
         let pings = || {
             // It has to look at what it gives out.
-            self.wakes.wake_h2();
+            self.task_waker.wake_h2();
             self.h2.ping_pong()
         };
         if let Some(keep_alive) = &mut self.keep_alive
@@ -277,14 +278,14 @@ impl<'a, IO: AsyncRead + AsyncWrite + Unpin> Connection<'a, IO> {
     /// Runs the calls that have arrived, and sends what is to be sent.
     fn poll_calls(&mut self) -> Poll<()> {
         loop {
-            if self.wakes.take_h2() && self.poll_h2().is_ready() {
+            if self.task_waker.take_h2() && self.poll_h2().is_ready() {
                 return Poll::Ready(());
             }
             let ran = self.calls.run();
             // After the calls that have come were started, whose requests are counted from then on.
             if let Some(size) = self.window.update(self.io.received()) {
                 self.h2.set_target_window_size(size);
-                self.wakes.wake_h2();
+                self.task_waker.wake_h2();
             }
             match ran {
                 Some(time) => self.last_call = Instant::from_std(time),
@@ -292,9 +293,9 @@ impl<'a, IO: AsyncRead + AsyncWrite + Unpin> Connection<'a, IO> {
             }
             if self.calls.are_reset_too_often() {
                 self.h2.abrupt_shutdown(Reason::ENHANCE_YOUR_CALM);
-                self.wakes.wake_h2();
+                self.task_waker.wake_h2();
             }
-            if self.wakes.is_broken() {
+            if self.task_waker.is_broken() {
                 return Poll::Ready(());
             }
         }
@@ -302,7 +303,7 @@ impl<'a, IO: AsyncRead + AsyncWrite + Unpin> Connection<'a, IO> {
 
     /// Ends all calls: something has panicked, most likely under HTTP/2's lock, and then it can tell nobody.
     fn break_off(&mut self) {
-        self.wakes.break_off();
+        self.task_waker.break_off();
         self.window.streams().break_off();
         self.calls.break_off();
     }
@@ -333,10 +334,10 @@ mod tests {
 
     #[test]
     fn the_task_of_a_connection_takes_little_room() {
-        let shared = Arc::new(Shared {
+        let shared = Arc::new(ServerShared {
             routes: Routes::default(),
-            options: Options::default(),
-            pace: Pace::new(),
+            options: ServerOptions::default(),
+            slow_methods: SlowMethods::new(),
         });
         let (io, _client) = tokio::io::duplex(1);
         let http2 =

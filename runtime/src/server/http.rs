@@ -13,25 +13,25 @@ use http::{HeaderValue, Method, StatusCode, header, request};
 use tokio::time::Instant;
 use tonic::Status;
 
-use super::{Incoming, Protocol, Reply, ReplyFuture, Serve, ServerCall, ServerConfig};
+use super::{CallOptions, IncomingCall, Reply, ReplyFuture, Serve, ServerCall, ServerConfig};
 use crate::wire::{
     body::Side,
     compression, deadline, grpc_status,
-    headers::{self, Said},
+    headers::{self, GrpcHeaders},
     http_body::HttpBody,
     status,
 };
 
 /// What the deadline comes earlier by than the client's, so that its status can still arrive
 /// there, and a server around this one, as tonic's is, does not speak first.
-const HEAD_START: Duration = Duration::from_millis(1);
+const DEADLINE_MARGIN: Duration = Duration::from_millis(1);
 
 /// Serves one HTTP request.
 pub(super) fn serve(server: &dyn Serve, request: http::Request<HttpBody>) -> HttpReplyFuture {
     let (head, body) = request.into_parts();
     HttpReplyFuture(match start(server, head, body) {
-        Ok(reply) => State::Waiting(reply),
-        Err(refusal) => State::Refused(Some(refusal)),
+        Ok(reply) => HttpReplyState::Waiting(reply),
+        Err(refusal) => HttpReplyState::Refused(Some(refusal)),
     })
 }
 
@@ -40,56 +40,56 @@ fn start(
     head: request::Parts,
     body: HttpBody,
 ) -> Result<ReplyFuture<'static>, Box<HttpResponse>> {
-    let said = Said::in_headers(&head.headers);
-    if let Some(refusal) = not_grpc(&head.method, &said) {
+    let grpc = GrpcHeaders::in_headers(&head.headers);
+    if let Some(refusal) = not_grpc(&head.method, &grpc) {
         return Err(refusal);
     }
-    if server.config().requires_te_trailers && !said.takes_trailers() {
+    if server.config().requires_te_trailers && !grpc.takes_trailers() {
         let status = Status::internal("the request lacks `te: trailers`: does a proxy drop it?");
         return Err(Box::new(failure(&status)));
     }
-    let protocol = protocol(server.config(), &said).map_err(|status| Box::new(failure(&status)))?;
-    let call = Incoming {
+    let options = options(server.config(), &grpc).map_err(|status| Box::new(failure(&status)))?;
+    let call = IncomingCall {
         body: body.into_body(Side::Request),
-        metadata: headers::into_metadata(said.others, head.headers),
+        metadata: headers::into_metadata(grpc.custom, head.headers),
         extensions: head.extensions,
-        protocol,
+        options,
     };
     Ok(ServerCall::start(server, head.uri.path(), call))
 }
 
-fn protocol(config: &ServerConfig, said: &Said<'_>) -> Result<Protocol, Status> {
-    let timeout = said.timeout.map(deadline::from_header).transpose()?;
-    Ok(Protocol {
-        encoding: said
+fn options(config: &ServerConfig, grpc: &GrpcHeaders<'_>) -> Result<CallOptions, Status> {
+    let timeout = grpc.timeout.map(deadline::from_header).transpose()?;
+    Ok(CallOptions {
+        encoding: grpc
             .encoding(config.accepted)
             .map_err(|name| headers::unsupported_encoding(&name, config.accepted))?,
-        accepted: said.accepted(),
+        accepted: grpc.accepted(),
         deadline: timeout.map(|timeout| Instant::now() + earlier(timeout)),
     })
 }
 
 /// What the server gives a call for which its client has `timeout` left.
 fn earlier(timeout: Duration) -> Duration {
-    timeout - HEAD_START.min(timeout / 2)
+    timeout - DEADLINE_MARGIN.min(timeout / 2)
 }
 
 type HttpResponse = http::Response<HttpBody>;
 
 /// What a request gets that is no call at all, whatever its path.
-fn not_grpc(method: &Method, said: &Said<'_>) -> Option<Box<HttpResponse>> {
+fn not_grpc(method: &Method, grpc: &GrpcHeaders<'_>) -> Option<Box<HttpResponse>> {
     if method != Method::POST {
         let allow = (header::ALLOW, HeaderValue::from_static("POST"));
         return Some(refuse(StatusCode::METHOD_NOT_ALLOWED, allow));
     }
     let accept = (header::ACCEPT, headers::APPLICATION_GRPC);
-    (!said.is_grpc()).then(|| refuse(StatusCode::UNSUPPORTED_MEDIA_TYPE, accept))
+    (!grpc.is_grpc()).then(|| refuse(StatusCode::UNSUPPORTED_MEDIA_TYPE, accept))
 }
 
 /// The answer to a request for a service that the server does not have.
 pub(super) fn no_service(request: &http::Request<HttpBody>) -> Box<HttpResponse> {
-    let said = Said::in_headers(request.headers());
-    not_grpc(request.method(), &said).unwrap_or_else(|| {
+    let grpc = GrpcHeaders::in_headers(request.headers());
+    not_grpc(request.method(), &grpc).unwrap_or_else(|| {
         let path = request.uri().path();
         let status = Status::unimplemented(format!("the server has no service for {path}"));
         Box::new(failure(&status))
@@ -98,9 +98,9 @@ pub(super) fn no_service(request: &http::Request<HttpBody>) -> Box<HttpResponse>
 
 /// The answer to a request with too long headers, for which there is a `refusal`.
 pub(super) fn too_long(request: &http::Request<HttpBody>, refusal: &Status) -> Box<HttpResponse> {
-    let said = Said::in_headers(request.headers());
+    let grpc = GrpcHeaders::in_headers(request.headers());
     let mut response = failure(refusal);
-    if not_grpc(request.method(), &said).is_some() {
+    if not_grpc(request.method(), &grpc).is_some() {
         response = http::Response::new(HttpBody::default());
         *response.status_mut() = StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE;
     }
@@ -145,9 +145,9 @@ fn success(reply: Reply) -> HttpResponse {
 
 /// Waits for the answer to an HTTP request.
 #[derive(Debug)]
-pub struct HttpReplyFuture(State);
+pub struct HttpReplyFuture(HttpReplyState);
 
-enum State {
+enum HttpReplyState {
     Waiting(ReplyFuture<'static>),
     Refused(Option<Box<HttpResponse>>),
 }
@@ -157,11 +157,11 @@ impl Future for HttpReplyFuture {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         Poll::Ready(Ok(match &mut self.0 {
-            State::Waiting(reply) => match ready!(reply.poll(cx)) {
+            HttpReplyState::Waiting(reply) => match ready!(reply.poll(cx)) {
                 Ok(reply) => success(reply),
                 Err(status) => failure(&status),
             },
-            State::Refused(refusal) => match refusal.take() {
+            HttpReplyState::Refused(refusal) => match refusal.take() {
                 Some(response) => *response,
                 None => return Poll::Pending,
             },
@@ -169,7 +169,7 @@ impl Future for HttpReplyFuture {
     }
 }
 
-impl fmt::Debug for State {
+impl fmt::Debug for HttpReplyState {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Waiting(_) => "Waiting",

@@ -5,17 +5,15 @@ mod call;
 mod calls;
 #[cfg(all(feature = "server", not(target_family = "wasm")))]
 mod connection;
+mod direct_slot;
 #[cfg(all(feature = "server", not(target_family = "wasm")))]
 mod drain;
-mod exchange;
 mod http;
 #[cfg(all(feature = "server", not(target_family = "wasm")))]
 mod listener;
 mod method_index;
 #[cfg(all(feature = "server", not(target_family = "wasm")))]
 mod options;
-#[cfg(all(feature = "server", not(target_family = "wasm")))]
-mod pace;
 #[cfg(all(feature = "server", not(target_family = "wasm")))]
 mod ping_strikes;
 #[cfg(all(feature = "server", not(target_family = "wasm")))]
@@ -27,20 +25,22 @@ mod routes;
 mod serve;
 mod service;
 #[cfg(all(feature = "server", not(target_family = "wasm")))]
+mod slow_methods;
+#[cfg(all(feature = "server", not(target_family = "wasm")))]
 mod stream;
 
+pub(crate) use self::{
+    call::{CallOptions, IncomingCall},
+    direct_slot::{DirectSlot, mismatch},
+    method_index::MethodIndex,
+    reply::{BoxFuture, Reply},
+    service::{Serve, ServerConfig},
+};
 pub use self::{
     call::{Dispatch, Handler, ServerCall, unimplemented},
     http::HttpReplyFuture,
     reply::ReplyFuture,
     service::ServiceServer,
-};
-pub(crate) use self::{
-    call::{Incoming, Protocol},
-    exchange::{Exchange, mismatch},
-    method_index::MethodIndex,
-    reply::{BoxFuture, Reply},
-    service::{Serve, ServerConfig},
 };
 #[cfg(all(feature = "server", not(target_family = "wasm")))]
 pub use self::{

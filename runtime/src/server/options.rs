@@ -13,7 +13,7 @@ use crate::wire::{
 
 /// See the methods of [`Server`] of the same names.
 #[derive(Clone, Debug)]
-pub(super) struct Options {
+pub(super) struct ServerOptions {
     pub(super) tcp_nodelay: bool,
     pub(super) sizes: Sizes,
     pub(super) max_connections: usize,
@@ -30,7 +30,7 @@ pub(super) struct Options {
     pub(super) shutdown_timeout: Option<Duration>,
 }
 
-impl Default for Options {
+impl Default for ServerOptions {
     fn default() -> Self {
         Self {
             tcp_nodelay: true,
@@ -54,7 +54,7 @@ impl Default for Options {
     }
 }
 
-impl Options {
+impl ServerOptions {
     /// Refuses what would leave a server without a single call that goes well.
     pub(super) fn check(&self) -> io::Result<()> {
         let is_zero = |time: Option<Duration>| time.is_some_and(|time| time.is_zero());

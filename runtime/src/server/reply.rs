@@ -31,52 +31,52 @@ pub(crate) struct Reply {
 pub(crate) type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = Result<T, Status>> + Send + 'a>>;
 
 /// Waits for the reply to a call.
-pub struct ReplyFuture<'a>(Way<'a>);
+pub struct ReplyFuture<'a>(ReplySource<'a>);
 
 /// How a call is answered.
-enum Way<'a> {
+enum ReplySource<'a> {
     /// By a reply.
-    Reply(Handling<'a, Reply>),
+    Reply(HandlerFuture<'a, Reply>),
     /// By a response in the exchange of the call.
-    Exchange(Handling<'a, ()>),
+    Slot(HandlerFuture<'a, ()>),
 }
 
 impl<'a> ReplyFuture<'a> {
     /// Waits for the reply that `handler` makes.
     pub(crate) fn new(deadline: Deadline, handler: BoxFuture<'a, Reply>) -> Self {
-        Self(Way::Reply(Handling::new(deadline, handler)))
+        Self(ReplySource::Reply(HandlerFuture::new(deadline, handler)))
     }
 
     /// Waits until `handler` has put its response into the exchange of the call.
-    pub(crate) fn exchange(deadline: Deadline, handler: BoxFuture<'a, ()>) -> Self {
-        Self(Way::Exchange(Handling::new(deadline, handler)))
+    pub(crate) fn in_slot(deadline: Deadline, handler: BoxFuture<'a, ()>) -> Self {
+        Self(ReplySource::Slot(HandlerFuture::new(deadline, handler)))
     }
 
     pub(crate) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<Reply, Status>> {
         match &mut self.0 {
-            Way::Reply(handling) => Pin::new(handling).poll(cx),
-            Way::Exchange(_) => Poll::Ready(Err(mismatch())),
+            ReplySource::Reply(handling) => Pin::new(handling).poll(cx),
+            ReplySource::Slot(_) => Poll::Ready(Err(mismatch())),
         }
     }
 
     /// Waits until the response lies in the exchange of the call.
-    pub(crate) async fn exchanged(self) -> Result<(), Status> {
+    pub(crate) async fn until_filled(self) -> Result<(), Status> {
         match self.0 {
-            Way::Reply(handling) => handling.await.map(drop),
-            Way::Exchange(handling) => handling.await,
+            ReplySource::Reply(handling) => handling.await.map(drop),
+            ReplySource::Slot(handling) => handling.await,
         }
     }
 }
 
 /// Waits for a handler. It is dropped when it has answered, when the deadline passes, or when this is
 /// dropped; if it panics, the call fails and nothing else does.
-struct Handling<'a, T> {
+struct HandlerFuture<'a, T> {
     handler: Option<BoxFuture<'a, T>>,
     has_begun: bool,
     deadline: Deadline,
 }
 
-impl<'a, T> Handling<'a, T> {
+impl<'a, T> HandlerFuture<'a, T> {
     fn new(deadline: Deadline, handler: BoxFuture<'a, T>) -> Self {
         Self { handler: Some(handler), has_begun: false, deadline }
     }
@@ -94,7 +94,7 @@ impl<'a, T> Handling<'a, T> {
     }
 }
 
-impl<T> Future for Handling<'_, T> {
+impl<T> Future for HandlerFuture<'_, T> {
     type Output = Result<T, Status>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
@@ -112,7 +112,7 @@ impl<T> Future for Handling<'_, T> {
     }
 }
 
-impl<T> Drop for Handling<'_, T> {
+impl<T> Drop for HandlerFuture<'_, T> {
     fn drop(&mut self) {
         drop_quietly(self.handler.take());
     }
@@ -121,8 +121,8 @@ impl<T> Drop for Handling<'_, T> {
 impl fmt::Debug for ReplyFuture<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let answered = match &self.0 {
-            Way::Reply(handling) => handling.handler.is_none(),
-            Way::Exchange(handling) => handling.handler.is_none(),
+            ReplySource::Reply(handling) => handling.handler.is_none(),
+            ReplySource::Slot(handling) => handling.handler.is_none(),
         };
         f.debug_struct("ReplyFuture").field("answered", &answered).finish_non_exhaustive()
     }

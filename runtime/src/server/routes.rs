@@ -29,10 +29,10 @@ use crate::wire::{
 /// The services of a server, by their names.
 #[derive(Clone, Default)]
 pub(super) struct Routes {
-    services: BTreeMap<&'static str, Arc<dyn Route>>,
+    services: BTreeMap<&'static str, Arc<dyn ErasedService>>,
     /// The name of a service that was added twice.
     duplicate: Option<&'static str>,
-    fallback: Option<Arc<dyn Route>>,
+    fallback: Option<Arc<dyn ErasedService>>,
 }
 
 impl Routes {
@@ -43,7 +43,7 @@ impl Routes {
         S::Future: Send + 'static,
         B: RequestBody,
     {
-        if self.services.insert(S::NAME, Arc::new(Tower(service))).is_some() {
+        if self.services.insert(S::NAME, Arc::new(TowerService(service))).is_some() {
             self.duplicate = Some(S::NAME);
         }
     }
@@ -66,20 +66,20 @@ impl Routes {
         S::Future: Send + 'static,
         B: RequestBody,
     {
-        self.fallback = Some(Arc::new(Tower(service)));
+        self.fallback = Some(Arc::new(TowerService(service)));
     }
 
     /// Hands `request` to the service that its path names.
-    pub(super) fn call(&self, request: Request<HttpBody>) -> Responding {
+    pub(super) fn call(&self, request: Request<HttpBody>) -> ServiceFuture {
         let path = request.uri().path();
         let service = path.strip_prefix('/').and_then(|path| path.split_once('/'));
         let named = service.and_then(|(name, _)| self.services.get(name));
         match named.or(self.fallback.as_ref()) {
             // Layers and interceptors may do all of their work here, and panic.
             Some(route) => contain(|| route.call(request)).unwrap_or_else(|_| {
-                Responding::Refused(Some(Box::new(failure(&status::panicked()))))
+                ServiceFuture::Refused(Some(Box::new(failure(&status::panicked()))))
             }),
-            None => Responding::Refused(Some(no_service(&request))),
+            None => ServiceFuture::Refused(Some(no_service(&request))),
         }
     }
 }
@@ -91,20 +91,20 @@ impl fmt::Debug for Routes {
 }
 
 /// A service, whatever its types are.
-trait Route: Send + Sync {
-    fn call(&self, request: Request<HttpBody>) -> Responding;
+trait ErasedService: Send + Sync {
+    fn call(&self, request: Request<HttpBody>) -> ServiceFuture;
 }
 
-struct Tower<S>(S);
+struct TowerService<S>(S);
 
-impl<S, B> Route for Tower<S>
+impl<S, B> ErasedService for TowerService<S>
 where
     S: Service<Request<HttpBody>, Response = Response<B>, Error = Infallible>,
     S: Clone + Send + Sync + 'static,
     S::Future: Send + 'static,
     B: RequestBody,
 {
-    fn call(&self, mut request: Request<HttpBody>) -> Responding {
+    fn call(&self, mut request: Request<HttpBody>) -> ServiceFuture {
         // One of ours reads it at once, or knows that its reader may not. Who knows what others do.
         if !is_ours::<S::Future>() {
             request.body_mut().track();
@@ -112,9 +112,9 @@ where
         let mut service = self.0.clone();
         let cx = &mut Context::from_waker(Waker::noop());
         if service.poll_ready(cx).is_ready() {
-            return responding(service.call(request));
+            return service_future(service.call(request));
         }
-        Responding::Other(Box::pin(async move {
+        ServiceFuture::Other(Box::pin(async move {
             let Ok(()) = poll_fn(|cx| service.poll_ready(cx)).await;
             let Ok(response) = service.call(request).await;
             response.map(HttpBody::new)
@@ -127,7 +127,7 @@ fn is_ours<F: 'static>() -> bool {
 }
 
 /// Waits for `future`, without a box around one of ours.
-fn responding<F, B>(future: F) -> Responding
+fn service_future<F, B>(future: F) -> ServiceFuture
 where
     F: Future<Output = Result<Response<B>, Infallible>> + Send + 'static,
     B: RequestBody,
@@ -135,9 +135,9 @@ where
     let mut future = Some(future);
     let ours = (&mut future as &mut dyn Any).downcast_mut::<Option<HttpReplyFuture>>();
     if let Some(ours) = ours.and_then(Option::take) {
-        return Responding::Ours(ours);
+        return ServiceFuture::Ours(ours);
     }
-    Responding::Other(Box::pin(async move {
+    ServiceFuture::Other(Box::pin(async move {
         match future {
             Some(future) => {
                 let Ok(response) = future.await;
@@ -149,13 +149,13 @@ where
 }
 
 /// Waits for a service's response.
-pub(super) enum Responding {
+pub(super) enum ServiceFuture {
     Ours(HttpReplyFuture),
     Other(Pin<Box<dyn Future<Output = Response<HttpBody>> + Send>>),
     Refused(Option<Box<Response<HttpBody>>>),
 }
 
-impl Responding {
+impl ServiceFuture {
     /// A service that panics costs the call, and nothing else.
     pub(super) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Response<HttpBody>> {
         match self {

@@ -19,11 +19,11 @@ use tonic::server::NamedService;
 use tower_service::Service;
 
 use super::{
-    connection::{self, Shared},
+    connection::{self, ServerShared},
     listener::{Accepted, Listener, pause_after},
-    options::Options,
-    pace::Pace,
+    options::ServerOptions,
     routes::Routes,
+    slow_methods::SlowMethods,
 };
 use crate::wire::http_body::{HttpBody, RequestBody};
 
@@ -59,7 +59,7 @@ impl<S: NamedService> NamedServer for S {}
 #[derive(Clone, Debug, Default)]
 pub struct Server {
     routes: Routes,
-    pub(super) options: Options,
+    pub(super) options: ServerOptions,
 }
 
 impl Server {
@@ -235,7 +235,7 @@ pub(super) async fn before<T>(
 
 /// The connections of a server that is at work. When it is dropped, they are asked to close.
 struct Connections {
-    shared: Arc<Shared>,
+    shared: Arc<ServerShared>,
     permits: Arc<Semaphore>,
     shutdown: watch::Sender<bool>,
 }
@@ -243,7 +243,7 @@ struct Connections {
 impl Connections {
     fn new(Server { routes, options }: Server) -> Self {
         let permits = Arc::new(Semaphore::new(options.max_connections));
-        let shared = Arc::new(Shared { routes, options, pace: Pace::new() });
+        let shared = Arc::new(ServerShared { routes, options, slow_methods: SlowMethods::new() });
         Self { shared, permits, shutdown: watch::Sender::new(false) }
     }
 

@@ -13,10 +13,10 @@ use http_body::Body as _;
 
 use super::{
     http::{BreakConnection, failure},
-    routes::Responding,
+    routes::ServiceFuture,
 };
 use crate::wire::{
-    h2::{Sending, Unsent},
+    h2::{SendFailure, Sending},
     header_list::Limit,
     http_body::HttpBody,
     panics::{contain, drop_quietly},
@@ -27,16 +27,16 @@ use crate::wire::{
 ///
 /// What it runs is the user's: handlers, layers, bodies, and what they hold. Whatever of it panics, also
 /// while it is dropped, the call fails, and nothing else does.
-pub(super) struct Call {
+pub(super) struct ServerStream {
     stream: SendResponse<Bytes>,
     /// How long headers the client takes.
     header_limit: Limit,
-    progress: Progress,
+    progress: ResponseState,
 }
 
-enum Progress {
+enum ResponseState {
     /// The service is at work.
-    Waiting(Responding),
+    Waiting(ServiceFuture),
     Answered(Response<HttpBody>),
     Sending(Sending),
     /// The client wants no answer any more.
@@ -55,13 +55,13 @@ pub(super) enum Outcome {
     AbortConnection,
 }
 
-impl Call {
+impl ServerStream {
     pub(super) fn new(
-        responding: Responding,
+        service_future: ServiceFuture,
         stream: SendResponse<Bytes>,
         header_limit: Limit,
     ) -> Self {
-        Self { stream, header_limit, progress: Progress::Waiting(responding) }
+        Self { stream, header_limit, progress: ResponseState::Waiting(service_future) }
     }
 
     /// Ready when the service has answered, or the client has gone.
@@ -80,18 +80,20 @@ impl Call {
     }
 
     /// Whether the service has answered with all that it will.
-    pub(super) fn is_at_hand(&self) -> bool {
-        matches!(&self.progress, Progress::Answered(response) if response.body().is_at_hand())
+    pub(super) fn is_buffered(&self) -> bool {
+        matches!(&self.progress, ResponseState::Answered(response) if response.body().is_buffered())
     }
 
     fn advance_service(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        let Progress::Waiting(responding) = &mut self.progress else { return Poll::Ready(()) };
-        self.progress = match responding.poll(cx) {
-            Poll::Ready(response) => Progress::Answered(response),
+        let ResponseState::Waiting(service_future) = &mut self.progress else {
+            return Poll::Ready(());
+        };
+        self.progress = match service_future.poll(cx) {
+            Poll::Ready(response) => ResponseState::Answered(response),
             // When the client has gone, so may the handler.
             Poll::Pending => {
                 ready!(self.poll_reset(cx));
-                Progress::Reset
+                ResponseState::Reset
             }
         };
         Poll::Ready(())
@@ -99,8 +101,8 @@ impl Call {
 
     fn advance(&mut self, cx: &mut Context<'_>) -> Poll<Outcome> {
         ready!(self.advance_service(cx));
-        if let Progress::Answered(_) = &self.progress
-            && let Progress::Answered(response) = self.progress.take()
+        if let ResponseState::Answered(_) = &self.progress
+            && let ResponseState::Answered(response) = self.progress.take()
         {
             if response.extensions().get::<BreakConnection>().is_some() {
                 return Poll::Ready(Outcome::AbortConnection);
@@ -108,9 +110,9 @@ impl Call {
             self.progress = respond(response, &mut self.stream, self.header_limit);
         }
         match &mut self.progress {
-            Progress::Reset => return Poll::Ready(Outcome::Reset),
-            Progress::Sending(sending) => {
-                if let Err(Unsent::Body(_)) = ready!(sending.poll(cx)) {
+            ResponseState::Reset => return Poll::Ready(Outcome::Reset),
+            ResponseState::Sending(sending) => {
+                if let Err(SendFailure::Body(_)) = ready!(sending.poll(cx)) {
                     sending.reset(Reason::INTERNAL_ERROR);
                 }
             }
@@ -123,26 +125,26 @@ impl Call {
     fn fail(&mut self) {
         let status = status::panicked();
         let progress = match self.progress.take() {
-            Progress::Sending(mut sending) => {
+            ResponseState::Sending(mut sending) => {
                 sending.fail(&status);
                 drop_quietly(sending);
-                Progress::Over
+                ResponseState::Over
             }
             // Whatever had begun to be sent is gone.
-            Progress::Over => {
+            ResponseState::Over => {
                 self.stream.send_reset(Reason::INTERNAL_ERROR);
-                Progress::Over
+                ResponseState::Over
             }
             progress => {
                 drop_quietly(progress);
-                Progress::Answered(failure(&status))
+                ResponseState::Answered(failure(&status))
             }
         };
         self.progress = progress;
     }
 }
 
-impl Future for Call {
+impl Future for ServerStream {
     type Output = Outcome;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Outcome> {
@@ -159,13 +161,13 @@ impl Future for Call {
     }
 }
 
-impl Drop for Call {
+impl Drop for ServerStream {
     fn drop(&mut self) {
         drop_quietly(self.progress.take());
     }
 }
 
-impl Progress {
+impl ResponseState {
     fn take(&mut self) -> Self {
         std::mem::replace(self, Self::Over)
     }
@@ -176,16 +178,16 @@ fn respond(
     mut response: Response<HttpBody>,
     stream: &mut SendResponse<Bytes>,
     header_limit: Limit,
-) -> Progress {
+) -> ResponseState {
     if let Err(refusal) = header_limit.fit_response(response.headers_mut()) {
         drop_quietly(std::mem::replace(&mut response, failure(&refusal)));
     }
     let (head, body) = response.into_parts();
     let ended = body.is_end_stream();
     match stream.send_response(Response::from_parts(head, ()), ended) {
-        Ok(_) if ended => Progress::Over,
-        Ok(stream) => Progress::Sending(Sending::new(body, stream, header_limit)),
+        Ok(_) if ended => ResponseState::Over,
+        Ok(stream) => ResponseState::Sending(Sending::new(body, stream, header_limit)),
         // The stream is gone, which its client may be the reason for.
-        Err(_) => Progress::Reset,
+        Err(_) => ResponseState::Reset,
     }
 }

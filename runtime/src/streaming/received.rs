@@ -24,7 +24,7 @@ impl<T> Streaming<T> {
     where
         T: Send + 'static,
     {
-        Self::from_source(Limited { messages: self, deadline: Deadline::at(deadline) })
+        Self::from_source(LimitedSource { messages: self, deadline: Deadline::at(deadline) })
     }
 
     /// Decodes `messages` with `decode` as they arrive.
@@ -32,7 +32,7 @@ impl<T> Streaming<T> {
     where
         T: 'static,
     {
-        Self::from_source(Wire { messages, decode })
+        Self::from_source(DecodedSource { messages, decode })
     }
 }
 
@@ -43,12 +43,12 @@ impl<T: Message + Default + 'static> Streaming<T> {
     }
 }
 
-struct Wire<T> {
+struct DecodedSource<T> {
     messages: Messages,
     decode: fn(Bytes) -> Result<T, Status>,
 }
 
-impl<T> Source<T> for Wire<T> {
+impl<T> Source<T> for DecodedSource<T> {
     fn poll_message(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -62,12 +62,12 @@ impl<T> Source<T> for Wire<T> {
     }
 }
 
-struct Limited<T> {
+struct LimitedSource<T> {
     messages: Streaming<T>,
     deadline: Deadline,
 }
 
-impl<T: Send> Source<T> for Limited<T> {
+impl<T: Send> Source<T> for LimitedSource<T> {
     fn poll_message(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -88,7 +88,7 @@ impl<T: Send> Source<T> for Limited<T> {
     }
 }
 
-impl<T> Drop for Limited<T> {
+impl<T> Drop for LimitedSource<T> {
     /// The messages come from the peer's code, in the same process.
     fn drop(&mut self) {
         drop_quietly(std::mem::take(&mut self.messages));

@@ -14,11 +14,11 @@ use tonic::{Code, Status, metadata::MetadataMap};
 
 use super::{
     deadline::Deadline,
+    encoded_stream::EncodedStream,
     frame::{Encode, Encoder},
     grpc_status,
-    h2::{Ahead, Received},
-    headers::{self, Said},
-    outgoing::Outgoing,
+    h2::{Ahead, ReceivedBody},
+    headers::{self, GrpcHeaders},
     status,
 };
 use crate::Streaming;
@@ -26,14 +26,14 @@ pub(crate) use crate::trailers::merge;
 
 /// A stream of frames that ends well, with trailers, or with a status.
 pub(crate) struct Body {
-    kind: Kind,
+    kind: BodyKind,
     /// There are none, most often.
     trailers: Option<Box<MetadataMap>>,
     /// When there is to be an end of a body that is at hand, if it may not take as long as it likes.
     deadline: Option<Box<Deadline>>,
 }
 
-enum Kind {
+enum BodyKind {
     /// Nothing more to come.
     Ended,
     /// Nothing but a status.
@@ -41,11 +41,11 @@ enum Kind {
     /// One frame, known beforehand, and the status behind it if that is not OK.
     Once(Bytes, Option<Status>),
     /// Frames that are encoded as they are asked for.
-    Outgoing(Box<Outgoing>),
+    Outgoing(Box<EncodedStream>),
     /// Frames that come through HTTP.
     Http(tonic::body::Body, Side),
     /// Frames that come straight from HTTP/2.
-    H2(Received, Side),
+    H2(ReceivedBody, Side),
     /// Those behind headers that have a status, which counts if nothing else comes.
     AfterStatus(Box<(Body, HeaderMap)>),
 }
@@ -58,16 +58,16 @@ pub(crate) enum Side {
 }
 
 impl Body {
-    fn of(kind: Kind) -> Self {
+    fn of(kind: BodyKind) -> Self {
         Self { kind, trailers: None, deadline: None }
     }
 
     pub(crate) fn empty() -> Self {
-        Self::of(Kind::Ended)
+        Self::of(BodyKind::Ended)
     }
 
     pub(crate) fn once(frame: Bytes) -> Self {
-        Self::of(Kind::Once(frame, None))
+        Self::of(BodyKind::Once(frame, None))
     }
 
     pub(crate) fn outgoing<M: Encode + 'static>(
@@ -75,29 +75,29 @@ impl Body {
         encoder: Encoder,
         deadline: Deadline,
     ) -> Self {
-        let frames = Outgoing::new(messages, encoder, deadline);
-        Self::of(Kind::Outgoing(Box::new(frames)))
+        let frames = EncodedStream::new(messages, encoder, deadline);
+        Self::of(BodyKind::Outgoing(Box::new(frames)))
     }
 
     pub(crate) fn from_http(body: tonic::body::Body, side: Side) -> Self {
-        Self::of(Kind::Http(body, side))
+        Self::of(BodyKind::Http(body, side))
     }
 
-    pub(crate) fn from_h2(received: Received, side: Side) -> Self {
-        Self::of(Kind::H2(received, side))
+    pub(crate) fn from_h2(received: ReceivedBody, side: Side) -> Self {
+        Self::of(BodyKind::H2(received, side))
     }
 
     /// This body, behind `headers` that have a status already.
     pub(crate) fn after_status(self, headers: HeaderMap) -> Self {
-        Self::of(Kind::AfterStatus(Box::new((self, headers))))
+        Self::of(BodyKind::AfterStatus(Box::new((self, headers))))
     }
 
     /// Whether nothing came behind the headers of the response, nor will.
     pub(crate) fn is_headers_only(&self) -> bool {
         match &self.kind {
-            Kind::Failed(status) => status::is_missing(status),
-            Kind::Http(body, _) => body.is_end_stream(),
-            Kind::H2(received, _) => received.is_end_stream(),
+            BodyKind::Failed(status) => status::is_missing(status),
+            BodyKind::Http(body, _) => body.is_end_stream(),
+            BodyKind::H2(received, _) => received.is_end_stream(),
             _ => false,
         }
     }
@@ -116,25 +116,25 @@ impl Body {
     }
 
     /// The only frame, if it is there already.
-    pub(crate) fn at_hand(&self) -> Option<&Bytes> {
+    pub(crate) fn buffered(&self) -> Option<&Bytes> {
         match &self.kind {
-            Kind::Once(frame, _) => Some(frame),
+            BodyKind::Once(frame, _) => Some(frame),
             _ => None,
         }
     }
 
     /// Whether there may be any number of messages.
     pub(crate) fn is_stream(&self) -> bool {
-        matches!(self.kind, Kind::Outgoing(_))
+        matches!(self.kind, BodyKind::Outgoing(_))
     }
 
     /// Whether no more than one frame will come, which is there already.
-    pub(crate) fn is_at_hand(&self) -> bool {
-        matches!(self.kind, Kind::Once(..) | Kind::Ended)
+    pub(crate) fn is_buffered(&self) -> bool {
+        matches!(self.kind, BodyKind::Once(..) | BodyKind::Ended)
     }
 
     pub(crate) fn has_ended(&self) -> bool {
-        matches!(self.kind, Kind::Ended)
+        matches!(self.kind, BodyKind::Ended)
     }
 
     /// The trailers of a body that has ended well.
@@ -148,17 +148,19 @@ impl Body {
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Bytes, Status>>> {
         let polled = match &mut self.kind {
-            Kind::Ended => return Poll::Ready(None),
-            Kind::Once(frame, status) => {
+            BodyKind::Ended => return Poll::Ready(None),
+            BodyKind::Once(frame, status) => {
                 let frame = std::mem::take(frame);
-                self.kind = status.take().map_or(Kind::Ended, Kind::Failed);
+                self.kind = status.take().map_or(BodyKind::Ended, BodyKind::Failed);
                 return Poll::Ready(Some(Ok(frame)));
             }
-            Kind::Failed(status) => Some(Err(status.clone())),
-            Kind::Outgoing(frames) => ready!(frames.poll_data(cx)),
-            Kind::Http(body, side) => ready!(poll_http(body, *side, &mut self.trailers, cx)),
-            Kind::H2(received, side) => ready!(poll_h2(received, *side, &mut self.trailers, cx)),
-            Kind::AfterStatus(after) => {
+            BodyKind::Failed(status) => Some(Err(status.clone())),
+            BodyKind::Outgoing(frames) => ready!(frames.poll_data(cx)),
+            BodyKind::Http(body, side) => ready!(poll_http(body, *side, &mut self.trailers, cx)),
+            BodyKind::H2(received, side) => {
+                ready!(poll_h2(received, *side, &mut self.trailers, cx))
+            }
+            BodyKind::AfterStatus(after) => {
                 let (body, headers) = &mut **after;
                 let polled = ready!(body.poll_data(cx));
                 match polled {
@@ -182,8 +184,8 @@ impl Body {
     /// The same for one who expects no more of them, which is quicker to tell.
     pub(crate) fn poll_end(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, Status>>> {
         let ended = match &mut self.kind {
-            Kind::H2(received, Side::Request) if received.is_end_stream() => None,
-            Kind::H2(received, Side::Response) => match received.poll_trailers(cx) {
+            BodyKind::H2(received, Side::Request) if received.is_end_stream() => None,
+            BodyKind::H2(received, Side::Response) => match received.poll_trailers(cx) {
                 Poll::Ready(Ok(trailers)) => end(trailers, Side::Response, &mut self.trailers),
                 _ => return self.poll_data(cx),
             },
@@ -196,7 +198,7 @@ impl Body {
     /// Reads up to the end of a response that is no more than one piece of data, or up to the second
     /// piece of one that is more.
     pub(crate) fn poll_ahead(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        let Kind::H2(received, side) = &mut self.kind else { return Poll::Ready(()) };
+        let BodyKind::H2(received, side) = &mut self.kind else { return Poll::Ready(()) };
         let ended = match ready!(received.poll_ahead(cx)) {
             Ahead::More => return Poll::Ready(()),
             Ahead::Ended(data, Ok(trailers)) => {
@@ -205,9 +207,9 @@ impl Body {
             Ahead::Ended(data, Err(status)) => (data, Some(status)),
         };
         self.kind = match ended {
-            (Some(data), status) => Kind::Once(data, status),
-            (None, Some(status)) => Kind::Failed(status),
-            (None, None) => Kind::Ended,
+            (Some(data), status) => BodyKind::Once(data, status),
+            (None, Some(status)) => BodyKind::Failed(status),
+            (None, None) => BodyKind::Ended,
         };
         Poll::Ready(())
     }
@@ -220,32 +222,32 @@ impl Body {
     /// Whether the deadline has passed, although nobody has room for what the body gives. Then there is
     /// nothing left of it but the status.
     pub(crate) fn poll_expired(&mut self, cx: &mut Context<'_>) -> bool {
-        if let Kind::Outgoing(frames) = &mut self.kind {
+        if let BodyKind::Outgoing(frames) = &mut self.kind {
             return frames.poll_expired(cx);
         }
         let Some(deadline) = &mut self.deadline else { return false };
         let Err(late) = deadline.check(cx) else { return false };
-        self.kind = Kind::Failed(late);
+        self.kind = BodyKind::Failed(late);
         true
     }
 
     /// Hands the body to somebody who may not read it: what it holds is counted among what is unread.
     pub(crate) fn track(&mut self) {
-        if let Kind::H2(received, _) = &mut self.kind {
+        if let BodyKind::H2(received, _) = &mut self.kind {
             received.track();
         }
     }
 
     /// Notes that somebody waits for the rest of a request that is to be one message.
-    pub(crate) fn note_missing(&self) {
-        if let Kind::H2(received, _) = &self.kind {
-            received.note_missing();
+    pub(crate) fn note_awaiting(&self) {
+        if let BodyKind::H2(received, _) = &self.kind {
+            received.note_awaiting();
         }
     }
 
     fn end(&mut self) {
-        let ended = std::mem::replace(&mut self.kind, Kind::Ended);
-        if let Kind::Outgoing(mut frames) = ended {
+        let ended = std::mem::replace(&mut self.kind, BodyKind::Ended);
+        if let BodyKind::Outgoing(mut frames) = ended {
             let mut trailers = self.take_trailers().unwrap_or_default();
             merge(&mut trailers, frames.take_trailers());
             self.trailers = boxed(trailers);
@@ -276,7 +278,7 @@ fn poll_http(
 }
 
 fn poll_h2(
-    received: &mut Received,
+    received: &mut ReceivedBody,
     side: Side,
     trailers: &mut Option<Box<MetadataMap>>,
     cx: &mut Context<'_>,
@@ -303,13 +305,13 @@ fn end<T>(
         return None;
     }
     let received = received.unwrap_or_default();
-    let said = Said::in_headers(&received);
-    match grpc_status::code(&said) {
+    let grpc = GrpcHeaders::in_headers(&received);
+    match grpc_status::code(&grpc) {
         Some(Code::Ok) => {}
         Some(code) => return Some(Err(grpc_status::from_headers(code, received))),
         None => return Some(Err(status::missing())),
     }
-    *trailers = boxed(headers::into_trailers(said.others, received));
+    *trailers = boxed(headers::into_trailers(grpc.custom, received));
     None
 }
 
@@ -320,13 +322,13 @@ fn boxed(trailers: MetadataMap) -> Option<Box<MetadataMap>> {
 impl fmt::Debug for Body {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let kind = match &self.kind {
-            Kind::Ended => "Ended",
-            Kind::Failed(_) => "Failed",
-            Kind::Once(..) => "Once",
-            Kind::Outgoing(_) => "Outgoing",
-            Kind::Http(..) => "Http",
-            Kind::H2(..) => "H2",
-            Kind::AfterStatus(_) => "AfterStatus",
+            BodyKind::Ended => "Ended",
+            BodyKind::Failed(_) => "Failed",
+            BodyKind::Once(..) => "Once",
+            BodyKind::Outgoing(_) => "Outgoing",
+            BodyKind::Http(..) => "Http",
+            BodyKind::H2(..) => "H2",
+            BodyKind::AfterStatus(_) => "AfterStatus",
         };
         f.debug_struct("Body").field("kind", &kind).finish_non_exhaustive()
     }

@@ -17,10 +17,10 @@ use super::{
 
 /// The streams of a connection that may hold data which nobody has read.
 #[derive(Debug, Default)]
-pub(crate) struct UnreadStreams(Mutex<State>);
+pub(crate) struct UnreadStreams(Mutex<UnreadState>);
 
 #[derive(Debug, Default)]
-struct State {
+struct UnreadState {
     streams: Slab<UnreadStream>,
     is_broken: bool,
 }
@@ -51,7 +51,7 @@ impl UnreadStreams {
         }
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
+    fn state(&self) -> MutexGuard<'_, UnreadState> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

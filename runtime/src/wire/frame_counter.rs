@@ -34,7 +34,7 @@ pub(crate) struct FrameCounter {
     filled: usize,
     /// How many bytes of the current frame, or of the preface, are still to come.
     rest: usize,
-    payload: Payload,
+    payload: FramePayload,
     counts: FrameCounts,
     settings: Arc<PeerSettings>,
     /// The payload of the last GOAWAY frame.
@@ -43,9 +43,9 @@ pub(crate) struct FrameCounter {
 
 /// What the rest of a frame is worth.
 #[derive(Debug)]
-enum Payload {
+enum FramePayload {
     Skipped,
-    Settings(Settings),
+    Settings(SettingsReader),
     GoAway,
 }
 
@@ -73,7 +73,7 @@ impl FrameCounter {
             header: [0; HEADER],
             filled: 0,
             rest: 0,
-            payload: Payload::Skipped,
+            payload: FramePayload::Skipped,
             counts: FrameCounts::default(),
             settings: Arc::default(),
             goaway: Vec::new(),
@@ -138,9 +138,9 @@ impl FrameCounter {
         let (part, behind) = bytes.split_at(self.rest.min(bytes.len()));
         self.rest -= part.len();
         match &mut self.payload {
-            Payload::Skipped => {}
-            Payload::Settings(settings) => settings.read(part, &self.settings),
-            Payload::GoAway => {
+            FramePayload::Skipped => {}
+            FramePayload::Settings(settings) => settings.read(part, &self.settings),
+            FramePayload::GoAway => {
                 let room = GoAway::MAX_LENGTH - self.goaway.len();
                 self.goaway.extend_from_slice(&part[..room.min(part.len())]);
             }
@@ -152,17 +152,19 @@ impl FrameCounter {
         let [high, middle, low, kind, flags, stream @ ..] = *header;
         self.rest = u32::from_be_bytes([0, high, middle, low]) as usize;
         self.counts.all += 1;
-        self.payload = Payload::Skipped;
+        self.payload = FramePayload::Skipped;
         match kind {
             DATA | HEADERS => {
                 let stream = u32::from_be_bytes(stream) & MAX_STREAM;
                 self.counts.of_calls += 1;
                 self.counts.last_stream = self.counts.last_stream.max(stream);
             }
-            SETTINGS if flags & ACK == 0 => self.payload = Payload::Settings(Settings::default()),
+            SETTINGS if flags & ACK == 0 => {
+                self.payload = FramePayload::Settings(SettingsReader::default());
+            }
             PING if flags & ACK == 0 => self.counts.pings += 1,
             GOAWAY => {
-                self.payload = Payload::GoAway;
+                self.payload = FramePayload::GoAway;
                 self.goaway.clear();
             }
             _ => {}
@@ -172,12 +174,12 @@ impl FrameCounter {
 
 /// One setting after the other.
 #[derive(Debug, Default)]
-struct Settings {
+struct SettingsReader {
     setting: [u8; SETTING],
     filled: usize,
 }
 
-impl Settings {
+impl SettingsReader {
     /// Goes on with `bytes`.
     fn read(&mut self, mut bytes: &[u8], peer: &PeerSettings) {
         while !bytes.is_empty() {

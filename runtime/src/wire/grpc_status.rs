@@ -15,7 +15,7 @@ use tonic::{Code, Status, metadata::MetadataMap};
 
 use super::{
     binary,
-    headers::{self, Said},
+    headers::{self, GrpcHeaders},
 };
 
 pub(crate) const GRPC_STATUS: HeaderName = HeaderName::from_static("grpc-status");
@@ -33,8 +33,8 @@ const ALPHABETS: [GeneralPurpose; 2] = [
 ];
 
 /// The code that received headers carry, if they carry one.
-pub(crate) fn code(said: &Said<'_>) -> Option<Code> {
-    said.status.map(|code| Code::from_bytes(code.as_bytes()))
+pub(crate) fn code(grpc: &GrpcHeaders<'_>) -> Option<Code> {
+    grpc.status.map(|code| Code::from_bytes(code.as_bytes()))
 }
 
 /// The status with this code that received `headers` carry.

@@ -16,13 +16,13 @@ use http_body::Body as _;
 use tonic::Status;
 
 use super::{
+    cancel_link::CancelLink,
     credit::{CreditedStream, Unreadable},
     grpc_status,
     header_list::Limit,
     http_body::HttpBody,
     status,
     stream_limiter::StreamPermit,
-    tie::Tie,
 };
 
 /// The largest window that HTTP/2 has.
@@ -78,12 +78,12 @@ impl Sizes {
 pub(crate) const SEND_BUFFER: usize = 512 * 1024;
 
 /// What comes on a stream, with what lasts as long as somebody reads it.
-pub(crate) struct Received {
+pub(crate) struct ReceivedBody {
     stream: CreditedStream,
     /// What was read ahead of whoever reads, and is not all: most often, there is nothing.
     ahead: Option<Box<ReadAhead>>,
-    tie: Tie,
-    missing: Missing,
+    link: CancelLink,
+    awaiting: AwaitingHalfClose,
     /// How long trailers may be.
     header_limit: Limit,
     /// That of a response.
@@ -105,32 +105,32 @@ pub(crate) enum Ahead {
 
 /// Noted when somebody waits for the end of a request that is to be one message.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Missing(Option<Arc<AtomicBool>>);
+pub(crate) struct AwaitingHalfClose(Option<Arc<AtomicBool>>);
 
-impl Missing {
+impl AwaitingHalfClose {
     pub(crate) fn to_be_noted() -> Self {
         Self(Some(Arc::default()))
     }
 
     fn note(&self) {
-        if let Some(missing) = &self.0 {
-            missing.store(true, Ordering::Relaxed);
+        if let Some(awaiting) = &self.0 {
+            awaiting.store(true, Ordering::Relaxed);
         }
     }
 
     /// Whether it was noted since this was asked last.
     pub(crate) fn take(&self) -> bool {
-        self.0.as_ref().is_some_and(|missing| missing.swap(false, Ordering::Relaxed))
+        self.0.as_ref().is_some_and(|awaiting| awaiting.swap(false, Ordering::Relaxed))
     }
 }
 
-impl Received {
-    pub(crate) fn request(stream: CreditedStream, missing: Missing) -> Self {
+impl ReceivedBody {
+    pub(crate) fn request(stream: CreditedStream, awaiting: AwaitingHalfClose) -> Self {
         Self {
             stream,
             ahead: None,
-            tie: Tie::default(),
-            missing,
+            link: CancelLink::default(),
+            awaiting,
             // Those of requests say nothing to anybody.
             header_limit: Limit::Ours(u32::MAX),
             permit: None,
@@ -140,14 +140,14 @@ impl Received {
     pub(crate) fn response(
         stream: CreditedStream,
         header_limit: Limit,
-        tie: Tie,
+        link: CancelLink,
         permit: StreamPermit,
     ) -> Self {
         Self {
             stream,
             ahead: None,
-            tie,
-            missing: Missing::default(),
+            link,
+            awaiting: AwaitingHalfClose::default(),
             header_limit,
             permit: Some(permit),
         }
@@ -173,7 +173,7 @@ impl Received {
     fn poll_stream(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, Status>>> {
         let data = self.stream.poll_data(cx);
         // Asked last: what the peer makes of the requests' end is not what they ended with.
-        match self.tie.poll_failure(cx) {
+        match self.link.poll_failure(cx) {
             Some(status) => Poll::Ready(Some(Err(status))),
             None => data.map(|data| data.map(|data| data.map_err(unreadable))),
         }
@@ -247,14 +247,14 @@ impl Received {
         self.stream.is_end_stream()
     }
 
-    pub(crate) fn note_missing(&self) {
-        self.missing.note();
+    pub(crate) fn note_awaiting(&self) {
+        self.awaiting.note();
     }
 }
 
-impl Drop for Received {
+impl Drop for ReceivedBody {
     fn drop(&mut self) {
-        let is_last = self.permit.is_some() && !self.tie.is_open();
+        let is_last = self.permit.is_some() && !self.link.is_open();
         if is_last {
             self.stream.leave_unreleased();
         }
@@ -275,14 +275,14 @@ pub(crate) fn failed(error: h2::Error) -> Status {
 
 /// Why a body has not been sent to its end.
 #[derive(Debug)]
-pub(crate) enum Unsent {
+pub(crate) enum SendFailure {
     /// The body failed.
     Body(Status),
     /// The stream was reset, or its connection is gone.
     Stream,
 }
 
-impl From<h2::Error> for Unsent {
+impl From<h2::Error> for SendFailure {
     fn from(_: h2::Error) -> Self {
         Self::Stream
     }
@@ -304,20 +304,20 @@ impl Sending {
     }
 
     /// Waits until everything is sent, as far as the connection takes it into its buffers.
-    pub(crate) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Unsent>> {
+    pub(crate) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), SendFailure>> {
         loop {
             ready!(self.poll_chunk(cx))?;
-            let at_hand = self.body.is_at_hand();
+            let buffered = self.body.is_buffered();
             let Poll::Ready(frame) = Pin::new(&mut self.body).poll_frame(cx) else {
-                return self.stream.poll_reset(cx).map(|_| Err(Unsent::Stream));
+                return self.stream.poll_reset(cx).map(|_| Err(SendFailure::Stream));
             };
-            let Some(frame) = frame.transpose().map_err(Unsent::Body)? else {
+            let Some(frame) = frame.transpose().map_err(SendFailure::Body)? else {
                 self.stream.send_data(Bytes::new(), true)?;
                 return Poll::Ready(Ok(()));
             };
             match frame.into_data() {
                 // Waiting for room would not spare its memory.
-                Ok(data) if at_hand && self.may_be_left(&data) => {
+                Ok(data) if buffered && self.may_be_left(&data) => {
                     self.stream.send_data(data, false)?;
                 }
                 Ok(data) => self.chunk = data,
@@ -342,13 +342,15 @@ impl Sending {
     }
 
     /// Waits until nothing is left of the chunk.
-    fn poll_chunk(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Unsent>> {
+    fn poll_chunk(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), SendFailure>> {
         while !self.chunk.is_empty() {
             self.stream.reserve_capacity(self.chunk.len());
             if self.stream.capacity() == 0 {
                 match self.stream.poll_capacity(cx) {
                     Poll::Ready(Some(Ok(_))) => {}
-                    Poll::Ready(Some(Err(_)) | None) => return Poll::Ready(Err(Unsent::Stream)),
+                    Poll::Ready(Some(Err(_)) | None) => {
+                        return Poll::Ready(Err(SendFailure::Stream));
+                    }
                     // A status needs no room.
                     Poll::Pending if self.body.poll_expired(cx) => self.chunk.clear(),
                     Poll::Pending => return Poll::Pending,

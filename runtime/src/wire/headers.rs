@@ -38,7 +38,7 @@ fn is_protocol(name: &HeaderName) -> bool {
 
 /// What the protocol says in received headers.
 #[derive(Default)]
-pub(crate) struct Said<'a> {
+pub(crate) struct GrpcHeaders<'a> {
     pub(crate) content_type: Option<&'a HeaderValue>,
     pub(crate) te: Option<&'a HeaderValue>,
     pub(crate) timeout: Option<&'a HeaderValue>,
@@ -46,29 +46,29 @@ pub(crate) struct Said<'a> {
     pub(crate) accept_encoding: Option<&'a HeaderValue>,
     pub(crate) status: Option<&'a HeaderValue>,
     /// How many headers are not the protocol's.
-    pub(crate) others: usize,
+    pub(crate) custom: usize,
 }
 
-impl<'a> Said<'a> {
+impl<'a> GrpcHeaders<'a> {
     /// Looks through `headers` once, which is quicker than looking each of them up.
     pub(crate) fn in_headers(headers: &'a HeaderMap) -> Self {
-        let mut said = Self::default();
+        let mut grpc = Self::default();
         for (name, value) in headers {
             let known = match name.as_str() {
-                "content-type" => &mut said.content_type,
-                "te" => &mut said.te,
-                "grpc-timeout" => &mut said.timeout,
-                "grpc-encoding" => &mut said.encoding,
-                "grpc-accept-encoding" => &mut said.accept_encoding,
-                "grpc-status" => &mut said.status,
+                "content-type" => &mut grpc.content_type,
+                "te" => &mut grpc.te,
+                "grpc-timeout" => &mut grpc.timeout,
+                "grpc-encoding" => &mut grpc.encoding,
+                "grpc-accept-encoding" => &mut grpc.accept_encoding,
+                "grpc-status" => &mut grpc.status,
                 _ => {
-                    said.others += usize::from(!is_protocol(name));
+                    grpc.custom += usize::from(!is_protocol(name));
                     continue;
                 }
             };
             known.get_or_insert(value);
         }
-        said
+        grpc
     }
 
     /// Whether `content-type` announces gRPC with protobuf messages.
@@ -118,8 +118,8 @@ impl<'a> Said<'a> {
 }
 
 /// How many header maps a thread keeps, and how large they may be.
-const KEPT: usize = 64;
-const KEPT_CAPACITY: usize = 8;
+const MAX_SPARE: usize = 64;
+const MAX_SPARE_CAPACITY: usize = 8;
 
 thread_local! {
     /// Header maps that were received and told nothing but the protocol: to be sent again.
@@ -140,25 +140,25 @@ pub(crate) fn with_room(values: usize) -> HeaderMap {
 fn keep(mut headers: HeaderMap) {
     headers.clear();
     SPARE.with_borrow_mut(|spare| {
-        if spare.len() < KEPT && headers.capacity() <= KEPT_CAPACITY {
+        if spare.len() < MAX_SPARE && headers.capacity() <= MAX_SPARE_CAPACITY {
             spare.push(headers);
         }
     });
 }
 
-/// The user's part of received headers, of which `others` are not the protocol's.
-pub(crate) fn into_metadata(others: usize, headers: HeaderMap) -> MetadataMap {
-    let metadata = match others {
+/// The user's part of received headers, of which `custom` are not the protocol's.
+pub(crate) fn into_metadata(custom: usize, headers: HeaderMap) -> MetadataMap {
+    let metadata = match custom {
         0 => MetadataMap::new(),
-        _ => MetadataMap::from_headers(binary::separate(without_protocol(&headers, others))),
+        _ => MetadataMap::from_headers(binary::separate(without_protocol(&headers, custom))),
     };
     keep(headers);
     metadata
 }
 
-/// A map of its own, with room for `others`: taking headers out of one costs more.
-fn without_protocol(headers: &HeaderMap, others: usize) -> HeaderMap {
-    let mut rest = with_room(others);
+/// A map of its own, with room for `custom`: taking headers out of one costs more.
+fn without_protocol(headers: &HeaderMap, custom: usize) -> HeaderMap {
+    let mut rest = with_room(custom);
     for (name, value) in headers.iter().filter(|(name, _)| !is_protocol(name)) {
         append(&mut rest, name, value);
     }
@@ -166,11 +166,11 @@ fn without_protocol(headers: &HeaderMap, others: usize) -> HeaderMap {
 }
 
 /// The user's part of trailers whose status was OK.
-pub(crate) fn into_trailers(others: usize, mut headers: HeaderMap) -> MetadataMap {
-    if others > 0 {
+pub(crate) fn into_trailers(custom: usize, mut headers: HeaderMap) -> MetadataMap {
+    if custom > 0 {
         headers.remove(GRPC_STATUS_DETAILS);
     }
-    into_metadata(others, headers)
+    into_metadata(custom, headers)
 }
 
 /// Headers to send, with the user's metadata and without what only the protocol may say.

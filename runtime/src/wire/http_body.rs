@@ -15,7 +15,7 @@ use super::{
     body::{Body, Side},
     credit::CreditedStream,
     grpc_status,
-    h2::{Missing, Received},
+    h2::{AwaitingHalfClose, ReceivedBody},
     headers,
     status::BoxError,
 };
@@ -31,16 +31,16 @@ impl<B: http_body::Body<Data = Bytes, Error: Into<BoxError>> + Send + 'static> R
 /// The body of the requests that a [`Server`](crate::Server) hands to its services, and of the
 /// responses of generated servers.
 #[derive(Default)]
-pub struct HttpBody(Kind);
+pub struct HttpBody(HttpBodyKind);
 
 #[derive(Default)]
-enum Kind {
+enum HttpBodyKind {
     #[default]
     Ended,
     /// Messages of ours, and whose they are.
     Ours(Body, Side),
     /// What an HTTP/2 stream receives.
-    Received(Received),
+    Received(ReceivedBody),
     Other(tonic::body::Body),
 }
 
@@ -51,26 +51,27 @@ impl HttpBody {
         let same = (&mut body as &mut dyn Any).downcast_mut::<Option<Self>>();
         match same.and_then(Option::take) {
             Some(same) => same,
-            None => body
-                .map_or_else(Self::default, |body| Self(Kind::Other(tonic::body::Body::new(body)))),
+            None => body.map_or_else(Self::default, |body| {
+                Self(HttpBodyKind::Other(tonic::body::Body::new(body)))
+            }),
         }
     }
 
     pub(crate) fn request(body: Body) -> Self {
-        Self(Kind::Ours(body, Side::Request))
+        Self(HttpBodyKind::Ours(body, Side::Request))
     }
 
     pub(crate) fn response(body: Body) -> Self {
-        Self(Kind::Ours(body, Side::Response))
+        Self(HttpBodyKind::Ours(body, Side::Response))
     }
 
-    pub(crate) fn received(stream: CreditedStream, missing: Missing) -> Self {
-        Self(Kind::Received(Received::request(stream, missing)))
+    pub(crate) fn received(stream: CreditedStream, awaiting: AwaitingHalfClose) -> Self {
+        Self(HttpBodyKind::Received(ReceivedBody::request(stream, awaiting)))
     }
 
     /// Hands the body to somebody who may not read it: what it holds is counted among what is unread.
     pub(crate) fn track(&mut self) {
-        if let Kind::Received(received) = &mut self.0 {
+        if let HttpBodyKind::Received(received) = &mut self.0 {
             received.track();
         }
     }
@@ -78,29 +79,29 @@ impl HttpBody {
     /// The messages in it, for one who reads them.
     pub(crate) fn into_body(self, side: Side) -> Body {
         match self.0 {
-            Kind::Received(received) => Body::from_h2(received, side),
-            Kind::Other(body) => Body::from_http(body, side),
+            HttpBodyKind::Received(received) => Body::from_h2(received, side),
+            HttpBodyKind::Other(body) => Body::from_http(body, side),
             kind => Body::from_http(tonic::body::Body::new(Self(kind)), side),
         }
     }
 
     /// Whether it may wait for room for as long as it takes.
     pub(crate) fn is_patient(&self) -> bool {
-        !matches!(&self.0, Kind::Ours(body, _) if !body.is_patient())
+        !matches!(&self.0, HttpBodyKind::Ours(body, _) if !body.is_patient())
     }
 
     /// Whether the deadline has passed of what it gives, which is its end.
     pub(crate) fn poll_expired(&mut self, cx: &mut Context<'_>) -> bool {
         match &mut self.0 {
-            Kind::Ours(body, _) => body.poll_expired(cx),
+            HttpBodyKind::Ours(body, _) => body.poll_expired(cx),
             _ => false,
         }
     }
 
     /// Whether everything that it will give is at hand, as one message.
-    pub(crate) fn is_at_hand(&self) -> bool {
-        matches!(&self.0, Kind::Ended)
-            || matches!(&self.0, Kind::Ours(body, _) if body.is_at_hand())
+    pub(crate) fn is_buffered(&self) -> bool {
+        matches!(&self.0, HttpBodyKind::Ended)
+            || matches!(&self.0, HttpBodyKind::Ours(body, _) if body.is_buffered())
     }
 }
 
@@ -113,23 +114,23 @@ impl http_body::Body for HttpBody {
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Status>>> {
         let frame = match &mut self.0 {
-            Kind::Ended => return Poll::Ready(None),
-            Kind::Other(body) => return Pin::new(body).poll_frame(cx),
-            Kind::Received(stream) => ready!(poll_received(stream, cx)),
-            Kind::Ours(body, side) => ready!(poll_ours(body, *side, cx)),
+            HttpBodyKind::Ended => return Poll::Ready(None),
+            HttpBodyKind::Other(body) => return Pin::new(body).poll_frame(cx),
+            HttpBodyKind::Received(stream) => ready!(poll_received(stream, cx)),
+            HttpBodyKind::Ours(body, side) => ready!(poll_ours(body, *side, cx)),
         };
         if !matches!(&frame, Some(Ok(frame)) if frame.is_data()) {
-            self.0 = Kind::Ended;
+            self.0 = HttpBodyKind::Ended;
         }
         Poll::Ready(frame)
     }
 
     fn is_end_stream(&self) -> bool {
         match &self.0 {
-            Kind::Ended => true,
-            Kind::Ours(body, side) => *side == Side::Request && body.has_ended(),
-            Kind::Received(stream) => stream.is_end_stream(),
-            Kind::Other(body) => body.is_end_stream(),
+            HttpBodyKind::Ended => true,
+            HttpBodyKind::Ours(body, side) => *side == Side::Request && body.has_ended(),
+            HttpBodyKind::Received(stream) => stream.is_end_stream(),
+            HttpBodyKind::Other(body) => body.is_end_stream(),
         }
     }
 }
@@ -155,7 +156,7 @@ fn poll_ours(
 }
 
 fn poll_received(
-    received: &mut Received,
+    received: &mut ReceivedBody,
     cx: &mut Context<'_>,
 ) -> Poll<Option<Result<Frame<Bytes>, Status>>> {
     if let Some(data) = ready!(received.poll_data(cx)) {
@@ -168,10 +169,10 @@ fn poll_received(
 impl fmt::Debug for HttpBody {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match &self.0 {
-            Kind::Ended => "HttpBody::Ended",
-            Kind::Ours(..) => "HttpBody::Ours",
-            Kind::Received(_) => "HttpBody::Received",
-            Kind::Other(_) => "HttpBody::Other",
+            HttpBodyKind::Ended => "HttpBody::Ended",
+            HttpBodyKind::Ours(..) => "HttpBody::Ours",
+            HttpBodyKind::Received(_) => "HttpBody::Received",
+            HttpBodyKind::Other(_) => "HttpBody::Other",
         })
     }
 }

@@ -33,15 +33,15 @@ pub(crate) struct ConnectionIo<T> {
     sent: Option<FrameCounter>,
     /// What was read before HTTP/2 began, and belongs to it.
     replayed: &'static [u8],
-    shared: Arc<Shared<T>>,
+    state: Arc<IoState<T>>,
 }
 
 /// What the connection's task knows of its I/O.
 #[derive(Debug)]
-pub(crate) struct IoHandle<T>(Arc<Shared<T>>);
+pub(crate) struct IoHandle<T>(Arc<IoState<T>>);
 
 #[derive(Debug)]
-struct Shared<T> {
+struct IoState<T> {
     /// How many bytes were read.
     received: AtomicU64,
     /// How many frames they began.
@@ -69,7 +69,7 @@ struct Shared<T> {
 
 /// How much a connection has received.
 #[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Received {
+pub(crate) struct ReceiveCounts {
     pub(crate) bytes: u64,
     pub(crate) frames: u64,
     pub(crate) pings: u64,
@@ -88,7 +88,7 @@ impl<T> ConnectionIo<T> {
     }
 
     fn new(io: T, received: FrameCounter) -> (Self, IoHandle<T>) {
-        let shared = Arc::new(Shared {
+        let state = Arc::new(IoState {
             received: AtomicU64::new(0),
             frames: AtomicU64::new(0),
             pings: AtomicU64::new(0),
@@ -103,8 +103,8 @@ impl<T> ConnectionIo<T> {
             returned: Mutex::new(None),
         });
         let io =
-            Self { io: Some(io), received, sent: None, replayed: &[], shared: Arc::clone(&shared) };
-        (io, IoHandle(shared))
+            Self { io: Some(io), received, sent: None, replayed: &[], state: Arc::clone(&state) };
+        (io, IoHandle(state))
     }
 
     /// Calls `poll`. One that panics, as a connector of the user's may, has failed.
@@ -131,17 +131,17 @@ impl<T> ConnectionIo<T> {
 
     fn note_read(&mut self, bytes: &[u8]) {
         self.received.read(bytes);
-        let (counts, shared) = (self.received.counts(), &self.shared);
-        shared.received.fetch_add(bytes.len() as u64, Ordering::Relaxed);
-        shared.frames.store(counts.all, Ordering::Relaxed);
-        shared.pings.store(counts.pings, Ordering::Relaxed);
-        shared.last_stream.store(counts.last_stream, Ordering::Relaxed);
+        let (counts, state) = (self.received.counts(), &self.state);
+        state.received.fetch_add(bytes.len() as u64, Ordering::Relaxed);
+        state.frames.store(counts.all, Ordering::Relaxed);
+        state.pings.store(counts.pings, Ordering::Relaxed);
+        state.last_stream.store(counts.last_stream, Ordering::Relaxed);
     }
 
     /// The end of what is read, with the reason that the peer gave before.
     fn end(&self, end: io::Result<()>) -> io::Result<()> {
         let Some(goaway) = self.received.goaway() else { return end };
-        let goaway = self.shared.goaway.get_or_init(|| goaway);
+        let goaway = self.state.goaway.get_or_init(|| goaway);
         let kind = io::ErrorKind::ConnectionAborted;
         Err(io::Error::new(kind, format!("the peer closed the connection: {goaway}")))
     }
@@ -151,8 +151,8 @@ impl<T> ConnectionIo<T> {
         written: &Poll<io::Result<usize>>,
         slices: impl IntoIterator<Item = &'a [u8]>,
     ) {
-        self.shared.is_blocked.store(written.is_pending(), Ordering::Relaxed);
-        self.shared.is_between_frames.store(false, Ordering::Relaxed);
+        self.state.is_blocked.store(written.is_pending(), Ordering::Relaxed);
+        self.state.is_between_frames.store(false, Ordering::Relaxed);
         let Some(sent) = &mut self.sent else { return };
         let Poll::Ready(Ok(mut rest)) = *written else { return };
         for slice in slices {
@@ -160,11 +160,11 @@ impl<T> ConnectionIo<T> {
             sent.read(&slice[..length]);
             rest -= length;
         }
-        self.shared.sent.store(sent.counts().of_calls, Ordering::Relaxed);
+        self.state.sent.store(sent.counts().of_calls, Ordering::Relaxed);
     }
 
     fn note_flush(&mut self) {
-        self.shared.is_between_frames.store(true, Ordering::Relaxed);
+        self.state.is_between_frames.store(true, Ordering::Relaxed);
         if self.sent.is_none() && self.received.counts().pings > 0 {
             self.sent = Some(FrameCounter::of_frames());
         }
@@ -173,8 +173,8 @@ impl<T> ConnectionIo<T> {
 
 impl<T> IoHandle<T> {
     /// How much was read.
-    pub(crate) fn received(&self) -> Received {
-        Received {
+    pub(crate) fn received(&self) -> ReceiveCounts {
+        ReceiveCounts {
             bytes: self.0.received.load(Ordering::Relaxed),
             frames: self.0.frames.load(Ordering::Relaxed),
             pings: self.0.pings.load(Ordering::Relaxed),
@@ -256,7 +256,7 @@ async fn read(io: &mut (impl AsyncRead + Unpin), bytes: &mut [u8]) -> usize {
 
 impl<T> Drop for ConnectionIo<T> {
     fn drop(&mut self) {
-        *self.shared.returned.lock().unwrap_or_else(PoisonError::into_inner) = self.io.take();
+        *self.state.returned.lock().unwrap_or_else(PoisonError::into_inner) = self.io.take();
     }
 }
 
@@ -267,12 +267,12 @@ impl<T: AsyncRead + Unpin> AsyncRead for ConnectionIo<T> {
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         // Only the connection's task reads, and sets the allowance: nothing of this is a race.
-        let allowance = self.shared.allowance.load(Ordering::Relaxed);
+        let allowance = self.state.allowance.load(Ordering::Relaxed);
         if allowance == 0 {
             cx.waker().wake_by_ref();
             return Poll::Pending;
         }
-        if let Some(reason) = self.shared.failure.get() {
+        if let Some(reason) = self.state.failure.get() {
             return Poll::Ready(Err(io::Error::other(reason.as_str())));
         }
         if !self.replayed.is_empty() {
@@ -292,7 +292,7 @@ impl<T: AsyncRead + Unpin> AsyncRead for ConnectionIo<T> {
             return Poll::Ready(Err(io::Error::other(greeting::describe(bytes))));
         }
         self.note_read(bytes);
-        self.shared.allowance.store(allowance.saturating_sub(bytes.len()), Ordering::Relaxed);
+        self.state.allowance.store(allowance.saturating_sub(bytes.len()), Ordering::Relaxed);
         Poll::Ready(Ok(()))
     }
 }

@@ -78,7 +78,7 @@ impl Messages {
         poll_fn(|cx| {
             let only = self.poll_only(&mut first, cx);
             if only.is_pending() {
-                self.body.note_missing();
+                self.body.note_awaiting();
             }
             only
         })

@@ -4,6 +4,7 @@
 
 pub(crate) mod binary;
 pub(crate) mod body;
+pub(crate) mod cancel_link;
 pub(crate) mod compression;
 pub(crate) mod credit;
 pub(crate) mod deadline;
@@ -13,6 +14,7 @@ pub(crate) mod deadline;
     allow(dead_code, reason = "there is only one of the formats")
 )]
 mod deflate;
+pub(crate) mod encoded_stream;
 pub(crate) mod frame;
 pub(crate) mod frame_counter;
 pub(crate) mod goaway;
@@ -29,14 +31,12 @@ pub(crate) mod jitter;
 pub(crate) mod keep_alive;
 pub(crate) mod memory;
 pub(crate) mod messages;
-pub(crate) mod outgoing;
 pub(crate) mod panics;
 pub(crate) mod peer_settings;
 pub(crate) mod receive_window;
 pub(crate) mod status;
 pub(crate) mod stream_limiter;
 pub(crate) mod sync;
-pub(crate) mod tie;
-pub(crate) mod wakes;
+pub(crate) mod task_waker;
 #[cfg(feature = "zstd")]
 mod zstd;

@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use super::{credit::UnreadStreams, h2::MAX_WINDOW, io::Received};
+use super::{credit::UnreadStreams, h2::MAX_WINDOW, io::ReceiveCounts};
 
 /// What HTTP/2 needs for a frame that nobody has read, whatever is in it: the price of small ones.
 const FRAME_OVERHEAD: usize = 256;
@@ -19,7 +19,7 @@ pub(crate) struct ReceiveWindow {
     limit: usize,
     target: usize,
     /// What had been received when the streams were looked at.
-    looked_at: Received,
+    looked_at: ReceiveCounts,
     is_full: bool,
     streams: Arc<UnreadStreams>,
 }
@@ -27,7 +27,7 @@ pub(crate) struct ReceiveWindow {
 impl ReceiveWindow {
     pub(crate) fn new(base: u32, limit: usize) -> Self {
         let base = base as usize;
-        let (looked_at, streams) = (Received::default(), Arc::default());
+        let (looked_at, streams) = (ReceiveCounts::default(), Arc::default());
         Self { base, limit, target: base, looked_at, is_full: false, streams }
     }
 
@@ -37,7 +37,7 @@ impl ReceiveWindow {
 
     /// The window that the connection should have from now on, after it has `received` so much, if it
     /// should have another one.
-    pub(crate) fn update(&mut self, received: Received) -> Option<u32> {
+    pub(crate) fn update(&mut self, received: ReceiveCounts) -> Option<u32> {
         let bytes = received.bytes - self.looked_at.bytes;
         // It takes a lock for each stream. Streams fill up only with what is received.
         if bytes < self.base as u64 / 4 {

@@ -53,7 +53,7 @@ impl FreeStreams {
         self.changed.notify_waiters();
     }
 
-    fn apply(&self, Change { before, after }: Change) {
+    fn apply(&self, StreamsChange { before, after }: StreamsChange) {
         if after > before && self.rights.available_permits() < ENOUGH {
             self.rights.add_permits(after - before);
         }
@@ -62,7 +62,7 @@ impl FreeStreams {
 
 /// How many streams a connection had free, and has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Change {
+struct StreamsChange {
     before: usize,
     after: usize,
 }
@@ -171,7 +171,7 @@ struct Streams(AtomicU64);
 
 /// [`Streams`] at one time.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-struct State {
+struct LimiterState {
     calls: usize,
     limit: usize,
     /// Whether callers can find the connection.
@@ -179,7 +179,7 @@ struct State {
     closed: bool,
 }
 
-impl State {
+impl LimiterState {
     const OFFERED: u64 = 1 << 62;
     const CLOSED: u64 = 1 << 63;
     const HALF: u32 = 31;
@@ -210,13 +210,13 @@ impl State {
 }
 
 impl Streams {
-    fn get(&self) -> State {
-        State::from_bits(self.0.load(Ordering::Acquire))
+    fn get(&self) -> LimiterState {
+        LimiterState::from_bits(self.0.load(Ordering::Acquire))
     }
 
-    fn update(&self, change: impl Fn(&mut State)) -> Change {
+    fn update(&self, change: impl Fn(&mut LimiterState)) -> StreamsChange {
         let changed = |bits| {
-            let mut state = State::from_bits(bits);
+            let mut state = LimiterState::from_bits(bits);
             change(&mut state);
             state.to_bits()
         };
@@ -229,9 +229,9 @@ impl Streams {
                 Err(current) => bits = current,
             }
         }
-        Change {
-            before: State::from_bits(bits).free(),
-            after: State::from_bits(changed(bits)).free(),
+        StreamsChange {
+            before: LimiterState::from_bits(bits).free(),
+            after: LimiterState::from_bits(changed(bits)).free(),
         }
     }
 
@@ -345,7 +345,7 @@ mod tests {
         let mut taking = take(&free);
         let mut has_right = false;
         let mut used: Option<Arc<StreamLimiter>> = None;
-        let mut given_back: Option<Change> = None;
+        let mut given_back: Option<StreamsChange> = None;
         Box::new(move || {
             if let Some(change) = given_back.take() {
                 free.apply(change);
@@ -378,7 +378,7 @@ mod tests {
     fn limits(free: &Arc<FreeStreams>, limiter: &Arc<StreamLimiter>, limits: [usize; 2]) -> Thread {
         let (free, limiter) = (Arc::clone(free), Arc::clone(limiter));
         let mut limits = limits.into_iter();
-        let mut changed: Option<Change> = None;
+        let mut changed: Option<StreamsChange> = None;
         Box::new(move || match changed.take() {
             Some(change) => {
                 free.apply(change);
@@ -394,7 +394,7 @@ mod tests {
 
     fn closes(free: &Arc<FreeStreams>, limiter: &Arc<StreamLimiter>) -> Thread {
         let (free, limiter) = (Arc::clone(free), Arc::clone(limiter));
-        let mut changed: Option<Change> = None;
+        let mut changed: Option<StreamsChange> = None;
         Box::new(move || match changed.take() {
             Some(change) => {
                 free.apply(change);

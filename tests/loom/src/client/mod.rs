@@ -1,9 +1,9 @@
 //! As the runtime's module of this name: the calls of a connection.
 
+mod call_state;
 #[allow(dead_code, reason = "the runtime uses all of it")]
-#[path = "../../../../runtime/src/client/exchange.rs"]
-mod exchange;
-mod progress;
+#[path = "../../../../runtime/src/client/pending_call.rs"]
+mod pending_call;
 #[allow(dead_code, reason = "the runtime uses all of it")]
 #[path = "../../../../runtime/src/client/queue.rs"]
 mod queue;
@@ -17,8 +17,8 @@ use std::{
 use loom::{future::block_on, thread};
 
 use self::{
-    exchange::Answering,
-    progress::{Answer, Failure, Http2, Outbound, Requests},
+    call_state::{CallFailure, CallResult, Http2, OutboundCall, RequestSender},
+    pending_call::PendingResponse,
     queue::{Queue, Work},
 };
 use crate::{explore, wire::credit::UnreadStreams};
@@ -32,12 +32,12 @@ struct Connection {
 impl Connection {
     fn new() -> Arc<Self> {
         let queue = Queue::new(Arc::new(UnreadStreams::default()));
-        let http2 = Http2::new(queue.wakes.h2_waker());
+        let http2 = Http2::new(queue.task_waker.h2_waker());
         Arc::new(Self { queue, http2 })
     }
 
-    fn send(&self) -> Answering {
-        Answering::new(Outbound::new(&self.http2), &self.queue)
+    fn send(&self) -> PendingResponse {
+        PendingResponse::new(OutboundCall::new(&self.http2), &self.queue)
     }
 }
 
@@ -47,8 +47,8 @@ impl Drop for Connection {
     }
 }
 
-fn wait_for(mut answering: Answering) -> Answer {
-    block_on(poll_fn(|cx| answering.poll(cx)))
+fn wait_for(mut response: PendingResponse) -> CallResult {
+    block_on(poll_fn(|cx| response.poll(cx)))
 }
 
 /// Has `work` done on a thread which holds `connection`.
@@ -61,18 +61,18 @@ fn spawn(connection: &Arc<Connection>, work: impl FnOnce(&Connection) + 'static)
 struct Driver {
     queue: Arc<Queue>,
     http2: Http2,
-    requests: Option<Requests>,
+    requests: Option<RequestSender>,
     work: Work,
 }
 
 impl Driver {
     fn new(connection: &Connection) -> Self {
         let (queue, http2) = (Arc::clone(&connection.queue), connection.http2.clone());
-        Self { queue, http2, requests: Some(Requests), work: Work::default() }
+        Self { queue, http2, requests: Some(RequestSender), work: Work::default() }
     }
 
     fn poll(&mut self) -> Poll<()> {
-        if self.queue.wakes.take_h2() {
+        if self.queue.task_waker.take_h2() {
             self.http2.poll();
             if self.requests.is_none() && self.http2.is_idle() {
                 return Poll::Ready(());
@@ -82,7 +82,7 @@ impl Driver {
         self.queue.run(&mut self.work, &mut self.requests, self.http2.is_blocked());
         if had_requests && self.requests.is_none() {
             // As HTTP/2 does when nobody has more calls for it.
-            self.queue.wakes.wake_h2();
+            self.queue.task_waker.wake_h2();
         }
         Poll::Pending
     }
@@ -90,8 +90,8 @@ impl Driver {
     /// Until the last call is over.
     fn run(mut self) {
         let queue = Arc::clone(&self.queue);
-        let waker = Waker::from(Arc::clone(&queue.wakes));
-        block_on(poll_fn(|cx| queue.wakes.poll(&waker, cx, |_| self.poll())));
+        let waker = Waker::from(Arc::clone(&queue.task_waker));
+        block_on(poll_fn(|cx| queue.task_waker.poll(&waker, cx, |_| self.poll())));
         self.end();
     }
 
@@ -128,14 +128,14 @@ pub fn calls_whose_requests_fail_are_told() {
     explore(|| {
         let connection = Connection::new();
         let mut driver = Driver::new(&connection);
-        let outbound = Outbound::new(&connection.http2);
-        let answering = Answering::new(outbound.clone(), &connection.queue);
+        let outbound = OutboundCall::new(&connection.http2);
+        let response = PendingResponse::new(outbound.clone(), &connection.queue);
         let _ = driver.poll();
         connection.http2.receive(1);
         thread::spawn(move || outbound.fail());
         drop(connection);
         driver.run();
-        assert_eq!(wait_for(answering), Err(Failure::Requests));
+        assert_eq!(wait_for(response), Err(CallFailure::Requests));
     });
 }
 
@@ -150,9 +150,9 @@ pub fn blocked_calls_are_sent_later() {
         http2.block();
         http2.receive(2);
         thread::spawn(move || {
-            let answering = connection.send();
+            let response = connection.send();
             drop(connection);
-            assert_eq!(wait_for(answering), Ok(()));
+            assert_eq!(wait_for(response), Ok(()));
         });
         thread::spawn(move || http2.unblock());
         driver.run();
@@ -168,8 +168,8 @@ pub fn calls_that_are_given_up_are_let_go() {
         let connection = Connection::new();
         let driver = Driver::new(&connection);
         spawn(&connection, |it| {
-            let mut answering = it.send();
-            let _ = answering.poll(&mut Context::from_waker(Waker::noop()));
+            let mut response = it.send();
+            let _ = response.poll(&mut Context::from_waker(Waker::noop()));
         });
         drop(connection);
         driver.run();
@@ -186,7 +186,7 @@ pub fn calls_for_a_connection_that_ends_are_answered() {
         let mut driver = Driver::new(&connection);
         spawn(&connection, |it| {
             let answer = wait_for(it.send());
-            assert!(matches!(answer, Err(Failure::NotSent | Failure::Ended)), "{answer:?}");
+            assert!(matches!(answer, Err(CallFailure::NotSent | CallFailure::Ended)), "{answer:?}");
         });
         let _ = driver.poll();
         driver.end();
@@ -201,12 +201,12 @@ pub fn calls_of_a_connection_that_ends_are_answered() {
     explore(|| {
         let connection = Connection::new();
         let mut driver = Driver::new(&connection);
-        let outbound = Outbound::new(&connection.http2);
-        let answering = Answering::new(outbound.clone(), &connection.queue);
+        let outbound = OutboundCall::new(&connection.http2);
+        let response = PendingResponse::new(outbound.clone(), &connection.queue);
         let _ = driver.poll();
         thread::spawn(move || outbound.fail());
         driver.end();
-        let answer = wait_for(answering);
-        assert!(matches!(answer, Err(Failure::Requests | Failure::Ended)), "{answer:?}");
+        let answer = wait_for(response);
+        assert!(matches!(answer, Err(CallFailure::Requests | CallFailure::Ended)), "{answer:?}");
     });
 }

@@ -8,8 +8,8 @@ pub(crate) mod panics;
 mod streams;
 pub(crate) mod sync;
 #[allow(dead_code, reason = "the runtime uses all of it")]
-#[path = "../../../../runtime/src/wire/wakes.rs"]
-pub(crate) mod wakes;
+#[path = "../../../../runtime/src/wire/task_waker.rs"]
+pub(crate) mod task_waker;
 
 use std::{
     future::poll_fn,
@@ -26,7 +26,7 @@ use loom::{
 use self::{
     credit::{CreditedStream, UnreadStreams},
     streams::Http2,
-    wakes::Wakes,
+    task_waker::TaskWaker,
 };
 use crate::explore;
 
@@ -45,12 +45,12 @@ impl Events {
 
 /// The task of a connection: it looks for calls and, when it was woken for that, for frames, until it
 /// has seen one of each.
-fn run(wakes: &Arc<Wakes>, events: &Events) {
-    let waker = Waker::from(Arc::clone(wakes));
+fn run(task_waker: &Arc<TaskWaker>, events: &Events) {
+    let waker = Waker::from(Arc::clone(task_waker));
     let mut frames = 0;
     block_on(poll_fn(|cx| {
-        wakes.poll(&waker, cx, |_| {
-            if wakes.take_h2() {
+        task_waker.poll(&waker, cx, |_| {
+            if task_waker.take_h2() {
                 frames = events.frames.load(Ordering::Acquire);
             }
             match (events.calls.load(Ordering::Acquire), frames) {
@@ -67,8 +67,8 @@ fn run(wakes: &Arc<Wakes>, events: &Events) {
 /// When one of them is missed in some order.
 pub fn nothing_is_missed() {
     explore(|| {
-        let (wakes, events) = (Wakes::new(), Events::new());
-        let (other, h2) = (Arc::clone(&wakes), wakes.h2_waker());
+        let (task_waker, events) = (TaskWaker::new(), Events::new());
+        let (other, h2) = (Arc::clone(&task_waker), task_waker.h2_waker());
         let calls = Arc::clone(&events);
         let frames = Arc::clone(&events);
         thread::spawn(move || {
@@ -79,7 +79,7 @@ pub fn nothing_is_missed() {
             frames.frames.fetch_add(1, Ordering::Release);
             h2.wake();
         });
-        run(&wakes, &events);
+        run(&task_waker, &events);
     });
 }
 
@@ -89,10 +89,10 @@ pub fn nothing_is_missed() {
 /// When that is missed in some order.
 pub fn a_break_is_not_missed() {
     explore(|| {
-        let (wakes, events) = (Wakes::new(), Events::new());
-        let breaking = Arc::clone(&wakes);
+        let (task_waker, events) = (TaskWaker::new(), Events::new());
+        let breaking = Arc::clone(&task_waker);
         thread::spawn(move || breaking.break_off());
-        run(&wakes, &events);
+        run(&task_waker, &events);
     });
 }
 

@@ -10,7 +10,7 @@ use std::{
 };
 
 use super::{
-    progress::{Answer, Failure, Outbound, Progress, Requests},
+    call_state::{CallFailure, CallResult, CallState, OutboundCall, RequestSender},
     queue::Queue,
 };
 use crate::wire::{
@@ -19,10 +19,10 @@ use crate::wire::{
 };
 
 /// What the caller and the task of the connection share of a call.
-pub(super) struct Exchange {
-    state: Mutex<State>,
+pub(super) struct PendingCall {
+    state: Mutex<PendingState>,
     /// Whether the task of the connection is about to look at it. Set by the queue, under its lock.
-    is_listed: AtomicBool,
+    is_queued: AtomicBool,
     /// Where it is among the calls that have been sent, for the task of the connection alone.
     key: AtomicUsize,
     queue: Arc<Queue>,
@@ -31,19 +31,19 @@ pub(super) struct Exchange {
 /// The key of a call that is not among them.
 const NONE: usize = usize::MAX;
 
-struct State {
-    progress: Progress,
+struct PendingState {
+    call_state: CallState,
     caller: Option<Waker>,
 }
 
-impl Exchange {
+impl PendingCall {
     /// Sends the call, on the task of the connection: through `requests`, if that is still there. Says
     /// whether there is more to come.
-    pub(super) fn begin(self: &Arc<Self>, requests: Option<&Requests>) -> bool {
+    pub(super) fn send(self: &Arc<Self>, requests: Option<&RequestSender>) -> bool {
         self.guard(|| {
             let mut state = self.state();
-            match state.progress.begin(requests) {
-                Ok(()) => self.look(state),
+            match state.call_state.begin(requests) {
+                Ok(()) => self.poll_response(state),
                 Err(failure) => {
                     answer(state, Err(failure));
                     false
@@ -53,19 +53,19 @@ impl Exchange {
     }
 
     /// Goes on with the call, on the same task, after it was woken. Says whether there is more to come.
-    pub(super) fn go_on(self: &Arc<Self>) -> bool {
+    pub(super) fn resume(self: &Arc<Self>) -> bool {
         // Before it is looked at: whoever wakes it from now on has something new for it.
-        self.is_listed.store(false, Ordering::Release);
-        self.guard(|| self.look(self.state()))
+        self.is_queued.store(false, Ordering::Release);
+        self.guard(|| self.poll_response(self.state()))
     }
 
     /// Ends the call, of which HTTP/2 can tell nothing any more.
     pub(super) fn break_off(&self) {
         self.guard(|| {
             let mut state = self.state();
-            if state.progress.is_waiting() {
-                let sent = state.progress.take();
-                answer(state, Err(Failure::broken()));
+            if state.call_state.is_waiting() {
+                let sent = state.call_state.take();
+                answer(state, Err(CallFailure::broken()));
                 drop_quietly(sent);
             }
             false
@@ -83,13 +83,13 @@ impl Exchange {
     }
 
     /// Notes that the task of the connection will look at it; whether that is news.
-    pub(super) fn list(&self) -> bool {
-        !self.is_listed.swap(true, Ordering::AcqRel)
+    pub(super) fn mark_queued(&self) -> bool {
+        !self.is_queued.swap(true, Ordering::AcqRel)
     }
 
     /// Whether nobody wants the answer any more.
     pub(super) fn is_over(&self) -> bool {
-        matches!(self.state().progress, Progress::Over)
+        matches!(self.state().call_state, CallState::Over)
     }
 
     /// Works for the call. A panic, say, in a waker, or in a destructor of the user's, is the end of
@@ -97,11 +97,11 @@ impl Exchange {
     fn guard(&self, work: impl FnOnce() -> bool) -> bool {
         contain(work).unwrap_or_else(|_| {
             let mut state = self.state();
-            let failed = match &state.progress {
-                Progress::Answered(_) => None,
+            let failed = match &state.call_state {
+                CallState::Answered(_) => None,
                 _ => {
-                    let failure = Progress::Answered(Err(Failure::panicked()));
-                    Some(std::mem::replace(&mut state.progress, failure))
+                    let failure = CallState::Answered(Err(CallFailure::panicked()));
+                    Some(std::mem::replace(&mut state.call_state, failure))
                 }
             };
             let caller = state.caller.take();
@@ -115,11 +115,11 @@ impl Exchange {
 
     /// Looks for the answer, of which there will be word if it has not come yet. Says whether there is
     /// more to come.
-    fn look(self: &Arc<Self>, mut state: MutexGuard<'_, State>) -> bool {
+    fn poll_response(self: &Arc<Self>, mut state: MutexGuard<'_, PendingState>) -> bool {
         let waker = Waker::from(Arc::clone(self));
         let cx = &mut Context::from_waker(&waker);
-        match state.progress.poll(cx, &self.queue.unread) {
-            Poll::Pending => state.progress.is_waiting(),
+        match state.call_state.poll(cx, &self.queue.unread) {
+            Poll::Pending => state.call_state.is_waiting(),
             Poll::Ready(found) => {
                 answer(state, found);
                 false
@@ -127,14 +127,14 @@ impl Exchange {
         }
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
+    fn state(&self) -> MutexGuard<'_, PendingState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 /// Leaves the answer for the caller.
-fn answer(mut state: MutexGuard<'_, State>, answer: Answer) {
-    state.progress = Progress::Answered(answer);
+fn answer(mut state: MutexGuard<'_, PendingState>, answer: CallResult) {
+    state.call_state = CallState::Answered(answer);
     let caller = state.caller.take();
     drop(state);
     if let Some(caller) = caller {
@@ -142,7 +142,7 @@ fn answer(mut state: MutexGuard<'_, State>, answer: Answer) {
     }
 }
 
-impl Wake for Exchange {
+impl Wake for PendingCall {
     fn wake(self: Arc<Self>) {
         self.wake_by_ref();
     }
@@ -150,33 +150,33 @@ impl Wake for Exchange {
     fn wake_by_ref(self: &Arc<Self>) {
         // Nothing is missed by not asking the queue: what it is woken for came before this, under a lock
         // that whoever looks at it takes, too.
-        if !self.is_listed.load(Ordering::Acquire) {
+        if !self.is_queued.load(Ordering::Acquire) {
             self.queue.wake(self);
         }
     }
 }
 
-/// The caller's end of an [`Exchange`]. Dropping it cancels the call.
-pub(super) struct Answering(Arc<Exchange>);
+/// The caller's end of an [`PendingCall`]. Dropping it cancels the call.
+pub(super) struct PendingResponse(Arc<PendingCall>);
 
-impl Answering {
+impl PendingResponse {
     /// Hands a call to the connection behind `queue`.
-    pub(super) fn new(outbound: Outbound, queue: &Arc<Queue>) -> Self {
-        let state = State { progress: Progress::New(outbound), caller: None };
-        let exchange = Arc::new(Exchange {
+    pub(super) fn new(outbound: OutboundCall, queue: &Arc<Queue>) -> Self {
+        let state = PendingState { call_state: CallState::New(outbound), caller: None };
+        let call = Arc::new(PendingCall {
             state: Mutex::new(state),
-            is_listed: AtomicBool::new(false),
+            is_queued: AtomicBool::new(false),
             key: AtomicUsize::new(NONE),
             queue: Arc::clone(queue),
         });
-        queue.push(&exchange);
-        Self(exchange)
+        queue.push(&call);
+        Self(call)
     }
 
-    pub(super) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Answer> {
+    pub(super) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<CallResult> {
         let mut state = self.0.state();
-        if let Progress::Answered(_) = &state.progress
-            && let Progress::Answered(answer) = state.progress.take()
+        if let CallState::Answered(_) = &state.call_state
+            && let CallState::Answered(answer) = state.call_state.take()
         {
             return Poll::Ready(answer);
         }
@@ -188,14 +188,14 @@ impl Answering {
     }
 }
 
-impl Drop for Answering {
+impl Drop for PendingResponse {
     fn drop(&mut self) {
         let mut state = self.0.state();
-        if !matches!(state.progress, Progress::Over) {
-            let was_waiting = state.progress.is_waiting();
-            let progress = state.progress.take();
+        if !matches!(state.call_state, CallState::Over) {
+            let was_waiting = state.call_state.is_waiting();
+            let call_state = state.call_state.take();
             drop(state);
-            drop_quietly(progress);
+            drop_quietly(call_state);
             if was_waiting {
                 // It is still among those that have been sent.
                 self.0.wake_by_ref();

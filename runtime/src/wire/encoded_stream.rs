@@ -20,12 +20,12 @@ use crate::{Streaming, wire::status};
 /// Messages are gathered into one chunk up to this size.
 const CHUNK: usize = 32 * 1024;
 /// The time for which messages may be held back for others behind them.
-const GATHERING: Duration = Duration::from_micros(50);
+const COALESCE_WINDOW: Duration = Duration::from_micros(50);
 
 /// The frames of a [`Streaming`], encoded when the other side has room for them.
-pub(crate) struct Outgoing {
+pub(crate) struct EncodedStream {
     /// None once it has ended, so that it is dropped as early as possible.
-    source: Option<Box<dyn Source>>,
+    source: Option<Box<dyn MessageSource>>,
     encoder: Encoder,
     deadline: Deadline,
     /// How large a chunk has to be to be sent as it is.
@@ -40,8 +40,8 @@ pub(crate) struct Outgoing {
     trailers: MetadataMap,
 }
 
-/// What an [`Outgoing`] needs of a stream, whatever its messages are.
-trait Source: Send {
+/// What an [`EncodedStream`] needs of a stream, whatever its messages are.
+trait MessageSource: Send {
     /// Appends the next message to `chunk`.
     fn poll_encode(
         &mut self,
@@ -53,7 +53,7 @@ trait Source: Send {
     fn take_trailers(&mut self) -> MetadataMap;
 }
 
-impl<T: Encode> Source for Streaming<T> {
+impl<T: Encode> MessageSource for Streaming<T> {
     fn poll_encode(
         &mut self,
         encoder: &Encoder,
@@ -68,7 +68,7 @@ impl<T: Encode> Source for Streaming<T> {
     }
 }
 
-impl Outgoing {
+impl EncodedStream {
     pub(crate) fn new<T: Encode + 'static>(
         messages: Streaming<T>,
         encoder: Encoder,
@@ -135,7 +135,7 @@ impl Outgoing {
                 return Poll::Ready(());
             }
             let now = Instant::now();
-            if self.whole == before || now - *first_pause.get_or_insert(now) > GATHERING {
+            if self.whole == before || now - *first_pause.get_or_insert(now) > COALESCE_WINDOW {
                 return Poll::Pending;
             }
         }
@@ -179,15 +179,15 @@ impl Outgoing {
     }
 }
 
-impl Drop for Outgoing {
+impl Drop for EncodedStream {
     fn drop(&mut self) {
         drop_quietly(self.source.take());
     }
 }
 
-impl fmt::Debug for Outgoing {
+impl fmt::Debug for EncodedStream {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Outgoing").field("encoder", &self.encoder).finish_non_exhaustive()
+        f.debug_struct("EncodedStream").field("encoder", &self.encoder).finish_non_exhaustive()
     }
 }
 
@@ -222,7 +222,7 @@ mod tests {
     fn chunks_of(last: u32) -> Vec<usize> {
         let messages = Streaming::new(Pausing { last, yielded: 0, paused: true });
         let encoder = Encoder { encoding: None, limit: 100 };
-        let mut outgoing = Outgoing::new(messages, encoder, Deadline::default());
+        let mut outgoing = EncodedStream::new(messages, encoder, Deadline::default());
         let mut next = || match outgoing.poll_data(&mut Context::from_waker(Waker::noop())) {
             Poll::Ready(data) => Some(data.expect("no end").expect("no failure").len()),
             Poll::Pending => None,
@@ -257,7 +257,7 @@ mod tests {
     fn messages_that_are_counted_are_taken_one_by_one() {
         let encoder = Encoder { encoding: None, limit: 100 };
         let messages = Streaming::from_source(Counted);
-        let mut outgoing = Outgoing::new(messages, encoder, Deadline::default());
+        let mut outgoing = EncodedStream::new(messages, encoder, Deadline::default());
         let first = outgoing.poll_data(&mut Context::from_waker(Waker::noop()));
         assert!(matches!(first, Poll::Ready(Some(Ok(chunk))) if chunk.len() == 7));
     }

@@ -1,4 +1,4 @@
-//! A [`Tie`] between bodies that go through tower.
+//! A [`CancelLink`] between bodies that go through tower.
 
 use std::{
     pin::Pin,
@@ -10,29 +10,29 @@ use http_body::{Frame, SizeHint};
 use tokio::sync::oneshot;
 use tonic::{Status, body::Body};
 
-use crate::wire::{http_body::HttpBody, tie::Tie};
+use crate::wire::{cancel_link::CancelLink, http_body::HttpBody};
 
 /// Ties `requests` to what is returned beside them.
-pub(super) fn tie(requests: HttpBody) -> (Body, Tie) {
-    let (failure, tie) = Tie::new();
-    (Body::new(Requests { body: requests, failure: Some(failure) }), tie)
+pub(super) fn link(requests: HttpBody) -> (Body, CancelLink) {
+    let (failure, link) = CancelLink::new();
+    (Body::new(LinkedRequests { body: requests, failure: Some(failure) }), link)
 }
 
 /// `response`, which now holds the tie.
-pub(super) fn hold(response: Body, tie: Tie) -> Body {
-    match tie.is_open() {
-        true => Body::new(Response { body: response, tie }),
+pub(super) fn hold(response: Body, link: CancelLink) -> Body {
+    match link.is_open() {
+        true => Body::new(LinkedResponse { body: response, link }),
         false => response,
     }
 }
 
-struct Requests {
+struct LinkedRequests {
     body: HttpBody,
     /// The requests' end; none once they have failed or are not wanted any more.
     failure: Option<oneshot::Sender<Status>>,
 }
 
-impl Requests {
+impl LinkedRequests {
     fn fail(&mut self, status: Status) {
         if let Some(failure) = self.failure.take() {
             // Nobody wants to know when the response is not wanted any more.
@@ -41,7 +41,7 @@ impl Requests {
     }
 }
 
-impl http_body::Body for Requests {
+impl http_body::Body for LinkedRequests {
     type Data = Bytes;
     type Error = h2::Error;
 
@@ -68,12 +68,12 @@ impl http_body::Body for Requests {
     }
 }
 
-struct Response {
+struct LinkedResponse {
     body: Body,
-    tie: Tie,
+    link: CancelLink,
 }
 
-impl http_body::Body for Response {
+impl http_body::Body for LinkedResponse {
     type Data = Bytes;
     type Error = Status;
 
@@ -83,7 +83,7 @@ impl http_body::Body for Response {
     ) -> Poll<Option<Result<Frame<Bytes>, Status>>> {
         let frame = Pin::new(&mut self.body).poll_frame(cx);
         // Asked last: what the peer makes of the requests' end is not what they ended with.
-        match self.tie.poll_failure(cx) {
+        match self.link.poll_failure(cx) {
             Some(status) => Poll::Ready(Some(Err(status))),
             None => frame,
         }

@@ -23,14 +23,14 @@ const ROUNDS: usize = 64;
 ///
 /// Answering a call wakes the task that sends the answers: most often the one that answers.
 #[derive(Debug)]
-pub(crate) struct Wakes {
+pub(crate) struct TaskWaker {
     state: AtomicU8,
     task: AtomicWaker,
     /// Whether the connection is to break.
     broken: AtomicBool,
 }
 
-impl Wakes {
+impl TaskWaker {
     pub(crate) fn new() -> Arc<Self> {
         let (task, broken) = (AtomicWaker::new(), AtomicBool::new(false));
         Arc::new(Self { state: AtomicU8::new(H2), task, broken })
@@ -38,7 +38,7 @@ impl Wakes {
 
     /// What HTTP/2 wakes the task by.
     pub(crate) fn h2_waker(self: &Arc<Self>) -> Waker {
-        Waker::from(Arc::new(ForH2(Arc::clone(self))))
+        Waker::from(Arc::new(H2Waker(Arc::clone(self))))
     }
 
     /// Calls `work` until it is pending and nobody has woken it meanwhile, or other tasks should
@@ -99,7 +99,7 @@ impl Wakes {
     }
 }
 
-impl Wake for Wakes {
+impl Wake for TaskWaker {
     fn wake(self: Arc<Self>) {
         self.wake_other();
     }
@@ -109,9 +109,9 @@ impl Wake for Wakes {
     }
 }
 
-struct ForH2(Arc<Wakes>);
+struct H2Waker(Arc<TaskWaker>);
 
-impl Wake for ForH2 {
+impl Wake for H2Waker {
     fn wake(self: Arc<Self>) {
         self.0.wake_h2();
     }
@@ -126,65 +126,66 @@ mod tests {
     use super::*;
 
     /// Knows whether it was woken.
-    struct Task(AtomicBool);
+    struct TestTask(AtomicBool);
 
-    impl Wake for Task {
+    impl Wake for TestTask {
         fn wake(self: Arc<Self>) {
             self.0.store(true, Ordering::Release);
         }
     }
 
-    /// Polls `wakes`, whose work wakes itself in the first `busy` rounds; says how many there were,
+    /// Polls `task_waker`, whose work wakes itself in the first `busy` rounds; says how many there were,
     /// and whether the task was woken.
-    fn poll(wakes: &Arc<Wakes>, busy: usize) -> (usize, bool) {
-        let task = Arc::new(Task(AtomicBool::new(false)));
-        let waker = Waker::from(Arc::clone(wakes));
+    fn poll(task_waker: &Arc<TaskWaker>, busy: usize) -> (usize, bool) {
+        let task = Arc::new(TestTask(AtomicBool::new(false)));
+        let waker = Waker::from(Arc::clone(task_waker));
         let mut rounds = 0;
-        let polled = wakes.poll(&waker, &Context::from_waker(&Arc::clone(&task).into()), |cx| {
-            rounds += 1;
-            wakes.take_h2();
-            if rounds <= busy {
-                cx.waker().wake_by_ref();
-            }
-            Poll::Pending
-        });
+        let polled =
+            task_waker.poll(&waker, &Context::from_waker(&Arc::clone(&task).into()), |cx| {
+                rounds += 1;
+                task_waker.take_h2();
+                if rounds <= busy {
+                    cx.waker().wake_by_ref();
+                }
+                Poll::Pending
+            });
         assert!(polled.is_pending());
         (rounds, task.0.load(Ordering::Acquire))
     }
 
     #[test]
     fn a_task_that_wakes_itself_works_on_and_sleeps_when_it_does_not() {
-        let wakes = Wakes::new();
-        assert_eq!(poll(&wakes, 2), (3, false));
-        assert_eq!(wakes.state.load(Ordering::Acquire), 0);
-        assert_eq!(poll(&wakes, 0), (1, false));
+        let task_waker = TaskWaker::new();
+        assert_eq!(poll(&task_waker, 2), (3, false));
+        assert_eq!(task_waker.state.load(Ordering::Acquire), 0);
+        assert_eq!(poll(&task_waker, 0), (1, false));
     }
 
     #[test]
     fn a_task_that_always_wakes_itself_gives_way_and_comes_back() {
-        assert_eq!(poll(&Wakes::new(), usize::MAX), (ROUNDS, true));
+        assert_eq!(poll(&TaskWaker::new(), usize::MAX), (ROUNDS, true));
     }
 
     #[test]
     fn only_a_task_that_sleeps_is_woken() {
-        let wakes = Wakes::new();
-        poll(&wakes, 0);
-        let task = Arc::new(Task(AtomicBool::new(false)));
-        wakes.task.register(&Arc::clone(&task).into());
-        wakes.wake_other();
+        let task_waker = TaskWaker::new();
+        poll(&task_waker, 0);
+        let task = Arc::new(TestTask(AtomicBool::new(false)));
+        task_waker.task.register(&Arc::clone(&task).into());
+        task_waker.wake_other();
         assert!(task.0.swap(false, Ordering::AcqRel));
-        wakes.h2_waker().wake();
+        task_waker.h2_waker().wake();
         assert!(!task.0.load(Ordering::Acquire), "it is awake already");
     }
 
     #[test]
     fn http2_is_asked_when_it_was_woken() {
-        let wakes = Wakes::new();
-        assert!(wakes.take_h2(), "at the beginning, too");
-        assert!(!wakes.take_h2());
-        wakes.wake_other();
-        assert!(!wakes.take_h2());
-        wakes.h2_waker().wake_by_ref();
-        assert!(wakes.take_h2());
+        let task_waker = TaskWaker::new();
+        assert!(task_waker.take_h2(), "at the beginning, too");
+        assert!(!task_waker.take_h2());
+        task_waker.wake_other();
+        assert!(!task_waker.take_h2());
+        task_waker.h2_waker().wake_by_ref();
+        assert!(task_waker.take_h2());
     }
 }

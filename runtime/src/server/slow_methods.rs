@@ -6,9 +6,9 @@ use std::{
 };
 
 /// How many calls in a row have to be slow: one alone may have been interrupted.
-const STRIKES: u8 = 3;
+const SLOW_CALLS_TO_DEMOTE: u8 = 3;
 /// How many calls of a slow method get a task of their own before one is tried again.
-const PENANCE: u16 = 500;
+const DEMOTED_CALLS: u16 = 500;
 const SLOTS: usize = 256;
 
 /// Remembers which methods have been slow: those whose handlers have taken longer than a limit before
@@ -17,24 +17,24 @@ const SLOTS: usize = 256;
 /// Methods are told apart by a hash of their paths: two that share a slot share its verdict, which
 /// costs the quicker one no more than a task.
 #[derive(Debug)]
-pub(super) struct Pace([MethodPace; SLOTS]);
+pub(super) struct SlowMethods([MethodSpeed; SLOTS]);
 
-impl Pace {
+impl SlowMethods {
     pub(super) const fn new() -> Self {
-        Self([const { MethodPace::new() }; SLOTS])
+        Self([const { MethodSpeed::new() }; SLOTS])
     }
 
     /// How the method of `slot` has done.
-    pub(super) fn of(&self, slot: Slot) -> &MethodPace {
+    pub(super) fn of(&self, slot: MethodSlot) -> &MethodSpeed {
         &self.0[slot.0]
     }
 }
 
 /// Where a method is remembered.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Slot(usize);
+pub(super) struct MethodSlot(usize);
 
-impl Slot {
+impl MethodSlot {
     /// That of the method that is called by `path`.
     pub(super) fn of(path: &str) -> Self {
         let hash = path.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
@@ -46,40 +46,40 @@ impl Slot {
 
 /// How a method has done.
 #[derive(Debug)]
-pub(super) struct MethodPace {
+pub(super) struct MethodSpeed {
     /// How many calls in a row have been slow.
-    strikes: AtomicU8,
+    slow_calls: AtomicU8,
     /// How many more calls get tasks of their own.
-    penance: AtomicU16,
+    demoted_calls: AtomicU16,
 }
 
-impl MethodPace {
+impl MethodSpeed {
     const fn new() -> Self {
-        Self { strikes: AtomicU8::new(0), penance: AtomicU16::new(0) }
+        Self { slow_calls: AtomicU8::new(0), demoted_calls: AtomicU16::new(0) }
     }
 
     /// Whether the next call should get a task of its own.
     pub(super) fn is_slow(&self) -> bool {
-        let left = self.penance.load(Relaxed);
+        let left = self.demoted_calls.load(Relaxed);
         if left > 0 {
-            self.penance.store(left - 1, Relaxed);
+            self.demoted_calls.store(left - 1, Relaxed);
         }
         left > 0
     }
 
     /// Takes into account that a call has been at work for `time` without waiting.
-    pub(super) fn took(&self, time: Duration, limit: Duration) {
-        let strikes = self.strikes.load(Relaxed);
+    pub(super) fn record(&self, time: Duration, limit: Duration) {
+        let slow_calls = self.slow_calls.load(Relaxed);
         if time > limit {
-            let strikes = strikes + 1;
-            if strikes == STRIKES {
+            let slow_calls = slow_calls + 1;
+            if slow_calls == SLOW_CALLS_TO_DEMOTE {
                 // The next one that is tried decides alone.
-                self.penance.store(PENANCE, Relaxed);
+                self.demoted_calls.store(DEMOTED_CALLS, Relaxed);
             } else {
-                self.strikes.store(strikes, Relaxed);
+                self.slow_calls.store(slow_calls, Relaxed);
             }
-        } else if strikes > 0 {
-            self.strikes.store(0, Relaxed);
+        } else if slow_calls > 0 {
+            self.slow_calls.store(0, Relaxed);
         }
     }
 }
@@ -90,20 +90,20 @@ mod tests {
 
     #[test]
     fn a_slow_method_is_tried_again_after_a_while() {
-        let pace = Pace::new();
-        let method = pace.of(Slot::of("/s.S/Slow"));
+        let slow_methods = SlowMethods::new();
+        let method = slow_methods.of(MethodSlot::of("/s.S/Slow"));
         let limit = Duration::from_micros(50);
-        for _ in 1..STRIKES {
-            method.took(limit * 2, limit);
+        for _ in 1..SLOW_CALLS_TO_DEMOTE {
+            method.record(limit * 2, limit);
             assert!(!method.is_slow());
         }
         for _ in 0..2 {
-            method.took(limit * 2, limit);
-            assert!((0..PENANCE).all(|_| method.is_slow()));
+            method.record(limit * 2, limit);
+            assert!((0..DEMOTED_CALLS).all(|_| method.is_slow()));
             assert!(!method.is_slow());
         }
-        method.took(limit, limit);
-        method.took(limit * 2, limit);
+        method.record(limit, limit);
+        method.record(limit * 2, limit);
         assert!(!method.is_slow());
     }
 }

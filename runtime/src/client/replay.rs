@@ -14,26 +14,26 @@ use bytes::Bytes;
 use http_body::{Body as _, Frame};
 use tonic::Status;
 
-use super::progress::Payload;
+use super::call_state::OutboundBody;
 use crate::wire::{body::Body, http_body::HttpBody, peer_settings::PeerSettings};
 
 /// How much of their requests the calls of a channel may keep to be sent again, all together.
 ///
 /// See [gRFC A6](https://github.com/grpc/proposal/blob/master/A6-client-retries.md#memory-management-buffering).
 #[derive(Debug)]
-pub(super) struct ReplayBuffer {
+pub(super) struct ReplayBudget {
     /// How many bytes there is room for.
     // It is a number alone: nothing is ordered by it.
     room: AtomicUsize,
 }
 
-impl Default for ReplayBuffer {
+impl Default for ReplayBudget {
     fn default() -> Self {
         Self { room: AtomicUsize::new(16 * 1024 * 1024) }
     }
 }
 
-impl ReplayBuffer {
+impl ReplayBudget {
     fn take(&self, bytes: usize) -> bool {
         let take = |room: usize| room.checked_sub(bytes);
         self.room.fetch_update(Ordering::Relaxed, Ordering::Relaxed, take).is_ok()
@@ -45,26 +45,26 @@ impl ReplayBuffer {
 }
 
 /// The requests of a call, as long as it may have to be made again.
-pub(super) enum Repeatable {
+pub(super) enum ReplayableBody {
     /// All of them.
     Message(Bytes),
-    Stream(Requests),
+    Stream(ReplayBuffer),
 }
 
-impl Repeatable {
+impl ReplayableBody {
     /// Those in `body`, which are kept in `buffer`.
-    pub(super) fn new(body: Body, buffer: &Arc<ReplayBuffer>) -> Self {
-        match body.at_hand() {
+    pub(super) fn new(body: Body, budget: &Arc<ReplayBudget>) -> Self {
+        match body.buffered() {
             Some(message) => Self::Message(message.clone()),
-            None => Self::Stream(Requests::new(body, buffer)),
+            None => Self::Stream(ReplayBuffer::new(body, budget)),
         }
     }
 
     /// What the next attempt sends, to a server with these `settings`.
-    pub(super) fn payload(&self, settings: &Arc<PeerSettings>) -> Payload {
+    pub(super) fn payload(&self, settings: &Arc<PeerSettings>) -> OutboundBody {
         match self {
-            Self::Message(message) => Payload::Message(message.clone()),
-            Self::Stream(requests) => Payload::Stream(Box::new(requests.attempt(settings))),
+            Self::Message(message) => OutboundBody::Message(message.clone()),
+            Self::Stream(requests) => OutboundBody::Stream(Box::new(requests.attempt(settings))),
         }
     }
 
@@ -77,9 +77,9 @@ impl Repeatable {
     }
 
     /// There will be no other attempt.
-    pub(super) fn settle(&self) {
+    pub(super) fn commit(&self) {
         if let Self::Stream(requests) = self {
-            requests.settle();
+            requests.commit();
         }
     }
 }
@@ -89,39 +89,39 @@ impl Repeatable {
 /// The lock is for handing them from one attempt to the next. It is not held while they are asked
 /// for more, which runs the user's code.
 #[derive(Clone)]
-pub(super) struct Requests(Arc<Mutex<State>>);
+pub(super) struct ReplayBuffer(Arc<Mutex<ReplayState>>);
 
-struct State {
+struct ReplayState {
     /// None while an attempt has it.
-    unsent: Option<Box<Unsent>>,
+    remaining: Option<Box<Remaining>>,
     /// None when they were too many, or are not wanted any more.
-    kept: Option<Kept>,
+    buffered: Option<Buffered>,
     attempt: usize,
     /// The attempt that waits for the one before to give the unsent requests back.
     waiting: Option<Waker>,
 }
 
 /// The requests that no attempt has sent.
-struct Unsent {
+struct Remaining {
     body: HttpBody,
     /// What came out of it for an attempt that had ended meanwhile.
-    next: Option<Polled>,
+    next: Option<PolledFrame>,
 }
 
 /// What comes out of the requests: data, a failure, or the end.
-type Polled = Option<Result<Frame<Bytes>, Status>>;
+type PolledFrame = Option<Result<Frame<Bytes>, Status>>;
 
 /// What is kept to be sent again.
-struct Kept {
+struct Buffered {
     chunks: Vec<Bytes>,
     size: usize,
-    buffer: Arc<ReplayBuffer>,
+    budget: Arc<ReplayBudget>,
 }
 
-impl Kept {
+impl Buffered {
     /// Says whether there is room for it.
     fn push(&mut self, data: &Bytes) -> bool {
-        let has_room = self.buffer.take(data.len());
+        let has_room = self.budget.take(data.len());
         if has_room {
             self.size += data.len();
             self.chunks.push(data.clone());
@@ -130,19 +130,19 @@ impl Kept {
     }
 }
 
-impl Drop for Kept {
+impl Drop for Buffered {
     fn drop(&mut self) {
-        self.buffer.give_back(self.size);
+        self.budget.give_back(self.size);
     }
 }
 
-impl Requests {
-    fn new(body: Body, buffer: &Arc<ReplayBuffer>) -> Self {
-        let unsent = Unsent { body: HttpBody::request(body), next: None };
-        let kept = Kept { chunks: Vec::new(), size: 0, buffer: Arc::clone(buffer) };
-        Self(Arc::new(Mutex::new(State {
-            unsent: Some(Box::new(unsent)),
-            kept: Some(kept),
+impl ReplayBuffer {
+    fn new(body: Body, budget: &Arc<ReplayBudget>) -> Self {
+        let remaining = Remaining { body: HttpBody::request(body), next: None };
+        let buffered = Buffered { chunks: Vec::new(), size: 0, budget: Arc::clone(budget) };
+        Self(Arc::new(Mutex::new(ReplayState {
+            remaining: Some(Box::new(remaining)),
+            buffered: Some(buffered),
             attempt: 0,
             waiting: None,
         })))
@@ -151,42 +151,42 @@ impl Requests {
     fn rewind(&self) -> bool {
         let mut state = self.state();
         state.attempt += 1;
-        state.kept.is_some()
+        state.buffered.is_some()
     }
 
     /// All of them, to be sent to a server with these `settings`.
-    fn attempt(&self, settings: &Arc<PeerSettings>) -> Attempt {
-        Attempt {
+    fn attempt(&self, settings: &Arc<PeerSettings>) -> ReplayAttempt {
+        ReplayAttempt {
             requests: self.clone(),
             number: self.state().attempt,
             settings: Arc::clone(settings),
-            again: Vec::new().into_iter(),
-            unsent: None,
+            replayed: Vec::new().into_iter(),
+            remaining: None,
         }
     }
 
-    fn settle(&self) {
-        self.state().kept = None;
+    fn commit(&self) {
+        self.state().buffered = None;
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
+    fn state(&self) -> MutexGuard<'_, ReplayState> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl State {
+impl ReplayState {
     /// Keeps `data`, unless all before it was more than the `window` with which a stream begins: then the
     /// server has let the stream send more, so it has seen it, and will not say that it has not.
-    fn keep(&mut self, data: &Bytes, window: usize) {
-        let Some(kept) = &mut self.kept else { return };
-        if kept.size > window || !kept.push(data) {
-            self.kept = None;
+    fn buffer(&mut self, data: &Bytes, window: usize) {
+        let Some(buffered) = &mut self.buffered else { return };
+        if buffered.size > window || !buffered.push(data) {
+            self.buffered = None;
         }
     }
 }
 
-impl Unsent {
-    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Polled> {
+impl Remaining {
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<PolledFrame> {
         match self.next.take() {
             Some(next) => Poll::Ready(next),
             None => Pin::new(&mut self.body).poll_frame(cx),
@@ -195,65 +195,66 @@ impl Unsent {
 }
 
 /// The body of one attempt to make the call.
-pub(super) struct Attempt {
-    requests: Requests,
+pub(super) struct ReplayAttempt {
+    requests: ReplayBuffer,
     number: usize,
     /// Those of the server that it is sent to.
     settings: Arc<PeerSettings>,
     /// What an attempt before has sent.
-    again: vec::IntoIter<Bytes>,
+    replayed: vec::IntoIter<Bytes>,
     /// None until the attempt before has given it back.
-    unsent: Option<Box<Unsent>>,
+    remaining: Option<Box<Remaining>>,
 }
 
-impl Attempt {
+impl ReplayAttempt {
     /// Waits for the requests that are to be sent.
     fn poll_begin(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        if self.unsent.is_some() {
+        if self.remaining.is_some() {
             return Poll::Ready(());
         }
         let mut state = self.requests.state();
         if state.attempt != self.number {
             return Poll::Pending;
         }
-        self.unsent = state.unsent.take();
-        if self.unsent.is_none() {
+        self.remaining = state.remaining.take();
+        if self.remaining.is_none() {
             state.waiting = Some(cx.waker().clone());
             return Poll::Pending;
         }
-        let kept = state.kept.as_ref().map_or_else(Vec::new, |kept| kept.chunks.clone());
-        self.again = kept.into_iter();
+        let buffered =
+            state.buffered.as_ref().map_or_else(Vec::new, |buffered| buffered.chunks.clone());
+        self.replayed = buffered.into_iter();
         Poll::Ready(())
     }
 
     /// Notes what is sent now, or leaves it to the next attempt if this one has ended.
-    fn take(&mut self, polled: Polled) -> Poll<Polled> {
+    fn take(&mut self, polled: PolledFrame) -> Poll<PolledFrame> {
         let mut state = self.requests.state();
         if state.attempt == self.number {
             if let Some(Ok(frame)) = &polled
                 && let Some(data) = frame.data_ref()
             {
-                state.keep(data, self.settings.max_stream_window());
+                state.buffer(data, self.settings.max_stream_window());
             }
             return Poll::Ready(polled);
         }
         drop(state);
-        if let Some(unsent) = &mut self.unsent {
-            unsent.next = Some(polled);
+        if let Some(remaining) = &mut self.remaining {
+            remaining.next = Some(polled);
         }
         self.give_back();
         Poll::Pending
     }
 
     fn give_back(&mut self) {
-        let Some(unsent) = self.unsent.take() else { return };
+        let Some(remaining) = self.remaining.take() else { return };
         let mut state = self.requests.state();
         // Nobody wants them any more, or could send them with those before.
-        if state.kept.is_none() {
+        if state.buffered.is_none() {
             drop(state);
-            return drop(unsent);
+            return drop(remaining);
         }
-        state.unsent = Some(unsent);
+        state.remaining = Some(remaining);
         let waiting = state.waiting.take();
         drop(state);
         if let Some(waiting) = waiting {
@@ -262,22 +263,22 @@ impl Attempt {
     }
 }
 
-impl http_body::Body for Attempt {
+impl http_body::Body for ReplayAttempt {
     type Data = Bytes;
     type Error = Status;
 
-    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Polled> {
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<PolledFrame> {
         ready!(self.poll_begin(cx));
-        if let Some(chunk) = self.again.next() {
+        if let Some(chunk) = self.replayed.next() {
             return Poll::Ready(Some(Ok(Frame::data(chunk))));
         }
-        let Some(unsent) = &mut self.unsent else { return Poll::Pending };
-        let polled = ready!(unsent.poll(cx));
+        let Some(remaining) = &mut self.remaining else { return Poll::Pending };
+        let polled = ready!(remaining.poll(cx));
         self.take(polled)
     }
 }
 
-impl Drop for Attempt {
+impl Drop for ReplayAttempt {
     fn drop(&mut self) {
         self.give_back();
     }
@@ -303,7 +304,7 @@ mod tests {
 
     /// A stream that ends the attempt that asks for its one item.
     struct Rewinding {
-        requests: Arc<OnceLock<Requests>>,
+        requests: Arc<OnceLock<ReplayBuffer>>,
         item: Option<Result<u32, Status>>,
     }
 
@@ -320,18 +321,18 @@ mod tests {
 
     fn requests(
         stream: impl Stream<Item = Result<u32, Status>> + Send + 'static,
-        buffer: &Arc<ReplayBuffer>,
-    ) -> Requests {
+        budget: &Arc<ReplayBudget>,
+    ) -> ReplayBuffer {
         let encoder = Encoder { encoding: None, limit: 100 };
         let body = Body::outgoing(Streaming::new(stream), encoder, Deadline::default());
-        Requests::new(body, buffer)
+        ReplayBuffer::new(body, budget)
     }
 
-    fn attempt(requests: &Requests) -> Attempt {
+    fn attempt(requests: &ReplayBuffer) -> ReplayAttempt {
         requests.attempt(&Arc::default())
     }
 
-    fn rewinding(item: Result<u32, Status>) -> Requests {
+    fn rewinding(item: Result<u32, Status>) -> ReplayBuffer {
         let itself = Arc::new(OnceLock::new());
         let requests = requests(
             Rewinding { requests: Arc::clone(&itself), item: Some(item) },
@@ -341,7 +342,7 @@ mod tests {
     }
 
     /// The length of the data, or the message of the failure.
-    fn next(attempt: &mut Attempt, waker: &Waker) -> Poll<Option<Result<usize, String>>> {
+    fn next(attempt: &mut ReplayAttempt, waker: &Waker) -> Poll<Option<Result<usize, String>>> {
         let polled = Pin::new(attempt).poll_frame(&mut Context::from_waker(waker));
         let text = |status: Status| status.message().to_owned();
         polled.map(|it| it.map(|it| it.map(|it| it.into_data().unwrap().len()).map_err(text)))
@@ -392,7 +393,7 @@ mod tests {
 
     #[test]
     fn a_channel_keeps_no_more_than_its_buffer_holds() {
-        let buffer = Arc::new(ReplayBuffer { room: AtomicUsize::new(20) });
+        let buffer = Arc::new(ReplayBudget { room: AtomicUsize::new(20) });
         let call = || {
             let requests = requests(tokio_stream::iter([Ok(1), Ok(2)]), &buffer);
             assert_eq!(next(&mut attempt(&requests), Waker::noop()), Poll::Ready(Some(Ok(14))));
@@ -411,7 +412,7 @@ mod tests {
         let requests = requests(stream, &Arc::default());
         let mut attempt = attempt(&requests);
         assert_eq!(next(&mut attempt, Waker::noop()), Poll::Pending);
-        requests.settle();
+        requests.commit();
         drop(attempt);
         let closed = std::pin::pin!(sender.closed());
         assert!(closed.poll(&mut Context::from_waker(Waker::noop())).is_ready());

@@ -16,28 +16,28 @@ use http::{HeaderMap, Method, Request, Response, Uri, Version};
 use tokio::sync::oneshot;
 use tonic::Status;
 
-use super::requests::Attempt;
+use super::replay::ReplayAttempt;
 use crate::wire::{
     body::{Body, Side},
+    cancel_link::CancelLink,
     credit::{CreditedStream, UnreadStreams},
-    h2::{Received, Sending, Unsent},
+    h2::{ReceivedBody, SendFailure, Sending},
     header_list::Limit,
     http_body::HttpBody,
     status,
     stream_limiter::StreamPermit,
-    tie::Tie,
 };
 
 /// What calls are sent through.
-pub(super) type Requests = SendRequest<Bytes>;
+pub(super) type RequestSender = SendRequest<Bytes>;
 
-pub(super) type Answer = Result<Response<Body>, Failure>;
+pub(super) type CallResult = Result<Response<Body>, CallFailure>;
 
 /// A call that a connection is to make.
-pub(super) struct Outbound {
+pub(super) struct OutboundCall {
     pub(super) uri: Uri,
     pub(super) headers: HeaderMap,
-    pub(super) requests: Payload,
+    pub(super) requests: OutboundBody,
     /// Whether the caller reads the response message by message.
     pub(super) streams_responses: bool,
     /// How long the trailers of the response may be.
@@ -46,14 +46,14 @@ pub(super) struct Outbound {
 }
 
 /// What is sent behind the head.
-pub(super) enum Payload {
+pub(super) enum OutboundBody {
     /// All of it.
     Message(Bytes),
-    Stream(Box<Attempt>),
+    Stream(Box<ReplayAttempt>),
 }
 
 /// Why there is no response.
-pub(super) enum Failure {
+pub(super) enum CallFailure {
     /// The connection did not take the call.
     NotSent(Option<h2::Error>),
     /// The requests have failed, or something on the task of the connection.
@@ -61,7 +61,7 @@ pub(super) enum Failure {
     Stream(h2::Error),
 }
 
-impl Failure {
+impl CallFailure {
     pub(super) fn panicked() -> Self {
         Self::Status(Status::internal("sending the call panicked"))
     }
@@ -71,33 +71,33 @@ impl Failure {
     }
 }
 
-pub(super) enum Progress {
+pub(super) enum CallState {
     /// It is still to be sent.
-    New(Outbound),
-    Sent(Sent),
+    New(OutboundCall),
+    Sent(SentCall),
     /// A response of one message, which the caller needs as a whole.
     Reading(Response<Body>),
-    Answered(Answer),
+    Answered(CallResult),
     /// The caller has its answer, or does not want it any more.
     Over,
 }
 
 /// A call that has been sent, or is being sent.
-pub(super) struct Sent {
+pub(super) struct SentCall {
     response: ResponseFuture,
     streams_responses: bool,
     header_limit: Limit,
     permit: StreamPermit,
-    tie: Tie,
+    link: CancelLink,
 }
 
-impl Progress {
+impl CallState {
     /// Sends a call that is still to be sent: through `requests`, if that is still there.
-    pub(super) fn begin(&mut self, requests: Option<&Requests>) -> Result<(), Failure> {
+    pub(super) fn begin(&mut self, requests: Option<&RequestSender>) -> Result<(), CallFailure> {
         let Self::New(_) = self else { return Ok(()) };
         let Self::New(outbound) = self.take() else { return Ok(()) };
-        let requests = requests.ok_or(Failure::NotSent(None))?;
-        let sent = send(outbound, requests).map_err(|error| Failure::NotSent(Some(error)))?;
+        let requests = requests.ok_or(CallFailure::NotSent(None))?;
+        let sent = send(outbound, requests).map_err(|error| CallFailure::NotSent(Some(error)))?;
         *self = Self::Sent(sent);
         Ok(())
     }
@@ -107,7 +107,7 @@ impl Progress {
         &mut self,
         cx: &mut Context<'_>,
         unread: &Arc<UnreadStreams>,
-    ) -> Poll<Answer> {
+    ) -> Poll<CallResult> {
         let mut answer = ready!(self.poll_answer(cx, unread));
         if let Ok(response) = &mut answer {
             response.body_mut().track();
@@ -115,7 +115,11 @@ impl Progress {
         Poll::Ready(answer)
     }
 
-    fn poll_answer(&mut self, cx: &mut Context<'_>, unread: &Arc<UnreadStreams>) -> Poll<Answer> {
+    fn poll_answer(
+        &mut self,
+        cx: &mut Context<'_>,
+        unread: &Arc<UnreadStreams>,
+    ) -> Poll<CallResult> {
         if let Self::Sent(sent) = self {
             let response = ready!(sent.poll_response(cx)?);
             let Self::Sent(sent) = self.take() else { return Poll::Pending };
@@ -145,15 +149,15 @@ impl Progress {
     }
 }
 
-impl Sent {
+impl SentCall {
     fn poll_response(
         &mut self,
         cx: &mut Context<'_>,
-    ) -> Poll<Result<Response<RecvStream>, Failure>> {
+    ) -> Poll<Result<Response<RecvStream>, CallFailure>> {
         let response = Pin::new(&mut self.response).poll(cx);
-        match self.tie.poll_failure(cx) {
-            Some(status) => Poll::Ready(Err(Failure::Status(status))),
-            None => response.map_err(Failure::Stream),
+        match self.link.poll_failure(cx) {
+            Some(status) => Poll::Ready(Err(CallFailure::Status(status))),
+            None => response.map_err(CallFailure::Stream),
         }
     }
 
@@ -161,15 +165,16 @@ impl Sent {
         self.permit.note_answer();
         response.map(|body| {
             let stream = CreditedStream::new(body, unread);
-            let received = Received::response(stream, self.header_limit, self.tie, self.permit);
+            let received =
+                ReceivedBody::response(stream, self.header_limit, self.link, self.permit);
             Body::from_h2(received, Side::Response)
         })
     }
 }
 
 /// Sends the head, and the message if it is at hand.
-fn send(outbound: Outbound, requests: &Requests) -> Result<Sent, h2::Error> {
-    let Outbound { uri, headers, streams_responses, header_limit, mut permit, .. } = outbound;
+fn send(outbound: OutboundCall, requests: &RequestSender) -> Result<SentCall, h2::Error> {
+    let OutboundCall { uri, headers, streams_responses, header_limit, mut permit, .. } = outbound;
     // A handle keeps hold of a call that takes the last stream: given up, such a call would not be reset
     // before the next one is sent. And asking a handle whether that call is open yet, as it has to be
     // before the next one, takes the place of whoever waits to send its requests. A clone does neither.
@@ -180,19 +185,19 @@ fn send(outbound: Outbound, requests: &Requests) -> Result<Sent, h2::Error> {
     // whenever it is polled, and both happen nowhere else.
     let begun = requests.clone().send_request(head(uri, headers), false);
     let (response, mut stream) = begun.inspect_err(|_| permit.close())?;
-    let tie = match outbound.requests {
-        Payload::Message(message) => {
+    let link = match outbound.requests {
+        OutboundBody::Message(message) => {
             stream.send_data(message, true)?;
-            Tie::default()
+            CancelLink::default()
         }
-        Payload::Stream(attempt) => {
-            let (failure, tie) = Tie::new();
+        OutboundBody::Stream(attempt) => {
+            let (failure, link) = CancelLink::new();
             // The response may be over while requests are being sent, and the stream is open then.
             tokio::spawn(send_stream(*attempt, stream, failure, permit.share()));
-            tie
+            link
         }
     };
-    Ok(Sent { response, streams_responses, header_limit, permit, tie })
+    Ok(SentCall { response, streams_responses, header_limit, permit, link })
 }
 
 fn head(uri: Uri, headers: HeaderMap) -> Request<()> {
@@ -206,7 +211,7 @@ fn head(uri: Uri, headers: HeaderMap) -> Request<()> {
 
 /// Sends `requests` until they end or nobody wants their answer any more; says what they fail with.
 async fn send_stream(
-    requests: Attempt,
+    requests: ReplayAttempt,
     stream: SendStream<Bytes>,
     failure: oneshot::Sender<Status>,
     _permit: StreamPermit,
@@ -218,7 +223,7 @@ async fn send_stream(
         Poll::Pending => sending.poll(cx).map(Result::err),
     });
     let unsent = unsent.await;
-    if let Some(Unsent::Body(status)) = unsent {
+    if let Some(SendFailure::Body(status)) = unsent {
         // Nobody wants to know when the answer is not wanted any more.
         let _ = failure.send(status);
         sending.reset(Reason::CANCEL);

@@ -11,10 +11,10 @@ use loom::sync::{Mutex, MutexGuard};
 use crate::wire::credit::UnreadStreams;
 
 /// How a call ends.
-pub(super) type Answer = Result<(), Failure>;
+pub(super) type CallResult = Result<(), CallFailure>;
 
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Failure {
+pub(super) enum CallFailure {
     NotSent,
     /// Its requests have failed.
     Requests,
@@ -24,7 +24,7 @@ pub(super) enum Failure {
     Broken,
 }
 
-impl Failure {
+impl CallFailure {
     pub(super) fn panicked() -> Self {
         Self::Panicked
     }
@@ -49,7 +49,7 @@ struct State {
 
 /// What the requests of a call have come to.
 #[derive(Debug, Default)]
-struct Tie {
+struct CancelLink {
     failed: bool,
     waiting: Option<Waker>,
 }
@@ -64,7 +64,7 @@ pub(super) struct Http2 {
 
 /// What calls are sent through.
 #[derive(Debug)]
-pub(super) struct Requests;
+pub(super) struct RequestSender;
 
 impl Http2 {
     pub(super) fn new(waker: Waker) -> Self {
@@ -123,57 +123,61 @@ impl Http2 {
 
 /// A call that is to be sent.
 #[derive(Clone, Debug)]
-pub(super) struct Outbound {
+pub(super) struct OutboundCall {
     http2: Http2,
-    tie: Arc<Mutex<Tie>>,
+    link: Arc<Mutex<CancelLink>>,
 }
 
-impl Outbound {
+impl OutboundCall {
     pub(super) fn new(http2: &Http2) -> Self {
-        Self { http2: http2.clone(), tie: Arc::default() }
+        Self { http2: http2.clone(), link: Arc::default() }
     }
 
     /// The requests fail, on whichever thread they are made.
     pub(super) fn fail(&self) {
-        let mut tie = self.tie.lock().unwrap();
-        tie.failed = true;
-        let waiting = tie.waiting.take();
-        drop(tie);
+        let mut link = self.link.lock().unwrap();
+        link.failed = true;
+        let waiting = link.waiting.take();
+        drop(link);
         if let Some(waiting) = waiting {
             waiting.wake();
         }
     }
 }
 
-pub(super) enum Progress {
-    New(Outbound),
-    Sent(Sent),
-    Answered(Answer),
+pub(super) enum CallState {
+    New(OutboundCall),
+    SentCall(SentCall),
+    Answered(CallResult),
     Over,
 }
 
 /// A call that has been sent.
-pub(super) struct Sent(Outbound);
+pub(super) struct SentCall(OutboundCall);
 
-impl Progress {
-    pub(super) fn begin(&mut self, requests: Option<&Requests>) -> Result<(), Failure> {
+impl CallState {
+    pub(super) fn begin(&mut self, requests: Option<&RequestSender>) -> Result<(), CallFailure> {
         let Self::New(_) = self else { return Ok(()) };
         let Self::New(outbound) = self.take() else { return Ok(()) };
-        requests.ok_or(Failure::NotSent)?;
+        requests.ok_or(CallFailure::NotSent)?;
         outbound.http2.state().open += 1;
-        *self = Self::Sent(Sent(outbound));
+        *self = Self::SentCall(SentCall(outbound));
         Ok(())
     }
 
-    pub(super) fn poll(&mut self, cx: &mut Context<'_>, _: &Arc<UnreadStreams>) -> Poll<Answer> {
-        let Self::Sent(sent) = self else { return Poll::Pending };
+    pub(super) fn poll(
+        &mut self,
+        cx: &mut Context<'_>,
+        _: &Arc<UnreadStreams>,
+    ) -> Poll<CallResult> {
+        let Self::SentCall(sent) = self else { return Poll::Pending };
         let answer = ready!(sent.poll(cx));
         drop(self.take());
         Poll::Ready(answer)
     }
 
     pub(super) fn is_waiting(&self) -> bool {
-        matches!(self, Self::Sent(_))
+        matches!(self, Self::SentCall(_))
     }
 
     pub(super) fn take(&mut self) -> Self {
@@ -181,29 +185,29 @@ impl Progress {
     }
 }
 
-impl Sent {
-    fn poll(&self, cx: &mut Context<'_>) -> Poll<Answer> {
-        let Outbound { http2, tie } = &self.0;
+impl SentCall {
+    fn poll(&self, cx: &mut Context<'_>) -> Poll<CallResult> {
+        let OutboundCall { http2, link } = &self.0;
         let mut state = http2.state();
         let (answered, ended) = (state.missing == 0, state.ended);
         if !answered && !ended {
             state.waiting.push(cx.waker().clone());
         }
         drop(state);
-        let mut tie = tie.lock().unwrap();
-        match (tie.failed, answered, ended) {
-            (true, ..) => Poll::Ready(Err(Failure::Requests)),
+        let mut link = link.lock().unwrap();
+        match (link.failed, answered, ended) {
+            (true, ..) => Poll::Ready(Err(CallFailure::Requests)),
             (_, true, _) => Poll::Ready(Ok(())),
-            (.., true) => Poll::Ready(Err(Failure::Ended)),
+            (.., true) => Poll::Ready(Err(CallFailure::Ended)),
             _ => {
-                tie.waiting = Some(cx.waker().clone());
+                link.waiting = Some(cx.waker().clone());
                 Poll::Pending
             }
         }
     }
 }
 
-impl Drop for Sent {
+impl Drop for SentCall {
     fn drop(&mut self) {
         let http2 = &self.0.http2;
         http2.state().open -= 1;

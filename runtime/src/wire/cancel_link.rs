@@ -12,9 +12,9 @@ use tonic::Status;
 
 /// The response's end: dropping it resets a call whose requests could go on.
 #[derive(Debug, Default)]
-pub(crate) struct Tie(Option<oneshot::Receiver<Status>>);
+pub(crate) struct CancelLink(Option<oneshot::Receiver<Status>>);
 
-impl Tie {
+impl CancelLink {
     /// The response's end, and that of the requests: it knows when the response is not wanted any
     /// more, and is told what the requests fail with.
     pub(crate) fn new() -> (oneshot::Sender<Status>, Self) {

@@ -7,18 +7,18 @@ use tonic::{Request, Response, Status};
 /// What lies between a client and a server in one process that move their messages: first the
 /// request, then the response.
 #[derive(Debug)]
-pub(crate) enum Exchange<In, Out> {
+pub(crate) enum DirectSlot<In, Out> {
     Request(Request<In>),
     Response(Response<Out>),
     Taken,
 }
 
-impl<In: 'static, Out: 'static> Exchange<In, Out> {
+impl<In: 'static, Out: 'static> DirectSlot<In, Out> {
     /// Finds the exchange that `any` is, and takes the request out.
     pub(crate) fn open(any: &mut (dyn Any + Send)) -> Result<(&mut Self, Request<In>), Status> {
-        let exchange = any.downcast_mut::<Self>().ok_or_else(mismatch)?;
-        match std::mem::replace(exchange, Self::Taken) {
-            Self::Request(request) => Ok((exchange, request)),
+        let slot = any.downcast_mut::<Self>().ok_or_else(mismatch)?;
+        match std::mem::replace(slot, Self::Taken) {
+            Self::Request(request) => Ok((slot, request)),
             _ => Err(mismatch()),
         }
     }
