@@ -111,6 +111,9 @@ struct Remaining {
 /// What comes out of the requests: data, a failure, or the end.
 type PolledFrame = Option<Result<Frame<Bytes>, Status>>;
 
+/// What the buffering of a chunk costs beside its bytes: its allocation, and what points there.
+const CHUNK_OVERHEAD: usize = 128;
+
 /// What is kept to be sent again.
 struct Buffered {
     chunks: Vec<Bytes>,
@@ -121,7 +124,7 @@ struct Buffered {
 impl Buffered {
     /// Says whether there is room for it.
     fn push(&mut self, data: &Bytes) -> bool {
-        let has_room = self.budget.take(data.len());
+        let has_room = self.budget.take(data.len() + CHUNK_OVERHEAD);
         if has_room {
             self.size += data.len();
             self.chunks.push(data.clone());
@@ -132,7 +135,7 @@ impl Buffered {
 
 impl Drop for Buffered {
     fn drop(&mut self) {
-        self.budget.give_back(self.size);
+        self.budget.give_back(self.size + self.chunks.len() * CHUNK_OVERHEAD);
     }
 }
 
@@ -393,7 +396,7 @@ mod tests {
 
     #[test]
     fn a_channel_keeps_no_more_than_its_buffer_holds() {
-        let buffer = Arc::new(ReplayBudget { room: AtomicUsize::new(20) });
+        let buffer = Arc::new(ReplayBudget { room: AtomicUsize::new(20 + CHUNK_OVERHEAD) });
         let call = || {
             let requests = requests(tokio_stream::iter([Ok(1), Ok(2)]), &buffer);
             assert_eq!(next(&mut attempt(&requests), Waker::noop()), Poll::Ready(Some(Ok(14))));
