@@ -1,19 +1,19 @@
-//! What a `.proto` says about a service and its methods, as static data.
+//! Static descriptions of services and methods, generated from the `.proto`.
 
-/// A service: its name, its methods and, when generated with `file_descriptor_set`, its file.
+/// A service: its name, its methods and, if generated with `file_descriptor_set`, its file.
 ///
-/// Generated code has one in every service's module, named `SERVICE`.
+/// Generated code has one in the module of each service, named `SERVICE`.
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct ServiceDescriptor {
     /// The full name, for example `calculator.Calculator`.
     pub name: &'static str,
-    /// The methods, in the order of the proto.
+    /// The methods, in proto order.
     pub methods: &'static [MethodDescriptor],
-    /// The service's file and what it imports, as an encoded `google.protobuf.FileDescriptorSet`.
+    /// The service's file and its imports, as an encoded `google.protobuf.FileDescriptorSet`.
     pub file_descriptor_set: Option<&'static [u8]>,
-    /// The service's options, as an encoded `google.protobuf.ServiceOptions`; empty if the proto
-    /// sets none. Custom options are extensions of it.
+    /// The service's options, as an encoded `google.protobuf.ServiceOptions`. Empty if the proto sets
+    /// none. Custom options are extensions of this message.
     pub options: &'static [u8],
 }
 
@@ -23,7 +23,7 @@ impl ServiceDescriptor {
         Self { name, methods, file_descriptor_set: None, options: &[] }
     }
 
-    /// Adds the encoded `google.protobuf.FileDescriptorSet` that the service comes from.
+    /// Adds the service's encoded `google.protobuf.FileDescriptorSet`.
     #[must_use]
     pub const fn file_descriptor_set(mut self, set: &'static [u8]) -> Self {
         self.file_descriptor_set = Some(set);
@@ -40,7 +40,7 @@ impl ServiceDescriptor {
 
 /// A method of a service.
 ///
-/// It is in the extensions of every request, on both sides:
+/// Every request has one in its extensions, on the client and on the server:
 /// ```
 /// # use rust_scaffold::{MethodDescriptor, Request};
 /// fn is_safe_to_repeat<T>(request: &Request<T>) -> bool {
@@ -51,37 +51,37 @@ impl ServiceDescriptor {
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct MethodDescriptor {
-    /// The path that the method is called by, for example `/calculator.Calculator/Add`.
+    /// The path of the method in HTTP/2, for example `/calculator.Calculator/Add`.
     pub path: &'static str,
-    /// Which sides stream.
+    /// The kind of call.
     pub kind: MethodKind,
-    /// Whether a call may be repeated (`idempotency_level` in the proto).
+    /// Whether a call may be repeated safely (`idempotency_level` in the proto).
     pub idempotency_level: IdempotencyLevel,
-    /// Whether the proto calls the method deprecated.
+    /// Whether the proto marks the method as deprecated.
     pub deprecated: bool,
-    /// The method's options, as an encoded `google.protobuf.MethodOptions`; empty if the proto
-    /// sets none. Custom options, such as `google.api.http`, are extensions of it: decode these
-    /// bytes as a message that has a field of the extension's number, or with prost-reflect.
+    /// The method's options, as an encoded `google.protobuf.MethodOptions`. Empty if the proto sets none.
+    /// Custom options such as `google.api.http` are extensions of this message: decode these bytes as a
+    /// message that has a field with the extension's number, or with prost-reflect.
     pub options: &'static [u8],
 }
 
 impl MethodDescriptor {
-    /// Describes the method with one request and one response that is called by `path`.
+    /// Describes the unary method with this `path`.
     pub const fn unary(path: &'static str) -> Self {
         Self::new(path, MethodKind::Unary)
     }
 
-    /// Describes the method with a stream of requests that is called by `path`.
+    /// Describes the client-streaming method with this `path`.
     pub const fn client_streaming(path: &'static str) -> Self {
         Self::new(path, MethodKind::ClientStreaming)
     }
 
-    /// Describes the method with a stream of responses that is called by `path`.
+    /// Describes the server-streaming method with this `path`.
     pub const fn server_streaming(path: &'static str) -> Self {
         Self::new(path, MethodKind::ServerStreaming)
     }
 
-    /// Describes the method with a stream each way that is called by `path`.
+    /// Describes the bidirectional streaming method with this `path`.
     pub const fn bidi_streaming(path: &'static str) -> Self {
         Self::new(path, MethodKind::BidiStreaming)
     }
@@ -117,12 +117,12 @@ impl MethodDescriptor {
         self.split_path().1
     }
 
-    /// The full name of the method's service, for example `calculator.Calculator`.
+    /// The full name of the service, for example `calculator.Calculator`.
     pub fn service(&self) -> &'static str {
         self.split_path().0
     }
 
-    /// Puts the method into the extensions of its request.
+    /// Inserts the method into the extensions of a request.
     pub(crate) fn describe(&'static self, extensions: &mut http::Extensions) {
         let known = extensions.get::<&'static Self>();
         if known.is_none_or(|method| !std::ptr::eq(*method, self)) {
@@ -135,7 +135,7 @@ impl MethodDescriptor {
     }
 }
 
-/// Which sides of a call send a stream of messages.
+/// The four kinds of gRPC calls.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum MethodKind {
     /// One request, one response.
@@ -144,36 +144,36 @@ pub enum MethodKind {
     ClientStreaming,
     /// One request, a stream of responses.
     ServerStreaming,
-    /// A stream each way.
+    /// A stream of requests and a stream of responses.
     BidiStreaming,
 }
 
 impl MethodKind {
-    /// Whether a call has a stream of requests.
+    /// Whether the requests are a stream.
     pub fn streams_requests(self) -> bool {
         matches!(self, Self::ClientStreaming | Self::BidiStreaming)
     }
 
-    /// Whether a call has a stream of responses.
+    /// Whether the responses are a stream.
     pub fn streams_responses(self) -> bool {
         matches!(self, Self::ServerStreaming | Self::BidiStreaming)
     }
 }
 
-/// What a method's `idempotency_level` option promises about repeated calls.
+/// What a method's `idempotency_level` option guarantees about repeated calls.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum IdempotencyLevel {
-    /// Nothing is promised.
+    /// No guarantee.
     #[default]
     Unknown,
-    /// A call has no side effects.
+    /// The call has no side effects.
     NoSideEffects,
-    /// Calling twice has the effect of calling once.
+    /// Repeated calls have the same effect as one call.
     Idempotent,
 }
 
 impl IdempotencyLevel {
-    /// Whether repeating a call does no harm.
+    /// Whether a call may be repeated safely.
     pub fn is_idempotent(self) -> bool {
         self != Self::Unknown
     }

@@ -1,9 +1,8 @@
 //! The thin runtime under the gRPC services that `rust-scaffold-build` generates.
 //!
-//! Generated code is calls into this crate. What you meet of it yourself are the types in a
-//! service's signatures: tonic's [`Request`], [`Response`] and [`Status`], and [`Streaming`] for
-//! streams of messages. A [`Server`] serves what you implement; a generated client calls through
-//! a [`Channel`].
+//! Generated code consists of calls into this crate. Users see the types in a service's signatures:
+//! tonic's [`Request`], [`Response`] and [`Status`], and [`Streaming`] for streams of messages. A
+//! [`Server`] serves implementations; a generated client calls through a [`Channel`].
 //!
 //! ```
 //! use rust_scaffold::{Request, Response, Status, Streaming};
@@ -17,32 +16,30 @@
 //! }
 //! ```
 //!
-//! The README of the project shows a whole service, from its proto to server and client.
+//! The project's README shows a whole service, from its proto to the server and the client.
 //!
 //! # Features
-//! On by default, to be left out with `default-features = false`:
-//! - `client`: clients, over connections, over any tower service that speaks gRPC, and of servers in
-//!   the same process. Without it, generate with `build_client(false)`.
-//! - `server`: a [`Server`] on sockets. Without it, servers still serve in the same process and in
-//!   other servers, tonic's for example; without `client` as well, generate with
-//!   `build_server(false)`.
+//! On by default, disabled with `default-features = false`:
+//! - `client`: clients, over connections, over any tower service that speaks gRPC, and for servers in the
+//!   same process. Without it, generate with `build_client(false)`.
+//! - `server`: a [`Server`] on sockets. Without it, services can still be served in process and by other
+//!   servers such as tonic's. Without `client` as well, generate with `build_server(false)`.
 //!
-//! Without either there is what messages and contracts need, and not much to compile.
+//! Without both, only what messages and contracts need is left, and little is compiled.
 //!
 //! Off by default:
 //! - `gzip`, `deflate`, `zstd`: compression of messages.
 //! - `mock`: mocks of generated services, for tests.
-//! - `tonic-transport`: a [`Channel`] from tonic's, and its `Request::remote_addr` where a [`Server`] has
-//!   [`connect_info`](Server::connect_info).
+//! - `tonic-transport`: conversion of tonic's channels to [`Channel`], and tonic's `Request::remote_addr`
+//!   on a [`Server`] with [`connect_info`](Server::connect_info).
 //!
 //! # WebAssembly
-//! With the features that are on by default, or without them, the crate builds for
-//! `wasm32-unknown-unknown`, where there are no sockets: no [`Server`], and no
-//! connections of a [`Channel`]'s own, whose calls are `Unavailable`. Clients call over a tower
-//! service ([`Channel::new`]), such as one that speaks gRPC-Web, and over a connector. That target has
-//! no clock either: calls with a deadline need a target with one.
+//! With default features or without, the crate builds for `wasm32-unknown-unknown`. There are no sockets,
+//! so there is no [`Server`], and calls through a [`Channel`]'s own connections are `Unavailable`. Use a
+//! tower service ([`Channel::new`]), such as one that speaks gRPC-Web, or a connector. The target has no
+//! clock either, so calls with a deadline do not work there.
 
-// Either uses but a part of what both share.
+// The client and the server each use only part of what they share.
 #![cfg_attr(
     any(not(all(feature = "client", feature = "server")), target_family = "wasm"),
     allow(dead_code, unused_imports)
@@ -86,11 +83,12 @@ pub use self::{
     wire::{http_body::HttpBody, memory::raise_mmap_threshold},
 };
 
-/// Includes what the build script generated for a proto package, which is `""` for files that
-/// have none.
+/// Includes the code that the build script generated for a proto package; the package is `""` for files
+/// without one.
 ///
-/// The package is included right here; a package that refers to others has to stand beside them,
-/// as modules of their names. To include all of them at once, use the option `include_file`.
+/// The code is included at the place of the call. Packages that refer to one another must be sibling
+/// modules with the packages' names; the option `include_file` generates one file that includes all of
+/// them.
 ///
 /// `rust_scaffold::include_proto!("calculator");` brings `Calculator`, `CalculatorServer`,
 /// `CalculatorClient` and the messages of the package `calculator` into scope.

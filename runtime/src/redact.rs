@@ -1,4 +1,4 @@
-//! Values that are not to be shown: the fields of a proto that have the option `debug_redact`.
+//! Redaction of fields that have the proto option `debug_redact`.
 
 use std::{
     collections::{BTreeMap, HashMap},
@@ -6,23 +6,21 @@ use std::{
     marker::PhantomData,
 };
 
-/// Takes out of a message what its proto marks with [`debug_redact`].
+/// Removes the values that a message's proto marks with [`debug_redact`].
 ///
-/// It is implemented for each generated message that has such a field, or that holds messages
-/// with one. Values become their type's default; whether a field is set stays as it was. The
-/// `Debug` of these messages shows `[REDACTED]` for such fields, and tapes of mocks are written
-/// without them.
+/// Implemented for each generated message that has such a field, or that contains messages with one.
+/// Values become their type's default; whether a field is set does not change. The `Debug` of these
+/// messages shows `[REDACTED]` for such fields, and tapes of mocks are written without their values.
 ///
-/// A message that the option `extern_path` takes from elsewhere has secrets if its proto says so.
-/// If its type implements this trait, as generated ones do, it takes them out itself. If not,
-/// nobody knows where they are, and all of it counts as secret: it becomes its type's default, and
-/// what holds it shows `[REDACTED]` in its place. Implement the trait to have the rest of it shown.
-/// The `Debug` of such a type is its own: it is what failures of mocks show of a request or an
-/// expected value of this type.
+/// A message mapped by the option `extern_path` has secrets if its proto says so. If its type implements
+/// this trait, as generated types do, it redacts itself. If not, the whole message counts as secret: it
+/// becomes its type's default, and messages that contain it show `[REDACTED]` in its place. Implement the
+/// trait to show the rest of it. The type's own `Debug` is not redacted, and failures of mocks use it to
+/// show a request or an expected value of this type.
 ///
 /// [`debug_redact`]: https://github.com/protocolbuffers/protobuf/blob/main/src/google/protobuf/descriptor.proto
 pub trait Redact {
-    /// Takes out what is marked, in all that this holds.
+    /// Redacts this value and all that it contains.
     fn redact(&mut self);
 }
 
@@ -56,7 +54,7 @@ impl<K, M: Redact> Redact for BTreeMap<K, M> {
     }
 }
 
-/// Shows the value of an enum by its name, or by its number if it has none, as prost does.
+/// Shows the name of an enum value, or its number if it has none, like prost.
 pub fn named<E: TryFrom<i32> + Debug>(number: &i32) -> impl Debug + use<E> {
     Named::<E> { number: *number, kind: PhantomData }
 }
@@ -75,29 +73,29 @@ impl<E: TryFrom<i32> + Debug> Debug for Named<E> {
     }
 }
 
-/// A message from elsewhere, whose proto has secrets. Generated code does not know whether it
-/// implements [`Redact`]; with the type at hand, the compiler does: what a type has of its own comes
-/// before what a trait gives it, and is passed over where its bounds do not hold.
+/// A message of a foreign type whose proto has secrets. Generated code does not know whether the type
+/// implements [`Redact`], but the compiler does: inherent methods take precedence over trait methods, and
+/// are skipped if their bounds do not hold.
 #[derive(Debug)]
 pub struct Foreign<M>(pub M);
 
 impl<M: Redact> Foreign<&mut M> {
-    /// Takes the secrets out.
+    /// Redacts the message.
     pub fn redact(self) {
         self.0.redact();
     }
 }
 
 impl<'a, M: Redact + Debug> Foreign<&'a M> {
-    /// What is shown of it: what its `Debug` shows, which hides the secrets.
+    /// The message's own `Debug`, which hides its secrets.
     pub fn shown(self) -> &'a dyn Debug {
         self.0
     }
 }
 
-/// What is done with a message that does not implement [`Redact`].
+/// The fallback for messages that do not implement [`Redact`].
 pub trait RedactOpaque {
-    /// Takes out everything.
+    /// Resets the whole message.
     fn redact(self);
 }
 
@@ -107,9 +105,9 @@ impl<M: Default> RedactOpaque for Foreign<&mut M> {
     }
 }
 
-/// What is shown of a field that holds such messages.
+/// The fallback for showing a field with such messages.
 pub trait ShowOpaque: Sized {
-    /// Shows nothing.
+    /// Shows `[REDACTED]` instead of the value.
     fn shown(self) -> &'static dyn Debug {
         &Hidden
     }
@@ -125,7 +123,7 @@ impl Debug for Hidden {
     }
 }
 
-/// Takes the secrets out of a message from elsewhere.
+/// Redacts a message of a foreign type.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __redact {
@@ -136,7 +134,7 @@ macro_rules! __redact {
     }};
 }
 
-/// What is shown of a field that holds messages from elsewhere.
+/// What to show for a field with messages of a foreign type.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __shown {

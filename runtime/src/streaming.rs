@@ -1,4 +1,4 @@
-//! [`Streaming`]: the stream of messages of a call, one type for both sides and both directions.
+//! [`Streaming`]: a stream of messages, one type for clients and servers, requests and responses.
 
 #[cfg(feature = "_calls")]
 mod received;
@@ -22,14 +22,13 @@ use tonic::{Request, Status, metadata::MetadataMap};
 
 use crate::trailers::merge;
 
-/// A stream of messages, as a call sends or receives it.
+/// A stream of messages that a call sends or receives.
 ///
-/// A server's handler and a client's caller get one to read from, and make one to send: from any
-/// stream ([`new`](Self::new)), from messages that are at hand ([`from_iter`](Self::from_iter)),
-/// or piece by piece ([`channel`](Self::channel)).
+/// To send messages, make one from any stream ([`new`](Self::new)), from an iterator
+/// ([`from_iter`](Self::from_iter)), or message by message ([`channel`](Self::channel)).
 ///
-/// It ends well, with `None`, or with one [`Status`]; after either there is only `None`.
-/// Dropping one that is received cancels the call, or what is left of it.
+/// It ends with `None` or with an error [`Status`]; after either, it yields only `None`. Dropping a
+/// received stream cancels the rest of the call.
 ///
 /// ```
 /// # use rust_scaffold::{Status, Streaming};
@@ -43,33 +42,35 @@ use crate::trailers::merge;
 /// # }
 /// ```
 pub struct Streaming<T> {
-    /// None once it has ended, so that what it holds is dropped at once.
+    /// None once it has ended, so that the source is dropped as early as possible.
     source: Option<Pin<Box<dyn Source<T>>>>,
     trailers: MetadataMap,
 }
 
-/// Where messages come from.
+/// The source of a stream's messages.
 pub(crate) trait Source<T>: Send {
     fn poll_message(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<T, Status>>>;
 
-    /// The trailers behind the last message.
+    /// The trailers after the last message.
     fn take_trailers(self: Pin<&mut Self>) -> MetadataMap {
         MetadataMap::new()
     }
 
-    /// Whether somebody counts how many messages are asked for: none must be gathered ahead.
+    /// Whether the number of polled messages is observed, as by a mock. Then no message may be polled
+    /// ahead.
     fn is_counted(&self) -> bool {
         false
     }
 }
 
 impl<T> Streaming<T> {
-    /// Sends what `stream` yields, up to its end or its first error.
+    /// Sends the messages of `stream`, up to its end or its first error.
     pub fn new(stream: impl Stream<Item = Result<T, Status>> + Send + 'static) -> Self {
         Self::from_source(stream)
     }
 
-    /// A stream that a [`Sender`] fills, holding at most `capacity` messages (at least one).
+    /// A stream that is filled through a [`Sender`]. It buffers at most `capacity` messages (at least
+    /// one).
     pub fn channel(capacity: usize) -> (Sender<T>, Self)
     where
         T: Send + 'static,
@@ -83,7 +84,7 @@ impl<T> Streaming<T> {
         )
     }
 
-    /// Adds `trailers` to those that are sent when the stream ends well.
+    /// Adds `trailers` to those that are sent when the stream ends without an error.
     #[must_use]
     pub fn with_trailers(mut self, trailers: MetadataMap) -> Self {
         merge(&mut self.trailers, trailers);
@@ -92,19 +93,18 @@ impl<T> Streaming<T> {
 
     /// The next message, or `None` at the end of the stream.
     ///
-    /// Cancel safe: a message is never lost when the future is dropped.
+    /// Cancel safe: dropping the future loses no message.
     ///
     /// # Errors
-    /// The status that the other side, the transport or the deadline ended the stream with.
+    /// The status with which the peer, the transport or the deadline ended the stream.
     pub async fn message(&mut self) -> Result<Option<T>, Status> {
         poll_fn(|cx| self.poll_message(cx)).await.transpose()
     }
 
-    /// Skips what is left of the stream and returns the trailers behind it.
+    /// Skips the remaining messages and returns the trailers.
     ///
     /// # Errors
-    /// The status that the stream ended with, unless [`message`](Self::message) has already
-    /// returned it.
+    /// The status that ended the stream, unless [`message`](Self::message) has already returned it.
     pub async fn trailers(&mut self) -> Result<MetadataMap, Status> {
         while self.message().await?.is_some() {}
         Ok(self.trailers.clone())
@@ -122,13 +122,13 @@ impl<T> Streaming<T> {
         Poll::Ready(next)
     }
 
-    /// Whether the messages are to be asked for one by one, as they are wanted.
+    /// Whether messages may only be polled one by one, as they are needed.
     #[cfg(feature = "_calls")]
     pub(crate) fn is_counted(&self) -> bool {
         self.source.as_ref().is_some_and(|source| source.is_counted())
     }
 
-    /// The same stream with other messages.
+    /// The same stream with converted messages.
     #[cfg(feature = "mock")]
     pub(crate) fn convert<U: 'static>(self, convert: fn(T) -> Result<U, Status>) -> Streaming<U>
     where
@@ -146,7 +146,7 @@ impl<T> Streaming<T> {
         std::mem::take(&mut self.trailers)
     }
 
-    /// `stream` itself when it is a `Streaming` already.
+    /// Returns `stream` itself if it already is a `Streaming`.
     fn adopt<S>(stream: S) -> Self
     where
         T: 'static,
@@ -166,7 +166,7 @@ impl<T> Streaming<T> {
 }
 
 impl<T: Send + 'static> FromIterator<T> for Streaming<T> {
-    /// Sends the messages that are at hand.
+    /// Sends the messages of an iterator.
     fn from_iter<I: IntoIterator<Item = T>>(messages: I) -> Self {
         let messages: Vec<T> = messages.into_iter().collect();
         Self::new(tokio_stream::iter(messages.into_iter().map(Ok)))
@@ -182,7 +182,7 @@ impl<T> Stream for Streaming<T> {
 }
 
 impl<T> Default for Streaming<T> {
-    /// A stream without messages.
+    /// An empty stream.
     fn default() -> Self {
         Self { source: None, trailers: MetadataMap::new() }
     }
@@ -259,25 +259,25 @@ impl<T, U> Source<U> for Converted<T, U> {
     }
 }
 
-/// The status of a call whose handler or stream panicked. What it panicked with stays here.
+/// The status of a call whose handler or stream has panicked. The panic message is not sent to the peer.
 pub(crate) fn panicked() -> Status {
     Status::internal("the handler of the call panicked")
 }
 
-/// The sending end of [`Streaming::channel`].
+/// The sending half of [`Streaming::channel`].
 ///
-/// The stream ends well when the last clone is dropped, unless one of them is dropped by a panic:
-/// then it ends with `Internal`, so that nobody takes half of it for the whole.
+/// The stream ends without an error when the last clone is dropped. If a clone is dropped by a panic, it
+/// ends with `Internal` instead, so that a partial stream is not mistaken for a complete one.
 pub struct Sender<T> {
     items: mpsc::Sender<ChannelItem<T>>,
     panicked: Arc<AtomicBool>,
 }
 
 impl<T> Sender<T> {
-    /// Sends `message`, once there is room for it.
+    /// Sends `message`. Waits while the buffer is full.
     ///
     /// # Errors
-    /// [`Closed`] when nobody reads the stream any more, as after a cancelled call.
+    /// [`Closed`] if the receiver was dropped, for example because the call was cancelled.
     pub async fn send(&self, message: T) -> Result<(), Closed> {
         self.put(ChannelItem::Message(message)).await
     }
@@ -285,20 +285,20 @@ impl<T> Sender<T> {
     /// Ends the stream with `status`.
     ///
     /// # Errors
-    /// [`Closed`] when nobody reads the stream any more.
+    /// [`Closed`] if the receiver was dropped.
     pub async fn fail(self, status: Status) -> Result<(), Closed> {
         self.put(ChannelItem::Failure(status)).await
     }
 
-    /// Ends the stream well, with `trailers` behind the last message.
+    /// Ends the stream without an error, with `trailers` after the last message.
     ///
     /// # Errors
-    /// [`Closed`] when nobody reads the stream any more.
+    /// [`Closed`] if the receiver was dropped.
     pub async fn finish(self, trailers: MetadataMap) -> Result<(), Closed> {
         self.put(ChannelItem::Trailers(trailers)).await
     }
 
-    /// Waits until nobody reads the stream any more.
+    /// Waits until the receiver is dropped.
     pub async fn closed(&self) {
         self.items.closed().await;
     }
@@ -317,6 +317,7 @@ impl<T> Clone for Sender<T> {
 impl<T> Drop for Sender<T> {
     fn drop(&mut self) {
         if std::thread::panicking() {
+            // Before `items` is dropped, so that whoever sees the channel closed sees the flag.
             self.panicked.store(true, Ordering::Release);
         }
     }
@@ -328,7 +329,7 @@ impl<T> fmt::Debug for Sender<T> {
     }
 }
 
-/// Nobody reads the stream any more: the call was cancelled, failed, or reached its deadline.
+/// The receiver of the stream was dropped: the call was cancelled, failed, or reached its deadline.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Closed;
 
@@ -346,11 +347,11 @@ impl From<Closed> for Status {
     }
 }
 
-/// What a client's method takes as its stream of requests: any stream of messages, or of
-/// `Result<message, Status>` as a [`Streaming`] is, with or without a [`Request`] around it that
-/// adds metadata. An `Err` in the stream cancels the call.
+/// What a client's method accepts as its request stream: any stream of messages or of `Result<message,
+/// Status>`, such as a [`Streaming`], optionally in a [`Request`] with metadata. An `Err` in the stream
+/// cancels the call.
 pub trait IntoStreamingRequest<T> {
-    /// Makes the request.
+    /// Converts it to a request.
     fn into_streaming_request(self) -> Request<Streaming<T>>;
 }
 
@@ -363,7 +364,7 @@ where
     }
 }
 
-/// An item of a stream of requests: a message, or what has become of one.
+/// An item of a request stream: a message, or a `Result`.
 pub trait IntoItem<T> {
     /// The message, or the status that ends the stream.
     fn into_item(self) -> Result<T, Status>;

@@ -1,12 +1,12 @@
-//! Metadata at the end of a call.
+//! Trailers: metadata at the end of a call.
 
 use http::{HeaderMap, HeaderName, HeaderValue};
 use tonic::metadata::MetadataMap;
 
-/// The trailers of a call that goes well, for a handler to put into its response's extensions.
+/// The trailers of a successful call. A handler inserts them into its response's extensions.
 ///
-/// The caller of a method with one response finds them in the response's metadata, that of a
-/// stream gets them from [`Streaming::trailers`](crate::Streaming::trailers).
+/// The caller of a unary or client-streaming method finds them in the response's metadata. For a stream
+/// of responses, [`Streaming::trailers`](crate::Streaming::trailers) returns them.
 ///
 /// ```
 /// # use rust_scaffold::{Response, Trailers, metadata::MetadataMap};
@@ -18,7 +18,7 @@ use tonic::metadata::MetadataMap;
 #[derive(Clone, Debug, Default)]
 pub struct Trailers(pub MetadataMap);
 
-/// Adds `more` to `metadata`, behind the values that a name has there already.
+/// Appends the values in `more` to those in `metadata`.
 pub(crate) fn merge(metadata: &mut MetadataMap, more: MetadataMap) {
     if metadata.is_empty() {
         *metadata = more;
@@ -31,8 +31,8 @@ pub(crate) fn merge(metadata: &mut MetadataMap, more: MetadataMap) {
     }
 }
 
-/// Adds a value, unless there are 24,576 names already, beyond which a map panics. Nobody needs as
-/// many, but somebody may send them.
+/// Appends a value, unless there are 24,576 names already: a larger map panics. No real call has as many,
+/// but a malicious peer may send them.
 pub(crate) fn append(headers: &mut HeaderMap, name: &HeaderName, value: &HeaderValue) {
     let _is_full = headers.try_append(name, value.clone());
 }

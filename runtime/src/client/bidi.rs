@@ -1,4 +1,4 @@
-//! [`BidiCall`]: a call with a stream each way, which is awaited or opened.
+//! [`BidiCall`]: a bidirectional streaming call that can be awaited or opened.
 
 use std::{
     fmt,
@@ -12,18 +12,18 @@ use tonic::{Response, Status, metadata::MetadataMap};
 
 use crate::{Streaming, server::BoxFuture, streaming::Source, wire::status};
 
-/// A call with a stream each way that has not begun: a generated client's method returns it for
+/// A bidirectional streaming call that has not started yet. A generated client's method returns it for
 /// `rpc Tail(stream Query) returns (stream Point)`.
 ///
-/// There are two ways to make it.
+/// There are two ways to start it.
 ///
-/// Await it, and it gives the response when the server has sent its headers. A server may read a
-/// request before it sends them, and many do. So the first requests must come while the caller
-/// waits: from a stream that has them, or from another task. A caller that waits for the headers
-/// before it sends its first request waits for ever for a server that reads first.
+/// Await it to get the response once the server has sent its headers. A server may read a request before
+/// it sends them, and many do, so the first requests must be sent while the caller waits: from a stream
+/// that already has them, or from another task. A caller that waits for the headers before it sends its
+/// first request deadlocks with a server that reads first.
 ///
-/// [`open`](Self::open) it, and the call begins at once. The caller sends, receives and gets the
-/// headers in whichever order it likes.
+/// [`open`](Self::open) it to start the call at once. The caller then sends, receives and waits for the
+/// headers in any order.
 ///
 /// ```
 /// # use rust_scaffold::{BidiCall, Request, Response, Status, Streaming};
@@ -51,8 +51,8 @@ use crate::{Streaming, server::BoxFuture, streaming::Source, wire::status};
 pub struct BidiCall<Res>(BoxFuture<'static, Response<Streaming<Res>>>);
 
 impl<Res> BidiCall<Res> {
-    /// The call that `response` makes. A generated client does this itself; it is for calls through
-    /// another implementation of the contract, such as a mock.
+    /// A call that is made by polling `response`. Generated clients use it; call it yourself to implement
+    /// the contract in another way.
     pub fn new<F>(response: F) -> Self
     where
         F: Future<Output = Result<Response<Streaming<Res>>, Status>> + Send + 'static,
@@ -60,13 +60,12 @@ impl<Res> BidiCall<Res> {
         Self(Box::pin(response))
     }
 
-    /// Begins the call at once, on a task of its own until the headers have come, and returns what
-    /// waits for these, and the stream of responses. Neither waits for the other.
+    /// Starts the call at once, and returns a future of the response headers and the stream of responses.
+    /// Neither waits for the other. Until the headers arrive, the call runs on a task of its own.
     ///
-    /// Requests are sent through the stream that the method was called with:
-    /// [`Streaming::channel`] makes one for messages that are still to come. Where the call fails
-    /// before its headers, both return the status. Dropping the stream of responses cancels the
-    /// call; dropping the headers does nothing.
+    /// Requests are sent through the stream that was passed to the method; [`Streaming::channel`] makes
+    /// one for messages that are not available yet. If the call fails before its headers, both return the
+    /// status. Dropping the stream of responses cancels the call; dropping the headers has no effect.
     ///
     /// # Panics
     /// Outside of a tokio runtime.
@@ -84,7 +83,7 @@ impl<Res> BidiCall<Res> {
                 }
                 Err(status) => (Err(status.clone()), Err(status)),
             };
-            // Nobody may want the headers.
+            // The caller may have dropped the headers.
             let _ = headers.send(begun);
             opened
         });
@@ -107,10 +106,10 @@ impl<Res> fmt::Debug for BidiCall<Res> {
     }
 }
 
-/// Waits for the metadata that the response to a call begins with. Made by [`BidiCall::open`].
+/// A future of the metadata in a call's response headers. Made by [`BidiCall::open`].
 ///
-/// It fails with the status of a call that has failed before, and with `Cancelled` when the stream
-/// of responses is dropped before.
+/// It fails with the status of the call if that fails before its headers, and with `Cancelled` if the
+/// stream of responses is dropped before.
 #[derive(Debug)]
 #[must_use = "futures do nothing unless they are awaited"]
 pub struct ResponseHeaders(oneshot::Receiver<Result<MetadataMap, Status>>);
@@ -124,7 +123,7 @@ impl Future for ResponseHeaders {
     }
 }
 
-/// The responses of a call that was opened.
+/// The responses of a call made by [`BidiCall::open`].
 enum Responses<Res> {
     Opening(Opening<Res>),
     Open(Streaming<Res>),
@@ -161,7 +160,7 @@ impl<Res: Send> Source<Res> for Responses<Res> {
     }
 }
 
-/// The task of a call whose headers have not come. Dropping this cancels the call.
+/// The task of a call whose headers have not arrived. Dropping this cancels the call.
 struct Opening<Res>(JoinHandle<Result<Streaming<Res>, Status>>);
 
 impl<Res> Opening<Res> {

@@ -1,4 +1,4 @@
-//! A channel with other settings than the usual ones.
+//! [`ChannelBuilder`]: the options of a channel.
 
 use std::{fmt, future::Future, io, sync::Arc, time::Duration};
 
@@ -19,10 +19,10 @@ use crate::wire::{
     keep_alive::Pings,
 };
 
-/// What this library calls itself in `user-agent`.
+/// The name of this library in `user-agent`.
 const USER_AGENT: &str = concat!("grpc-rust-scaffold/", env!("CARGO_PKG_VERSION"));
 
-/// See the methods of [`ChannelBuilder`] of the same names.
+/// The methods of [`ChannelBuilder`] with the same names document these.
 #[derive(Clone, Debug)]
 pub(super) struct ChannelOptions {
     pub(super) connect_timeout: Duration,
@@ -36,7 +36,8 @@ pub(super) struct ChannelOptions {
 }
 
 impl ChannelOptions {
-    /// Refuses what would let no call go well, or dial without a pause.
+    /// Rejects values with which every call would fail, or with which the channel would dial without a
+    /// pause.
     fn check(&self) -> Result<(), Status> {
         let zeros = [
             ("connect_timeout", self.connect_timeout.is_zero()),
@@ -52,7 +53,7 @@ impl ChannelOptions {
     }
 }
 
-/// Makes a [`Channel`] with other settings than the usual ones.
+/// Builds a [`Channel`] with options.
 ///
 /// ```
 /// # use std::time::Duration;
@@ -96,15 +97,15 @@ impl ChannelBuilder {
     /// Connects now.
     ///
     /// # Errors
-    /// `InvalidArgument` for a malformed address or user agent, `Unavailable` when nothing answers
-    /// there.
+    /// `InvalidArgument` for a malformed address or user agent, `Unavailable` if the server cannot be
+    /// reached.
     pub async fn connect(self) -> Result<Channel, Status> {
         let pool = self.pool()?;
         pool.connect().await?;
         Ok(Channel::from_h2(H2Transport::new(pool)))
     }
 
-    /// Connects when the first call is made.
+    /// Returns a channel that connects on its first call.
     ///
     /// # Errors
     /// `InvalidArgument` for a malformed address or user agent.
@@ -131,8 +132,8 @@ impl ChannelBuilder {
         Ok(Arc::new(Pool::new(target, self.connector.unwrap_or(builtin), options)))
     }
 
-    /// Opens connections with `connect`, which gets the address of the server, its path being `/`:
-    /// for a proxy, TLS of one's own, or a connection within the process.
+    /// Opens connections with `connect`, which is passed the server's address as a URI with the path `/`.
+    /// Use it for proxies, for TLS, or for connections within the process.
     ///
     /// ```
     /// # use rust_scaffold::{Channel, Status};
@@ -154,28 +155,27 @@ impl ChannelBuilder {
         self
     }
 
-    /// What the client is called in `user-agent`, in front of the name of this library.
+    /// The name of the client in `user-agent`, placed before the name of this library.
     #[must_use]
     pub fn user_agent(mut self, name: impl Into<String>) -> Self {
         self.user_agent = Some(name.into());
         self
     }
 
-    /// How long making a connection may take. By default 20 seconds.
+    /// The timeout for establishing a connection. Default: 20 seconds.
     #[must_use]
     pub fn connect_timeout(mut self, timeout: Duration) -> Self {
         self.options.connect_timeout = timeout;
         self
     }
 
-    /// How long to wait before connecting again after a failure, and how long at the most after
-    /// many: it grows by 1.6 every time, and varies by a fifth. By default one second, two minutes.
-    /// Meanwhile calls fail with `Unavailable`, or wait: see
-    /// [`wait_for_ready`](Self::wait_for_ready).
+    /// The delay before reconnecting after a failure: `base` after the first, multiplied by 1.6 with each
+    /// further failure, up to `max`, with a jitter of ± 20 %. Defaults: one second, two minutes.
+    /// Meanwhile, calls fail with `Unavailable` or wait, see [`wait_for_ready`](Self::wait_for_ready).
     ///
-    /// A connection that the server closes once it has begun is no failure, and the next one is made at
-    /// once; but from the second one in a row on that has not brought the answer to a call, there are the
-    /// same waits between their beginnings, and from the ninth one on it is a failure. See [gRPC's
+    /// A connection that was established and then closed by the server is not a failure, and is replaced
+    /// at once. But from the second such connection in a row that has not answered a call, the same
+    /// delays apply between connection attempts, and the ninth counts as a failure. See [gRPC's
     /// backoff](https://github.com/grpc/grpc/blob/master/doc/connection-backoff.md).
     #[must_use]
     pub fn backoff(mut self, base: Duration, max: Duration) -> Self {
@@ -183,34 +183,34 @@ impl ChannelBuilder {
         self
     }
 
-    /// Whether calls wait for a connection for as long as it takes, or for their deadlines, instead
-    /// of failing with `Unavailable` when it cannot be made. By default they fail. A request that
-    /// has a [`WaitForReady`] in its extensions decides for itself.
+    /// Whether calls wait until there is a connection, up to their deadlines, instead of failing with
+    /// `Unavailable` when connecting fails. Default: they fail. A request with a [`WaitForReady`]
+    /// extension overrides this.
     #[must_use]
     pub fn wait_for_ready(mut self, wait: bool) -> Self {
         self.options.wait_for_ready = wait;
         self
     }
 
-    /// How many connections there are at the most: one more is made when all of them carry as many
-    /// calls as the server lets them. Calls wait when none may be added. By default 16, at least 1.
+    /// The maximum number of connections, at least 1. Another connection is opened when all existing ones
+    /// have reached the server's limit for concurrent streams; at the maximum, calls wait. Default: 16.
     #[must_use]
     pub fn max_connections(mut self, connections: usize) -> Self {
         self.options.max_connections = connections.max(1);
         self
     }
 
-    /// Whether TCP sends small packets at once (`TCP_NODELAY`). By default it does.
+    /// Whether TCP sends small packets without delay (`TCP_NODELAY`). Default: true.
     #[must_use]
     pub fn tcp_nodelay(mut self, nodelay: bool) -> Self {
         self.tcp_nodelay = nodelay;
         self
     }
 
-    /// How often the server is pinged while there are calls, to find out whether it is still there;
-    /// none, the default: never. At least 10 seconds: shorter intervals are taken for that. Servers
-    /// close connections that ping too often, and many allow no more than one ping in 5 minutes. One
-    /// that says so (`too_many_pings`) is pinged half as often from then on.
+    /// The interval between HTTP/2 keepalive PINGs while there are calls. Default: `None`, no PINGs.
+    /// Intervals below 10 seconds are raised to that. Servers close connections that ping too often, and
+    /// many allow only one PING in 5 minutes. After a GOAWAY with `too_many_pings`, the channel doubles
+    /// the interval.
     ///
     /// See [gRFC A8](https://github.com/grpc/proposal/blob/master/A8-client-side-keepalive.md).
     #[must_use]
@@ -219,63 +219,62 @@ impl ChannelBuilder {
         self
     }
 
-    /// How long the server may take to say that it is still there, before the connection is given
-    /// up, and its calls fail with `Unavailable`. By default 20 seconds, at least 10 milliseconds.
+    /// The timeout for the answer to a keepalive PING. When it ends, the connection is closed and its
+    /// calls fail with `Unavailable`. Default: 20 seconds; minimum: 10 milliseconds.
     #[must_use]
     pub fn keep_alive_timeout(mut self, timeout: Duration) -> Self {
         self.options.keep_alive.set_timeout(timeout);
         self
     }
 
-    /// Whether the server is asked even while there are no calls. By default it is not.
+    /// Whether keepalive PINGs are sent while there are no calls. Default: false.
     #[must_use]
     pub fn keep_alive_while_idle(mut self, ping: bool) -> Self {
         self.options.keep_alive_while_idle = ping;
         self
     }
 
-    /// How many bytes of one call's responses may be on their way, or wait for somebody to read
-    /// them. By default 1 MiB and 64 KiB, for messages of 1 MiB in one piece.
+    /// The initial flow-control window of a stream, in bytes: how much of one call's responses may be in
+    /// flight or unread. Default: 1 MiB and 64 KiB, which fits a message of 1 MiB in one piece.
     #[must_use]
     pub fn initial_stream_window_size(mut self, bytes: u32) -> Self {
         self.options.sizes.stream_window = bytes.min(MAX_WINDOW);
         self
     }
 
-    /// How many bytes of all responses of a connection may be on their way, or wait for somebody to
-    /// read them. By default 4 MiB.
+    /// The flow-control window of a connection, in bytes: how much of all its responses may be in flight
+    /// or unread. Default: 4 MiB.
     #[must_use]
     pub fn initial_connection_window_size(mut self, bytes: u32) -> Self {
         self.options.sizes.connection_window = bytes.min(MAX_WINDOW);
         self
     }
 
-    /// How much memory of a connection responses may take that wait for somebody to read them, so that
-    /// streams that nobody reads leave other calls their window: [the connection's
-    /// window](Self::initial_connection_window_size) grows by what is unread, until it could hold as much
-    /// as this. From there on the connection stops until something is read, and says so in a `tracing`
-    /// event. In bytes, 256 more being counted for each frame. By default 64 MiB; with less than the
-    /// connection's window, that does not grow.
+    /// The memory limit for unread responses of a connection, in bytes. [The connection's
+    /// window](Self::initial_connection_window_size) grows by what is unread, so that streams that nobody
+    /// reads leave other calls their window, until a full window would take as much memory as this.
+    /// Beyond that, the connection stalls until something is read, and a `tracing` event reports it. Each
+    /// frame counts as 256 bytes more than its payload. Default: 64 MiB. With less than the connection's
+    /// window, the window does not grow.
     #[must_use]
     pub fn max_receive_buffer_size(mut self, bytes: usize) -> Self {
         self.options.sizes.max_unread = bytes;
         self
     }
 
-    /// The largest HTTP/2 frame that the server may send, from 16 KiB to 16 MiB less one byte. By
-    /// default 1 MiB.
+    /// The largest HTTP/2 frame that the server may send, in bytes, from 16 KiB to 16 MiB − 1. Default: 1
+    /// MiB.
     #[must_use]
     pub fn max_frame_size(mut self, bytes: u32) -> Self {
         self.options.sizes.max_frame_size = bytes.clamp(MIN_FRAME, MAX_FRAME);
         self
     }
 
-    /// The largest headers and the largest trailers of a response, in bytes as
-    /// [HTTP/2 counts them](https://www.rfc-editor.org/rfc/rfc9113#SETTINGS_MAX_HEADER_LIST_SIZE).
-    /// By default 16 KiB.
+    /// The size limit for the headers, and for the trailers, of a response, in bytes as [HTTP/2 counts
+    /// them](https://www.rfc-editor.org/rfc/rfc9113#SETTINGS_MAX_HEADER_LIST_SIZE). Default: 16 KiB.
     ///
-    /// A call with longer ones is `ResourceExhausted`. More than 256 times as long, they end the
-    /// connection.
+    /// A call that exceeds it fails with `ResourceExhausted`. Headers of more than 256 times the limit
+    /// end the connection.
     #[must_use]
     pub fn max_header_list_size(mut self, bytes: u32) -> Self {
         self.options.sizes.max_header_list_size = bytes;
@@ -292,8 +291,8 @@ impl fmt::Debug for ChannelBuilder {
     }
 }
 
-/// Whether a call waits for a connection, for as long as it takes or for its deadline, whatever its
-/// channel says: to be put into the extensions of a request.
+/// A request extension that overrides [`ChannelBuilder::wait_for_ready`]: whether the call waits for a
+/// connection, up to its deadline.
 ///
 /// ```
 /// # use rust_scaffold::{Request, WaitForReady};

@@ -1,6 +1,6 @@
-//! The client that generated ones forward to.
+//! The untyped client that generated clients forward to.
 //!
-//! The generic methods only encode, call and decode; all else is compiled once.
+//! The generic methods only encode, call and decode; everything else is compiled once.
 
 use std::{
     future::Future,
@@ -31,7 +31,7 @@ use crate::{
     },
 };
 
-/// A [`Channel`] with the limits and compressions of its calls.
+/// A [`Channel`] with per-client size limits and compression.
 #[derive(Clone, Debug)]
 pub struct Client {
     channel: Channel,
@@ -41,7 +41,7 @@ pub struct Client {
 }
 
 impl Client {
-    /// Calls through `channel`: responses of up to 4 MiB, requests of up to 2 GiB, no
+    /// Calls through `channel`, with the defaults: responses of up to 4 MiB, requests of up to 2 GiB, no
     /// compression.
     pub fn new(channel: impl Into<Channel>) -> Self {
         Self {
@@ -52,27 +52,27 @@ impl Client {
         }
     }
 
-    /// The largest response message, in bytes.
+    /// The size limit for response messages, in bytes.
     pub fn max_decoding_message_size(&mut self, limit: usize) {
         self.decoding_limit = limit;
     }
 
-    /// The largest request message, in bytes.
+    /// The size limit for request messages, in bytes.
     pub fn max_encoding_message_size(&mut self, limit: usize) {
         self.encoder.limit = limit;
     }
 
-    /// Adds to the compressions that responses may have.
+    /// Accepts `encoding` for responses, besides those accepted before.
     pub fn accept_compressed(&mut self, encoding: CompressionEncoding) {
         self.accepted.enable(encoding);
     }
 
-    /// Compresses requests.
+    /// Compresses requests with `encoding`.
     pub fn send_compressed(&mut self, encoding: CompressionEncoding) {
         self.encoder.encoding = Some(encoding);
     }
 
-    /// Sends one request for one response.
+    /// Makes a unary call.
     pub async fn unary<Req, Res>(
         &self,
         method: &'static MethodDescriptor,
@@ -94,7 +94,7 @@ impl Client {
         }
     }
 
-    /// Sends a stream of requests for one response.
+    /// Makes a client-streaming call.
     pub async fn client_streaming<Req, Res>(
         &self,
         method: &'static MethodDescriptor,
@@ -118,7 +118,7 @@ impl Client {
         }
     }
 
-    /// Sends one request for a stream of responses.
+    /// Makes a server-streaming call.
     pub async fn server_streaming<Req, Res>(
         &self,
         method: &'static MethodDescriptor,
@@ -140,7 +140,7 @@ impl Client {
         }
     }
 
-    /// Sends a stream of requests for a stream of responses, once the call is awaited or opened.
+    /// Makes a bidirectional streaming call, which starts when it is awaited or opened.
     pub fn bidi_streaming<Req, Res>(
         &self,
         method: &'static MethodDescriptor,
@@ -204,9 +204,10 @@ impl Client {
         Ok(ClientCall { head, body })
     }
 
-    /// Waits for the response of a method that answers with one message, still encoded.
+    /// Waits for the single, still encoded response message.
     ///
-    /// The call starts at once: a future that held it would be large, and be copied.
+    /// Not an `async fn`, so that the call starts at once: a future that held the unsent call would be
+    /// large and get copied.
     fn only(
         &self,
         encoded: &Encoded,
@@ -229,7 +230,8 @@ impl Client {
         }
     }
 
-    /// Waits for the beginning of a stream of responses. The call starts at once, too.
+    /// Waits for the headers of a stream of responses. The call starts at once, as in
+    /// [`only`](Self::only).
     fn stream(
         &self,
         encoded: &Encoded,
@@ -250,8 +252,8 @@ impl Client {
     }
 }
 
-/// The status of a call that failed behind the headers of its response: there is no response to have
-/// them.
+/// Adds the response headers to the status of a call that failed after them: there is no response to
+/// carry them.
 fn with_headers(mut status: Status, mut headers: MetadataMap) -> Status {
     body::merge(&mut headers, std::mem::take(status.metadata_mut()));
     *status.metadata_mut() = headers;

@@ -1,4 +1,4 @@
-//! How far a call has come on its stream of a connection.
+//! The state machine of one call on a connection.
 
 use std::{
     future::{Future as _, poll_fn},
@@ -28,35 +28,35 @@ use crate::wire::{
     stream_limiter::StreamPermit,
 };
 
-/// What calls are sent through.
+/// h2's handle for opening streams.
 pub(super) type RequestSender = SendRequest<Bytes>;
 
 pub(super) type CallResult = Result<Response<Body>, CallFailure>;
 
-/// A call that a connection is to make.
+/// A call that is to be sent.
 pub(super) struct OutboundCall {
     pub(super) uri: Uri,
     pub(super) headers: HeaderMap,
     pub(super) requests: OutboundBody,
     /// Whether the caller reads the response message by message.
     pub(super) streams_responses: bool,
-    /// How long the trailers of the response may be.
+    /// The size limit for trailers of the response.
     pub(super) header_limit: Limit,
     pub(super) permit: StreamPermit,
 }
 
-/// What is sent behind the head.
+/// The body of a call.
 pub(super) enum OutboundBody {
-    /// All of it.
+    /// A buffered request, sent with `END_STREAM`.
     Message(Bytes),
     Stream(Box<ReplayAttempt>),
 }
 
-/// Why there is no response.
+/// Why a call got no response.
 pub(super) enum CallFailure {
-    /// The connection did not take the call.
+    /// The connection did not accept the call.
     NotSent(Option<h2::Error>),
-    /// The requests have failed, or something on the task of the connection.
+    /// The requests failed, or something on the connection's task panicked.
     Status(Status),
     Stream(h2::Error),
 }
@@ -72,17 +72,17 @@ impl CallFailure {
 }
 
 pub(super) enum CallState {
-    /// It is still to be sent.
+    /// Not sent yet.
     New(OutboundCall),
     Sent(SentCall),
-    /// A response of one message, which the caller needs as a whole.
+    /// The headers of a unary response have arrived, its message has not.
     Reading(Response<Body>),
     Answered(CallResult),
-    /// The caller has its answer, or does not want it any more.
+    /// The caller has taken the result, or has cancelled the call.
     Over,
 }
 
-/// A call that has been sent, or is being sent.
+/// A call whose headers were sent and whose response headers have not arrived.
 pub(super) struct SentCall {
     response: ResponseFuture,
     streams_responses: bool,
@@ -92,7 +92,7 @@ pub(super) struct SentCall {
 }
 
 impl CallState {
-    /// Sends a call that is still to be sent: through `requests`, if that is still there.
+    /// Sends a new call through `requests`, which is `None` if the connection is closed.
     pub(super) fn begin(&mut self, requests: Option<&RequestSender>) -> Result<(), CallFailure> {
         let Self::New(_) = self else { return Ok(()) };
         let Self::New(outbound) = self.take() else { return Ok(()) };
@@ -102,7 +102,7 @@ impl CallState {
         Ok(())
     }
 
-    /// Ready with the answer, once. What its stream holds from then on is counted among the `unread`.
+    /// Ready with the result, once. From then on, what the stream holds is tracked in `unread`.
     pub(super) fn poll(
         &mut self,
         cx: &mut Context<'_>,
@@ -139,7 +139,7 @@ impl CallState {
         }
     }
 
-    /// Whether there is more to come from HTTP/2.
+    /// Whether the call waits for h2.
     pub(super) fn is_waiting(&self) -> bool {
         matches!(self, Self::Sent(_) | Self::Reading(_))
     }
@@ -172,17 +172,18 @@ impl SentCall {
     }
 }
 
-/// Sends the head, and the message if it is at hand.
+/// Sends the headers, and the message if it is buffered.
 fn send(outbound: OutboundCall, requests: &RequestSender) -> Result<SentCall, h2::Error> {
     let OutboundCall { uri, headers, streams_responses, header_limit, mut permit, .. } = outbound;
-    // A handle keeps hold of a call that takes the last stream: given up, such a call would not be reset
-    // before the next one is sent. And asking a handle whether that call is open yet, as it has to be
-    // before the next one, takes the place of whoever waits to send its requests. A clone does neither.
+    // Each call uses a clone of the handle. An h2 handle keeps a reference to a stream that is still
+    // waiting to be opened: if that call were cancelled, its stream would not be reset before the next
+    // call is sent. And polling the handle until the stream is open, as the next call would have to,
+    // replaces the waker of the task that sends the stream's requests. A clone does neither.
     //
-    // HTTP/2 may still count streams that are free here: callers on other threads give up calls whose
-    // resets are sent only when it is polled again, and the server may just have lowered its limit. It
-    // opens the call as soon as it has sent a reset, or one of its streams ends: it looks for such calls
-    // whenever it is polled, and both happen nowhere else.
+    // h2 may count more open streams than we do: when callers on other threads cancel calls, the resets
+    // are only sent when h2 is polled next, and the server may just have lowered its limit. h2 opens the
+    // waiting stream once it has sent a reset or a stream has ended. Both happen only while it is polled,
+    // and it checks for waiting streams in every poll.
     let begun = requests.clone().send_request(head(uri, headers), false);
     let (response, mut stream) = begun.inspect_err(|_| permit.close())?;
     let link = match outbound.requests {
@@ -192,7 +193,8 @@ fn send(outbound: OutboundCall, requests: &RequestSender) -> Result<SentCall, h2
         }
         OutboundBody::Stream(attempt) => {
             let (failure, link) = CancelLink::new();
-            // The response may be over while requests are being sent, and the stream is open then.
+            // The request stream may outlive the response; the HTTP/2 stream stays occupied until both
+            // are done.
             tokio::spawn(send_stream(*attempt, stream, failure, permit.share()));
             link
         }
@@ -209,7 +211,8 @@ fn head(uri: Uri, headers: HeaderMap) -> Request<()> {
     head
 }
 
-/// Sends `requests` until they end or nobody wants their answer any more; says what they fail with.
+/// Sends `requests` until they end or the caller drops the response. Passes a failure of the requests on
+/// to `failure`.
 async fn send_stream(
     requests: ReplayAttempt,
     stream: SendStream<Bytes>,
@@ -224,7 +227,7 @@ async fn send_stream(
     });
     let unsent = unsent.await;
     if let Some(SendFailure::Body(status)) = unsent {
-        // Nobody wants to know when the answer is not wanted any more.
+        // The receiver is gone if the caller has dropped the response.
         let _ = failure.send(status);
         sending.reset(Reason::CANCEL);
     } else if failure.is_closed() {

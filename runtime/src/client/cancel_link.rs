@@ -1,4 +1,4 @@
-//! A [`CancelLink`] between bodies that go through tower.
+//! A [`CancelLink`] between the bodies of a call through tower.
 
 use std::{
     pin::Pin,
@@ -12,13 +12,13 @@ use tonic::{Status, body::Body};
 
 use crate::wire::{cancel_link::CancelLink, http_body::HttpBody};
 
-/// Ties `requests` to what is returned beside them.
+/// Links `requests` to the response that will hold the returned link.
 pub(super) fn link(requests: HttpBody) -> (Body, CancelLink) {
     let (failure, link) = CancelLink::new();
     (Body::new(LinkedRequests { body: requests, failure: Some(failure) }), link)
 }
 
-/// `response`, which now holds the tie.
+/// `response` with the link attached.
 pub(super) fn hold(response: Body, link: CancelLink) -> Body {
     match link.is_open() {
         true => Body::new(LinkedResponse { body: response, link }),
@@ -28,14 +28,14 @@ pub(super) fn hold(response: Body, link: CancelLink) -> Body {
 
 struct LinkedRequests {
     body: HttpBody,
-    /// The requests' end; none once they have failed or are not wanted any more.
+    /// The requests' end of the link. None once they have failed or were cancelled.
     failure: Option<oneshot::Sender<Status>>,
 }
 
 impl LinkedRequests {
     fn fail(&mut self, status: Status) {
         if let Some(failure) = self.failure.take() {
-            // Nobody wants to know when the response is not wanted any more.
+            // The receiver is gone if the caller has dropped the response.
             let _ = failure.send(status);
         }
     }
@@ -59,7 +59,7 @@ impl http_body::Body for LinkedRequests {
             }
         }
         this.failure = None;
-        // The reason that hyper gives when it resets the stream.
+        // hyper resets the stream with this error code.
         Poll::Ready(Some(Err(h2::Reason::CANCEL.into())))
     }
 
@@ -82,7 +82,8 @@ impl http_body::Body for LinkedResponse {
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Status>>> {
         let frame = Pin::new(&mut self.body).poll_frame(cx);
-        // Asked last: what the peer makes of the requests' end is not what they ended with.
+        // Checked after the body: if the requests failed, their status takes precedence over whatever the
+        // peer answers to the reset.
         match self.link.poll_failure(cx) {
             Some(status) => Poll::Ready(Some(Err(status))),
             None => frame,

@@ -1,4 +1,4 @@
-//! [`Channel`]: what a generated client calls through.
+//! [`Channel`]: the route from generated clients to a server.
 
 use std::{
     fmt,
@@ -29,7 +29,8 @@ use crate::{
     wire::{body::Body, http_body::RequestBody, status::BoxError},
 };
 
-/// The way to a server: connections, another tower service, or a server in this process.
+/// A route to a server: over HTTP/2 connections, through another tower service, or to a server in this
+/// process.
 ///
 /// Cheap to clone; clones share the connections.
 #[derive(Clone)]
@@ -37,19 +38,19 @@ pub struct Channel {
     pub(super) route: Route,
 }
 
-/// How calls get to their server.
+/// How calls are dispatched.
 #[derive(Clone)]
 pub(super) enum Route {
-    /// Encoded.
+    /// Encoded, over some transport.
     Encoded(Encoded),
-    /// Their messages moved, to a server in this process.
+    /// Without a codec, to a server in this process.
     Direct(Arc<dyn Serve>),
 }
 
-/// How encoded calls get to their server.
+/// The transports for encoded calls.
 #[derive(Clone)]
 pub(super) enum Encoded {
-    /// Through connections of ours: the usual way, which has no box around it.
+    /// Our own connections. The common case, so it is not boxed.
     H2(Arc<H2Transport>),
     Other(Arc<dyn Transport>),
 }
@@ -63,7 +64,7 @@ impl Encoded {
     }
 }
 
-/// Waits for the beginning of a response.
+/// Waits for the headers of a response.
 #[allow(clippy::large_enum_variant, reason = "most calls are of the large one")]
 pub(super) enum ResponseFuture {
     H2(H2ResponseFuture),
@@ -81,48 +82,47 @@ impl Future for ResponseFuture {
     }
 }
 
-/// Carries calls to a server.
+/// A transport for calls.
 pub(crate) trait Transport: Send + Sync {
-    /// Starts `call` and waits for the beginning of its response.
+    /// Starts `call` and returns a future of its response headers.
     fn start(&self, call: ClientCall) -> ReplyFuture<'static>;
 }
 
-/// What a transport needs to know of a call.
+/// A call, as a transport sees it.
 #[derive(Debug)]
 pub(crate) struct ClientCall {
     pub(crate) head: CallHead,
     pub(crate) body: Body,
 }
 
-/// The same without its requests.
+/// A call without its requests.
 #[derive(Debug)]
 pub(crate) struct CallHead {
     pub(crate) method: &'static MethodDescriptor,
     pub(crate) metadata: MetadataMap,
     pub(crate) extensions: Extensions,
-    /// When the call must be over. What its metadata says was left when it was made.
+    /// The deadline, derived from `grpc-timeout` in the metadata when the call was made.
     pub(crate) deadline: Option<Instant>,
     /// The compression of the requests.
     pub(crate) encoding: Option<CompressionEncoding>,
-    /// The compressions that the responses may have.
+    /// The compressions accepted for responses.
     pub(crate) accepted: EnabledCompressionEncodings,
 }
 
 impl Channel {
     /// Connects to `address`, for example `http://localhost:50051` or `unix:/run/calculator.sock`.
     ///
-    /// The connection is made again when it is lost. Making it fails after 20 seconds; of a name with
-    /// several addresses, another one is dialled every 250 ms, or when one has failed, as [RFC
-    /// 8305](https://www.rfc-editor.org/rfc/rfc8305) says. Other settings are those of a
-    /// [`builder`](Self::builder).
+    /// A lost connection is replaced. Connecting fails after 20 seconds. If a name has several addresses,
+    /// the next one is dialled every 250 ms, or as soon as one has failed, as in [RFC
+    /// 8305](https://www.rfc-editor.org/rfc/rfc8305). Use a [`builder`](Self::builder) for other options.
     ///
     /// # Errors
-    /// `InvalidArgument` for a malformed address, `Unavailable` when nothing answers there.
+    /// `InvalidArgument` for a malformed address, `Unavailable` if the server cannot be reached.
     pub async fn connect(address: impl AsRef<str>) -> Result<Self, Status> {
         Self::builder(address).connect().await
     }
 
-    /// Connects to `address` when the first call is made.
+    /// Returns a channel that connects to `address` on its first call.
     ///
     /// # Errors
     /// `InvalidArgument` for a malformed address.
@@ -130,13 +130,13 @@ impl Channel {
         Self::builder(address).connect_lazy()
     }
 
-    /// Begins with a channel to `address` that has other settings than the usual ones.
+    /// A builder for a channel to `address` with options.
     pub fn builder(address: impl AsRef<str>) -> ChannelBuilder {
         ChannelBuilder::new(address.as_ref())
     }
 
-    /// Calls through `service`: any tower service that speaks gRPC, such as tonic's `Channel`,
-    /// with or without layers and interceptors around it, or a generated server.
+    /// Calls through `service`: any tower service that speaks gRPC, such as tonic's `Channel`, with or
+    /// without layers and interceptors, or a generated server.
     pub fn new<S, B>(service: S) -> Self
     where
         S: Service<http::Request<tonic::body::Body>, Response = http::Response<B>>,
@@ -148,8 +148,8 @@ impl Channel {
         Self::from_transport(TowerTransport(service))
     }
 
-    /// Calls `server`, a generated one, in this process: no socket, no task, no HTTP, but the
-    /// same codec, metadata, deadlines, cancellation, limits and compression.
+    /// Calls the generated `server` in this process, without sockets, tasks or HTTP. The codec, metadata,
+    /// deadlines, cancellation, limits and compression work as over a connection.
     pub fn in_process<D, S>(server: ServiceServer<D, S>) -> Self
     where
         D: Dispatch<S>,
@@ -158,11 +158,11 @@ impl Channel {
         Self::from_transport(InProcess(server))
     }
 
-    /// Calls `server`, a generated one, in this process, and moves the messages instead of
-    /// encoding them: limits and compression do not apply, while metadata, deadlines, cancellation
-    /// and statuses are what they are everywhere.
+    /// Calls the generated `server` in this process and passes messages without a codec: limits and
+    /// compression do not apply. Metadata, deadlines, cancellation and statuses work as over a
+    /// connection.
     ///
-    /// No layer is passed on the way, so [`MethodDescriptor`] is not in a request's extensions.
+    /// No tower layer sees the call, so a request's extensions have no [`MethodDescriptor`].
     pub fn in_process_direct<D, S>(server: ServiceServer<D, S>) -> Self
     where
         D: Dispatch<S>,

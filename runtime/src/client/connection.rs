@@ -1,4 +1,4 @@
-//! One connection to a server.
+//! One HTTP/2 connection to a server.
 
 use std::{
     future::{Future as _, poll_fn},
@@ -29,7 +29,7 @@ use crate::wire::{
     stream_limiter::StreamLimiter,
 };
 
-/// A connection that is up, or was.
+/// The pool's handle of a connection. Dropping it closes the connection after its last call.
 pub(super) struct ConnectionHandle {
     queue: Arc<Queue>,
     streams: Arc<StreamLimiter>,
@@ -37,9 +37,9 @@ pub(super) struct ConnectionHandle {
 }
 
 impl ConnectionHandle {
-    /// Begins HTTP/2 on `io`, and waits until the server has begun, too: a call that is sent before
-    /// may be lost, and nobody can tell. When this is dropped meanwhile, so is the connection. A server
-    /// that has begun, and has ended the connection in peace by then, was there: the connection is closed.
+    /// Performs the HTTP/2 handshake on `io`, and waits for the server's SETTINGS: a call sent earlier
+    /// might be lost with no way to tell. Dropping the future drops the connection. If the server has
+    /// already closed the connection gracefully, this succeeds with a closed connection.
     pub(super) async fn open(
         io: Box<dyn Io>,
         options: &ChannelOptions,
@@ -54,8 +54,8 @@ impl ConnectionHandle {
             match (streams.limit(), polled) {
                 (0, Poll::Pending) => Poll::Pending,
                 (1.., Poll::Pending) => Poll::Ready(Ok(false)),
-                (1.., Poll::Ready(())) if driver.has_ended_in_peace() => Poll::Ready(Ok(true)),
-                (_, Poll::Ready(())) => Poll::Ready(Err(driver.why_not_begun())),
+                (1.., Poll::Ready(())) if driver.was_closed_gracefully() => Poll::Ready(Ok(true)),
+                (_, Poll::Ready(())) => Poll::Ready(Err(driver.handshake_error())),
             }
         })
         .await?;
@@ -70,12 +70,12 @@ impl ConnectionHandle {
         &self.streams
     }
 
-    /// What the server takes.
+    /// The server's settings.
     pub(super) fn settings(&self) -> &Arc<PeerSettings> {
         &self.settings
     }
 
-    /// Hands over a call.
+    /// Queues a call for the connection's task.
     pub(super) fn send(&self, outbound: OutboundCall) -> PendingResponse {
         PendingResponse::new(outbound, &self.queue)
     }
@@ -87,22 +87,22 @@ impl Drop for ConnectionHandle {
     }
 }
 
-/// Does the work of a connection.
+/// Drives a connection. It runs on the connection's task.
 struct Driver {
     h2: h2::client::Connection<ConnectionIo<Box<dyn Io>>, Bytes>,
     io: IoHandle<Box<dyn Io>>,
     window: ReceiveWindow,
-    /// What HTTP/2 wakes this by.
+    /// The waker that h2 is polled with.
     waker: Waker,
-    /// None when no more calls will come.
+    /// None once no more calls will come.
     requests: Option<RequestSender>,
     keep_alive: Option<KeepAlive>,
     ping_while_idle: bool,
-    /// Those of all connections of the channel.
+    /// Shared by all connections of the channel.
     pings: Arc<ChannelPings>,
-    /// What HTTP/2 has ended with.
+    /// The error that h2 has ended with.
     error: Option<h2::Error>,
-    /// Dropped after HTTP/2, which tells all calls of its end.
+    /// Declared last, so that it is dropped after `h2`, which fails all open calls when dropped.
     ending: Ending,
 }
 
@@ -120,12 +120,11 @@ impl Driver {
             .initial_window_size(sizes.stream_window)
             .initial_connection_window_size(sizes.connection_window)
             .max_frame_size(sizes.max_frame_size)
-            .max_header_list_size(header_list::taken_of_responses(sizes.max_header_list_size))
+            .max_header_list_size(header_list::h2_response_limit(sizes.max_header_list_size))
             .data_frame_budget(sizes.data_frame_budget())
             .max_send_buffer_size(SEND_BUFFER)
             .initial_max_send_streams(0)
-            // A limit of errors for the life of a connection protects servers: the calls of a client
-            // are its own.
+            // This limit protects servers from their clients. A client's resets are its own.
             .max_local_error_reset_streams(None)
             .handshake(h2_io)
             .await
@@ -146,7 +145,7 @@ impl Driver {
         })
     }
 
-    /// Ready when the connection is closed, dead, or broken by a panic.
+    /// Ready when the connection is closed, its peer is dead, or a panic has broken it.
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         contain(|| self.advance(cx)).unwrap_or_else(|_| {
             self.ending.is_broken = true;
@@ -156,10 +155,10 @@ impl Driver {
 
     fn advance(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         let Ending { work, queue, streams, .. } = &mut self.ending;
-        // Before new calls are sent: resets that wait to be sent still take up streams.
+        // h2 first: until pending resets are written, they still occupy streams that new calls need.
         if queue.task_waker.take_h2() {
             let polled = poll_h2(&mut self.h2, &self.waker);
-            // Also when it has ended: it may have begun in the same go.
+            // Set even if h2 has ended: the server's SETTINGS may have arrived in the same poll.
             streams.set_limit(self.h2.max_concurrent_send_streams());
             if let Poll::Ready(ended) = polled {
                 self.error = ended.err();
@@ -170,7 +169,7 @@ impl Driver {
             }
         }
         queue.run(work, &mut self.requests, self.io.is_blocked());
-        // After the responses that have come were handed over, and so are counted.
+        // After `run` has passed responses on to callers: only then are they tracked as unread.
         if let Some(size) = self.window.update(self.io.received()) {
             self.h2.set_target_window_size(size);
             queue.task_waker.wake_h2();
@@ -178,26 +177,25 @@ impl Driver {
         let Some(keep_alive) = &mut self.keep_alive else { return Poll::Pending };
         let quiet = streams.is_idle() && !self.ping_while_idle;
         let pings = || {
-            // It has to look at what it gives out.
+            // h2 has to poll its new PING handle once.
             queue.task_waker.wake_h2();
             self.h2.ping_pong()
         };
         ready!(keep_alive.poll_dead(quiet, pings, cx));
-        // All calls are told why.
+        // Makes h2 fail, which fails all calls with this reason.
         self.io.fail(keep_alive.no_answer());
         drop(poll_h2(&mut self.h2, &self.waker));
         Poll::Ready(())
     }
 
-    /// Whether the server has closed the connection as it may close any: of its age, or because it shuts
-    /// down.
-    fn has_ended_in_peace(&self) -> bool {
+    /// Whether the server has closed the connection gracefully, as for its age or on shutdown.
+    fn was_closed_gracefully(&self) -> bool {
         let goaway = self.io.goaway();
         goaway.map_or(self.error.is_none(), |goaway| goaway.reason == Reason::NO_ERROR)
     }
 
-    /// Why the connection has ended before it was one.
-    fn why_not_begun(&mut self) -> io::Error {
+    /// Why the handshake failed.
+    fn handshake_error(&mut self) -> io::Error {
         match self.error.take() {
             Some(error) => io::Error::other(error),
             None => io::Error::other(
@@ -214,12 +212,13 @@ fn poll_h2(
     Pin::new(h2).poll(&mut Context::from_waker(waker))
 }
 
-/// What is left to do when a connection ends, also when the runtime ends that it ran on.
+/// Ends what is left of a connection when its task ends, even if that is because its runtime shuts down.
 struct Ending {
     work: Work,
     queue: Arc<Queue>,
     streams: Arc<StreamLimiter>,
-    /// Whether something has panicked, most likely under HTTP/2's lock: then it can tell nobody.
+    /// Whether something has panicked. h2's lock is most likely poisoned then, so h2 cannot fail its
+    /// calls.
     is_broken: bool,
 }
 

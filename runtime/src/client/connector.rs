@@ -1,4 +1,4 @@
-//! Opens connections.
+//! Opens connections: TCP, Unix sockets, or the user's connector.
 
 #[cfg(not(target_family = "wasm"))]
 use std::net::SocketAddr;
@@ -13,7 +13,7 @@ use tokio::net::TcpStream;
 use super::dial;
 use super::target::{Endpoint, Target};
 
-/// A connection, whatever it runs over.
+/// The I/O of a connection, type-erased.
 pub(super) trait Io: AsyncRead + AsyncWrite + Unpin + Send {}
 
 impl<T: AsyncRead + AsyncWrite + Unpin + Send> Io for T {}
@@ -28,7 +28,7 @@ pub(super) enum Connector {
 }
 
 impl Connector {
-    /// Opens connections with `connect`, which gets the address of the server.
+    /// Opens connections with `connect`, which is passed the server's address.
     pub(super) fn custom<C, F, IO>(connect: C) -> Self
     where
         C: Fn(Uri) -> F + Send + Sync + 'static,
@@ -41,9 +41,9 @@ impl Connector {
         }))
     }
 
-    /// Opens a connection to `target`, and has `begin` begin on it what it is for. A server that has
-    /// several addresses is connected to when it has begun at one of them: one that takes connections
-    /// and says nothing is as dead as one that does not take them.
+    /// Connects to `target`, and runs the handshake `begin` on the connection. If there are several
+    /// addresses, the first one whose handshake succeeds wins: a server that accepts connections but does
+    /// not respond is as dead as one that refuses them.
     pub(super) async fn open<T, F>(
         &self,
         target: &Target,

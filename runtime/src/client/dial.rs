@@ -1,4 +1,4 @@
-//! Dials the addresses of a name: not one after the other, since the first may be dead and silent.
+//! Dials the addresses of a name in parallel, because the first may be dead without an error.
 //!
 //! See [RFC 8305, "Happy Eyeballs"](https://www.rfc-editor.org/rfc/rfc8305), and [gRFC
 //! A61](https://github.com/grpc/proposal/blob/master/A61-IPv4-IPv6-dualstack-backends.md).
@@ -16,15 +16,15 @@ use tokio::time::timeout;
 
 use crate::wire::deadline::FOREVER;
 
-/// How long an address is waited for before the next one is dialled, too.
+/// The delay before the next address is dialled as well.
 const NEXT_AFTER: Duration = Duration::from_millis(250);
 
-/// The addresses of `host`, in the order in which they are to be dialled.
+/// The addresses of `host`, in the order in which to dial them.
 pub(super) async fn resolve(host: &str, port: u16) -> io::Result<Vec<SocketAddr>> {
     Ok(interleave(tokio::net::lookup_host((host, port)).await?.collect()))
 }
 
-/// By turns an address of the family that the resolver prefers, and one of the other.
+/// Alternates between the resolver's preferred address family and the other one.
 fn interleave(addresses: Vec<SocketAddr>) -> Vec<SocketAddr> {
     let prefers_v6 = addresses.first().is_some_and(SocketAddr::is_ipv6);
     let (preferred, other): (Vec<_>, Vec<_>) =
@@ -40,11 +40,11 @@ fn interleave(addresses: Vec<SocketAddr>) -> Vec<SocketAddr> {
     }
 }
 
-/// What `dial` gives for the first of `addresses` for which it succeeds. Another one is begun with
-/// when one has failed, or has taken [`NEXT_AFTER`]; those that come too late are dropped.
+/// The result of `dial` for the first of `addresses` with which it succeeds. The next address is dialled
+/// after [`NEXT_AFTER`], or as soon as one has failed. Slower attempts are dropped.
 ///
 /// # Errors
-/// When all have failed, with the reason of each.
+/// If all addresses fail, with the reason of each.
 pub(super) async fn race<T, F>(
     addresses: Vec<SocketAddr>,
     dial: impl Fn(SocketAddr) -> F,
@@ -69,10 +69,10 @@ where
     }
 }
 
-/// An address that is being dialled.
+/// An address and its pending connection attempt.
 type DialAttempt<F> = (SocketAddr, Pin<Box<F>>);
 
-/// Waits until one of `attempts` has ended, and takes it out of them.
+/// Waits until one of `attempts` completes, and removes it.
 async fn first_to_end<F: Future>(attempts: &mut Vec<DialAttempt<F>>) -> (SocketAddr, F::Output) {
     poll_fn(|cx| {
         for (position, (address, attempt)) in attempts.iter_mut().enumerate() {
@@ -132,7 +132,7 @@ mod tests {
         }
     }
 
-    /// How the addresses of a name behave.
+    /// How an address of a name behaves.
     #[derive(Clone, Copy)]
     enum Host {
         Silent,
@@ -142,8 +142,8 @@ mod tests {
 
     use Host::{Answers, Refuses, Silent};
 
-    /// Dials `hosts`. Gives which one was connected to, when each was dialled, and when it was over,
-    /// in milliseconds.
+    /// Dials `hosts`. Returns which one was connected to, and when each was dialled and when dialling
+    /// ended, in milliseconds.
     async fn dial(hosts: &[Host]) -> (io::Result<u16>, Vec<u128>, u128) {
         let start = Instant::now();
         let dialled = Mutex::new(Vec::new());
@@ -201,7 +201,8 @@ mod tests {
         assert_eq!(dial(&[]).await.0.unwrap_err().kind(), NotFound);
     }
 
-    /// An address at which nobody takes connections, and the socket and connections that keep it so.
+    /// An address that does not complete handshakes, with the listener and the connections that keep its
+    /// backlog full.
     async fn swallows_packets() -> (SocketAddr, TcpListener, Vec<TcpStream>) {
         let socket = TcpSocket::new_v4().unwrap();
         socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();

@@ -1,4 +1,4 @@
-//! The way without a codec: messages are moved to a server in this process.
+//! The transport without a codec: messages are passed directly to a server in this process.
 
 use std::{any::Any, future::Future};
 
@@ -22,7 +22,7 @@ pub(crate) struct Direct<'a> {
 }
 
 impl<'a> Direct<'a> {
-    /// A call of `method`, with the deadline that `metadata` asks for.
+    /// A call of `method` whose deadline is given by `metadata`.
     pub(crate) fn new(
         server: &'a dyn Serve,
         method: &'static MethodDescriptor,
@@ -31,7 +31,7 @@ impl<'a> Direct<'a> {
         Ok(Self { server, method, deadline: deadline::of_request(metadata)? })
     }
 
-    /// Waits for one response.
+    /// Waits for the response of a unary or client-streaming call.
     pub(crate) fn message<In, Out>(
         self,
         request: Request<In>,
@@ -51,7 +51,7 @@ impl<'a> Direct<'a> {
         }
     }
 
-    /// Waits for the beginning of a stream of responses.
+    /// Waits for the headers of a stream of responses.
     pub(crate) async fn messages<In, Out>(
         self,
         request: Request<In>,
@@ -69,7 +69,7 @@ impl<'a> Direct<'a> {
         Ok(response.map(|messages| messages.with_trailers(trailers).limited(deadline)))
     }
 
-    /// The requests of a stream, which end at the deadline.
+    /// The request stream, limited by the deadline.
     pub(crate) fn requests<M: Send + 'static>(
         &self,
         requests: Request<Streaming<M>>,
@@ -86,7 +86,7 @@ impl<'a> Direct<'a> {
 
 #[cfg(feature = "mock")]
 impl Direct<'_> {
-    /// Makes a call whose messages have no types.
+    /// Makes a call with type-erased messages.
     pub(crate) async fn erased(
         self,
         method: &Method,

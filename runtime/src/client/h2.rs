@@ -1,4 +1,4 @@
-//! The way through HTTP/2: a call becomes a stream of a connection.
+//! The HTTP/2 transport: each call is a stream of a connection.
 
 use std::{
     future::Future,
@@ -29,10 +29,10 @@ use crate::{
     },
 };
 
-/// How often a call is handed to another connection when one turns out to be gone.
+/// How often a call is redispatched when its connection turns out to be gone.
 const MAX_REDISPATCHES: usize = 8;
 
-/// Connections to a server.
+/// The connections to a server.
 pub(super) struct H2Transport {
     pool: Arc<Pool>,
     user_agent: HeaderValue,
@@ -45,7 +45,7 @@ impl H2Transport {
         Self { pool, user_agent, replay_budget: Arc::default() }
     }
 
-    /// Starts `call`, at once if there is a connection.
+    /// Starts `call`, immediately if a stream is free.
     pub(super) fn start(self: &Arc<Self>, call: ClientCall) -> H2ResponseFuture {
         let accepted = call.head.accepted;
         let ClientCall { head, body } = call;
@@ -62,7 +62,7 @@ impl H2Transport {
         H2ResponseFuture { h2: Arc::clone(self), accepted, state, redispatches: 0, is_retry: false }
     }
 
-    /// Hands `call` to a connection.
+    /// Sends `call` on a connection.
     fn send(
         &self,
         connection: &ConnectionHandle,
@@ -103,13 +103,13 @@ impl H2Transport {
     }
 }
 
-/// A call, as long as it may have to be made again.
+/// A call that may have to be sent again.
 struct RetryableCall {
     head: CallHead,
     requests: ReplayableBody,
 }
 
-/// Hands `call` to a connection, once there is one.
+/// Sends `call` once a stream is free.
 async fn connect(
     h2: Arc<H2Transport>,
     call: RetryableCall,
@@ -125,14 +125,14 @@ async fn connect(
     Ok((h2.send(&connection, permit, &call)?, call))
 }
 
-/// Waits for the beginning of a response.
+/// Waits for the headers of a response.
 pub(super) struct H2ResponseFuture {
     h2: Arc<H2Transport>,
     accepted: EnabledCompressionEncodings,
     state: DispatchState,
-    /// How many connections were gone when they were to take the call.
+    /// How often the call was redispatched.
     redispatches: usize,
-    /// Whether the call is made for the second time.
+    /// Whether the call was retried after `REFUSED_STREAM`.
     is_retry: bool,
 }
 
@@ -159,8 +159,7 @@ impl H2ResponseFuture {
         reply(head, self.accepted, body)
     }
 
-    /// Hands the call to another connection: the one that was to take it goes away, or has had as
-    /// many streams as a connection can have.
+    /// Sends the call on another connection: its own is going away, or has no stream identifiers left.
     fn redispatch(&mut self, error: Option<h2::Error>) -> Result<(), Status> {
         self.redispatches += 1;
         match std::mem::replace(&mut self.state, DispatchState::Answered) {
@@ -172,8 +171,8 @@ impl H2ResponseFuture {
         }
     }
 
-    /// What is left to do after `error`: to make the call once more, if the server has promised that
-    /// it has not begun with it.
+    /// Retries the call transparently if `error` guarantees that the server has not processed it. Fails
+    /// otherwise.
     ///
     /// See [transparent
     /// retries](https://github.com/grpc/proposal/blob/master/A6-client-retries.md#transparent-retries).
@@ -218,12 +217,12 @@ impl Future for H2ResponseFuture {
     }
 }
 
-/// Why the server has not begun with a call, as it has promised.
+/// How the server has guaranteed that it did not process a call.
 enum Unprocessed {
-    /// It does not want it.
+    /// `REFUSED_STREAM`.
     Refused,
-    /// The call was on its way while the connection was going away, as connections do: of their age, or
-    /// with their server. It may well happen again on the next one.
+    /// The call was in flight when the server sent GOAWAY, because of the connection's age or a shutdown.
+    /// The same may well happen on the next connection.
     GoneAway,
 }
 

@@ -1,4 +1,4 @@
-//! The way through tower: a call becomes an `http::Request`, its answer comes back as one.
+//! The tower transport: a call becomes an `http::Request`, and an `http::Response` its reply.
 
 use std::{
     future::{Future as _, poll_fn},
@@ -100,7 +100,7 @@ fn request_headers(metadata: MetadataMap) -> HeaderMap {
     fields
 }
 
-/// What an answer is that has begun with `head`; `body` takes the rest.
+/// The reply that starts with `head`. `body` is the rest.
 pub(super) fn reply(
     head: response::Parts,
     accepted: EnabledCompressionEncodings,
@@ -118,7 +118,7 @@ pub(super) fn reply(
     }
     let encoding = grpc.encoding(accepted).map_err(|name| unreadable(&name))?;
     if code.is_some() {
-        // It is at the end of a response that its status counts.
+        // The status in the headers applies only if the rest of the response has none.
         body = body.after_status(head.headers.clone());
     }
     Ok(Reply {
@@ -129,7 +129,7 @@ pub(super) fn reply(
     })
 }
 
-/// An answer that said OK in its headers: it has no messages.
+/// The reply of a trailers-only response with status OK, which has no messages.
 fn empty(custom: usize, head: response::Parts) -> Reply {
     Reply {
         metadata: headers::into_trailers(custom, head.headers),

@@ -1,4 +1,4 @@
-//! The door without HTTP: a call goes from the client straight into the dispatch.
+//! The in-process transport: encoded calls go straight to the server's dispatch, without HTTP.
 
 use super::channel::{ClientCall, Transport};
 use crate::{

@@ -1,4 +1,4 @@
-//! The client's half of a call: encode, hand it to a channel, and decode what comes back.
+//! The client's half of a call: encode the request, send it through a channel, decode the response.
 
 mod bidi;
 mod builder;

@@ -1,5 +1,5 @@
-//! One call on a stream of a connection. It is sent, and its answer read, by the task of the
-//! connection: callers on other threads would wait for HTTP/2's lock, and hold it up.
+//! A call in progress on a connection. The connection's task sends it and reads the response: if callers
+//! did so on other threads, they would contend for h2's lock.
 
 use std::{
     sync::{
@@ -18,17 +18,20 @@ use crate::wire::{
     sync::{AtomicBool, Mutex, MutexGuard, Ordering, PoisonError},
 };
 
-/// What the caller and the task of the connection share of a call.
+/// The state of a call, shared by its caller and the connection's task.
+///
+/// The lock is held while h2 is polled for this call, but not while the caller's waker or a destructor
+/// runs: either may run user code.
 pub(super) struct PendingCall {
     state: Mutex<PendingState>,
-    /// Whether the task of the connection is about to look at it. Set by the queue, under its lock.
+    /// Whether the call is in the queue's list of woken calls. Set by the queue under its lock.
     is_queued: AtomicBool,
-    /// Where it is among the calls that have been sent, for the task of the connection alone.
+    /// The call's key among those sent. Only the connection's task uses it, so `Relaxed` suffices.
     key: AtomicUsize,
     queue: Arc<Queue>,
 }
 
-/// The key of a call that is not among them.
+/// The key of a call that was not sent, or is no longer waiting.
 const NONE: usize = usize::MAX;
 
 struct PendingState {
@@ -37,8 +40,8 @@ struct PendingState {
 }
 
 impl PendingCall {
-    /// Sends the call, on the task of the connection: through `requests`, if that is still there. Says
-    /// whether there is more to come.
+    /// Sends the call on the connection's task through `requests`, which is `None` if the connection is
+    /// closed. Returns whether the call is still waiting for h2.
     pub(super) fn send(self: &Arc<Self>, requests: Option<&RequestSender>) -> bool {
         self.guard(|| {
             let mut state = self.state();
@@ -52,14 +55,15 @@ impl PendingCall {
         })
     }
 
-    /// Goes on with the call, on the same task, after it was woken. Says whether there is more to come.
+    /// Polls the call on the connection's task after a wake-up. Returns whether it is still waiting for
+    /// h2.
     pub(super) fn resume(self: &Arc<Self>) -> bool {
-        // Before it is looked at: whoever wakes it from now on has something new for it.
+        // Cleared before h2 is polled: a wake-up during the poll must queue the call again.
         self.is_queued.store(false, Ordering::Release);
         self.guard(|| self.poll_response(self.state()))
     }
 
-    /// Ends the call, of which HTTP/2 can tell nothing any more.
+    /// Fails the call after h2 was broken by a panic.
     pub(super) fn break_off(&self) {
         self.guard(|| {
             let mut state = self.state();
@@ -72,28 +76,29 @@ impl PendingCall {
         });
     }
 
-    /// Notes where it is among the calls that have been sent.
     pub(super) fn set_key(&self, key: usize) {
         self.key.store(key, Relaxed);
     }
 
-    /// Where it was among them, once.
+    /// Takes its key among the calls sent, if it has one.
     pub(super) fn take_key(&self) -> Option<usize> {
         Some(self.key.swap(NONE, Relaxed)).filter(|key| *key != NONE)
     }
 
-    /// Notes that the task of the connection will look at it; whether that is news.
+    /// Marks the call as queued. Returns whether it was not queued before.
+    ///
+    /// `AcqRel`: a later `resume` sees what was written before the wake-up that queued the call.
     pub(super) fn mark_queued(&self) -> bool {
         !self.is_queued.swap(true, Ordering::AcqRel)
     }
 
-    /// Whether nobody wants the answer any more.
+    /// Whether the caller has cancelled the call.
     pub(super) fn is_over(&self) -> bool {
         matches!(self.state().call_state, CallState::Over)
     }
 
-    /// Works for the call. A panic, say, in a waker, or in a destructor of the user's, is the end of
-    /// this call and of no other one.
+    /// Runs `work`. A panic in it, for example in a waker or in a user's destructor, fails this call
+    /// only.
     fn guard(&self, work: impl FnOnce() -> bool) -> bool {
         contain(work).unwrap_or_else(|_| {
             let mut state = self.state();
@@ -107,14 +112,13 @@ impl PendingCall {
             let caller = state.caller.take();
             drop(state);
             drop_quietly(failed);
-            // There is nobody left to tell of a waker that panics, too.
+            // If the waker panics as well, there is nobody else to notify.
             let _ = contain(|| caller.map(Waker::wake));
             false
         })
     }
 
-    /// Looks for the answer, of which there will be word if it has not come yet. Says whether there is
-    /// more to come.
+    /// Polls h2 for the response, and registers the call's waker. Returns whether it is still waiting.
     fn poll_response(self: &Arc<Self>, mut state: MutexGuard<'_, PendingState>) -> bool {
         let waker = Waker::from(Arc::clone(self));
         let cx = &mut Context::from_waker(&waker);
@@ -132,7 +136,7 @@ impl PendingCall {
     }
 }
 
-/// Leaves the answer for the caller.
+/// Stores the result for the caller and wakes it, after the lock is released.
 fn answer(mut state: MutexGuard<'_, PendingState>, answer: CallResult) {
     state.call_state = CallState::Answered(answer);
     let caller = state.caller.take();
@@ -148,19 +152,20 @@ impl Wake for PendingCall {
     }
 
     fn wake_by_ref(self: &Arc<Self>) {
-        // Nothing is missed by not asking the queue: what it is woken for came before this, under a lock
-        // that whoever looks at it takes, too.
+        // Skipping the queue here loses no wake-up. What the wake-up reports was written under h2's lock.
+        // If `resume` takes that lock later, it sees the event. If it took the lock before, that orders
+        // its store of `false` before this load.
         if !self.is_queued.load(Ordering::Acquire) {
             self.queue.wake(self);
         }
     }
 }
 
-/// The caller's end of an [`PendingCall`]. Dropping it cancels the call.
+/// The caller's handle of a [`PendingCall`]. Dropping it cancels the call.
 pub(super) struct PendingResponse(Arc<PendingCall>);
 
 impl PendingResponse {
-    /// Hands a call to the connection behind `queue`.
+    /// Sends a call on the connection that `queue` belongs to.
     pub(super) fn new(outbound: OutboundCall, queue: &Arc<Queue>) -> Self {
         let state = PendingState { call_state: CallState::New(outbound), caller: None };
         let call = Arc::new(PendingCall {
@@ -197,7 +202,7 @@ impl Drop for PendingResponse {
             drop(state);
             drop_quietly(call_state);
             if was_waiting {
-                // It is still among those that have been sent.
+                // Wakes the connection's task, which removes the call from those sent.
                 self.0.wake_by_ref();
             }
         }

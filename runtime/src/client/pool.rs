@@ -1,5 +1,5 @@
-//! The connections of a channel: made when they are needed, again when they are lost, and more of
-//! them when one is out of streams.
+//! The connections of a channel: opened on demand, replaced when lost, and added when the others have no
+//! free streams.
 
 use std::{
     future::{Future as _, poll_fn},
@@ -28,8 +28,9 @@ pub(super) struct Pool {
     pub(super) options: ChannelOptions,
     connector: Connector,
     pings: Arc<ChannelPings>,
+    /// Locked for bookkeeping alone, never while connecting.
     state: Mutex<PoolState>,
-    /// What the connections have free. Nobody takes a stream of theirs without a right from here.
+    /// The free streams of all connections. A stream may only be taken with a permit from here.
     free: Arc<FreeStreams>,
 }
 
@@ -37,18 +38,18 @@ pub(super) struct Pool {
 struct PoolState {
     connections: Vec<Arc<ConnectionHandle>>,
     connecting: ConnectState,
-    /// When the last attempt began.
+    /// When the last connection attempt started.
     attempted: Option<Instant>,
     /// How many attempts have failed since the last success.
     failures: i32,
-    /// The streams of the connection that it made.
+    /// The streams of the latest connection.
     latest: Option<Arc<StreamLimiter>>,
-    /// How many connections in a row were closed before a call was answered on them.
+    /// How many connections in a row were closed before they answered a call.
     departures: i32,
 }
 
 impl PoolState {
-    /// A stream, for a caller with the right to one.
+    /// A free stream, for a caller that has a permit.
     fn stream(&self) -> Option<(Arc<ConnectionHandle>, StreamPermit)> {
         self.connections.iter().find_map(|connection| {
             let permit = connection.streams().try_acquire()?;
@@ -57,22 +58,23 @@ impl PoolState {
     }
 }
 
-/// So many departures in a row are a failure: the server may be there, but calls must end.
+/// After more departures in a row than this, connecting counts as failed: the server can be reached, but
+/// calls must not wait for ever.
 const MAX_DEPARTURES: i32 = 8;
 
-/// What became of the last attempt to connect.
+/// The state of connecting.
 #[derive(Default)]
 enum ConnectState {
     #[default]
     Over,
     Connecting,
-    /// Not to be repeated before then. Calls that do not wait for connections fail, if it has failed.
+    /// No attempt before this time. If there is a failure, calls that do not wait for ready fail with it.
     BackingOff(Option<Status>, Instant),
 }
 
-/// What a call that found no free stream can do.
+/// The options of a call that found no free stream.
 enum Pick {
-    /// Wait for one, or for a connection. Nobody connects before this time.
+    /// Wait for a stream or a connection. No attempt to connect starts before this time.
     Wait(Option<Instant>),
     /// There is no connection, and no attempt to make one before this time.
     Failed(Status, Instant),
@@ -85,10 +87,11 @@ impl Pool {
         Self { target, options, connector, pings, state, free }
     }
 
-    /// A stream of a connection, if one is free and nobody waits for it.
+    /// A free stream of some connection, if nobody else waits for it.
     pub(super) fn ready(&self) -> Option<(Arc<ConnectionHandle>, StreamPermit)> {
-        while self.free.try_take() {
-            // There is none when the server has lowered its limit, or the connection was closed.
+        while self.free.try_acquire() {
+            // The permit's stream may have vanished: the server has lowered its limit, or the connection
+            // was closed.
             if let Some(stream) = self.state().stream() {
                 return Some(stream);
             }
@@ -96,14 +99,14 @@ impl Pool {
         None
     }
 
-    /// Waits for a stream of a connection.
+    /// Waits for a free stream of some connection.
     pub(super) async fn connection(
         self: &Arc<Self>,
         wait_for_ready: bool,
     ) -> Result<(Arc<ConnectionHandle>, StreamPermit), Status> {
         loop {
             let mut changed = pin!(self.free.changed());
-            // From here on, no change is missed.
+            // Registered before the state is checked, so that no change in between is missed.
             changed.as_mut().enable();
             if let Some(stream) = self.ready() {
                 return Ok(stream);
@@ -113,16 +116,16 @@ impl Pool {
                 Pick::Failed(_, until) => Some(until),
                 Pick::Wait(until) => until,
             };
-            let may_take = self.wait(changed, until).await;
-            if may_take && let Some(stream) = self.state().stream() {
+            let has_permit = self.wait(changed, until).await;
+            if has_permit && let Some(stream) = self.state().stream() {
                 return Ok(stream);
             }
         }
     }
 
-    /// Waits for the right to a stream, or until it is time to look again; says which it is.
+    /// Waits for a permit (true), or until the state has to be checked again (false).
     async fn wait(&self, mut changed: Pin<&mut Notified<'_>>, until: Option<Instant>) -> bool {
-        let mut free = pin!(self.free.take());
+        let mut free = pin!(self.free.acquire());
         let mut timer = until.map(|until| Box::pin(tokio::time::sleep_until(until)));
         poll_fn(|cx| {
             if let Poll::Ready(Ok(())) = free.as_mut().poll(cx) {
@@ -137,7 +140,7 @@ impl Pool {
         .await
     }
 
-    /// Connects, when there is no connection.
+    /// Waits until there is a connection.
     pub(super) async fn connect(self: &Arc<Self>) -> Result<(), Status> {
         self.connection(false).await.map(drop)
     }
@@ -146,7 +149,7 @@ impl Pool {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Begins to connect if that may help.
+    /// Starts a connection attempt if that may help.
     fn pick(self: &Arc<Self>) -> Pick {
         let state = &mut *self.state();
         state.connections.retain(|connection| !connection.streams().is_closed());
@@ -173,9 +176,9 @@ impl Pool {
         Pick::Wait(None)
     }
 
-    /// Backs off from a server that has closed the last connection before it answered a call, and the one
-    /// before, too: it is there, as it has begun, and calls wait for the next one; but it must not be
-    /// dialled without a pause.
+    /// Backs off if the server has closed the last two connections before they answered a call.
+    /// Handshakes succeed, so calls wait for the next connection rather than fail, but the server must
+    /// not be dialled without a pause.
     fn note_departure(&self, state: &mut PoolState) {
         let Some(latest) = state.latest.take_if(|streams| streams.is_closed()) else { return };
         state.departures =
@@ -228,14 +231,14 @@ async fn connect(guard: ConnectGuard) {
         Ok(connection) => {
             let connection = Arc::new(connection);
             pool.connected(Arc::clone(&connection));
-            // Not before those who take a stream of its can find it.
+            // Only after the pool has it: a caller with a permit must find the connection.
             connection.streams().open();
         }
         Err(cause) => pool.failed(&cause),
     }
 }
 
-/// An attempt to connect. When the runtime that makes it ends, it is over.
+/// Marks a connection attempt as over when it is dropped, even if that is because its runtime shuts down.
 struct ConnectGuard(Arc<Pool>);
 
 impl Drop for ConnectGuard {
@@ -249,7 +252,7 @@ impl Drop for ConnectGuard {
     }
 }
 
-/// How long to wait after failed attempts.
+/// The delays after failed attempts.
 ///
 /// See [gRPC's backoff](https://github.com/grpc/grpc/blob/master/doc/connection-backoff.md).
 #[derive(Clone, Copy, Debug)]
@@ -262,7 +265,7 @@ impl Backoff {
     const FACTOR: f64 = 1.6;
     const JITTER: f64 = 0.2;
 
-    /// The wait after one failure more than `failures`.
+    /// The delay after `failures` earlier failures and one more.
     fn after(self, failures: i32) -> Duration {
         let wait = self.base.as_secs_f64() * Self::FACTOR.powi(failures);
         let wait = Duration::try_from_secs_f64(wait).map_or(self.max, |wait| wait.min(self.max));

@@ -1,4 +1,4 @@
-//! What there is to do for the task of a connection.
+//! The work queue of a connection's task.
 
 use std::sync::Arc;
 
@@ -11,39 +11,42 @@ use crate::wire::{
     task_waker::TaskWaker,
 };
 
-/// The calls of a connection of which its task has something to do.
+/// The calls that a connection's task has to send or to poll.
+///
+/// The lock is only held to move calls in and out. Calls are sent and polled without it, since that may
+/// run user code.
 pub(super) struct Queue {
     state: Mutex<QueueState>,
     pub(super) task_waker: Arc<TaskWaker>,
-    /// The responses that were handed to callers.
+    /// The connection's responses that were passed on to callers.
     pub(super) unread: Arc<UnreadStreams>,
 }
 
 #[derive(Default)]
 struct QueueState {
     work: Work,
-    /// Whether the channel has no more calls for this connection.
+    /// Whether the pool has dropped the connection.
     is_released: bool,
-    /// Whether the task of the connection is gone.
+    /// Whether the connection's task has ended.
     is_closed: bool,
 }
 
-/// For how many calls room is kept.
-const KEPT: usize = 256;
+/// The capacity that lists keep for further calls.
+const SPARE_CAPACITY: usize = 256;
 
-/// Calls, in the order in which they came.
+/// Calls in the order in which they were queued.
 #[derive(Default)]
 pub(super) struct Work {
     new: Vec<Arc<PendingCall>>,
     woken: Vec<Arc<PendingCall>>,
-    /// Those to which HTTP/2 owes an answer.
+    /// The calls that wait for h2.
     sent: Slab<Arc<PendingCall>>,
-    /// How many new ones there were when those were dropped that are not wanted any more.
+    /// The number of new calls after the last purge.
     purged: usize,
 }
 
 impl Work {
-    /// Whether there are calls that were not sent because nothing can be.
+    /// Whether there are unsent calls, as while the connection is blocked.
     pub(super) fn has_unsent(&self) -> bool {
         !self.new.is_empty()
     }
@@ -65,7 +68,7 @@ impl Work {
                 drop(self.sent.try_remove(key));
             }
         }
-        self.woken.shrink_to(KEPT);
+        self.woken.shrink_to(SPARE_CAPACITY);
     }
 
     fn send(&mut self, requests: Option<&RequestSender>) {
@@ -76,20 +79,21 @@ impl Work {
                 entry.insert(call);
             }
         }
-        self.new.shrink_to(KEPT);
+        self.new.shrink_to(SPARE_CAPACITY);
         self.purged = 0;
     }
 
-    /// Ends all calls to which HTTP/2 owes an answer, and can give none.
+    /// Fails all calls that wait for h2, after a panic has broken it.
     pub(super) fn break_off(&mut self) {
         for call in self.sent.drain() {
             call.break_off();
         }
     }
 
-    /// Drops the calls that are not wanted any more: once in a while, as it takes a look at all.
+    /// Drops cancelled calls that were not sent. It visits all new calls, so it runs only after their
+    /// number has doubled.
     fn purge(&mut self) {
-        if self.new.len() > 2 * self.purged + KEPT {
+        if self.new.len() > 2 * self.purged + SPARE_CAPACITY {
             self.new.retain(|call| !call.is_over());
             self.purged = self.new.len();
         }
@@ -101,7 +105,7 @@ impl Queue {
         Arc::new(Self { state: Mutex::default(), task_waker: TaskWaker::new(), unread })
     }
 
-    /// Has a call sent.
+    /// Queues a call to be sent.
     pub(super) fn push(&self, call: &Arc<PendingCall>) {
         let mut state = self.state();
         if state.is_closed {
@@ -114,11 +118,12 @@ impl Queue {
         self.task_waker.wake_other();
     }
 
-    /// Has a call looked at that has been sent. Once the connection is closed, it has its answer.
+    /// Queues a sent call to be polled. A closed connection ignores it, because all its calls have
+    /// results.
     pub(super) fn wake(&self, call: &Arc<PendingCall>) {
         let mut state = self.state();
-        // Listed under the lock: whoever is told that it is, as HTTP/2 when it ends, may rely on it that
-        // the last look at the list sees it.
+        // Marked and pushed under one lock: once a call is marked, as by h2 when it fails all calls, the
+        // last `take` is guaranteed to see it in the list.
         if !state.is_closed && call.mark_queued() {
             state.work.woken.push(Arc::clone(call));
             drop(state);
@@ -126,8 +131,8 @@ impl Queue {
         }
     }
 
-    /// Does what there is to do, with room in `work` that is left from the last time. While the
-    /// connection `is_blocked`, calls wait here, where they cost little and can be given up.
+    /// Polls woken calls and sends new ones. `work` is reused between runs for its capacity. While the
+    /// connection `is_blocked`, new calls stay here, where they are cheap and can be cancelled.
     pub(super) fn run(
         &self,
         work: &mut Work,
@@ -149,13 +154,13 @@ impl Queue {
         }
     }
 
-    /// Lets the connection end with its last call.
+    /// Closes the connection after its last call.
     pub(super) fn release(&self) {
         self.state().is_released = true;
         self.task_waker.wake_other();
     }
 
-    /// Does what is left to do in `work` and else, and takes no more calls.
+    /// Finishes all calls, in `work` and in the queue, and accepts no more.
     pub(super) fn close(&self, work: &mut Work) {
         {
             let mut state = self.state();
@@ -164,7 +169,7 @@ impl Queue {
         }
         work.resume();
         work.send(None);
-        // HTTP/2 has told all of them, if it could.
+        // h2 has failed all others, unless it was broken.
         work.break_off();
     }
 

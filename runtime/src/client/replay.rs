@@ -1,4 +1,4 @@
-//! A stream of requests that may have to be sent once more.
+//! A request stream that is buffered for transparent retries.
 
 use std::{
     pin::Pin,
@@ -17,13 +17,14 @@ use tonic::Status;
 use super::call_state::OutboundBody;
 use crate::wire::{body::Body, http_body::HttpBody, peer_settings::PeerSettings};
 
-/// How much of their requests the calls of a channel may keep to be sent again, all together.
+/// The memory that all calls of a channel together may use to buffer requests for a replay.
 ///
-/// See [gRFC A6](https://github.com/grpc/proposal/blob/master/A6-client-retries.md#memory-management-buffering).
+/// See [gRFC
+/// A6](https://github.com/grpc/proposal/blob/master/A6-client-retries.md#memory-management-buffering).
 #[derive(Debug)]
 pub(super) struct ReplayBudget {
-    /// How many bytes there is room for.
-    // It is a number alone: nothing is ordered by it.
+    /// The remaining bytes.
+    // A counter that guards no other data, so `Relaxed` suffices.
     room: AtomicUsize,
 }
 
@@ -44,15 +45,15 @@ impl ReplayBudget {
     }
 }
 
-/// The requests of a call, as long as it may have to be made again.
+/// The requests of a call that may have to be sent again.
 pub(super) enum ReplayableBody {
-    /// All of them.
+    /// A single, buffered request.
     Message(Bytes),
     Stream(ReplayBuffer),
 }
 
 impl ReplayableBody {
-    /// Those in `body`, which are kept in `buffer`.
+    /// The requests in `body`. If they are a stream, they are buffered within `budget`.
     pub(super) fn new(body: Body, budget: &Arc<ReplayBudget>) -> Self {
         match body.buffered() {
             Some(message) => Self::Message(message.clone()),
@@ -60,7 +61,7 @@ impl ReplayableBody {
         }
     }
 
-    /// What the next attempt sends, to a server with these `settings`.
+    /// The body of the next attempt, to a server with these `settings`.
     pub(super) fn payload(&self, settings: &Arc<PeerSettings>) -> OutboundBody {
         match self {
             Self::Message(message) => OutboundBody::Message(message.clone()),
@@ -68,7 +69,8 @@ impl ReplayableBody {
         }
     }
 
-    /// Ends the current attempt, in favour of another one. Says whether that has all requests.
+    /// Ends the current attempt in favour of another one. Returns whether all requests are still
+    /// available.
     pub(super) fn rewind(&self) -> bool {
         match self {
             Self::Message(_) => true,
@@ -76,7 +78,7 @@ impl ReplayableBody {
         }
     }
 
-    /// There will be no other attempt.
+    /// Ends buffering: there will be no further attempt.
     pub(super) fn commit(&self) {
         if let Self::Stream(requests) = self {
             requests.commit();
@@ -84,37 +86,37 @@ impl ReplayableBody {
     }
 }
 
-/// A stream of requests, with those that have been sent, as long as they may be wanted again.
+/// A request stream, and a copy of what was sent of it while it may be needed for a replay.
 ///
-/// The lock is for handing them from one attempt to the next. It is not held while they are asked
-/// for more, which runs the user's code.
+/// The lock is held to pass the stream from one attempt to the next, but not while it is polled, since
+/// that runs user code.
 #[derive(Clone)]
 pub(super) struct ReplayBuffer(Arc<Mutex<ReplayState>>);
 
 struct ReplayState {
     /// None while an attempt has it.
     remaining: Option<Box<Remaining>>,
-    /// None when they were too many, or are not wanted any more.
+    /// None once the call is committed, or after the budget was exceeded.
     buffered: Option<Buffered>,
     attempt: usize,
-    /// The attempt that waits for the one before to give the unsent requests back.
+    /// The waker of an attempt that waits for the previous one to return the stream.
     waiting: Option<Waker>,
 }
 
-/// The requests that no attempt has sent.
+/// The part of the stream that no attempt has sent.
 struct Remaining {
     body: HttpBody,
-    /// What came out of it for an attempt that had ended meanwhile.
+    /// A frame that was polled by an attempt that had already ended.
     next: Option<PolledFrame>,
 }
 
-/// What comes out of the requests: data, a failure, or the end.
+/// What a body yields: data, a failure, or the end.
 type PolledFrame = Option<Result<Frame<Bytes>, Status>>;
 
-/// What the buffering of a chunk costs beside its bytes: its allocation, and what points there.
+/// What buffering a chunk costs in addition to its bytes: the allocation, and the pointer to it.
 const CHUNK_OVERHEAD: usize = 128;
 
-/// What is kept to be sent again.
+/// The frames that were sent, kept for a replay.
 struct Buffered {
     chunks: Vec<Bytes>,
     size: usize,
@@ -122,7 +124,7 @@ struct Buffered {
 }
 
 impl Buffered {
-    /// Says whether there is room for it.
+    /// Returns whether the budget allows it.
     fn push(&mut self, data: &Bytes) -> bool {
         let has_room = self.budget.take(data.len() + CHUNK_OVERHEAD);
         if has_room {
@@ -157,7 +159,7 @@ impl ReplayBuffer {
         state.buffered.is_some()
     }
 
-    /// All of them, to be sent to a server with these `settings`.
+    /// A new attempt to send all of them to a server with these `settings`.
     fn attempt(&self, settings: &Arc<PeerSettings>) -> ReplayAttempt {
         ReplayAttempt {
             requests: self.clone(),
@@ -178,8 +180,8 @@ impl ReplayBuffer {
 }
 
 impl ReplayState {
-    /// Keeps `data`, unless all before it was more than the `window` with which a stream begins: then the
-    /// server has let the stream send more, so it has seen it, and will not say that it has not.
+    /// Buffers `data`, unless more than the initial stream `window` was sent before: then the server has
+    /// sent a `WINDOW_UPDATE` for the stream, so it has seen the call and cannot report it as unprocessed.
     fn buffer(&mut self, data: &Bytes, window: usize) {
         let Some(buffered) = &mut self.buffered else { return };
         if buffered.size > window || !buffered.push(data) {
@@ -197,21 +199,21 @@ impl Remaining {
     }
 }
 
-/// The body of one attempt to make the call.
+/// The request body of one attempt.
 pub(super) struct ReplayAttempt {
     requests: ReplayBuffer,
     number: usize,
-    /// Those of the server that it is sent to.
+    /// The settings of the attempt's server.
     settings: Arc<PeerSettings>,
-    /// What an attempt before has sent.
+    /// The requests that earlier attempts have sent.
     replayed: vec::IntoIter<Bytes>,
-    /// None until the attempt before has given it back.
+    /// None until the previous attempt has returned it.
     remaining: Option<Box<Remaining>>,
 }
 
 impl ReplayAttempt {
-    /// Waits for the requests that are to be sent.
-    fn poll_begin(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+    /// Waits for the stream, and for a copy of the requests to replay.
+    fn poll_stream(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         if self.remaining.is_some() {
             return Poll::Ready(());
         }
@@ -230,7 +232,8 @@ impl ReplayAttempt {
         Poll::Ready(())
     }
 
-    /// Notes what is sent now, or leaves it to the next attempt if this one has ended.
+    /// Buffers the frame that is about to be sent. If this attempt has ended, leaves the frame to the
+    /// next one.
     fn take(&mut self, polled: PolledFrame) -> Poll<PolledFrame> {
         let mut state = self.requests.state();
         if state.attempt == self.number {
@@ -252,7 +255,7 @@ impl ReplayAttempt {
     fn give_back(&mut self) {
         let Some(remaining) = self.remaining.take() else { return };
         let mut state = self.requests.state();
-        // Nobody wants them any more, or could send them with those before.
+        // Without the buffered part, the rest can never be sent again.
         if state.buffered.is_none() {
             drop(state);
             return drop(remaining);
@@ -271,7 +274,7 @@ impl http_body::Body for ReplayAttempt {
     type Error = Status;
 
     fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<PolledFrame> {
-        ready!(self.poll_begin(cx));
+        ready!(self.poll_stream(cx));
         if let Some(chunk) = self.replayed.next() {
             return Poll::Ready(Some(Ok(Frame::data(chunk))));
         }
@@ -305,7 +308,7 @@ mod tests {
         wire::{deadline::Deadline, frame::Encoder},
     };
 
-    /// A stream that ends the attempt that asks for its one item.
+    /// A stream that ends the attempt by which it is polled.
     struct Rewinding {
         requests: Arc<OnceLock<ReplayBuffer>>,
         item: Option<Result<u32, Status>>,

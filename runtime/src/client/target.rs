@@ -1,4 +1,4 @@
-//! What an address of a server says: where to connect to, and what to call it there.
+//! Parses server addresses.
 
 use std::{net::Ipv6Addr, path::PathBuf};
 
@@ -8,10 +8,10 @@ use http::{
 };
 use tonic::Status;
 
-/// A server's address.
+/// A parsed server address.
 #[derive(Clone, Debug)]
 pub(super) struct Target {
-    /// As the user wrote it.
+    /// The address as given by the user.
     address: String,
     pub(super) endpoint: Endpoint,
     scheme: Scheme,
@@ -26,7 +26,7 @@ pub(super) enum Endpoint {
 }
 
 impl Target {
-    /// What `address` says, such as `http://localhost:50051` or `unix:/run/calculator.sock`.
+    /// Parses an `address` such as `http://localhost:50051` or `unix:/run/calculator.sock`.
     pub(super) fn parse(address: &str) -> Result<Self, Status> {
         let target = match address.strip_prefix("unix:") {
             Some(path) => unix_path(path).map(|path| Self::unix(address, path)),
@@ -44,7 +44,7 @@ impl Target {
         }
     }
 
-    /// Taken apart here: `http::Uri` lets pass what is no port, and drops fragments.
+    /// Parsed here, because `http::Uri` accepts invalid ports and drops fragments.
     fn tcp(address: &str) -> Result<Self, String> {
         if address.contains('@') {
             return Err("gRPC sends no user name or password from an address".into());
@@ -72,23 +72,23 @@ impl Target {
         &self.address
     }
 
-    /// Whether TLS is asked for.
+    /// Whether the scheme asks for TLS.
     pub(super) fn is_secure(&self) -> bool {
         self.scheme == Scheme::HTTPS
     }
 
-    /// The URI of `path` there.
+    /// The URI of `path` on this server.
     pub(super) fn uri(&self, path: PathAndQuery) -> Uri {
         let mut parts = http::uri::Parts::default();
         parts.scheme = Some(self.scheme.clone());
         parts.authority = Some(self.authority.clone());
         parts.path_and_query = Some(path);
-        // It has all of its parts.
+        // Cannot fail: scheme, authority and path are all present.
         Uri::from_parts(parts).unwrap_or_default()
     }
 }
 
-/// The path in `unix:path`, which is absolute behind `//`.
+/// The path in `unix:path`. After `//`, it must be absolute.
 fn unix_path(path: &str) -> Result<&str, String> {
     let (path, must_be_absolute) = match path.strip_prefix("//") {
         Some(path) => (path, true),
@@ -134,7 +134,7 @@ fn parse_port(port: &str) -> Result<u16, String> {
     number.ok_or_else(|| format!("the port `{port}` is not a number from 1 to 65535"))
 }
 
-/// Says what is `wrong` with `address`, but repeats nothing that may be a password.
+/// The error for an invalid `address`. It does not repeat userinfo, which may contain a password.
 fn invalid_address(address: &str, wrong: &str) -> Status {
     let address = match address.rsplit_once('@').filter(|_| !address.starts_with("unix:")) {
         Some((_, host)) => format!("…@{host}"),

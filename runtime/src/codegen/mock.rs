@@ -1,4 +1,4 @@
-//! What generated mocks and matchers name.
+//! What generated mocks and matchers refer to.
 
 pub use bytes::Bytes;
 
@@ -11,9 +11,9 @@ pub use crate::mock::{
 #[doc(hidden)]
 pub use crate::{__look as look, __matcher as matcher};
 
-/// The matcher of a message, as generated code says it: its name, the message, and a line for each
-/// field or oneof, with the method, what its pattern is for, its name in the proto, the field of the
-/// struct and, for one of a oneof, the variant. Of a `secret` no failure shows anything.
+/// Defines the matcher of a message from its name, the message, and one line per field or oneof: the
+/// method, the kind of pattern, the name in the proto, the field of the struct and, for a member of a
+/// oneof, the variant. Failures never show the value of a `secret`.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __matcher {
@@ -28,7 +28,7 @@ macro_rules! __matcher {
 
         #[allow(clippy::self_named_constructors, clippy::wrong_self_convention)]
         impl $matcher {
-            /// Matches every message, until fields are mentioned.
+            /// Matches every message until fields are added.
             #[inline]
             pub fn new() -> Self {
                 $crate::codegen::Default::default()
@@ -56,7 +56,7 @@ macro_rules! __matcher {
     };
 }
 
-/// Looks at a field, or at one variant of a oneof.
+/// Reads a field, or one variant of a oneof.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __look {

@@ -1,5 +1,5 @@
-//! What generated code names, all of it through this module, so that no name of a user's proto
-//! can stand in its way. Not for use by hand: it changes with the generator.
+//! The interface for generated code, which refers to the runtime through this module only, so that no
+//! name in a user's proto can shadow it. Not for use by hand: it changes with the generator.
 
 #[cfg(feature = "mock")]
 pub mod mock;
@@ -44,8 +44,8 @@ pub use crate::{
     wire::http_body::RequestBody,
 };
 
-/// Takes mocks into the build when the runtime has its feature `mock`; without it, a crate that
-/// has generated mocks and no use for them still compiles.
+/// Includes mocks: the runtime has its feature `mock`. Without the feature, a crate with generated but
+/// unused mocks still compiles.
 #[cfg(feature = "mock")]
 #[doc(hidden)]
 #[macro_export]
@@ -53,7 +53,7 @@ macro_rules! __mocks {
     ($($item:item)*) => { $($item)* };
 }
 
-/// Leaves mocks out of the build: the runtime does not have its feature `mock`.
+/// Leaves mocks out: the runtime does not have its feature `mock`.
 #[cfg(not(feature = "mock"))]
 #[doc(hidden)]
 #[macro_export]
@@ -61,7 +61,7 @@ macro_rules! __mocks {
     ($($item:item)*) => {};
 }
 
-/// As `mocks`, for builds of the crate's tests, and of the crate with a feature `mock`.
+/// Like `mocks`, but only in tests of the crate, or with its own feature `mock`.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __mocks_for_tests {
@@ -70,8 +70,7 @@ macro_rules! __mocks_for_tests {
     };
 }
 
-/// What stands for a mock in tests when the runtime does not have its feature `mock`: nothing, as it
-/// has.
+/// Replaces mocks in tests when the runtime does not have its feature `mock`. Here it has, so this is empty.
 #[cfg(feature = "mock")]
 #[doc(hidden)]
 #[macro_export]
@@ -79,8 +78,8 @@ macro_rules! __no_mock {
     ($mock:ident) => {};
 }
 
-/// What stands for a mock in tests when the runtime does not have its feature `mock`: a type that says
-/// so where it is used.
+/// Replaces a mock in tests when the runtime does not have its feature `mock`: by a type whose use fails
+/// to compile with an explanation.
 #[cfg(not(feature = "mock"))]
 #[doc(hidden)]
 #[macro_export]
@@ -92,10 +91,10 @@ macro_rules! __no_mock {
     };
 }
 
-/// The oldest and the newest shape of generated code that this runtime goes with.
+/// The oldest and the newest generation of generated code that this runtime supports.
 const GENERATIONS: (u32, u32) = (1, 1);
 
-/// Stops the build, in words, when code and runtime do not fit each other.
+/// Fails the build with an explanation if the generated code and the runtime do not fit together.
 pub const fn check_generation(generation: u32) {
     assert!(
         generation >= GENERATIONS.0,

@@ -1,8 +1,8 @@
-//! What is in the place of a mock without the feature `mock`: words for whoever uses it.
+//! Replaces mocks when the feature `mock` is off: using one is a compile error with an explanation.
 
 use std::marker::PhantomData;
 
-/// Nothing has this trait: what needs it says what is missing.
+/// Implemented by no type, so that each use of it is the compile error below.
 #[diagnostic::on_unimplemented(
     message = "mocks are in the feature `mock` of `rust-scaffold`, which is not on",
     label = "there is no such mock in this build",
@@ -10,20 +10,20 @@ use std::marker::PhantomData;
             rust-scaffold = {{ version = \"0.1\", features = [\"mock\"] }}"
 )]
 pub trait MockFeature {
-    /// What there would be.
+    /// The mock that is missing.
     type Mock;
 
-    /// Makes it.
+    /// Creates the missing mock.
     fn mock() -> Self::Mock;
 }
 
-/// In tests, the type of a mock that is not there. The parameter is for the compiler, which refuses a
-/// bound of its own type at once.
+/// The type of a mock in tests without the feature. It is generic because the compiler would reject an
+/// unsatisfiable bound without parameters at its definition.
 #[derive(Debug)]
 pub struct NoMock<T>(PhantomData<T>);
 
 impl<T> NoMock<T> {
-    /// Says what is missing.
+    /// A compile error that explains what is missing.
     #[allow(clippy::new_ret_no_self, reason = "there is no mock")]
     pub fn new() -> T::Mock
     where
@@ -32,7 +32,7 @@ impl<T> NoMock<T> {
         T::mock()
     }
 
-    /// Says what is missing.
+    /// A compile error that explains what is missing.
     pub fn spy<S>(_real: S) -> T::Mock
     where
         T: MockFeature,
@@ -40,7 +40,7 @@ impl<T> NoMock<T> {
         T::mock()
     }
 
-    /// Says what is missing.
+    /// A compile error that explains what is missing.
     pub fn replay<P>(_path: P) -> T::Mock
     where
         T: MockFeature,

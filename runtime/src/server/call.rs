@@ -1,6 +1,6 @@
-//! The dispatch: one call on its way to the handler of its method.
+//! The dispatch: from an incoming call to the handler of its method.
 //!
-//! The generic methods only decode, call and encode; all else is compiled once.
+//! The generic methods only decode, call and encode; everything else is compiled once.
 
 use std::{any::Any, fmt, future::Future, sync::Arc};
 
@@ -28,20 +28,20 @@ use crate::{
     },
 };
 
-/// The part of a server that is generated: from a method's position to its handler.
+/// The generated part of a server: maps a method's position to its handler.
 pub trait Dispatch<S>: 'static {
-    /// The service whose methods these are.
+    /// The service that these methods belong to.
     const SERVICE: &'static ServiceDescriptor;
 
-    /// Hands `call` to the method at that position in [`SERVICE`](Self::SERVICE).
+    /// Dispatches `call` to the method at position `method` in [`SERVICE`](Self::SERVICE).
     fn call(service: Arc<S>, method: usize, call: ServerCall<'_>) -> ReplyFuture<'_>;
 }
 
-/// A method of a contract, such as `S::add`: what takes a request and gives a response.
+/// A method of a contract, such as `S::add`, as a function from a request to a future of its response.
 pub trait Handler<'a, S, Req>: Send {
-    /// What the response carries.
+    /// The content of the response.
     type Res;
-    /// Waits for the response.
+    /// The future of the response.
     type Future: Future<Output = Result<Response<Self::Res>, Status>> + Send + 'a;
 
     /// Calls the method.
@@ -62,7 +62,7 @@ where
     }
 }
 
-/// What a door knows of a call.
+/// An incoming call, as an entry point hands it over.
 #[derive(Debug)]
 pub(crate) struct IncomingCall {
     pub(crate) metadata: MetadataMap,
@@ -71,31 +71,31 @@ pub(crate) struct IncomingCall {
     pub(crate) options: CallOptions,
 }
 
-/// What the client asks of the protocol.
+/// What the request's headers ask for.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct CallOptions {
-    /// The compression of the requests, which the server accepts.
+    /// The compression of the requests. The server accepts it.
     pub(crate) encoding: Option<CompressionEncoding>,
-    /// The compressions that the client reads.
+    /// The compressions that the client accepts.
     pub(crate) accepted: EnabledCompressionEncodings,
     pub(crate) deadline: Option<Instant>,
 }
 
-/// One call on its way to a handler.
+/// A call to be dispatched to a handler.
 #[derive(Debug)]
 pub struct ServerCall<'a> {
     request: RequestSource<'a>,
     answer: AnswerOptions,
 }
 
-/// A request whose messages come encoded, or one that waits in an [`DirectSlot`].
+/// Where the request comes from: encoded messages, or a [`DirectSlot`].
 #[allow(clippy::large_enum_variant, reason = "most come encoded: a box would cost each of them")]
 enum RequestSource<'a> {
     Wire(Request<Messages>),
     Slot(&'a mut (dyn Any + Send)),
 }
 
-/// How the call is answered.
+/// How the response is encoded, and until when it may be sent.
 #[derive(Clone, Copy, Debug)]
 struct AnswerOptions {
     encoder: Encoder,
@@ -103,7 +103,7 @@ struct AnswerOptions {
 }
 
 impl<'a> ServerCall<'a> {
-    /// Starts the method of `server` that is called by `path`.
+    /// Starts the method of `server` that has this `path`.
     pub(crate) fn start(server: &dyn Serve, path: &str, mut call: IncomingCall) -> ReplyFuture<'a> {
         let service = server.service();
         let Some(position) = server.position(path) else {
@@ -113,7 +113,7 @@ impl<'a> ServerCall<'a> {
         server.call(position, Self::new(server.config(), call))
     }
 
-    /// Starts the method of `server` that is called by `path`, with an [`DirectSlot`] of its types.
+    /// Starts the method of `server` that has this `path`, with a [`DirectSlot`] of the method's types.
     pub(crate) fn start_direct(
         server: &dyn Serve,
         path: &str,
@@ -142,7 +142,7 @@ impl<'a> ServerCall<'a> {
         }
     }
 
-    /// Answers one request with one response.
+    /// Serves a unary call.
     pub fn unary<S, Req, Res, H>(self, service: Arc<S>, handler: H) -> ReplyFuture<'a>
     where
         S: Send + Sync + 'static,
@@ -160,7 +160,7 @@ impl<'a> ServerCall<'a> {
         }
     }
 
-    /// Answers a stream of requests with one response.
+    /// Serves a client-streaming call.
     pub fn client_streaming<S, Req, Res, H>(self, service: Arc<S>, handler: H) -> ReplyFuture<'a>
     where
         S: Send + Sync + 'static,
@@ -178,7 +178,7 @@ impl<'a> ServerCall<'a> {
         }
     }
 
-    /// Answers one request with a stream of responses.
+    /// Serves a server-streaming call.
     pub fn server_streaming<S, Req, Res, H>(self, service: Arc<S>, handler: H) -> ReplyFuture<'a>
     where
         S: Send + Sync + 'static,
@@ -196,7 +196,7 @@ impl<'a> ServerCall<'a> {
         }
     }
 
-    /// Answers a stream of requests with a stream of responses.
+    /// Serves a bidirectional streaming call.
     pub fn bidi_streaming<S, Req, Res, H>(self, service: Arc<S>, handler: H) -> ReplyFuture<'a>
     where
         S: Send + Sync + 'static,
@@ -214,14 +214,14 @@ impl<'a> ServerCall<'a> {
         }
     }
 
-    /// Refuses a call of a method that the service does not have.
+    /// Fails the call with `Unimplemented`: the service has no such method.
     pub fn unimplemented(self) -> ReplyFuture<'a> {
         let status = Status::unimplemented("the service has no such method");
         self.answer.wait(Box::pin(async { Err(status) }))
     }
 }
 
-/// The request of a method that takes one message, still encoded.
+/// The request with its single message, still encoded.
 async fn only(request: &mut Request<Messages>) -> Result<Request<Bytes>, Status> {
     let message = request.get_mut().only().await?;
     let metadata = std::mem::take(request.metadata_mut());
@@ -239,7 +239,7 @@ fn decode<M>(
 
 #[cfg(feature = "mock")]
 impl<'a> ServerCall<'a> {
-    /// Lets a mock answer, whatever the messages are.
+    /// Has a mock serve the call, with type-erased messages.
     pub(crate) fn erased(
         self,
         mock: Arc<Mock>,
@@ -290,17 +290,17 @@ impl fmt::Debug for RequestSource<'_> {
 }
 
 impl AnswerOptions {
-    /// Waits for the reply that `handler` makes.
+    /// A future of the reply that `handler` makes.
     fn wait(self, handler: BoxFuture<'_, Reply>) -> ReplyFuture<'_> {
         ReplyFuture::new(Deadline::at(self.deadline), handler)
     }
 
-    /// Waits until `handler` has put its response into an exchange.
+    /// A future that completes once `handler` has put its response into the slot.
     fn wait_for_slot(self, handler: BoxFuture<'_, ()>) -> ReplyFuture<'_> {
         ReplyFuture::in_slot(Deadline::at(self.deadline), handler)
     }
 
-    /// Answers the request in `slot` there.
+    /// Takes the request out of `slot`, and has the handler's response put into it.
     fn fill<'a, S, In, Out, H>(
         self,
         slot: &'a mut (dyn Any + Send),
@@ -319,8 +319,7 @@ impl AnswerOptions {
         }))
     }
 
-    /// The requests of a method that takes a stream, which the deadline ends even for a task that
-    /// outlives the handler.
+    /// The request stream. It ends at the deadline even for a task that outlives the handler.
     fn requests<M>(self, messages: Messages) -> Streaming<M>
     where
         M: Message + Default + 'static,
@@ -328,7 +327,7 @@ impl AnswerOptions {
         Streaming::decoding(messages.tracked().with_deadline(Deadline::at(self.deadline)))
     }
 
-    /// Those of whatever type.
+    /// The same with type-erased messages.
     #[cfg(feature = "mock")]
     fn content(self, messages: Messages, types: &mock::Method) -> Content {
         let messages = messages.tracked().with_deadline(Deadline::at(self.deadline));
@@ -369,13 +368,13 @@ impl AnswerOptions {
     }
 }
 
-/// Whether the handler said `Response::disable_compression`.
+/// Whether the handler called `Response::disable_compression`.
 fn compression_is_disabled(extensions: &Extensions) -> bool {
     use tonic::codec::SingleMessageCompressionOverride as Override;
     extensions.get() == Some(&Override::Disable)
 }
 
-/// What a method answers that the user has not implemented.
+/// The response of a method that the user has not implemented.
 pub fn unimplemented<T>(
     method: &MethodDescriptor,
 ) -> std::future::Ready<Result<Response<T>, Status>> {

@@ -1,4 +1,4 @@
-//! The calls of a connection: those that have come together are started together.
+//! The calls of a connection. Calls that arrive together are started together.
 
 use std::{
     future::{Future as _, poll_fn},
@@ -33,28 +33,28 @@ use crate::wire::{
     task_waker::TaskWaker,
 };
 
-/// Runs calls until they have to wait, if their methods are quick, and on tasks of their own from
-/// then on.
+/// Runs handlers on the connection's task until they first wait, unless their methods are slow, and on
+/// tasks of their own after that.
 pub(super) struct Calls {
     arrived: Vec<AcceptedStream>,
-    /// Those of which a part is still to come, most often in the next packet.
+    /// Calls still waiting for `END_STREAM`, which usually comes with the next packet.
     partial: Vec<(ServerStream, MethodSlot)>,
     answered: Arc<AnsweredCalls>,
-    /// Room for those that are taken from there.
+    /// An empty list, kept for its capacity, to take finished calls into.
     taken: Vec<ServerStream>,
     awaiting: AwaitingHalfClose,
-    parts: Arc<PartialCalls>,
+    partial_waker: Arc<PartialCalls>,
     waker: Waker,
     resets: EarlyResets,
     unread: Arc<UnreadStreams>,
-    /// How long headers the client takes.
+    /// The client's size limit for headers.
     pub(super) header_limit: Limit,
     info: Option<ConnectInfo>,
     shared: Arc<ServerShared>,
     task_waker: Arc<TaskWaker>,
 }
 
-/// A call as HTTP/2 gives it out.
+/// A call as h2 accepts it.
 pub(super) type AcceptedStream = (Request<RecvStream>, SendResponse<Bytes>);
 
 impl Calls {
@@ -64,8 +64,8 @@ impl Calls {
         task_waker: Arc<TaskWaker>,
         unread: &Arc<UnreadStreams>,
     ) -> Self {
-        let parts = Arc::new(PartialCalls {
-            have_come: AtomicBool::new(false),
+        let partial_waker = Arc::new(PartialCalls {
+            is_woken: AtomicBool::new(false),
             task_waker: Arc::clone(&task_waker),
         });
         let answered = Arc::new(AnsweredCalls {
@@ -79,8 +79,8 @@ impl Calls {
             answered,
             taken: Vec::new(),
             awaiting: AwaitingHalfClose::to_be_noted(),
-            waker: Waker::from(Arc::clone(&parts)),
-            parts,
+            waker: Waker::from(Arc::clone(&partial_waker)),
+            partial_waker,
             resets: EarlyResets::new(shared.options.max_pending_accept_reset_streams),
             unread: Arc::clone(unread),
             header_limit: Limit::Peers(u32::MAX),
@@ -90,21 +90,22 @@ impl Calls {
         }
     }
 
-    /// Whether the client resets so many calls at once that it must mean harm.
+    /// Whether the client has reset so many unprocessed calls that it must be an attack.
     pub(super) fn are_reset_too_often(&self) -> bool {
         self.resets.are_too_many()
     }
 
-    /// Takes a call, to be started with others.
+    /// Queues a call, to be started with the next [`run`](Self::run).
     pub(super) fn push(&mut self, call: AcceptedStream) {
         self.arrived.push(call);
     }
 
-    /// Starts the calls that have arrived, and goes on with those whose missing parts have, or whose
-    /// answers. Says when, if there were any.
+    /// Starts the calls that have arrived, resumes partial ones whose rest has arrived, and sends
+    /// buffered responses. Returns when it was done, or `None` if there was nothing to do.
     pub(super) fn run(&mut self) -> Option<Instant> {
         let has_answered = self.send_answered();
-        let partial = match self.parts.have_come.swap(false, Ordering::AcqRel) {
+        // Cleared before the calls are polled, so that a wake during the polls is kept for the next run.
+        let partial = match self.partial_waker.is_woken.swap(false, Ordering::AcqRel) {
             true => std::mem::take(&mut self.partial),
             false => Vec::new(),
         };
@@ -113,7 +114,7 @@ impl Calls {
         }
         let mut now = Instant::now();
         for (mut call, slot) in partial {
-            // One that is still partial is not worth to be asked each time.
+            // A call that is still partial gets its own task: polling it on each wake-up costs more.
             if self.advance(&mut call, slot, &mut now) != Advance::Ended {
                 self.spawn(call);
             }
@@ -149,21 +150,21 @@ impl Calls {
         }
     }
 
-    /// Looks at `call` without running it.
-    fn look(&mut self, call: &mut ServerStream) -> Advance {
+    /// Checks `call` for a reset without running it.
+    fn check_reset(&mut self, call: &mut ServerStream) -> Advance {
         let is_reset = call.poll_reset(&mut Context::from_waker(&self.waker)).is_ready();
         self.resets.record(is_reset);
         if is_reset { Advance::Ended } else { Advance::Waiting }
     }
 
-    /// Runs `call` from `now` on, which it moves, if its method is quick.
+    /// Runs `call` if its method is quick. `now` is when it starts, and is set to when it stops.
     fn advance(&mut self, call: &mut ServerStream, slot: MethodSlot, now: &mut Instant) -> Advance {
         let limit = self.shared.options.inline_limit;
         let slow_methods = self.shared.slow_methods.of(slot);
         if limit.is_zero() || slow_methods.is_slow() {
-            return self.look(call);
+            return self.check_reset(call);
         }
-        // The task of another call may have noted something.
+        // Clears notes that other calls' tasks have made in the meantime.
         self.awaiting.take();
         let polled = Pin::new(call).poll(&mut Context::from_waker(&self.waker));
         let begin = std::mem::replace(now, Instant::now());
@@ -179,7 +180,7 @@ impl Calls {
         Advance::Ended
     }
 
-    /// Sends the answers of calls that were answered on tasks of their own. Says whether there were
+    /// Sends the responses of calls that were answered on their own tasks. Returns whether there were
     /// any.
     fn send_answered(&mut self) -> bool {
         let mut calls = std::mem::take(&mut self.taken);
@@ -196,8 +197,8 @@ impl Calls {
         were_any
     }
 
-    /// Goes on with `call` on a task of its own, up to its answer if that is all at hand then: it is
-    /// sent from here, together with others.
+    /// Continues `call` on its own task. If its whole response is buffered then, it is sent from here
+    /// instead, together with others.
     fn spawn(&self, call: ServerStream) {
         let answered = Arc::clone(&self.answered);
         tokio::spawn(async move {
@@ -219,7 +220,7 @@ impl Calls {
         });
     }
 
-    /// Drops all calls, wherever they are: HTTP/2 is broken.
+    /// Drops all calls, after a panic has broken h2.
     pub(super) fn break_off(&mut self) {
         self.arrived.drain(..).for_each(drop_quietly);
         self.partial.drain(..).for_each(drop_quietly);
@@ -233,18 +234,18 @@ impl Calls {
 /// How far a call has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Advance {
-    /// It waits for the rest of its request.
+    /// It is waiting for `END_STREAM`.
     Partial,
-    /// It waits for something else, or for its turn.
+    /// It is waiting for something else, or was not started.
     Waiting,
     Ended,
 }
 
-/// How many more calls the client has reset before anything was done for them than it should: the
-/// "rapid reset" attack, CVE-2023-44487.
+/// Counts calls that the client reset before any work was done for them, to detect the "rapid reset"
+/// attack (CVE-2023-44487).
 ///
-/// Clients with short deadlines do so, too, when the server is late. But then it comes to some of their
-/// calls in time.
+/// Clients with short deadlines reset calls, too, when the server is slow. But then the server still
+/// reaches some of their calls in time, which makes up for the others.
 #[derive(Debug)]
 struct EarlyResets {
     count: usize,
@@ -252,14 +253,14 @@ struct EarlyResets {
 }
 
 impl EarlyResets {
-    /// How many resets a call makes up for that was not reset.
+    /// How many resets one processed call makes up for.
     const FORGIVEN: usize = 10;
 
     fn new(limit: usize) -> Self {
         Self { count: 0, limit }
     }
 
-    /// Takes into account a call that was looked at for the first time.
+    /// Records whether a call was reset before it was first polled.
     fn record(&mut self, is_reset: bool) {
         self.count = match is_reset {
             true => self.count + 1,
@@ -272,9 +273,9 @@ impl EarlyResets {
     }
 }
 
-/// Wakes a connection to go on with its partial calls.
+/// The waker of partial calls: makes the connection's task poll them again.
 struct PartialCalls {
-    have_come: AtomicBool,
+    is_woken: AtomicBool,
     task_waker: Arc<TaskWaker>,
 }
 
@@ -284,22 +285,28 @@ impl Wake for PartialCalls {
     }
 
     fn wake_by_ref(self: &Arc<Self>) {
-        self.have_come.store(true, Ordering::Release);
+        // Before the wake, so that the task sees it.
+        self.is_woken.store(true, Ordering::Release);
         self.task_waker.wake_other();
     }
 }
 
-/// Calls that have been answered on tasks of their own.
+/// Calls that were answered on their own tasks, and whose responses are to be sent together.
+///
+/// The lock is held only to push and to swap, so a task never waits for a response to be sent.
 struct AnsweredCalls {
     calls: Mutex<Vec<ServerStream>>,
     task_waker: Arc<TaskWaker>,
-    /// Told when the connection is broken, after its wakes.
+    /// Notified after a panic has broken the connection. The flag in `task_waker` is set before.
     broken: Notify,
 }
 
 impl AnsweredCalls {
-    /// Waits until the connection is broken. HTTP/2 tells calls of any other end.
+    /// Waits until a panic has broken the connection. h2 itself notifies calls if it ends in any other
+    /// way.
     async fn until_broken(&self) {
+        // Created before the flag is checked: if the flag is set after that, the notification, which follows
+        // it, reaches this future.
         let broken = self.broken.notified();
         if !self.task_waker.is_broken() {
             broken.await;

@@ -38,14 +38,14 @@ use crate::wire::{
     task_waker::TaskWaker,
 };
 
-/// Who is on the other side of a TCP connection: in the extensions of every request that comes
-/// through one to a [`Server`](crate::Server) with
-/// [`connect_info`](crate::Server::connect_info).
+/// The addresses of a TCP connection. A [`Server`](crate::Server) with
+/// [`connect_info`](crate::Server::connect_info) puts it into the extensions of each request that arrives
+/// over TCP.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ConnectInfo {
-    /// Where the server took the connection.
+    /// The server's address.
     pub local_addr: SocketAddr,
-    /// Where the client is.
+    /// The client's address.
     pub remote_addr: SocketAddr,
 }
 
@@ -66,7 +66,7 @@ impl ConnectInfo {
     }
 }
 
-/// What all connections of a server share.
+/// Shared by all connections of a server.
 #[derive(Debug)]
 pub(super) struct ServerShared {
     pub(super) routes: Routes,
@@ -74,8 +74,8 @@ pub(super) struct ServerShared {
     pub(super) slow_methods: SlowMethods,
 }
 
-/// Serves `io` until it is closed, by either side. It is to be closed when `shutdown` says so. As long, it
-/// takes up a place among the server's connections.
+/// Serves `io` until either side closes it. Drains it when `shutdown` says so. The permit counts it among
+/// the server's connections.
 pub(super) async fn serve<IO>(
     io: IO,
     shared: Arc<ServerShared>,
@@ -84,30 +84,30 @@ pub(super) async fn serve<IO>(
 ) where
     IO: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
-    // A server that is gone wants the same.
+    // An error means that the server was dropped, which is a shutdown as well.
     let shut_down = async { drop(shutdown.wait_for(|shut_down| *shut_down).await) };
     let mut shut_down = pin!(shut_down);
     let info = shared.options.connect_info.then(|| ConnectInfo::of(&io)).flatten();
     let (io, handle) = ConnectionIo::of_server(io);
     let limit = shared.options.handshake_timeout;
-    // Apart, as the task would have room for it as long as it lives.
+    // Boxed: otherwise, the task would reserve space for it for the life of the connection.
     let handshake = Box::pin(tokio::time::timeout(limit, handshake(io, &shared.options)));
     let h2 = match before(shut_down.as_mut(), handshake).await {
         Some(Ok(Ok(h2))) => h2,
-        // It was told why.
+        // The client has been sent an explanation.
         Some(Ok(Err(_))) => return handle.close(None).await,
-        // A client that has not begun has no call to lose.
+        // Without a handshake, there are no calls to drain.
         Some(Err(_)) | None => return,
     };
     let mut connection = ServerConnection::new(h2, &handle, info, shared);
     let task_waker = Arc::clone(&connection.task_waker);
-    let mut asked = false;
+    let mut is_draining = false;
     let waker = Waker::from(Arc::clone(&task_waker));
     poll_fn(|cx| {
         task_waker.poll(&waker, cx, |cx| {
             let polled = contain(|| {
-                if !asked && shut_down.as_mut().poll(cx).is_ready() {
-                    asked = true;
+                if !is_draining && shut_down.as_mut().poll(cx).is_ready() {
+                    is_draining = true;
                     connection.start_drain(connection.shared.options.shutdown_timeout);
                 }
                 connection.poll(cx)
@@ -126,7 +126,7 @@ pub(super) async fn serve<IO>(
     }
 }
 
-/// Begins with HTTP/2, when the client has.
+/// Performs the HTTP/2 handshake once the client has sent its preface.
 async fn handshake<IO>(
     mut io: ConnectionIo<IO>,
     options: &ServerOptions,
@@ -141,7 +141,7 @@ where
         .initial_window_size(sizes.stream_window)
         .initial_connection_window_size(sizes.connection_window)
         .max_frame_size(sizes.max_frame_size)
-        .max_header_list_size(header_list::taken_of_requests(sizes.max_header_list_size))
+        .max_header_list_size(header_list::h2_request_limit(sizes.max_header_list_size))
         .data_frame_budget(sizes.data_frame_budget())
         .max_concurrent_streams(options.max_concurrent_streams)
         .max_pending_accept_reset_streams(MAX_RESETS_A_TURN)
@@ -154,33 +154,34 @@ where
         .map_err(io::Error::other)
 }
 
-/// How much is received before the calls in it are started.
+/// How many bytes are read before the calls in them are started.
 const TURN: usize = 256 * 1024;
-/// How many calls of one turn may have been reset: as many as there is room for in it, where a `HEADERS`
-/// and a `RST_STREAM` frame take 27 bytes at the least.
+/// How many unaccepted calls may be reset within one such read: as many as fit, since a HEADERS and a
+/// `RST_STREAM` frame take at least 27 bytes. [`Calls`] enforces the configured limit.
 const MAX_RESETS_A_TURN: usize = TURN / 27;
-/// What the client has sent before it knew of a reset is ignored for so many streams, and for so long.
+/// For how many reset streams, and how long, frames are ignored that the client sent before it saw the
+/// reset.
 const REMEMBERED_RESETS: usize = 10_000;
 const RESETS_REMEMBERED_FOR: Duration = Duration::from_secs(5);
-/// How many frames there may be that belong to no stream, or break its rules, in the life of a
-/// connection. Each is answered with a `RST_STREAM` frame, which takes memory until the client reads it.
+/// How many frames on closed or invalid streams a connection may receive in its life. Each is answered
+/// with `RST_STREAM`, which takes memory until the client reads it.
 const MAX_STRAY_FRAMES: usize = 100_000;
 
-/// What connections that are of an age differ by when they are closed.
+/// The jitter of the connections' maximum age.
 const AGE_JITTER: f64 = 0.1;
 
 struct ServerConnection<'a, IO> {
     h2: h2::server::Connection<ConnectionIo<IO>, Bytes>,
     io: &'a IoHandle<IO>,
     window: ReceiveWindow,
-    /// What HTTP/2 wakes this by.
+    /// The waker that h2 is polled with.
     waker: Waker,
     calls: Calls,
     shared: Arc<ServerShared>,
     task_waker: Arc<TaskWaker>,
     keep_alive: Option<KeepAlive>,
     ping_strikes: PingStrikes,
-    /// Whether it ends because the client does.
+    /// Whether the connection is closed because its client pings too often.
     pings_too_often: bool,
     idle: Option<Pin<Box<Sleep>>>,
     last_call: Instant,
@@ -219,7 +220,7 @@ impl<'a, IO: AsyncRead + AsyncWrite + Unpin> ServerConnection<'a, IO> {
         }
     }
 
-    /// Takes no more calls, and ends with the last one, but no later than after `grace`.
+    /// Stops accepting calls. The connection ends after its last call, or after `grace`.
     fn start_drain(&mut self, grace: Option<Duration>) {
         self.h2.graceful_shutdown();
         self.task_waker.wake_h2();
@@ -227,7 +228,7 @@ impl<'a, IO: AsyncRead + AsyncWrite + Unpin> ServerConnection<'a, IO> {
         self.drain.start(grace);
     }
 
-    /// Ready when the connection is closed, or to be closed.
+    /// Ready when the connection is closed, or has to be closed.
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         self.poll_idle(cx);
         self.poll_age(cx);
@@ -235,7 +236,7 @@ impl<'a, IO: AsyncRead + AsyncWrite + Unpin> ServerConnection<'a, IO> {
             return Poll::Ready(());
         }
         let pings = || {
-            // It has to look at what it gives out.
+            // h2 has to poll its new PING handle once.
             self.task_waker.wake_h2();
             self.h2.ping_pong()
         };
@@ -247,8 +248,8 @@ impl<'a, IO: AsyncRead + AsyncWrite + Unpin> ServerConnection<'a, IO> {
         self.drain.poll(|| self.h2.has_streams(), cx)
     }
 
-    /// Begins to close the connection when it is of its age: also while it is being closed for another
-    /// reason, which may let its calls go on for longer.
+    /// Drains the connection when it reaches its maximum age, even if it is already draining: the grace
+    /// period of the other reason may be longer.
     fn poll_age(&mut self, cx: &mut Context<'_>) {
         if let Some(age) = &mut self.age
             && age.as_mut().poll(cx).is_ready()
@@ -258,7 +259,7 @@ impl<'a, IO: AsyncRead + AsyncWrite + Unpin> ServerConnection<'a, IO> {
         }
     }
 
-    /// Closes the connection if it has had no calls for long enough.
+    /// Drains the connection if it has had no calls for long enough.
     fn poll_idle(&mut self, cx: &mut Context<'_>) {
         let Some(limit) = self.shared.options.max_connection_idle else { return };
         while let Some(idle) = &mut self.idle
@@ -275,14 +276,14 @@ impl<'a, IO: AsyncRead + AsyncWrite + Unpin> ServerConnection<'a, IO> {
         }
     }
 
-    /// Runs the calls that have arrived, and sends what is to be sent.
+    /// Starts and resumes calls, and sends what is ready.
     fn poll_calls(&mut self) -> Poll<()> {
         loop {
             if self.task_waker.take_h2() && self.poll_h2().is_ready() {
                 return Poll::Ready(());
             }
             let ran = self.calls.run();
-            // After the calls that have come were started, whose requests are counted from then on.
+            // After new calls were started: only then are their requests tracked as unread.
             if let Some(size) = self.window.update(self.io.received()) {
                 self.h2.set_target_window_size(size);
                 self.task_waker.wake_h2();
@@ -301,19 +302,19 @@ impl<'a, IO: AsyncRead + AsyncWrite + Unpin> ServerConnection<'a, IO> {
         }
     }
 
-    /// Ends all calls: something has panicked, most likely under HTTP/2's lock, and then it can tell nobody.
+    /// Ends all calls after a panic. h2's lock is most likely poisoned then, so h2 cannot notify them.
     fn break_off(&mut self) {
         self.task_waker.break_off();
         self.window.streams().break_off();
         self.calls.break_off();
     }
 
-    /// Receives calls, and sends what is to be sent. Ready when the connection is closed.
+    /// Accepts calls, and writes pending frames. Ready when the connection is closed.
     fn poll_h2(&mut self) -> Poll<()> {
         self.io.allow(TURN);
         let cx = &mut Context::from_waker(&self.waker);
         while let Poll::Ready(call) = self.h2.poll_accept(cx) {
-            // The client has said it before its first call.
+            // Read here because the client's SETTINGS arrive before its first call.
             self.calls.header_limit = self.io.settings().header_limit();
             let Some(Ok(call)) = call else { return Poll::Ready(()) };
             self.calls.push(call);

@@ -1,11 +1,10 @@
-//! The place where a client and a server in one process hand messages to each other.
+//! [`DirectSlot`]: where a client and a server in one process pass messages without a codec.
 
 use std::any::Any;
 
 use tonic::{Request, Response, Status};
 
-/// What lies between a client and a server in one process that move their messages: first the
-/// request, then the response.
+/// The message slot of a call without a codec. It holds the request first, then the response.
 #[derive(Debug)]
 pub(crate) enum DirectSlot<In, Out> {
     Request(Request<In>),
@@ -14,7 +13,7 @@ pub(crate) enum DirectSlot<In, Out> {
 }
 
 impl<In: 'static, Out: 'static> DirectSlot<In, Out> {
-    /// Finds the exchange that `any` is, and takes the request out.
+    /// Downcasts `any` to this slot type, and takes the request.
     pub(crate) fn open(any: &mut (dyn Any + Send)) -> Result<(&mut Self, Request<In>), Status> {
         let slot = any.downcast_mut::<Self>().ok_or_else(mismatch)?;
         match std::mem::replace(slot, Self::Taken) {
@@ -23,13 +22,13 @@ impl<In: 'static, Out: 'static> DirectSlot<In, Out> {
         }
     }
 
-    /// Puts a response in, or fails with the call.
+    /// Puts the response in, or returns its error.
     pub(crate) fn answer(&mut self, response: Result<Response<Out>, Status>) -> Result<(), Status> {
         *self = Self::Response(response?);
         Ok(())
     }
 
-    /// Takes the response out.
+    /// Takes the response.
     pub(crate) fn take_response(&mut self) -> Result<Response<Out>, Status> {
         match std::mem::replace(self, Self::Taken) {
             Self::Response(response) => Ok(response),
@@ -38,7 +37,7 @@ impl<In: 'static, Out: 'static> DirectSlot<In, Out> {
     }
 }
 
-/// The status of a call between code that was generated twice.
+/// The status of a call whose client and server were generated separately, with different message types.
 pub(crate) fn mismatch() -> Status {
     Status::internal("client and server have been generated with different messages")
 }

@@ -1,4 +1,4 @@
-//! How a connection ends that takes no more calls.
+//! When a draining connection, which accepts no more calls, is closed.
 
 use std::{
     future::Future as _,
@@ -9,20 +9,21 @@ use std::{
 
 use tokio::time::{Instant, Sleep};
 
-/// How long a client without calls may take to answer that it knows of the end.
+/// How long a client without calls may take to acknowledge the GOAWAY.
 const ACKNOWLEDGEMENT: Duration = Duration::from_secs(1);
 
-/// When a connection is closed whose client was told that it is going away.
+/// The timers of a draining connection.
 #[derive(Default)]
 pub(super) struct Drain {
-    /// When it is closed, whatever calls there are.
+    /// When it is closed even if it has calls.
     deadline: Option<Pin<Box<Sleep>>>,
-    /// When it is closed if there are no calls then.
+    /// When it is closed if it has no calls.
     acknowledgement: Option<Pin<Box<Sleep>>>,
 }
 
 impl Drain {
-    /// Lets calls go on for as long as `grace` says, if it does. Of several limits the earliest holds.
+    /// Starts draining, for no longer than `grace` if that is given. The earliest of several limits
+    /// applies.
     pub(super) fn start(&mut self, grace: Option<Duration>) {
         let now = Instant::now();
         if let Some(grace) = grace {
@@ -39,8 +40,8 @@ impl Drain {
         }
     }
 
-    /// Ready when the connection is to be closed. One whose client has acknowledged the end closes by
-    /// itself, after its last call.
+    /// Ready when the connection has to be closed. If its client acknowledges the GOAWAY, h2 closes it
+    /// after the last call.
     pub(super) fn poll(&mut self, has_calls: impl Fn() -> bool, cx: &mut Context<'_>) -> Poll<()> {
         if let Some(deadline) = &mut self.deadline
             && deadline.as_mut().poll(cx).is_ready()
@@ -65,7 +66,7 @@ mod tests {
 
     const SECOND: Duration = Duration::from_secs(1);
 
-    /// After how long `drain` closes its connection.
+    /// How long `drain` takes to close its connection.
     async fn closes(drain: &mut Drain, has_calls: bool) -> Duration {
         let start = Instant::now();
         std::future::poll_fn(|cx| drain.poll(|| has_calls, cx)).await;

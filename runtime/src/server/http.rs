@@ -1,4 +1,5 @@
-//! The door for tower: `http::Request` in, `http::Response` out, under tonic, axum or hyper.
+//! The entry point for HTTP: `http::Request` in, `http::Response` out, for our own server, tonic, axum
+//! and hyper.
 
 use std::{
     convert::Infallible,
@@ -22,8 +23,8 @@ use crate::wire::{
     status,
 };
 
-/// What the deadline comes earlier by than the client's, so that its status can still arrive
-/// there, and a server around this one, as tonic's is, does not speak first.
+/// How much earlier the server's deadline is than the client's: its status can still arrive in time, and
+/// is sent before a server around this one, such as tonic's, answers the timeout itself.
 const DEADLINE_MARGIN: Duration = Duration::from_millis(1);
 
 /// Serves one HTTP request.
@@ -65,18 +66,18 @@ fn options(config: &ServerConfig, grpc: &GrpcHeaders<'_>) -> Result<CallOptions,
             .encoding(config.accepted)
             .map_err(|name| headers::unsupported_encoding(&name, config.accepted))?,
         accepted: grpc.accepted(),
-        deadline: timeout.map(|timeout| Instant::now() + earlier(timeout)),
+        deadline: timeout.map(|timeout| Instant::now() + server_timeout(timeout)),
     })
 }
 
-/// What the server gives a call for which its client has `timeout` left.
-fn earlier(timeout: Duration) -> Duration {
+/// The server's timeout for a client's `timeout`.
+fn server_timeout(timeout: Duration) -> Duration {
     timeout - DEADLINE_MARGIN.min(timeout / 2)
 }
 
 type HttpResponse = http::Response<HttpBody>;
 
-/// What a request gets that is no call at all, whatever its path.
+/// The response to a request that is not gRPC, whatever its path.
 fn not_grpc(method: &Method, grpc: &GrpcHeaders<'_>) -> Option<Box<HttpResponse>> {
     if method != Method::POST {
         let allow = (header::ALLOW, HeaderValue::from_static("POST"));
@@ -86,7 +87,7 @@ fn not_grpc(method: &Method, grpc: &GrpcHeaders<'_>) -> Option<Box<HttpResponse>
     (!grpc.is_grpc()).then(|| refuse(StatusCode::UNSUPPORTED_MEDIA_TYPE, accept))
 }
 
-/// The answer to a request for a service that the server does not have.
+/// The response to a call of an unknown service.
 pub(super) fn no_service(request: &http::Request<HttpBody>) -> Box<HttpResponse> {
     let grpc = GrpcHeaders::in_headers(request.headers());
     not_grpc(request.method(), &grpc).unwrap_or_else(|| {
@@ -96,7 +97,7 @@ pub(super) fn no_service(request: &http::Request<HttpBody>) -> Box<HttpResponse>
     })
 }
 
-/// The answer to a request with too long headers, for which there is a `refusal`.
+/// The response to a request whose headers are too long, as `refusal` says.
 pub(super) fn too_long(request: &http::Request<HttpBody>, refusal: &Status) -> Box<HttpResponse> {
     let grpc = GrpcHeaders::in_headers(request.headers());
     let mut response = failure(refusal);
@@ -107,7 +108,7 @@ pub(super) fn too_long(request: &http::Request<HttpBody>, refusal: &Status) -> B
     Box::new(response)
 }
 
-/// An answer that is not gRPC's, for a request that is not.
+/// A plain HTTP response to a request that is not gRPC.
 fn refuse(status: StatusCode, hint: (header::HeaderName, HeaderValue)) -> Box<HttpResponse> {
     let mut response = http::Response::new(HttpBody::default());
     *response.status_mut() = status;
@@ -115,7 +116,7 @@ fn refuse(status: StatusCode, hint: (header::HeaderName, HeaderValue)) -> Box<Ht
     Box::new(response)
 }
 
-/// An answer of headers only.
+/// A trailers-only response.
 pub(super) fn failure(status: &Status) -> HttpResponse {
     let mut response = http::Response::new(HttpBody::default());
     *response.headers_mut() = grpc_status::to_headers(status);
@@ -126,7 +127,7 @@ pub(super) fn failure(status: &Status) -> HttpResponse {
     response
 }
 
-/// In the extensions of a response that is not to be sent: its connection breaks instead.
+/// An extension of responses that are not sent: the connection is aborted instead.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct BreakConnection;
 
@@ -143,7 +144,7 @@ fn success(reply: Reply) -> HttpResponse {
     response
 }
 
-/// Waits for the answer to an HTTP request.
+/// A future of the response to an HTTP request.
 #[derive(Debug)]
 pub struct HttpReplyFuture(HttpReplyState);
 

@@ -1,4 +1,4 @@
-//! Where connections come from.
+//! Accepts connections on sockets.
 
 use std::{
     any::Any,
@@ -22,7 +22,7 @@ impl<L: sealed::Accept> Listener for L {}
 mod sealed {
     use super::{AsyncRead, AsyncWrite, Context, Poll, TcpListener, TcpStream, io};
 
-    /// Not for use outside of the crate.
+    /// Private, so that the trait can only be implemented here.
     pub trait Accept: Send {
         type IO: AsyncRead + AsyncWrite + Unpin + Send + 'static;
 
@@ -47,7 +47,7 @@ mod sealed {
     }
 }
 
-/// The connections that a listener accepts.
+/// A stream of the connections that a listener accepts.
 pub(super) struct Accepted<L> {
     pub(super) listener: L,
     pub(super) nodelay: bool,
@@ -61,7 +61,7 @@ impl<L: Listener + Unpin> Stream for Accepted<L> {
         self.listener.poll_accept(cx).map(|accepted| {
             Some(accepted.inspect(|stream| {
                 if let Some(tcp) = (stream as &dyn Any).downcast_ref::<TcpStream>() {
-                    // A socket that is gone already tells so when it is read.
+                    // If the socket is already closed, the first read reports it.
                     let _ = tcp.set_nodelay(nodelay);
                 }
             }))
@@ -69,14 +69,14 @@ impl<L: Listener + Unpin> Stream for Accepted<L> {
     }
 }
 
-/// How long to wait before accepting again after `error`; an error if there is no use in it.
+/// How long to pause before accepting again after `error`, or the error if it is permanent.
 pub(super) fn pause_after(error: io::Error) -> io::Result<Duration> {
     use io::ErrorKind as Kind;
     match error.kind() {
         Kind::InvalidInput | Kind::Unsupported | Kind::NotFound | Kind::AddrNotAvailable => {
             Err(error)
         }
-        // Of the one connection that was to be accepted.
+        // Errors of the connection that was to be accepted, not of the listener.
         Kind::ConnectionAborted
         | Kind::ConnectionReset
         | Kind::BrokenPipe
@@ -84,7 +84,7 @@ pub(super) fn pause_after(error: io::Error) -> io::Result<Duration> {
         | Kind::TimedOut
         | Kind::InvalidData
         | Kind::UnexpectedEof => Ok(Duration::ZERO),
-        // Too many open files, no memory: until other connections have ended.
+        // Out of file descriptors or memory: wait for other connections to end.
         _ => Ok(Duration::from_millis(100)),
     }
 }

@@ -1,15 +1,14 @@
-//! From the path of a call to its method.
+//! Maps paths to methods.
 
 use std::{cmp::Ordering, sync::Arc};
 
 use crate::{MethodDescriptor, ServiceDescriptor};
 
-/// Finds the methods of a service by their paths. Made once for a server, of whose calls each looks
-/// something up.
+/// Finds a service's methods by path. Built once per server, because every call looks its method up.
 #[derive(Clone, Debug)]
 pub(crate) struct MethodIndex {
     methods: &'static [MethodDescriptor],
-    /// The positions of the methods, in the order of their paths.
+    /// The methods' positions, sorted by path.
     by_path: Arc<[usize]>,
 }
 
@@ -21,7 +20,7 @@ impl MethodIndex {
         Self { methods, by_path: by_path.into() }
     }
 
-    /// The position of the method that is called by `path` (`/package.Service/Method`).
+    /// The position of the method with this `path` (`/package.Service/Method`).
     pub(crate) fn position(&self, path: &str) -> Option<usize> {
         self.search(|known| known.cmp(path))
     }

@@ -1,4 +1,4 @@
-//! The server's half of a call: from whichever door it comes in, to the handler, and back.
+//! The server's half of a call: from any entry point to the handler, and back.
 
 mod call;
 #[cfg(all(feature = "server", not(target_family = "wasm")))]

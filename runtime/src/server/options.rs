@@ -1,4 +1,4 @@
-//! What a server's connections may take, and how long they may last.
+//! The options of a server: limits and lifetimes of its connections.
 
 use std::{io, time::Duration};
 
@@ -11,7 +11,7 @@ use crate::wire::{
     keep_alive::Pings,
 };
 
-/// See the methods of [`Server`] of the same names.
+/// The methods of [`Server`] with the same names document these.
 #[derive(Clone, Debug)]
 pub(super) struct ServerOptions {
     pub(super) tcp_nodelay: bool,
@@ -55,7 +55,7 @@ impl Default for ServerOptions {
 }
 
 impl ServerOptions {
-    /// Refuses what would leave a server without a single call that goes well.
+    /// Rejects values with which every call would fail.
     pub(super) fn check(&self) -> io::Result<()> {
         let is_zero = |time: Option<Duration>| time.is_some_and(|time| time.is_zero());
         let zeros = [
@@ -76,133 +76,130 @@ impl ServerOptions {
     }
 }
 
-/// What the server's connections may take, and how long they may last.
+/// Options of connections.
 impl Server {
-    /// Whether TCP sends small packets at once (`TCP_NODELAY`). By default it does.
+    /// Whether TCP sends small packets without delay (`TCP_NODELAY`). Default: true.
     #[must_use]
     pub fn tcp_nodelay(mut self, nodelay: bool) -> Self {
         self.options.tcp_nodelay = nodelay;
         self
     }
 
-    /// Whether the extensions of requests that come over TCP say from where, as a
-    /// [`ConnectInfo`](crate::ConnectInfo); with the feature `tonic-transport`, also as tonic's, for
-    /// `Request::remote_addr`. By default they do not: it takes memory for every call.
+    /// Whether requests over TCP carry a [`ConnectInfo`](crate::ConnectInfo) in their extensions; with
+    /// the feature `tonic-transport`, also tonic's own, for `Request::remote_addr`. Default: false,
+    /// because it takes memory for every call.
     #[must_use]
-    pub fn connect_info(mut self, tell: bool) -> Self {
-        self.options.connect_info = tell;
+    pub fn connect_info(mut self, enabled: bool) -> Self {
+        self.options.connect_info = enabled;
         self
     }
 
-    /// How long a handler may compute, before it first waits for something, on the task of its
-    /// connection, where it holds up the other calls. The calls of a method that takes longer three
-    /// times in a row get tasks of their own, until one that is tried again after a while is quick.
-    /// By default 50 microseconds; zero gives all calls tasks of their own.
+    /// How long a handler may compute before its first wait while it runs on the connection's task, where
+    /// it delays the other calls. After three slow calls in a row, calls of that method get tasks of
+    /// their own, until another try some calls later is quick. Default: 50 microseconds. With zero, every
+    /// call gets its own task.
     #[must_use]
     pub fn inline_limit(mut self, time: Duration) -> Self {
         self.options.inline_limit = time;
         self
     }
 
-    /// How many bytes of one call's requests may be on their way, or wait for the handler to read
-    /// them. By default 1 MiB and 64 KiB, for messages of 1 MiB in one piece.
+    /// The initial flow-control window of a stream, in bytes: how much of one call's requests may be in
+    /// flight or unread. Default: 1 MiB and 64 KiB, which fits a message of 1 MiB in one piece.
     #[must_use]
     pub fn initial_stream_window_size(mut self, bytes: u32) -> Self {
         self.options.sizes.stream_window = bytes.min(MAX_WINDOW);
         self
     }
 
-    /// How many bytes of all requests of a connection may be on their way, or wait for handlers to
-    /// read them. By default 4 MiB.
+    /// The flow-control window of a connection, in bytes: how much of all its requests may be in flight
+    /// or unread. Default: 4 MiB.
     #[must_use]
     pub fn initial_connection_window_size(mut self, bytes: u32) -> Self {
         self.options.sizes.connection_window = bytes.min(MAX_WINDOW);
         self
     }
 
-    /// How much memory of a connection requests may take that wait for handlers which do not read them,
-    /// so that calls whose handlers do not read leave others their window: [the connection's
-    /// window](Self::initial_connection_window_size) grows by what is unread, until it could hold as much
-    /// as this. From there on the connection stops until something is read, and says so in a `tracing`
-    /// event. In bytes, 256 more being counted for each frame. By default 64 MiB; with less than the
-    /// connection's window, that does not grow.
+    /// The memory limit for unread requests of a connection, in bytes. [The connection's
+    /// window](Self::initial_connection_window_size) grows by what is unread, so that handlers that do
+    /// not read leave other calls their window, until a full window would take as much memory as this.
+    /// Beyond that, the connection stalls until something is read, and a `tracing` event reports it. Each
+    /// frame counts as 256 bytes more than its payload. Default: 64 MiB. With less than the connection's
+    /// window, the window does not grow.
     #[must_use]
     pub fn max_receive_buffer_size(mut self, bytes: usize) -> Self {
         self.options.sizes.max_unread = bytes;
         self
     }
 
-    /// The largest HTTP/2 frame that clients may send, from 16 KiB to 16 MiB less one byte. By
-    /// default 1 MiB.
+    /// The largest HTTP/2 frame that clients may send, in bytes, from 16 KiB to 16 MiB − 1. Default: 1
+    /// MiB.
     #[must_use]
     pub fn max_frame_size(mut self, bytes: u32) -> Self {
         self.options.sizes.max_frame_size = bytes.clamp(MIN_FRAME, MAX_FRAME);
         self
     }
 
-    /// The largest headers of a request, in bytes as
-    /// [HTTP/2 counts them](https://www.rfc-editor.org/rfc/rfc9113#SETTINGS_MAX_HEADER_LIST_SIZE).
-    /// By default 16 KiB.
+    /// The size limit for the headers of a request, in bytes as [HTTP/2 counts
+    /// them](https://www.rfc-editor.org/rfc/rfc9113#SETTINGS_MAX_HEADER_LIST_SIZE). Default: 16 KiB.
     ///
-    /// A call with longer ones is `ResourceExhausted`, or gets an HTTP 431 when they are more than 16
-    /// times as long. More than 64 times as long, they end the connection.
+    /// A call that exceeds it fails with `ResourceExhausted`; with more than 16 times the limit, it gets
+    /// HTTP status 431. Headers of more than 64 times the limit end the connection.
     #[must_use]
     pub fn max_header_list_size(mut self, bytes: u32) -> Self {
         self.options.sizes.max_header_list_size = bytes;
         self
     }
 
-    /// How many calls a connection may have in progress, at least one. By default 1000.
+    /// The maximum number of concurrent calls on a connection, at least 1. Default: 1000.
     #[must_use]
     pub fn max_concurrent_streams(mut self, calls: u32) -> Self {
         self.options.max_concurrent_streams = calls;
         self
     }
 
-    /// How many connections are served at a time, at least one; others wait to be accepted. By default
-    /// 65,536.
+    /// The maximum number of connections, at least 1. Further ones wait to be accepted. Default: 65,536.
     #[must_use]
     pub fn max_connections(mut self, connections: usize) -> Self {
         self.options.max_connections = connections.min(Semaphore::MAX_PERMITS);
         self
     }
 
-    /// How many calls of a connection a client may reset before the server has looked at them; one
-    /// more closes the connection (the "rapid reset" attack, CVE-2023-44487). Each call that is not
-    /// reset makes up for ten that were, so that a server which is late for a while does not hold it
-    /// against its clients. By default 10,000.
+    /// How many calls of a connection the client may reset before the server has processed them. One more
+    /// closes the connection (the "rapid reset" attack, CVE-2023-44487). Each processed call makes up for
+    /// ten resets, so that clients are not blamed for a server that is slow for a while. Default: 10,000.
     #[must_use]
     pub fn max_pending_accept_reset_streams(mut self, calls: usize) -> Self {
         self.options.max_pending_accept_reset_streams = calls;
         self
     }
 
-    /// How long a client may take to begin with HTTP/2 on a new connection. By default 10 seconds.
+    /// The timeout for the HTTP/2 handshake on a new connection. Default: 10 seconds.
     #[must_use]
     pub fn handshake_timeout(mut self, timeout: Duration) -> Self {
         self.options.handshake_timeout = timeout;
         self
     }
 
-    /// How often clients are asked whether they are still there; none: never. By default every 5
-    /// minutes, at the most every second.
+    /// The interval between HTTP/2 keepalive PINGs to clients, or `None` for no PINGs. Default: 5
+    /// minutes; minimum: 1 second.
     #[must_use]
     pub fn keep_alive_interval(mut self, interval: Option<Duration>) -> Self {
         self.options.keep_alive.set_server_interval(interval);
         self
     }
 
-    /// How long a client may take to say that it is still there, before the connection is closed.
-    /// By default 20 seconds, at least 10 milliseconds.
+    /// The timeout for the answer to a keepalive PING. When it ends, the connection is closed. Default:
+    /// 20 seconds; minimum: 10 milliseconds.
     #[must_use]
     pub fn keep_alive_timeout(mut self, timeout: Duration) -> Self {
         self.options.keep_alive.set_timeout(timeout);
         self
     }
 
-    /// How often a client may ping while it has calls. One that has pinged too early three times, with
-    /// nothing sent to it meanwhile, is told so (`too_many_pings`), and its connection is closed. By
-    /// default every 5 minutes; zero allows any number.
+    /// The shortest interval at which a client with calls may ping. After three early PINGs without
+    /// anything sent to the client in between, the connection is closed with GOAWAY `too_many_pings`.
+    /// Default: 5 minutes; zero allows any number.
     ///
     /// See [gRFC
     /// A8](https://github.com/grpc/proposal/blob/master/A8-client-side-keepalive.md#server-enforcement).
@@ -212,25 +209,25 @@ impl Server {
         self
     }
 
-    /// Whether a client may ping as often without calls. By default it may not, but every two hours.
+    /// Whether the same interval applies to clients without calls. Default: false, they may ping every
+    /// two hours.
     #[must_use]
     pub fn permit_keep_alive_while_idle(mut self, permit: bool) -> Self {
         self.options.ping_policy.while_idle = permit;
         self
     }
 
-    /// How long a connection may be without calls before it is closed; none: for ever. By default
-    /// 30 minutes. Clients connect again when they need to.
+    /// How long a connection may be without calls before it is closed, or `None` for no limit. Default:
+    /// 30 minutes. Clients reconnect when they need to.
     #[must_use]
     pub fn max_connection_idle(mut self, time: Option<Duration>) -> Self {
         self.options.max_connection_idle = time.map(|time| time.min(FOREVER));
         self
     }
 
-    /// How old a connection may be before it is closed, say, so that clients spread over servers;
-    /// none, the default: any age. It is a tenth more or less for each, so that not all of them come
-    /// back at once. Calls in progress may go on, see
-    /// [`max_connection_age_grace`](Self::max_connection_age_grace).
+    /// The maximum age of a connection, after which it is drained, for example to spread clients over
+    /// servers. Default: `None`, no limit. A jitter of ± 10 % keeps clients from reconnecting all at
+    /// once. For calls in progress, see [`max_connection_age_grace`](Self::max_connection_age_grace).
     ///
     /// See [gRFC A9](https://github.com/grpc/proposal/blob/master/A9-server-side-conn-mgt.md).
     #[must_use]
@@ -239,16 +236,15 @@ impl Server {
         self
     }
 
-    /// How long calls may still go on when their connection has reached its greatest age; none, the
-    /// default: as long as they take.
+    /// How long calls may continue after their connection has reached its maximum age. Default: `None`,
+    /// no limit.
     #[must_use]
     pub fn max_connection_age_grace(mut self, grace: Option<Duration>) -> Self {
         self.options.max_connection_age_grace = grace.map(|grace| grace.min(FOREVER));
         self
     }
 
-    /// How long calls may still go on when the server shuts down; none, the default: as long as
-    /// they take.
+    /// How long calls may continue after the server has started to shut down. Default: `None`, no limit.
     #[must_use]
     pub fn shutdown_timeout(mut self, timeout: Option<Duration>) -> Self {
         self.options.shutdown_timeout = timeout.map(|timeout| timeout.min(FOREVER));

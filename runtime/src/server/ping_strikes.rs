@@ -1,4 +1,4 @@
-//! Strikes out clients that ping too often.
+//! Enforces the limit for clients' PINGs.
 //!
 //! See [gRFC
 //! A8](https://github.com/grpc/proposal/blob/master/A8-client-side-keepalive.md#server-enforcement).
@@ -7,25 +7,26 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-/// How many pings may come too early in a row.
+/// How many early PINGs in a row are tolerated.
 const MAX_STRIKES: u64 = 2;
-/// How often a client may ping that has no calls, unless it may then, too: as often as TCP would.
+/// The shortest interval for clients without calls, unless they may ping as if they had some: that of TCP
+/// keepalive.
 const IDLE_INTERVAL: Duration = Duration::from_secs(2 * 60 * 60);
 
 /// How often clients may ping.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct PingPolicy {
-    /// With calls.
+    /// The shortest interval with calls.
     pub(super) interval: Duration,
-    /// Whether that holds without calls, too.
+    /// Whether `interval` applies without calls as well.
     pub(super) while_idle: bool,
 }
 
-/// What a connection has seen of its client's pings.
+/// The early PINGs of one connection.
 #[derive(Debug)]
 pub(super) struct PingStrikes {
     policy: PingPolicy,
-    /// When the last ping came that was not too early.
+    /// When the last PING arrived that was not early.
     last: Option<Instant>,
     strikes: u64,
     pings: u64,
@@ -37,9 +38,9 @@ impl PingStrikes {
         Self { policy, last: None, strikes: 0, pings: 0, sent: 0 }
     }
 
-    /// Whether the client has pinged too often, when so many pings have come on the connection, and so
-    /// many frames with headers or data were sent. Whoever gets these may ping, say, to learn how fast
-    /// the connection is.
+    /// Whether the client has pinged too often. `pings` and `sent` are totals of the connection: PINGs
+    /// received, and HEADERS and DATA frames sent. Frames sent reset the strikes, because their receiver
+    /// may ping, for example to measure the bandwidth.
     pub(super) fn are_too_many(&mut self, pings: u64, sent: u64, has_calls: bool) -> bool {
         if sent != self.sent {
             (self.last, self.strikes, self.sent) = (None, 0, sent);
@@ -71,8 +72,7 @@ mod tests {
 
     const MINUTE: Duration = Duration::from_secs(60);
 
-    /// The number of the ping that is one too many, if they come every `interval`. Before each,
-    /// something is sent if `sends`.
+    /// Which PING is one too many at this `interval`. If `sends`, something is sent before each.
     async fn struck_out(
         strikes: &mut PingStrikes,
         interval: Duration,

@@ -1,4 +1,4 @@
-//! What a client begins with: HTTP/2, or something else, which is answered in words.
+//! Reads the client's connection preface, and answers clients that do not speak HTTP/2.
 
 use std::io;
 
@@ -6,16 +6,16 @@ use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 
 use crate::wire::frame_counter::CLIENT_PREFACE;
 
-/// What whoever does not speak HTTP/2 is told, for people who look at it. A client that speaks TLS
-/// learns from it that the server does not.
+/// Sent to peers that do not speak HTTP/2, for people to read. It tells TLS clients that the server does
+/// not speak TLS.
 const TEXT: &str = "This port serves gRPC, which takes HTTP/2: see https://grpc.io. A client that was \
                     to speak HTTP/2 here has to begin with it at once, without an upgrade from \
                     HTTP/1.1, and without TLS.\n";
 
-/// Reads the preface of HTTP/2. A client that begins otherwise is told so.
+/// Reads the HTTP/2 connection preface. Answers a client that sends anything else.
 ///
 /// # Errors
-/// When the client does not begin with HTTP/2.
+/// If the client does not send the preface.
 pub(super) async fn read(io: &mut (impl AsyncRead + AsyncWrite + Unpin)) -> io::Result<()> {
     let mut received = [0; CLIENT_PREFACE.len()];
     let mut filled = 0;

@@ -1,4 +1,4 @@
-//! What a call comes back with, and the wait for it.
+//! The reply to a call, and the future of it.
 
 use std::{
     fmt,
@@ -18,7 +18,7 @@ use crate::wire::{
     status,
 };
 
-/// The beginning of a response, with its messages still to come.
+/// The head of a response, and its body.
 #[derive(Debug)]
 pub(crate) struct Reply {
     pub(crate) metadata: MetadataMap,
@@ -27,27 +27,27 @@ pub(crate) struct Reply {
     pub(crate) body: Body,
 }
 
-/// A handler at work, whatever it is.
+/// A running handler, type-erased.
 pub(crate) type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = Result<T, Status>> + Send + 'a>>;
 
-/// Waits for the reply to a call.
+/// A future of the reply to a call.
 pub struct ReplyFuture<'a>(ReplySource<'a>);
 
-/// How a call is answered.
+/// Where the response is put.
 enum ReplySource<'a> {
-    /// By a reply.
+    /// It is returned as a reply.
     Reply(HandlerFuture<'a, Reply>),
-    /// By a response in the exchange of the call.
+    /// It is put into the call's slot.
     Slot(HandlerFuture<'a, ()>),
 }
 
 impl<'a> ReplyFuture<'a> {
-    /// Waits for the reply that `handler` makes.
+    /// A future of the reply that `handler` makes.
     pub(crate) fn new(deadline: Deadline, handler: BoxFuture<'a, Reply>) -> Self {
         Self(ReplySource::Reply(HandlerFuture::new(deadline, handler)))
     }
 
-    /// Waits until `handler` has put its response into the exchange of the call.
+    /// A future that completes once `handler` has put its response into the call's slot.
     pub(crate) fn in_slot(deadline: Deadline, handler: BoxFuture<'a, ()>) -> Self {
         Self(ReplySource::Slot(HandlerFuture::new(deadline, handler)))
     }
@@ -59,7 +59,7 @@ impl<'a> ReplyFuture<'a> {
         }
     }
 
-    /// Waits until the response lies in the exchange of the call.
+    /// Waits until the call's slot holds the response.
     pub(crate) async fn until_filled(self) -> Result<(), Status> {
         match self.0 {
             ReplySource::Reply(handling) => handling.await.map(drop),
@@ -68,8 +68,8 @@ impl<'a> ReplyFuture<'a> {
     }
 }
 
-/// Waits for a handler. It is dropped when it has answered, when the deadline passes, or when this is
-/// dropped; if it panics, the call fails and nothing else does.
+/// Runs a handler, and drops it when it has answered, when the deadline passes, or when this future is
+/// dropped. A panic fails this call only.
 struct HandlerFuture<'a, T> {
     handler: Option<BoxFuture<'a, T>>,
     has_begun: bool,
@@ -83,7 +83,7 @@ impl<'a, T> HandlerFuture<'a, T> {
 
     fn poll_handler(&mut self, cx: &mut Context<'_>) -> Poll<Result<T, Status>> {
         let Some(handler) = &mut self.handler else { return Poll::Pending };
-        // What nobody waits for any more is not begun with.
+        // A call that has expired before it starts is not run.
         if !std::mem::replace(&mut self.has_begun, true) && self.deadline.has_passed() {
             return Poll::Ready(Err(deadline::exceeded()));
         }
@@ -101,7 +101,7 @@ impl<T> Future for HandlerFuture<'_, T> {
         let this = &mut *self;
         let polled = contain(|| {
             let result = ready!(this.poll_handler(cx));
-            // What it holds is dropped before its answer is seen, and may panic, too.
+            // The handler's state is dropped before the response is seen. That may panic, too.
             this.handler = None;
             Poll::Ready(result)
         });

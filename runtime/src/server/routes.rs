@@ -1,4 +1,4 @@
-//! From the path of a request to the service that answers it.
+//! Routes requests to services by path.
 
 use std::{
     any::{Any, TypeId},
@@ -26,7 +26,7 @@ use crate::wire::{
     status,
 };
 
-/// The services of a server, by their names.
+/// The services of a server, by name.
 #[derive(Clone, Default)]
 pub(super) struct Routes {
     services: BTreeMap<&'static str, Arc<dyn ErasedService>>,
@@ -48,7 +48,7 @@ impl Routes {
         }
     }
 
-    /// Refuses to choose between two services of one name.
+    /// Fails if two services have the same name.
     pub(super) fn check(&self) -> io::Result<()> {
         match self.duplicate {
             Some(name) => {
@@ -69,13 +69,13 @@ impl Routes {
         self.fallback = Some(Arc::new(TowerService(service)));
     }
 
-    /// Hands `request` to the service that its path names.
+    /// Calls the service that the path of `request` names.
     pub(super) fn call(&self, request: Request<HttpBody>) -> ServiceFuture {
         let path = request.uri().path();
         let service = path.strip_prefix('/').and_then(|path| path.split_once('/'));
         let named = service.and_then(|(name, _)| self.services.get(name));
         match named.or(self.fallback.as_ref()) {
-            // Layers and interceptors may do all of their work here, and panic.
+            // Layers and interceptors may do all of their work in `call`, and panic.
             Some(route) => contain(|| route.call(request)).unwrap_or_else(|_| {
                 ServiceFuture::Refused(Some(Box::new(failure(&status::panicked()))))
             }),
@@ -90,7 +90,7 @@ impl fmt::Debug for Routes {
     }
 }
 
-/// A service, whatever its types are.
+/// A service, type-erased.
 trait ErasedService: Send + Sync {
     fn call(&self, request: Request<HttpBody>) -> ServiceFuture;
 }
@@ -105,7 +105,7 @@ where
     B: RequestBody,
 {
     fn call(&self, mut request: Request<HttpBody>) -> ServiceFuture {
-        // One of ours reads it at once, or knows that its reader may not. Who knows what others do.
+        // Our own services read the body at once, or track it themselves. Others may keep it unread.
         if !is_ours::<S::Future>() {
             request.body_mut().track();
         }
@@ -126,7 +126,7 @@ fn is_ours<F: 'static>() -> bool {
     TypeId::of::<F>() == TypeId::of::<HttpReplyFuture>()
 }
 
-/// Waits for `future`, without a box around one of ours.
+/// Wraps `future`, which is boxed unless it is our own.
 fn service_future<F, B>(future: F) -> ServiceFuture
 where
     F: Future<Output = Result<Response<B>, Infallible>> + Send + 'static,
@@ -148,7 +148,7 @@ where
     }))
 }
 
-/// Waits for a service's response.
+/// A future of a service's response.
 pub(super) enum ServiceFuture {
     Ours(HttpReplyFuture),
     Other(Pin<Box<dyn Future<Output = Response<HttpBody>> + Send>>),
@@ -156,7 +156,7 @@ pub(super) enum ServiceFuture {
 }
 
 impl ServiceFuture {
-    /// A service that panics costs the call, and nothing else.
+    /// A panic of the service fails this call only.
     pub(super) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Response<HttpBody>> {
         match self {
             Self::Ours(reply) => Pin::new(reply).poll(cx).map(|Ok(response)| response),

@@ -1,4 +1,4 @@
-//! A server on sockets, for generated services and any other tower gRPC service.
+//! [`Server`]: serves generated services, and any other tower gRPC service, on sockets.
 
 use std::{
     convert::Infallible,
@@ -52,10 +52,10 @@ impl<S: NamedService> NamedServer for S {}
 /// # }
 /// ```
 ///
-/// A handler runs on the task of its connection until it waits for something, and on a task of its
-/// own from then on; handlers that turn out to compute for long before they wait get tasks of their
-/// own at once (see [`inline_limit`](Self::inline_limit)). A handler that panics fails its call with
-/// `Internal`, and nothing else. The handler of a call that the client has cancelled is dropped.
+/// A handler runs on its connection's task until it first waits, and on a task of its own after that.
+/// Handlers that turn out to compute for long before they wait get tasks of their own at once (see
+/// [`inline_limit`](Self::inline_limit)). A handler that panics fails its own call with `Internal` and
+/// nothing else. When the client cancels a call, its handler is dropped.
 #[derive(Clone, Debug, Default)]
 pub struct Server {
     routes: Routes,
@@ -63,13 +63,13 @@ pub struct Server {
 }
 
 impl Server {
-    /// A server without services: it answers every call with `Unimplemented`.
+    /// A server without services. It answers every call with `Unimplemented`.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Adds a service: a generated server, or one of tonic's, with or without an interceptor. Two
-    /// services of one name are refused when the server is to serve.
+    /// Adds a service: a generated server or one of tonic's, with or without an interceptor. If two
+    /// services have the same name, serving fails.
     #[must_use]
     pub fn add_service<S, B>(mut self, service: S) -> Self
     where
@@ -83,8 +83,7 @@ impl Server {
         self
     }
 
-    /// Answers the requests for services that were not added with `service`, instead of with
-    /// `Unimplemented`.
+    /// Sends requests for unknown services to `service`, instead of failing them with `Unimplemented`.
     #[must_use]
     pub fn fallback<S, B>(mut self, service: S) -> Self
     where
@@ -100,18 +99,18 @@ impl Server {
     /// Serves on `address` until the process ends.
     ///
     /// # Errors
-    /// `InvalidInput` when a service was added twice, or an option would let no call go well; and when
-    /// `address` cannot be listened on, or accepting connections fails for good.
+    /// `InvalidInput` if a service was added twice or an option would make every call fail. Otherwise, if
+    /// listening on `address` fails, or accepting connections fails permanently.
     pub async fn serve(self, address: impl ToSocketAddrs) -> io::Result<()> {
         self.serve_with_shutdown(address, std::future::pending()).await
     }
 
-    /// Serves on `address` until `signal` completes and the calls in progress have ended, for
-    /// which [`shutdown_timeout`](Self::shutdown_timeout) can set a limit.
+    /// Serves on `address` until `signal` completes and the calls in progress have ended.
+    /// [`shutdown_timeout`](Self::shutdown_timeout) limits how long they may take.
     ///
     /// # Errors
-    /// `InvalidInput` when a service was added twice, or an option would let no call go well; and when
-    /// `address` cannot be listened on, or accepting connections fails for good.
+    /// `InvalidInput` if a service was added twice or an option would make every call fail. Otherwise, if
+    /// listening on `address` fails, or accepting connections fails permanently.
     pub async fn serve_with_shutdown(
         self,
         address: impl ToSocketAddrs,
@@ -121,8 +120,8 @@ impl Server {
         self.serve_listener_with_shutdown(TcpListener::bind(address).await?, signal).await
     }
 
-    /// Serves on a `listener` that is bound already, until the process ends: a TCP listener, or on
-    /// Unix that of a Unix socket.
+    /// Serves on a bound `listener` until the process ends: a TCP listener, or on Unix that of a Unix
+    /// socket.
     ///
     /// ```
     /// # async fn serve() -> std::io::Result<()> {
@@ -132,9 +131,9 @@ impl Server {
     /// # }
     /// ```
     ///
-    /// On a Unix socket, clients on gRPC's C core (Python's grpcio, C++, Ruby, PHP) have to set the
-    /// channel option `grpc.default_authority`, say, to `localhost`. Without it they send the escaped
-    /// path of the socket as `:authority`, which is refused as a host: their calls end with
+    /// On a Unix socket, clients based on gRPC's C core (Python's grpcio, C++, Ruby, PHP) must set the
+    /// channel option `grpc.default_authority`, for example to `localhost`. Otherwise they send the
+    /// escaped path of the socket as `:authority`, which is not a valid host: their calls end with
     /// `RST_STREAM`, error code 1.
     ///
     /// ```python
@@ -144,18 +143,17 @@ impl Server {
     /// ```
     ///
     /// # Errors
-    /// `InvalidInput` when a service was added twice, or an option would let no call go well; and when
-    /// accepting connections fails for good.
+    /// `InvalidInput` if a service was added twice or an option would make every call fail. Otherwise, if
+    /// accepting connections fails permanently.
     pub async fn serve_listener(self, listener: impl Listener + Unpin) -> io::Result<()> {
         self.serve_listener_with_shutdown(listener, std::future::pending()).await
     }
 
-    /// Serves on a `listener` that is bound already, until `signal` completes and the calls in
-    /// progress have ended.
+    /// Serves on a bound `listener` until `signal` completes and the calls in progress have ended.
     ///
     /// # Errors
-    /// `InvalidInput` when a service was added twice, or an option would let no call go well; and when
-    /// accepting connections fails for good.
+    /// `InvalidInput` if a service was added twice or an option would make every call fail. Otherwise, if
+    /// accepting connections fails permanently.
     pub async fn serve_listener_with_shutdown(
         self,
         listener: impl Listener + Unpin,
@@ -165,12 +163,12 @@ impl Server {
         self.serve_incoming_with_shutdown(incoming, signal).await
     }
 
-    /// Serves the connections that `incoming` accepts, until it ends and they have. What TCP should
-    /// do, such as `TCP_NODELAY`, is up to whoever accepts them.
+    /// Serves the connections that `incoming` accepts, until it ends and all connections are closed. TCP
+    /// options such as `TCP_NODELAY` are up to the caller.
     ///
     /// # Errors
-    /// `InvalidInput` when a service was added twice, or an option would let no call go well; and when
-    /// accepting connections fails for good.
+    /// `InvalidInput` if a service was added twice or an option would make every call fail. Otherwise, if
+    /// accepting connections fails permanently.
     pub async fn serve_incoming<IO>(
         self,
         incoming: impl Stream<Item = io::Result<IO>>,
@@ -181,12 +179,12 @@ impl Server {
         self.serve_incoming_with_shutdown(incoming, std::future::pending()).await
     }
 
-    /// Serves the connections that `incoming` accepts, until `signal` completes and the calls in
-    /// progress have ended.
+    /// Serves the connections that `incoming` accepts, until `signal` completes and the calls in progress
+    /// have ended.
     ///
     /// # Errors
-    /// `InvalidInput` when a service was added twice, or an option would let no call go well; and when
-    /// accepting connections fails for good.
+    /// `InvalidInput` if a service was added twice or an option would make every call fail. Otherwise, if
+    /// accepting connections fails permanently.
     pub async fn serve_incoming_with_shutdown<IO>(
         self,
         incoming: impl Stream<Item = io::Result<IO>>,
@@ -207,20 +205,20 @@ impl Server {
 }
 
 impl Server {
-    /// Refuses to serve what cannot be meant.
+    /// Fails if the services or the options are invalid.
     fn check(&self) -> io::Result<()> {
         self.options.check()?;
         self.routes.check()
     }
 }
 
-/// Why no more connections are accepted.
+/// Why the server stopped accepting connections.
 enum Accepting {
     Stopped,
     Ended,
 }
 
-/// What `future` gives, unless `end` comes first.
+/// The output of `future`, or `None` if `end` completes first.
 pub(super) async fn before<T>(
     mut end: Pin<&mut impl Future<Output = ()>>,
     future: impl Future<Output = T>,
@@ -233,7 +231,7 @@ pub(super) async fn before<T>(
     .await
 }
 
-/// The connections of a server that is at work. When it is dropped, they are asked to close.
+/// The open connections of a server. Dropping it asks them to drain.
 struct Connections {
     shared: Arc<ServerShared>,
     permits: Arc<Semaphore>,
@@ -247,8 +245,8 @@ impl Connections {
         Self { shared, permits, shutdown: watch::Sender::new(false) }
     }
 
-    /// Serves what `incoming` accepts until that ends or `stop` completes. Then there is nothing
-    /// left that would take a connection and not serve it.
+    /// Serves what `incoming` accepts until that ends or `stop` completes. Drops `incoming` before it
+    /// returns, so that no more connections are accepted without being served.
     async fn accept_all<IO>(
         &self,
         incoming: impl Stream<Item = io::Result<IO>>,
@@ -268,12 +266,12 @@ impl Connections {
         Ok(Accepting::Stopped)
     }
 
-    /// The next connection, once there is room for it.
+    /// The next connection, once the limit allows another.
     async fn accept<T>(
         &self,
         mut incoming: impl Stream<Item = T> + Unpin,
     ) -> (Option<T>, Option<OwnedSemaphorePermit>) {
-        // It is never closed.
+        // The semaphore is never closed.
         let permit = Arc::clone(&self.permits).acquire_owned().await.ok();
         (incoming.next().await, permit)
     }
@@ -282,7 +280,8 @@ impl Connections {
     where
         IO: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
-        // A block around it would hold it twice, before it is polled and then.
+        // Spawned as it is: an `async` block around it would contain it twice, before and after its first
+        // poll.
         tokio::spawn(connection::serve(
             io,
             Arc::clone(&self.shared),
@@ -291,7 +290,7 @@ impl Connections {
         ));
     }
 
-    /// Asks all connections to close, and waits until they are.
+    /// Asks all connections to drain, and waits until they are closed.
     async fn shut_down(&self) {
         self.shutdown.send_replace(true);
         self.ended().await;

@@ -1,4 +1,4 @@
-//! The server of one service, which every door serves.
+//! [`ServiceServer`]: the server of one service, for every entry point.
 
 use std::{
     convert::Infallible,
@@ -23,13 +23,13 @@ use crate::{
     },
 };
 
-/// Serves `S`, an implementation of a generated contract, over gRPC.
+/// Serves `S`, an implementation of a generated contract.
 ///
-/// Generated code names it for each service, as `CalculatorServer<S>`. It is a tower service, for
-/// our [`Server`](crate::Server) as well as for tonic's, axum and hyper, and it serves in process.
+/// Generated code has an alias for each service, such as `CalculatorServer<S>`. It is a tower service for
+/// our [`Server`](crate::Server), tonic's, axum and hyper, and it can be called in process.
 ///
-/// By default it reads messages of up to 4 MiB, sends messages of up to 2 GiB, and neither accepts
-/// nor sends compressed ones.
+/// By default, it accepts messages of up to 4 MiB, sends messages of up to 2 GiB, and neither accepts nor
+/// sends compressed messages.
 pub struct ServiceServer<D, S> {
     service: Arc<S>,
     config: ServerConfig,
@@ -37,7 +37,7 @@ pub struct ServiceServer<D, S> {
     dispatch: PhantomData<fn() -> D>,
 }
 
-/// What a server lets through, and how it answers.
+/// The limits and compressions of a server.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct ServerConfig {
     pub(crate) decoding_limit: usize,
@@ -53,7 +53,7 @@ impl<D: Dispatch<S>, S> ServiceServer<D, S> {
         Self::from_arc(Arc::new(service))
     }
 
-    /// Serves a `service` that is shared with others.
+    /// Serves a shared `service`.
     pub fn from_arc(service: Arc<S>) -> Self {
         let config = ServerConfig {
             decoding_limit: DEFAULT_DECODING_LIMIT,
@@ -65,38 +65,38 @@ impl<D: Dispatch<S>, S> ServiceServer<D, S> {
         Self { service, config, methods: MethodIndex::new(D::SERVICE), dispatch: PhantomData }
     }
 
-    /// Refuses request messages of more than `limit` bytes with `ResourceExhausted`.
+    /// The size limit for request messages, in bytes. Larger ones fail with `ResourceExhausted`.
     #[must_use]
     pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
         self.config.decoding_limit = limit;
         self
     }
 
-    /// Refuses to send response messages of more than `limit` bytes, with `ResourceExhausted`.
+    /// The size limit for response messages, in bytes. Larger ones fail with `ResourceExhausted`.
     #[must_use]
     pub fn max_encoding_message_size(mut self, limit: usize) -> Self {
         self.config.encoding_limit = limit;
         self
     }
 
-    /// Accepts requests that are compressed with `encoding`. Say it again for another one.
+    /// Accepts requests compressed with `encoding`, besides encodings accepted before.
     #[must_use]
     pub fn accept_compressed(mut self, encoding: CompressionEncoding) -> Self {
         self.config.accepted.enable(encoding);
         self
     }
 
-    /// Compresses responses with `encoding` for clients that accept it. Say it again for another
-    /// one.
+    /// Compresses responses with `encoding` for clients that accept it. Can be called for several
+    /// encodings.
     #[must_use]
     pub fn send_compressed(mut self, encoding: CompressionEncoding) -> Self {
         self.config.sent.enable(encoding);
         self
     }
 
-    /// Whether to refuse requests without `te: trailers`, with `Internal`. By default they are
-    /// served: gRPC wants the header, by which a client says that trailers get through to it, but
-    /// several proxies drop it and let trailers pass.
+    /// Whether to refuse requests without `te: trailers`, with `Internal`. Default: false. gRPC requires
+    /// the header, by which a client says that trailers reach it, but several proxies drop it and still
+    /// pass trailers on.
     ///
     /// See `TE` in [gRPC over
     /// HTTP/2](https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md#requests).
@@ -107,16 +107,16 @@ impl<D: Dispatch<S>, S> ServiceServer<D, S> {
     }
 }
 
-/// A server of one service, whatever its types are.
+/// A [`ServiceServer`], type-erased.
 pub(crate) trait Serve: Send + Sync {
     fn service(&self) -> &'static ServiceDescriptor;
 
-    /// The position of the method that is called by `path` (`/package.Service/Method`).
+    /// The position of the method with this `path` (`/package.Service/Method`).
     fn position(&self, path: &str) -> Option<usize>;
 
     fn config(&self) -> &ServerConfig;
 
-    /// Hands `call` to the method at that position in the service.
+    /// Dispatches `call` to the method at position `method`.
     fn call<'a>(&self, method: usize, call: ServerCall<'a>) -> ReplyFuture<'a>;
 }
 

@@ -1,21 +1,25 @@
-//! Which methods are quick enough to run on the task of their connection.
+//! Which methods are too slow to run on their connection's task.
 
 use std::{
     sync::atomic::{AtomicU8, AtomicU16, Ordering::Relaxed},
     time::Duration,
 };
 
-/// How many calls in a row have to be slow: one alone may have been interrupted.
+/// How many slow calls in a row demote a method. A single one may just have been preempted.
 const SLOW_CALLS_TO_DEMOTE: u8 = 3;
-/// How many calls of a slow method get a task of their own before one is tried again.
+/// How many calls of a demoted method get their own tasks before another is tried inline.
 const DEMOTED_CALLS: u16 = 500;
 const SLOTS: usize = 256;
 
-/// Remembers which methods have been slow: those whose handlers have taken longer than a limit before
-/// their first wait, and so have held up the other calls of their connections.
+/// Tracks slow methods: those whose handlers exceed a time limit before their first wait, and thereby
+/// delay the other calls of their connections.
 ///
-/// Methods are told apart by a hash of their paths: two that share a slot share its verdict, which
-/// costs the quicker one no more than a task.
+/// Methods are identified by a hash of their paths. Two methods in one slot share their fate, which costs
+/// the quicker one no more than a task per call.
+///
+/// Connections on several threads share these counters. They are a heuristic, so the accesses are
+/// `Relaxed` and separate: a lost update only makes a method's promotion or demotion come slightly
+/// earlier or later.
 #[derive(Debug)]
 pub(super) struct SlowMethods([MethodSpeed; SLOTS]);
 
@@ -24,18 +28,18 @@ impl SlowMethods {
         Self([const { MethodSpeed::new() }; SLOTS])
     }
 
-    /// How the method of `slot` has done.
+    /// The record of the method in `slot`.
     pub(super) fn of(&self, slot: MethodSlot) -> &MethodSpeed {
         &self.0[slot.0]
     }
 }
 
-/// Where a method is remembered.
+/// The index of a method's record.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct MethodSlot(usize);
 
 impl MethodSlot {
-    /// That of the method that is called by `path`.
+    /// The slot of the method with this `path`.
     pub(super) fn of(path: &str) -> Self {
         let hash = path.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
             (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
@@ -44,12 +48,12 @@ impl MethodSlot {
     }
 }
 
-/// How a method has done.
+/// The record of a method.
 #[derive(Debug)]
 pub(super) struct MethodSpeed {
-    /// How many calls in a row have been slow.
+    /// How many of the last calls in a row were slow.
     slow_calls: AtomicU8,
-    /// How many more calls get tasks of their own.
+    /// How many more calls get their own tasks.
     demoted_calls: AtomicU16,
 }
 
@@ -58,7 +62,7 @@ impl MethodSpeed {
         Self { slow_calls: AtomicU8::new(0), demoted_calls: AtomicU16::new(0) }
     }
 
-    /// Whether the next call should get a task of its own.
+    /// Whether the next call should get its own task.
     pub(super) fn is_slow(&self) -> bool {
         let left = self.demoted_calls.load(Relaxed);
         if left > 0 {
@@ -67,13 +71,13 @@ impl MethodSpeed {
         left > 0
     }
 
-    /// Takes into account that a call has been at work for `time` without waiting.
+    /// Records that a call ran for `time` before its first wait.
     pub(super) fn record(&self, time: Duration, limit: Duration) {
         let slow_calls = self.slow_calls.load(Relaxed);
         if time > limit {
             let slow_calls = slow_calls + 1;
             if slow_calls == SLOW_CALLS_TO_DEMOTE {
-                // The next one that is tried decides alone.
+                // `slow_calls` stays one short of the limit, so the next inline call decides alone.
                 self.demoted_calls.store(DEMOTED_CALLS, Relaxed);
             } else {
                 self.slow_calls.store(slow_calls, Relaxed);

@@ -23,35 +23,35 @@ use crate::wire::{
     status,
 };
 
-/// A call, until it is answered or nobody waits for the answer any more.
+/// A call, until it is answered or its client has cancelled it.
 ///
-/// What it runs is the user's: handlers, layers, bodies, and what they hold. Whatever of it panics, also
-/// while it is dropped, the call fails, and nothing else does.
+/// It runs user code: handlers, layers, bodies and their destructors. A panic in any of them fails this
+/// call only.
 pub(super) struct ServerStream {
     stream: SendResponse<Bytes>,
-    /// How long headers the client takes.
+    /// The client's size limit for headers.
     header_limit: Limit,
     progress: ResponseState,
 }
 
 enum ResponseState {
-    /// The service is at work.
+    /// The service has not answered yet.
     Waiting(ServiceFuture),
     Answered(Response<HttpBody>),
     Sending(Sending),
-    /// The client wants no answer any more.
+    /// The client has reset the stream.
     Reset,
     Over,
 }
 
-/// What became of a call.
+/// How a call ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Outcome {
     /// It was answered.
     Done,
-    /// The client has given it up before it was answered.
+    /// The client reset it before it was answered.
     Reset,
-    /// Its connection is to break, before the end of the call can be told.
+    /// The connection has to be aborted before the end of the call can be sent.
     AbortConnection,
 }
 
@@ -73,13 +73,13 @@ impl ServerStream {
         })
     }
 
-    /// Ready when the client has gone, whichever way.
+    /// Ready when the client has reset the stream or the connection has ended.
     pub(super) fn poll_reset(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        // When a panic has broken HTTP/2, it is gone, too.
+        // h2 panics if an earlier panic has broken it; the client is then unreachable as well.
         contain(|| self.stream.poll_reset(cx).map(drop)).unwrap_or(Poll::Ready(()))
     }
 
-    /// Whether the service has answered with all that it will.
+    /// Whether the service has answered and the whole response is buffered.
     pub(super) fn is_buffered(&self) -> bool {
         matches!(&self.progress, ResponseState::Answered(response) if response.body().is_buffered())
     }
@@ -90,7 +90,7 @@ impl ServerStream {
         };
         self.progress = match service_future.poll(cx) {
             Poll::Ready(response) => ResponseState::Answered(response),
-            // When the client has gone, so may the handler.
+            // The handler is dropped once the client has gone.
             Poll::Pending => {
                 ready!(self.poll_reset(cx));
                 ResponseState::Reset
@@ -121,7 +121,7 @@ impl ServerStream {
         Poll::Ready(Outcome::Done)
     }
 
-    /// Goes on with a call of which something has panicked: to its failure.
+    /// Turns a call that has panicked into a failed one.
     fn fail(&mut self) {
         let status = status::panicked();
         let progress = match self.progress.take() {
@@ -130,7 +130,7 @@ impl ServerStream {
                 drop_quietly(sending);
                 ResponseState::Over
             }
-            // Whatever had begun to be sent is gone.
+            // The panic lost the send half, so the trailers cannot be sent.
             ResponseState::Over => {
                 self.stream.send_reset(Reason::INTERNAL_ERROR);
                 ResponseState::Over
@@ -151,7 +151,7 @@ impl Future for ServerStream {
         let this = &mut *self;
         let advanced = contain(|| this.advance(cx));
         advanced.unwrap_or_else(|_| {
-            // There is nothing of the user's left in it then: if that panics, too, HTTP/2 is broken.
+            // No user code is left in the call. If it panics again, h2 is broken.
             let failed = contain(|| {
                 this.fail();
                 this.advance(cx)
@@ -173,7 +173,7 @@ impl ResponseState {
     }
 }
 
-/// Sends the head of `response`, and what of it can be sent at once.
+/// Sends the head of `response`. Returns the state in which the body is sent.
 fn respond(
     mut response: Response<HttpBody>,
     stream: &mut SendResponse<Bytes>,
@@ -187,7 +187,7 @@ fn respond(
     match stream.send_response(Response::from_parts(head, ()), ended) {
         Ok(_) if ended => ResponseState::Over,
         Ok(stream) => ResponseState::Sending(Sending::new(body, stream, header_limit)),
-        // The stream is gone, which its client may be the reason for.
+        // The stream is closed, probably by its client.
         Err(_) => ResponseState::Reset,
     }
 }

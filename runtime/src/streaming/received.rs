@@ -1,4 +1,4 @@
-//! Streams of calls: decoded as they arrive, and ended by a deadline.
+//! The streams of calls: decoded as they arrive, and limited by a deadline.
 
 use std::{
     pin::Pin,
@@ -19,7 +19,7 @@ use crate::wire::{
 };
 
 impl<T> Streaming<T> {
-    /// The same messages, until `deadline` passes; a panic where they come from is `Internal`.
+    /// The same messages until `deadline` passes. A panic in their source becomes `Internal`.
     pub(crate) fn limited(self, deadline: Option<Instant>) -> Self
     where
         T: Send + 'static,
@@ -89,7 +89,8 @@ impl<T: Send> Source<T> for LimitedSource<T> {
 }
 
 impl<T> Drop for LimitedSource<T> {
-    /// The messages come from the peer's code, in the same process.
+    /// The messages come from the user's code on the other side of an in-process call, and may panic when
+    /// dropped.
     fn drop(&mut self) {
         drop_quietly(std::mem::take(&mut self.messages));
     }

@@ -1,5 +1,5 @@
-//! Binary values that somebody has joined with commas into one header, as HTTP allows: they have to be
-//! parted before anybody decodes them.
+//! Splits binary metadata values that a sender or a proxy has joined with commas, as HTTP allows. They
+//! must be separated before they are decoded.
 //!
 //! See `Binary-Header` in [gRPC over
 //! HTTP/2](https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md#requests).
@@ -8,9 +8,9 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 
 use super::headers::{append, with_room};
 
-/// How many values of one header map are made of joined ones: about as many headers as the usual
-/// limit for their size lets in. The rest stays as it came, which is undecodable: a value takes a
-/// hundred times the memory of its comma.
+/// The most values that are split out of one header map: about as many headers as fit into the usual size
+/// limit. Beyond that, joined values stay as they came, which makes them undecodable. Without a limit,
+/// each comma would cost a hundred times its size in memory.
 const MAX_PARTS: usize = 512;
 
 /// `headers` with each binary value on its own.
@@ -38,7 +38,7 @@ fn is_joined(name: &HeaderName, value: &HeaderValue) -> bool {
     name.as_str().ends_with("-bin") && value.as_bytes().contains(&b',')
 }
 
-/// The values that are joined in `value`, if there are and no more than `room`.
+/// The values joined in `value`. None if it is a single value, or if there are more than `room`.
 fn parts(name: &HeaderName, value: &HeaderValue, room: usize) -> Option<Vec<HeaderValue>> {
     if !is_joined(name, value) {
         return None;

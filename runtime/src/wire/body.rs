@@ -1,4 +1,4 @@
-//! The messages of one direction of a call, as bytes, whichever way they travel.
+//! The messages of one direction of a call, as bytes, over any transport.
 
 use std::{
     fmt,
@@ -24,33 +24,32 @@ use super::{
 use crate::Streaming;
 pub(crate) use crate::trailers::merge;
 
-/// A stream of frames that ends well, with trailers, or with a status.
+/// A stream of frames that ends cleanly, with trailers, or with a status.
 pub(crate) struct Body {
     kind: BodyKind,
-    /// There are none, most often.
+    /// Boxed because most bodies have none.
     trailers: Option<Box<MetadataMap>>,
-    /// When there is to be an end of a body that is at hand, if it may not take as long as it likes.
+    /// Limits how long a buffered body may wait for flow-control window.
     deadline: Option<Box<Deadline>>,
 }
 
 enum BodyKind {
-    /// Nothing more to come.
     Ended,
     /// Nothing but a status.
     Failed(Status),
-    /// One frame, known beforehand, and the status behind it if that is not OK.
+    /// One buffered frame, and the status after it unless that is OK.
     Once(Bytes, Option<Status>),
-    /// Frames that are encoded as they are asked for.
+    /// Frames that are encoded on demand.
     Outgoing(Box<EncodedStream>),
-    /// Frames that come through HTTP.
+    /// Frames from an HTTP body.
     Http(tonic::body::Body, Side),
-    /// Frames that come straight from HTTP/2.
+    /// Frames straight from an HTTP/2 stream.
     H2(ReceivedBody, Side),
-    /// Those behind headers that have a status, which counts if nothing else comes.
+    /// A body whose headers already carried a status. That status applies if no other follows.
     AfterStatus(Box<(Body, HeaderMap)>),
 }
 
-/// What a body belongs to: the end of a response says how the call went.
+/// The direction of a body. The end of a response carries the status of the call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Side {
     Request,
@@ -87,12 +86,12 @@ impl Body {
         Self::of(BodyKind::H2(received, side))
     }
 
-    /// This body, behind `headers` that have a status already.
+    /// This body, received after `headers` that already carry a status.
     pub(crate) fn after_status(self, headers: HeaderMap) -> Self {
         Self::of(BodyKind::AfterStatus(Box::new((self, headers))))
     }
 
-    /// Whether nothing came behind the headers of the response, nor will.
+    /// Whether the response consists of headers alone.
     pub(crate) fn is_headers_only(&self) -> bool {
         match &self.kind {
             BodyKind::Failed(status) => status::is_missing(status),
@@ -102,20 +101,20 @@ impl Body {
         }
     }
 
-    /// The same, which is to be sent no later than at `deadline`. Messages that are made as they are asked
-    /// for have deadlines of their own.
+    /// Fails this body at `deadline` if it has not been sent by then. Encoded streams have deadlines of
+    /// their own.
     pub(crate) fn with_deadline(self, deadline: Option<Instant>) -> Self {
         let deadline = deadline.map(|deadline| Box::new(Deadline::at(Some(deadline))));
         Self { deadline, ..self }
     }
 
-    /// Sends `trailers` when the body has ended well.
+    /// Sends `trailers` once the body has ended cleanly.
     pub(crate) fn with_trailers(mut self, trailers: MetadataMap) -> Self {
         self.trailers = boxed(trailers);
         self
     }
 
-    /// The only frame, if it is there already.
+    /// The only frame, if it is buffered.
     pub(crate) fn buffered(&self) -> Option<&Bytes> {
         match &self.kind {
             BodyKind::Once(frame, _) => Some(frame),
@@ -123,12 +122,12 @@ impl Body {
         }
     }
 
-    /// Whether there may be any number of messages.
+    /// Whether the body may have any number of messages.
     pub(crate) fn is_stream(&self) -> bool {
         matches!(self.kind, BodyKind::Outgoing(_))
     }
 
-    /// Whether no more than one frame will come, which is there already.
+    /// Whether all of the body, one frame at most, is buffered.
     pub(crate) fn is_buffered(&self) -> bool {
         matches!(self.kind, BodyKind::Once(..) | BodyKind::Ended)
     }
@@ -137,12 +136,12 @@ impl Body {
         matches!(self.kind, BodyKind::Ended)
     }
 
-    /// The trailers of a body that has ended well.
+    /// The trailers of a body that has ended cleanly.
     pub(crate) fn take_trailers(&mut self) -> Option<MetadataMap> {
         self.trailers.take().map(|trailers| *trailers)
     }
 
-    /// The next bytes; an error is the status that the body ended with.
+    /// The next bytes. An error is the status that ended the body.
     pub(crate) fn poll_data(
         &mut self,
         cx: &mut Context<'_>,
@@ -181,7 +180,7 @@ impl Body {
         Poll::Ready(polled)
     }
 
-    /// The same for one who expects no more of them, which is quicker to tell.
+    /// [`poll_data`](Self::poll_data) with a fast path for end of stream.
     pub(crate) fn poll_end(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, Status>>> {
         let ended = match &mut self.kind {
             BodyKind::H2(received, Side::Request) if received.is_end_stream() => None,
@@ -195,8 +194,7 @@ impl Body {
         Poll::Ready(ended)
     }
 
-    /// Reads up to the end of a response that is no more than one piece of data, or up to the second
-    /// piece of one that is more.
+    /// Buffers a response up to its end, or up to its second chunk of data, whichever comes first.
     pub(crate) fn poll_ahead(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         let BodyKind::H2(received, side) = &mut self.kind else { return Poll::Ready(()) };
         let ended = match ready!(received.poll_ahead(cx)) {
@@ -214,13 +212,13 @@ impl Body {
         Poll::Ready(())
     }
 
-    /// Whether it may wait for room for as long as it takes.
+    /// Whether the body may wait for flow-control window indefinitely.
     pub(crate) fn is_patient(&self) -> bool {
         self.deadline.is_none()
     }
 
-    /// Whether the deadline has passed, although nobody has room for what the body gives. Then there is
-    /// nothing left of it but the status.
+    /// Whether the deadline has passed while the body waits for flow-control window. If so, only the
+    /// status is left of it.
     pub(crate) fn poll_expired(&mut self, cx: &mut Context<'_>) -> bool {
         if let BodyKind::Outgoing(frames) = &mut self.kind {
             return frames.poll_expired(cx);
@@ -231,14 +229,14 @@ impl Body {
         true
     }
 
-    /// Hands the body to somebody who may not read it: what it holds is counted among what is unread.
+    /// Counts what the body holds as unread. Called when the body is handed to code that may not read it.
     pub(crate) fn track(&mut self) {
         if let BodyKind::H2(received, _) = &mut self.kind {
             received.track();
         }
     }
 
-    /// Notes that somebody waits for the rest of a request that is to be one message.
+    /// Notes that the reader of a unary request is waiting for `END_STREAM`.
     pub(crate) fn note_awaiting(&self) {
         if let BodyKind::H2(received, _) = &self.kind {
             received.note_awaiting();
@@ -295,7 +293,7 @@ fn poll_h2(
     })
 }
 
-/// What the end of the data says: of a response, how the call went.
+/// Interprets the end of the data. In a response, the trailers carry the status of the call.
 fn end<T>(
     received: Option<HeaderMap>,
     side: Side,

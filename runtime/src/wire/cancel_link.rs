@@ -1,5 +1,5 @@
-//! Ties a stream of requests to its response, which HTTP does not: when nobody wants the response
-//! any more, the requests end, and when the requests fail, the response says why.
+//! Links a request stream to its response, which HTTP does not: dropping the response cancels the
+//! requests, and a failure of the requests becomes the status of the response.
 
 use std::{
     future::Future as _,
@@ -10,13 +10,13 @@ use std::{
 use tokio::sync::oneshot;
 use tonic::Status;
 
-/// The response's end: dropping it resets a call whose requests could go on.
+/// The response's end. Dropping it resets a call whose requests are still open.
 #[derive(Debug, Default)]
 pub(crate) struct CancelLink(Option<oneshot::Receiver<Status>>);
 
 impl CancelLink {
-    /// The response's end, and that of the requests: it knows when the response is not wanted any
-    /// more, and is told what the requests fail with.
+    /// Both ends. The sender, held by the requests, sees when the response is dropped, and passes on the
+    /// status that the requests failed with.
     pub(crate) fn new() -> (oneshot::Sender<Status>, Self) {
         let (failure, failed) = oneshot::channel();
         (failure, Self(Some(failed)))
@@ -27,7 +27,7 @@ impl CancelLink {
         self.0.is_some()
     }
 
-    /// What the requests have failed with.
+    /// The status that the requests failed with.
     #[inline]
     pub(crate) fn poll_failure(&mut self, cx: &mut Context<'_>) -> Option<Status> {
         match Pin::new(self.0.as_mut()?).poll(cx) {

@@ -1,4 +1,4 @@
-//! Compression of single messages and the names it is negotiated by.
+//! Per-message compression, and the names by which it is negotiated.
 //!
 //! See [compression in gRPC](https://github.com/grpc/grpc/blob/master/doc/compression.md).
 
@@ -24,7 +24,7 @@ pub(crate) fn name(encoding: CompressionEncoding) -> &'static str {
     }
 }
 
-/// The encoding that `grpc-encoding` calls `name`, if this build has it.
+/// The encoding that `grpc-encoding` calls `name`, if this build supports it.
 pub(crate) fn by_name(name: &str) -> Option<CompressionEncoding> {
     match name {
         #[cfg(feature = "gzip")]
@@ -37,7 +37,7 @@ pub(crate) fn by_name(name: &str) -> Option<CompressionEncoding> {
     }
 }
 
-/// The encodings of this build, in the order in which a choice is made among them.
+/// The encodings that this build supports, in order of preference.
 pub(crate) const ALL: &[CompressionEncoding] = &[
     #[cfg(feature = "zstd")]
     CompressionEncoding::Zstd,
@@ -47,7 +47,7 @@ pub(crate) const ALL: &[CompressionEncoding] = &[
     CompressionEncoding::Deflate,
 ];
 
-/// The value of `grpc-accept-encoding` for `encodings`; none where there is nothing to announce.
+/// The value of `grpc-accept-encoding` for `encodings`, or `None` if there is nothing to announce.
 pub(crate) fn accept_header(encodings: EnabledCompressionEncodings) -> Option<HeaderValue> {
     if encodings.is_empty() {
         return None;
@@ -61,7 +61,8 @@ pub(crate) fn accept_header(encodings: EnabledCompressionEncodings) -> Option<He
     HeaderValue::try_from(value).ok()
 }
 
-/// What both a sender and a receiver of `accepted` know, best first; none means `identity`.
+/// The first encoding that the sender is configured for and the receiver accepts. `None` means
+/// `identity`.
 pub(crate) fn choose(
     sender: EnabledCompressionEncodings,
     accepted: EnabledCompressionEncodings,
@@ -94,7 +95,7 @@ pub(crate) fn compress(
     })
 }
 
-/// Decompresses one message, which may come out no larger than `limit` bytes.
+/// Decompresses one message. Fails if the result is larger than `limit` bytes.
 pub(crate) fn decompress(
     encoding: CompressionEncoding,
     message: &[u8],
@@ -119,7 +120,7 @@ pub(crate) fn decompress(
     Ok(plain.into())
 }
 
-/// Reads to the end, or one byte past `limit`, so that a small bomb cannot fill the memory.
+/// Reads to the end, or one byte past `limit`, so that a decompression bomb cannot exhaust memory.
 #[cfg(any(feature = "gzip", feature = "deflate", feature = "zstd"))]
 pub(super) fn read_limited(reader: impl io::Read, limit: usize) -> io::Result<Vec<u8>> {
     use io::Read as _;

@@ -1,5 +1,5 @@
-//! The flow-control credit of what is received: it comes back when data is read, at the latest when
-//! nobody will read it any more.
+//! Flow-control credit for received data. It is returned when the data is read, at the latest when the
+//! last reader is dropped.
 
 use std::{
     sync::Arc,
@@ -15,7 +15,10 @@ use super::{
     sync::{FlowControl, Mutex, MutexGuard, PoisonError, RecvStream},
 };
 
-/// The streams of a connection that may hold data which nobody has read.
+/// The streams of a connection that may hold unread data.
+///
+/// The lock is held for bookkeeping alone. Wakers are cloned before it is taken and woken or dropped
+/// after it is released: they run foreign code, which may come back here.
 #[derive(Debug, Default)]
 pub(crate) struct UnreadStreams(Mutex<UnreadState>);
 
@@ -28,17 +31,17 @@ struct UnreadState {
 #[derive(Debug)]
 struct UnreadStream {
     flow: FlowControl,
-    /// Who waits for data.
+    /// The task that waits for data.
     reader: Option<Waker>,
 }
 
 impl UnreadStreams {
-    /// How many bytes all of them hold.
+    /// How many unread bytes all of these streams hold.
     pub(crate) fn bytes(&self) -> usize {
         self.state().streams.iter().map(|(_, stream)| stream.flow.used_capacity()).sum()
     }
 
-    /// Ends all of them: a panic has broken HTTP/2, which cannot tell its readers.
+    /// Fails all of these streams after a panic inside h2, which can no longer wake its readers.
     pub(crate) fn break_off(&self) {
         let mut state = self.state();
         state.is_broken = true;
@@ -46,7 +49,7 @@ impl UnreadStreams {
         let readers: Vec<_> = readers.collect();
         drop(state);
         for reader in readers {
-            // One that panics, too, must not keep the others waiting.
+            // A waker that panics must not keep the others from being woken.
             let _ = contain(|| reader.wake());
         }
     }
@@ -56,14 +59,15 @@ impl UnreadStreams {
     }
 }
 
-/// How many bytes are returned as flow-control credit at once, while there are more to read.
+/// How many bytes are returned as flow-control credit at once while more data is buffered. It saves
+/// `WINDOW_UPDATE` frames.
 const WINDOW_UPDATE_THRESHOLD: usize = 32 * 1024;
 
-/// Why there is no more to read.
+/// Why no more data can be read.
 #[derive(Debug)]
 pub(crate) enum Unreadable {
     Stream(h2::Error),
-    /// A panic has broken HTTP/2: whoever asks it for anything would panic, too.
+    /// A panic inside h2 has poisoned its state: every further call into it would panic.
     Broken,
 }
 
@@ -73,14 +77,14 @@ impl From<h2::Error> for Unreadable {
     }
 }
 
-/// What comes on a stream: whatever it has given counts as read.
+/// The receiving half of a stream. Data counts as consumed once it was handed out.
 pub(crate) struct CreditedStream {
-    /// None only while it is dropped.
+    /// None only during `drop`.
     stream: Option<RecvStream>,
-    /// The bytes that were read, but not yet returned as flow-control credit.
+    /// Bytes that were read but not yet returned as flow-control credit.
     unreleased: usize,
     unread: Arc<UnreadStreams>,
-    /// Where it is counted there, if it is.
+    /// The stream's key in `unread`, if it is tracked.
     key: Option<usize>,
 }
 
@@ -89,23 +93,23 @@ impl CreditedStream {
         Self { stream: Some(stream), unreleased: 0, unread: Arc::clone(unread), key: None }
     }
 
-    /// Counts what the stream holds among what is unread: from here on, somebody has it who may not read
-    /// it. HTTP/2 keeps the stream as long as it is counted.
+    /// Counts what the stream holds as unread. Called when the stream is handed to code that may not read
+    /// it. h2 keeps the stream's state as long as it is tracked.
     pub(crate) fn track(&mut self) {
         if self.key.is_none()
-            && let Ok(flow) = self.ask(|stream| stream.flow_control().clone())
+            && let Ok(flow) = self.with_stream(|stream| stream.flow_control().clone())
         {
             let stream = UnreadStream { flow, reader: None };
             self.key = Some(self.unread.state().streams.insert(stream));
         }
     }
 
-    /// Whether the streams that are counted have been broken off. If not, this one's reader is woken when
-    /// they are.
+    /// Whether the tracked streams were broken off. If not, registers `reader` to be woken when they are.
     fn is_broken(&self, reader: &Waker) -> bool {
-        // HTTP/2, or the connection's task, tells whoever reads a stream that is not.
+        // An untracked stream is read by the connection's task or woken by h2 itself.
         let Some(key) = self.key else { return false };
-        // Somebody else's code runs before the lock is taken.
+        // `Waker::clone` is foreign code, so it runs before the lock is taken; the old waker is dropped
+        // after it is released.
         let reader = reader.clone();
         let mut state = self.unread.state();
         if state.is_broken {
@@ -117,24 +121,24 @@ impl CreditedStream {
         false
     }
 
-    /// Asks HTTP/2, if it can still be asked.
-    fn ask<T>(&mut self, ask: impl FnOnce(&mut RecvStream) -> T) -> Result<T, Unreadable> {
+    /// Calls into h2, unless a panic has broken it.
+    fn with_stream<T>(&mut self, work: impl FnOnce(&mut RecvStream) -> T) -> Result<T, Unreadable> {
         let stream = self.stream.as_mut().ok_or(Unreadable::Broken)?;
-        contain(|| ask(stream)).map_err(|_| Unreadable::Broken)
+        contain(|| work(stream)).map_err(|_| Unreadable::Broken)
     }
 
-    /// Leaves what was read to HTTP/2, which returns it when nobody has the stream any more: for the last
-    /// one who has it.
+    /// Leaves the unreleased bytes to h2, which returns them when the last handle of the stream is
+    /// dropped. Only the holder of the last handle may call this.
     pub(crate) fn leave_unreleased(&mut self) {
         self.unreleased = 0;
     }
 
-    /// The next bytes, of which there are some.
+    /// The next data, never empty.
     pub(crate) fn poll_data(
         &mut self,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Bytes, Unreadable>>> {
-        let data = self.ask(|stream| {
+        let data = self.with_stream(|stream| {
             loop {
                 match stream.poll_data(cx) {
                     Poll::Ready(Some(Ok(data))) if data.is_empty() => {}
@@ -144,7 +148,7 @@ impl CreditedStream {
         })?;
         match &data {
             Poll::Ready(Some(Ok(data))) => self.release(data.len(), WINDOW_UPDATE_THRESHOLD),
-            // There may be nothing more for long.
+            // The next data may be a long time coming, so all credit is returned now.
             Poll::Pending | Poll::Ready(_) => self.release(0, 1),
         }
         if data.is_pending() && self.is_broken(cx.waker()) {
@@ -157,7 +161,7 @@ impl CreditedStream {
         &mut self,
         cx: &mut Context<'_>,
     ) -> Poll<Result<Option<HeaderMap>, Unreadable>> {
-        let trailers = self.ask(|stream| stream.poll_trailers(cx))?;
+        let trailers = self.with_stream(|stream| stream.poll_trailers(cx))?;
         trailers.map_err(Unreadable::Stream)
     }
 
@@ -167,25 +171,27 @@ impl CreditedStream {
             .is_some_and(|stream| contain(|| stream.is_end_stream()).unwrap_or(false))
     }
 
-    /// Returns what was read as flow-control credit, once it is `enough`.
+    /// Adds `more` to the bytes that were read, and returns them as flow-control credit once there are
+    /// `enough`.
     fn release(&mut self, more: usize, enough: usize) {
         self.unreleased += more;
         if self.unreleased >= enough {
             let unreleased = std::mem::take(&mut self.unreleased);
-            // It fails only when more is released than was received.
-            let _ = self.ask(|stream| stream.flow_control().release_capacity(unreleased));
+            // It fails only if more is released than was received.
+            let _ = self.with_stream(|stream| stream.flow_control().release_capacity(unreleased));
         }
     }
 }
 
 impl Drop for CreditedStream {
-    /// HTTP/2 returns what was not read, but what was read only when the whole call is over.
+    /// When a handle is dropped, h2 returns the credit of unread data, but that of data already read only
+    /// with the last handle.
     fn drop(&mut self) {
         self.release(0, 1);
         if let Some(key) = self.key {
             let stream = self.unread.state().streams.try_remove(key);
-            // HTTP/2 is told behind the lock. It resets a stream that nobody wants any more when the last
-            // handle of it is gone.
+            // Dropped after the lock is released, because dropping the last handle calls into h2, which
+            // then resets the stream.
             drop_quietly(stream);
         }
         drop_quietly(self.stream.take());

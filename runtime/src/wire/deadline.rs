@@ -1,4 +1,4 @@
-//! The time by which a call must be over, and how `grpc-timeout` spells it.
+//! The deadline of a call, and its form in `grpc-timeout`.
 
 use std::{
     future::Future,
@@ -18,10 +18,10 @@ use tonic::{Status, metadata::MetadataMap};
 use super::status;
 
 pub(crate) const GRPC_TIMEOUT: HeaderName = HeaderName::from_static("grpc-timeout");
-/// Timeouts beyond this are as good as none, and a timer cannot be set for all of them.
+/// Longer timeouts are treated as this one: timers cannot represent all of them.
 pub(crate) const FOREVER: Duration = Duration::from_secs(60 * 60 * 24 * 365);
 
-/// What `grpc-timeout` in `headers` says.
+/// The timeout in the `grpc-timeout` header of `headers`.
 ///
 /// See `Timeout` in [gRPC over
 /// HTTP/2](https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md#requests).
@@ -32,14 +32,14 @@ pub(crate) fn timeout(headers: &HeaderMap) -> Result<Option<Duration>, Status> {
     headers.get(GRPC_TIMEOUT).map(from_header).transpose()
 }
 
-/// When a call that is made now, with `metadata`, must be over.
+/// The deadline of a call that starts now with `metadata`. Fails if it has already passed.
 pub(crate) fn of_request(metadata: &MetadataMap) -> Result<Option<Instant>, Status> {
     let Some(timeout) = timeout(metadata.as_ref())? else { return Ok(None) };
     let deadline = Instant::now() + timeout;
     if has_passed(deadline) { Err(exceeded()) } else { Ok(Some(deadline)) }
 }
 
-/// What `value`, that of `grpc-timeout`, says.
+/// Parses the value of `grpc-timeout`.
 pub(crate) fn from_header(value: &HeaderValue) -> Result<Duration, Status> {
     let timeout = parse(value).ok_or_else(|| {
         Status::internal(format!(
@@ -68,7 +68,7 @@ fn parse(value: &HeaderValue) -> Option<Duration> {
     }
 }
 
-/// The units of `grpc-timeout`, and their nanoseconds.
+/// The units of `grpc-timeout` in nanoseconds, largest first.
 const UNITS: [(char, u64); 6] = [
     ('H', 3_600_000_000_000),
     ('M', 60_000_000_000),
@@ -78,41 +78,41 @@ const UNITS: [(char, u64); 6] = [
     ('n', 1),
 ];
 
-/// Says in `headers` how much time is left until `deadline`.
+/// Sets `grpc-timeout` to the time left until `deadline`.
 pub(crate) fn insert_timeout(headers: &mut HeaderMap, deadline: Instant) {
-    // Its digits and units are always legal.
-    if let Some(left) = spell(deadline.saturating_duration_since(Instant::now())) {
+    // Always `Some`: the digits and the unit are legal in a header.
+    if let Some(left) = encode(deadline.saturating_duration_since(Instant::now())) {
         headers.insert(GRPC_TIMEOUT, left);
     }
 }
 
-/// `left` with three digits that count, rounded up: a call that is sent at once carries what was asked
-/// for, and calls with one timeout share an entry of HPACK's table.
-fn spell(left: Duration) -> Option<HeaderValue> {
+/// `left` with three significant digits, rounded up. A call that is sent at once thus carries exactly the
+/// timeout that was asked for, and calls with the same timeout share an entry of the HPACK table.
+fn encode(left: Duration) -> Option<HeaderValue> {
     let nanos = u64::try_from(left.min(FOREVER).as_nanos()).ok()?;
     let step = 10u64.pow(nanos.checked_ilog10().unwrap_or(0).saturating_sub(2));
     let nanos = nanos.next_multiple_of(step);
     let (unit, size) = UNITS.iter().find(|(_, size)| nanos.is_multiple_of(*size))?;
-    let mut spelled = [0; 9];
-    let mut unused = &mut spelled[..];
+    let mut encoded = [0; 9];
+    let mut unused = &mut encoded[..];
     write!(unused, "{}{unit}", nanos / size).ok()?;
     let length = 9 - unused.len();
-    HeaderValue::from_bytes(&spelled[..length]).ok()
+    HeaderValue::from_bytes(&encoded[..length]).ok()
 }
 
-/// Shorter times are none: not every clock tells them apart, and no call is made in one.
-const INSTANT: Duration = Duration::from_micros(1);
+/// Less time than this counts as none: clocks differ in resolution, and no call completes that fast.
+const MIN_TIME_LEFT: Duration = Duration::from_micros(1);
 
 /// Whether there is nothing left until `deadline`.
 pub(crate) fn has_passed(deadline: Instant) -> bool {
-    deadline.saturating_duration_since(Instant::now()) < INSTANT
+    deadline.saturating_duration_since(Instant::now()) < MIN_TIME_LEFT
 }
 
-/// How much before the deadline a server may give a call up because of it: its clock and its timers
-/// are not the client's.
-const SERVERS_EARLIER: Duration = Duration::from_millis(10);
+/// How long before the deadline a reset from the server is still taken for an expired deadline: its clock
+/// and timers differ from the client's.
+const RESET_MARGIN: Duration = Duration::from_millis(10);
 
-/// Says, in words, that there is no clock here for `what`: timers belong to a runtime.
+/// Fails with an explanation if no tokio runtime provides a timer for `what`.
 pub(crate) fn clock(what: &str) -> Result<(), String> {
     match Handle::try_current() {
         Ok(_) => Ok(()),
@@ -123,11 +123,11 @@ pub(crate) fn clock(what: &str) -> Result<(), String> {
     }
 }
 
-/// Tells when the time of a call is up. Without a deadline it never is.
+/// A call's deadline and its timer. Without a deadline it never expires.
 #[derive(Debug, Default)]
 pub(crate) struct Deadline {
     instant: Option<Instant>,
-    /// Made when somebody waits, which most calls do not.
+    /// Created on the first wait. Most calls complete without one.
     timer: Option<Pin<Box<Sleep>>>,
 }
 
@@ -136,7 +136,7 @@ impl Deadline {
         Self { instant, timer: None }
     }
 
-    /// Fails once the deadline has passed; until then the task is woken when it does.
+    /// Fails once the deadline has passed. Until then, registers the task to be woken at the deadline.
     #[inline]
     pub(crate) fn check(&mut self, cx: &mut Context<'_>) -> Result<(), Status> {
         let Some(instant) = self.instant else {
@@ -155,23 +155,22 @@ impl Deadline {
         }
     }
 
-    /// The failure, once the deadline has passed.
+    /// Like [`check`](Self::check), as a poll that is pending until the deadline.
     #[inline]
     pub(crate) fn wait<T>(&mut self, cx: &mut Context<'_>) -> Poll<Result<T, Status>> {
         self.check(cx).map_or_else(|late| Poll::Ready(Err(late)), |()| Poll::Pending)
     }
 
-    /// Whether there is nothing left until the deadline.
     pub(crate) fn has_passed(&self) -> bool {
         self.instant.is_some_and(has_passed)
     }
 
-    /// What a call has ended with that ended with `status`: a peer that gives it up at the deadline may
-    /// do so without a word, and before the time is up here.
+    /// Maps a reset of the peer near the deadline to `DeadlineExceeded`: a peer may cancel an expired
+    /// call without a status, and slightly before the deadline passes here.
     pub(crate) fn explain(&self, status: Status) -> Status {
         match self.instant {
             Some(instant)
-                if instant <= Instant::now() + SERVERS_EARLIER
+                if instant <= Instant::now() + RESET_MARGIN
                     && status::is_cancelled_by_reset(&status) =>
             {
                 exceeded()
@@ -180,7 +179,7 @@ impl Deadline {
         }
     }
 
-    /// Waits for `future`, but no longer than the deadline.
+    /// Runs `future` until it completes or the deadline passes.
     pub(crate) async fn limit<T>(
         &mut self,
         mut future: Pin<&mut impl Future<Output = Result<T, Status>>>,
@@ -193,7 +192,7 @@ impl Deadline {
     }
 }
 
-/// The status of every call whose time is up.
+/// The status of a call whose deadline has passed.
 pub(crate) fn exceeded() -> Status {
     Status::deadline_exceeded("the deadline of the call has passed")
 }
@@ -224,8 +223,8 @@ mod tests {
     }
 
     #[test]
-    fn what_is_left_is_spelled_with_three_digits_and_rounded_up() {
-        for (left, spelled) in [
+    fn what_is_left_is_encoded_with_three_digits_and_rounded_up() {
+        for (left, encoded) in [
             (Duration::ZERO, "0H"),
             (Duration::from_nanos(1), "1n"),
             (Duration::from_nanos(999), "999n"),
@@ -239,16 +238,16 @@ mod tests {
             (FOREVER, "31600000S"),
             (Duration::MAX, "31600000S"),
         ] {
-            assert_eq!(spell(left).unwrap(), spelled, "{left:?}");
+            assert_eq!(encode(left).unwrap(), encoded, "{left:?}");
         }
     }
 
     #[test]
-    fn what_is_spelled_is_understood_and_hardly_more_than_what_was_left() {
+    fn what_is_encoded_is_parsed_as_hardly_more_than_what_was_left() {
         let mut nanos = 1u64;
         while nanos < 30_000_000_000_000_000 {
             let left = Duration::from_nanos(nanos);
-            let read = parse(&spell(left).unwrap()).unwrap();
+            let read = parse(&encode(left).unwrap()).unwrap();
             assert!(left <= read && read <= left + left / 100, "{left:?} became {read:?}");
             nanos = nanos * 13 / 7 + 1;
         }

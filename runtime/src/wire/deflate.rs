@@ -1,5 +1,5 @@
-//! gzip and zlib, with compressors that are kept for the next message: making one costs more than
-//! compressing a small message.
+//! gzip and zlib. Compressors are cached per thread: creating one costs more than compressing a small
+//! message.
 
 use std::{cell::Cell, io, thread::LocalKey};
 
@@ -17,41 +17,45 @@ thread_local! {
     static INFLATE: Cell<Option<Decompress>> = Cell::default();
 }
 
-/// A gzip header that says nothing: no name, no time, an unknown system
-/// ([RFC 1952](https://www.rfc-editor.org/rfc/rfc1952#section-2.3)).
+/// A gzip header without name or time, and with an unknown operating system ([RFC
+/// 1952](https://www.rfc-editor.org/rfc/rfc1952#section-2.3)).
 const GZIP_HEADER: [u8; 10] = [0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 255];
-/// How the header of a member begins that has nothing else in it.
+/// The first bytes of a gzip header without optional fields.
 const PLAIN_MEMBER: &[u8] = &[0x1f, 0x8b, 8, 0];
-/// The checksum and the size behind a member.
+/// The checksum and size after a member.
 const GZIP_TRAILER: usize = 8;
 
-/// Lets `act` use what this thread has kept.
-fn kept<T, R>(
-    kept: &'static LocalKey<Cell<Option<T>>>,
+/// Runs `act` with this thread's cached state, or with a new one.
+fn with_cached<T, R>(
+    cache: &'static LocalKey<Cell<Option<T>>>,
     make: impl FnOnce() -> T,
     act: impl FnOnce(&mut T) -> R,
 ) -> R {
-    let mut it = kept.take().unwrap_or_else(make);
+    let mut it = cache.take().unwrap_or_else(make);
     let result = act(&mut it);
-    kept.set(Some(it));
+    cache.set(Some(it));
     result
 }
 
-/// Appends `message` in gzip's format.
+/// Appends `message` in gzip format.
 pub(super) fn gzip(message: &[u8], into: &mut BytesMut) -> io::Result<()> {
     into.put_slice(&GZIP_HEADER);
-    kept(&RAW, || Compress::new(Compression::default(), false), |raw| deflate(raw, message, into))?;
+    with_cached(
+        &RAW,
+        || Compress::new(Compression::default(), false),
+        |raw| deflate(raw, message, into),
+    )?;
     into.put_slice(&trailer(message));
     Ok(())
 }
 
-/// Appends `message` in zlib's format, which gRPC calls deflate.
+/// Appends `message` in zlib format, which gRPC calls deflate.
 pub(super) fn zlib(message: &[u8], into: &mut BytesMut) -> io::Result<()> {
     let make = || Compress::new(Compression::default(), true);
-    kept(&ZLIB, make, |zlib| deflate(zlib, message, into))
+    with_cached(&ZLIB, make, |zlib| deflate(zlib, message, into))
 }
 
-/// What comes behind `message` in gzip's format.
+/// The gzip trailer for `message`.
 fn trailer(message: &[u8]) -> [u8; GZIP_TRAILER] {
     let mut crc = Crc::new();
     crc.update(message);
@@ -75,8 +79,8 @@ fn deflate(state: &mut Compress, message: &[u8], into: &mut BytesMut) -> io::Res
     }
 }
 
-/// Decompresses gzip; more than `limit` bytes are cut off behind the first one that is too many, or
-/// a little later.
+/// Decompresses gzip. Output beyond `limit` bytes is cut off, one byte past it or a little later, so that
+/// the caller can tell.
 pub(super) fn gunzip(message: &[u8], limit: usize) -> io::Result<Vec<u8>> {
     match gunzip_plain(message, limit) {
         Some(plain) => Ok(plain),
@@ -84,8 +88,8 @@ pub(super) fn gunzip(message: &[u8], limit: usize) -> io::Result<Vec<u8>> {
     }
 }
 
-/// The same for one member without names, as nearly all messages are. Whatever else there is, or is
-/// wrong, is left to the library.
+/// The fast path: a single member without optional fields, as nearly all messages are. Anything else,
+/// broken input included, is left to the library.
 fn gunzip_plain(message: &[u8], limit: usize) -> Option<Vec<u8>> {
     let data = message.get(GZIP_HEADER.len()..).filter(|_| message.starts_with(PLAIN_MEMBER))?;
     let (plain, used) = inflate(data, false, limit).ok()?;
@@ -98,9 +102,9 @@ pub(super) fn unzlib(message: &[u8], limit: usize) -> io::Result<Vec<u8>> {
     inflate(message, true, limit).map(|(plain, _)| plain)
 }
 
-/// What `data` begins with, decompressed, and how many bytes of it that was.
+/// Decompresses the first stream in `data`. Returns the output and the number of bytes consumed.
 fn inflate(data: &[u8], has_header: bool, limit: usize) -> io::Result<(Vec<u8>, usize)> {
-    kept(
+    with_cached(
         &INFLATE,
         || Decompress::new(has_header),
         |state| {
@@ -134,7 +138,7 @@ mod tests {
     use super::*;
 
     fn messages() -> Vec<Vec<u8>> {
-        // Neither pattern nor chance, for what does not get smaller.
+        // Neither regular nor random, as an incompressible message.
         let noise = (0..70_000u32).map(|it| (it.wrapping_mul(2_654_435_761) >> 13) as u8);
         vec![vec![], b"short".to_vec(), vec![b'x'; 100_000], noise.collect()]
     }
@@ -204,7 +208,7 @@ mod tests {
         for position in 10..gzip.len() {
             let mut changed = gzip.clone();
             changed[position] ^= 0x40;
-            // The bits that fill the last byte of the data up may be anything.
+            // The padding bits of the last byte of data may have any value.
             let plain = gunzip(&changed, 1000).unwrap_or_else(|_| message.clone());
             assert_eq!(plain, message, "byte {position} of gzip");
         }

@@ -1,4 +1,4 @@
-//! A stream of messages on its way out: small ones share a chunk, and none waits for another.
+//! An outgoing stream of messages. Small messages share a chunk, and none waits for the next to arrive.
 
 use std::{
     fmt,
@@ -17,30 +17,30 @@ use super::{
 };
 use crate::{Streaming, wire::status};
 
-/// Messages are gathered into one chunk up to this size.
+/// Messages are coalesced into chunks of up to this size.
 const CHUNK: usize = 32 * 1024;
-/// The time for which messages may be held back for others behind them.
+/// How long messages may be delayed to coalesce with later ones.
 const COALESCE_WINDOW: Duration = Duration::from_micros(50);
 
-/// The frames of a [`Streaming`], encoded when the other side has room for them.
+/// The frames of a [`Streaming`], encoded when the peer's flow-control window has room.
 pub(crate) struct EncodedStream {
-    /// None once it has ended, so that it is dropped as early as possible.
+    /// None once it has ended, so that the user's stream is dropped as early as possible.
     source: Option<Box<dyn MessageSource>>,
     encoder: Encoder,
     deadline: Deadline,
-    /// How large a chunk has to be to be sent as it is.
+    /// The size from which a chunk is sent without waiting for more.
     enough: usize,
     chunk: BytesMut,
-    /// How much of it are whole messages.
+    /// How many bytes of `chunk` are complete messages.
     whole: usize,
-    /// How large the last one was: the next will be about as large.
+    /// The size of the last chunk, which predicts that of the next.
     last: usize,
-    /// How the source ended while there was still a chunk to send.
+    /// The failure of the source, delivered after the buffered chunk.
     failure: Option<Status>,
     trailers: MetadataMap,
 }
 
-/// What an [`EncodedStream`] needs of a stream, whatever its messages are.
+/// A [`Streaming`] with its message type erased.
 trait MessageSource: Send {
     /// Appends the next message to `chunk`.
     fn poll_encode(
@@ -74,7 +74,7 @@ impl EncodedStream {
         encoder: Encoder,
         deadline: Deadline,
     ) -> Self {
-        // Of messages that are counted, only those that are asked for may be taken.
+        // A counted stream must not be polled for more messages than are sent.
         let enough = if messages.is_counted() { 1 } else { CHUNK };
         Self {
             source: Some(Box::new(messages)),
@@ -89,12 +89,13 @@ impl EncodedStream {
         }
     }
 
-    /// The trailers of a stream that has ended well.
+    /// The trailers of a stream that has ended cleanly.
     pub(crate) fn take_trailers(&mut self) -> MetadataMap {
         std::mem::take(&mut self.trailers)
     }
 
-    /// Whether the deadline has passed, which ends the messages although nobody has room for more.
+    /// Whether the deadline has passed while the stream waits for flow-control window. If so, the stream
+    /// ends with that status.
     pub(crate) fn poll_expired(&mut self, cx: &mut Context<'_>) -> bool {
         let Err(late) = self.deadline.check(cx) else { return false };
         self.chunk.clear();
@@ -102,7 +103,7 @@ impl EncodedStream {
         true
     }
 
-    /// The next chunk of frames; an error is what the stream ended with.
+    /// The next chunk of frames. An error is the status that ended the stream.
     pub(crate) fn poll_data(
         &mut self,
         cx: &mut Context<'_>,
@@ -116,17 +117,17 @@ impl EncodedStream {
             return Poll::Ready(Some(Ok(self.chunk.split().freeze())));
         }
         if pending {
-            // A stream that waits may wait for long.
+            // An idle stream may stay idle for long, so it keeps no buffer.
             self.chunk = BytesMut::new();
             return Poll::Pending;
         }
         Poll::Ready(self.failure.take().map(Err))
     }
 
-    /// Encodes messages until the chunk is full, the source has no more for now, or it has ended.
+    /// Encodes messages until the chunk is full, or the source is pending or ended.
     ///
-    /// Many sources pause between messages that they have at hand, for the sake of other tasks.
-    /// Asked again, they go on: each pause would otherwise cost a frame, and a write of its own.
+    /// Many sources return `Pending` between buffered messages to yield to other tasks. Polling them
+    /// again at once coalesces these messages: otherwise, each yield would cost a frame and a write.
     fn fill(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         let mut first_pause = None;
         loop {
@@ -141,7 +142,7 @@ impl EncodedStream {
         }
     }
 
-    /// The same, up to the first pause.
+    /// Encodes messages until the source is pending for the first time.
     fn encode_ready(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         while let Some(source) = &mut self.source {
             if let Err(late) = self.deadline.check(cx) {
@@ -166,7 +167,7 @@ impl EncodedStream {
         Poll::Ready(())
     }
 
-    /// Ends the messages with the last whole one.
+    /// Ends the stream after the last complete message.
     fn panicked(&mut self) -> Poll<()> {
         self.chunk.truncate(self.whole);
         self.end(Some(status::panicked()));
@@ -199,7 +200,7 @@ mod tests {
 
     use super::*;
 
-    /// Yields messages up to `last`, and pauses after each; behind the last it waits for ever.
+    /// Yields messages up to `last`, each followed by one `Pending`; then stays pending.
     struct Pausing {
         last: u32,
         yielded: u32,
@@ -237,7 +238,7 @@ mod tests {
         assert!(chunks.len() <= 50, "{chunks:?}");
     }
 
-    /// Has messages without end.
+    /// An endless stream of messages.
     struct Counted;
 
     impl crate::streaming::Source<u32> for Counted {

@@ -1,4 +1,4 @@
-//! One message as gRPC puts it on the wire: a flag, four bytes of length, the message.
+//! The length-prefixed framing of gRPC messages: a flag, a four-byte length, the message.
 //!
 //! See `Length-Prefixed-Message` in [gRPC over
 //! HTTP/2](https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md#requests).
@@ -12,28 +12,28 @@ use tonic::{Status, codec::CompressionEncoding};
 use super::compression;
 
 const HEADER: usize = 5;
-/// The largest message that is read when nothing else was said: 4 MiB, as in gRPC everywhere.
+/// The default limit for the size of a received message: 4 MiB, as in every gRPC implementation.
 pub(crate) const DEFAULT_DECODING_LIMIT: usize = 4 * 1024 * 1024;
 
-/// The largest message that is sent: in its frame, it fits into the largest window of HTTP/2. protobuf
-/// has no larger ones either.
+/// The largest message that can be sent: with its header, it fits into the largest HTTP/2 window.
+/// protobuf has the same limit of 2 GiB.
 const MAX_MESSAGE: usize = i32::MAX as usize - HEADER;
 
-/// Messages up to this size are written into a chunk of the thread.
+/// Messages up to this size are encoded into a chunk that the thread shares between them.
 const SMALL: usize = 1024;
 const CHUNK_SIZE: usize = 8 * 1024;
-/// How much memory a thread keeps for messages that are to be compressed.
-const KEPT: usize = 32 * 1024;
+/// The largest buffer that a thread keeps for messages to be compressed.
+const MAX_SPARE_CAPACITY: usize = 32 * 1024;
 
 thread_local! {
     static CHUNK: Cell<BytesMut> = Cell::default();
-    /// For messages that are to be compressed.
+    /// Holds a message before compression.
     static PLAIN: Cell<BytesMut> = Cell::default();
 }
 
-/// What can be written as a message.
+/// A message that can be encoded.
 pub(crate) trait Encode {
-    /// The number of bytes that it takes.
+    /// The encoded size in bytes.
     fn encoded_len(&self) -> usize;
 
     fn encode_to(&self, into: &mut BytesMut);
@@ -49,7 +49,7 @@ impl<M: Message> Encode for M {
     }
 }
 
-/// How messages are written: with which compression, and how large at the most.
+/// How messages are encoded: the compression, and the size limit.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Encoder {
     pub(crate) encoding: Option<CompressionEncoding>,
@@ -57,7 +57,8 @@ pub(crate) struct Encoder {
 }
 
 impl Encoder {
-    /// One message in a buffer that it fills exactly; small ones share one.
+    /// Encodes one message. Large messages get a buffer of their exact size, small ones a part of the
+    /// thread's chunk.
     pub(crate) fn encode_one(&self, message: &dyn Encode) -> Result<Bytes, Status> {
         let length = message.encoded_len();
         if length > SMALL {
@@ -65,7 +66,7 @@ impl Encoder {
             self.encode_sized(message, length, &mut frame)?;
             return Ok(frame.freeze());
         }
-        // Taken out, so that nothing is amiss should the message panic, or encode others.
+        // Taken out of the cell, because `encode_to` may panic or encode other messages.
         let mut chunk = CHUNK.take();
         if chunk.capacity() < HEADER + length {
             chunk.reserve(CHUNK_SIZE);
@@ -76,7 +77,7 @@ impl Encoder {
         Ok(frame)
     }
 
-    /// Appends one message.
+    /// Appends one frame.
     pub(crate) fn encode(&self, message: &impl Encode, into: &mut BytesMut) -> Result<(), Status> {
         let length = message.encoded_len();
         self.encode_sized(message, length, into)
@@ -104,8 +105,8 @@ fn put_header(into: &mut BytesMut, flag: u8, length: usize) {
     into.put_u32(length as u32);
 }
 
-/// Appends a frame that is compressed from a place of its own: what is gathered already stays where
-/// it is.
+/// Appends a compressed frame. The message is encoded into a separate buffer, so that `into` is never
+/// reallocated for the uncompressed size.
 fn compress_frame(
     message: &(impl Encode + ?Sized),
     length: usize,
@@ -119,7 +120,7 @@ fn compress_frame(
     let start = into.len();
     put_header(into, 1, 0);
     compression::compress(encoding, &plain, into)?;
-    if plain.capacity() <= KEPT {
+    if plain.capacity() <= MAX_SPARE_CAPACITY {
         PLAIN.set(plain);
     }
     let length = into.len() - start - HEADER;
@@ -129,7 +130,7 @@ fn compress_frame(
     Ok(())
 }
 
-/// Refuses what is larger than `limit` bytes.
+/// Fails with `ResourceExhausted` if `size` exceeds `limit` bytes.
 #[inline]
 pub(crate) fn check_size(what: &str, size: usize, limit: usize) -> Result<(), Status> {
     if size <= limit { Ok(()) } else { Err(oversized(what, size, limit)) }
@@ -142,7 +143,7 @@ fn oversized(what: &str, size: usize, limit: usize) -> Status {
     ))
 }
 
-/// Decodes the message in a frame that [`Frames`] gave out.
+/// Decodes a message returned by [`Frames::next`].
 pub(crate) fn decode<M: Message + Default>(message: Bytes) -> Result<M, Status> {
     M::decode(message).map_err(|error| undecodable(&error))
 }
@@ -152,12 +153,12 @@ fn undecodable(error: &prost::DecodeError) -> Status {
     Status::internal(format!("cannot decode a message: {error}"))
 }
 
-/// Cuts received bytes into messages, copying only those that arrive in pieces.
+/// Splits received bytes into messages. Only messages that arrive in pieces are copied.
 #[derive(Debug)]
 pub(crate) struct Frames {
     encoding: Option<CompressionEncoding>,
     limit: usize,
-    /// What was received and not yet given out. Only one of the two holds bytes.
+    /// Received bytes that were not yet returned. At most one of the two fields is non-empty.
     whole: Bytes,
     pieces: BytesMut,
 }
@@ -167,7 +168,7 @@ impl Frames {
         Self { encoding, limit, whole: Bytes::new(), pieces: BytesMut::new() }
     }
 
-    /// Takes what was received next.
+    /// Appends received bytes.
     #[inline]
     pub(crate) fn push(&mut self, data: Bytes) {
         if self.is_empty() {
@@ -183,19 +184,19 @@ impl Frames {
         self.pieces.extend_from_slice(&data);
     }
 
-    /// The size of the frame that `known` begins, if that is legal.
+    /// The size of the frame that starts with `known`, if it is within the limit.
     fn announced(&self, known: &[u8]) -> Option<usize> {
         let length = u32::from_be_bytes(known.get(1..HEADER)?.try_into().ok()?) as usize;
         (length <= self.limit).then_some(HEADER + length)
     }
 
-    /// Whether there is nothing left of a message.
+    /// Whether no bytes are buffered, not even part of a message.
     #[inline]
     pub(crate) fn is_empty(&self) -> bool {
         self.whole.is_empty() && self.pieces.is_empty()
     }
 
-    /// The next whole message, decompressed.
+    /// The next complete message, decompressed.
     #[inline]
     pub(crate) fn next(&mut self) -> Result<Option<Bytes>, Status> {
         if self.is_empty() {

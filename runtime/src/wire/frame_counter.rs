@@ -1,5 +1,5 @@
-//! Looks at the HTTP/2 frames that pass on a connection, for what the `h2` crate does not tell of: how
-//! many there are, what the peer takes, and why it ends the connection.
+//! Observes the HTTP/2 frames of a connection for what the `h2` crate does not expose: how many there
+//! are, the peer's settings, and the reason of a GOAWAY.
 
 use std::sync::Arc;
 
@@ -17,31 +17,31 @@ const HEADERS: u8 = 1;
 const SETTINGS: u8 = 4;
 const PING: u8 = 6;
 pub(super) const GOAWAY: u8 = 7;
-/// The flag of SETTINGS and PING frames that answer ours.
+/// The flag that acknowledges SETTINGS and PING frames.
 const ACK: u8 = 1;
-/// The highest number of a stream. The bit above it means nothing.
+/// The highest stream identifier. The bit above it is reserved.
 const MAX_STREAM: u32 = u32::MAX >> 1;
 
-/// The length of a setting.
+/// The length of one setting: a 16-bit identifier and a 32-bit value.
 const SETTING: usize = 6;
 
-/// What there was in bytes that come in pieces of any size.
+/// Parses frame headers from bytes that arrive in pieces of any size.
 #[derive(Debug)]
 pub(crate) struct FrameCounter {
-    /// A header of which a part is still to come.
+    /// A partly received header.
     header: [u8; HEADER],
-    /// How much there is of it.
+    /// How many bytes of `header` have arrived.
     filled: usize,
-    /// How many bytes of the current frame, or of the preface, are still to come.
+    /// How many bytes of the current frame, or of the preface, are still expected.
     rest: usize,
     payload: FramePayload,
     counts: FrameCounts,
     settings: Arc<PeerSettings>,
-    /// The payload of the last GOAWAY frame.
+    /// The payload of the last GOAWAY frame, truncated.
     goaway: Vec<u8>,
 }
 
-/// What the rest of a frame is worth.
+/// What is done with the current payload.
 #[derive(Debug)]
 enum FramePayload {
     Skipped,
@@ -49,25 +49,25 @@ enum FramePayload {
     GoAway,
 }
 
-/// How many frames there were.
+/// The number of frames by kind.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct FrameCounts {
     pub(crate) all: u64,
-    /// Those with headers or data.
+    /// HEADERS and DATA frames.
     pub(crate) of_calls: u64,
-    /// Pings, without answers to them.
+    /// PING frames without ACK.
     pub(crate) pings: u64,
-    /// The highest stream that has begun.
+    /// The highest stream identifier that was opened.
     pub(crate) last_stream: u32,
 }
 
 impl FrameCounter {
-    /// For all that a client sends.
+    /// Counts what a client sends, its preface first.
     pub(crate) fn of_client() -> Self {
         Self { rest: CLIENT_PREFACE.len(), ..Self::of_frames() }
     }
 
-    /// For what a server sends, or what follows a client's preface.
+    /// Counts what a server sends, or what follows a client's preface.
     pub(crate) fn of_frames() -> Self {
         Self {
             header: [0; HEADER],
@@ -80,7 +80,7 @@ impl FrameCounter {
         }
     }
 
-    /// What the peer takes, also when that changes.
+    /// The peer's settings, which are updated as frames arrive.
     pub(crate) fn settings(&self) -> &Arc<PeerSettings> {
         &self.settings
     }
@@ -89,22 +89,22 @@ impl FrameCounter {
         self.counts
     }
 
-    /// Whether nothing has come yet where a frame is to begin.
+    /// Whether the next byte starts the first frame.
     pub(crate) fn is_at_first_frame(&self) -> bool {
         self.counts.all == 0 && self.is_between_frames()
     }
 
-    /// Whether the last frame was whole.
+    /// Whether the last frame is complete.
     pub(crate) fn is_between_frames(&self) -> bool {
         self.rest == 0 && self.filled == 0
     }
 
-    /// What the last GOAWAY frame said, if there was one.
+    /// The last GOAWAY frame, if there was one.
     pub(crate) fn goaway(&self) -> Option<GoAway> {
         GoAway::parse(&self.goaway)
     }
 
-    /// Goes on with `bytes`.
+    /// Parses `bytes`.
     pub(crate) fn read(&mut self, mut bytes: &[u8]) {
         while !bytes.is_empty() {
             bytes = match self.rest {
@@ -114,28 +114,28 @@ impl FrameCounter {
         }
     }
 
-    /// Takes a header from `bytes`, or a part of one, and returns the rest.
+    /// Reads all or part of a header, and returns the bytes after it.
     fn read_header<'a>(&mut self, bytes: &'a [u8]) -> &'a [u8] {
-        // Most often, it has come as a whole.
+        // Fast path: the header arrives in one piece.
         if self.filled == 0
-            && let Some((header, behind)) = bytes.split_first_chunk()
+            && let Some((header, tail)) = bytes.split_first_chunk()
         {
             self.begin_frame(header);
-            return behind;
+            return tail;
         }
-        let (part, behind) = bytes.split_at((HEADER - self.filled).min(bytes.len()));
+        let (part, tail) = bytes.split_at((HEADER - self.filled).min(bytes.len()));
         self.header[self.filled..self.filled + part.len()].copy_from_slice(part);
         self.filled += part.len();
         if self.filled == HEADER {
             self.filled = 0;
             self.begin_frame(&self.header.clone());
         }
-        behind
+        tail
     }
 
-    /// The same of a payload.
+    /// Reads all or part of a payload, and returns the bytes after it.
     fn read_payload<'a>(&mut self, bytes: &'a [u8]) -> &'a [u8] {
-        let (part, behind) = bytes.split_at(self.rest.min(bytes.len()));
+        let (part, tail) = bytes.split_at(self.rest.min(bytes.len()));
         self.rest -= part.len();
         match &mut self.payload {
             FramePayload::Skipped => {}
@@ -145,7 +145,7 @@ impl FrameCounter {
                 self.goaway.extend_from_slice(&part[..room.min(part.len())]);
             }
         }
-        behind
+        tail
     }
 
     fn begin_frame(&mut self, header: &[u8; HEADER]) {
@@ -172,7 +172,7 @@ impl FrameCounter {
     }
 }
 
-/// One setting after the other.
+/// Parses the payload of SETTINGS frames.
 #[derive(Debug, Default)]
 struct SettingsReader {
     setting: [u8; SETTING],
@@ -180,7 +180,7 @@ struct SettingsReader {
 }
 
 impl SettingsReader {
-    /// Goes on with `bytes`.
+    /// Parses `bytes`.
     fn read(&mut self, mut bytes: &[u8], peer: &PeerSettings) {
         while !bytes.is_empty() {
             let taken = (SETTING - self.filled).min(bytes.len());

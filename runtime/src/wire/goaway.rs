@@ -1,5 +1,4 @@
-//! The reason for the end of a connection ([RFC
-//! 9113](https://www.rfc-editor.org/rfc/rfc9113#section-6.8)).
+//! The content of a GOAWAY frame ([RFC 9113](https://www.rfc-editor.org/rfc/rfc9113#section-6.8)).
 
 use std::fmt;
 
@@ -7,7 +6,7 @@ use h2::Reason;
 
 use super::frame_counter::GOAWAY;
 
-/// What a peer says when it ends a connection.
+/// Why a peer closes a connection.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct GoAway {
     pub(crate) reason: Reason,
@@ -15,10 +14,10 @@ pub(crate) struct GoAway {
 }
 
 impl GoAway {
-    /// How much of a frame's payload is kept.
+    /// How much of a received payload is kept, in bytes.
     pub(super) const MAX_LENGTH: usize = 256;
 
-    /// What the payload of a frame says, as soon as there is enough of it.
+    /// Parses a payload. None as long as it is too short.
     pub(super) fn parse(payload: &[u8]) -> Option<Self> {
         let (_last_stream, rest) = payload.split_first_chunk::<4>()?;
         let (code, debug_data) = rest.split_first_chunk::<4>()?;
@@ -28,13 +27,13 @@ impl GoAway {
         })
     }
 
-    /// What gRPC's servers say to those who ping too often, see [gRFC
+    /// What a gRPC server sends to a client that pings too often, see [gRFC
     /// A8](https://github.com/grpc/proposal/blob/master/A8-client-side-keepalive.md#server-enforcement).
     pub(crate) fn too_many_pings() -> Self {
         Self { reason: Reason::ENHANCE_YOUR_CALM, debug_data: "too_many_pings".into() }
     }
 
-    /// The frame that says so, where `last_stream` was the last one that was looked at.
+    /// The encoded frame. `last_stream` is the highest stream that was or may be processed.
     pub(crate) fn frame(&self, last_stream: u32) -> Vec<u8> {
         let payload = [
             &last_stream.to_be_bytes(),
@@ -42,7 +41,7 @@ impl GoAway {
             self.debug_data.as_bytes(),
         ]
         .concat();
-        // It is no longer than what is kept of one.
+        // Fits: our debug data is shorter than `MAX_LENGTH`.
         let length = payload.len() as u8;
         [&[0, 0, length, GOAWAY, 0, 0, 0, 0, 0], &payload[..]].concat()
     }

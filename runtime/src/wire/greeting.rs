@@ -1,14 +1,14 @@
-//! What the other side of a connection begins with when it does not speak HTTP/2.
+//! Recognises peers that do not speak HTTP/2 by their first bytes.
 
 use std::fmt::Write as _;
 
-/// Whether `bytes`, the first ones of a frame, may be HTTP/2: the first frame of a connection is short,
-/// so it begins with a zero. What other protocols begin with does not.
+/// Whether `bytes`, the first ones of a connection's first frame, may be HTTP/2. The first frame is
+/// short, so its 24-bit length starts with a zero byte. Other protocols start with something else.
 pub(crate) fn may_be_http2(bytes: &[u8]) -> bool {
     bytes.first().is_none_or(|first| *first == 0)
 }
 
-/// What a server speaks that has answered with `bytes` instead of HTTP/2.
+/// Explains what a server seems to speak that sent `bytes` instead of HTTP/2.
 pub(crate) fn describe(bytes: &[u8]) -> String {
     let line = bytes.split(|byte| matches!(byte, b'\r' | b'\n')).next().unwrap_or_default();
     match (bytes, std::str::from_utf8(line)) {
@@ -28,7 +28,7 @@ pub(crate) fn describe(bytes: &[u8]) -> String {
         _ => {
             let mut text = "the server does not speak HTTP/2: its answer begins with".to_owned();
             for byte in bytes.iter().take(9) {
-                // A string takes everything.
+                // Writing to a `String` cannot fail.
                 let _ = write!(text, " {byte:02x}");
             }
             text
@@ -36,7 +36,7 @@ pub(crate) fn describe(bytes: &[u8]) -> String {
     }
 }
 
-/// The beginning of a line.
+/// The first characters of a line.
 fn shown(line: &str) -> &str {
     line.char_indices().nth(80).map_or(line, |(end, _)| &line[..end])
 }

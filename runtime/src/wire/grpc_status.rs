@@ -1,7 +1,7 @@
-//! A status as headers spell it.
+//! Converts a status to and from headers.
 //!
-//! What a peer has written is read as far as it can be: its code counts, and no byte of the rest may
-//! cost it. See `Status-Message` in [gRPC over
+//! A received status is parsed leniently: its code must never be lost because of malformed bytes in the
+//! message or in the details. See `Status-Message` in [gRPC over
 //! HTTP/2](https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md#responses).
 
 use base64::{
@@ -23,7 +23,7 @@ const GRPC_MESSAGE: HeaderName = HeaderName::from_static("grpc-message");
 pub(crate) const GRPC_STATUS_DETAILS: HeaderName =
     HeaderName::from_static("grpc-status-details-bin");
 
-/// Base64 with padding or without, whatever the bits are that say nothing.
+/// Accepts Base64 with and without padding, and with non-zero trailing bits.
 const LENIENT: GeneralPurposeConfig = GeneralPurposeConfig::new()
     .with_decode_padding_mode(DecodePaddingMode::Indifferent)
     .with_decode_allow_trailing_bits(true);
@@ -32,17 +32,17 @@ const ALPHABETS: [GeneralPurpose; 2] = [
     GeneralPurpose::new(&alphabet::URL_SAFE, LENIENT),
 ];
 
-/// The code that received headers carry, if they carry one.
+/// The status code in received headers.
 pub(crate) fn code(grpc: &GrpcHeaders<'_>) -> Option<Code> {
     grpc.status.map(|code| Code::from_bytes(code.as_bytes()))
 }
 
-/// The status with this code that received `headers` carry.
+/// The status with this `code` and the rest of received `headers`.
 pub(crate) fn from_headers(code: Code, mut headers: HeaderMap) -> Status {
     let message = headers.remove(GRPC_MESSAGE).map(|value| message(&value));
     let details = headers.remove(GRPC_STATUS_DETAILS).and_then(|value| details(&value));
     headers.remove(GRPC_STATUS);
-    // It is there when the trailers are the headers, too, and is no metadata.
+    // In a trailers-only response, it is among the trailers, but it is not metadata.
     headers.remove(header::CONTENT_TYPE);
     Status::with_details_and_metadata(
         code,
@@ -52,26 +52,26 @@ pub(crate) fn from_headers(code: Code, mut headers: HeaderMap) -> Status {
     )
 }
 
-/// What is broken in a message stays as it is, or becomes a replacement character.
+/// Invalid escapes stay as they are; invalid UTF-8 becomes replacement characters.
 fn message(value: &HeaderValue) -> String {
     percent_decode(value.as_bytes()).decode_utf8_lossy().into_owned()
 }
 
-/// What is no base64 is nothing. Of values that somebody has joined, the first one counts.
+/// Invalid Base64 is ignored. If a proxy has joined several values, the first one counts.
 fn details(value: &HeaderValue) -> Option<Bytes> {
     let first = value.as_bytes().split(|byte| *byte == b',').next()?.trim_ascii();
     ALPHABETS.iter().find_map(|alphabet| alphabet.decode(first).ok()).map(Bytes::from)
 }
 
-/// What a message is not sent as it is in: beside what gRPC says, spaces, which do not survive
-/// everywhere at the ends of a header.
+/// What is percent-encoded: what gRPC prescribes, and spaces, because leading and trailing ones do not
+/// survive everywhere.
 const ENCODED: &AsciiSet = &CONTROLS.add(b' ').add(b'%');
 
-/// How long a message may be as it is sent: of the 8 KiB that gRPC in C++ and in Java takes by default
-/// for all trailers together, it leaves some to metadata and details.
+/// The largest encoded message. gRPC C++ and Java limit all trailers together to 8 KiB by default; this
+/// leaves room for metadata and details.
 const MAX_MESSAGE: usize = 6 * 1024;
 
-/// The message as it is sent, without its end if it is too long.
+/// The percent-encoded message, truncated with a note if it is too long.
 fn encoded(message: &str) -> String {
     let kept = fitting(message);
     let mut encoded = utf8_percent_encode(kept, ENCODED).to_string();
@@ -82,7 +82,7 @@ fn encoded(message: &str) -> String {
     encoded
 }
 
-/// As much of `message` as may be sent.
+/// The longest prefix of `message` that fits when encoded.
 fn fitting(message: &str) -> &str {
     let mut size = 0;
     for (at, char) in message.char_indices() {
@@ -97,7 +97,7 @@ fn fitting(message: &str) -> &str {
     message
 }
 
-/// The trailers of a call that failed.
+/// The trailers of a failed call.
 pub(crate) fn to_headers(status: &Status) -> HeaderMap {
     let mut headers = headers::from_status_metadata(status.metadata());
     headers.insert(GRPC_STATUS, HeaderValue::from(status.code() as i32));
@@ -111,13 +111,13 @@ pub(crate) fn to_headers(status: &Status) -> HeaderMap {
     headers
 }
 
-/// Takes `over` bytes off the end of the message in `headers`, if it has as many.
+/// Cuts the last `over` bytes off the message in `headers`. False if the message is shorter.
 pub(crate) fn shorten_message(headers: &mut HeaderMap, over: usize) -> bool {
     let Some(message) = headers.get(GRPC_MESSAGE).map(HeaderValue::as_bytes) else { return false };
     let Some(kept) = message.len().checked_sub(over).map(|length| &message[..length]) else {
         return false;
     };
-    // Not all of `%41` is nothing.
+    // An escape such as `%41` must not be cut in the middle.
     let whole = kept.len()
         - kept.iter().rev().take(2).position(|byte| *byte == b'%').map_or(0, |at| at + 1);
     let Ok(value) = HeaderValue::from_bytes(&kept[..whole]) else { return false };
@@ -125,7 +125,7 @@ pub(crate) fn shorten_message(headers: &mut HeaderMap, over: usize) -> bool {
     true
 }
 
-/// Inserts a value that is ASCII.
+/// Inserts an ASCII value.
 fn insert(headers: &mut HeaderMap, name: HeaderName, value: String) {
     if let Ok(value) = HeaderValue::from_maybe_shared(Bytes::from(value)) {
         headers.insert(name, value);

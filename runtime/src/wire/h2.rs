@@ -1,4 +1,4 @@
-//! The bytes of a call on an HTTP/2 stream, as far as its flow control lets them pass.
+//! The two halves of an HTTP/2 stream: reading and sending the bytes of a call under flow control.
 
 use std::{
     pin::Pin,
@@ -25,20 +25,20 @@ use super::{
     stream_limiter::StreamPermit,
 };
 
-/// The largest window that HTTP/2 has.
+/// The largest HTTP/2 flow-control window.
 pub(crate) const MAX_WINDOW: u32 = (1 << 31) - 1;
-/// The smallest and the largest limit that HTTP/2 lets one set for frames.
+/// The bounds of `SETTINGS_MAX_FRAME_SIZE`.
 pub(crate) const MIN_FRAME: u32 = 16 * 1024;
 pub(crate) const MAX_FRAME: u32 = (1 << 24) - 1;
 
-/// How much the other side of a connection may send.
+/// What we allow the peer of a connection to send.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Sizes {
-    /// The bytes of one call that may be under way, or wait for somebody to read them.
+    /// The initial flow-control window of a stream, in bytes.
     pub(crate) stream_window: u32,
-    /// Those of all calls of a connection.
+    /// The flow-control window of the connection, in bytes.
     pub(crate) connection_window: u32,
-    /// The memory that may be taken for what nobody reads, for which the window gets larger.
+    /// The memory limit for unread data, up to which the connection's window may grow.
     pub(crate) max_unread: usize,
     pub(crate) max_frame_size: u32,
     pub(crate) max_header_list_size: u32,
@@ -57,7 +57,7 @@ impl Default for Sizes {
 }
 
 impl Sizes {
-    /// The names of those that leave no room for a call when they are zero, and whether they are.
+    /// The options that would leave no room for any call if they were zero, and whether they are.
     pub(crate) fn zeros(&self) -> [(&'static str, bool); 3] {
         [
             ("initial_stream_window_size", self.stream_window == 0),
@@ -66,27 +66,27 @@ impl Sizes {
         ]
     }
 
-    /// What small DATA frames that nobody has read yet may cost, in h2's reckoning of 256 bytes for
-    /// each of them: enough that a sender of messages of 16 bytes, which does not gather them, can
-    /// fill the window of the connection. More of them is an attack, which ends the connection.
+    /// How much unread small DATA frames may cost, at the 256 bytes that h2 charges for each: enough for
+    /// a sender of uncoalesced 16-byte messages to fill the connection's window. h2 treats more than that
+    /// as an attack and closes the connection.
     pub(crate) fn data_frame_budget(&self) -> usize {
         (self.connection_window as usize).saturating_mul(12).max(self.max_unread)
     }
 }
 
-/// How much of one call is buffered for a connection that is slow to take it.
+/// How many bytes of one call are buffered for a connection that is slow to write.
 pub(crate) const SEND_BUFFER: usize = 512 * 1024;
 
-/// What comes on a stream, with what lasts as long as somebody reads it.
+/// The receiving half of a stream, and what must live as long as it is read.
 pub(crate) struct ReceivedBody {
     stream: CreditedStream,
-    /// What was read ahead of whoever reads, and is not all: most often, there is nothing.
+    /// Data that was read ahead of the reader. Boxed because there is none most of the time.
     ahead: Option<Box<ReadAhead>>,
     link: CancelLink,
     awaiting: AwaitingHalfClose,
-    /// How long trailers may be.
+    /// The size limit for trailers.
     header_limit: Limit,
-    /// That of a response.
+    /// The stream slot of a client call. None for requests.
     permit: Option<StreamPermit>,
 }
 
@@ -95,15 +95,15 @@ struct ReadAhead {
     second: Option<Bytes>,
 }
 
-/// How far reading ahead has come.
+/// The result of reading ahead.
 pub(crate) enum Ahead {
-    /// There is more than one piece of data.
+    /// There is more than one chunk of data.
     More,
-    /// After no more than one piece, with these trailers, or with a status.
+    /// The stream ended after at most one chunk, with trailers or with a status.
     Ended(Option<Bytes>, Result<Option<HeaderMap>, Status>),
 }
 
-/// Noted when somebody waits for the end of a request that is to be one message.
+/// A flag that is set while the handler of a unary request is waiting for `END_STREAM`.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct AwaitingHalfClose(Option<Arc<AtomicBool>>);
 
@@ -114,11 +114,13 @@ impl AwaitingHalfClose {
 
     fn note(&self) {
         if let Some(awaiting) = &self.0 {
+            // Read by the thread that has just polled the call. A note that another call's thread makes in
+            // between is a wrong guess at worst, so `Relaxed` suffices.
             awaiting.store(true, Ordering::Relaxed);
         }
     }
 
-    /// Whether it was noted since this was asked last.
+    /// Whether it was set since the last call of this method.
     pub(crate) fn take(&self) -> bool {
         self.0.as_ref().is_some_and(|awaiting| awaiting.swap(false, Ordering::Relaxed))
     }
@@ -131,7 +133,7 @@ impl ReceivedBody {
             ahead: None,
             link: CancelLink::default(),
             awaiting,
-            // Those of requests say nothing to anybody.
+            // Trailers of requests carry nothing and are ignored.
             header_limit: Limit::Ours(u32::MAX),
             permit: None,
         }
@@ -153,13 +155,13 @@ impl ReceivedBody {
         }
     }
 
-    /// Counts what the stream holds among what is unread: from here on, somebody has it who may not read
+    /// Counts what the stream holds as unread. Called when the body is handed to code that may not read
     /// it.
     pub(crate) fn track(&mut self) {
         self.stream.track();
     }
 
-    /// The next bytes, of which there are some.
+    /// The next data, never empty.
     pub(crate) fn poll_data(
         &mut self,
         cx: &mut Context<'_>,
@@ -172,14 +174,15 @@ impl ReceivedBody {
 
     fn poll_stream(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, Status>>> {
         let data = self.stream.poll_data(cx);
-        // Asked last: what the peer makes of the requests' end is not what they ended with.
+        // Checked after the stream: if the requests failed, their status takes precedence over whatever
+        // the peer answers to the reset.
         match self.link.poll_failure(cx) {
             Some(status) => Poll::Ready(Some(Err(status))),
             None => data.map(|data| data.map(|data| data.map_err(unreadable))),
         }
     }
 
-    /// Reads ahead: to the end, unless there is a second piece of data before.
+    /// Reads up to the end of the stream, or up to a second chunk of data, whichever comes first.
     pub(crate) fn poll_ahead(&mut self, cx: &mut Context<'_>) -> Poll<Ahead> {
         let first = match self.take_ahead() {
             Some(first) => first,
@@ -189,7 +192,7 @@ impl ReceivedBody {
                 None => return self.poll_end_of_stream(cx).map(|end| Ahead::Ended(None, end)),
             },
         };
-        let (second, ahead) = match self.poll_end_behind_data(cx) {
+        let (second, ahead) = match self.poll_end_or_data(cx) {
             Poll::Ready(Ok(end)) => return Poll::Ready(Ahead::Ended(Some(first), end)),
             Poll::Ready(Err(second)) => (Some(second), Poll::Ready(Ahead::More)),
             Poll::Pending => (None, Poll::Pending),
@@ -198,12 +201,12 @@ impl ReceivedBody {
         ahead
     }
 
-    /// The end of the stream, or the data that comes before it.
-    fn poll_end_behind_data(
+    /// The end of the stream, or (as an error) the data that comes before it.
+    fn poll_end_or_data(
         &mut self,
         cx: &mut Context<'_>,
     ) -> Poll<Result<Result<Option<HeaderMap>, Status>, Bytes>> {
-        // Most often, it is the end that comes next.
+        // Tried first, because most responses have a single chunk.
         if let Poll::Ready(end) = self.poll_end_of_stream(cx) {
             return Poll::Ready(Ok(end));
         }
@@ -214,14 +217,14 @@ impl ReceivedBody {
         }
     }
 
-    /// The first piece that was read ahead.
+    /// Takes the first chunk that was read ahead.
     pub(crate) fn take_ahead(&mut self) -> Option<Bytes> {
         let ReadAhead { first, second } = *self.ahead.take()?;
         self.ahead = second.map(|first| Box::new(ReadAhead { first, second: None }));
         Some(first)
     }
 
-    /// What comes behind the last bytes. As long as there are bytes, nobody is woken for it.
+    /// The trailers, after all data was read. Does not register a waker while data is buffered.
     pub(crate) fn poll_trailers(
         &mut self,
         cx: &mut Context<'_>,
@@ -268,17 +271,17 @@ fn unreadable(error: Unreadable) -> Status {
     }
 }
 
-/// The status for an error of a stream.
+/// The status for an error of an HTTP/2 stream.
 pub(crate) fn failed(error: h2::Error) -> Status {
     status::from_transport(error.into())
 }
 
-/// Why a body has not been sent to its end.
+/// Why a body could not be sent.
 #[derive(Debug)]
 pub(crate) enum SendFailure {
     /// The body failed.
     Body(Status),
-    /// The stream was reset, or its connection is gone.
+    /// The stream was reset, or the connection is closed.
     Stream,
 }
 
@@ -288,13 +291,13 @@ impl From<h2::Error> for SendFailure {
     }
 }
 
-/// Sends a body.
+/// The sending half of a stream, with the body that it sends.
 pub(crate) struct Sending {
     body: HttpBody,
     stream: SendStream<Bytes>,
-    /// What waits for room.
+    /// Data that waits for flow-control window.
     chunk: Bytes,
-    /// How long trailers the peer takes.
+    /// The peer's size limit for trailers.
     header_limit: Limit,
 }
 
@@ -303,7 +306,7 @@ impl Sending {
         Self { body, stream, chunk: Bytes::new(), header_limit }
     }
 
-    /// Waits until everything is sent, as far as the connection takes it into its buffers.
+    /// Completes once the whole body was handed to h2, which may still buffer part of it.
     pub(crate) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), SendFailure>> {
         loop {
             ready!(self.poll_chunk(cx))?;
@@ -316,7 +319,7 @@ impl Sending {
                 return Poll::Ready(Ok(()));
             };
             match frame.into_data() {
-                // Waiting for room would not spare its memory.
+                // The data is in memory already, so waiting for window would save nothing.
                 Ok(data) if buffered && self.may_be_left(&data) => {
                     self.stream.send_data(data, false)?;
                 }
@@ -331,8 +334,9 @@ impl Sending {
         }
     }
 
-    /// Whether `data` can be left to HTTP/2, which keeps it until there is room, or the stream is reset:
-    /// also beyond the deadline of its call.
+    /// Whether `data` may be queued in h2 beyond the available window. h2 keeps queued data until it is
+    /// sent or the stream is reset, even past the call's deadline; so a body with a deadline is queued
+    /// only if the window is large enough.
     fn may_be_left(&mut self, data: &Bytes) -> bool {
         if self.body.is_patient() {
             return true;
@@ -341,7 +345,7 @@ impl Sending {
         self.stream.capacity() >= data.len()
     }
 
-    /// Waits until nothing is left of the chunk.
+    /// Sends `chunk` as the flow-control window allows.
     fn poll_chunk(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), SendFailure>> {
         while !self.chunk.is_empty() {
             self.stream.reserve_capacity(self.chunk.len());
@@ -351,7 +355,7 @@ impl Sending {
                     Poll::Ready(Some(Err(_)) | None) => {
                         return Poll::Ready(Err(SendFailure::Stream));
                     }
-                    // A status needs no room.
+                    // Trailers are not subject to flow control.
                     Poll::Pending if self.body.poll_expired(cx) => self.chunk.clear(),
                     Poll::Pending => return Poll::Pending,
                 }
@@ -363,14 +367,13 @@ impl Sending {
         Poll::Ready(Ok(()))
     }
 
-    /// Ends what was sent so far with `status`.
+    /// Ends the stream with `status` in the trailers.
     pub(crate) fn fail(&mut self, status: &Status) {
         if self.stream.send_trailers(grpc_status::to_headers(status)).is_err() {
             self.reset(h2::Reason::INTERNAL_ERROR);
         }
     }
 
-    /// Gives the stream up.
     pub(crate) fn reset(&mut self, reason: h2::Reason) {
         self.stream.send_reset(reason);
     }

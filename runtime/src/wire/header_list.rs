@@ -1,25 +1,25 @@
-//! How long headers are, and how long they may be: the `h2` crate drops headers that are too long, or
-//! breaks their connection, and tells nobody. So HTTP/2 takes more than may come, and what comes is
-//! measured here, as is what is sent.
+//! Size limits for headers. The `h2` crate drops headers that are too long, or breaks their connection,
+//! without telling anyone. So h2 is configured with a higher limit than the one we announce to users, and
+//! the exact limit is enforced here, for received and for sent headers.
 
 use http::{HeaderMap, Method, Uri};
 use tonic::Status;
 
 use super::grpc_status;
 
-/// How much more HTTP/2 takes than a limit says, in requests and in responses. Headers that are longer
-/// than that, too, cost their call and nothing else, up to four times as much again. A server knows its
-/// clients less well than they know it, and holds what many of them send at a time.
+/// How many times the configured limit h2 accepts, for requests and for responses. Even longer headers,
+/// up to another four times that, cost only their own call. The factor for requests differs because a
+/// server trusts its clients less and holds the headers of many of them at a time.
 const REQUEST_LEEWAY: u32 = 16;
 const RESPONSE_LEEWAY: u32 = 64;
 
-/// What HTTP/2 takes of requests, where `limit` is what may come.
-pub(crate) fn taken_of_requests(limit: u32) -> u32 {
+/// The limit for h2 on a server, for a configured `limit`.
+pub(crate) fn h2_request_limit(limit: u32) -> u32 {
     limit.saturating_mul(REQUEST_LEEWAY)
 }
 
-/// The same of responses.
-pub(crate) fn taken_of_responses(limit: u32) -> u32 {
+/// The limit for h2 on a client, for a configured `limit`.
+pub(crate) fn h2_response_limit(limit: u32) -> u32 {
     limit.saturating_mul(RESPONSE_LEEWAY)
 }
 
@@ -33,12 +33,12 @@ fn field_size(name: &str, value: usize) -> usize {
     name.len() + value + 32
 }
 
-/// The same of a response's headers, with what HTTP/2 puts before them.
+/// The size of a response's headers, pseudo-header fields included.
 fn response_size(headers: &HeaderMap) -> usize {
     size(headers) + field_size(":status", 3)
 }
 
-/// The same of a request, with what HTTP/2 puts before its headers.
+/// The size of a request's headers, pseudo-header fields included.
 fn request_size(method: &Method, uri: &Uri, headers: &HeaderMap) -> usize {
     size(headers)
         + field_size(":method", method.as_str().len())
@@ -47,12 +47,12 @@ fn request_size(method: &Method, uri: &Uri, headers: &HeaderMap) -> usize {
         + field_size(":path", uri.path_and_query().map_or(1, |it| it.as_str().len()))
 }
 
-/// How long headers may be.
+/// A size limit for headers.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Limit {
-    /// Those that we receive.
+    /// Our own limit, for received headers.
     Ours(u32),
-    /// Those that a peer receives, as it has said.
+    /// The limit that the peer announced, for headers that we send.
     Peers(u32),
 }
 
@@ -60,7 +60,7 @@ impl Limit {
     fn bytes(self) -> usize {
         match self {
             Self::Ours(limit) => limit as usize,
-            // Some take a byte less than they say: `h2` does.
+            // Some peers, h2 among them, accept one byte less than they announce.
             Self::Peers(limit) => (limit as usize).saturating_sub(1),
         }
     }
@@ -81,7 +81,7 @@ impl Limit {
         ))
     }
 
-    /// Refuses a request whose headers are too long.
+    /// Fails if the headers of a request are too long.
     pub(crate) fn check_request(
         self,
         method: &Method,
@@ -91,17 +91,17 @@ impl Limit {
         self.check("the headers of the request", request_size(method, uri, headers))
     }
 
-    /// Refuses the headers of a response that are too long.
+    /// Fails if the headers of a response are too long.
     pub(crate) fn check_response(self, headers: &HeaderMap) -> Result<(), Status> {
         self.check("the headers of the response", response_size(headers))
     }
 
-    /// Refuses the trailers of a response that are too long.
+    /// Fails if the trailers of a response are too long.
     pub(crate) fn check_trailers(self, trailers: &HeaderMap) -> Result<(), Status> {
         self.check("the trailers of the response", size(trailers))
     }
 
-    /// Refuses the headers of a response that are too long, unless they have a message that can be cut.
+    /// Makes the headers of a response fit by cutting the status message. Fails if that is not enough.
     pub(crate) fn fit_response(self, headers: &mut HeaderMap) -> Result<(), Status> {
         self.check_response(headers).or_else(|refusal| {
             let over = response_size(headers) - self.bytes();
@@ -109,7 +109,8 @@ impl Limit {
         })
     }
 
-    /// Trailers that are not too long: a message is cut, else they become the refusal.
+    /// Makes trailers fit by cutting the status message. If that is not enough, returns the trailers of
+    /// the failure instead.
     pub(crate) fn fit_trailers(self, mut trailers: HeaderMap) -> HeaderMap {
         let Err(refusal) = self.check_trailers(&trailers) else { return trailers };
         let over = size(&trailers) - self.bytes();

@@ -1,4 +1,4 @@
-//! The headers that belong to gRPC's protocol, kept apart from the metadata of the user.
+//! gRPC's own headers, kept apart from the user's metadata.
 
 use std::cell::RefCell;
 
@@ -17,7 +17,7 @@ pub(crate) const GRPC_ENCODING: HeaderName = HeaderName::from_static("grpc-encod
 pub(crate) const GRPC_ACCEPT_ENCODING: HeaderName = HeaderName::from_static("grpc-accept-encoding");
 pub(crate) const APPLICATION_GRPC: HeaderValue = HeaderValue::from_static("application/grpc");
 
-/// Whether the protocol itself speaks in headers of this name, or HTTP/2 forbids them.
+/// Whether gRPC uses the header itself, or HTTP/2 forbids it.
 fn is_protocol(name: &HeaderName) -> bool {
     matches!(
         name.as_str(),
@@ -36,7 +36,7 @@ fn is_protocol(name: &HeaderName) -> bool {
     )
 }
 
-/// What the protocol says in received headers.
+/// gRPC's own headers in a received header map.
 #[derive(Default)]
 pub(crate) struct GrpcHeaders<'a> {
     pub(crate) content_type: Option<&'a HeaderValue>,
@@ -45,12 +45,12 @@ pub(crate) struct GrpcHeaders<'a> {
     pub(crate) encoding: Option<&'a HeaderValue>,
     pub(crate) accept_encoding: Option<&'a HeaderValue>,
     pub(crate) status: Option<&'a HeaderValue>,
-    /// How many headers are not the protocol's.
+    /// How many other headers there are.
     pub(crate) custom: usize,
 }
 
 impl<'a> GrpcHeaders<'a> {
-    /// Looks through `headers` once, which is quicker than looking each of them up.
+    /// Collects them in one pass, which is faster than a look-up for each.
     pub(crate) fn in_headers(headers: &'a HeaderMap) -> Self {
         let mut grpc = Self::default();
         for (name, value) in headers {
@@ -71,7 +71,7 @@ impl<'a> GrpcHeaders<'a> {
         grpc
     }
 
-    /// Whether `content-type` announces gRPC with protobuf messages.
+    /// Whether `content-type` is gRPC with protobuf messages.
     pub(crate) fn is_grpc(&self) -> bool {
         let value = self.content_type.map(HeaderValue::as_bytes);
         let Some(rest) = value.and_then(|value| value.strip_prefix(b"application/grpc")) else {
@@ -81,12 +81,13 @@ impl<'a> GrpcHeaders<'a> {
         format.is_empty() || format[0] == b';'
     }
 
-    /// Whether `te` says that trailers get through, without which no gRPC does.
+    /// Whether `te: trailers` is present, which tells that the path to here supports trailers.
     pub(crate) fn takes_trailers(&self) -> bool {
         self.te.is_some_and(|value| value == "trailers")
     }
 
-    /// Which compression `grpc-encoding` names: none, or one among the `accepted`.
+    /// The compression that `grpc-encoding` names. None means identity; one that is not `accepted` is an
+    /// error.
     pub(crate) fn encoding(
         &self,
         accepted: EnabledCompressionEncodings,
@@ -104,7 +105,7 @@ impl<'a> GrpcHeaders<'a> {
         }
     }
 
-    /// The encodings that the sender of the headers reads.
+    /// The encodings that the sender accepts.
     pub(crate) fn accepted(&self) -> EnabledCompressionEncodings {
         let mut encodings = EnabledCompressionEncodings::default();
         let names = self.accept_encoding.and_then(|names| names.to_str().ok());
@@ -117,26 +118,26 @@ impl<'a> GrpcHeaders<'a> {
     }
 }
 
-/// How many header maps a thread keeps, and how large they may be.
+/// How many header maps a thread caches, and how large they may be.
 const MAX_SPARE: usize = 64;
 const MAX_SPARE_CAPACITY: usize = 8;
 
 thread_local! {
-    /// Header maps that were received and told nothing but the protocol: to be sent again.
+    /// Empty header maps of received messages, reused for sending.
     static SPARE: RefCell<Vec<HeaderMap>> = const { RefCell::new(Vec::new()) };
 }
 
-/// An empty header map, which most often need not be allocated.
+/// An empty header map, from the cache if possible.
 pub(crate) fn empty() -> HeaderMap {
     SPARE.with_borrow_mut(Vec::pop).unwrap_or_default()
 }
 
-/// A map with room for that many values, if a map can have it: else, it has to grow.
+/// A map with capacity for `values`, or an empty one if that is more than a map can hold.
 pub(crate) fn with_room(values: usize) -> HeaderMap {
     HeaderMap::try_with_capacity(values).unwrap_or_default()
 }
 
-/// Keeps `headers` for [`empty`].
+/// Returns `headers` to the cache of [`empty`].
 fn keep(mut headers: HeaderMap) {
     headers.clear();
     SPARE.with_borrow_mut(|spare| {
@@ -146,7 +147,7 @@ fn keep(mut headers: HeaderMap) {
     });
 }
 
-/// The user's part of received headers, of which `custom` are not the protocol's.
+/// The user's metadata in received headers. `custom` is how many of them are not gRPC's.
 pub(crate) fn into_metadata(custom: usize, headers: HeaderMap) -> MetadataMap {
     let metadata = match custom {
         0 => MetadataMap::new(),
@@ -156,7 +157,7 @@ pub(crate) fn into_metadata(custom: usize, headers: HeaderMap) -> MetadataMap {
     metadata
 }
 
-/// A map of its own, with room for `custom`: taking headers out of one costs more.
+/// Copies the user's headers: removing the others from the map in place costs more.
 fn without_protocol(headers: &HeaderMap, custom: usize) -> HeaderMap {
     let mut rest = with_room(custom);
     for (name, value) in headers.iter().filter(|(name, _)| !is_protocol(name)) {
@@ -165,7 +166,7 @@ fn without_protocol(headers: &HeaderMap, custom: usize) -> HeaderMap {
     rest
 }
 
-/// The user's part of trailers whose status was OK.
+/// The user's metadata in trailers with status OK.
 pub(crate) fn into_trailers(custom: usize, mut headers: HeaderMap) -> MetadataMap {
     if custom > 0 {
         headers.remove(GRPC_STATUS_DETAILS);
@@ -173,7 +174,7 @@ pub(crate) fn into_trailers(custom: usize, mut headers: HeaderMap) -> MetadataMa
     into_metadata(custom, headers)
 }
 
-/// Headers to send, with the user's metadata and without what only the protocol may say.
+/// Headers to send: the user's metadata without reserved headers.
 pub(crate) fn from_metadata(metadata: MetadataMap) -> HeaderMap {
     if metadata.is_empty() {
         return empty();
@@ -184,7 +185,7 @@ pub(crate) fn from_metadata(metadata: MetadataMap) -> HeaderMap {
     }
 }
 
-/// Adds the user's `metadata` to `headers`, without what only the protocol may say.
+/// Adds the user's `metadata` to `headers`, without reserved headers.
 pub(crate) fn add_metadata(headers: &mut HeaderMap, metadata: &MetadataMap) {
     let metadata = metadata.as_ref();
     if metadata.contains_key(header::USER_AGENT) {
@@ -197,7 +198,8 @@ pub(crate) fn add_metadata(headers: &mut HeaderMap, metadata: &MetadataMap) {
     }
 }
 
-/// Refuses a compression that the server does not accept, and says which it does.
+/// The `Unimplemented` status for a compression that the server does not accept. It lists those that it
+/// does.
 pub(crate) fn unsupported_encoding(name: &str, accepted: EnabledCompressionEncodings) -> Status {
     let mut status = Status::unimplemented(format!(
         "the server does not accept messages that are compressed with `{name}`"
@@ -210,15 +212,15 @@ pub(crate) fn unsupported_encoding(name: &str, accepted: EnabledCompressionEncod
     status
 }
 
-/// The trailers of a call that went well.
+/// The trailers of a successful call.
 pub(crate) fn ok_trailers(trailers: Option<MetadataMap>) -> HeaderMap {
     let mut headers = trailers.map_or_else(empty, from_metadata);
     headers.insert(GRPC_STATUS, HeaderValue::from_static("0"));
     headers
 }
 
-/// Headers with the `metadata` of a status, and room for the status. What is accepted belongs to one
-/// that refuses a compression.
+/// Headers with the `metadata` of a status, and room for the status itself. `grpc-accept-encoding` is
+/// kept, because a status that refuses a compression carries it.
 pub(crate) fn from_status_metadata(metadata: &MetadataMap) -> HeaderMap {
     let mut headers = with_room(metadata.len() + 3);
     for (name, value) in metadata.as_ref() {

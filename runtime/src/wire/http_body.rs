@@ -1,4 +1,4 @@
-//! A [`Body`] on its way through HTTP: a response's end becomes its trailers.
+//! A [`Body`] as an [`http_body::Body`]. The status that ends a response becomes its trailers.
 
 use std::{
     any::Any,
@@ -20,7 +20,7 @@ use super::{
     status::BoxError,
 };
 
-/// A body from whichever HTTP library.
+/// A request body of any HTTP library.
 pub trait RequestBody:
     http_body::Body<Data = Bytes, Error: Into<BoxError>> + Send + 'static
 {
@@ -28,8 +28,8 @@ pub trait RequestBody:
 
 impl<B: http_body::Body<Data = Bytes, Error: Into<BoxError>> + Send + 'static> RequestBody for B {}
 
-/// The body of the requests that a [`Server`](crate::Server) hands to its services, and of the
-/// responses of generated servers.
+/// The body type of requests that a [`Server`](crate::Server) passes to its services, and of responses
+/// from generated servers.
 #[derive(Default)]
 pub struct HttpBody(HttpBodyKind);
 
@@ -37,15 +37,15 @@ pub struct HttpBody(HttpBodyKind);
 enum HttpBodyKind {
     #[default]
     Ended,
-    /// Messages of ours, and whose they are.
+    /// A body of this crate, and its direction.
     Ours(Body, Side),
-    /// What an HTTP/2 stream receives.
+    /// The receiving half of an HTTP/2 stream.
     Received(ReceivedBody),
     Other(tonic::body::Body),
 }
 
 impl HttpBody {
-    /// Any body as this type. One that is of this type already stays what it is.
+    /// Wraps any body. A body that already has this type is returned as it is.
     pub fn new<B: RequestBody>(body: B) -> Self {
         let mut body = Some(body);
         let same = (&mut body as &mut dyn Any).downcast_mut::<Option<Self>>();
@@ -69,14 +69,14 @@ impl HttpBody {
         Self(HttpBodyKind::Received(ReceivedBody::request(stream, awaiting)))
     }
 
-    /// Hands the body to somebody who may not read it: what it holds is counted among what is unread.
+    /// Counts what the body holds as unread. Called when the body is handed to code that may not read it.
     pub(crate) fn track(&mut self) {
         if let HttpBodyKind::Received(received) = &mut self.0 {
             received.track();
         }
     }
 
-    /// The messages in it, for one who reads them.
+    /// Converts it to a body of messages.
     pub(crate) fn into_body(self, side: Side) -> Body {
         match self.0 {
             HttpBodyKind::Received(received) => Body::from_h2(received, side),
@@ -85,12 +85,13 @@ impl HttpBody {
         }
     }
 
-    /// Whether it may wait for room for as long as it takes.
+    /// Whether the body may wait for flow-control window indefinitely.
     pub(crate) fn is_patient(&self) -> bool {
         !matches!(&self.0, HttpBodyKind::Ours(body, _) if !body.is_patient())
     }
 
-    /// Whether the deadline has passed of what it gives, which is its end.
+    /// Whether the body's deadline has passed while it waits for flow-control window. If so, the body
+    /// ends with that status.
     pub(crate) fn poll_expired(&mut self, cx: &mut Context<'_>) -> bool {
         match &mut self.0 {
             HttpBodyKind::Ours(body, _) => body.poll_expired(cx),
@@ -98,7 +99,7 @@ impl HttpBody {
         }
     }
 
-    /// Whether everything that it will give is at hand, as one message.
+    /// Whether all of the body, one message at most, is buffered.
     pub(crate) fn is_buffered(&self) -> bool {
         matches!(&self.0, HttpBodyKind::Ended)
             || matches!(&self.0, HttpBodyKind::Ours(body, _) if body.is_buffered())

@@ -1,24 +1,23 @@
-//! Every order in which threads can take their steps, for tests of what threads share.
+//! Explores every interleaving of threads' steps, to test shared state.
 
-/// What a thread did with its turn.
+/// What a thread did in its turn.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Step {
-    /// It has taken a step.
     Went,
-    /// It has to wait until another one does something.
+    /// It is blocked until another thread takes a step.
     Waits,
     Done,
 }
 
-/// A thread: each call is a step that no other one comes between.
+/// A thread. Each call is one atomic step.
 pub(crate) type Thread = Box<dyn FnMut() -> Step>;
 
-/// Runs the threads of `scenario` in every order, up to the end of each; how many orders there are.
+/// Runs the threads of `scenario` to completion in every order. Returns the number of orders.
 ///
 /// # Panics
-/// When threads wait for each other for ever.
+/// If the threads deadlock.
 pub(crate) fn explore(mut scenario: impl FnMut() -> Vec<Thread>) -> usize {
-    // The turns of the last run: which of how many threads that could go on went.
+    // The choices of the last run: the index of the thread that ran, and how many were runnable.
     let mut turns: Vec<(usize, usize)> = Vec::new();
     for runs in 1.. {
         run(&mut scenario(), &mut turns);
@@ -88,7 +87,7 @@ mod tests {
                     looked = Some(looks.get());
                     Step::Went
                 }
-                // It does not look again.
+                // It does not check again: this is the lost wake-up.
                 Some(false) => Step::Waits,
                 Some(true) => Step::Done,
             });

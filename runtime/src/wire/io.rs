@@ -1,5 +1,5 @@
-//! The I/O under HTTP/2: its bytes and frames are counted, its panics are errors, its end has a reason,
-//! and it can be had back.
+//! The I/O under an HTTP/2 connection. It counts bytes and frames, turns panics into errors, keeps the
+//! reason of a GOAWAY, and hands the socket back after h2 has dropped it, for a clean shutdown.
 
 use std::{
     future::poll_fn,
@@ -20,54 +20,57 @@ use super::{
     peer_settings::PeerSettings,
 };
 
-/// How long a peer may take to close its half of a connection that we have closed.
+/// How long the peer may take to close its side after we have closed ours.
 const LINGER: Duration = Duration::from_secs(1);
 
-/// The I/O of a connection, for HTTP/2.
+/// A connection's I/O, as h2 sees it.
 #[derive(Debug)]
 pub(crate) struct ConnectionIo<T> {
-    /// None only while it is dropped.
+    /// None only during `drop`.
     io: Option<T>,
     received: FrameCounter,
-    /// None until the peer pings: before, nobody asks.
+    /// None until the peer's first PING: only the ping policy needs it.
     sent: Option<FrameCounter>,
-    /// What was read before HTTP/2 began, and belongs to it.
+    /// Bytes that were read before h2 took over, and that it still has to read.
     replayed: &'static [u8],
     state: Arc<IoState<T>>,
 }
 
-/// What the connection's task knows of its I/O.
+/// The connection task's view of its I/O.
 #[derive(Debug)]
 pub(crate) struct IoHandle<T>(Arc<IoState<T>>);
 
+/// Only the connection's task uses it: h2 writes it through [`ConnectionIo`], which that task polls, and
+/// the driver on the same task reads it. So `Relaxed` suffices throughout, and the lock is uncontended.
 #[derive(Debug)]
 struct IoState<T> {
-    /// How many bytes were read.
+    /// Bytes read.
     received: AtomicU64,
-    /// How many frames they began.
+    /// Frames whose headers were read.
     frames: AtomicU64,
-    /// How many of these were pings.
+    /// How many of these were PINGs without ACK.
     pings: AtomicU64,
-    /// The highest stream that they began.
+    /// The highest stream identifier among these frames.
     last_stream: AtomicU32,
-    /// How many frames with headers or data were written since the peer's first ping.
+    /// HEADERS and DATA frames written since the peer's first PING.
     sent: AtomicU64,
-    /// Whether the last frame was written as a whole: HTTP/2 flushes when it has written all that it has.
+    /// Whether the last frame was written completely. h2 flushes only after it has written all buffered
+    /// frames.
     is_between_frames: AtomicBool,
-    /// What the peer said before it closed the connection.
+    /// The GOAWAY that the peer sent before it closed the connection.
     goaway: OnceLock<GoAway>,
-    /// Why HTTP/2 is to end.
+    /// The error with which h2's next read fails.
     failure: OnceLock<String>,
-    /// Whether the peer does not read, and no more can be written for now.
+    /// Whether the last write was pending: the peer does not read.
     is_blocked: AtomicBool,
-    /// How many bytes may still be read in this turn.
+    /// How many bytes may still be read in this poll of the task.
     allowance: AtomicUsize,
     settings: Arc<PeerSettings>,
-    /// What HTTP/2 has dropped.
+    /// The I/O, after h2 has dropped it.
     returned: Mutex<Option<T>>,
 }
 
-/// How much a connection has received.
+/// How much a connection has received so far.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct ReceiveCounts {
     pub(crate) bytes: u64,
@@ -77,12 +80,12 @@ pub(crate) struct ReceiveCounts {
 }
 
 impl<T> ConnectionIo<T> {
-    /// That of a client.
+    /// The client's side of a connection.
     pub(crate) fn of_client(io: T) -> (Self, IoHandle<T>) {
         Self::new(io, FrameCounter::of_frames())
     }
 
-    /// That of a server.
+    /// The server's side of a connection.
     pub(crate) fn of_server(io: T) -> (Self, IoHandle<T>) {
         Self::new(io, FrameCounter::of_client())
     }
@@ -107,7 +110,7 @@ impl<T> ConnectionIo<T> {
         (io, IoHandle(state))
     }
 
-    /// Calls `poll`. One that panics, as a connector of the user's may, has failed.
+    /// Calls `poll`. A panic in it (the connector may be the user's) becomes an I/O error.
     fn poll<R>(
         &mut self,
         poll: impl FnOnce(Pin<&mut T>) -> Poll<io::Result<R>>,
@@ -124,7 +127,7 @@ impl<T> ConnectionIo<T> {
 }
 
 impl<T> ConnectionIo<T> {
-    /// Has HTTP/2 read `bytes` first, which somebody else has read.
+    /// Makes h2 read `bytes` first, which were already taken from the I/O.
     pub(crate) fn replay(&mut self, bytes: &'static [u8]) {
         self.replayed = bytes;
     }
@@ -138,7 +141,7 @@ impl<T> ConnectionIo<T> {
         state.last_stream.store(counts.last_stream, Ordering::Relaxed);
     }
 
-    /// The end of what is read, with the reason that the peer gave before.
+    /// The end of the input: an error with the reason if the peer sent a GOAWAY before.
     fn end(&self, end: io::Result<()>) -> io::Result<()> {
         let Some(goaway) = self.received.goaway() else { return end };
         let goaway = self.state.goaway.get_or_init(|| goaway);
@@ -172,7 +175,6 @@ impl<T> ConnectionIo<T> {
 }
 
 impl<T> IoHandle<T> {
-    /// How much was read.
     pub(crate) fn received(&self) -> ReceiveCounts {
         ReceiveCounts {
             bytes: self.0.received.load(Ordering::Relaxed),
@@ -182,72 +184,72 @@ impl<T> IoHandle<T> {
         }
     }
 
-    /// How many frames with headers or data were written since the peer's first ping.
+    /// HEADERS and DATA frames written since the peer's first PING.
     pub(crate) fn sent(&self) -> u64 {
         self.0.sent.load(Ordering::Relaxed)
     }
 
-    /// What the peer said before it closed the connection.
+    /// The GOAWAY that the peer sent before it closed the connection.
     pub(crate) fn goaway(&self) -> Option<&GoAway> {
         self.0.goaway.get()
     }
 
-    /// Ends HTTP/2 with an error that says why, the next time that it reads.
+    /// Makes h2's next read fail with `reason`, which ends the connection.
     pub(crate) fn fail(&self, reason: String) {
-        // The first reason is the reason.
+        // If it was set before, the first reason stays.
         let _ = self.0.failure.set(reason);
     }
 
-    /// Whether the peer does not read, and no more can be written for now.
+    /// Whether the last write was pending: the peer does not read.
     pub(crate) fn is_blocked(&self) -> bool {
         self.0.is_blocked.load(Ordering::Relaxed)
     }
 
-    /// What the peer takes.
+    /// The peer's settings.
     pub(crate) fn settings(&self) -> &Arc<PeerSettings> {
         &self.0.settings
     }
 
-    /// Lets HTTP/2 read no more than about `bytes` before it gives others their turn.
+    /// Limits how many bytes h2 reads, approximately, before the task yields to others.
     pub(crate) fn allow(&self, bytes: usize) {
         self.0.allowance.store(bytes, Ordering::Relaxed);
     }
 
-    /// The I/O, once HTTP/2 has dropped it.
+    /// The I/O, once h2 has dropped it.
     fn take(self) -> Option<T> {
         self.0.returned.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 }
 
 impl<T: AsyncRead + AsyncWrite + Unpin> IoHandle<T> {
-    /// Closes what HTTP/2 has dropped: our half, when the peer has been told `goaway`, and then the
-    /// other, when the peer closes it or has had the time to.
+    /// Closes the connection that h2 has dropped: sends `goaway`, shuts down our side, and waits up to
+    /// [`LINGER`] for the peer to close its own.
     ///
-    /// A socket that is closed with bytes in it that were not read, say, window updates, is reset,
-    /// and what the peer has not read yet is lost
-    /// ([RFC 9112](https://www.rfc-editor.org/rfc/rfc9112#section-9.6)).
+    /// Closing a socket with unread input (for example, `WINDOW_UPDATE` frames) resets the connection,
+    /// which loses data that the peer has not read yet ([RFC
+    /// 9112](https://www.rfc-editor.org/rfc/rfc9112#section-9.6)).
     pub(crate) async fn close(self, goaway: Option<GoAway>) {
-        // Behind half a frame, it would be the rest of that.
+        // After an incomplete frame, the peer would take it for the rest of that frame.
         let goaway = goaway.filter(|_| self.0.is_between_frames.load(Ordering::Relaxed));
         let last_stream = self.received().last_stream;
         let Some(io) = self.take() else { return };
         let (mut io, _) = ConnectionIo::of_server(io);
         let closing = async {
-            // In place, it would be a part of the connection's task from the beginning.
+            // On the heap: an array would enlarge the future of every connection's task.
             let mut unread = vec![0; 4096];
             if let Some(goaway) = goaway {
-                // Whether it gets there or not, the connection is closed.
+                // Best effort: the connection is closed either way.
                 let _ = io.write_all(&goaway.frame(last_stream)).await;
             }
             let shut_down = poll_fn(|cx| Pin::new(&mut io).poll_shutdown(cx)).await;
             while shut_down.is_ok() && read(&mut io, &mut unread).await > 0 {}
         };
-        // Whether it was in time does not matter any more.
+        // Best effort, too.
         let _ = tokio::time::timeout(LINGER, pin!(closing)).await;
     }
 }
 
-/// Reads some bytes; none at the end, or when reading fails.
+/// Reads some bytes. Returns zero at the end and on errors.
 async fn read(io: &mut (impl AsyncRead + Unpin), bytes: &mut [u8]) -> usize {
     let mut buffer = ReadBuf::new(bytes);
     let read = poll_fn(|cx| Pin::new(&mut *io).poll_read(cx, &mut buffer)).await;
@@ -266,7 +268,7 @@ impl<T: AsyncRead + Unpin> AsyncRead for ConnectionIo<T> {
         cx: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        // Only the connection's task reads, and sets the allowance: nothing of this is a race.
+        // Set and used by the connection's task only, so load and store need not be one step.
         let allowance = self.state.allowance.load(Ordering::Relaxed);
         if allowance == 0 {
             cx.waker().wake_by_ref();

@@ -1,17 +1,17 @@
-//! Times that differ a little, so that many who wait do not come back at once.
+//! Jitter, which keeps clients from retrying in lockstep.
 
 use std::{
     hash::{BuildHasher as _, RandomState},
     time::Duration,
 };
 
-/// A time that is longer or shorter than `time` by up to `part` of it.
+/// `time`, varied at random by up to ± `part` of it.
 pub(crate) fn around(time: Duration, part: f64) -> Duration {
     let factor = 1.0 + part * (2.0 * random() - 1.0);
     Duration::try_from_secs_f64(time.as_secs_f64() * factor).unwrap_or(Duration::MAX)
 }
 
-/// Some number between 0 and 1: every `RandomState` has keys of its own.
+/// A random number between 0 and 1. Each `RandomState` has its own keys.
 fn random() -> f64 {
     RandomState::new().hash_one(()) as f64 / u64::MAX as f64
 }

@@ -1,4 +1,4 @@
-//! Pings that tell whether the other side of a connection is still there.
+//! HTTP/2 keepalive PINGs, which detect dead peers.
 
 use std::{
     future::Future as _,
@@ -13,15 +13,15 @@ use tokio::time::{Instant, Sleep};
 
 use super::{deadline::FOREVER, goaway::GoAway};
 
-/// The shortest interval of a client. See [gRFC
+/// The shortest client interval. See [gRFC
 /// A8](https://github.com/grpc/proposal/blob/master/A8-client-side-keepalive.md#extending-for-basic-health-checking).
 const MIN_CLIENT_INTERVAL: Duration = Duration::from_secs(10);
-/// The shortest interval of a server, as in grpc-go.
+/// The shortest server interval, as in grpc-go.
 const MIN_SERVER_INTERVAL: Duration = Duration::from_secs(1);
-/// The shortest time to wait for an answer, as in grpc-java.
+/// The shortest timeout for an ACK, as in grpc-java.
 const MIN_TIMEOUT: Duration = Duration::from_millis(10);
 
-/// How often to ping, and how long to wait for the answer.
+/// The interval between PINGs, and the timeout for their ACKs.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Pings {
     pub(crate) interval: Option<Duration>,
@@ -42,7 +42,8 @@ impl Pings {
     }
 }
 
-/// How the connections of a channel ping: half as often when a server finds that too often.
+/// The PING configuration that the connections of a channel share. The interval doubles when a server
+/// closes a connection because of too many PINGs.
 #[derive(Debug)]
 pub(crate) struct ChannelPings(Mutex<Pings>);
 
@@ -55,38 +56,39 @@ impl ChannelPings {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Has new connections ping half as often as one that was closed for its pings.
+    /// Doubles the interval of a connection that was closed for its PINGs, for all new connections.
     fn slow_down(&self, interval: Duration) {
         let mut pings = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let longer = interval.saturating_mul(2).min(FOREVER);
-        // Of several connections that were closed for the same, each counts once.
+        // Computed from the closed connection's own interval: several connections closed for the same
+        // reason double it only once.
         pings.interval = pings.interval.map(|interval| interval.max(longer));
     }
 }
 
-/// Pings the other side of a connection.
+/// Sends keepalive PINGs on a connection.
 ///
 /// See [gRPC's keepalive](https://github.com/grpc/proposal/blob/master/A8-client-side-keepalive.md).
 pub(crate) struct KeepAlive {
-    /// None until the first one is sent: h2 does more for connections that ping.
+    /// None until the first PING: h2 does more work for a connection once it was taken.
     pings: Option<PingPong>,
     interval: Duration,
     timeout: Duration,
-    /// When the next ping is due, or its answer.
+    /// Fires when the next PING is due, or when the timeout for an ACK ends.
     timer: Pin<Box<Sleep>>,
     waiting: bool,
 }
 
 impl KeepAlive {
-    /// Pings as `config` says, if it says so at all.
+    /// None if `config` has no interval.
     pub(crate) fn new(config: Pings) -> Option<Self> {
         let interval = config.interval?;
         let timer = Box::pin(tokio::time::sleep(interval));
         Some(Self { pings: None, interval, timeout: config.timeout, timer, waiting: false })
     }
 
-    /// Has the other connections of the channel ping less if the server has closed this one because
-    /// of its pings.
+    /// Slows down the PINGs of the channel's other connections if the server has closed this one for too
+    /// many of them.
     pub(crate) fn note_end(&self, goaway: Option<&GoAway>, channel: &ChannelPings) {
         if goaway.is_some_and(|goaway| *goaway == GoAway::too_many_pings()) {
             tracing::warn!(interval = ?self.interval, "the server closed a connection for too many pings");
@@ -94,13 +96,13 @@ impl KeepAlive {
         }
     }
 
-    /// Why a connection ends whose other side has not answered.
+    /// The error of a connection whose peer did not answer a PING.
     pub(crate) fn no_answer(&self) -> String {
         format!("the peer did not answer a keepalive ping within {:?}", self.timeout)
     }
 
-    /// Ready once the other side has not answered in time. While `quiet`, no ping is sent. `take`
-    /// gives what pings the connection, the first time that it is asked.
+    /// Ready if the peer did not answer in time. No PING is sent while `quiet`. `take` returns h2's
+    /// handle for PINGs; it is called before the first of them.
     pub(crate) fn poll_dead(
         &mut self,
         quiet: bool,
@@ -121,7 +123,7 @@ impl KeepAlive {
             if self.pings.is_none() && !quiet {
                 self.pings = take();
             }
-            // A ping that cannot be sent means that the connection ends: it says so itself.
+            // If a PING cannot be sent, the connection is closing and h2 reports that.
             let pings = self.pings.as_mut().filter(|_| !quiet);
             self.waiting = pings.is_some_and(|pings| pings.send_ping(Ping::opaque()).is_ok());
             let wait = if self.waiting { self.timeout } else { self.interval };

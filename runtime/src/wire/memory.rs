@@ -1,22 +1,23 @@
-//! What a program may tell its allocator about messages.
+//! Tunes the allocator for large messages.
 
 use std::hint::black_box;
 
 use super::frame::DEFAULT_DECODING_LIMIT;
 
-/// Has glibc's allocator keep the memory of messages of up to 4 MiB for the next ones.
+/// Raises the threshold above which glibc's `malloc` uses `mmap`, so that the memory of messages of up to
+/// 4 MiB is reused.
 ///
-/// A program calls it once, at its start, when it sends or receives messages of 64 KiB and more all
-/// the time; nothing here does so by itself, for it is about the whole process. At first glibc takes
-/// blocks of 128 KiB and more from the kernel, one by one, and gives the memory back as soon as as
-/// much is free at the end of a heap: with messages of about that size, most of a call is page
-/// faults. `docs/performance.md` has the gain. The price is memory that the process keeps when it
-/// needs it no more: up to 8 MiB for each arena of the allocator.
+/// Call it once at program start if the program constantly sends or receives messages of 64 KiB and more.
+/// The library never calls it, because it affects the whole process. By default, glibc maps each block of
+/// 128 KiB or more separately, and returns memory to the kernel as soon as that much is free at the top
+/// of the heap. With messages of about that size, page faults then dominate the cost of a call.
+/// `docs/performance.md` shows the gain. The price is memory that the process does not return to the
+/// kernel: up to 8 MiB for each of the allocator's arenas.
 ///
-/// glibc does the same by itself once a block of such a size was freed (`M_MMAP_THRESHOLD` in
-/// [mallopt(3)](https://man7.org/linux/man-pages/man3/mallopt.3.html)). This allocates one of 4 MiB
-/// and frees it, without writing to it. Other allocators take no notice, and where a program has
-/// set the threshold itself, or `MALLOC_MMAP_THRESHOLD_` in its environment, nothing changes.
+/// glibc raises the threshold by itself when a block of such a size is freed (`M_MMAP_THRESHOLD` in
+/// [mallopt(3)](https://man7.org/linux/man-pages/man3/mallopt.3.html)). This function allocates and frees
+/// 4 MiB without touching them. It has no effect with other allocators, or if the program has set the
+/// threshold itself or by `MALLOC_MMAP_THRESHOLD_` in its environment.
 ///
 /// ```
 /// rust_scaffold::raise_mmap_threshold();

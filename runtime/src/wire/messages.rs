@@ -1,4 +1,4 @@
-//! Messages as they arrive, still encoded, until the other side or the deadline ends them.
+//! Received messages, still encoded, until the peer or the deadline ends the stream.
 
 use std::{
     future::poll_fn,
@@ -28,25 +28,25 @@ impl Messages {
         Self { body, frames, deadline: Deadline::default(), side }
     }
 
-    /// Ends the messages with `DeadlineExceeded` when `deadline` passes.
+    /// Ends the stream with `DeadlineExceeded` once `deadline` has passed.
     pub(crate) fn with_deadline(mut self, deadline: Deadline) -> Self {
         self.deadline = deadline;
         self
     }
 
-    /// Hands the messages to somebody who may not read them: what is there of them is counted among what
-    /// is unread.
+    /// Counts what the stream holds as unread. Called when the messages are handed to code that may not
+    /// read them.
     pub(crate) fn tracked(mut self) -> Self {
         self.body.track();
         self
     }
 
-    /// The trailers of messages that have ended well.
+    /// The trailers of a stream that has ended cleanly.
     pub(crate) fn take_trailers(&mut self) -> Option<MetadataMap> {
         self.body.take_trailers()
     }
 
-    /// The next message; an error is what the messages ended with.
+    /// The next message. An error is the status that ended the stream.
     pub(crate) fn poll_next(
         &mut self,
         cx: &mut Context<'_>,
@@ -69,9 +69,9 @@ impl Messages {
         }
     }
 
-    /// Reads to the end, where there must have been one message exactly.
+    /// Reads to the end of a stream that must have exactly one message.
     ///
-    /// Anything else is `Unimplemented`, says [gRPC's list of
+    /// Anything else is `Unimplemented`, according to [gRPC's list of
     /// codes](https://github.com/grpc/grpc/blob/master/doc/statuscodes.md).
     pub(crate) async fn only(&mut self) -> Result<Bytes, Status> {
         let mut first = None;
@@ -102,7 +102,7 @@ impl Messages {
         })
     }
 
-    /// The same as [`poll_next`](Self::poll_next) for one who expects no message.
+    /// [`poll_next`](Self::poll_next) with a fast path for end of stream.
     fn poll_end(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, Status>>> {
         if self.frames.is_empty() {
             match self.body.poll_end(cx) {

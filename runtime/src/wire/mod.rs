@@ -1,6 +1,6 @@
-//! gRPC's bytes: frames, compression, timeouts, statuses, and bodies that carry them.
+//! gRPC on the wire: framing, compression, timeouts, statuses, flow control, and bodies of bytes.
 //!
-//! Nothing here knows a message type except the two ends of [`frame`].
+//! Nothing here knows a message type, except for encoding and decoding in [`frame`].
 
 pub(crate) mod binary;
 pub(crate) mod body;

@@ -1,4 +1,4 @@
-//! Panics of the user's code, where they must not end anything else.
+//! Contains panics of user code, so that they end one call and nothing else.
 
 use std::{
     any::Any,
@@ -8,16 +8,16 @@ use std::{
 };
 
 thread_local! {
-    /// How many calls of [`contain`] the thread is in.
+    /// How deeply calls of [`contain`] are nested on this thread.
     static CONTAINED: Cell<usize> = const { Cell::new(0) };
-    /// How many calls of [`note`] it is in.
+    /// How deeply calls of [`note`] are nested on this thread.
     static NOTING: Cell<usize> = const { Cell::new(0) };
-    /// What the last panic said that was contained in one of them.
+    /// The message of the last panic that was contained inside [`note`].
     static NOTED: RefCell<Option<String>> = const { RefCell::new(None) };
 }
 
-/// Runs `work`, which may be the user's: a panic in it was reported by the panic hook, ends what it works
-/// for, and goes no further.
+/// Runs `work`, which may be user code. The panic hook has reported a panic in it; here it becomes an
+/// error.
 pub(crate) fn contain<R>(work: impl FnOnce() -> R) -> thread::Result<R> {
     let depth = CONTAINED.get();
     CONTAINED.set(depth + 1);
@@ -31,7 +31,7 @@ pub(crate) fn contain<R>(work: impl FnOnce() -> R) -> thread::Result<R> {
     result
 }
 
-/// Runs `work`, and says what the last panic said that was contained meanwhile. None may leave `work`.
+/// Runs `work` and returns the message of the last panic contained in it. `work` itself must not panic.
 #[allow(dead_code, reason = "only mocks have to be heard")]
 pub(crate) fn note<R>(work: impl FnOnce() -> R) -> (R, Option<String>) {
     let (depth, former) = (NOTING.get(), NOTED.take());
@@ -39,26 +39,26 @@ pub(crate) fn note<R>(work: impl FnOnce() -> R) -> (R, Option<String>) {
     let result = work();
     NOTING.set(depth);
     let noted = NOTED.take();
-    // Whoever notes outside of this has to hear of it, too.
+    // An enclosing `note` must see the panic as well.
     NOTED.replace(noted.clone().or(former).filter(|_| depth > 0));
     (result, noted)
 }
 
-/// What `panic` says.
+/// The message of `panic`.
 pub(crate) fn text(panic: &(dyn Any + Send)) -> String {
     let text = panic.downcast_ref::<&str>().map(|&text| text.to_owned());
     let text = text.or_else(|| panic.downcast_ref::<String>().cloned());
     text.unwrap_or_else(|| "something that is no text".to_owned())
 }
 
-/// Whether a panic would be caught by [`contain`], so that nobody above sees it.
+/// Whether [`contain`] would catch a panic here, so that no caller above sees it.
 #[allow(dead_code, reason = "only mocks have to be heard")]
 pub(crate) fn are_contained() -> bool {
     CONTAINED.get() > 0
 }
 
-/// Drops `value`, which may be the user's, or hold what is. A panic in its destructor was reported by
-/// the panic hook, and goes no further.
+/// Drops `value`, which may be the user's or contain user values. The panic hook has reported a panic in
+/// its destructor; it goes no further.
 pub(crate) fn drop_quietly<T>(value: T) {
     let _ = contain(|| drop(value));
 }

@@ -1,4 +1,4 @@
-//! What a peer has said that it takes, as far as the `h2` crate does not tell.
+//! The peer's SETTINGS that the `h2` crate does not expose.
 //!
 //! See [RFC 9113](https://www.rfc-editor.org/rfc/rfc9113#name-defined-settings).
 
@@ -9,8 +9,8 @@ use super::header_list::Limit;
 const INITIAL_WINDOW_SIZE: u16 = 4;
 const MAX_HEADER_LIST_SIZE: u16 = 6;
 
-/// The settings of a peer: their defaults, until it says.
-// They are numbers alone: nothing is ordered by them.
+/// The peer's settings, with their defaults until it sends its own.
+// Independent numbers that guard no other data, so `Relaxed` suffices.
 #[derive(Debug)]
 pub(crate) struct PeerSettings {
     max_header_list_size: AtomicU32,
@@ -37,13 +37,13 @@ impl PeerSettings {
         }
     }
 
-    /// How long headers it takes.
+    /// The peer's size limit for headers.
     pub(crate) fn header_limit(&self) -> Limit {
         Limit::Peers(self.max_header_list_size.load(Ordering::Relaxed))
     }
 
-    /// The most that it has let streams send from their beginning: for more, it must have seen the
-    /// stream.
+    /// The largest initial stream window that the peer has announced. More than this can only be sent
+    /// after a `WINDOW_UPDATE`, that is, after the peer has seen the stream.
     pub(crate) fn max_stream_window(&self) -> usize {
         self.stream_window.load(Ordering::Relaxed) as usize
     }

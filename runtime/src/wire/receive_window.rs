@@ -1,25 +1,25 @@
-//! The flow-control window of a connection, which streams that nobody reads do not use up.
+//! Sizes a connection's flow-control window so that unread streams do not use it up.
 //!
-//! HTTP/2 counts what was received and not read against the window of its stream, and against that of
-//! the connection: without more, a few streams that wait for their readers stop all others.
+//! HTTP/2 counts unread data against the windows of both its stream and its connection. With a fixed
+//! window, a few streams whose readers are slow would stop all others.
 
 use std::sync::Arc;
 
 use super::{credit::UnreadStreams, h2::MAX_WINDOW, io::ReceiveCounts};
 
-/// What HTTP/2 needs for a frame that nobody has read, whatever is in it: the price of small ones.
+/// The memory that h2 uses for each unread frame besides its payload.
 const FRAME_OVERHEAD: usize = 256;
 const FRAME_HEADER: usize = 9;
 
-/// Decides how large the window of a connection should be: as large as its options say, and what
-/// unread streams hold on top of that, as long as a full window takes no more memory than a limit.
+/// Chooses the connection's window: the configured size plus what unread streams hold, limited by the
+/// memory that a full window would take.
 #[derive(Debug)]
 pub(crate) struct ReceiveWindow {
     base: usize,
     limit: usize,
     target: usize,
-    /// What had been received when the streams were looked at.
-    looked_at: ReceiveCounts,
+    /// What had been received at the last update.
+    last_update: ReceiveCounts,
     is_full: bool,
     streams: Arc<UnreadStreams>,
 }
@@ -27,28 +27,28 @@ pub(crate) struct ReceiveWindow {
 impl ReceiveWindow {
     pub(crate) fn new(base: u32, limit: usize) -> Self {
         let base = base as usize;
-        let (looked_at, streams) = (ReceiveCounts::default(), Arc::default());
-        Self { base, limit, target: base, looked_at, is_full: false, streams }
+        let (last_update, streams) = (ReceiveCounts::default(), Arc::default());
+        Self { base, limit, target: base, last_update, is_full: false, streams }
     }
 
     pub(crate) fn streams(&self) -> &Arc<UnreadStreams> {
         &self.streams
     }
 
-    /// The window that the connection should have from now on, after it has `received` so much, if it
-    /// should have another one.
+    /// The window to set after so much was `received`, if it has to change.
     pub(crate) fn update(&mut self, received: ReceiveCounts) -> Option<u32> {
-        let bytes = received.bytes - self.looked_at.bytes;
-        // It takes a lock for each stream. Streams fill up only with what is received.
+        let bytes = received.bytes - self.last_update.bytes;
+        // Summing up takes a lock for each stream. Streams fill only with what is received, so it is done
+        // once per quarter of a window.
         if bytes < self.base as u64 / 4 {
             return None;
         }
-        let frame_size = bytes / (received.frames - self.looked_at.frames).max(1);
-        self.looked_at = received;
+        let frame_size = bytes / (received.frames - self.last_update.frames).max(1);
+        self.last_update = received;
         self.resize(self.streams.bytes(), frame_size as usize)
     }
 
-    /// With so many bytes `unread`, in frames of about this size.
+    /// Computes the window for this many `unread` bytes in frames of about this size.
     fn resize(&mut self, unread: usize, frame_size: usize) -> Option<u32> {
         let payload = frame_size.saturating_sub(FRAME_HEADER).max(1);
         let most = self.limit as u128 * payload as u128 / (payload + FRAME_OVERHEAD) as u128;
@@ -56,7 +56,7 @@ impl ReceiveWindow {
         let wanted = self.base.saturating_add(unread);
         self.warn_when_full(wanted > most);
         let target = wanted.min(most);
-        // A change has to be worth a frame, but the window must not stay larger for nothing.
+        // A change has to be worth a `WINDOW_UPDATE`, but the window always shrinks back to its base.
         if target.abs_diff(self.target) < self.base / 8 && target > self.base {
             return None;
         }

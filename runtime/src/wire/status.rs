@@ -1,4 +1,4 @@
-//! Statuses for what went wrong below gRPC: in HTTP, in HTTP/2, or on the connection.
+//! Statuses for failures below gRPC: of HTTP, of HTTP/2, or of the connection.
 
 use std::{error::Error, sync::Arc};
 
@@ -10,7 +10,7 @@ pub(crate) use crate::streaming::panicked;
 
 pub(crate) type BoxError = Box<dyn Error + Send + Sync>;
 
-/// The status for an answer that is HTTP but not gRPC, say, from a proxy.
+/// The status for an HTTP response that is not gRPC, for example from a proxy.
 ///
 /// See [the mapping of HTTP to gRPC
 /// statuses](https://github.com/grpc/grpc/blob/master/doc/http-grpc-status-mapping.md).
@@ -20,7 +20,7 @@ pub(crate) fn from_http(status: StatusCode, headers: &HeaderMap) -> Status {
         StatusCode::UNAUTHORIZED => Code::Unauthenticated,
         StatusCode::FORBIDDEN => Code::PermissionDenied,
         StatusCode::NOT_FOUND => Code::Unimplemented,
-        // What gRPC calls it, although its list of HTTP statuses leaves it out.
+        // Not in the mapping, but it is what gRPC uses for headers that are too long.
         StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE => Code::ResourceExhausted,
         StatusCode::TOO_MANY_REQUESTS
         | StatusCode::BAD_GATEWAY
@@ -37,7 +37,7 @@ pub(crate) fn from_http(status: StatusCode, headers: &HeaderMap) -> Status {
     )
 }
 
-/// The source of the status of a call that was sent none.
+/// Marks the status of a call that ended without a `grpc-status`.
 #[derive(Debug)]
 struct MissingStatus;
 
@@ -49,24 +49,25 @@ impl std::fmt::Display for MissingStatus {
 
 impl Error for MissingStatus {}
 
-/// The status of a call whose server ended the stream without one.
+/// The status of a call that the server ended without a `grpc-status`.
 pub(crate) fn missing() -> Status {
     let mut status = Status::unknown(MissingStatus.to_string());
     status.set_source(Arc::new(MissingStatus));
     status
 }
 
-/// The status of a call on whose connection something has panicked that all of its calls need.
+/// The status of calls on a connection that a panic has broken.
 pub(crate) fn broken() -> Status {
     Status::unavailable("the connection is broken: something on its task has panicked")
 }
 
-/// Whether the server ended the stream without a status.
+/// Whether the server ended the call without a `grpc-status`.
 pub(crate) fn is_missing(status: &Status) -> bool {
     status.source().is_some_and(<dyn Error>::is::<MissingStatus>)
 }
 
-/// The status for an error of the transport: what the peer or HTTP/2 said, else `Unavailable`.
+/// The status for a transport error: from the peer's or HTTP/2's error code if there is one, else
+/// `Unavailable`.
 ///
 /// See [the mapping of HTTP/2
 /// errors](https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md#errors).
@@ -85,7 +86,8 @@ pub(crate) fn from_transport(error: BoxError) -> Status {
 enum Cause<'a> {
     Timeout,
     Reset(h2::Reason),
-    /// A status that somebody chose, as an interceptor does: not tonic's guess at an error.
+    /// A status chosen by user code, such as an interceptor, as opposed to one that tonic made from an
+    /// error.
     Status(&'a Status),
 }
 
@@ -113,7 +115,7 @@ fn from_reset(reason: h2::Reason) -> Code {
     }
 }
 
-/// Whether the peer has reset the stream of the call with `CANCEL`, which says no more.
+/// Whether the peer has reset the call's stream with `CANCEL`, which gives no reason.
 pub(crate) fn is_cancelled_by_reset(status: &Status) -> bool {
     let mut cause = status.source();
     while let Some(error) = cause {
@@ -126,7 +128,7 @@ pub(crate) fn is_cancelled_by_reset(status: &Status) -> bool {
     false
 }
 
-/// The error and its causes in one line.
+/// The error and its sources in one line.
 pub(crate) fn describe(error: &(dyn Error + 'static)) -> String {
     let mut lines = vec![error.to_string()];
     let mut cause = error.source();
@@ -138,7 +140,7 @@ pub(crate) fn describe(error: &(dyn Error + 'static)) -> String {
     lines.join(": ")
 }
 
-/// The source of a status that is not to be told, but shown: its connection breaks.
+/// Marks a status that is not sent: the server closes the connection instead, as a mock asked it to.
 #[derive(Debug)]
 pub(crate) struct BrokenConnection;
 
@@ -150,7 +152,7 @@ impl std::fmt::Display for BrokenConnection {
 
 impl Error for BrokenConnection {}
 
-/// The status of a call whose connection is to break.
+/// The status of a call whose connection the server is to close abruptly.
 #[cfg(feature = "mock")]
 pub(crate) fn broken_connection() -> Status {
     let mut status = Status::unavailable(BrokenConnection.to_string());
@@ -158,7 +160,7 @@ pub(crate) fn broken_connection() -> Status {
     status
 }
 
-/// Whether the connection is to break.
+/// Whether the status asks for the connection to be closed abruptly.
 pub(crate) fn breaks_connection(status: &Status) -> bool {
     status.source().is_some_and(<dyn Error>::is::<BrokenConnection>)
 }

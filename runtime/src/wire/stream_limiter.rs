@@ -1,12 +1,12 @@
-//! How many streams the connections of a channel have free, and who gets them: callers in the order
-//! in which they came.
+//! Hands out the free streams of a channel's connections to callers, in the order in which they came.
 //!
-//! A connection counts its own calls against the server's limit. A semaphore that all connections of
-//! the channel share has a permit for each stream that is free, so that a caller can wait for any of
-//! them. It may have more, but never fewer: each stream that becomes free brings its permit along, and
-//! those of streams that are gone, because the server has lowered its limit or the connection is closed,
-//! are left for callers who take them, find no stream, and wait again. To take such permits back would
-//! be wrong: a caller may have taken one already, and then one too many would be missing.
+//! Each connection counts its own calls against the server's limit. A semaphore shared by all connections
+//! of the channel has a permit for each free stream, so that a caller can wait for any of them. It may
+//! have too many permits, but never too few: each stream that becomes free adds one, and permits of
+//! streams that have vanished (because the server lowered its limit or the connection was closed) stay
+//! until a caller acquires one, finds no stream, and waits again. Revoking such a permit would be wrong:
+//! if a caller has already acquired it, another permit would be revoked instead, and one would be
+//! missing.
 
 use std::sync::{
     Arc,
@@ -15,32 +15,32 @@ use std::sync::{
 
 use tokio::sync::{AcquireError, Notify, Semaphore, SemaphorePermit, futures::Notified};
 
-/// The largest number of streams that is told apart from no limit.
+/// Higher limits count as this one, so that a limit fits into the packed state.
 const MAX_STREAMS: usize = 1 << 20;
-/// With so many permits nobody waits, and the semaphore gets no more, which it could not count.
+/// With so many permits, nobody waits. Adding more could overflow the semaphore.
 const ENOUGH: usize = 1 << 26;
 
-/// The streams that the connections of a channel have free, together.
+/// The free streams of all connections of a channel.
 #[derive(Debug)]
 pub(crate) struct FreeStreams {
-    rights: Semaphore,
-    /// Told when there may be a reason to connect.
+    permits: Semaphore,
+    /// Notified when there may be a reason to connect.
     changed: Notify,
 }
 
 impl FreeStreams {
     pub(crate) fn new() -> Arc<Self> {
-        Arc::new(Self { rights: Semaphore::new(0), changed: Notify::new() })
+        Arc::new(Self { permits: Semaphore::new(0), changed: Notify::new() })
     }
 
-    /// Takes the right to one stream, if some connection has one that nobody waits for.
-    pub(crate) fn try_take(&self) -> bool {
-        self.rights.try_acquire().map(SemaphorePermit::forget).is_ok()
+    /// Acquires a permit if one is available and nobody waits for it.
+    pub(crate) fn try_acquire(&self) -> bool {
+        self.permits.try_acquire().map(SemaphorePermit::forget).is_ok()
     }
 
-    /// Waits for the right to one stream. Dropping the future gives the place in the queue up.
-    pub(crate) async fn take(&self) -> Result<(), AcquireError> {
-        self.rights.acquire().await.map(SemaphorePermit::forget)
+    /// Waits for a permit. Dropping the future gives up the place in the queue.
+    pub(crate) async fn acquire(&self) -> Result<(), AcquireError> {
+        self.permits.acquire().await.map(SemaphorePermit::forget)
     }
 
     /// Waits until a connection is closed, or [`notify`](Self::notify) is called.
@@ -48,31 +48,31 @@ impl FreeStreams {
         self.changed.notified()
     }
 
-    /// Has everyone who waits look again.
+    /// Makes all waiting callers check again.
     pub(crate) fn notify(&self) {
         self.changed.notify_waiters();
     }
 
     fn apply(&self, StreamsChange { before, after }: StreamsChange) {
-        if after > before && self.rights.available_permits() < ENOUGH {
-            self.rights.add_permits(after - before);
+        if after > before && self.permits.available_permits() < ENOUGH {
+            self.permits.add_permits(after - before);
         }
     }
 }
 
-/// How many streams a connection had free, and has.
+/// How many streams a connection had free before and after a change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct StreamsChange {
     before: usize,
     after: usize,
 }
 
-/// The streams of one connection.
+/// Limits the streams of one connection.
 #[derive(Debug)]
 pub(crate) struct StreamLimiter {
     streams: Streams,
     free: Arc<FreeStreams>,
-    /// Whether a call was answered on one of them.
+    /// Whether the server has answered a call on this connection.
     has_answered: AtomicBool,
 }
 
@@ -82,26 +82,26 @@ impl StreamLimiter {
         Arc::new(Self { streams: Streams::default(), free, has_answered })
     }
 
-    /// Offers its streams to callers, who can find it from now on.
+    /// Offers the connection's streams to callers.
     pub(crate) fn open(&self) {
         self.free.apply(self.streams.update(|state| state.offered = !state.closed));
     }
 
-    /// Takes the limit from the server.
+    /// Sets the server's limit for concurrent streams.
     pub(crate) fn set_limit(&self, limit: usize) {
-        // Asked after each round of the connection's task, and most often the same.
+        // Called after each poll of the connection's task, mostly without a change.
         let limit = limit.min(MAX_STREAMS);
         if self.streams.get().limit != limit {
             self.free.apply(self.streams.update(|state| state.limit = limit));
         }
     }
 
-    /// The limit that the server has set: none until it has said so.
+    /// The server's limit. Unlimited until its SETTINGS arrive.
     pub(crate) fn limit(&self) -> usize {
         self.streams.get().limit
     }
 
-    /// Gives out no more streams.
+    /// Stops handing out streams.
     pub(crate) fn close(&self) {
         self.free.apply(self.streams.update(|state| state.closed = true));
         self.free.notify();
@@ -113,6 +113,8 @@ impl StreamLimiter {
 
     /// Whether the server has answered a call.
     pub(crate) fn has_answered(&self) -> bool {
+        // The pool asks only after it has seen the connection closed, and `close` (AcqRel) publishes the
+        // stores before it. Missing a later one at most delays the next connection attempt.
         self.has_answered.load(Ordering::Relaxed)
     }
 
@@ -120,35 +122,36 @@ impl StreamLimiter {
         self.streams.get().calls == 0
     }
 
-    /// A stream, for a caller who has taken the right to one from [`FreeStreams`].
+    /// A stream for a caller that has acquired a permit from [`FreeStreams`]. None if the permit's stream
+    /// has vanished.
     pub(crate) fn try_acquire(self: &Arc<Self>) -> Option<StreamPermit> {
-        self.streams.begin().then(|| StreamPermit { limiter: Arc::clone(self), shared: None })
+        self.streams.try_occupy().then(|| StreamPermit { limiter: Arc::clone(self), shared: None })
     }
 }
 
-/// A stream that a call uses, until this is dropped, and whatever it is shared with.
+/// Occupies a stream until it is dropped, and all that share it are.
 #[derive(Debug)]
 pub(crate) struct StreamPermit {
     limiter: Arc<StreamLimiter>,
-    /// None where nobody else has it.
+    /// None unless it is shared.
     shared: Option<Arc<()>>,
 }
 
 impl StreamPermit {
-    /// Has the connection give out no more streams.
+    /// Stops the connection from handing out streams.
     pub(crate) fn close(&self) {
         self.limiter.close();
     }
 
-    /// Notes that the server has answered.
     pub(crate) fn note_answer(&self) {
-        // All calls write here, and all but the first would only take it from each other's caches.
+        // Checked first: all calls of the connection come here, and unconditional stores would move the
+        // cache line between their cores.
         if !self.limiter.has_answered() {
             self.limiter.has_answered.store(true, Ordering::Relaxed);
         }
     }
 
-    /// The same stream, for another user of it.
+    /// Another handle of the same stream.
     pub(crate) fn share(&mut self) -> Self {
         let shared = Arc::clone(self.shared.get_or_insert_default());
         Self { limiter: Arc::clone(&self.limiter), shared: Some(shared) }
@@ -157,7 +160,7 @@ impl StreamPermit {
 
 impl Drop for StreamPermit {
     fn drop(&mut self) {
-        // Of users that let go at the same time, exactly one is the last.
+        // `into_inner` succeeds for exactly one of several handles that are dropped at the same time.
         if self.shared.take().is_none_or(|shared| Arc::into_inner(shared).is_some()) {
             let limiter = &self.limiter;
             limiter.free.apply(limiter.streams.update(|state| state.calls -= 1));
@@ -165,11 +168,11 @@ impl Drop for StreamPermit {
     }
 }
 
-/// What a connection knows of its streams, which changes in one step.
+/// The state of a connection's streams, packed so that it changes atomically.
 #[derive(Debug, Default)]
 struct Streams(AtomicU64);
 
-/// [`Streams`] at one time.
+/// A snapshot of [`Streams`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 struct LimiterState {
     calls: usize,
@@ -211,6 +214,7 @@ impl LimiterState {
 
 impl Streams {
     fn get(&self) -> LimiterState {
+        // Acquire: whoever sees the connection closed also sees `has_answered`.
         LimiterState::from_bits(self.0.load(Ordering::Acquire))
     }
 
@@ -223,7 +227,8 @@ impl Streams {
         let mut bits = self.0.load(Ordering::Acquire);
         loop {
             let new = changed(bits);
-            // AcqRel: who takes a stream sees what its last user did with the connection.
+            // AcqRel: the next user of a stream sees everything that the previous one did with the
+            // connection.
             match self.0.compare_exchange_weak(bits, new, Ordering::AcqRel, Ordering::Acquire) {
                 Ok(_) => break,
                 Err(current) => bits = current,
@@ -235,8 +240,8 @@ impl Streams {
         }
     }
 
-    /// Uses one stream, if there is one.
-    fn begin(&self) -> bool {
+    /// Occupies a stream if one is free.
+    fn try_occupy(&self) -> bool {
         let change = self.update(|state| state.calls += usize::from(state.free() > 0));
         change.before > 0
     }
@@ -261,7 +266,7 @@ mod tests {
     }
 
     fn acquire(free: &FreeStreams, limiter: &Arc<StreamLimiter>) -> Option<StreamPermit> {
-        free.try_take().then(|| limiter.try_acquire()).flatten()
+        free.try_acquire().then(|| limiter.try_acquire()).flatten()
     }
 
     #[test]
@@ -315,7 +320,7 @@ mod tests {
             limiter.set_limit(usize::MAX);
             limiter.set_limit(0);
         }
-        assert!(free.rights.available_permits() < 2 * ENOUGH);
+        assert!(free.permits.available_permits() < 2 * ENOUGH);
         assert!(limiter.try_acquire().is_none());
     }
 
@@ -324,26 +329,29 @@ mod tests {
         let free = FreeStreams::new();
         let limiter = StreamLimiter::new(Arc::clone(&free));
         limiter.set_limit(5);
-        assert!(!free.try_take());
+        assert!(!free.try_acquire());
         limiter.close();
         limiter.open();
-        assert!(!free.try_take());
+        assert!(!free.try_acquire());
     }
 
-    /// A connection that callers find among others.
+    /// The connections among which callers look for a stream.
     #[derive(Clone)]
-    struct Found(Vec<Arc<StreamLimiter>>);
+    struct Connections(Vec<Arc<StreamLimiter>>);
 
-    fn take(free: &Arc<FreeStreams>) -> Pin<Box<dyn Future<Output = Result<(), AcquireError>>>> {
+    fn acquire_permit(
+        free: &Arc<FreeStreams>,
+    ) -> Pin<Box<dyn Future<Output = Result<(), AcquireError>>>> {
         let free = Arc::clone(free);
-        Box::pin(async move { free.take().await })
+        Box::pin(async move { free.acquire().await })
     }
 
-    /// A call: it takes a right, finds a stream, and ends, in steps of which each is one for others, too.
-    fn call(free: &Arc<FreeStreams>, connections: &Found) -> Thread {
+    /// A call: it acquires a permit, finds a stream, and ends. Between any two steps, other threads may
+    /// run.
+    fn call(free: &Arc<FreeStreams>, connections: &Connections) -> Thread {
         let (free, connections) = (Arc::clone(free), connections.clone());
-        let mut taking = take(&free);
-        let mut has_right = false;
+        let mut taking = acquire_permit(&free);
+        let mut has_permit = false;
         let mut used: Option<Arc<StreamLimiter>> = None;
         let mut given_back: Option<StreamsChange> = None;
         Box::new(move || {
@@ -355,18 +363,18 @@ mod tests {
                 given_back = Some(limiter.streams.update(|state| state.calls -= 1));
                 return Step::Went;
             }
-            if std::mem::take(&mut has_right) {
-                let found = connections.0.iter().find(|limiter| limiter.streams.begin());
+            if std::mem::take(&mut has_permit) {
+                let found = connections.0.iter().find(|limiter| limiter.streams.try_occupy());
                 used = found.cloned();
                 if used.is_none() {
-                    taking = take(&free);
+                    taking = acquire_permit(&free);
                 }
                 return Step::Went;
             }
             match taking.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
                 Poll::Ready(taken) => {
                     taken.unwrap();
-                    has_right = true;
+                    has_permit = true;
                     Step::Went
                 }
                 Poll::Pending => Step::Waits,
@@ -374,7 +382,7 @@ mod tests {
         })
     }
 
-    /// A server that changes the limit of a connection, time and again.
+    /// A server that changes a connection's limit repeatedly.
     fn limits(free: &Arc<FreeStreams>, limiter: &Arc<StreamLimiter>, limits: [usize; 2]) -> Thread {
         let (free, limiter) = (Arc::clone(free), Arc::clone(limiter));
         let mut limits = limits.into_iter();
@@ -411,7 +419,7 @@ mod tests {
     fn no_call_waits_for_ever_in_whichever_order_things_happen() {
         explore(|| {
             let free = FreeStreams::new();
-            let found = Found(vec![limiter(&free, 1)]);
+            let found = Connections(vec![limiter(&free, 1)]);
             (0..3).map(|_| call(&free, &found)).collect()
         });
     }
@@ -422,7 +430,7 @@ mod tests {
             explore(|| {
                 let free = FreeStreams::new();
                 let only = limiter(&free, first);
-                let found = Found(vec![Arc::clone(&only)]);
+                let found = Connections(vec![Arc::clone(&only)]);
                 vec![call(&free, &found), call(&free, &found), limits(&free, &only, then)]
             });
         }
@@ -433,7 +441,7 @@ mod tests {
         explore(|| {
             let free = FreeStreams::new();
             let (first, second) = (limiter(&free, 1), limiter(&free, 1));
-            let found = Found(vec![Arc::clone(&first), second]);
+            let found = Connections(vec![Arc::clone(&first), second]);
             vec![call(&free, &found), call(&free, &found), closes(&free, &first)]
         });
     }

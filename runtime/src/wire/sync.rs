@@ -1,5 +1,5 @@
-//! What threads share is made of. `tests/loom` has the same by another implementation, which tries
-//! every order of steps.
+//! The synchronisation primitives of shared state. `tests/loom` replaces them with loom's, which explores
+//! every interleaving.
 
 pub(crate) use std::sync::{
     Mutex, MutexGuard, PoisonError,

@@ -1,4 +1,4 @@
-//! Wakes of a connection's task, of which it does not need those that it causes itself.
+//! Wake-ups of a connection's task, coalesced while the task is running.
 
 use std::{
     sync::Arc,
@@ -7,26 +7,26 @@ use std::{
 
 use super::sync::{AtomicBool, AtomicU8, AtomicWaker, Ordering};
 
-// What the state is made of; nothing of it when the task is asleep.
+// Bits of the state. Zero means that the task is asleep.
 const AT_WORK: u8 = 1;
-/// HTTP/2 has something to do.
+/// h2 has work to do.
 const H2: u8 = 2;
-/// Something else has.
+/// Something other than h2 has.
 const OTHER: u8 = 4;
 
-/// How often it works on without giving way to other tasks.
+/// How many times the loop runs before it yields to other tasks.
 const ROUNDS: usize = 64;
 
-/// Remembers that a task was woken while it is at work, instead of having it scheduled once more,
-/// which would also wake up another thread to look for it; and whether it was for HTTP/2, which
-/// does a lot whenever it is asked.
+/// Coalesces wake-ups: a wake during `poll` re-runs the loop instead of rescheduling the task, which
+/// could wake another worker thread only to steal it. It also records whether h2 was woken, because
+/// polling h2 is expensive.
 ///
-/// Answering a call wakes the task that sends the answers: most often the one that answers.
+/// Answering a call wakes the connection's task, usually from within that very task.
 #[derive(Debug)]
 pub(crate) struct TaskWaker {
     state: AtomicU8,
     task: AtomicWaker,
-    /// Whether the connection is to break.
+    /// Whether the connection is to be aborted.
     broken: AtomicBool,
 }
 
@@ -36,13 +36,13 @@ impl TaskWaker {
         Arc::new(Self { state: AtomicU8::new(H2), task, broken })
     }
 
-    /// What HTTP/2 wakes the task by.
+    /// The waker that h2 is polled with.
     pub(crate) fn h2_waker(self: &Arc<Self>) -> Waker {
         Waker::from(Arc::new(H2Waker(Arc::clone(self))))
     }
 
-    /// Calls `work` until it is pending and nobody has woken it meanwhile, or other tasks should
-    /// have their turn. Everything else than HTTP/2 wakes it by `waker`.
+    /// Calls `work` until it is pending and nobody has woken it meanwhile, or until other tasks should
+    /// run. `work` is polled with `waker`; h2 has a waker of its own.
     pub(crate) fn poll(
         &self,
         waker: &Waker,
@@ -51,6 +51,8 @@ impl TaskWaker {
     ) -> Poll<()> {
         self.task.register(cx.waker());
         for _ in 0..ROUNDS {
+            // From here on, a wake only sets a bit. Clearing `OTHER` before `work` keeps those set during it,
+            // and acquires what the wakers wrote before them.
             self.state.fetch_or(AT_WORK, Ordering::AcqRel);
             self.state.fetch_and(!OTHER, Ordering::AcqRel);
             if self.is_broken() {
@@ -59,21 +61,25 @@ impl TaskWaker {
             if work(&mut Context::from_waker(waker)).is_ready() {
                 return Poll::Ready(());
             }
+            // Fails if a bit was set in the meantime, so no wake is lost. If it succeeds, the next wake sees
+            // zero and wakes the task, whose waker was registered above.
             let asleep = (Ordering::AcqRel, Ordering::Acquire);
             if self.state.compare_exchange(AT_WORK, 0, asleep.0, asleep.1).is_ok() {
                 return Poll::Pending;
             }
         }
+        // `AT_WORK` stays set: the task is scheduled already, so other wakes need not do it again.
         cx.waker().wake_by_ref();
         Poll::Pending
     }
 
-    /// Whether HTTP/2 has had something to do since this was asked last.
+    /// Whether h2 was woken since the last call of this method.
     pub(crate) fn take_h2(&self) -> bool {
+        // Acquire: h2 sees what was written before it was woken.
         self.state.fetch_and(!H2, Ordering::AcqRel) & H2 != 0
     }
 
-    /// Has HTTP/2 asked whether it has something to do.
+    /// Makes the task poll h2.
     pub(crate) fn wake_h2(&self) {
         self.wake(H2);
     }
@@ -83,16 +89,19 @@ impl TaskWaker {
     }
 
     pub(crate) fn is_broken(&self) -> bool {
+        // Acquire, paired with `break_off`: tasks of calls ask as well, and do not go through `state`.
         self.broken.load(Ordering::Acquire)
     }
 
-    /// Breaks the connection.
+    /// Aborts the connection: the task ends the next time it runs.
     pub(crate) fn break_off(&self) {
         self.broken.store(true, Ordering::Release);
         self.wake(OTHER);
     }
 
     fn wake(&self, why: u8) {
+        // Release: the task sees what the caller wrote. Any bit that is already set means that the task will
+        // run `work` again.
         if self.state.fetch_or(why, Ordering::AcqRel) == 0 {
             self.task.wake();
         }
@@ -125,7 +134,7 @@ impl Wake for H2Waker {
 mod tests {
     use super::*;
 
-    /// Knows whether it was woken.
+    /// Records whether it was woken.
     struct TestTask(AtomicBool);
 
     impl Wake for TestTask {
@@ -134,8 +143,8 @@ mod tests {
         }
     }
 
-    /// Polls `task_waker`, whose work wakes itself in the first `busy` rounds; says how many there were,
-    /// and whether the task was woken.
+    /// Polls `task_waker` with work that wakes itself in the first `busy` rounds. Returns the number of
+    /// rounds, and whether the task was woken.
     fn poll(task_waker: &Arc<TaskWaker>, busy: usize) -> (usize, bool) {
         let task = Arc::new(TestTask(AtomicBool::new(false)));
         let waker = Waker::from(Arc::clone(task_waker));

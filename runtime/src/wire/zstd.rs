@@ -1,5 +1,4 @@
-//! zstd, with contexts that are kept for the next message: making one costs more than compressing a
-//! small message.
+//! zstd. Contexts are cached per thread: creating one costs more than compressing a small message.
 
 use std::{
     cell::Cell,
@@ -21,9 +20,9 @@ thread_local! {
     static CONTEXT: Cell<Option<DCtx<'static>>> = Cell::default();
 }
 
-/// The largest window that a message may ask for, as a power of two: 8 MiB, which
-/// [RFC 8878](https://www.rfc-editor.org/rfc/rfc8878#section-3.1.1.1.2) recommends, and which bounds
-/// what a thread keeps.
+/// The largest window that a message may ask for, as a power of two: 8 MiB, as [RFC
+/// 8878](https://www.rfc-editor.org/rfc/rfc8878#section-3.1.1.1.2) recommends. It bounds the memory that
+/// a thread keeps.
 const MAX_WINDOW_LOG: u32 = 23;
 
 /// Appends `message`, compressed.
@@ -47,7 +46,7 @@ pub(super) fn decompress(message: &[u8], limit: usize) -> io::Result<Vec<u8>> {
         None => new_context()?,
     };
     let plain = read_limited(Decoder::with_context(message, &mut context), limit);
-    // One that has stopped in the middle of a message begins anew.
+    // The last message may have left the context in the middle of a frame.
     context.reset(ResetDirective::SessionOnly).map_err(failed)?;
     CONTEXT.set(Some(context));
     plain
@@ -103,7 +102,8 @@ mod tests {
 
     #[test]
     fn a_message_that_asks_for_a_huge_window_is_refused() {
-        // Magic number, a window of 128 MiB (exponent 17), no size, no checksum; one empty raw block.
+        // Magic number, a window of 128 MiB (exponent 17), no content size, no checksum; one empty raw
+        // block.
         let huge = [0x28, 0xb5, 0x2f, 0xfd, 0x00, 17 << 3, 0x01, 0x00, 0x00];
         assert!(decompress(&huge, 1000).is_err());
         let usual = [0x28, 0xb5, 0x2f, 0xfd, 0x00, 13 << 3, 0x01, 0x00, 0x00];
