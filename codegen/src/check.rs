@@ -4,8 +4,9 @@ use std::collections::{BTreeMap, HashSet};
 
 use crate::{
     diagnostics::{Location, NOT_OF_PROTOC, Problem, Problems},
+    ident,
     model::{Enum, File, Message, Model, Type, Types, Value},
-    names::{external::External, ident, layout},
+    names::{external::External, layout},
     options::Options,
 };
 

@@ -64,8 +64,7 @@ pub(crate) fn generate(input: Input<'_>, sink: Sink<'_>) -> Result<Generated, Er
         let modules = files.iter().map(|file| names.package(file).modules());
         let tree = modules.zip(paths.iter().map(String::as_str));
         let tree = emit::tree(tree, &options.include_file);
-        let header = emit::header(None, &[]);
-        sink(options.include_file.clone(), format!("{header}\n{tree}"))?;
+        sink(options.include_file.clone(), tree)?;
     }
     let deep = depth::warning(&model, &graph, options);
     // What is imported is somebody else's to generate, and to be warned about.

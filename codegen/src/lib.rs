@@ -22,6 +22,7 @@ mod emit;
 mod error;
 mod generate;
 mod graph;
+mod ident;
 mod model;
 mod names;
 mod options;

@@ -99,6 +99,12 @@ fn set(builder: Builder, option: &str) -> Builder {
         "bytes" => builder.bytes(value),
         "btree_map" => builder.btree_map(value),
         "boxed" => builder.boxed(value),
+        "skip_debug" => builder.skip_debug(value),
+        "disable_comments" => builder.disable_comments(value),
+        "enable_type_names" => builder.enable_type_names(value == "true"),
+        "type_name_domain" => builder.type_name_domain(pair().0, pair().1),
+        "compile_well_known_types" => builder.compile_well_known_types(value == "true"),
+        "runtime_path" => builder.runtime_path(value),
         _ => panic!("this test does not know the option {option}"),
     }
 }

@@ -3,7 +3,7 @@
 #![allow(clippy::unwrap_used)]
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     fs,
     path::{Path, PathBuf},
     process::{Command, Output},
@@ -41,6 +41,24 @@ fn the_plugin_writes_every_golden() {
         let expected = read_tree(&case.join("expected"));
         assert!(read_tree(out.path()) == expected, "{} is not as expected", case.display());
     }
+}
+
+/// The test above sets `include_file` for all of them.
+#[test]
+fn every_option_of_the_plugin_is_in_a_golden() {
+    let mut set = BTreeSet::from(["include_file".to_owned()]);
+    for case in fs::read_dir("../tests/golden").unwrap().map(|entry| entry.unwrap().path()) {
+        let options = fs::read_to_string(case.join("options")).unwrap_or_default();
+        set.extend(options.lines().map(|line| line.split('=').next().unwrap().to_owned()));
+    }
+    let help = Command::new(PLUGIN).arg("--help").output().unwrap();
+    let help = String::from_utf8(help.stdout).unwrap();
+    let (_, table) = help.split_once("Options").expect("a list of options");
+    let lines = table.lines().filter_map(|line| line.strip_prefix("  "));
+    let names = lines.filter_map(|line| line.split(['=', '[', ' ']).next());
+    let names = names.filter(|name| !name.is_empty() && !name.starts_with('-'));
+    let missing = names.filter(|name| !set.contains(*name)).collect::<Vec<_>>();
+    assert!(missing.is_empty(), "no golden has {missing:?}");
 }
 
 /// protoc hands a plugin more of the imports than it writes to a descriptor set.

@@ -40,3 +40,13 @@ pub mod xy_token {
         pub text: String,
     }
 }
+
+/// Where the golden `all_options` finds the runtime.
+pub use rust_scaffold as runtime;
+
+/// A `Debug` that its golden leaves out.
+impl std::fmt::Debug for crate::all_options::all_options::Opaque {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Opaque")
+    }
+}

@@ -7,6 +7,8 @@
 #![allow(missing_docs)]
 #![allow(clippy::doc_markdown, clippy::too_many_arguments, clippy::too_many_lines)]
 
+#[path = "../golden/all_options/expected/mod.rs"]
+pub mod all_options;
 #[path = "../golden/attributes/expected/mod.rs"]
 pub mod attributes;
 #[path = "../golden/clashes/expected/mod.rs"]
@@ -62,7 +64,7 @@ pub mod unary;
 #[path = "../golden/well_known_types/expected/mod.rs"]
 pub mod well_known_types;
 
-/// What the golden `foreign` takes from elsewhere.
+/// What the goldens `foreign` and `all_options` take from elsewhere.
 pub mod hand;
 
 /// The README's Rust, compiled.

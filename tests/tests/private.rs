@@ -5,6 +5,8 @@
 #![allow(missing_docs, unreachable_pub)]
 #![allow(clippy::doc_markdown, clippy::too_many_arguments, clippy::too_many_lines)]
 
+#[path = "../golden/all_options/expected/mod.rs"]
+mod all_options;
 #[path = "../golden/attributes/expected/mod.rs"]
 mod attributes;
 #[path = "../golden/clashes/expected/mod.rs"]
@@ -60,6 +62,6 @@ mod unary;
 #[path = "../golden/well_known_types/expected/mod.rs"]
 mod well_known_types;
 
-/// What the golden `foreign` takes from elsewhere.
+/// What the goldens `foreign` and `all_options` take from elsewhere.
 #[path = "../src/hand.rs"]
 mod hand;

@@ -32,14 +32,11 @@ pub(super) fn package_files(
 ) -> Vec<(String, String)> {
     static INCLUDED: Mutex<BTreeMap<PathBuf, BTreeSet<String>>> = Mutex::new(BTreeMap::new());
     let mut included = INCLUDED.lock().unwrap_or_else(PoisonError::into_inner);
-    let header = emit::header(None, &[]);
     let files = packages.iter().map(|(package, paths)| {
         let name = layout::package_path(package);
         let all = included.entry(directory.join(&name)).or_default();
         all.extend(paths.iter().cloned());
-        let includes = all.iter().map(|path| format!("include!({path:?});\n"));
-        let content = format!("{header}\n{}", includes.collect::<String>());
-        (name, content)
+        (name, emit::package(all.iter().map(String::as_str)))
     });
     files.collect()
 }

@@ -13,7 +13,7 @@ mod mock;
 mod server;
 mod tree;
 
-pub(crate) use self::tree::tree;
+pub(crate) use self::tree::{package, tree};
 
 use code::Code;
 

@@ -1,8 +1,8 @@
-//! The file that puts generated files into the modules of their packages.
+//! The files that include generated files: all of a package, or the modules of all packages.
 
 use std::collections::BTreeMap;
 
-use super::code::Code;
+use super::{code::Code, header};
 use crate::names::layout::relative_path;
 
 /// ```text
@@ -30,9 +30,19 @@ pub(crate) fn tree<'a>(
             .fold(&mut root, |module, name| module.modules.entry(name.clone()).or_default());
         module.files.push(relative_path(tree_file, path));
     }
-    let mut code = Code::default();
-    root.write(&mut code, None);
-    code.finish()
+    root.finish()
+}
+
+/// ```text
+/// include!("shop/order.rs");
+///
+/// include!("shop/cart.rs");
+/// ```
+///
+/// The file of a package, for `include_proto!`.
+pub(crate) fn package<'a>(files: impl Iterator<Item = &'a str>) -> String {
+    let files = files.map(str::to_owned).collect();
+    Module { files, modules: BTreeMap::new() }.finish()
 }
 
 #[derive(Default)]
@@ -42,6 +52,12 @@ struct Module {
 }
 
 impl Module {
+    fn finish(&self) -> String {
+        let mut code = Code::default();
+        self.write(&mut code, None);
+        format!("{}\n{}", header(None, &[]), code.finish())
+    }
+
     /// A module may be called like the one around it: a package such as `a.a`, or a user's own
     /// module with the tree of one package in it.
     fn write(&self, code: &mut Code, name: Option<&str>) {

@@ -3,8 +3,10 @@
 
 use std::collections::HashMap;
 
-use super::ident::{snake, upper_camel};
-use crate::options::{Options, Pair};
+use crate::{
+    ident::{snake, upper_camel},
+    options::{Options, Pair},
+};
 
 /// Knows which types come from elsewhere, and from where.
 #[derive(Debug)]

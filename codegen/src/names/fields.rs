@@ -2,10 +2,13 @@
 //! alike either.
 
 use super::{
-    Notes, ident,
+    Notes,
     scope::{Taken, longer, natural_first},
 };
-use crate::model::{Message, Presence, Shape, Value};
+use crate::{
+    ident,
+    model::{Message, Presence, Shape, Value},
+};
 
 /// Names the fields, or their variants if they are in a oneof, and the fields of the oneofs.
 pub(super) fn assign(message: &Message, notes: &mut Notes) -> (Vec<String>, Vec<String>) {

@@ -7,11 +7,12 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::{
-    Notes, Paths, ident,
+    Notes, Paths,
     scope::{Scope, Taken},
 };
 use crate::{
     diagnostics::Problem,
+    ident,
     model::{File, Message, Scalar, Service, Shape, Types, Value},
 };
 

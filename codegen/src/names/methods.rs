@@ -1,11 +1,12 @@
 //! The names of a service's methods: one each, for the trait and the client alike.
 
 use super::{
-    MethodNames, Notes, Paths, ident,
+    MethodNames, Notes, Paths,
     scope::{Scope, Taken},
 };
 use crate::{
     diagnostics::Problem,
+    ident,
     model::{Method, Service},
 };
 

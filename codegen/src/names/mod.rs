@@ -4,7 +4,6 @@
 
 pub(crate) mod external;
 mod fields;
-pub(crate) mod ident;
 pub(crate) mod layout;
 mod matchers;
 mod methods;
@@ -22,7 +21,7 @@ pub(crate) use self::{
     mock::MockMethodNames,
     paths::Paths,
     scope::Scope,
-    types::MessageNames,
+    types::{MessageNames, OneofNames},
 };
 use crate::{
     diagnostics::{Location, Problem, Problems},

@@ -5,12 +5,12 @@ use std::collections::BTreeMap;
 use heck::ToUpperCamelCase as _;
 
 use super::{
-    FileMatchers, Item, Like, MockNames, Notes, Paths, ServiceNames, ident, matchers, methods,
-    mock,
+    FileMatchers, Item, Like, MockNames, Notes, Paths, ServiceNames, matchers, methods, mock,
     scope::{Scope, Taken},
 };
 use crate::{
     diagnostics::Problem,
+    ident,
     model::{File, Service},
     options::{Mock, Options},
 };

@@ -3,10 +3,13 @@
 use std::{collections::HashMap, sync::Arc};
 
 use super::{
-    Notes, fields, ident,
+    Notes, fields,
     scope::{Scope, Taken, natural_first},
 };
-use crate::model::{Enum, File, Message};
+use crate::{
+    ident,
+    model::{Enum, File, Message},
+};
 
 /// The names of all messages and enums of a request, by their full names.
 #[derive(Debug, Default)]

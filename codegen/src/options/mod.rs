@@ -9,7 +9,7 @@ pub(crate) use self::{derives::Derived, extern_traits::ExternTraits, table::TABL
 
 use crate::{
     diagnostics::{Problem, Problems},
-    names::ident,
+    ident,
 };
 
 /// What to generate, and how. [`Builder`](crate::Builder) documents each option.

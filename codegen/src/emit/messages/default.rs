@@ -4,8 +4,8 @@ use std::{fmt::Debug, str::FromStr};
 
 use super::Context;
 use crate::{
+    ident,
     model::{Field, Scalar, Shape, Type, Value},
-    names::ident,
 };
 
 /// `, default = "5"`, or nothing.
@@ -40,8 +40,8 @@ fn number<T: FromStr + Debug>(default: &str) -> String {
 fn variant(cx: &Context, type_name: &str, value: &str) -> String {
     let declared = cx.types.get(type_name).map(|declared| declared.kind);
     let Some(Type::Enum(it)) = declared else { return ident::upper_camel(value) };
-    let found = it.values.iter().position(|declared| declared.name == value);
-    let index = found.map_or(0, |index| it.values[index].alias_of.unwrap_or(index));
+    let found = it.values.iter().enumerate().find(|(_, declared)| declared.name == value);
+    let index = found.map_or(0, |(index, declared)| declared.alias_of.unwrap_or(index));
     cx.paths().enumeration(it).values.get(index).cloned().unwrap_or_default()
 }
 
@@ -55,32 +55,19 @@ fn unescape(text: &str) -> Vec<u8> {
             bytes.push(*first);
             continue;
         }
-        let (byte, length) = escape(rest);
+        let (byte, behind) = escape(rest);
         bytes.extend(byte);
-        rest = &rest[length..];
+        rest = behind;
     }
     bytes
 }
 
-/// What stands behind a backslash: the byte, and the length of its escape.
-fn escape(text: &[u8]) -> (Option<u8>, usize) {
-    let number = |digits: &[u8], radix| {
-        let digits = std::str::from_utf8(digits).ok()?;
-        u8::try_from(u32::from_str_radix(digits, radix).ok()? & 0xff).ok()
-    };
-    let length = |text: &[u8], limit, is_digit: fn(&u8) -> bool| {
-        text.iter().take(limit).take_while(|byte| is_digit(byte)).count()
-    };
+/// What stands after a backslash: the byte, and what follows its escape.
+fn escape(text: &[u8]) -> (Option<u8>, &[u8]) {
     match text {
-        [b'0'..=b'7', ..] => {
-            let length = length(text, 3, |byte| matches!(byte, b'0'..=b'7'));
-            (number(&text[..length], 8), length)
-        }
-        [b'x' | b'X', digits @ ..] => {
-            let length = length(digits, 2, u8::is_ascii_hexdigit);
-            (number(&digits[..length], 16), length + 1)
-        }
-        [letter, ..] => {
+        [b'0'..=b'7', ..] => byte(text, 3, 8),
+        [b'x' | b'X', digits @ ..] => byte(digits, 2, 16),
+        [letter, behind @ ..] => {
             let byte = match letter {
                 b'a' => 7,
                 b'b' => 8,
@@ -91,10 +78,20 @@ fn escape(text: &[u8]) -> (Option<u8>, usize) {
                 b'v' => 11,
                 other => *other,
             };
-            (Some(byte), 1)
+            (Some(byte), behind)
         }
-        [] => (None, 0),
+        [] => (None, text),
     }
+}
+
+/// The byte that up to `limit` digits stand for, and what follows them.
+fn byte(text: &[u8], limit: usize, radix: u32) -> (Option<u8>, &[u8]) {
+    let is_digit = |byte: &&u8| char::from(**byte).is_digit(radix);
+    let length = text.iter().take(limit).take_while(is_digit).count();
+    let (digits, behind) = text.split_at(length);
+    let digits = std::str::from_utf8(digits).unwrap_or_default();
+    let number = u32::from_str_radix(digits, radix).ok();
+    (number.and_then(|number| u8::try_from(number & 0xff).ok()), behind)
 }
 
 #[cfg(test)]

@@ -71,16 +71,24 @@ pub(super) fn allow_names(code: &mut Code, ident: &str, variants: &[&str]) {
 /// Whether clippy would say that the variants repeat the name of the enum, or a word.
 fn repeats_itself(ident: &str, variants: &[&str]) -> bool {
     let repeats_enum = variants.iter().any(|name| name.starts_with(ident) || name.ends_with(ident));
-    let is_upper = |letter: char| letter.is_ascii_uppercase();
-    let first = |name: &str| name[1..].find(is_upper).unwrap_or(name.len() - 1) + 1;
-    let share = |word: fn(&str, usize) -> &str, at: &dyn Fn(&str) -> usize| {
-        let mut words = variants.iter().map(|name| word(name, at(name)));
+    let share = |word: fn(&str) -> Option<&str>| {
+        let mut words = variants.iter().map(|name| word(name));
         let one = words.next();
         words.all(|word| Some(word) == one)
     };
-    let last = |name: &str| name.rfind(is_upper).unwrap_or(0);
-    let repeat_word = share(|name, at| &name[..at], &first) || share(|name, at| &name[at..], &last);
+    let repeat_word = share(first_word) || share(last_word);
     repeats_enum || (variants.len() > 2 && repeat_word)
+}
+
+/// Up to the second capital letter, if the first letter is one.
+fn first_word(name: &str) -> Option<&str> {
+    let end = name.char_indices().skip(1).find(|(_, letter)| letter.is_ascii_uppercase());
+    name.get(..end.map_or(name.len(), |(at, _)| at))
+}
+
+/// From the last capital letter on.
+fn last_word(name: &str) -> Option<&str> {
+    name.get(name.rfind(|letter: char| letter.is_ascii_uppercase()).unwrap_or(0)..)
 }
 
 /// ```text
@@ -97,7 +105,8 @@ fn aliases(code: &mut Code, cx: &Context, it: &Enum) {
             code.line(format_args!("#[deprecated]"));
         }
         code.line(format_args!("#[allow(deprecated, non_upper_case_globals)]"));
-        code.line(format_args!("pub const {name}: Self = Self::{};", names[original]));
+        let original = names.get(original).unwrap_or(name);
+        code.line(format_args!("pub const {name}: Self = Self::{original};"));
         code.end_item();
     }
 }
@@ -127,10 +136,11 @@ fn from_str_name(code: &mut Code, it: &Enum, names: &[String]) {
     let signature = "pub fn from_str_name(value: &str) -> ::core::option::Option<Self>";
     code.block(format_args!("{signature}"), |code| {
         code.inner(format_args!("match value"), |code| {
-            for (index, value) in it.values.iter().enumerate() {
-                let name = &names[value.alias_of.unwrap_or(index)];
-                let is_deprecated = it.values[value.alias_of.unwrap_or(index)].deprecated;
-                let allow = if is_deprecated { "#[allow(deprecated)] " } else { "" };
+            for (value, name) in it.values.iter().zip(names) {
+                let at = value.alias_of;
+                let original = at.and_then(|at| it.values.get(at).zip(names.get(at)));
+                let (original, name) = original.unwrap_or((value, name));
+                let allow = if original.deprecated { "#[allow(deprecated)] " } else { "" };
                 let proto = &value.name;
                 code.line(format_args!("{proto:?} => Some({allow}Self::{name}),"));
             }

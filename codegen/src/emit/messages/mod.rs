@@ -76,8 +76,8 @@ fn message(code: &mut Code, cx: &Context, message: &Message) {
                 fields::field(code, cx, (message, field, name));
             }
         }
-        for index in 0..message.oneofs.len() {
-            oneofs::field(code, cx, (message, index));
+        for oneof in oneofs::of(cx, message) {
+            oneofs::field(code, cx, &oneof);
         }
     });
     if matches!(debug(cx, message), Debug::Written) {
@@ -92,8 +92,8 @@ fn message(code: &mut Code, cx: &Context, message: &Message) {
         code.line(format_args!("/// Nested message and enum types in `{}`.", message.name));
         code.block(format_args!("pub mod {module}"), |code| {
             level(code, cx, (&message.messages, &message.enums));
-            for index in 0..message.oneofs.len() {
-                oneofs::enumeration(code, cx, (message, index));
+            for oneof in oneofs::of(cx, message) {
+                oneofs::enumeration(code, cx, &oneof);
             }
         });
     }
@@ -176,7 +176,7 @@ impl Derives {
 /// `impl ::rust_scaffold::prost::Name for Order { … }`
 fn type_name(code: &mut Code, cx: &Context, message: &Message) {
     let names = cx.paths().message(message);
-    let full_name = &message.full_name[1..];
+    let full_name = message.full_name.trim_start_matches('.');
     let package = cx.types.message(&message.full_name).map_or("", |(_, file)| &file.package);
     let string = format!("{}::alloc::string::String", cx.prost());
     let domain = said_of(&cx.options.type_name_domain, &message.full_name).last().unwrap_or("");

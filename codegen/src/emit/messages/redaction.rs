@@ -1,7 +1,7 @@
 //! Secrets, the values whose fields have the option `debug_redact`: a `Debug` that does not show
 //! them, and a function that takes them out.
 
-use super::{Context, fields::presence};
+use super::{Context, fields::presence, oneofs};
 use crate::{
     emit::code::Code,
     model::{Field, Message, Presence, Shape, Value},
@@ -57,14 +57,13 @@ pub(super) fn debug(code: &mut Code, cx: &Context, message: &Message) {
 ///     Self::Key(value) => f.debug_tuple("Key").field(value).finish(),
 /// }
 /// ```
-pub(super) fn debug_of_oneof(code: &mut Code, cx: &Context, (message, index): (&Message, usize)) {
-    let names = cx.paths().message(message);
-    debug_impl(code, &names.oneofs[index].ident, |code| {
+pub(super) fn debug_of_oneof(code: &mut Code, cx: &Context, oneof: &oneofs::Place) {
+    debug_impl(code, &oneof.names.ident, |code| {
         code.inner(format_args!("match self"), |code| {
-            for (field, name) in variants(message, index, &names.fields) {
+            for (field, name) in oneof.variants() {
                 let (value, shown) = match field.debug_redact {
                     true => ("_", SHOWN.to_owned()),
-                    false => ("value", shown(cx, (field, false), ("value", &names.module))),
+                    false => ("value", shown(cx, (field, false), ("value", oneof.module))),
                 };
                 code.inner(format_args!("Self::{name}({value}) =>"), |code| {
                     code.line(format_args!("f.debug_tuple({name:?}).field({shown}).finish()"));
@@ -96,22 +95,20 @@ fn shown(
         return format!("{runtime}::codegen::shown!({place})");
     }
     let named = |name| format!("{runtime}::codegen::named::<{}>", cx.path(scope, name));
+    let value = place.trim_start_matches('&');
     match &field.shape {
         Shape::Single(Value::Enum(name), _) if is_optional => {
-            format!("&{}.as_ref().map({})", &place[1..], named(name))
+            format!("&{value}.as_ref().map({})", named(name))
         }
         Shape::Single(Value::Enum(name), _) => format!("&{}({place})", named(name)),
         Shape::Repeated(Value::Enum(name), _) => {
             let list = format!("{}::alloc::vec::Vec<_>", cx.prost());
-            format!("&{}.iter().map({}).collect::<{list}>()", &place[1..], named(name))
+            format!("&{value}.iter().map({}).collect::<{list}>()", named(name))
         }
         Shape::Map(_, Value::Enum(name)) => {
             let map = format!("{}::alloc::collections::BTreeMap<_, _>", cx.prost());
             let named = named(name);
-            format!(
-                "&{}.iter().map(|(key, value)| (key, {named}(value))).collect::<{map}>()",
-                &place[1..]
-            )
+            format!("&{value}.iter().map(|(key, value)| (key, {named}(value))).collect::<{map}>()")
         }
         Shape::Single(..) | Shape::Repeated(..) | Shape::Map(..) => place.to_owned(),
     }
@@ -137,8 +134,8 @@ pub(super) fn redact(code: &mut Code, cx: &Context, message: &Message) {
                     redact_field(code, cx, (message, field, name));
                 }
             }
-            for index in 0..message.oneofs.len() {
-                redact_oneof(code, cx, (message, index));
+            for oneof in oneofs::of(cx, message) {
+                redact_oneof(code, cx, &oneof);
             }
         });
     });
@@ -181,17 +178,15 @@ fn redact_foreign(code: &mut Code, cx: &Context, (field, is_optional, name): (&F
 ///     *value = ::core::default::Default::default();
 /// }
 /// ```
-fn redact_oneof(code: &mut Code, cx: &Context, (message, index): (&Message, usize)) {
-    let names = cx.paths().message(message);
+fn redact_oneof(code: &mut Code, cx: &Context, oneof: &oneofs::Place) {
     let runtime = &cx.options.runtime_path;
-    let oneof = &names.oneofs[index].field;
-    let path = cx.paths().oneof(&names.scope, message, index);
-    for (field, name) in variants(message, index, &names.fields) {
+    let (own, path) = (&oneof.names.field, oneof.path(cx));
+    for (field, name) in oneof.variants() {
         if !field.debug_redact && !holds_secrets(cx, field) {
             continue;
         }
         let pattern = format!("{SOME}({path}::{name}(value))");
-        code.inner(format_args!("if let {pattern} = &mut self.{oneof}"), |code| {
+        code.inner(format_args!("if let {pattern} = &mut self.{own}"), |code| {
             match field.debug_redact {
                 true => code.line(format_args!("*value = {DEFAULT};")),
                 false if holds_foreign_secrets(cx, field) => {
@@ -222,14 +217,6 @@ fn holds_secrets(cx: &Context, field: &Field) -> bool {
 }
 
 /// The fields of a oneof, with their names.
-fn variants<'a>(
-    message: &'a Message,
-    index: usize,
-    names: &'a [String],
-) -> impl Iterator<Item = (&'a Field, &'a String)> {
-    message.fields.iter().zip(names).filter(move |(field, _)| field.oneof == Some(index))
-}
-
 /// The name of a field as `Debug` has it.
 fn unescaped(name: &str) -> &str {
     name.trim_start_matches("r#")

@@ -194,24 +194,28 @@ pub mod comments_client {
         }
 
         /// Refuses responses whose messages are larger than `limit` bytes (default: 4 MiB).
+        #[must_use]
         pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
             self.client.max_decoding_message_size(limit);
             self
         }
 
         /// Refuses to send messages that are larger than `limit` bytes (default: no limit).
+        #[must_use]
         pub fn max_encoding_message_size(mut self, limit: usize) -> Self {
             self.client.max_encoding_message_size(limit);
             self
         }
 
         /// Accepts responses that are compressed with `encoding`, and says so to the server.
+        #[must_use]
         pub fn accept_compressed(mut self, encoding: rt::CompressionEncoding) -> Self {
             self.client.accept_compressed(encoding);
             self
         }
 
         /// Compresses requests with `encoding`.
+        #[must_use]
         pub fn send_compressed(mut self, encoding: rt::CompressionEncoding) -> Self {
             self.client.send_compressed(encoding);
             self

@@ -322,24 +322,28 @@ pub mod option_client {
         }
 
         /// Refuses responses whose messages are larger than `limit` bytes (default: 4 MiB).
+        #[must_use]
         pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
             self.client.max_decoding_message_size(limit);
             self
         }
 
         /// Refuses to send messages that are larger than `limit` bytes (default: no limit).
+        #[must_use]
         pub fn max_encoding_message_size(mut self, limit: usize) -> Self {
             self.client.max_encoding_message_size(limit);
             self
         }
 
         /// Accepts responses that are compressed with `encoding`, and says so to the server.
+        #[must_use]
         pub fn accept_compressed(mut self, encoding: rt::CompressionEncoding) -> Self {
             self.client.accept_compressed(encoding);
             self
         }
 
         /// Compresses requests with `encoding`.
+        #[must_use]
         pub fn send_compressed(mut self, encoding: rt::CompressionEncoding) -> Self {
             self.client.send_compressed(encoding);
             self
@@ -1334,24 +1338,28 @@ pub mod s_client {
         }
 
         /// Refuses responses whose messages are larger than `limit` bytes (default: 4 MiB).
+        #[must_use]
         pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
             self.client.max_decoding_message_size(limit);
             self
         }
 
         /// Refuses to send messages that are larger than `limit` bytes (default: no limit).
+        #[must_use]
         pub fn max_encoding_message_size(mut self, limit: usize) -> Self {
             self.client.max_encoding_message_size(limit);
             self
         }
 
         /// Accepts responses that are compressed with `encoding`, and says so to the server.
+        #[must_use]
         pub fn accept_compressed(mut self, encoding: rt::CompressionEncoding) -> Self {
             self.client.accept_compressed(encoding);
             self
         }
 
         /// Compresses requests with `encoding`.
+        #[must_use]
         pub fn send_compressed(mut self, encoding: rt::CompressionEncoding) -> Self {
             self.client.send_compressed(encoding);
             self
@@ -1656,24 +1664,28 @@ pub mod b_client {
         }
 
         /// Refuses responses whose messages are larger than `limit` bytes (default: 4 MiB).
+        #[must_use]
         pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
             self.client.max_decoding_message_size(limit);
             self
         }
 
         /// Refuses to send messages that are larger than `limit` bytes (default: no limit).
+        #[must_use]
         pub fn max_encoding_message_size(mut self, limit: usize) -> Self {
             self.client.max_encoding_message_size(limit);
             self
         }
 
         /// Accepts responses that are compressed with `encoding`, and says so to the server.
+        #[must_use]
         pub fn accept_compressed(mut self, encoding: rt::CompressionEncoding) -> Self {
             self.client.accept_compressed(encoding);
             self
         }
 
         /// Compresses requests with `encoding`.
+        #[must_use]
         pub fn send_compressed(mut self, encoding: rt::CompressionEncoding) -> Self {
             self.client.send_compressed(encoding);
             self
@@ -1980,24 +1992,28 @@ pub mod arc_client {
         }
 
         /// Refuses responses whose messages are larger than `limit` bytes (default: 4 MiB).
+        #[must_use]
         pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
             self.client.max_decoding_message_size(limit);
             self
         }
 
         /// Refuses to send messages that are larger than `limit` bytes (default: no limit).
+        #[must_use]
         pub fn max_encoding_message_size(mut self, limit: usize) -> Self {
             self.client.max_encoding_message_size(limit);
             self
         }
 
         /// Accepts responses that are compressed with `encoding`, and says so to the server.
+        #[must_use]
         pub fn accept_compressed(mut self, encoding: rt::CompressionEncoding) -> Self {
             self.client.accept_compressed(encoding);
             self
         }
 
         /// Compresses requests with `encoding`.
+        #[must_use]
         pub fn send_compressed(mut self, encoding: rt::CompressionEncoding) -> Self {
             self.client.send_compressed(encoding);
             self
@@ -2304,24 +2320,28 @@ pub mod send_client {
         }
 
         /// Refuses responses whose messages are larger than `limit` bytes (default: 4 MiB).
+        #[must_use]
         pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
             self.client.max_decoding_message_size(limit);
             self
         }
 
         /// Refuses to send messages that are larger than `limit` bytes (default: no limit).
+        #[must_use]
         pub fn max_encoding_message_size(mut self, limit: usize) -> Self {
             self.client.max_encoding_message_size(limit);
             self
         }
 
         /// Accepts responses that are compressed with `encoding`, and says so to the server.
+        #[must_use]
         pub fn accept_compressed(mut self, encoding: rt::CompressionEncoding) -> Self {
             self.client.accept_compressed(encoding);
             self
         }
 
         /// Compresses requests with `encoding`.
+        #[must_use]
         pub fn send_compressed(mut self, encoding: rt::CompressionEncoding) -> Self {
             self.client.send_compressed(encoding);
             self
@@ -2630,24 +2650,28 @@ pub mod rt_client {
         }
 
         /// Refuses responses whose messages are larger than `limit` bytes (default: 4 MiB).
+        #[must_use]
         pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
             self.client.max_decoding_message_size(limit);
             self
         }
 
         /// Refuses to send messages that are larger than `limit` bytes (default: no limit).
+        #[must_use]
         pub fn max_encoding_message_size(mut self, limit: usize) -> Self {
             self.client.max_encoding_message_size(limit);
             self
         }
 
         /// Accepts responses that are compressed with `encoding`, and says so to the server.
+        #[must_use]
         pub fn accept_compressed(mut self, encoding: rt::CompressionEncoding) -> Self {
             self.client.accept_compressed(encoding);
             self
         }
 
         /// Compresses requests with `encoding`.
+        #[must_use]
         pub fn send_compressed(mut self, encoding: rt::CompressionEncoding) -> Self {
             self.client.send_compressed(encoding);
             self
@@ -2958,24 +2982,28 @@ pub mod service_client {
         }
 
         /// Refuses responses whose messages are larger than `limit` bytes (default: 4 MiB).
+        #[must_use]
         pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
             self.client.max_decoding_message_size(limit);
             self
         }
 
         /// Refuses to send messages that are larger than `limit` bytes (default: no limit).
+        #[must_use]
         pub fn max_encoding_message_size(mut self, limit: usize) -> Self {
             self.client.max_encoding_message_size(limit);
             self
         }
 
         /// Accepts responses that are compressed with `encoding`, and says so to the server.
+        #[must_use]
         pub fn accept_compressed(mut self, encoding: rt::CompressionEncoding) -> Self {
             self.client.accept_compressed(encoding);
             self
         }
 
         /// Compresses requests with `encoding`.
+        #[must_use]
         pub fn send_compressed(mut self, encoding: rt::CompressionEncoding) -> Self {
             self.client.send_compressed(encoding);
             self
