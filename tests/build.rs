@@ -1,16 +1,20 @@
-//! Generates the contracts of the tests, and a test for each block of Rust about mocks.
+//! Generates the contracts of the tests, and a test for each block of Rust in the guides.
 
 use std::{env, error::Error, fmt::Write as _, fs, path::Path};
 
 use rust_scaffold_build::Mock;
 
 /// Where blocks are, and how the line before a block reads. rustdoc compiles the others of the
-/// README, which are whole programs.
-const GUIDES: [(&str, &str, &str); 2] =
-    [("guide", "../docs/testing.md", "```rust"), ("readme", "../README.md", "```rust,ignore")];
+/// README, which are whole programs; those of the page about generated code are goldens.
+const GUIDES: [(&str, &str, &str); 3] = [
+    ("guide", "../docs/testing.md", "```rust"),
+    ("readme", "../README.md", "```rust,ignore"),
+    ("page", "../docs/generated-code.md", "```rust,ignore"),
+];
 
 fn main() -> Result<(), Box<dyn Error>> {
     rust_scaffold_build::configure()
+        .dyn_traits(true)
         .mock(Mock::Always)
         .compile_protos(&["calculator.proto", "greeter.proto", "telemetry.proto"], &["../proto"])?;
     let mut tests = String::new();

@@ -29,6 +29,8 @@ pub mod deprecated;
 pub mod descriptor_set;
 #[path = "../golden/docs/expected/mod.rs"]
 pub mod docs;
+#[path = "../golden/dyn_traits/expected/mod.rs"]
+pub mod dyn_traits;
 #[path = "../golden/editions/expected/mod.rs"]
 pub mod editions;
 #[path = "../golden/foreign/expected/mod.rs"]

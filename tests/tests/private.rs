@@ -27,6 +27,8 @@ mod deprecated;
 mod descriptor_set;
 #[path = "../golden/docs/expected/mod.rs"]
 mod docs;
+#[path = "../golden/dyn_traits/expected/mod.rs"]
+mod dyn_traits;
 #[path = "../golden/editions/expected/mod.rs"]
 mod editions;
 #[path = "../golden/foreign/expected/mod.rs"]

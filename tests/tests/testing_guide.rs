@@ -1,8 +1,10 @@
-//! Compiles and runs every block of Rust in `docs/testing.md`, and that of the README about mocks.
+//! Compiles and runs every block of Rust in `docs/testing.md`, that of the README about mocks, and
+//! that of `docs/generated-code.md` about trait objects.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::{
+    collections::HashMap,
     sync::{
         Arc,
         atomic::{AtomicI32, Ordering},
@@ -11,13 +13,13 @@ use std::{
 };
 
 use rust_scaffold::{
-    Code, Request, Response, Status, Streaming,
+    Channel, Code, Request, Response, Status, Streaming,
     mock::{Sequence, ge, script, within},
 };
 
 use calculator::{
-    AddRequest, AddResponse, Calculator, CalculatorClient, MockCalculator, SubtractRequest,
-    SubtractResponse,
+    AddRequest, AddResponse, Calculator, CalculatorClient, CalculatorServer, DynCalculator,
+    MockCalculator, SubtractRequest, SubtractResponse,
 };
 use telemetry::{MockTelemetry, Point, Query};
 

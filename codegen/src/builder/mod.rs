@@ -88,6 +88,14 @@ impl Builder {
         self
     }
 
+    /// Generates the dyn-compatible form of each contract, for implementations that are chosen at
+    /// run time: an `Arc<dyn DynCalculator>` holds any `Calculator`, and is one itself (default:
+    /// false).
+    pub fn dyn_traits(mut self, enable: bool) -> Self {
+        self.options.dyn_traits = enable;
+        self
+    }
+
     /// When mocks are in a build (default: [`Mock::Test`]).
     pub fn mock(mut self, mock: Mock) -> Self {
         self.options.mock = mock;

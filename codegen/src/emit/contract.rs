@@ -1,6 +1,6 @@
 //! The contract: the trait of a service and the table of its methods.
 
-use super::{Context, Method, byte_string, code::Code, service_module};
+use super::{Context, Method, byte_string, code::Code, dyn_contract, service_module};
 use crate::model::Idempotency;
 
 /// ```text
@@ -11,7 +11,9 @@ use crate::model::Idempotency;
 ///     const _: () = rt::check_generation(1);
 ///
 ///     #[diagnostic::on_unimplemented(…)]
-///     pub trait Calculator: rt::Send + rt::Sync + 'static { … }
+///     pub trait Calculator: rt::Send + rt::Sync + 'static /* for `dyn`: … */ { … }
+///
+///     impl<S: self::Calculator + ?rt::Sized> self::Calculator for rt::Arc<S> { … }
 ///
 ///     pub static SERVICE: rt::ServiceDescriptor = …;
 /// }
@@ -25,13 +27,29 @@ pub(super) fn contract(code: &mut Code, cx: &Context) {
         code.docs(&cx.service.docs.lines);
         unimplemented(code, cx);
         let name = &cx.names.contract.name;
-        code.block(format_args!("pub trait {name}: rt::Send + rt::Sync + 'static"), |code| {
-            for method in cx.methods() {
-                trait_method(code, cx, &method);
-            }
-        });
+        let hint = dyn_hint(cx);
+        code.block(
+            format_args!("pub trait {name}: rt::Send + rt::Sync + 'static {hint}"),
+            |code| {
+                for method in cx.methods() {
+                    trait_method(code, cx, &method);
+                }
+            },
+        );
+        forwarding(code, cx, "rt::Arc");
+        if cx.options.dyn_traits {
+            dyn_contract::dyn_contract(code, cx);
+        }
         table(code, cx);
     });
+}
+
+/// The compiler shows the line on which the trait begins to whoever says `dyn Calculator`.
+fn dyn_hint(cx: &Context) -> String {
+    match cx.options.dyn_traits {
+        true => format!("/* for `dyn`: `{}` */", cx.names.dyn_contract.name),
+        false => "/* for `dyn`: the option `dyn_traits` */".to_owned(),
+    }
 }
 
 /// What the compiler says of a type that is taken for an implementation:
@@ -39,20 +57,14 @@ pub(super) fn contract(code: &mut Code, cx: &Context) {
 /// ```text
 /// #[diagnostic::on_unimplemented(
 ///     message = "`{Self}` does not implement `Calculator`, the contract of `calculator.Calculator`",
-///     note = "what is in an `Arc` is served with `CalculatorServer::from_arc`",
 /// )]
 /// ```
-fn unimplemented(code: &mut Code, cx: &Context) {
+pub(super) fn unimplemented(code: &mut Code, cx: &Context) {
     let (contract, service) = (&cx.names.contract.name, &cx.service.full_name);
     let message =
         format!("`{{Self}}` does not implement `{contract}`, the contract of `{service}`");
     code.line(format_args!("#[diagnostic::on_unimplemented("));
     code.line(format_args!("    message = {message:?},"));
-    if cx.options.build_server {
-        let server = &cx.names.server.name;
-        let note = format!("what is in an `Arc` is served with `{server}::from_arc`");
-        code.line(format_args!("    note = {note:?},"));
-    }
     code.line(format_args!(")]"));
 }
 
@@ -83,6 +95,45 @@ fn trait_method(code: &mut Code, cx: &Context, method: &Method) {
             ("request", &method.request_type()),
             ("response", &method.response_type()),
             ("index", &method.index),
+        ],
+    );
+}
+
+/// What an `Arc` or a `Box` holds is an implementation, too:
+///
+/// ```text
+/// impl<S: self::Calculator + ?rt::Sized> self::Calculator for rt::Arc<S> {
+///     fn add(&self, request: rt::Request<…>) -> impl rt::Future<Output = …> + rt::Send {
+///         S::add(self, request)
+///     }
+/// }
+/// ```
+pub(super) fn forwarding(code: &mut Code, cx: &Context, pointer: &str) {
+    let name = &cx.names.contract.name;
+    code.item();
+    cx.allow_deprecated(code);
+    let bounds = format!("S: self::{name} + ?rt::Sized");
+    code.block(format_args!("impl<{bounds}> self::{name} for {pointer}<S>"), |code| {
+        for method in cx.methods() {
+            forward(code, &method, &format!("S::{}(self, request)", method.names.method));
+        }
+    });
+}
+
+/// `fn add(&self, request: rt::Request<…>) -> … { S::add(self, request) }`
+pub(super) fn forward(code: &mut Code, method: &Method, call: &str) {
+    code.item();
+    code.write(
+        "
+        fn $name(&self, request: $request) -> impl rt::Future<Output = $response> + rt::Send {
+            $call
+        }
+        ",
+        &[
+            ("name", &method.names.method),
+            ("request", &method.request_type()),
+            ("response", &method.response_type()),
+            ("call", &call),
         ],
     );
 }

@@ -7,6 +7,7 @@ mod client;
 mod code;
 mod contract;
 mod descriptor;
+mod dyn_contract;
 mod matchers;
 pub(crate) mod messages;
 mod mock;
@@ -229,6 +230,7 @@ fn reexports(code: &mut Code, cx: &Context) {
     let items = [
         (&cx.names.client, cx.options.build_client),
         (&cx.names.server, cx.options.build_server),
+        (&cx.names.dyn_contract, cx.options.dyn_traits),
         (&cx.names.contract, true),
     ];
     for (Item { module, name, .. }, _) in

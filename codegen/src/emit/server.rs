@@ -13,7 +13,7 @@ use super::{Context, code::Code, service_module};
 ///
 ///     pub enum CalculatorDispatch {}
 ///
-///     impl<S: super::calculator_service::Calculator> rt::Dispatch<S> for CalculatorDispatch { … }
+///     impl<S: super::calculator_service::Calculator + ?rt::Sized> rt::Dispatch<S> for CalculatorDispatch { … }
 /// }
 /// ```
 pub(super) fn server(code: &mut Code, cx: &Context) {
@@ -44,7 +44,7 @@ fn definition(code: &mut Code, cx: &Context) {
 /// ```text
 /// pub enum CalculatorDispatch {}
 ///
-/// impl<S: super::calculator_service::Calculator> rt::Dispatch<S> for CalculatorDispatch { … }
+/// impl<S: super::calculator_service::Calculator + ?rt::Sized> rt::Dispatch<S> for CalculatorDispatch { … }
 /// ```
 fn dispatch(code: &mut Code, cx: &Context) {
     let (name, contract) = (&cx.names.dispatch, cx.contract());
@@ -59,7 +59,7 @@ fn dispatch(code: &mut Code, cx: &Context) {
         &[("name", name)],
     );
     code.item();
-    code.block(format_args!("impl<S: {contract}> rt::Dispatch<S> for {name}"), |code| {
+    code.block(format_args!("impl<S: {contract} + ?rt::Sized> rt::Dispatch<S> for {name}"), |code| {
         code.write(
             "const SERVICE: &'static rt::ServiceDescriptor = &super::$module::SERVICE;",
             &[("module", contract_module)],

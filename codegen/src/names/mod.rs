@@ -85,6 +85,8 @@ pub(crate) struct FileNames {
 #[derive(Debug)]
 pub(crate) struct ServiceNames {
     pub(crate) contract: Item,
+    /// The dyn-compatible form of the contract, in its module.
+    pub(crate) dyn_contract: Item,
     pub(crate) server: Item,
     /// The type, in the server's module, that finds a method's handler.
     pub(crate) dispatch: String,

@@ -69,17 +69,29 @@ impl<'a> Package<'a> {
     ) -> ServiceNames {
         let [contract, server, client] = item_names(service);
         let contract = self.item(service, ("_service", contract, true), notes);
+        let dyn_contract = self.dyn_contract(service, &contract.module, notes);
         let server = self.item(service, ("_server", server, self.options.build_server), notes);
         let client = self.item(service, ("_client", client, self.options.build_client), notes);
         let scope = self.scope.inner(&contract.module);
         ServiceNames {
             contract,
+            dyn_contract,
             server,
             client,
             dispatch: ident::upper_camel_with(&service.name, "Dispatch"),
             methods: methods::assign(service, &scope, paths, notes),
             mock: self.mock(service, notes),
         }
+    }
+
+    fn dyn_contract(&self, service: &Service, module: &str, notes: &mut Notes) -> Item {
+        let (module, name) = (module.to_owned(), dyn_name(service));
+        let reexported = self.is_reexported(&name);
+        let item = Item { module, name, reexported };
+        if self.options.dyn_traits {
+            note_hidden(service, &item, notes);
+        }
+        item
     }
 
     fn mock(&mut self, service: &Service, notes: &mut Notes) -> MockNames {
@@ -118,17 +130,31 @@ impl<'a> Package<'a> {
     ) -> Item {
         let natural = ident::snake_with(&service.name, suffix);
         let module = if is_built { self.types.unique(&natural) } else { natural.clone() };
-        let reexported = self.wishes.get(&name) == Some(&1) && !self.types.contains(&name);
+        let reexported = self.is_reexported(&name);
         let full_name = &service.full_name;
         let what = || format!("the module of service `{full_name}`");
         notes.renamed(&service.location, what, (&natural, &module));
-        if is_built && !reexported {
-            notes.warnings.push(Problem::at(&service.location).says(format!(
-                "service `{full_name}`: `{name}` is only to be had as `{module}::{name}`, for \
-                 something else in the package is called so"
-            )));
+        let item = Item { module, name, reexported };
+        if is_built {
+            note_hidden(service, &item, notes);
         }
-        Item { module, name, reexported }
+        item
+    }
+
+    /// Whether nothing else in the package has, or wants, this name.
+    fn is_reexported(&self, name: &str) -> bool {
+        self.wishes.get(name) == Some(&1) && !self.types.contains(name)
+    }
+}
+
+/// Says that the package does not re-export an item, if that is so.
+fn note_hidden(service: &Service, item: &Item, notes: &mut Notes) {
+    let (full_name, Item { module, name, reexported }) = (&service.full_name, item);
+    if !reexported {
+        notes.warnings.push(Problem::at(&service.location).says(format!(
+            "service `{full_name}`: `{name}` is only to be had as `{module}::{name}`, for \
+             something else in the package is called so"
+        )));
     }
 }
 
@@ -144,7 +170,12 @@ fn wishes(service: &Service, options: &Options) -> impl Iterator<Item = String> 
     let built = [true, options.build_server, options.build_client];
     let names = item_names(service).into_iter().zip(built);
     let mock = (mock_name(service), options.mock != Mock::Never);
-    names.chain([mock]).filter(|(_, is_built)| *is_built).map(|(name, _)| name)
+    let dyn_contract = (dyn_name(service), options.dyn_traits);
+    names.chain([mock, dyn_contract]).filter(|(_, is_built)| *is_built).map(|(name, _)| name)
+}
+
+fn dyn_name(service: &Service) -> String {
+    format!("Dyn{}", service.name.to_upper_camel_case())
 }
 
 fn mock_name(service: &Service) -> String {

@@ -153,7 +153,7 @@ impl Channel {
     pub fn in_process<D, S>(server: ServiceServer<D, S>) -> Self
     where
         D: Dispatch<S>,
-        S: Send + Sync + 'static,
+        S: Send + Sync + ?Sized + 'static,
     {
         Self::from_transport(InProcess(server))
     }
@@ -166,7 +166,7 @@ impl Channel {
     pub fn in_process_direct<D, S>(server: ServiceServer<D, S>) -> Self
     where
         D: Dispatch<S>,
-        S: Send + Sync + 'static,
+        S: Send + Sync + ?Sized + 'static,
     {
         Self { route: Route::Direct(Arc::new(server)) }
     }

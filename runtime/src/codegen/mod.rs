@@ -6,14 +6,16 @@ pub mod mock;
 #[cfg(not(feature = "mock"))]
 mod no_mock;
 
+use std::pin::Pin;
 pub use std::{
+    boxed::Box,
     clone::Clone,
     convert::{AsRef, Into},
     default::Default,
     fmt::Debug,
     future::Future,
     io,
-    marker::{Send, Sync},
+    marker::{Send, Sized, Sync},
     option::Option,
     path::Path,
     result::Result,
@@ -90,6 +92,9 @@ macro_rules! __no_mock {
         pub type $mock = $crate::codegen::NoMock<()>;
     };
 }
+
+/// The future of a call through a `dyn` contract.
+pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
 /// The oldest and the newest generation of generated code that this runtime supports.
 const GENERATIONS: (u32, u32) = (1, 1);

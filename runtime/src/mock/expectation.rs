@@ -258,8 +258,8 @@ impl<K: Kind> Expectation<K> {
     /// # }
     /// ```
     ///
-    /// A closure that uses something of the test owns it, and hands a clone to each call: an
-    /// `async move |request|` cannot be called twice.
+    /// A closure that uses something of the test owns it. Each call gets a clone of the closure, so
+    /// what calls share is in an [`Arc`].
     ///
     /// ```
     /// # use std::sync::{Arc, atomic::{AtomicI32, Ordering}};
@@ -267,27 +267,35 @@ impl<K: Kind> Expectation<K> {
     /// # fn set_up(add: Expectation<Unary<i32, i32>>) {
     /// let sum = Arc::new(AtomicI32::new(0));
     /// let counted = Arc::clone(&sum);
-    /// add.answers(move |request: Request<i32>| {
-    ///     let sum = Arc::clone(&counted);
-    ///     async move { Ok(sum.fetch_add(request.into_inner(), Ordering::Relaxed)) }
+    /// add.answers(async move |request: Request<i32>| {
+    ///     Ok(counted.fetch_add(request.into_inner(), Ordering::Relaxed))
     /// });
     /// # }
     /// ```
     ///
     /// A panic in it fails the verification, whoever calls.
     #[track_caller]
-    pub fn answers<H, F>(self, handler: H) -> Self
+    pub fn answers<H>(self, handler: H) -> Self
     where
-        H: Fn(Request<K::Requests>) -> F + Send + Sync + 'static,
-        F: AnswerFuture<Answer: IntoResponse<K::Responses>> + Send + 'static,
+        H: AnswerFn<
+                Request<K::Requests>,
+                Answer: IntoResponse<K::Responses>,
+                Future: Send + 'static,
+            >,
+        H: AsyncFn(Request<K::Requests>) -> <H::Future as Future>::Output,
+        H: Clone + Send + Sync + 'static,
     {
+        // The future of a borrowed async closure cannot be asked to be `Send`; that of one that is
+        // called once can, so each call has a clone. `AsyncFn` refuses closures that change what
+        // they hold: in a clone, that would be lost.
         let handler = Arc::new(handler);
         self.answer(Answer::Handles(Arc::new(move |request| {
             let handler = Arc::clone(&handler);
             Box::pin(async move {
                 let (metadata, extensions, content) = request.into_parts();
                 let requests = K::Requests::restore(content)?;
-                let response = handler(Request::from_parts(metadata, extensions, requests)).await?;
+                let request = Request::from_parts(metadata, extensions, requests);
+                let response = H::clone(&handler).answer(request).await?;
                 Ok(response.into_response().map(K::Responses::erase))
             })
         })))
@@ -371,23 +379,37 @@ impl<K> fmt::Debug for Expectation<K> {
     }
 }
 
-/// What a closure of [`Expectation::answers`] gives back: a future of a result, as `async` makes it.
+/// What [`Expectation::answers`] takes: an async closure, or a function.
 #[diagnostic::on_unimplemented(
     message = "`.answers(…)` takes an async closure that gives back `Result<_, Status>`",
-    label = "this gives back `{Self}`",
-    note = "a closure is `async |request| Ok(response)`; one that uses something of the test is \
-            `move |request| {{ let it = it.clone(); async move {{ Ok(response) }} }}`",
+    label = "this is none",
+    note = "a closure is `async |request| Ok(response)`, or `async move |request| Ok(response)` if it \
+            uses something of the test",
     note = "an answer that does not depend on the request is `.returns(message)`, `.fails(status)` or \
             `.streams([…])`"
 )]
-pub trait AnswerFuture: Future<Output = Result<Self::Answer, Status>> {
+pub trait AnswerFn<R> {
     /// What the call is answered with when it goes well.
     type Answer;
+    /// Waits for the answer.
+    type Future: Future<Output = Result<Self::Answer, Status>>;
+
+    /// Answers one call.
+    fn answer(self, request: R) -> Self::Future;
 }
 
 #[diagnostic::do_not_recommend]
-impl<F: Future<Output = Result<T, Status>>, T> AnswerFuture for F {
+impl<H, R, F, T> AnswerFn<R> for H
+where
+    H: FnOnce(R) -> F,
+    F: Future<Output = Result<T, Status>>,
+{
     type Answer = T;
+    type Future = F;
+
+    fn answer(self, request: R) -> F {
+        self(request)
+    }
 }
 
 /// What an answer can be: what the response carries, or the whole [`Response`].

@@ -47,7 +47,7 @@ impl Mock {
     where
         M: Mocked,
         D: Dispatch<S>,
-        S: Send + Sync + 'static,
+        S: Send + Sync + ?Sized + 'static,
     {
         let real = Real { server: Arc::new(real), methods: M::METHODS };
         Self::root(Core::new(M::NAME, M::SERVICE, Some(real), Location::caller()))

@@ -62,7 +62,7 @@ pub use self::{
 // What generated code and bounds name.
 #[doc(hidden)]
 pub use self::{
-    expectation::AnswerFuture,
+    expectation::AnswerFn,
     handle::{Answering, Mock},
     kind::{Carried, ResponseStream, SingleResponse},
     message::{AnyMessage, Content, Message},

@@ -13,7 +13,7 @@ use crate::{Server, ServiceServer, server::Dispatch};
 pub async fn serve<D, S>(service: ServiceServer<D, S>) -> io::Result<Serving>
 where
     D: Dispatch<S>,
-    S: Send + Sync + 'static,
+    S: Send + Sync + ?Sized + 'static,
 {
     let listener = TcpListener::bind("127.0.0.1:0").await?;
     let address = listener.local_addr()?;

@@ -29,7 +29,7 @@ use crate::{
 };
 
 /// The generated part of a server: maps a method's position to its handler.
-pub trait Dispatch<S>: 'static {
+pub trait Dispatch<S: ?Sized>: 'static {
     /// The service that these methods belong to.
     const SERVICE: &'static ServiceDescriptor;
 
@@ -38,7 +38,7 @@ pub trait Dispatch<S>: 'static {
 }
 
 /// A method of a contract, such as `S::add`, as a function from a request to a future of its response.
-pub trait Handler<'a, S, Req>: Send {
+pub trait Handler<'a, S: ?Sized, Req>: Send {
     /// The content of the response.
     type Res;
     /// The future of the response.
@@ -50,7 +50,7 @@ pub trait Handler<'a, S, Req>: Send {
 
 impl<'a, S, Req, Res, H, F> Handler<'a, S, Req> for H
 where
-    S: 'a,
+    S: ?Sized + 'a,
     H: FnOnce(&'a S, Request<Req>) -> F + Send,
     F: Future<Output = Result<Response<Res>, Status>> + Send + 'a,
 {
@@ -145,7 +145,7 @@ impl<'a> ServerCall<'a> {
     /// Serves a unary call.
     pub fn unary<S, Req, Res, H>(self, service: Arc<S>, handler: H) -> ReplyFuture<'a>
     where
-        S: Send + Sync + 'static,
+        S: Send + Sync + ?Sized + 'static,
         Req: Message + Default + 'static,
         Res: Message + 'static,
         H: for<'s> Handler<'s, S, Req, Res = Res> + 'static,
@@ -163,7 +163,7 @@ impl<'a> ServerCall<'a> {
     /// Serves a client-streaming call.
     pub fn client_streaming<S, Req, Res, H>(self, service: Arc<S>, handler: H) -> ReplyFuture<'a>
     where
-        S: Send + Sync + 'static,
+        S: Send + Sync + ?Sized + 'static,
         Req: Message + Default + 'static,
         Res: Message + 'static,
         H: for<'s> Handler<'s, S, Streaming<Req>, Res = Res> + 'static,
@@ -181,7 +181,7 @@ impl<'a> ServerCall<'a> {
     /// Serves a server-streaming call.
     pub fn server_streaming<S, Req, Res, H>(self, service: Arc<S>, handler: H) -> ReplyFuture<'a>
     where
-        S: Send + Sync + 'static,
+        S: Send + Sync + ?Sized + 'static,
         Req: Message + Default + 'static,
         Res: Message + 'static,
         H: for<'s> Handler<'s, S, Req, Res = Streaming<Res>> + 'static,
@@ -199,7 +199,7 @@ impl<'a> ServerCall<'a> {
     /// Serves a bidirectional streaming call.
     pub fn bidi_streaming<S, Req, Res, H>(self, service: Arc<S>, handler: H) -> ReplyFuture<'a>
     where
-        S: Send + Sync + 'static,
+        S: Send + Sync + ?Sized + 'static,
         Req: Message + Default + 'static,
         Res: Message + 'static,
         H: for<'s> Handler<'s, S, Streaming<Req>, Res = Streaming<Res>> + 'static,
@@ -308,7 +308,7 @@ impl AnswerOptions {
         handler: H,
     ) -> ReplyFuture<'a>
     where
-        S: Send + Sync + 'static,
+        S: Send + Sync + ?Sized + 'static,
         In: Send + 'static,
         Out: Send + 'static,
         H: for<'s> Handler<'s, S, In, Res = Out> + 'static,

@@ -30,7 +30,7 @@ use crate::{
 ///
 /// By default, it accepts messages of up to 4 MiB, sends messages of up to 2 GiB, and neither accepts nor
 /// sends compressed messages.
-pub struct ServiceServer<D, S> {
+pub struct ServiceServer<D, S: ?Sized> {
     service: Arc<S>,
     config: ServerConfig,
     methods: MethodIndex,
@@ -47,13 +47,16 @@ pub(crate) struct ServerConfig {
     pub(crate) requires_te_trailers: bool,
 }
 
-impl<D: Dispatch<S>, S> ServiceServer<D, S> {
+impl<D: Dispatch<S>, S: ?Sized> ServiceServer<D, S> {
     /// Serves `service`.
-    pub fn new(service: S) -> Self {
+    pub fn new(service: S) -> Self
+    where
+        S: Sized,
+    {
         Self::from_arc(Arc::new(service))
     }
 
-    /// Serves a shared `service`.
+    /// Serves a shared `service`. [`new`](Self::new) accepts an `Arc`, too, and wraps it in another one.
     pub fn from_arc(service: Arc<S>) -> Self {
         let config = ServerConfig {
             decoding_limit: DEFAULT_DECODING_LIMIT,
@@ -120,7 +123,7 @@ pub(crate) trait Serve: Send + Sync {
     fn call<'a>(&self, method: usize, call: ServerCall<'a>) -> ReplyFuture<'a>;
 }
 
-impl<D: Dispatch<S>, S: Send + Sync> Serve for ServiceServer<D, S> {
+impl<D: Dispatch<S>, S: Send + Sync + ?Sized> Serve for ServiceServer<D, S> {
     fn service(&self) -> &'static ServiceDescriptor {
         D::SERVICE
     }
@@ -138,11 +141,11 @@ impl<D: Dispatch<S>, S: Send + Sync> Serve for ServiceServer<D, S> {
     }
 }
 
-impl<D: Dispatch<S>, S> NamedService for ServiceServer<D, S> {
+impl<D: Dispatch<S>, S: ?Sized> NamedService for ServiceServer<D, S> {
     const NAME: &'static str = D::SERVICE.name;
 }
 
-impl<D: Dispatch<S>, S: Send + Sync, B: RequestBody> Service<::http::Request<B>>
+impl<D: Dispatch<S>, S: Send + Sync + ?Sized, B: RequestBody> Service<::http::Request<B>>
     for ServiceServer<D, S>
 {
     type Response = ::http::Response<HttpBody>;
@@ -158,7 +161,7 @@ impl<D: Dispatch<S>, S: Send + Sync, B: RequestBody> Service<::http::Request<B>>
     }
 }
 
-impl<D, S> Clone for ServiceServer<D, S> {
+impl<D, S: ?Sized> Clone for ServiceServer<D, S> {
     fn clone(&self) -> Self {
         let Self { service, config, methods, dispatch } = self;
         Self {
@@ -170,7 +173,7 @@ impl<D, S> Clone for ServiceServer<D, S> {
     }
 }
 
-impl<D, S: fmt::Debug> fmt::Debug for ServiceServer<D, S> {
+impl<D, S: fmt::Debug + ?Sized> fmt::Debug for ServiceServer<D, S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ServiceServer")
             .field("service", &self.service)

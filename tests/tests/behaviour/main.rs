@@ -24,6 +24,7 @@ mod parts;
 mod peer;
 mod resets;
 mod retries;
+mod shared;
 mod station;
 mod statuses;
 mod streams;

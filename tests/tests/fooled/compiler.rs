@@ -1,26 +1,32 @@
 //! What the compiler says to slips: our words, whatever else its version says.
 
-use std::{fs, ops::Range, path::Path, process::Command};
+use std::{fs, mem, ops::Range, path::Path, process::Command};
 
-/// A function that does not compile, its lines, and the words in which it has to fail.
+/// A function that does not compile, its lines, the words in which it has to fail, and those among
+/// them that the guide explains.
 struct Slip {
     name: String,
     lines: Range<usize>,
     words: Vec<String>,
+    explained: Vec<String>,
 }
 
 fn slips(source: &str) -> Vec<Slip> {
     let mut slips: Vec<Slip> = Vec::new();
-    let mut words = Vec::new();
+    let (mut words, mut explained) = (Vec::new(), Vec::new());
     for (line, number) in source.lines().zip(1..) {
         if let Some(expected) = line.strip_prefix("// red: ") {
             words.push(expected.to_owned());
         }
+        if let Some(expected) = line.strip_prefix("// guide: ") {
+            words.push(expected.to_owned());
+            explained.push(expected.to_owned());
+        }
         if let Some((name, _)) = line.strip_prefix("fn ").and_then(|rest| rest.split_once('('))
             && !words.is_empty()
         {
-            let words = std::mem::take(&mut words);
-            slips.push(Slip { name: name.to_owned(), lines: number..number, words });
+            let (words, explained) = (mem::take(&mut words), mem::take(&mut explained));
+            slips.push(Slip { name: name.to_owned(), lines: number..number, words, explained });
         }
         if let (Some(slip), "}") = (slips.last_mut(), line)
             && slip.lines.is_empty()
@@ -54,7 +60,7 @@ fn slips_are_told_in_the_words_of_the_test() {
     let errors = errors(&text, "fooled/slips.rs");
     let slips = slips(&source);
     assert!(slips.len() > 10, "there are slips");
-    let untold = slips.iter().filter_map(|Slip { name, lines, words }| {
+    let untold = slips.iter().filter_map(|Slip { name, lines, words, .. }| {
         let of_slip = errors.iter().filter(|(line, _)| lines.contains(line));
         let of_slip = of_slip.map(|(_, error)| *error).collect::<Vec<_>>().join("\n\n");
         let missing = words.iter().filter(|words| !of_slip.contains(*words)).collect::<Vec<_>>();
@@ -62,6 +68,19 @@ fn slips_are_told_in_the_words_of_the_test() {
     });
     let untold = untold.collect::<Vec<_>>();
     assert!(untold.is_empty(), "{}\n\nof all of this:\n{text}", untold.join("\n\n"));
+}
+
+#[test]
+fn the_guide_explains_what_the_compiler_says_in_its_own_words() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let source = fs::read_to_string(folder.join("tests/fooled/slips.rs")).unwrap();
+    let guide = fs::read_to_string(folder.join("../docs/testing.md")).unwrap();
+    let (_, table) = guide.split_once("## When it does not compile").unwrap();
+    for Slip { name, explained, .. } in slips(&source) {
+        for words in explained {
+            assert!(table.contains(&words), "of {name}, the guide lacks: {words}");
+        }
+    }
 }
 
 /// A crate with a generated service whose runtime has no mocks, and a test that wants one.

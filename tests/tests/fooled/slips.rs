@@ -1,4 +1,5 @@
-//! Slips that do not compile. Each says in which words the compiler has to tell of it.
+//! Slips that do not compile. Each says in which words the compiler has to tell of it: `red` are ours,
+//! `guide` the compiler's own, which the guide has to explain.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -6,16 +7,28 @@
 #[allow(dead_code, reason = "other tests use all of it")]
 mod messages;
 
-use std::sync::Arc;
+use std::sync::{
+    Arc,
+    atomic::{AtomicI32, Ordering},
+};
 
 use rust_scaffold::{Request, Response, Server, Status};
 
+use archive::{Archive, ArchiveServer, DynArchive};
 use calculator::{
     AddRequest, AddResponse, Calculator, CalculatorClient, CalculatorServer, MockCalculator,
     SubtractRequest, SubtractResponse,
 };
 use messages::{add, point, query, sum};
 use telemetry::{MockTelemetry, Query};
+
+#[allow(missing_docs, unreachable_pub, clippy::doc_markdown, clippy::too_many_arguments)]
+#[path = "../../golden/dyn_traits/expected/archive.rs"]
+mod archive;
+
+#[allow(missing_docs, unreachable_pub, clippy::doc_markdown, clippy::too_many_arguments)]
+#[path = "../../golden/unary/expected/calculator.rs"]
+mod plain;
 
 #[allow(missing_docs, unreachable_pub, clippy::doc_markdown, clippy::too_many_arguments)]
 mod calculator {
@@ -79,6 +92,11 @@ fn a_closure_in_with(mock: &MockCalculator) {
     mock.on_add().with(|request: &AddRequest| request.a > 1).returns(sum(8));
 }
 
+// guide: type annotations needed
+fn an_untyped_closure_in_with(mock: &MockCalculator) {
+    mock.on_add().with(|request| request.a > 1).returns(sum(8));
+}
+
 // red: the pattern `that("even", |value| …)`
 fn a_closure_for_a_field(mock: &MockCalculator) {
     let request = calculator::like::AddRequest::new().a(|a: &i32| *a > 1);
@@ -111,6 +129,26 @@ fn an_answer_with_another_message(mock: &MockCalculator) {
     mock.on_add().answers(async |_| Ok(add(5, 3)));
 }
 
+// guide: as mutable, as it is a captured variable in a `Fn` closure
+fn a_closure_that_counts_for_itself(mock: &MockCalculator) {
+    let mut calls = 0;
+    mock.on_add().answers(async move |_| {
+        calls += 1;
+        Ok(sum(calls))
+    });
+}
+
+// guide: `AtomicI32: Clone` is not satisfied in `{async closure
+fn a_closure_of_which_there_is_no_clone(mock: &MockCalculator) {
+    let calls = AtomicI32::new(0);
+    mock.on_add().answers(async move |_| Ok(sum(calls.fetch_add(1, Ordering::Relaxed))));
+}
+
+// guide: type annotations needed
+fn an_untyped_closure_that_is_not_async(mock: &MockCalculator) {
+    mock.on_add().answers(|request| async move { Ok(sum(request.get_ref().a)) });
+}
+
 // red: `u32` is no number of calls
 // red: `times(number as usize)`
 fn a_number_of_another_type(mock: &MockCalculator) {
@@ -124,15 +162,54 @@ fn a_service_without_its_server() {
     let _ = Server::new().add_service(MyTelemetry);
 }
 
-// red: `Arc<Abacus>` does not implement `Calculator`, the contract of `calculator.Calculator`
-// red: what is in an `Arc` is served with `CalculatorServer::from_arc`
-fn an_arc_that_is_served() {
-    let _ = CalculatorServer::new(Arc::new(Abacus));
+// red: Query` does not implement `Calculator`, the contract of `calculator.Calculator`
+fn what_is_no_calculator_in_an_arc() {
+    let _ = CalculatorServer::new(Arc::new(Query::default()));
 }
 
 // red: Query` does not implement `Calculator`, the contract of `calculator.Calculator`
 fn what_is_no_calculator_called_in_process() {
     let _ = CalculatorClient::in_process(Query::default());
+}
+
+// red: for `dyn`: the option `dyn_traits`
+// guide: is not dyn compatible
+fn a_contract_as_an_object(calculator: Arc<dyn plain::Calculator>) {
+    drop(calculator);
+}
+
+// red: for `dyn`: `DynArchive`
+fn a_contract_that_has_another_form_as_an_object(archive: Box<dyn Archive>) {
+    drop(archive);
+}
+
+// red: does not implement `Archive`, the contract of `archive.Archive`
+fn an_object_with_more_bounds(archive: Arc<dyn DynArchive + Send + Sync>) {
+    let _ = ArchiveServer::new(archive);
+}
+
+// red: `Abacus` does not implement `Archive`
+fn an_object_of_what_implements_something_else() {
+    let _: Arc<dyn DynArchive> = Arc::new(Abacus);
+}
+
+// guide: E0195
+fn an_implementation_by_async_trait() {
+    struct Old;
+
+    #[async_trait::async_trait]
+    impl Calculator for Old {
+        async fn add(&self, _: Request<AddRequest>) -> Result<Response<AddResponse>, Status> {
+            Ok(Response::new(sum(8)))
+        }
+
+        async fn subtract(
+            &self,
+            _: Request<SubtractRequest>,
+        ) -> Result<Response<SubtractResponse>, Status> {
+            Ok(Response::new(SubtractResponse::default()))
+        }
+    }
 }
 
 fn main() {}

@@ -1,12 +1,18 @@
 //! What becomes of a call.
 
-use std::time::Duration;
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicI32, Ordering},
+    },
+    time::Duration,
+};
 
 use rust_scaffold::{Code, Request, Response, Status, Streaming, Trailers, metadata::MetadataMap};
 use tokio::time::Instant;
 
 use crate::{
-    calculator::{AddRequest, CalculatorClient, MockCalculator},
+    calculator::{AddRequest, AddResponse, CalculatorClient, MockCalculator},
     messages::{add, point, query, sum, summary, verdict_of},
     telemetry::{MockTelemetry, Point, Query},
 };
@@ -63,6 +69,56 @@ async fn a_closure_answers_as_a_method_of_the_contract() {
     assert_eq!(mock.client().add(add(5, 3)).await.unwrap().into_inner(), sum(108));
     let status = mock.client().add(add(i32::MAX, 1)).await.unwrap_err();
     assert_eq!(status.code(), Code::OutOfRange);
+}
+
+#[tokio::test]
+async fn a_closure_may_own_what_it_uses() {
+    let mock = MockCalculator::new();
+    let (requests, mut received) = tokio::sync::mpsc::channel(2);
+    let total = Arc::new(AtomicI32::new(0));
+    let counted = Arc::clone(&total);
+    mock.expect_add().times(2).answers(async move |request| {
+        let AddRequest { a, b } = request.into_inner();
+        requests.send(a).await.map_err(|_| Status::aborted("nobody listens"))?;
+        Ok(sum(counted.fetch_add(a + b, Ordering::Relaxed)))
+    });
+    let calculator = mock.client();
+    assert_eq!(calculator.add(add(5, 3)).await.unwrap().into_inner(), sum(0));
+    assert_eq!(calculator.add(add(1, 1)).await.unwrap().into_inner(), sum(8));
+    assert_eq!(total.load(Ordering::Relaxed), 10);
+    assert_eq!([received.recv().await, received.recv().await], [Some(5), Some(1)]);
+}
+
+#[tokio::test]
+async fn a_function_answers_as_a_closure_does() {
+    async fn total(request: Request<AddRequest>) -> Result<AddResponse, Status> {
+        Ok(sum(request.get_ref().a + request.get_ref().b))
+    }
+    let mock = MockCalculator::new();
+    mock.expect_add().answers(total);
+    assert_eq!(mock.client().add(add(5, 3)).await.unwrap().into_inner(), sum(8));
+}
+
+/// Panics when it is cloned.
+struct Unique;
+
+impl Clone for Unique {
+    fn clone(&self) -> Self {
+        panic!("there is one of these")
+    }
+}
+
+#[tokio::test]
+async fn a_clone_that_panics_is_a_panic_of_the_closure() {
+    let mock = MockCalculator::new();
+    let unique = Unique;
+    mock.expect_add().answers(async move |_| {
+        let _ = &unique;
+        Ok(sum(8))
+    });
+    let status = mock.client().add(add(5, 3)).await.unwrap_err();
+    assert_eq!(status.code(), Code::Internal);
+    assert!(verdict_of(mock).contains("there is one of these"));
 }
 
 #[tokio::test]

@@ -34,7 +34,7 @@ pub async fn verify_tape<M, D, S>(
 where
     M: Mocked,
     D: Dispatch<S>,
-    S: Send + Sync + 'static,
+    S: Send + Sync + ?Sized + 'static,
 {
     verify(path.as_ref(), (M::SERVICE, M::METHODS), &server).await
 }

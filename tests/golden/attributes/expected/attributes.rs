@@ -103,15 +103,25 @@ pub mod blobs_service {
 
     #[diagnostic::on_unimplemented(
         message = "`{Self}` does not implement `Blobs`, the contract of `attributes.Blobs`",
-        note = "what is in an `Arc` is served with `BlobsServer::from_arc`",
     )]
-    pub trait Blobs: rt::Send + rt::Sync + 'static {
+    pub trait Blobs: rt::Send + rt::Sync + 'static /* for `dyn`: the option `dyn_traits` */ {
         fn get(
             &self,
             request: rt::Request<super::Blob>,
         ) -> impl rt::Future<
             Output = rt::Result<rt::Response<super::blob::Inner>, rt::Status>,
         > + rt::Send;
+    }
+
+    impl<S: self::Blobs + ?rt::Sized> self::Blobs for rt::Arc<S> {
+        fn get(
+            &self,
+            request: rt::Request<super::Blob>,
+        ) -> impl rt::Future<
+            Output = rt::Result<rt::Response<super::blob::Inner>, rt::Status>,
+        > + rt::Send {
+            S::get(self, request)
+        }
     }
 
     /// The methods of `attributes.Blobs`, in the order of the proto.
@@ -136,7 +146,7 @@ pub mod blobs_server {
     #[derive(rt::Debug)]
     pub enum BlobsDispatch {}
 
-    impl<S: super::blobs_service::Blobs> rt::Dispatch<S> for BlobsDispatch {
+    impl<S: super::blobs_service::Blobs + ?rt::Sized> rt::Dispatch<S> for BlobsDispatch {
         const SERVICE: &'static rt::ServiceDescriptor = &super::blobs_service::SERVICE;
 
         fn call(service: rt::Arc<S>, method: usize, call: rt::ServerCall<'_>) -> rt::ReplyFuture<'_> {

@@ -33,15 +33,25 @@ pub mod store_service {
     /// Its trait and its server have the names of messages.
     #[diagnostic::on_unimplemented(
         message = "`{Self}` does not implement `Store`, the contract of `clashes.Store`",
-        note = "what is in an `Arc` is served with `StoreServer::from_arc`",
     )]
-    pub trait Store: rt::Send + rt::Sync + 'static {
+    pub trait Store: rt::Send + rt::Sync + 'static /* for `dyn`: the option `dyn_traits` */ {
         fn get(
             &self,
             request: rt::Request<super::Store>,
         ) -> impl rt::Future<
             Output = rt::Result<rt::Response<super::StoreServer>, rt::Status>,
         > + rt::Send;
+    }
+
+    impl<S: self::Store + ?rt::Sized> self::Store for rt::Arc<S> {
+        fn get(
+            &self,
+            request: rt::Request<super::Store>,
+        ) -> impl rt::Future<
+            Output = rt::Result<rt::Response<super::StoreServer>, rt::Status>,
+        > + rt::Send {
+            S::get(self, request)
+        }
     }
 
     /// The methods of `clashes.Store`, in the order of the proto.
@@ -68,7 +78,7 @@ pub mod store_server {
     #[derive(rt::Debug)]
     pub enum StoreDispatch {}
 
-    impl<S: super::store_service::Store> rt::Dispatch<S> for StoreDispatch {
+    impl<S: super::store_service::Store + ?rt::Sized> rt::Dispatch<S> for StoreDispatch {
         const SERVICE: &'static rt::ServiceDescriptor = &super::store_service::SERVICE;
 
         fn call(service: rt::Arc<S>, method: usize, call: rt::ServerCall<'_>) -> rt::ReplyFuture<'_> {
@@ -370,15 +380,25 @@ pub mod log_service {
     /// Its server is called like the next service's trait.
     #[diagnostic::on_unimplemented(
         message = "`{Self}` does not implement `Log`, the contract of `clashes.Log`",
-        note = "what is in an `Arc` is served with `LogServer::from_arc`",
     )]
-    pub trait Log: rt::Send + rt::Sync + 'static {
+    pub trait Log: rt::Send + rt::Sync + 'static /* for `dyn`: the option `dyn_traits` */ {
         fn read(
             &self,
             request: rt::Request<super::Store>,
         ) -> impl rt::Future<
             Output = rt::Result<rt::Response<super::Store>, rt::Status>,
         > + rt::Send;
+    }
+
+    impl<S: self::Log + ?rt::Sized> self::Log for rt::Arc<S> {
+        fn read(
+            &self,
+            request: rt::Request<super::Store>,
+        ) -> impl rt::Future<
+            Output = rt::Result<rt::Response<super::Store>, rt::Status>,
+        > + rt::Send {
+            S::read(self, request)
+        }
     }
 
     /// The methods of `clashes.Log`, in the order of the proto.
@@ -405,7 +425,7 @@ pub mod log_server {
     #[derive(rt::Debug)]
     pub enum LogDispatch {}
 
-    impl<S: super::log_service::Log> rt::Dispatch<S> for LogDispatch {
+    impl<S: super::log_service::Log + ?rt::Sized> rt::Dispatch<S> for LogDispatch {
         const SERVICE: &'static rt::ServiceDescriptor = &super::log_service::SERVICE;
 
         fn call(service: rt::Arc<S>, method: usize, call: rt::ServerCall<'_>) -> rt::ReplyFuture<'_> {
@@ -704,15 +724,25 @@ pub mod log_server_service {
 
     #[diagnostic::on_unimplemented(
         message = "`{Self}` does not implement `LogServer`, the contract of `clashes.LogServer`",
-        note = "what is in an `Arc` is served with `LogServerServer::from_arc`",
     )]
-    pub trait LogServer: rt::Send + rt::Sync + 'static {
+    pub trait LogServer: rt::Send + rt::Sync + 'static /* for `dyn`: the option `dyn_traits` */ {
         fn read(
             &self,
             request: rt::Request<super::Store>,
         ) -> impl rt::Future<
             Output = rt::Result<rt::Response<super::Store>, rt::Status>,
         > + rt::Send;
+    }
+
+    impl<S: self::LogServer + ?rt::Sized> self::LogServer for rt::Arc<S> {
+        fn read(
+            &self,
+            request: rt::Request<super::Store>,
+        ) -> impl rt::Future<
+            Output = rt::Result<rt::Response<super::Store>, rt::Status>,
+        > + rt::Send {
+            S::read(self, request)
+        }
     }
 
     /// The methods of `clashes.LogServer`, in the order of the proto.
@@ -737,7 +767,7 @@ pub mod log_server_server {
     #[derive(rt::Debug)]
     pub enum LogServerDispatch {}
 
-    impl<S: super::log_server_service::LogServer> rt::Dispatch<S> for LogServerDispatch {
+    impl<S: super::log_server_service::LogServer + ?rt::Sized> rt::Dispatch<S> for LogServerDispatch {
         const SERVICE: &'static rt::ServiceDescriptor = &super::log_server_service::SERVICE;
 
         fn call(service: rt::Arc<S>, method: usize, call: rt::ServerCall<'_>) -> rt::ReplyFuture<'_> {
@@ -1043,15 +1073,25 @@ pub mod cache_service {
     /// Its module is taken by what is nested in a message.
     #[diagnostic::on_unimplemented(
         message = "`{Self}` does not implement `Cache`, the contract of `clashes.Cache`",
-        note = "what is in an `Arc` is served with `CacheServer::from_arc`",
     )]
-    pub trait Cache: rt::Send + rt::Sync + 'static {
+    pub trait Cache: rt::Send + rt::Sync + 'static /* for `dyn`: the option `dyn_traits` */ {
         fn read(
             &self,
             request: rt::Request<super::cache_client::Entry>,
         ) -> impl rt::Future<
             Output = rt::Result<rt::Response<super::CacheClient>, rt::Status>,
         > + rt::Send;
+    }
+
+    impl<S: self::Cache + ?rt::Sized> self::Cache for rt::Arc<S> {
+        fn read(
+            &self,
+            request: rt::Request<super::cache_client::Entry>,
+        ) -> impl rt::Future<
+            Output = rt::Result<rt::Response<super::CacheClient>, rt::Status>,
+        > + rt::Send {
+            S::read(self, request)
+        }
     }
 
     /// The methods of `clashes.Cache`, in the order of the proto.
@@ -1078,7 +1118,7 @@ pub mod cache_server_ {
     #[derive(rt::Debug)]
     pub enum CacheDispatch {}
 
-    impl<S: super::cache_service::Cache> rt::Dispatch<S> for CacheDispatch {
+    impl<S: super::cache_service::Cache + ?rt::Sized> rt::Dispatch<S> for CacheDispatch {
         const SERVICE: &'static rt::ServiceDescriptor = &super::cache_service::SERVICE;
 
         fn call(service: rt::Arc<S>, method: usize, call: rt::ServerCall<'_>) -> rt::ReplyFuture<'_> {

@@ -27,7 +27,7 @@ pub mod greeter_service {
     #[diagnostic::on_unimplemented(
         message = "`{Self}` does not implement `Greeter`, the contract of `greeter.Greeter`",
     )]
-    pub trait Greeter: rt::Send + rt::Sync + 'static {
+    pub trait Greeter: rt::Send + rt::Sync + 'static /* for `dyn`: the option `dyn_traits` */ {
         /// Greets the one who is named.
         fn say_hello(
             &self,
@@ -35,6 +35,17 @@ pub mod greeter_service {
         ) -> impl rt::Future<
             Output = rt::Result<rt::Response<super::HelloReply>, rt::Status>,
         > + rt::Send;
+    }
+
+    impl<S: self::Greeter + ?rt::Sized> self::Greeter for rt::Arc<S> {
+        fn say_hello(
+            &self,
+            request: rt::Request<super::HelloRequest>,
+        ) -> impl rt::Future<
+            Output = rt::Result<rt::Response<super::HelloReply>, rt::Status>,
+        > + rt::Send {
+            S::say_hello(self, request)
+        }
     }
 
     /// The methods of `greeter.Greeter`, in the order of the proto.

@@ -90,9 +90,8 @@ pub mod comments_service {
     /// The service.
     #[diagnostic::on_unimplemented(
         message = "`{Self}` does not implement `Comments`, the contract of `comments.Comments`",
-        note = "what is in an `Arc` is served with `CommentsServer::from_arc`",
     )]
-    pub trait Comments: rt::Send + rt::Sync + 'static {
+    pub trait Comments: rt::Send + rt::Sync + 'static /* for `dyn`: the option `dyn_traits` */ {
         // Apart from the method.
 
         /// The method.
@@ -104,6 +103,17 @@ pub mod comments_service {
         ) -> impl rt::Future<
             Output = rt::Result<rt::Response<super::Message>, rt::Status>,
         > + rt::Send;
+    }
+
+    impl<S: self::Comments + ?rt::Sized> self::Comments for rt::Arc<S> {
+        fn get(
+            &self,
+            request: rt::Request<super::Message>,
+        ) -> impl rt::Future<
+            Output = rt::Result<rt::Response<super::Message>, rt::Status>,
+        > + rt::Send {
+            S::get(self, request)
+        }
     }
 
     /// The methods of `comments.Comments`, in the order of the proto.
@@ -130,7 +140,7 @@ pub mod comments_server {
     #[derive(rt::Debug)]
     pub enum CommentsDispatch {}
 
-    impl<S: super::comments_service::Comments> rt::Dispatch<S> for CommentsDispatch {
+    impl<S: super::comments_service::Comments + ?rt::Sized> rt::Dispatch<S> for CommentsDispatch {
         const SERVICE: &'static rt::ServiceDescriptor = &super::comments_service::SERVICE;
 
         fn call(service: rt::Arc<S>, method: usize, call: rt::ServerCall<'_>) -> rt::ReplyFuture<'_> {

@@ -18,13 +18,23 @@ pub mod roots_service {
 
     #[diagnostic::on_unimplemented(
         message = "`{Self}` does not implement `Roots`, the contract of `Roots`",
-        note = "what is in an `Arc` is served with `RootsServer::from_arc`",
     )]
-    pub trait Roots: rt::Send + rt::Sync + 'static {
+    pub trait Roots: rt::Send + rt::Sync + 'static /* for `dyn`: the option `dyn_traits` */ {
         fn get(
             &self,
             request: rt::Request<super::Root>,
         ) -> impl rt::Future<Output = rt::Result<rt::Response<super::Root>, rt::Status>> + rt::Send;
+    }
+
+    impl<S: self::Roots + ?rt::Sized> self::Roots for rt::Arc<S> {
+        fn get(
+            &self,
+            request: rt::Request<super::Root>,
+        ) -> impl rt::Future<
+            Output = rt::Result<rt::Response<super::Root>, rt::Status>,
+        > + rt::Send {
+            S::get(self, request)
+        }
     }
 
     /// The methods of `Roots`, in the order of the proto.
@@ -49,7 +59,7 @@ pub mod roots_server {
     #[derive(rt::Debug)]
     pub enum RootsDispatch {}
 
-    impl<S: super::roots_service::Roots> rt::Dispatch<S> for RootsDispatch {
+    impl<S: super::roots_service::Roots + ?rt::Sized> rt::Dispatch<S> for RootsDispatch {
         const SERVICE: &'static rt::ServiceDescriptor = &super::roots_service::SERVICE;
 
         fn call(service: rt::Arc<S>, method: usize, call: rt::ServerCall<'_>) -> rt::ReplyFuture<'_> {

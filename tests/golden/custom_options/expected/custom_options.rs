@@ -24,9 +24,8 @@ pub mod library_service {
 
     #[diagnostic::on_unimplemented(
         message = "`{Self}` does not implement `Library`, the contract of `custom_options.Library`",
-        note = "what is in an `Arc` is served with `LibraryServer::from_arc`",
     )]
-    pub trait Library: rt::Send + rt::Sync + 'static {
+    pub trait Library: rt::Send + rt::Sync + 'static /* for `dyn`: the option `dyn_traits` */ {
         fn get_book(
             &self,
             request: rt::Request<super::GetBookRequest>,
@@ -42,6 +41,36 @@ pub mod library_service {
             &self,
             request: rt::Request<super::Book>,
         ) -> impl rt::Future<Output = rt::Result<rt::Response<super::Book>, rt::Status>> + rt::Send;
+    }
+
+    #[allow(deprecated)]
+    impl<S: self::Library + ?rt::Sized> self::Library for rt::Arc<S> {
+        fn get_book(
+            &self,
+            request: rt::Request<super::GetBookRequest>,
+        ) -> impl rt::Future<
+            Output = rt::Result<rt::Response<super::Book>, rt::Status>,
+        > + rt::Send {
+            S::get_book(self, request)
+        }
+
+        fn create_book(
+            &self,
+            request: rt::Request<super::Book>,
+        ) -> impl rt::Future<
+            Output = rt::Result<rt::Response<super::Book>, rt::Status>,
+        > + rt::Send {
+            S::create_book(self, request)
+        }
+
+        fn plain(
+            &self,
+            request: rt::Request<super::Book>,
+        ) -> impl rt::Future<
+            Output = rt::Result<rt::Response<super::Book>, rt::Status>,
+        > + rt::Send {
+            S::plain(self, request)
+        }
     }
 
     /// The methods of `custom_options.Library`, in the order of the proto.
@@ -74,7 +103,7 @@ pub mod library_server {
     #[derive(rt::Debug)]
     pub enum LibraryDispatch {}
 
-    impl<S: super::library_service::Library> rt::Dispatch<S> for LibraryDispatch {
+    impl<S: super::library_service::Library + ?rt::Sized> rt::Dispatch<S> for LibraryDispatch {
         const SERVICE: &'static rt::ServiceDescriptor = &super::library_service::SERVICE;
 
         #[allow(deprecated)]

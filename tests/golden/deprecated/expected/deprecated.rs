@@ -72,9 +72,8 @@ pub mod greeter_service {
     /// Greets.
     #[diagnostic::on_unimplemented(
         message = "`{Self}` does not implement `Greeter`, the contract of `deprecated.Greeter`",
-        note = "what is in an `Arc` is served with `GreeterServer::from_arc`",
     )]
-    pub trait Greeter: rt::Send + rt::Sync + 'static {
+    pub trait Greeter: rt::Send + rt::Sync + 'static /* for `dyn`: the option `dyn_traits` */ {
         /// Says hello.
         fn hello(
             &self,
@@ -96,6 +95,32 @@ pub mod greeter_service {
         ) -> impl rt::Future<
             Output = rt::Result<rt::Response<rt::Streaming<super::New>>, rt::Status>,
         > + rt::Send;
+    }
+
+    #[allow(deprecated)]
+    impl<S: self::Greeter + ?rt::Sized> self::Greeter for rt::Arc<S> {
+        fn hello(
+            &self,
+            request: rt::Request<super::Old>,
+        ) -> impl rt::Future<Output = rt::Result<rt::Response<super::New>, rt::Status>> + rt::Send {
+            S::hello(self, request)
+        }
+
+        fn hallo(
+            &self,
+            request: rt::Request<super::Old>,
+        ) -> impl rt::Future<Output = rt::Result<rt::Response<super::New>, rt::Status>> + rt::Send {
+            S::hallo(self, request)
+        }
+
+        fn hallos(
+            &self,
+            request: rt::Request<rt::Streaming<super::Old>>,
+        ) -> impl rt::Future<
+            Output = rt::Result<rt::Response<rt::Streaming<super::New>>, rt::Status>,
+        > + rt::Send {
+            S::hallos(self, request)
+        }
     }
 
     /// The methods of `deprecated.Greeter`, in the order of the proto.
@@ -132,7 +157,7 @@ pub mod greeter_server {
     #[derive(rt::Debug)]
     pub enum GreeterDispatch {}
 
-    impl<S: super::greeter_service::Greeter> rt::Dispatch<S> for GreeterDispatch {
+    impl<S: super::greeter_service::Greeter + ?rt::Sized> rt::Dispatch<S> for GreeterDispatch {
         const SERVICE: &'static rt::ServiceDescriptor = &super::greeter_service::SERVICE;
 
         #[allow(deprecated)]

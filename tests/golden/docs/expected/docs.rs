@@ -97,9 +97,8 @@ pub mod library_service {
     /// are only text, and so are \[Book\], \[Book\]\[docs.Book\] and \[a link\](Book.title).
     #[diagnostic::on_unimplemented(
         message = "`{Self}` does not implement `Library`, the contract of `docs.Library`",
-        note = "what is in an `Arc` is served with `LibraryServer::from_arc`",
     )]
-    pub trait Library: rt::Send + rt::Sync + 'static {
+    pub trait Library: rt::Send + rt::Sync + 'static /* for `dyn`: the option `dyn_traits` */ {
         /// Looks up a book:
         ///
         /// ```text
@@ -154,6 +153,44 @@ pub mod library_service {
         ) -> impl rt::Future<Output = rt::Result<rt::Response<super::Book>, rt::Status>> + rt::Send;
     }
 
+    impl<S: self::Library + ?rt::Sized> self::Library for rt::Arc<S> {
+        fn get(
+            &self,
+            request: rt::Request<super::GetRequest>,
+        ) -> impl rt::Future<
+            Output = rt::Result<rt::Response<super::Book>, rt::Status>,
+        > + rt::Send {
+            S::get(self, request)
+        }
+
+        fn put(
+            &self,
+            request: rt::Request<super::Book>,
+        ) -> impl rt::Future<
+            Output = rt::Result<rt::Response<super::GetRequest>, rt::Status>,
+        > + rt::Send {
+            S::put(self, request)
+        }
+
+        fn list(
+            &self,
+            request: rt::Request<super::GetRequest>,
+        ) -> impl rt::Future<
+            Output = rt::Result<rt::Response<rt::Streaming<super::Book>>, rt::Status>,
+        > + rt::Send {
+            S::list(self, request)
+        }
+
+        fn undocumented(
+            &self,
+            request: rt::Request<super::Book>,
+        ) -> impl rt::Future<
+            Output = rt::Result<rt::Response<super::Book>, rt::Status>,
+        > + rt::Send {
+            S::undocumented(self, request)
+        }
+    }
+
     /// The methods of `docs.Library`, in the order of the proto.
     pub static SERVICE: rt::ServiceDescriptor = rt::ServiceDescriptor::new(
         "docs.Library",
@@ -187,7 +224,7 @@ pub mod library_server {
     #[derive(rt::Debug)]
     pub enum LibraryDispatch {}
 
-    impl<S: super::library_service::Library> rt::Dispatch<S> for LibraryDispatch {
+    impl<S: super::library_service::Library + ?rt::Sized> rt::Dispatch<S> for LibraryDispatch {
         const SERVICE: &'static rt::ServiceDescriptor = &super::library_service::SERVICE;
 
         fn call(service: rt::Arc<S>, method: usize, call: rt::ServerCall<'_>) -> rt::ReplyFuture<'_> {

@@ -89,15 +89,25 @@ pub mod editions_service {
 
     #[diagnostic::on_unimplemented(
         message = "`{Self}` does not implement `Editions`, the contract of `editions.Editions`",
-        note = "what is in an `Arc` is served with `EditionsServer::from_arc`",
     )]
-    pub trait Editions: rt::Send + rt::Sync + 'static {
+    pub trait Editions: rt::Send + rt::Sync + 'static /* for `dyn`: the option `dyn_traits` */ {
         fn get(
             &self,
             request: rt::Request<super::Everything>,
         ) -> impl rt::Future<
             Output = rt::Result<rt::Response<rt::Streaming<super::Everything>>, rt::Status>,
         > + rt::Send;
+    }
+
+    impl<S: self::Editions + ?rt::Sized> self::Editions for rt::Arc<S> {
+        fn get(
+            &self,
+            request: rt::Request<super::Everything>,
+        ) -> impl rt::Future<
+            Output = rt::Result<rt::Response<rt::Streaming<super::Everything>>, rt::Status>,
+        > + rt::Send {
+            S::get(self, request)
+        }
     }
 
     /// The methods of `editions.Editions`, in the order of the proto.
@@ -122,7 +132,7 @@ pub mod editions_server {
     #[derive(rt::Debug)]
     pub enum EditionsDispatch {}
 
-    impl<S: super::editions_service::Editions> rt::Dispatch<S> for EditionsDispatch {
+    impl<S: super::editions_service::Editions + ?rt::Sized> rt::Dispatch<S> for EditionsDispatch {
         const SERVICE: &'static rt::ServiceDescriptor = &super::editions_service::SERVICE;
 
         fn call(service: rt::Arc<S>, method: usize, call: rt::ServerCall<'_>) -> rt::ReplyFuture<'_> {

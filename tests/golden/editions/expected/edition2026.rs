@@ -73,15 +73,25 @@ pub mod strict_service {
 
     #[diagnostic::on_unimplemented(
         message = "`{Self}` does not implement `Strict`, the contract of `editions.strict.Strict`",
-        note = "what is in an `Arc` is served with `StrictServer::from_arc`",
     )]
-    pub trait Strict: rt::Send + rt::Sync + 'static {
+    pub trait Strict: rt::Send + rt::Sync + 'static /* for `dyn`: the option `dyn_traits` */ {
         fn get(
             &self,
             request: rt::Request<super::Outer>,
         ) -> impl rt::Future<
             Output = rt::Result<rt::Response<super::OlderName>, rt::Status>,
         > + rt::Send;
+    }
+
+    impl<S: self::Strict + ?rt::Sized> self::Strict for rt::Arc<S> {
+        fn get(
+            &self,
+            request: rt::Request<super::Outer>,
+        ) -> impl rt::Future<
+            Output = rt::Result<rt::Response<super::OlderName>, rt::Status>,
+        > + rt::Send {
+            S::get(self, request)
+        }
     }
 
     /// The methods of `editions.strict.Strict`, in the order of the proto.
@@ -106,7 +116,7 @@ pub mod strict_server {
     #[derive(rt::Debug)]
     pub enum StrictDispatch {}
 
-    impl<S: super::strict_service::Strict> rt::Dispatch<S> for StrictDispatch {
+    impl<S: super::strict_service::Strict + ?rt::Sized> rt::Dispatch<S> for StrictDispatch {
         const SERVICE: &'static rt::ServiceDescriptor = &super::strict_service::SERVICE;
 
         fn call(service: rt::Arc<S>, method: usize, call: rt::ServerCall<'_>) -> rt::ReplyFuture<'_> {

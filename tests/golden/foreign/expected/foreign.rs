@@ -180,9 +180,8 @@ pub mod office_service {
 
     #[diagnostic::on_unimplemented(
         message = "`{Self}` does not implement `Office`, the contract of `foreign.Office`",
-        note = "what is in an `Arc` is served with `OfficeServer::from_arc`",
     )]
-    pub trait Office: rt::Send + rt::Sync + 'static {
+    pub trait Office: rt::Send + rt::Sync + 'static /* for `dyn`: the option `dyn_traits` */ {
         fn sell(
             &self,
             request: rt::Request<super::Ticket>,
@@ -203,6 +202,35 @@ pub mod office_service {
         ) -> impl rt::Future<
             Output = rt::Result<rt::Response<rt::Streaming<crate::hand::Id>>, rt::Status>,
         > + rt::Send;
+    }
+
+    impl<S: self::Office + ?rt::Sized> self::Office for rt::Arc<S> {
+        fn sell(
+            &self,
+            request: rt::Request<super::Ticket>,
+        ) -> impl rt::Future<
+            Output = rt::Result<rt::Response<crate::redaction::vault::Key>, rt::Status>,
+        > + rt::Send {
+            S::sell(self, request)
+        }
+
+        fn check(
+            &self,
+            request: rt::Request<crate::hand::XYToken>,
+        ) -> impl rt::Future<
+            Output = rt::Result<rt::Response<super::Ticket>, rt::Status>,
+        > + rt::Send {
+            S::check(self, request)
+        }
+
+        fn find(
+            &self,
+            request: rt::Request<rt::Streaming<crate::hand::Id>>,
+        ) -> impl rt::Future<
+            Output = rt::Result<rt::Response<rt::Streaming<crate::hand::Id>>, rt::Status>,
+        > + rt::Send {
+            S::find(self, request)
+        }
     }
 
     /// The methods of `foreign.Office`, in the order of the proto.
@@ -231,7 +259,7 @@ pub mod office_server {
     #[derive(rt::Debug)]
     pub enum OfficeDispatch {}
 
-    impl<S: super::office_service::Office> rt::Dispatch<S> for OfficeDispatch {
+    impl<S: super::office_service::Office + ?rt::Sized> rt::Dispatch<S> for OfficeDispatch {
         const SERVICE: &'static rt::ServiceDescriptor = &super::office_service::SERVICE;
 
         fn call(service: rt::Arc<S>, method: usize, call: rt::ServerCall<'_>) -> rt::ReplyFuture<'_> {

@@ -97,9 +97,8 @@ pub mod option_service {
     /// All names that could get in the way of generated code.
     #[diagnostic::on_unimplemented(
         message = "`{Self}` does not implement `Option`, the contract of `type.async.Option`",
-        note = "what is in an `Arc` is served with `OptionServer::from_arc`",
     )]
-    pub trait Option: rt::Send + rt::Sync + 'static {
+    pub trait Option: rt::Send + rt::Sync + 'static /* for `dyn`: the option `dyn_traits` */ {
         fn r#type(
             &self,
             request: rt::Request<super::Result>,
@@ -206,6 +205,143 @@ pub mod option_service {
         > + rt::Send;
     }
 
+    impl<S: self::Option + ?rt::Sized> self::Option for rt::Arc<S> {
+        fn r#type(
+            &self,
+            request: rt::Request<super::Result>,
+        ) -> impl rt::Future<
+            Output = rt::Result<rt::Response<super::Self_>, rt::Status>,
+        > + rt::Send {
+            S::r#type(self, request)
+        }
+
+        fn self_(
+            &self,
+            request: rt::Request<super::Result>,
+        ) -> impl rt::Future<
+            Output = rt::Result<rt::Response<super::Result>, rt::Status>,
+        > + rt::Send {
+            S::self_(self, request)
+        }
+
+        fn super_(
+            &self,
+            request: rt::Request<super::Match>,
+        ) -> impl rt::Future<
+            Output = rt::Result<rt::Response<super::Result>, rt::Status>,
+        > + rt::Send {
+            S::super_(self, request)
+        }
+
+        fn r#await(
+            &self,
+            request: rt::Request<rt::Streaming<super::Match>>,
+        ) -> impl rt::Future<
+            Output = rt::Result<rt::Response<rt::Streaming<super::Result>>, rt::Status>,
+        > + rt::Send {
+            S::r#await(self, request)
+        }
+
+        fn new_(
+            &self,
+            request: rt::Request<super::Result>,
+        ) -> impl rt::Future<
+            Output = rt::Result<rt::Response<super::Result>, rt::Status>,
+        > + rt::Send {
+            S::new_(self, request)
+        }
+
+        fn connect_(
+            &self,
+            request: rt::Request<super::Result>,
+        ) -> impl rt::Future<
+            Output = rt::Result<rt::Response<super::Result>, rt::Status>,
+        > + rt::Send {
+            S::connect_(self, request)
+        }
+
+        fn connect_lazy_(
+            &self,
+            request: rt::Request<super::Result>,
+        ) -> impl rt::Future<
+            Output = rt::Result<rt::Response<super::Result>, rt::Status>,
+        > + rt::Send {
+            S::connect_lazy_(self, request)
+        }
+
+        fn in_process_(
+            &self,
+            request: rt::Request<super::Result>,
+        ) -> impl rt::Future<
+            Output = rt::Result<rt::Response<super::Result>, rt::Status>,
+        > + rt::Send {
+            S::in_process_(self, request)
+        }
+
+        fn max_decoding_message_size_(
+            &self,
+            request: rt::Request<super::Result>,
+        ) -> impl rt::Future<
+            Output = rt::Result<rt::Response<super::Result>, rt::Status>,
+        > + rt::Send {
+            S::max_decoding_message_size_(self, request)
+        }
+
+        fn send_compressed_(
+            &self,
+            request: rt::Request<super::Result>,
+        ) -> impl rt::Future<
+            Output = rt::Result<rt::Response<super::Result>, rt::Status>,
+        > + rt::Send {
+            S::send_compressed_(self, request)
+        }
+
+        fn clone(
+            &self,
+            request: rt::Request<super::Result>,
+        ) -> impl rt::Future<
+            Output = rt::Result<rt::Response<super::Result>, rt::Status>,
+        > + rt::Send {
+            S::clone(self, request)
+        }
+
+        fn fmt(
+            &self,
+            request: rt::Request<super::Result>,
+        ) -> impl rt::Future<
+            Output = rt::Result<rt::Response<super::Result>, rt::Status>,
+        > + rt::Send {
+            S::fmt(self, request)
+        }
+
+        fn call(
+            &self,
+            request: rt::Request<super::Result>,
+        ) -> impl rt::Future<
+            Output = rt::Result<rt::Response<super::Result>, rt::Status>,
+        > + rt::Send {
+            S::call(self, request)
+        }
+
+        fn get_item(
+            &self,
+            request: rt::Request<super::Result>,
+        ) -> impl rt::Future<
+            Output = rt::Result<rt::Response<super::Result>, rt::Status>,
+        > + rt::Send {
+            S::get_item(self, request)
+        }
+
+        fn get_item_(
+            &self,
+            request: rt::Request<super::Result>,
+        ) -> impl rt::Future<
+            Output = rt::Result<rt::Response<super::Result>, rt::Status>,
+        > + rt::Send {
+            S::get_item_(self, request)
+        }
+    }
+
     /// The methods of `type.async.Option`, in the order of the proto.
     pub static SERVICE: rt::ServiceDescriptor = rt::ServiceDescriptor::new(
         "type.async.Option",
@@ -246,7 +382,7 @@ pub mod option_server {
     #[derive(rt::Debug)]
     pub enum OptionDispatch {}
 
-    impl<S: super::option_service::Option> rt::Dispatch<S> for OptionDispatch {
+    impl<S: super::option_service::Option + ?rt::Sized> rt::Dispatch<S> for OptionDispatch {
         const SERVICE: &'static rt::ServiceDescriptor = &super::option_service::SERVICE;
 
         fn call(service: rt::Arc<S>, method: usize, call: rt::ServerCall<'_>) -> rt::ReplyFuture<'_> {
@@ -1249,13 +1385,23 @@ pub mod s_service {
 
     #[diagnostic::on_unimplemented(
         message = "`{Self}` does not implement `S`, the contract of `type.async.S`",
-        note = "what is in an `Arc` is served with `SServer::from_arc`",
     )]
-    pub trait S: rt::Send + rt::Sync + 'static {
+    pub trait S: rt::Send + rt::Sync + 'static /* for `dyn`: the option `dyn_traits` */ {
         fn s(
             &self,
             request: rt::Request<super::Sync>,
         ) -> impl rt::Future<Output = rt::Result<rt::Response<super::Sync>, rt::Status>> + rt::Send;
+    }
+
+    impl<S: self::S + ?rt::Sized> self::S for rt::Arc<S> {
+        fn s(
+            &self,
+            request: rt::Request<super::Sync>,
+        ) -> impl rt::Future<
+            Output = rt::Result<rt::Response<super::Sync>, rt::Status>,
+        > + rt::Send {
+            S::s(self, request)
+        }
     }
 
     /// The methods of `type.async.S`, in the order of the proto.
@@ -1280,7 +1426,7 @@ pub mod s_server {
     #[derive(rt::Debug)]
     pub enum SDispatch {}
 
-    impl<S: super::s_service::S> rt::Dispatch<S> for SDispatch {
+    impl<S: super::s_service::S + ?rt::Sized> rt::Dispatch<S> for SDispatch {
         const SERVICE: &'static rt::ServiceDescriptor = &super::s_service::SERVICE;
 
         fn call(service: rt::Arc<S>, method: usize, call: rt::ServerCall<'_>) -> rt::ReplyFuture<'_> {
@@ -1575,13 +1721,23 @@ pub mod b_service {
 
     #[diagnostic::on_unimplemented(
         message = "`{Self}` does not implement `B`, the contract of `type.async.B`",
-        note = "what is in an `Arc` is served with `BServer::from_arc`",
     )]
-    pub trait B: rt::Send + rt::Sync + 'static {
+    pub trait B: rt::Send + rt::Sync + 'static /* for `dyn`: the option `dyn_traits` */ {
         fn b(
             &self,
             request: rt::Request<super::Sync>,
         ) -> impl rt::Future<Output = rt::Result<rt::Response<super::Sync>, rt::Status>> + rt::Send;
+    }
+
+    impl<S: self::B + ?rt::Sized> self::B for rt::Arc<S> {
+        fn b(
+            &self,
+            request: rt::Request<super::Sync>,
+        ) -> impl rt::Future<
+            Output = rt::Result<rt::Response<super::Sync>, rt::Status>,
+        > + rt::Send {
+            S::b(self, request)
+        }
     }
 
     /// The methods of `type.async.B`, in the order of the proto.
@@ -1606,7 +1762,7 @@ pub mod b_server {
     #[derive(rt::Debug)]
     pub enum BDispatch {}
 
-    impl<S: super::b_service::B> rt::Dispatch<S> for BDispatch {
+    impl<S: super::b_service::B + ?rt::Sized> rt::Dispatch<S> for BDispatch {
         const SERVICE: &'static rt::ServiceDescriptor = &super::b_service::SERVICE;
 
         fn call(service: rt::Arc<S>, method: usize, call: rt::ServerCall<'_>) -> rt::ReplyFuture<'_> {
@@ -1901,15 +2057,25 @@ pub mod arc_service {
 
     #[diagnostic::on_unimplemented(
         message = "`{Self}` does not implement `Arc`, the contract of `type.async.Arc`",
-        note = "what is in an `Arc` is served with `ArcServer::from_arc`",
     )]
-    pub trait Arc: rt::Send + rt::Sync + 'static {
+    pub trait Arc: rt::Send + rt::Sync + 'static /* for `dyn`: the option `dyn_traits` */ {
         fn arc(
             &self,
             request: rt::Request<super::Request>,
         ) -> impl rt::Future<
             Output = rt::Result<rt::Response<super::Response>, rt::Status>,
         > + rt::Send;
+    }
+
+    impl<S: self::Arc + ?rt::Sized> self::Arc for rt::Arc<S> {
+        fn arc(
+            &self,
+            request: rt::Request<super::Request>,
+        ) -> impl rt::Future<
+            Output = rt::Result<rt::Response<super::Response>, rt::Status>,
+        > + rt::Send {
+            S::arc(self, request)
+        }
     }
 
     /// The methods of `type.async.Arc`, in the order of the proto.
@@ -1934,7 +2100,7 @@ pub mod arc_server {
     #[derive(rt::Debug)]
     pub enum ArcDispatch {}
 
-    impl<S: super::arc_service::Arc> rt::Dispatch<S> for ArcDispatch {
+    impl<S: super::arc_service::Arc + ?rt::Sized> rt::Dispatch<S> for ArcDispatch {
         const SERVICE: &'static rt::ServiceDescriptor = &super::arc_service::SERVICE;
 
         fn call(service: rt::Arc<S>, method: usize, call: rt::ServerCall<'_>) -> rt::ReplyFuture<'_> {
@@ -2231,13 +2397,23 @@ pub mod send_service {
 
     #[diagnostic::on_unimplemented(
         message = "`{Self}` does not implement `Send`, the contract of `type.async.Send`",
-        note = "what is in an `Arc` is served with `SendServer::from_arc`",
     )]
-    pub trait Send: rt::Send + rt::Sync + 'static {
+    pub trait Send: rt::Send + rt::Sync + 'static /* for `dyn`: the option `dyn_traits` */ {
         fn send(
             &self,
             request: rt::Request<super::Sync>,
         ) -> impl rt::Future<Output = rt::Result<rt::Response<super::Sync>, rt::Status>> + rt::Send;
+    }
+
+    impl<S: self::Send + ?rt::Sized> self::Send for rt::Arc<S> {
+        fn send(
+            &self,
+            request: rt::Request<super::Sync>,
+        ) -> impl rt::Future<
+            Output = rt::Result<rt::Response<super::Sync>, rt::Status>,
+        > + rt::Send {
+            S::send(self, request)
+        }
     }
 
     /// The methods of `type.async.Send`, in the order of the proto.
@@ -2262,7 +2438,7 @@ pub mod send_server {
     #[derive(rt::Debug)]
     pub enum SendDispatch {}
 
-    impl<S: super::send_service::Send> rt::Dispatch<S> for SendDispatch {
+    impl<S: super::send_service::Send + ?rt::Sized> rt::Dispatch<S> for SendDispatch {
         const SERVICE: &'static rt::ServiceDescriptor = &super::send_service::SERVICE;
 
         fn call(service: rt::Arc<S>, method: usize, call: rt::ServerCall<'_>) -> rt::ReplyFuture<'_> {
@@ -2559,15 +2735,25 @@ pub mod rt_service {
 
     #[diagnostic::on_unimplemented(
         message = "`{Self}` does not implement `Rt`, the contract of `type.async.Rt`",
-        note = "what is in an `Arc` is served with `RtServer::from_arc`",
     )]
-    pub trait Rt: rt::Send + rt::Sync + 'static {
+    pub trait Rt: rt::Send + rt::Sync + 'static /* for `dyn`: the option `dyn_traits` */ {
         fn rt(
             &self,
             request: rt::Request<super::Status>,
         ) -> impl rt::Future<
             Output = rt::Result<rt::Response<super::Streaming>, rt::Status>,
         > + rt::Send;
+    }
+
+    impl<S: self::Rt + ?rt::Sized> self::Rt for rt::Arc<S> {
+        fn rt(
+            &self,
+            request: rt::Request<super::Status>,
+        ) -> impl rt::Future<
+            Output = rt::Result<rt::Response<super::Streaming>, rt::Status>,
+        > + rt::Send {
+            S::rt(self, request)
+        }
     }
 
     /// The methods of `type.async.Rt`, in the order of the proto.
@@ -2592,7 +2778,7 @@ pub mod rt_server {
     #[derive(rt::Debug)]
     pub enum RtDispatch {}
 
-    impl<S: super::rt_service::Rt> rt::Dispatch<S> for RtDispatch {
+    impl<S: super::rt_service::Rt + ?rt::Sized> rt::Dispatch<S> for RtDispatch {
         const SERVICE: &'static rt::ServiceDescriptor = &super::rt_service::SERVICE;
 
         fn call(service: rt::Arc<S>, method: usize, call: rt::ServerCall<'_>) -> rt::ReplyFuture<'_> {
@@ -2889,15 +3075,25 @@ pub mod service_service {
 
     #[diagnostic::on_unimplemented(
         message = "`{Self}` does not implement `Service`, the contract of `type.async.SERVICE`",
-        note = "what is in an `Arc` is served with `ServiceServer::from_arc`",
     )]
-    pub trait Service: rt::Send + rt::Sync + 'static {
+    pub trait Service: rt::Send + rt::Sync + 'static /* for `dyn`: the option `dyn_traits` */ {
         fn service(
             &self,
             request: rt::Request<super::Box>,
         ) -> impl rt::Future<
             Output = rt::Result<rt::Response<super::Channel>, rt::Status>,
         > + rt::Send;
+    }
+
+    impl<S: self::Service + ?rt::Sized> self::Service for rt::Arc<S> {
+        fn service(
+            &self,
+            request: rt::Request<super::Box>,
+        ) -> impl rt::Future<
+            Output = rt::Result<rt::Response<super::Channel>, rt::Status>,
+        > + rt::Send {
+            S::service(self, request)
+        }
     }
 
     /// The methods of `type.async.SERVICE`, in the order of the proto.
@@ -2922,7 +3118,7 @@ pub mod service_server {
     #[derive(rt::Debug)]
     pub enum ServiceDispatch {}
 
-    impl<S: super::service_service::Service> rt::Dispatch<S> for ServiceDispatch {
+    impl<S: super::service_service::Service + ?rt::Sized> rt::Dispatch<S> for ServiceDispatch {
         const SERVICE: &'static rt::ServiceDescriptor = &super::service_service::SERVICE;
 
         fn call(service: rt::Arc<S>, method: usize, call: rt::ServerCall<'_>) -> rt::ReplyFuture<'_> {

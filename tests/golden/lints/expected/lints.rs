@@ -236,9 +236,8 @@ pub mod shop_service {
 
     #[diagnostic::on_unimplemented(
         message = "`{Self}` does not implement `Shop`, the contract of `lints.Shop`",
-        note = "what is in an `Arc` is served with `ShopServer::from_arc`",
     )]
-    pub trait Shop: rt::Send + rt::Sync + 'static {
+    pub trait Shop: rt::Send + rt::Sync + 'static /* for `dyn`: the option `dyn_traits` */ {
         fn into_cart(
             &self,
             request: rt::Request<super::Part>,
@@ -279,6 +278,69 @@ pub mod shop_service {
         ) -> impl rt::Future<Output = rt::Result<rt::Response<super::New>, rt::Status>> + rt::Send;
     }
 
+    impl<S: self::Shop + ?rt::Sized> self::Shop for rt::Arc<S> {
+        fn into_cart(
+            &self,
+            request: rt::Request<super::Part>,
+        ) -> impl rt::Future<
+            Output = rt::Result<rt::Response<super::Part>, rt::Status>,
+        > + rt::Send {
+            S::into_cart(self, request)
+        }
+
+        fn from_user(
+            &self,
+            request: rt::Request<super::Part>,
+        ) -> impl rt::Future<
+            Output = rt::Result<rt::Response<super::Part>, rt::Status>,
+        > + rt::Send {
+            S::from_user(self, request)
+        }
+
+        fn to_all_mut(
+            &self,
+            request: rt::Request<super::Part>,
+        ) -> impl rt::Future<
+            Output = rt::Result<rt::Response<rt::Streaming<super::Part>>, rt::Status>,
+        > + rt::Send {
+            S::to_all_mut(self, request)
+        }
+
+        fn to_cart(
+            &self,
+            request: rt::Request<super::Part>,
+        ) -> impl rt::Future<
+            Output = rt::Result<rt::Response<super::Part>, rt::Status>,
+        > + rt::Send {
+            S::to_cart(self, request)
+        }
+
+        fn as_list(
+            &self,
+            request: rt::Request<rt::Streaming<super::Part>>,
+        ) -> impl rt::Future<
+            Output = rt::Result<rt::Response<super::Part>, rt::Status>,
+        > + rt::Send {
+            S::as_list(self, request)
+        }
+
+        fn is_open(
+            &self,
+            request: rt::Request<rt::Streaming<super::Part>>,
+        ) -> impl rt::Future<
+            Output = rt::Result<rt::Response<rt::Streaming<super::Part>>, rt::Status>,
+        > + rt::Send {
+            S::is_open(self, request)
+        }
+
+        fn next(
+            &self,
+            request: rt::Request<super::Part>,
+        ) -> impl rt::Future<Output = rt::Result<rt::Response<super::New>, rt::Status>> + rt::Send {
+            S::next(self, request)
+        }
+    }
+
     /// The methods of `lints.Shop`, in the order of the proto.
     pub static SERVICE: rt::ServiceDescriptor = rt::ServiceDescriptor::new(
         "lints.Shop",
@@ -309,7 +371,7 @@ pub mod shop_server {
     #[derive(rt::Debug)]
     pub enum ShopDispatch {}
 
-    impl<S: super::shop_service::Shop> rt::Dispatch<S> for ShopDispatch {
+    impl<S: super::shop_service::Shop + ?rt::Sized> rt::Dispatch<S> for ShopDispatch {
         const SERVICE: &'static rt::ServiceDescriptor = &super::shop_service::SERVICE;
 
         fn call(service: rt::Arc<S>, method: usize, call: rt::ServerCall<'_>) -> rt::ReplyFuture<'_> {
@@ -906,13 +968,21 @@ pub mod s_i_p_service {
 
     #[diagnostic::on_unimplemented(
         message = "`{Self}` does not implement `SIP`, the contract of `lints.s_i_p`",
-        note = "what is in an `Arc` is served with `SIPServer::from_arc`",
     )]
-    pub trait SIP: rt::Send + rt::Sync + 'static {
+    pub trait SIP: rt::Send + rt::Sync + 'static /* for `dyn`: the option `dyn_traits` */ {
         fn get(
             &self,
             request: rt::Request<super::RGB>,
         ) -> impl rt::Future<Output = rt::Result<rt::Response<super::RGB>, rt::Status>> + rt::Send;
+    }
+
+    impl<S: self::SIP + ?rt::Sized> self::SIP for rt::Arc<S> {
+        fn get(
+            &self,
+            request: rt::Request<super::RGB>,
+        ) -> impl rt::Future<Output = rt::Result<rt::Response<super::RGB>, rt::Status>> + rt::Send {
+            S::get(self, request)
+        }
     }
 
     /// The methods of `lints.s_i_p`, in the order of the proto.
@@ -937,7 +1007,7 @@ pub mod s_i_p_server {
     #[derive(rt::Debug)]
     pub enum SIPDispatch {}
 
-    impl<S: super::s_i_p_service::SIP> rt::Dispatch<S> for SIPDispatch {
+    impl<S: super::s_i_p_service::SIP + ?rt::Sized> rt::Dispatch<S> for SIPDispatch {
         const SERVICE: &'static rt::ServiceDescriptor = &super::s_i_p_service::SERVICE;
 
         fn call(service: rt::Arc<S>, method: usize, call: rt::ServerCall<'_>) -> rt::ReplyFuture<'_> {

@@ -215,9 +215,8 @@ pub mod everything_service {
     /// Its requests have fields of every kind.
     #[diagnostic::on_unimplemented(
         message = "`{Self}` does not implement `Everything`, the contract of `everything.Everything`",
-        note = "what is in an `Arc` is served with `EverythingServer::from_arc`",
     )]
-    pub trait Everything: rt::Send + rt::Sync + 'static {
+    pub trait Everything: rt::Send + rt::Sync + 'static /* for `dyn`: the option `dyn_traits` */ {
         fn ask(
             &self,
             request: rt::Request<super::Request>,
@@ -244,6 +243,43 @@ pub mod everything_service {
                 rt::Status,
             >,
         > + rt::Send;
+    }
+
+    impl<S: self::Everything + ?rt::Sized> self::Everything for rt::Arc<S> {
+        fn ask(
+            &self,
+            request: rt::Request<super::Request>,
+        ) -> impl rt::Future<Output = rt::Result<rt::Response<()>, rt::Status>> + rt::Send {
+            S::ask(self, request)
+        }
+
+        fn say(
+            &self,
+            request: rt::Request<rt::Streaming<super::request::Inner>>,
+        ) -> impl rt::Future<Output = rt::Result<rt::Response<()>, rt::Status>> + rt::Send {
+            S::say(self, request)
+        }
+
+        fn nothing(
+            &self,
+            request: rt::Request<()>,
+        ) -> impl rt::Future<
+            Output = rt::Result<rt::Response<rt::Streaming<super::Request>>, rt::Status>,
+        > + rt::Send {
+            S::nothing(self, request)
+        }
+
+        fn old(
+            &self,
+            request: rt::Request<super::super::older::Older>,
+        ) -> impl rt::Future<
+            Output = rt::Result<
+                rt::Response<::rust_scaffold::prost::alloc::string::String>,
+                rt::Status,
+            >,
+        > + rt::Send {
+            S::old(self, request)
+        }
     }
 
     /// The methods of `everything.Everything`, in the order of the proto.
@@ -275,7 +311,7 @@ pub mod everything_server {
     #[derive(rt::Debug)]
     pub enum EverythingDispatch {}
 
-    impl<S: super::everything_service::Everything> rt::Dispatch<S> for EverythingDispatch {
+    impl<S: super::everything_service::Everything + ?rt::Sized> rt::Dispatch<S> for EverythingDispatch {
         const SERVICE: &'static rt::ServiceDescriptor = &super::everything_service::SERVICE;
 
         fn call(service: rt::Arc<S>, method: usize, call: rt::ServerCall<'_>) -> rt::ReplyFuture<'_> {

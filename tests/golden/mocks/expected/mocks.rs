@@ -37,9 +37,8 @@ pub mod hostile_service {
     /// Has rpcs that are called as what a mock has of its own.
     #[diagnostic::on_unimplemented(
         message = "`{Self}` does not implement `Hostile`, the contract of `mocks.Hostile`",
-        note = "what is in an `Arc` is served with `HostileServer::from_arc`",
     )]
-    pub trait Hostile: rt::Send + rt::Sync + 'static {
+    pub trait Hostile: rt::Send + rt::Sync + 'static /* for `dyn`: the option `dyn_traits` */ {
         fn new_(
             &self,
             request: rt::Request<super::Thing>,
@@ -134,6 +133,126 @@ pub mod hostile_service {
         > + rt::Send;
     }
 
+    #[allow(deprecated)]
+    impl<S: self::Hostile + ?rt::Sized> self::Hostile for rt::Arc<S> {
+        fn new_(
+            &self,
+            request: rt::Request<super::Thing>,
+        ) -> impl rt::Future<
+            Output = rt::Result<rt::Response<super::Thing>, rt::Status>,
+        > + rt::Send {
+            S::new_(self, request)
+        }
+
+        fn client(
+            &self,
+            request: rt::Request<super::Thing>,
+        ) -> impl rt::Future<
+            Output = rt::Result<rt::Response<rt::Streaming<super::Thing>>, rt::Status>,
+        > + rt::Send {
+            S::client(self, request)
+        }
+
+        fn verify(
+            &self,
+            request: rt::Request<rt::Streaming<super::Thing>>,
+        ) -> impl rt::Future<
+            Output = rt::Result<rt::Response<super::Thing>, rt::Status>,
+        > + rt::Send {
+            S::verify(self, request)
+        }
+
+        fn serve(
+            &self,
+            request: rt::Request<rt::Streaming<super::Thing>>,
+        ) -> impl rt::Future<
+            Output = rt::Result<rt::Response<rt::Streaming<super::Thing>>, rt::Status>,
+        > + rt::Send {
+            S::serve(self, request)
+        }
+
+        fn clone(
+            &self,
+            request: rt::Request<super::Thing>,
+        ) -> impl rt::Future<
+            Output = rt::Result<rt::Response<super::Thing>, rt::Status>,
+        > + rt::Send {
+            S::clone(self, request)
+        }
+
+        fn default(
+            &self,
+            request: rt::Request<super::Thing>,
+        ) -> impl rt::Future<
+            Output = rt::Result<rt::Response<super::Thing>, rt::Status>,
+        > + rt::Send {
+            S::default(self, request)
+        }
+
+        fn in_process_direct_(
+            &self,
+            request: rt::Request<super::Thing>,
+        ) -> impl rt::Future<
+            Output = rt::Result<rt::Response<super::Thing>, rt::Status>,
+        > + rt::Send {
+            S::in_process_direct_(self, request)
+        }
+
+        fn x(
+            &self,
+            request: rt::Request<super::Thing>,
+        ) -> impl rt::Future<
+            Output = rt::Result<rt::Response<super::Thing>, rt::Status>,
+        > + rt::Send {
+            S::x(self, request)
+        }
+
+        fn expect_x(
+            &self,
+            request: rt::Request<super::Thing>,
+        ) -> impl rt::Future<
+            Output = rt::Result<rt::Response<super::Thing>, rt::Status>,
+        > + rt::Send {
+            S::expect_x(self, request)
+        }
+
+        fn x_calls(
+            &self,
+            request: rt::Request<super::Thing>,
+        ) -> impl rt::Future<
+            Output = rt::Result<rt::Response<super::Thing>, rt::Status>,
+        > + rt::Send {
+            S::x_calls(self, request)
+        }
+
+        fn r#type(
+            &self,
+            request: rt::Request<super::Thing>,
+        ) -> impl rt::Future<
+            Output = rt::Result<rt::Response<super::Thing>, rt::Status>,
+        > + rt::Send {
+            S::r#type(self, request)
+        }
+
+        fn self_(
+            &self,
+            request: rt::Request<super::Thing>,
+        ) -> impl rt::Future<
+            Output = rt::Result<rt::Response<super::Thing>, rt::Status>,
+        > + rt::Send {
+            S::self_(self, request)
+        }
+
+        fn old(
+            &self,
+            request: rt::Request<super::Thing>,
+        ) -> impl rt::Future<
+            Output = rt::Result<rt::Response<super::Thing>, rt::Status>,
+        > + rt::Send {
+            S::old(self, request)
+        }
+    }
+
     /// The methods of `mocks.Hostile`, in the order of the proto.
     pub static SERVICE: rt::ServiceDescriptor = rt::ServiceDescriptor::new(
         "mocks.Hostile",
@@ -172,7 +291,7 @@ pub mod hostile_server {
     #[derive(rt::Debug)]
     pub enum HostileDispatch {}
 
-    impl<S: super::hostile_service::Hostile> rt::Dispatch<S> for HostileDispatch {
+    impl<S: super::hostile_service::Hostile + ?rt::Sized> rt::Dispatch<S> for HostileDispatch {
         const SERVICE: &'static rt::ServiceDescriptor = &super::hostile_service::SERVICE;
 
         #[allow(deprecated)]
@@ -1078,15 +1197,25 @@ pub mod taken_service {
     /// Its mock is called as a message.
     #[diagnostic::on_unimplemented(
         message = "`{Self}` does not implement `Taken`, the contract of `mocks.Taken`",
-        note = "what is in an `Arc` is served with `TakenServer::from_arc`",
     )]
-    pub trait Taken: rt::Send + rt::Sync + 'static {
+    pub trait Taken: rt::Send + rt::Sync + 'static /* for `dyn`: the option `dyn_traits` */ {
         fn get(
             &self,
             request: rt::Request<super::MockTaken>,
         ) -> impl rt::Future<
             Output = rt::Result<rt::Response<super::MockTaken>, rt::Status>,
         > + rt::Send;
+    }
+
+    impl<S: self::Taken + ?rt::Sized> self::Taken for rt::Arc<S> {
+        fn get(
+            &self,
+            request: rt::Request<super::MockTaken>,
+        ) -> impl rt::Future<
+            Output = rt::Result<rt::Response<super::MockTaken>, rt::Status>,
+        > + rt::Send {
+            S::get(self, request)
+        }
     }
 
     /// The methods of `mocks.Taken`, in the order of the proto.
@@ -1113,7 +1242,7 @@ pub mod taken_server {
     #[derive(rt::Debug)]
     pub enum TakenDispatch {}
 
-    impl<S: super::taken_service::Taken> rt::Dispatch<S> for TakenDispatch {
+    impl<S: super::taken_service::Taken + ?rt::Sized> rt::Dispatch<S> for TakenDispatch {
         const SERVICE: &'static rt::ServiceDescriptor = &super::taken_service::SERVICE;
 
         fn call(service: rt::Arc<S>, method: usize, call: rt::ServerCall<'_>) -> rt::ReplyFuture<'_> {
@@ -1414,9 +1543,10 @@ pub mod empty_service {
 
     #[diagnostic::on_unimplemented(
         message = "`{Self}` does not implement `Empty`, the contract of `mocks.Empty`",
-        note = "what is in an `Arc` is served with `EmptyServer::from_arc`",
     )]
-    pub trait Empty: rt::Send + rt::Sync + 'static {}
+    pub trait Empty: rt::Send + rt::Sync + 'static /* for `dyn`: the option `dyn_traits` */ {}
+
+    impl<S: self::Empty + ?rt::Sized> self::Empty for rt::Arc<S> {}
 
     /// The methods of `mocks.Empty`, in the order of the proto.
     pub static SERVICE: rt::ServiceDescriptor = rt::ServiceDescriptor::new("mocks.Empty", &[]);
@@ -1437,7 +1567,7 @@ pub mod empty_server {
     #[derive(rt::Debug)]
     pub enum EmptyDispatch {}
 
-    impl<S: super::empty_service::Empty> rt::Dispatch<S> for EmptyDispatch {
+    impl<S: super::empty_service::Empty + ?rt::Sized> rt::Dispatch<S> for EmptyDispatch {
         const SERVICE: &'static rt::ServiceDescriptor = &super::empty_service::SERVICE;
 
         fn call(service: rt::Arc<S>, method: usize, call: rt::ServerCall<'_>) -> rt::ReplyFuture<'_> {

@@ -118,9 +118,8 @@ pub mod names_service {
 
     #[diagnostic::on_unimplemented(
         message = "`{Self}` does not implement `Names`, the contract of `names.Names`",
-        note = "what is in an `Arc` is served with `NamesServer::from_arc`",
     )]
-    pub trait Names: rt::Send + rt::Sync + 'static {
+    pub trait Names: rt::Send + rt::Sync + 'static /* for `dyn`: the option `dyn_traits` */ {
         fn get_item(
             &self,
             request: rt::Request<super::Order>,
@@ -141,6 +140,35 @@ pub mod names_service {
         ) -> impl rt::Future<
             Output = rt::Result<rt::Response<super::sub_::Inner>, rt::Status>,
         > + rt::Send;
+    }
+
+    impl<S: self::Names + ?rt::Sized> self::Names for rt::Arc<S> {
+        fn get_item(
+            &self,
+            request: rt::Request<super::Order>,
+        ) -> impl rt::Future<
+            Output = rt::Result<rt::Response<super::FooBar_>, rt::Status>,
+        > + rt::Send {
+            S::get_item(self, request)
+        }
+
+        fn get_item_(
+            &self,
+            request: rt::Request<super::order::Item_>,
+        ) -> impl rt::Future<
+            Output = rt::Result<rt::Response<super::sub_::Inner>, rt::Status>,
+        > + rt::Send {
+            S::get_item_(self, request)
+        }
+
+        fn sub(
+            &self,
+            request: rt::Request<super::Order>,
+        ) -> impl rt::Future<
+            Output = rt::Result<rt::Response<super::sub_::Inner>, rt::Status>,
+        > + rt::Send {
+            S::sub(self, request)
+        }
     }
 
     /// The methods of `names.Names`, in the order of the proto.
@@ -169,7 +197,7 @@ pub mod names_server {
     #[derive(rt::Debug)]
     pub enum NamesDispatch {}
 
-    impl<S: super::names_service::Names> rt::Dispatch<S> for NamesDispatch {
+    impl<S: super::names_service::Names + ?rt::Sized> rt::Dispatch<S> for NamesDispatch {
         const SERVICE: &'static rt::ServiceDescriptor = &super::names_service::SERVICE;
 
         fn call(service: rt::Arc<S>, method: usize, call: rt::ServerCall<'_>) -> rt::ReplyFuture<'_> {

@@ -82,15 +82,25 @@ pub mod tree_service {
     /// Calls with messages that are declared in messages.
     #[diagnostic::on_unimplemented(
         message = "`{Self}` does not implement `Tree`, the contract of `nested.Tree`",
-        note = "what is in an `Arc` is served with `TreeServer::from_arc`",
     )]
-    pub trait Tree: rt::Send + rt::Sync + 'static {
+    pub trait Tree: rt::Send + rt::Sync + 'static /* for `dyn`: the option `dyn_traits` */ {
         fn grow(
             &self,
             request: rt::Request<super::tree::branch::Leaf>,
         ) -> impl rt::Future<
             Output = rt::Result<rt::Response<super::tree::Branch>, rt::Status>,
         > + rt::Send;
+    }
+
+    impl<S: self::Tree + ?rt::Sized> self::Tree for rt::Arc<S> {
+        fn grow(
+            &self,
+            request: rt::Request<super::tree::branch::Leaf>,
+        ) -> impl rt::Future<
+            Output = rt::Result<rt::Response<super::tree::Branch>, rt::Status>,
+        > + rt::Send {
+            S::grow(self, request)
+        }
     }
 
     /// The methods of `nested.Tree`, in the order of the proto.
@@ -117,7 +127,7 @@ pub mod tree_server {
     #[derive(rt::Debug)]
     pub enum TreeDispatch {}
 
-    impl<S: super::tree_service::Tree> rt::Dispatch<S> for TreeDispatch {
+    impl<S: super::tree_service::Tree + ?rt::Sized> rt::Dispatch<S> for TreeDispatch {
         const SERVICE: &'static rt::ServiceDescriptor = &super::tree_service::SERVICE;
 
         fn call(service: rt::Arc<S>, method: usize, call: rt::ServerCall<'_>) -> rt::ReplyFuture<'_> {

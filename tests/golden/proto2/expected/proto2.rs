@@ -74,15 +74,25 @@ pub mod settings_service {
     /// An older way of writing protos.
     #[diagnostic::on_unimplemented(
         message = "`{Self}` does not implement `Settings`, the contract of `proto2.Settings`",
-        note = "what is in an `Arc` is served with `SettingsServer::from_arc`",
     )]
-    pub trait Settings: rt::Send + rt::Sync + 'static {
+    pub trait Settings: rt::Send + rt::Sync + 'static /* for `dyn`: the option `dyn_traits` */ {
         fn get(
             &self,
             request: rt::Request<super::Key>,
         ) -> impl rt::Future<
             Output = rt::Result<rt::Response<super::Setting>, rt::Status>,
         > + rt::Send;
+    }
+
+    impl<S: self::Settings + ?rt::Sized> self::Settings for rt::Arc<S> {
+        fn get(
+            &self,
+            request: rt::Request<super::Key>,
+        ) -> impl rt::Future<
+            Output = rt::Result<rt::Response<super::Setting>, rt::Status>,
+        > + rt::Send {
+            S::get(self, request)
+        }
     }
 
     /// The methods of `proto2.Settings`, in the order of the proto.
@@ -109,7 +119,7 @@ pub mod settings_server {
     #[derive(rt::Debug)]
     pub enum SettingsDispatch {}
 
-    impl<S: super::settings_service::Settings> rt::Dispatch<S> for SettingsDispatch {
+    impl<S: super::settings_service::Settings + ?rt::Sized> rt::Dispatch<S> for SettingsDispatch {
         const SERVICE: &'static rt::ServiceDescriptor = &super::settings_service::SERVICE;
 
         fn call(service: rt::Arc<S>, method: usize, call: rt::ServerCall<'_>) -> rt::ReplyFuture<'_> {

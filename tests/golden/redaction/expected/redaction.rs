@@ -207,9 +207,8 @@ pub mod gate_service {
     /// Lets people in.
     #[diagnostic::on_unimplemented(
         message = "`{Self}` does not implement `Gate`, the contract of `redaction.Gate`",
-        note = "what is in an `Arc` is served with `GateServer::from_arc`",
     )]
-    pub trait Gate: rt::Send + rt::Sync + 'static {
+    pub trait Gate: rt::Send + rt::Sync + 'static /* for `dyn`: the option `dyn_traits` */ {
         fn sign_in(
             &self,
             request: rt::Request<super::Login>,
@@ -230,6 +229,35 @@ pub mod gate_service {
         ) -> impl rt::Future<
             Output = rt::Result<rt::Response<super::Plain>, rt::Status>,
         > + rt::Send;
+    }
+
+    impl<S: self::Gate + ?rt::Sized> self::Gate for rt::Arc<S> {
+        fn sign_in(
+            &self,
+            request: rt::Request<super::Login>,
+        ) -> impl rt::Future<
+            Output = rt::Result<rt::Response<super::Session>, rt::Status>,
+        > + rt::Send {
+            S::sign_in(self, request)
+        }
+
+        fn watch(
+            &self,
+            request: rt::Request<rt::Streaming<super::Session>>,
+        ) -> impl rt::Future<
+            Output = rt::Result<rt::Response<rt::Streaming<super::Session>>, rt::Status>,
+        > + rt::Send {
+            S::watch(self, request)
+        }
+
+        fn ping(
+            &self,
+            request: rt::Request<super::Plain>,
+        ) -> impl rt::Future<
+            Output = rt::Result<rt::Response<super::Plain>, rt::Status>,
+        > + rt::Send {
+            S::ping(self, request)
+        }
     }
 
     /// The methods of `redaction.Gate`, in the order of the proto.
@@ -260,7 +288,7 @@ pub mod gate_server {
     #[derive(rt::Debug)]
     pub enum GateDispatch {}
 
-    impl<S: super::gate_service::Gate> rt::Dispatch<S> for GateDispatch {
+    impl<S: super::gate_service::Gate + ?rt::Sized> rt::Dispatch<S> for GateDispatch {
         const SERVICE: &'static rt::ServiceDescriptor = &super::gate_service::SERVICE;
 
         fn call(service: rt::Arc<S>, method: usize, call: rt::ServerCall<'_>) -> rt::ReplyFuture<'_> {

@@ -26,9 +26,8 @@ pub mod greeter_service {
     /// Says hello.
     #[diagnostic::on_unimplemented(
         message = "`{Self}` does not implement `Greeter`, the contract of `greeter.Greeter`",
-        note = "what is in an `Arc` is served with `GreeterServer::from_arc`",
     )]
-    pub trait Greeter: rt::Send + rt::Sync + 'static {
+    pub trait Greeter: rt::Send + rt::Sync + 'static /* for `dyn`: the option `dyn_traits` */ {
         /// Greets the one who is named.
         fn say_hello(
             &self,
@@ -36,6 +35,17 @@ pub mod greeter_service {
         ) -> impl rt::Future<
             Output = rt::Result<rt::Response<super::HelloReply>, rt::Status>,
         > + rt::Send;
+    }
+
+    impl<S: self::Greeter + ?rt::Sized> self::Greeter for rt::Arc<S> {
+        fn say_hello(
+            &self,
+            request: rt::Request<super::HelloRequest>,
+        ) -> impl rt::Future<
+            Output = rt::Result<rt::Response<super::HelloReply>, rt::Status>,
+        > + rt::Send {
+            S::say_hello(self, request)
+        }
     }
 
     /// The methods of `greeter.Greeter`, in the order of the proto.
@@ -62,7 +72,7 @@ pub mod greeter_server {
     #[derive(rt::Debug)]
     pub enum GreeterDispatch {}
 
-    impl<S: super::greeter_service::Greeter> rt::Dispatch<S> for GreeterDispatch {
+    impl<S: super::greeter_service::Greeter + ?rt::Sized> rt::Dispatch<S> for GreeterDispatch {
         const SERVICE: &'static rt::ServiceDescriptor = &super::greeter_service::SERVICE;
 
         fn call(service: rt::Arc<S>, method: usize, call: rt::ServerCall<'_>) -> rt::ReplyFuture<'_> {

@@ -143,9 +143,8 @@ pub mod telemetry_service {
     /// Collects measurements and hands them out again, one call of each kind.
     #[diagnostic::on_unimplemented(
         message = "`{Self}` does not implement `Telemetry`, the contract of `telemetry.Telemetry`",
-        note = "what is in an `Arc` is served with `TelemetryServer::from_arc`",
     )]
-    pub trait Telemetry: rt::Send + rt::Sync + 'static {
+    pub trait Telemetry: rt::Send + rt::Sync + 'static /* for `dyn`: the option `dyn_traits` */ {
         /// The newest point of a series.
         ///
         /// Answers `NOT_FOUND` for a series that has no point yet.
@@ -191,6 +190,54 @@ pub mod telemetry_service {
         > + rt::Send;
     }
 
+    #[allow(deprecated)]
+    impl<S: self::Telemetry + ?rt::Sized> self::Telemetry for rt::Arc<S> {
+        fn latest(
+            &self,
+            request: rt::Request<super::Query>,
+        ) -> impl rt::Future<
+            Output = rt::Result<rt::Response<super::Point>, rt::Status>,
+        > + rt::Send {
+            S::latest(self, request)
+        }
+
+        fn watch(
+            &self,
+            request: rt::Request<super::Query>,
+        ) -> impl rt::Future<
+            Output = rt::Result<rt::Response<rt::Streaming<super::Point>>, rt::Status>,
+        > + rt::Send {
+            S::watch(self, request)
+        }
+
+        fn upload(
+            &self,
+            request: rt::Request<rt::Streaming<super::Point>>,
+        ) -> impl rt::Future<
+            Output = rt::Result<rt::Response<super::Summary>, rt::Status>,
+        > + rt::Send {
+            S::upload(self, request)
+        }
+
+        fn tail(
+            &self,
+            request: rt::Request<rt::Streaming<super::Query>>,
+        ) -> impl rt::Future<
+            Output = rt::Result<rt::Response<rt::Streaming<super::Point>>, rt::Status>,
+        > + rt::Send {
+            S::tail(self, request)
+        }
+
+        fn last(
+            &self,
+            request: rt::Request<super::Query>,
+        ) -> impl rt::Future<
+            Output = rt::Result<rt::Response<super::Point>, rt::Status>,
+        > + rt::Send {
+            S::last(self, request)
+        }
+    }
+
     /// The methods of `telemetry.Telemetry`, in the order of the proto.
     pub static SERVICE: rt::ServiceDescriptor = rt::ServiceDescriptor::new(
         "telemetry.Telemetry",
@@ -225,7 +272,7 @@ pub mod telemetry_server {
     #[derive(rt::Debug)]
     pub enum TelemetryDispatch {}
 
-    impl<S: super::telemetry_service::Telemetry> rt::Dispatch<S> for TelemetryDispatch {
+    impl<S: super::telemetry_service::Telemetry + ?rt::Sized> rt::Dispatch<S> for TelemetryDispatch {
         const SERVICE: &'static rt::ServiceDescriptor = &super::telemetry_service::SERVICE;
 
         #[allow(deprecated)]

@@ -26,9 +26,8 @@ pub mod clock_service {
     /// Calls whose messages are the ones that come with protobuf.
     #[diagnostic::on_unimplemented(
         message = "`{Self}` does not implement `Clock`, the contract of `wkt.Clock`",
-        note = "what is in an `Arc` is served with `ClockServer::from_arc`",
     )]
-    pub trait Clock: rt::Send + rt::Sync + 'static {
+    pub trait Clock: rt::Send + rt::Sync + 'static /* for `dyn`: the option `dyn_traits` */ {
         fn now(
             &self,
             request: rt::Request<()>,
@@ -73,6 +72,63 @@ pub mod clock_service {
         > + rt::Send;
     }
 
+    impl<S: self::Clock + ?rt::Sized> self::Clock for rt::Arc<S> {
+        fn now(
+            &self,
+            request: rt::Request<()>,
+        ) -> impl rt::Future<
+            Output = rt::Result<rt::Response<::rust_scaffold::prost_types::Timestamp>, rt::Status>,
+        > + rt::Send {
+            S::now(self, request)
+        }
+
+        fn sleep(
+            &self,
+            request: rt::Request<::rust_scaffold::prost_types::Duration>,
+        ) -> impl rt::Future<Output = rt::Result<rt::Response<()>, rt::Status>> + rt::Send {
+            S::sleep(self, request)
+        }
+
+        fn tick(
+            &self,
+            request: rt::Request<f64>,
+        ) -> impl rt::Future<
+            Output = rt::Result<rt::Response<rt::Streaming<u64>>, rt::Status>,
+        > + rt::Send {
+            S::tick(self, request)
+        }
+
+        fn echo(
+            &self,
+            request: rt::Request<::rust_scaffold::prost::alloc::string::String>,
+        ) -> impl rt::Future<
+            Output = rt::Result<
+                rt::Response<::rust_scaffold::prost::alloc::vec::Vec<u8>>,
+                rt::Status,
+            >,
+        > + rt::Send {
+            S::echo(self, request)
+        }
+
+        fn pack(
+            &self,
+            request: rt::Request<rt::Streaming<::rust_scaffold::prost_types::Any>>,
+        ) -> impl rt::Future<
+            Output = rt::Result<rt::Response<::rust_scaffold::prost_types::Struct>, rt::Status>,
+        > + rt::Send {
+            S::pack(self, request)
+        }
+
+        fn flags(
+            &self,
+            request: rt::Request<rt::Streaming<bool>>,
+        ) -> impl rt::Future<
+            Output = rt::Result<rt::Response<rt::Streaming<i32>>, rt::Status>,
+        > + rt::Send {
+            S::flags(self, request)
+        }
+    }
+
     /// The methods of `wkt.Clock`, in the order of the proto.
     pub static SERVICE: rt::ServiceDescriptor = rt::ServiceDescriptor::new(
         "wkt.Clock",
@@ -104,7 +160,7 @@ pub mod clock_server {
     #[derive(rt::Debug)]
     pub enum ClockDispatch {}
 
-    impl<S: super::clock_service::Clock> rt::Dispatch<S> for ClockDispatch {
+    impl<S: super::clock_service::Clock + ?rt::Sized> rt::Dispatch<S> for ClockDispatch {
         const SERVICE: &'static rt::ServiceDescriptor = &super::clock_service::SERVICE;
 
         fn call(service: rt::Arc<S>, method: usize, call: rt::ServerCall<'_>) -> rt::ReplyFuture<'_> {

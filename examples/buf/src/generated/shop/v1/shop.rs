@@ -20,9 +20,8 @@ pub mod shop_service {
     /// Takes orders.
     #[diagnostic::on_unimplemented(
         message = "`{Self}` does not implement `Shop`, the contract of `shop.v1.Shop`",
-        note = "what is in an `Arc` is served with `ShopServer::from_arc`",
     )]
-    pub trait Shop: rt::Send + rt::Sync + 'static {
+    pub trait Shop: rt::Send + rt::Sync + 'static /* for `dyn`: the option `dyn_traits` */ {
         /// What an order costs.
         fn price(
             &self,
@@ -38,6 +37,26 @@ pub mod shop_service {
         ) -> impl rt::Future<
             Output = rt::Result<rt::Response<rt::Streaming<super::Order>>, rt::Status>,
         > + rt::Send;
+    }
+
+    impl<S: self::Shop + ?rt::Sized> self::Shop for rt::Arc<S> {
+        fn price(
+            &self,
+            request: rt::Request<super::Order>,
+        ) -> impl rt::Future<
+            Output = rt::Result<rt::Response<super::super::super::common::Money>, rt::Status>,
+        > + rt::Send {
+            S::price(self, request)
+        }
+
+        fn orders(
+            &self,
+            request: rt::Request<()>,
+        ) -> impl rt::Future<
+            Output = rt::Result<rt::Response<rt::Streaming<super::Order>>, rt::Status>,
+        > + rt::Send {
+            S::orders(self, request)
+        }
     }
 
     /// The methods of `shop.v1.Shop`, in the order of the proto.
@@ -67,7 +86,7 @@ pub mod shop_server {
     #[derive(rt::Debug)]
     pub enum ShopDispatch {}
 
-    impl<S: super::shop_service::Shop> rt::Dispatch<S> for ShopDispatch {
+    impl<S: super::shop_service::Shop + ?rt::Sized> rt::Dispatch<S> for ShopDispatch {
         const SERVICE: &'static rt::ServiceDescriptor = &super::shop_service::SERVICE;
 
         fn call(service: rt::Arc<S>, method: usize, call: rt::ServerCall<'_>) -> rt::ReplyFuture<'_> {

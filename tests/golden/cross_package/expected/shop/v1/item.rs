@@ -20,15 +20,25 @@ pub mod stock_service {
     /// Keeps the stock of items, in another file of the same package.
     #[diagnostic::on_unimplemented(
         message = "`{Self}` does not implement `Stock`, the contract of `shop.v1.Stock`",
-        note = "what is in an `Arc` is served with `StockServer::from_arc`",
     )]
-    pub trait Stock: rt::Send + rt::Sync + 'static {
+    pub trait Stock: rt::Send + rt::Sync + 'static /* for `dyn`: the option `dyn_traits` */ {
         fn count(
             &self,
             request: rt::Request<super::Item>,
         ) -> impl rt::Future<
             Output = rt::Result<rt::Response<super::super::catalogue::Entry>, rt::Status>,
         > + rt::Send;
+    }
+
+    impl<S: self::Stock + ?rt::Sized> self::Stock for rt::Arc<S> {
+        fn count(
+            &self,
+            request: rt::Request<super::Item>,
+        ) -> impl rt::Future<
+            Output = rt::Result<rt::Response<super::super::catalogue::Entry>, rt::Status>,
+        > + rt::Send {
+            S::count(self, request)
+        }
     }
 
     /// The methods of `shop.v1.Stock`, in the order of the proto.
@@ -55,7 +65,7 @@ pub mod stock_server {
     #[derive(rt::Debug)]
     pub enum StockDispatch {}
 
-    impl<S: super::stock_service::Stock> rt::Dispatch<S> for StockDispatch {
+    impl<S: super::stock_service::Stock + ?rt::Sized> rt::Dispatch<S> for StockDispatch {
         const SERVICE: &'static rt::ServiceDescriptor = &super::stock_service::SERVICE;
 
         fn call(service: rt::Arc<S>, method: usize, call: rt::ServerCall<'_>) -> rt::ReplyFuture<'_> {

@@ -24,9 +24,8 @@ pub mod orders_service {
     /// Takes orders.
     #[diagnostic::on_unimplemented(
         message = "`{Self}` does not implement `Orders`, the contract of `shop.v1.Orders`",
-        note = "what is in an `Arc` is served with `OrdersServer::from_arc`",
     )]
-    pub trait Orders: rt::Send + rt::Sync + 'static {
+    pub trait Orders: rt::Send + rt::Sync + 'static /* for `dyn`: the option `dyn_traits` */ {
         fn place(
             &self,
             request: rt::Request<super::Order>,
@@ -40,6 +39,26 @@ pub mod orders_service {
         ) -> impl rt::Future<
             Output = rt::Result<rt::Response<rt::Streaming<super::super::super::Root>>, rt::Status>,
         > + rt::Send;
+    }
+
+    impl<S: self::Orders + ?rt::Sized> self::Orders for rt::Arc<S> {
+        fn place(
+            &self,
+            request: rt::Request<super::Order>,
+        ) -> impl rt::Future<
+            Output = rt::Result<rt::Response<super::super::super::common::Money>, rt::Status>,
+        > + rt::Send {
+            S::place(self, request)
+        }
+
+        fn watch(
+            &self,
+            request: rt::Request<rt::Streaming<super::Item>>,
+        ) -> impl rt::Future<
+            Output = rt::Result<rt::Response<rt::Streaming<super::super::super::Root>>, rt::Status>,
+        > + rt::Send {
+            S::watch(self, request)
+        }
     }
 
     /// The methods of `shop.v1.Orders`, in the order of the proto.
@@ -69,7 +88,7 @@ pub mod orders_server {
     #[derive(rt::Debug)]
     pub enum OrdersDispatch {}
 
-    impl<S: super::orders_service::Orders> rt::Dispatch<S> for OrdersDispatch {
+    impl<S: super::orders_service::Orders + ?rt::Sized> rt::Dispatch<S> for OrdersDispatch {
         const SERVICE: &'static rt::ServiceDescriptor = &super::orders_service::SERVICE;
 
         fn call(service: rt::Arc<S>, method: usize, call: rt::ServerCall<'_>) -> rt::ReplyFuture<'_> {

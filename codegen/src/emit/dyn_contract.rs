@@ -1,0 +1,100 @@
+//! The dyn-compatible form of a contract: what holds implementations that are chosen at run time.
+
+use super::{
+    Context, Method,
+    code::Code,
+    contract::{forward, forwarding, unimplemented},
+};
+
+/// ```text
+/// pub trait DynCalculator: rt::Send + rt::Sync + 'static { … }
+///
+/// impl<S: self::Calculator> self::DynCalculator for S { … }
+///
+/// impl self::Calculator for dyn self::DynCalculator { … }
+///
+/// impl<S: self::Calculator + ?rt::Sized> self::Calculator for rt::Box<S> { … }
+/// ```
+///
+/// The methods have names that no rpc becomes: with those of the contract, a call would be ambiguous
+/// where both traits are in scope.
+pub(super) fn dyn_contract(code: &mut Code, cx: &Context) {
+    let (contract, name) = (&cx.names.contract.name, &cx.names.dyn_contract.name);
+    definition(code, cx);
+    code.item();
+    cx.allow_deprecated(code);
+    code.block(format_args!("impl<S: self::{contract}> self::{name} for S"), |code| {
+        for method in cx.methods() {
+            boxed(code, &method);
+        }
+    });
+    code.item();
+    code.block(format_args!("impl self::{contract} for dyn self::{name}"), |code| {
+        for method in cx.methods() {
+            forward(code, &method, &format!("self.{}(request)", hidden(&method)));
+        }
+    });
+    forwarding(code, cx, "rt::Box");
+}
+
+/// ```text
+/// /// A [`Calculator`] that is chosen at run time: …
+/// #[diagnostic::on_unimplemented(…)]
+/// pub trait DynCalculator: rt::Send + rt::Sync + 'static {
+///     #[doc(hidden)]
+///     fn __add(&self, request: rt::Request<…>) -> rt::BoxFuture<'_, …>;
+/// }
+/// ```
+fn definition(code: &mut Code, cx: &Context) {
+    let (contract, name) = (&cx.names.contract.name, &cx.names.dyn_contract.name);
+    code.item();
+    code.docs(&[
+        format!("A [`{contract}`] that is chosen at run time: an `Arc<dyn {name}>` or a"),
+        format!("`Box<dyn {name}>` holds any implementation, and is one itself."),
+        String::new(),
+        format!(
+            "It is there for all that implement [`{contract}`], whose methods are to be called."
+        ),
+        "Each call is in a box.".to_owned(),
+    ]);
+    unimplemented(code, cx);
+    code.block(format_args!("pub trait {name}: rt::Send + rt::Sync + 'static"), |code| {
+        for method in cx.methods() {
+            code.item();
+            code.line(format_args!("#[doc(hidden)]"));
+            code.write(
+                "
+                fn $name(&self, request: $request) -> rt::BoxFuture<'_, $response>;
+                ",
+                &[
+                    ("name", &hidden(&method)),
+                    ("request", &method.request_type()),
+                    ("response", &method.response_type()),
+                ],
+            );
+        }
+    });
+}
+
+/// `fn __add(&self, request: rt::Request<…>) -> … { rt::Box::pin(S::add(self, request)) }`
+fn boxed(code: &mut Code, method: &Method) {
+    code.item();
+    code.write(
+        "
+        fn $name(&self, request: $request) -> rt::BoxFuture<'_, $response> {
+            rt::Box::pin(S::$method(self, request))
+        }
+        ",
+        &[
+            ("name", &hidden(method)),
+            ("method", &method.names.method),
+            ("request", &method.request_type()),
+            ("response", &method.response_type()),
+        ],
+    );
+}
+
+/// `__add`
+fn hidden(method: &Method) -> String {
+    format!("__{}", method.names.method.trim_start_matches("r#"))
+}
