@@ -134,10 +134,12 @@ impl Context<'_> {
             let is_mut = name.starts_with("to_") && name.ends_with("_mut");
             name.starts_with("into_") || name.starts_with("from_") || is_mut
         };
-        let mut methods = self.names.methods.iter();
+        // A mock has `into_calls` for an rpc `Into`.
+        let calls = self.names.mock.methods.iter().map(|names| &names.calls);
+        let mut methods = self.names.methods.iter().map(|names| &names.method).chain(calls);
         let lints = [
             ("upper_case_acronyms", is_acronym(&self.names.contract.name)),
-            ("wrong_self_convention", methods.any(|names| breaks_convention(&names.method))),
+            ("wrong_self_convention", methods.any(|name| breaks_convention(name))),
         ];
         let lints = lints.into_iter().filter(|(_, is_broken)| *is_broken);
         lints.map(|(lint, _)| format!(", clippy::{lint}")).collect()

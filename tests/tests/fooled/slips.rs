@@ -23,12 +23,14 @@ use messages::{add, point, query, sum};
 use telemetry::{MockTelemetry, Query};
 
 #[allow(missing_docs, unreachable_pub, clippy::doc_markdown, clippy::too_many_arguments)]
-#[path = "../../golden/dyn_traits/expected/archive.rs"]
-mod archive;
+mod archive {
+    include!("../../golden/dyn_traits/expected/archive.rs");
+}
 
 #[allow(missing_docs, unreachable_pub, clippy::doc_markdown, clippy::too_many_arguments)]
-#[path = "../../golden/unary/expected/calculator.rs"]
-mod plain;
+mod plain {
+    include!("../../golden/unary/expected/calculator.rs");
+}
 
 #[allow(missing_docs, unreachable_pub, clippy::doc_markdown, clippy::too_many_arguments)]
 mod calculator {

@@ -25,7 +25,7 @@ pub mod archive_service {
 
     /// Keeps pages, in whatever store is configured.
     #[diagnostic::on_unimplemented(
-        message = "`{Self}` does not implement `Archive`, the contract of `archive.Archive`"
+        message = "`{Self}` does not implement `Archive`, the contract of `archive.Archive`",
     )]
     pub trait Archive: rt::Send + rt::Sync + 'static /* for `dyn`: `DynArchive` */ {
         fn get(
@@ -65,8 +65,9 @@ pub mod archive_service {
         fn get(
             &self,
             request: rt::Request<super::Key>,
-        ) -> impl rt::Future<Output = rt::Result<rt::Response<super::Page>, rt::Status>> + rt::Send
-        {
+        ) -> impl rt::Future<
+            Output = rt::Result<rt::Response<super::Page>, rt::Status>,
+        > + rt::Send {
             S::get(self, request)
         }
 
@@ -82,8 +83,7 @@ pub mod archive_service {
         fn put(
             &self,
             request: rt::Request<rt::Streaming<super::Page>>,
-        ) -> impl rt::Future<Output = rt::Result<rt::Response<super::Key>, rt::Status>> + rt::Send
-        {
+        ) -> impl rt::Future<Output = rt::Result<rt::Response<super::Key>, rt::Status>> + rt::Send {
             S::put(self, request)
         }
 
@@ -99,8 +99,9 @@ pub mod archive_service {
         fn fetch(
             &self,
             request: rt::Request<super::Key>,
-        ) -> impl rt::Future<Output = rt::Result<rt::Response<super::Page>, rt::Status>> + rt::Send
-        {
+        ) -> impl rt::Future<
+            Output = rt::Result<rt::Response<super::Page>, rt::Status>,
+        > + rt::Send {
             S::fetch(self, request)
         }
     }
@@ -111,7 +112,7 @@ pub mod archive_service {
     /// It is there for all that implement [`Archive`], whose methods are to be called.
     /// Each call is in a box.
     #[diagnostic::on_unimplemented(
-        message = "`{Self}` does not implement `Archive`, the contract of `archive.Archive`"
+        message = "`{Self}` does not implement `Archive`, the contract of `archive.Archive`",
     )]
     pub trait DynArchive: rt::Send + rt::Sync + 'static {
         #[doc(hidden)]
@@ -157,8 +158,7 @@ pub mod archive_service {
         fn __list(
             &self,
             request: rt::Request<super::Key>,
-        ) -> rt::BoxFuture<'_, rt::Result<rt::Response<rt::Streaming<super::Page>>, rt::Status>>
-        {
+        ) -> rt::BoxFuture<'_, rt::Result<rt::Response<rt::Streaming<super::Page>>, rt::Status>> {
             rt::Box::pin(S::list(self, request))
         }
 
@@ -172,8 +172,7 @@ pub mod archive_service {
         fn __follow(
             &self,
             request: rt::Request<rt::Streaming<super::Key>>,
-        ) -> rt::BoxFuture<'_, rt::Result<rt::Response<rt::Streaming<super::Page>>, rt::Status>>
-        {
+        ) -> rt::BoxFuture<'_, rt::Result<rt::Response<rt::Streaming<super::Page>>, rt::Status>> {
             rt::Box::pin(S::follow(self, request))
         }
 
@@ -189,8 +188,9 @@ pub mod archive_service {
         fn get(
             &self,
             request: rt::Request<super::Key>,
-        ) -> impl rt::Future<Output = rt::Result<rt::Response<super::Page>, rt::Status>> + rt::Send
-        {
+        ) -> impl rt::Future<
+            Output = rt::Result<rt::Response<super::Page>, rt::Status>,
+        > + rt::Send {
             self.__get(request)
         }
 
@@ -206,8 +206,7 @@ pub mod archive_service {
         fn put(
             &self,
             request: rt::Request<rt::Streaming<super::Page>>,
-        ) -> impl rt::Future<Output = rt::Result<rt::Response<super::Key>, rt::Status>> + rt::Send
-        {
+        ) -> impl rt::Future<Output = rt::Result<rt::Response<super::Key>, rt::Status>> + rt::Send {
             self.__put(request)
         }
 
@@ -223,8 +222,9 @@ pub mod archive_service {
         fn fetch(
             &self,
             request: rt::Request<super::Key>,
-        ) -> impl rt::Future<Output = rt::Result<rt::Response<super::Page>, rt::Status>> + rt::Send
-        {
+        ) -> impl rt::Future<
+            Output = rt::Result<rt::Response<super::Page>, rt::Status>,
+        > + rt::Send {
             self.__fetch(request)
         }
     }
@@ -234,8 +234,9 @@ pub mod archive_service {
         fn get(
             &self,
             request: rt::Request<super::Key>,
-        ) -> impl rt::Future<Output = rt::Result<rt::Response<super::Page>, rt::Status>> + rt::Send
-        {
+        ) -> impl rt::Future<
+            Output = rt::Result<rt::Response<super::Page>, rt::Status>,
+        > + rt::Send {
             S::get(self, request)
         }
 
@@ -251,8 +252,7 @@ pub mod archive_service {
         fn put(
             &self,
             request: rt::Request<rt::Streaming<super::Page>>,
-        ) -> impl rt::Future<Output = rt::Result<rt::Response<super::Key>, rt::Status>> + rt::Send
-        {
+        ) -> impl rt::Future<Output = rt::Result<rt::Response<super::Key>, rt::Status>> + rt::Send {
             S::put(self, request)
         }
 
@@ -268,8 +268,9 @@ pub mod archive_service {
         fn fetch(
             &self,
             request: rt::Request<super::Key>,
-        ) -> impl rt::Future<Output = rt::Result<rt::Response<super::Page>, rt::Status>> + rt::Send
-        {
+        ) -> impl rt::Future<
+            Output = rt::Result<rt::Response<super::Page>, rt::Status>,
+        > + rt::Send {
             S::fetch(self, request)
         }
     }
@@ -282,9 +283,9 @@ pub mod archive_service {
             rt::MethodDescriptor::server_streaming("/archive.Archive/List"),
             rt::MethodDescriptor::client_streaming("/archive.Archive/Put"),
             rt::MethodDescriptor::bidi_streaming("/archive.Archive/Follow"),
-            rt::MethodDescriptor::unary("/archive.Archive/Fetch")
-                .deprecated()
-                .options(b"\x88\x02\x01"),
+            rt::MethodDescriptor::unary(
+                "/archive.Archive/Fetch",
+            ).deprecated().options(b"\x88\x02\x01"),
         ],
     );
 }
@@ -310,11 +311,7 @@ pub mod archive_server {
         const SERVICE: &'static rt::ServiceDescriptor = &super::archive_service::SERVICE;
 
         #[allow(deprecated)]
-        fn call(
-            service: rt::Arc<S>,
-            method: usize,
-            call: rt::ServerCall<'_>,
-        ) -> rt::ReplyFuture<'_> {
+        fn call(service: rt::Arc<S>, method: usize, call: rt::ServerCall<'_>) -> rt::ReplyFuture<'_> {
             match method {
                 0 => call.unary(service, S::get),
                 1 => call.server_streaming(service, S::list),
@@ -330,8 +327,8 @@ pub mod archive_server {
 /// The client side of `archive.Archive`.
 #[allow(dead_code)]
 pub mod archive_client {
-    use super::archive_service::SERVICE;
     use ::rust_scaffold::codegen as rt;
+    use super::archive_service::SERVICE;
 
     /// Calls a [`Archive`](super::archive_service::Archive) over gRPC. Cheap to clone.
     ///
@@ -371,9 +368,9 @@ pub mod archive_client {
         /// Calls `service` in this process, with messages that are moved instead of encoded: same
         /// metadata, deadlines, cancellation and statuses, neither limits nor compression.
         pub fn in_process_direct<S: super::archive_service::Archive>(service: S) -> Self {
-            Self::new(rt::Channel::in_process_direct(super::archive_server::ArchiveServer::new(
-                service,
-            )))
+            Self::new(
+                rt::Channel::in_process_direct(super::archive_server::ArchiveServer::new(service)),
+            )
         }
 
         /// Refuses responses whose messages are larger than `limit` bytes (default: 4 MiB).
@@ -811,7 +808,7 @@ pub mod silence_service {
 
     /// A second service in the same file, of which nothing can be asked.
     #[diagnostic::on_unimplemented(
-        message = "`{Self}` does not implement `Silence`, the contract of `archive.Silence`"
+        message = "`{Self}` does not implement `Silence`, the contract of `archive.Silence`",
     )]
     pub trait Silence: rt::Send + rt::Sync + 'static /* for `dyn`: `DynSilence` */ {}
 
@@ -823,7 +820,7 @@ pub mod silence_service {
     /// It is there for all that implement [`Silence`], whose methods are to be called.
     /// Each call is in a box.
     #[diagnostic::on_unimplemented(
-        message = "`{Self}` does not implement `Silence`, the contract of `archive.Silence`"
+        message = "`{Self}` does not implement `Silence`, the contract of `archive.Silence`",
     )]
     pub trait DynSilence: rt::Send + rt::Sync + 'static {}
 
@@ -857,11 +854,7 @@ pub mod silence_server {
     impl<S: super::silence_service::Silence + ?rt::Sized> rt::Dispatch<S> for SilenceDispatch {
         const SERVICE: &'static rt::ServiceDescriptor = &super::silence_service::SERVICE;
 
-        fn call(
-            service: rt::Arc<S>,
-            method: usize,
-            call: rt::ServerCall<'_>,
-        ) -> rt::ReplyFuture<'_> {
+        fn call(service: rt::Arc<S>, method: usize, call: rt::ServerCall<'_>) -> rt::ReplyFuture<'_> {
             let _ = (service, method);
             call.unimplemented()
         }
@@ -911,9 +904,9 @@ pub mod silence_client {
         /// Calls `service` in this process, with messages that are moved instead of encoded: same
         /// metadata, deadlines, cancellation and statuses, neither limits nor compression.
         pub fn in_process_direct<S: super::silence_service::Silence>(service: S) -> Self {
-            Self::new(rt::Channel::in_process_direct(super::silence_server::SilenceServer::new(
-                service,
-            )))
+            Self::new(
+                rt::Channel::in_process_direct(super::silence_server::SilenceServer::new(service)),
+            )
         }
 
         /// Refuses responses whose messages are larger than `limit` bytes (default: 4 MiB).

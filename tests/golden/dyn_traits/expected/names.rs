@@ -20,7 +20,7 @@ pub struct Dyn {}
 pub struct DynArc {}
 
 /// The contract of `names.S`.
-#[allow(dead_code)]
+#[allow(dead_code, clippy::wrong_self_convention)]
 pub mod s_service {
     use ::rust_scaffold::codegen as rt;
 
@@ -346,7 +346,7 @@ pub mod s_service {
 }
 
 /// The server side of `names.S`.
-#[allow(dead_code)]
+#[allow(dead_code, clippy::wrong_self_convention)]
 pub mod s_server {
     use ::rust_scaffold::codegen as rt;
 
@@ -379,7 +379,7 @@ pub mod s_server {
 }
 
 /// The client side of `names.S`.
-#[allow(dead_code)]
+#[allow(dead_code, clippy::wrong_self_convention)]
 pub mod s_client {
     use ::rust_scaffold::codegen as rt;
     use super::s_service::SERVICE;
@@ -550,7 +550,7 @@ pub mod s_client {
 }
 
 /// The mock of `names.S`.
-#[allow(dead_code, unexpected_cfgs)]
+#[allow(dead_code, unexpected_cfgs, clippy::wrong_self_convention)]
 pub mod s_mock {
     ::rust_scaffold::codegen::mocks! {
         use ::rust_scaffold::codegen as rt;

@@ -42,14 +42,16 @@ pub mod calculator_service {
 
     /// Adds and subtracts whole numbers.
     #[diagnostic::on_unimplemented(
-        message = "`{Self}` does not implement `Calculator`, the contract of `calculator.Calculator`"
+        message = "`{Self}` does not implement `Calculator`, the contract of `calculator.Calculator`",
     )]
     pub trait Calculator: rt::Send + rt::Sync + 'static /* for `dyn`: the option `dyn_traits` */ {
         /// The sum of two numbers.
         fn add(
             &self,
             request: rt::Request<super::AddRequest>,
-        ) -> impl rt::Future<Output = rt::Result<rt::Response<super::AddResponse>, rt::Status>> + rt::Send;
+        ) -> impl rt::Future<
+            Output = rt::Result<rt::Response<super::AddResponse>, rt::Status>,
+        > + rt::Send;
 
         /// The difference of two numbers.
         fn subtract(
@@ -64,8 +66,9 @@ pub mod calculator_service {
         fn add(
             &self,
             request: rt::Request<super::AddRequest>,
-        ) -> impl rt::Future<Output = rt::Result<rt::Response<super::AddResponse>, rt::Status>> + rt::Send
-        {
+        ) -> impl rt::Future<
+            Output = rt::Result<rt::Response<super::AddResponse>, rt::Status>,
+        > + rt::Send {
             S::add(self, request)
         }
 
@@ -109,11 +112,7 @@ pub mod calculator_server {
     impl<S: super::calculator_service::Calculator + ?rt::Sized> rt::Dispatch<S> for CalculatorDispatch {
         const SERVICE: &'static rt::ServiceDescriptor = &super::calculator_service::SERVICE;
 
-        fn call(
-            service: rt::Arc<S>,
-            method: usize,
-            call: rt::ServerCall<'_>,
-        ) -> rt::ReplyFuture<'_> {
+        fn call(service: rt::Arc<S>, method: usize, call: rt::ServerCall<'_>) -> rt::ReplyFuture<'_> {
             match method {
                 0 => call.unary(service, S::add),
                 1 => call.unary(service, S::subtract),
@@ -126,8 +125,8 @@ pub mod calculator_server {
 /// The client side of `calculator.Calculator`.
 #[allow(dead_code)]
 pub mod calculator_client {
-    use super::calculator_service::SERVICE;
     use ::rust_scaffold::codegen as rt;
+    use super::calculator_service::SERVICE;
 
     /// Calls a [`Calculator`](super::calculator_service::Calculator) over gRPC. Cheap to clone.
     ///
@@ -161,17 +160,19 @@ pub mod calculator_client {
 
         /// Calls `service` in this process: same codec, metadata, deadlines and limits, no socket.
         pub fn in_process<S: super::calculator_service::Calculator>(service: S) -> Self {
-            Self::new(rt::Channel::in_process(super::calculator_server::CalculatorServer::new(
-                service,
-            )))
+            Self::new(
+                rt::Channel::in_process(super::calculator_server::CalculatorServer::new(service)),
+            )
         }
 
         /// Calls `service` in this process, with messages that are moved instead of encoded: same
         /// metadata, deadlines, cancellation and statuses, neither limits nor compression.
         pub fn in_process_direct<S: super::calculator_service::Calculator>(service: S) -> Self {
-            Self::new(rt::Channel::in_process_direct(
-                super::calculator_server::CalculatorServer::new(service),
-            ))
+            Self::new(
+                rt::Channel::in_process_direct(
+                    super::calculator_server::CalculatorServer::new(service),
+                ),
+            )
         }
 
         /// Refuses responses whose messages are larger than `limit` bytes (default: 4 MiB).
