@@ -184,8 +184,8 @@ fn send(outbound: OutboundCall, requests: &RequestSender) -> Result<SentCall, h2
     // are only sent when h2 is polled next, and the server may just have lowered its limit. h2 opens the
     // waiting stream once it has sent a reset or a stream has ended. Both happen only while it is polled,
     // and it checks for waiting streams in every poll.
-    let begun = requests.clone().send_request(head(uri, headers), false);
-    let (response, mut stream) = begun.inspect_err(|_| permit.close())?;
+    let sent = requests.clone().send_request(head(uri, headers), false);
+    let (response, mut stream) = sent.inspect_err(|_| permit.close())?;
     let link = match outbound.requests {
         OutboundBody::Message(message) => {
             stream.send_data(message, true)?;

@@ -41,29 +41,29 @@ impl Connector {
         }))
     }
 
-    /// Connects to `target`, and runs the handshake `begin` on the connection. If there are several
+    /// Connects to `target`, and runs `handshake` on the connection. If there are several
     /// addresses, the first one whose handshake succeeds wins: a server that accepts connections but does
     /// not respond is as dead as one that refuses them.
     pub(super) async fn open<T, F>(
         &self,
         target: &Target,
-        begin: impl Fn(Box<dyn Io>) -> F,
+        handshake: impl Fn(Box<dyn Io>) -> F,
     ) -> io::Result<T>
     where
         F: Future<Output = io::Result<T>>,
     {
         match (self, &target.endpoint) {
             (Self::Custom(connect), _) => {
-                begin(connect(target.uri(PathAndQuery::from_static("/"))).await?).await
+                handshake(connect(target.uri(PathAndQuery::from_static("/"))).await?).await
             }
             #[cfg(not(target_family = "wasm"))]
             (Self::Builtin { tcp_nodelay }, Endpoint::Tcp { host, port }) => {
                 let addresses = dial::resolve(host, *port).await?;
-                open_tcp(addresses, *tcp_nodelay, begin).await
+                open_tcp(addresses, *tcp_nodelay, handshake).await
             }
             #[cfg(unix)]
             (Self::Builtin { .. }, Endpoint::Unix(path)) => {
-                begin(Box::new(tokio::net::UnixStream::connect(path).await?)).await
+                handshake(Box::new(tokio::net::UnixStream::connect(path).await?)).await
             }
             #[cfg(target_family = "wasm")]
             (Self::Builtin { .. }, Endpoint::Tcp { .. }) => Err(io::ErrorKind::Unsupported.into()),
@@ -77,16 +77,16 @@ impl Connector {
 async fn open_tcp<T, F>(
     addresses: Vec<SocketAddr>,
     nodelay: bool,
-    begin: impl Fn(Box<dyn Io>) -> F,
+    handshake: impl Fn(Box<dyn Io>) -> F,
 ) -> io::Result<T>
 where
     F: Future<Output = io::Result<T>>,
 {
-    let begin = &begin;
+    let handshake = &handshake;
     let open = |address| async move {
         let stream = TcpStream::connect(address).await?;
         stream.set_nodelay(nodelay)?;
-        begin(Box::new(stream)).await
+        handshake(Box::new(stream)).await
     };
     dial::race(addresses, open).await
 }
@@ -104,7 +104,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn a_server_behind_an_address_that_says_nothing_is_connected_to() {
+    async fn a_silent_address_does_not_keep_the_next_from_being_connected_to() {
         let silent = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let alive = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let addresses = vec![silent.local_addr().unwrap(), alive.local_addr().unwrap()];

@@ -219,7 +219,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_server_behind_a_dead_address_is_connected_to() {
+    async fn a_dead_address_does_not_keep_the_next_from_being_connected_to() {
         let (dead, _listener, _waiting) = swallows_packets().await;
         let alive = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = alive.local_addr().unwrap();

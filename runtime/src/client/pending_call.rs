@@ -20,8 +20,8 @@ use crate::wire::{
 
 /// The state of a call, shared by its caller and the connection's task.
 ///
-/// The lock is held while h2 is polled for this call, but not while the caller's waker or a destructor
-/// runs: either may run user code.
+/// The lock is held while h2 is polled for this call, but not while the caller is woken or a call is
+/// dropped: both may run user code.
 pub(super) struct PendingCall {
     state: Mutex<PendingState>,
     /// Whether the call is in the queue's list of woken calls. Set by the queue under its lock.

@@ -213,11 +213,11 @@ impl Pool {
     }
 
     async fn open(&self) -> Result<ConnectionHandle, String> {
-        let begin = |io| {
+        let handshake = |io| {
             let streams = StreamLimiter::new(Arc::clone(&self.free));
             ConnectionHandle::open(io, &self.options, streams, Arc::clone(&self.pings))
         };
-        let opening = self.connector.open(&self.target, begin);
+        let opening = self.connector.open(&self.target, handshake);
         match tokio::time::timeout(self.options.connect_timeout, opening).await {
             Ok(opened) => opened.map_err(|error| status::describe(&error)),
             Err(_) => Err(format!("no answer within {:?}", self.options.connect_timeout)),

@@ -398,7 +398,7 @@ mod tests {
     }
 
     #[test]
-    fn a_channel_keeps_no_more_than_its_buffer_holds() {
+    fn a_channel_buffers_no_more_than_its_budget() {
         let buffer = Arc::new(ReplayBudget { room: AtomicUsize::new(20 + CHUNK_OVERHEAD) });
         let call = || {
             let requests = requests(tokio_stream::iter([Ok(1), Ok(2)]), &buffer);
@@ -413,7 +413,7 @@ mod tests {
     }
 
     #[test]
-    fn requests_that_nobody_can_want_again_are_dropped_with_their_attempt() {
+    fn requests_that_cannot_be_replayed_are_dropped_with_their_attempt() {
         let (sender, stream) = Streaming::channel(1);
         let requests = requests(stream, &Arc::default());
         let mut attempt = attempt(&requests);

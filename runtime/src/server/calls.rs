@@ -167,11 +167,11 @@ impl Calls {
         // Clears notes that other calls' tasks have made in the meantime.
         self.awaiting.take();
         let polled = Pin::new(call).poll(&mut Context::from_waker(&self.waker));
-        let begin = std::mem::replace(now, Instant::now());
+        let start = std::mem::replace(now, Instant::now());
         if polled.is_pending() && self.awaiting.take() {
             return Advance::Partial;
         }
-        slow_methods.record(*now - begin, limit);
+        slow_methods.record(*now - start, limit);
         self.resets.record(polled == Poll::Ready(Outcome::Reset));
         let Poll::Ready(outcome) = polled else { return Advance::Waiting };
         if outcome == Outcome::AbortConnection {

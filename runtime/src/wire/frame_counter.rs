@@ -245,7 +245,7 @@ mod tests {
     }
 
     #[test]
-    fn no_more_of_a_goaway_is_kept_than_anybody_reads() {
+    fn a_long_goaway_is_truncated() {
         let mut counter = FrameCounter::of_frames();
         counter.read(&[&[0, 0xff, 0xff, GOAWAY, 0, 0, 0, 0, 0], &[b'x'; 0xff00][..]].concat());
         assert_eq!(counter.goaway().unwrap().debug_data.len(), GoAway::MAX_LENGTH - 8);

@@ -73,7 +73,7 @@ const MAX_MESSAGE: usize = 6 * 1024;
 
 /// The percent-encoded message, truncated with a note if it is too long.
 fn encoded(message: &str) -> String {
-    let kept = fitting(message);
+    let kept = truncated(message);
     let mut encoded = utf8_percent_encode(kept, ENCODED).to_string();
     if kept.len() < message.len() {
         let note = format!("... ({} bytes, of which these were sent)", message.len());
@@ -83,7 +83,7 @@ fn encoded(message: &str) -> String {
 }
 
 /// The longest prefix of `message` that fits when encoded.
-fn fitting(message: &str) -> &str {
+fn truncated(message: &str) -> &str {
     let mut size = 0;
     for (at, char) in message.char_indices() {
         size += match char {

@@ -79,23 +79,23 @@ mod tests {
     #[should_panic(expected = "threads wait for ever")]
     fn a_wake_up_that_is_lost_is_found() {
         explore(|| {
-            let told = Rc::new(Cell::new(false));
-            let looks = Rc::clone(&told);
-            let mut looked = None;
-            let waits: Thread = Box::new(move || match looked {
+            let is_set = Rc::new(Cell::new(false));
+            let flag = Rc::clone(&is_set);
+            let mut seen = None;
+            let waits: Thread = Box::new(move || match seen {
                 None => {
-                    looked = Some(looks.get());
+                    seen = Some(flag.get());
                     Step::Went
                 }
                 // It does not check again: this is the lost wake-up.
                 Some(false) => Step::Waits,
                 Some(true) => Step::Done,
             });
-            let tells: Thread = Box::new(move || {
-                told.set(true);
+            let sets: Thread = Box::new(move || {
+                is_set.set(true);
                 Step::Done
             });
-            vec![waits, tells]
+            vec![waits, sets]
         });
     }
 }

@@ -325,7 +325,7 @@ mod tests {
     }
 
     #[test]
-    fn a_connection_that_nobody_can_find_has_no_streams() {
+    fn a_connection_that_is_not_offered_has_no_free_streams() {
         let free = FreeStreams::new();
         let limiter = StreamLimiter::new(Arc::clone(&free));
         limiter.set_limit(5);
