@@ -249,7 +249,7 @@ fn header(received: &[u8]) -> Result<Option<(Flag, usize)>, Status> {
         1 => Flag::Compressed,
         other => {
             return Err(Status::internal(format!(
-                "a message begins with {other}, which is no compression flag (0 or 1)"
+                "a message has the compression flag {other}, expected 0 or 1"
             )));
         }
     };

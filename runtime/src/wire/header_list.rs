@@ -74,7 +74,7 @@ impl Limit {
     fn exceeded(self, what: &str, size: usize) -> Status {
         let (limit, whose) = match self {
             Self::Ours(limit) => (limit, "`max_header_list_size` of its receiver"),
-            Self::Peers(limit) => (limit, "what its receiver has said that it takes"),
+            Self::Peers(limit) => (limit, "announced by its receiver"),
         };
         Status::resource_exhausted(format!(
             "{what} have {size} bytes, over the limit of {limit} bytes ({whose})"

@@ -122,7 +122,7 @@ impl Messages {
             Side::Request => "request",
             Side::Response => "response",
         };
-        Status::unimplemented(format!("the method takes one {what} message; there was {number}"))
+        Status::unimplemented(format!("expected one {what} message, got {number}"))
     }
 
     fn cut_short(&self) -> Status {

@@ -48,7 +48,7 @@ pub(crate) fn note<R>(work: impl FnOnce() -> R) -> (R, Option<String>) {
 pub(crate) fn text(panic: &(dyn Any + Send)) -> String {
     let text = panic.downcast_ref::<&str>().map(|&text| text.to_owned());
     let text = text.or_else(|| panic.downcast_ref::<String>().cloned());
-    text.unwrap_or_else(|| "something that is no text".to_owned())
+    text.unwrap_or_else(|| "a payload that is not a string".to_owned())
 }
 
 /// Whether [`contain`] would catch a panic here, so that no caller above sees it.

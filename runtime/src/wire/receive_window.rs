@@ -70,8 +70,8 @@ impl ReceiveWindow {
         if is_full && !self.is_full {
             tracing::warn!(
                 limit = self.limit,
-                "streams that nobody reads hold as much as they may: when the window of the \
-                 connection is full, too, all of its calls wait for them"
+                "unread streams have reached their memory limit: once the connection's window is full, \
+                 all of its calls stall until one of them is read"
             );
         }
         self.is_full = is_full;

@@ -33,7 +33,7 @@ pub(crate) fn from_http(status: StatusCode, headers: &HeaderMap) -> Status {
         content_type.map_or("none".into(), |it| String::from_utf8_lossy(it.as_bytes()));
     Status::new(
         code,
-        format!("the answer is not gRPC: HTTP status {status}, content type {content_type}"),
+        format!("the response is not gRPC: HTTP status {status}, content type {content_type}"),
     )
 }
 
