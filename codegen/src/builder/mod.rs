@@ -88,8 +88,8 @@ impl Builder {
         self
     }
 
-    /// Generates the dyn-compatible form of each contract, for implementations that are chosen at
-    /// run time: an `Arc<dyn DynCalculator>` holds any `Calculator`, and is one itself (default:
+    /// Generates a dyn-compatible form of each contract, for implementations that are chosen at run
+    /// time: an `Arc<dyn DynCalculator>` holds any `Calculator`, and implements it, too (default:
     /// false).
     pub fn dyn_traits(mut self, enable: bool) -> Self {
         self.options.dyn_traits = enable;

@@ -1,4 +1,4 @@
-//! The dyn-compatible form of a contract: what holds implementations that are chosen at run time.
+//! The dyn-compatible form of a contract, for implementations that are chosen at run time.
 
 use super::{
     Context, Method,
@@ -16,8 +16,8 @@ use super::{
 /// impl<S: self::Calculator + ?rt::Sized> self::Calculator for rt::Box<S> { … }
 /// ```
 ///
-/// The methods have names that no rpc becomes: with those of the contract, a call would be ambiguous
-/// where both traits are in scope.
+/// Its methods have names that no rpc gets: with those of the contract, calls would be ambiguous where
+/// both traits are in scope.
 pub(super) fn dyn_contract(code: &mut Code, cx: &Context) {
     let (contract, name) = (&cx.names.contract.name, &cx.names.dyn_contract.name);
     definition(code, cx);
@@ -38,7 +38,7 @@ pub(super) fn dyn_contract(code: &mut Code, cx: &Context) {
 }
 
 /// ```text
-/// /// A [`Calculator`] that is chosen at run time: …
+/// /// The dyn-compatible form of [`Calculator`], for implementations chosen at run time.
 /// #[diagnostic::on_unimplemented(…)]
 /// pub trait DynCalculator: rt::Send + rt::Sync + 'static {
 ///     #[doc(hidden)]
@@ -49,13 +49,14 @@ fn definition(code: &mut Code, cx: &Context) {
     let (contract, name) = (&cx.names.contract.name, &cx.names.dyn_contract.name);
     code.item();
     code.docs(&[
-        format!("A [`{contract}`] that is chosen at run time: an `Arc<dyn {name}>` or a"),
-        format!("`Box<dyn {name}>` holds any implementation, and is one itself."),
+        format!(
+            "The dyn-compatible form of [`{contract}`], for implementations chosen at run time."
+        ),
         String::new(),
         format!(
-            "It is there for all that implement [`{contract}`], whose methods are to be called."
+            "Every [`{contract}`] implements it; `Arc<dyn {name}>` and `Box<dyn {name}>` implement"
         ),
-        "Each call is in a box.".to_owned(),
+        format!("[`{contract}`], whose methods are the ones to call. Each call boxes its future."),
     ]);
     unimplemented(code, cx);
     code.block(format_args!("pub trait {name}: rt::Send + rt::Sync + 'static"), |code| {

@@ -97,9 +97,8 @@ pub mod everything_service {
     /// runtime that is found elsewhere, and well-known types that are generated.
     #[diagnostic::on_unimplemented(
         message = "`{Self}` does not implement `Everything`, the contract of `all_options.Everything`",
-        note = "what is in an `Arc` is served with `EverythingServer::from_arc`",
     )]
-    pub trait Everything: rt::Send + rt::Sync + 'static {
+    pub trait Everything: rt::Send + rt::Sync + 'static /* for `dyn`: the option `dyn_traits` */ {
         /// Its comment stays: it is a service's.
         fn r#try(
             &self,
@@ -107,6 +106,17 @@ pub mod everything_service {
         ) -> impl rt::Future<
             Output = rt::Result<rt::Response<super::Opaque>, rt::Status>,
         > + rt::Send;
+    }
+
+    impl<S: self::Everything + ?rt::Sized> self::Everything for rt::Arc<S> {
+        fn r#try(
+            &self,
+            request: rt::Request<super::Quiet>,
+        ) -> impl rt::Future<
+            Output = rt::Result<rt::Response<super::Opaque>, rt::Status>,
+        > + rt::Send {
+            S::r#try(self, request)
+        }
     }
 
     /// The methods of `all_options.Everything`, in the order of the proto.
@@ -134,7 +144,7 @@ pub mod everything_server {
     #[derive(rt::Debug)]
     pub enum EverythingDispatch {}
 
-    impl<S: super::everything_service::Everything> rt::Dispatch<S> for EverythingDispatch {
+    impl<S: super::everything_service::Everything + ?rt::Sized> rt::Dispatch<S> for EverythingDispatch {
         const SERVICE: &'static rt::ServiceDescriptor = &super::everything_service::SERVICE;
 
         fn call(service: rt::Arc<S>, method: usize, call: rt::ServerCall<'_>) -> rt::ReplyFuture<'_> {

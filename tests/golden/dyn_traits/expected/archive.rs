@@ -106,11 +106,10 @@ pub mod archive_service {
         }
     }
 
-    /// A [`Archive`] that is chosen at run time: an `Arc<dyn DynArchive>` or a
-    /// `Box<dyn DynArchive>` holds any implementation, and is one itself.
+    /// The dyn-compatible form of [`Archive`], for implementations chosen at run time.
     ///
-    /// It is there for all that implement [`Archive`], whose methods are to be called.
-    /// Each call is in a box.
+    /// Every [`Archive`] implements it; `Arc<dyn DynArchive>` and `Box<dyn DynArchive>` implement
+    /// [`Archive`], whose methods are the ones to call. Each call boxes its future.
     #[diagnostic::on_unimplemented(
         message = "`{Self}` does not implement `Archive`, the contract of `archive.Archive`",
     )]
@@ -374,24 +373,28 @@ pub mod archive_client {
         }
 
         /// Refuses responses whose messages are larger than `limit` bytes (default: 4 MiB).
+        #[must_use]
         pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
             self.client.max_decoding_message_size(limit);
             self
         }
 
         /// Refuses to send messages that are larger than `limit` bytes (default: no limit).
+        #[must_use]
         pub fn max_encoding_message_size(mut self, limit: usize) -> Self {
             self.client.max_encoding_message_size(limit);
             self
         }
 
         /// Accepts responses that are compressed with `encoding`, and says so to the server.
+        #[must_use]
         pub fn accept_compressed(mut self, encoding: rt::CompressionEncoding) -> Self {
             self.client.accept_compressed(encoding);
             self
         }
 
         /// Compresses requests with `encoding`.
+        #[must_use]
         pub fn send_compressed(mut self, encoding: rt::CompressionEncoding) -> Self {
             self.client.send_compressed(encoding);
             self
@@ -814,11 +817,10 @@ pub mod silence_service {
 
     impl<S: self::Silence + ?rt::Sized> self::Silence for rt::Arc<S> {}
 
-    /// A [`Silence`] that is chosen at run time: an `Arc<dyn DynSilence>` or a
-    /// `Box<dyn DynSilence>` holds any implementation, and is one itself.
+    /// The dyn-compatible form of [`Silence`], for implementations chosen at run time.
     ///
-    /// It is there for all that implement [`Silence`], whose methods are to be called.
-    /// Each call is in a box.
+    /// Every [`Silence`] implements it; `Arc<dyn DynSilence>` and `Box<dyn DynSilence>` implement
+    /// [`Silence`], whose methods are the ones to call. Each call boxes its future.
     #[diagnostic::on_unimplemented(
         message = "`{Self}` does not implement `Silence`, the contract of `archive.Silence`",
     )]
@@ -910,24 +912,28 @@ pub mod silence_client {
         }
 
         /// Refuses responses whose messages are larger than `limit` bytes (default: 4 MiB).
+        #[must_use]
         pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
             self.client.max_decoding_message_size(limit);
             self
         }
 
         /// Refuses to send messages that are larger than `limit` bytes (default: no limit).
+        #[must_use]
         pub fn max_encoding_message_size(mut self, limit: usize) -> Self {
             self.client.max_encoding_message_size(limit);
             self
         }
 
         /// Accepts responses that are compressed with `encoding`, and says so to the server.
+        #[must_use]
         pub fn accept_compressed(mut self, encoding: rt::CompressionEncoding) -> Self {
             self.client.accept_compressed(encoding);
             self
         }
 
         /// Compresses requests with `encoding`.
+        #[must_use]
         pub fn send_compressed(mut self, encoding: rt::CompressionEncoding) -> Self {
             self.client.send_compressed(encoding);
             self

@@ -121,11 +121,10 @@ pub mod s_service {
         }
     }
 
-    /// A [`S`] that is chosen at run time: an `Arc<dyn DynS>` or a
-    /// `Box<dyn DynS>` holds any implementation, and is one itself.
+    /// The dyn-compatible form of [`S`], for implementations chosen at run time.
     ///
-    /// It is there for all that implement [`S`], whose methods are to be called.
-    /// Each call is in a box.
+    /// Every [`S`] implements it; `Arc<dyn DynS>` and `Box<dyn DynS>` implement
+    /// [`S`], whose methods are the ones to call. Each call boxes its future.
     #[diagnostic::on_unimplemented(
         message = "`{Self}` does not implement `S`, the contract of `names.S`",
     )]
@@ -424,24 +423,28 @@ pub mod s_client {
         }
 
         /// Refuses responses whose messages are larger than `limit` bytes (default: 4 MiB).
+        #[must_use]
         pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
             self.client.max_decoding_message_size(limit);
             self
         }
 
         /// Refuses to send messages that are larger than `limit` bytes (default: no limit).
+        #[must_use]
         pub fn max_encoding_message_size(mut self, limit: usize) -> Self {
             self.client.max_encoding_message_size(limit);
             self
         }
 
         /// Accepts responses that are compressed with `encoding`, and says so to the server.
+        #[must_use]
         pub fn accept_compressed(mut self, encoding: rt::CompressionEncoding) -> Self {
             self.client.accept_compressed(encoding);
             self
         }
 
         /// Compresses requests with `encoding`.
+        #[must_use]
         pub fn send_compressed(mut self, encoding: rt::CompressionEncoding) -> Self {
             self.client.send_compressed(encoding);
             self
@@ -971,11 +974,10 @@ pub mod dyn_s_service {
         }
     }
 
-    /// A [`DynS`] that is chosen at run time: an `Arc<dyn DynDynS>` or a
-    /// `Box<dyn DynDynS>` holds any implementation, and is one itself.
+    /// The dyn-compatible form of [`DynS`], for implementations chosen at run time.
     ///
-    /// It is there for all that implement [`DynS`], whose methods are to be called.
-    /// Each call is in a box.
+    /// Every [`DynS`] implements it; `Arc<dyn DynDynS>` and `Box<dyn DynDynS>` implement
+    /// [`DynS`], whose methods are the ones to call. Each call boxes its future.
     #[diagnostic::on_unimplemented(
         message = "`{Self}` does not implement `DynS`, the contract of `names.DynS`",
     )]
@@ -1098,24 +1100,28 @@ pub mod dyn_s_client {
         }
 
         /// Refuses responses whose messages are larger than `limit` bytes (default: 4 MiB).
+        #[must_use]
         pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
             self.client.max_decoding_message_size(limit);
             self
         }
 
         /// Refuses to send messages that are larger than `limit` bytes (default: no limit).
+        #[must_use]
         pub fn max_encoding_message_size(mut self, limit: usize) -> Self {
             self.client.max_encoding_message_size(limit);
             self
         }
 
         /// Accepts responses that are compressed with `encoding`, and says so to the server.
+        #[must_use]
         pub fn accept_compressed(mut self, encoding: rt::CompressionEncoding) -> Self {
             self.client.accept_compressed(encoding);
             self
         }
 
         /// Compresses requests with `encoding`.
+        #[must_use]
         pub fn send_compressed(mut self, encoding: rt::CompressionEncoding) -> Self {
             self.client.send_compressed(encoding);
             self
@@ -1348,11 +1354,10 @@ pub mod arc_service {
         }
     }
 
-    /// A [`Arc`] that is chosen at run time: an `Arc<dyn DynArc>` or a
-    /// `Box<dyn DynArc>` holds any implementation, and is one itself.
+    /// The dyn-compatible form of [`Arc`], for implementations chosen at run time.
     ///
-    /// It is there for all that implement [`Arc`], whose methods are to be called.
-    /// Each call is in a box.
+    /// Every [`Arc`] implements it; `Arc<dyn DynArc>` and `Box<dyn DynArc>` implement
+    /// [`Arc`], whose methods are the ones to call. Each call boxes its future.
     #[diagnostic::on_unimplemented(
         message = "`{Self}` does not implement `Arc`, the contract of `names.Arc`",
     )]
@@ -1471,24 +1476,28 @@ pub mod arc_client {
         }
 
         /// Refuses responses whose messages are larger than `limit` bytes (default: 4 MiB).
+        #[must_use]
         pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
             self.client.max_decoding_message_size(limit);
             self
         }
 
         /// Refuses to send messages that are larger than `limit` bytes (default: no limit).
+        #[must_use]
         pub fn max_encoding_message_size(mut self, limit: usize) -> Self {
             self.client.max_encoding_message_size(limit);
             self
         }
 
         /// Accepts responses that are compressed with `encoding`, and says so to the server.
+        #[must_use]
         pub fn accept_compressed(mut self, encoding: rt::CompressionEncoding) -> Self {
             self.client.accept_compressed(encoding);
             self
         }
 
         /// Compresses requests with `encoding`.
+        #[must_use]
         pub fn send_compressed(mut self, encoding: rt::CompressionEncoding) -> Self {
             self.client.send_compressed(encoding);
             self
@@ -1721,11 +1730,10 @@ pub mod sized_service {
         }
     }
 
-    /// A [`Sized`] that is chosen at run time: an `Arc<dyn DynSized>` or a
-    /// `Box<dyn DynSized>` holds any implementation, and is one itself.
+    /// The dyn-compatible form of [`Sized`], for implementations chosen at run time.
     ///
-    /// It is there for all that implement [`Sized`], whose methods are to be called.
-    /// Each call is in a box.
+    /// Every [`Sized`] implements it; `Arc<dyn DynSized>` and `Box<dyn DynSized>` implement
+    /// [`Sized`], whose methods are the ones to call. Each call boxes its future.
     #[diagnostic::on_unimplemented(
         message = "`{Self}` does not implement `Sized`, the contract of `names.Sized`",
     )]
@@ -1846,24 +1854,28 @@ pub mod sized_client {
         }
 
         /// Refuses responses whose messages are larger than `limit` bytes (default: 4 MiB).
+        #[must_use]
         pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
             self.client.max_decoding_message_size(limit);
             self
         }
 
         /// Refuses to send messages that are larger than `limit` bytes (default: no limit).
+        #[must_use]
         pub fn max_encoding_message_size(mut self, limit: usize) -> Self {
             self.client.max_encoding_message_size(limit);
             self
         }
 
         /// Accepts responses that are compressed with `encoding`, and says so to the server.
+        #[must_use]
         pub fn accept_compressed(mut self, encoding: rt::CompressionEncoding) -> Self {
             self.client.accept_compressed(encoding);
             self
         }
 
         /// Compresses requests with `encoding`.
+        #[must_use]
         pub fn send_compressed(mut self, encoding: rt::CompressionEncoding) -> Self {
             self.client.send_compressed(encoding);
             self
@@ -2086,11 +2098,10 @@ pub mod box_future_service {
 
     impl<S: self::BoxFuture + ?rt::Sized> self::BoxFuture for rt::Arc<S> {}
 
-    /// A [`BoxFuture`] that is chosen at run time: an `Arc<dyn DynBoxFuture>` or a
-    /// `Box<dyn DynBoxFuture>` holds any implementation, and is one itself.
+    /// The dyn-compatible form of [`BoxFuture`], for implementations chosen at run time.
     ///
-    /// It is there for all that implement [`BoxFuture`], whose methods are to be called.
-    /// Each call is in a box.
+    /// Every [`BoxFuture`] implements it; `Arc<dyn DynBoxFuture>` and `Box<dyn DynBoxFuture>` implement
+    /// [`BoxFuture`], whose methods are the ones to call. Each call boxes its future.
     #[diagnostic::on_unimplemented(
         message = "`{Self}` does not implement `BoxFuture`, the contract of `names.BoxFuture`",
     )]
@@ -2182,24 +2193,28 @@ pub mod box_future_client {
         }
 
         /// Refuses responses whose messages are larger than `limit` bytes (default: 4 MiB).
+        #[must_use]
         pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
             self.client.max_decoding_message_size(limit);
             self
         }
 
         /// Refuses to send messages that are larger than `limit` bytes (default: no limit).
+        #[must_use]
         pub fn max_encoding_message_size(mut self, limit: usize) -> Self {
             self.client.max_encoding_message_size(limit);
             self
         }
 
         /// Accepts responses that are compressed with `encoding`, and says so to the server.
+        #[must_use]
         pub fn accept_compressed(mut self, encoding: rt::CompressionEncoding) -> Self {
             self.client.accept_compressed(encoding);
             self
         }
 
         /// Compresses requests with `encoding`.
+        #[must_use]
         pub fn send_compressed(mut self, encoding: rt::CompressionEncoding) -> Self {
             self.client.send_compressed(encoding);
             self
