@@ -105,7 +105,7 @@ impl<T> Streaming<T> {
     ///
     /// # Errors
     /// The status that ended the stream, unless [`message`](Self::message) has already returned it.
-    pub async fn trailers(&mut self) -> Result<MetadataMap, Status> {
+    pub async fn skip_to_trailers(&mut self) -> Result<MetadataMap, Status> {
         while self.message().await?.is_some() {}
         Ok(self.trailers.clone())
     }
@@ -277,9 +277,31 @@ impl<T> Sender<T> {
     /// Sends `message`. Waits while the buffer is full.
     ///
     /// # Errors
-    /// [`Closed`] if the receiver was dropped, for example because the call was cancelled.
-    pub async fn send(&self, message: T) -> Result<(), Closed> {
-        self.put(ChannelItem::Message(message)).await
+    /// [`SendError`], which gives the message back, if the receiver was dropped, for example because the
+    /// call was cancelled.
+    pub async fn send(&self, message: T) -> Result<(), SendError<T>> {
+        match self.items.reserve().await {
+            Ok(permit) => {
+                permit.send(ChannelItem::Message(message));
+                Ok(())
+            }
+            Err(_) => Err(SendError(message)),
+        }
+    }
+
+    /// Sends `message` if the buffer has room for it.
+    ///
+    /// # Errors
+    /// [`TrySendError`], which gives the message back, if the buffer is full or the receiver was dropped.
+    pub fn try_send(&self, message: T) -> Result<(), TrySendError<T>> {
+        match self.items.try_reserve() {
+            Ok(permit) => {
+                permit.send(ChannelItem::Message(message));
+                Ok(())
+            }
+            Err(mpsc::error::TrySendError::Full(())) => Err(TrySendError::Full(message)),
+            Err(mpsc::error::TrySendError::Closed(())) => Err(TrySendError::Closed(message)),
+        }
     }
 
     /// Ends the stream with `status`.
@@ -296,6 +318,11 @@ impl<T> Sender<T> {
     /// [`Closed`] if the receiver was dropped.
     pub async fn finish(self, trailers: MetadataMap) -> Result<(), Closed> {
         self.put(ChannelItem::Trailers(trailers)).await
+    }
+
+    /// Whether the receiver was dropped.
+    pub fn is_closed(&self) -> bool {
+        self.items.is_closed()
     }
 
     /// Waits until the receiver is dropped.
@@ -344,6 +371,69 @@ impl std::error::Error for Closed {}
 impl From<Closed> for Status {
     fn from(closed: Closed) -> Self {
         Status::cancelled(closed.to_string())
+    }
+}
+
+/// A message that was not sent: the receiver of the stream was dropped, as [`Closed`] says.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct SendError<T>(pub T);
+
+impl<T> fmt::Debug for SendError<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SendError").finish_non_exhaustive()
+    }
+}
+
+impl<T> fmt::Display for SendError<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        Closed.fmt(f)
+    }
+}
+
+impl<T> std::error::Error for SendError<T> {}
+
+impl<T> From<SendError<T>> for Status {
+    fn from(_: SendError<T>) -> Self {
+        Closed.into()
+    }
+}
+
+/// A message that could not be sent at once.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum TrySendError<T> {
+    /// The buffer is full.
+    Full(T),
+    /// The receiver of the stream was dropped, as [`Closed`](struct@Closed) says.
+    Closed(T),
+}
+
+impl<T> fmt::Debug for TrySendError<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Full(_) => "Full(..)",
+            Self::Closed(_) => "Closed(..)",
+        })
+    }
+}
+
+impl<T> fmt::Display for TrySendError<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Full(_) => f.write_str("the buffer of the stream is full"),
+            Self::Closed(_) => Closed.fmt(f),
+        }
+    }
+}
+
+impl<T> std::error::Error for TrySendError<T> {}
+
+impl<T> From<TrySendError<T>> for Status {
+    /// `ResourceExhausted` if the buffer is full, `Cancelled` if the receiver was dropped.
+    fn from(error: TrySendError<T>) -> Self {
+        match &error {
+            TrySendError::Full(_) => Status::resource_exhausted(error.to_string()),
+            TrySendError::Closed(_) => Closed.into(),
+        }
     }
 }
 

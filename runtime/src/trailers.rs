@@ -6,7 +6,7 @@ use tonic::metadata::MetadataMap;
 /// The trailers of a successful call. A handler inserts them into its response's extensions.
 ///
 /// The caller of a unary or client-streaming method finds them in the response's metadata. For a stream
-/// of responses, [`Streaming::trailers`](crate::Streaming::trailers) returns them.
+/// of responses, [`Streaming::skip_to_trailers`](crate::Streaming::skip_to_trailers) returns them.
 ///
 /// ```
 /// # use rust_scaffold::{Response, Trailers, metadata::MetadataMap};

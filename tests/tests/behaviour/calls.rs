@@ -93,7 +93,7 @@ async fn metadata_and_trailers_pass_every_door_both_ways() {
         let upload = door.client.upload(points).await.unwrap().metadata().clone();
         let mut stream = door.client.watch(with_metadata(query("a", 1))).await.unwrap();
         let mut watch = stream.metadata().clone();
-        let trailers = stream.get_mut().trailers().await.unwrap();
+        let trailers = stream.get_mut().skip_to_trailers().await.unwrap();
         assert!(watch.get("last-word").is_none(), "{}: trailers come last", door.name);
         watch.insert("last-word", trailers.get("last-word").unwrap().clone());
         watch.insert_bin("last-bytes-bin", trailers.get_bin("last-bytes-bin").unwrap().clone());

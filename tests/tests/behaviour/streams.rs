@@ -10,7 +10,11 @@ use std::{
 };
 
 use futures_util::StreamExt as _;
-use rust_scaffold::{Code, Request, Status, Streaming, metadata::MetadataMap, streaming::Closed};
+use rust_scaffold::{
+    Code, Request, Status, Streaming,
+    metadata::MetadataMap,
+    streaming::{Closed, SendError, TrySendError},
+};
 
 use crate::{
     doors,
@@ -44,7 +48,7 @@ async fn a_stream_is_filled_piece_by_piece() {
         sum += number;
     }
     assert_eq!(sum, 4950);
-    assert_eq!(stream.trailers().await.unwrap().get("count").unwrap(), "100");
+    assert_eq!(stream.skip_to_trailers().await.unwrap().get("count").unwrap(), "100");
     writer.await.unwrap();
 }
 
@@ -53,8 +57,27 @@ async fn a_sender_learns_that_nobody_reads() {
     let (sender, stream) = Streaming::channel(1);
     drop(stream);
     sender.closed().await;
-    assert_eq!(sender.send(1).await, Err(Closed));
-    assert_eq!(Status::from(Closed).code(), Code::Cancelled);
+    assert!(sender.is_closed());
+    assert_eq!(sender.send(1).await, Err(SendError(1)), "it is given back");
+    assert_eq!(sender.try_send(2), Err(TrySendError::Closed(2)));
+    for status in [Closed.into(), SendError(1).into(), Status::from(TrySendError::Closed(2))] {
+        assert_eq!(status.code(), Code::Cancelled);
+    }
+}
+
+#[tokio::test]
+async fn a_sender_that_does_not_wait_gets_back_what_there_is_no_room_for() {
+    let (sender, mut stream) = Streaming::channel(1);
+    sender.try_send(1).unwrap();
+    let full = sender.try_send(2).unwrap_err();
+    assert_eq!(full, TrySendError::Full(2));
+    assert_eq!(Status::from(full).code(), Code::ResourceExhausted);
+    assert!(!sender.is_closed());
+    assert_eq!(stream.message().await.unwrap(), Some(1));
+    sender.try_send(3).unwrap();
+    drop(sender);
+    assert_eq!(stream.message().await.unwrap(), Some(3));
+    assert_eq!(stream.message().await.unwrap(), None);
 }
 
 #[tokio::test]

@@ -96,7 +96,7 @@ async fn call(client: TelemetryClient) {
     let watch = async {
         let mut points = client.watch(request(Query::default())).await?.into_inner();
         while points.message().await?.is_some() {}
-        points.trailers().await.map(drop)
+        points.skip_to_trailers().await.map(drop)
     };
     let upload = async {
         let points = Streaming::from_iter(vec![Point::default(); 3]);

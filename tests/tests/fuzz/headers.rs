@@ -146,7 +146,7 @@ async fn watched(client: &TelemetryClient) -> Result<MetadataMap, Status> {
     look(Ok(response.metadata().clone()));
     let mut points = response.into_inner();
     while points.message().await?.is_some() {}
-    points.trailers().await
+    points.skip_to_trailers().await
 }
 
 /// Reads everything that a program could.

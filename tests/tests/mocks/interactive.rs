@@ -69,7 +69,7 @@ async fn a_dialogue_is_held_by_the_test() {
     call.finish();
     assert_eq!(points.message().await.unwrap(), Some(point(2.0)));
     assert_eq!(points.message().await.unwrap(), None);
-    assert_eq!(points.trailers().await.unwrap().get("x-end").unwrap(), "yes");
+    assert_eq!(points.skip_to_trailers().await.unwrap().get("x-end").unwrap(), "yes");
 }
 
 #[tokio::test]

@@ -30,7 +30,7 @@ async fn a_server_stream_has_a_header_an_end_and_trailers() {
     assert_eq!(points.message().await.unwrap(), Some(point(1.0)));
     assert_eq!(points.message().await.unwrap(), Some(point(2.0)));
     assert_eq!(points.message().await.unwrap(), None);
-    let trailers = points.trailers().await.unwrap();
+    let trailers = points.skip_to_trailers().await.unwrap();
     assert_eq!(trailers.get("x-rows").unwrap(), "2");
     assert_eq!(trailers.get_bin("x-raw-bin").unwrap().to_bytes().unwrap(), &[1_u8][..]);
     assert!(mock.watch_calls()[0].outcome.is_ok());
