@@ -8,7 +8,7 @@ use petgraph::{algo::kosaraju_scc, graph::DiGraph};
 use crate::{
     model::{Field, Framing, Message, Model, Presence, Scalar, Shape, Value},
     names::Paths,
-    options::{ExternTraits, Options, matches, said_of},
+    options::{ExternTraits, Options, matches, values_for},
 };
 
 /// What follows for each message from all that it holds.
@@ -128,7 +128,7 @@ impl<'a> Graph<'a> {
 
     /// Whether a required field makes its message one that never ends: through required fields, it
     /// holds itself.
-    pub(crate) fn never_ends(&self, message: &Message, field: &Field) -> bool {
+    pub(crate) fn is_required_cycle(&self, message: &Message, field: &Field) -> bool {
         let both = self.facts(&message.full_name).zip(held(field).and_then(|it| self.facts(it)));
         both.is_some_and(|(own, held)| own.requirement == held.requirement)
     }
@@ -166,7 +166,7 @@ impl<'a> Graph<'a> {
         if !self.paths.is_foreign(name) {
             return None;
         }
-        let said = said_of(&self.options.extern_traits, name).last();
+        let said = values_for(&self.options.extern_traits, name).last();
         let traits = said.map_or_else(|| Some(ExternTraits::default()), ExternTraits::parse);
         traits.filter(|traits| !traits.as_generated)
     }

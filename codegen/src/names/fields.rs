@@ -3,7 +3,7 @@
 
 use super::{
     Notes,
-    scope::{Taken, longer, natural_first},
+    scope::{Taken, natural_first, with_underscore},
 };
 use crate::{
     ident,
@@ -45,7 +45,11 @@ fn members(message: &Message, notes: &mut Notes) -> Vec<String> {
         let natural = ident::snake(name);
         // For these prost derives accessors whose names it makes of the whole identifier.
         let is_map_of_enums = matches!(shape, Some(Shape::Map(_, Value::Enum(_))));
-        if is_map_of_enums && natural.starts_with("r#") { longer(&natural) } else { natural }
+        if is_map_of_enums && natural.starts_with("r#") {
+            with_underscore(&natural)
+        } else {
+            natural
+        }
     };
     let mut names = members.iter().map(natural).collect::<Vec<_>>();
     let mut taken = Members::default();
@@ -77,7 +81,7 @@ impl Members {
             if !is_taken {
                 break methods;
             }
-            name = longer(&name);
+            name = with_underscore(&name);
         };
         for method in methods {
             self.methods.unique(&method);

@@ -44,7 +44,7 @@ pub(super) struct Package<'a> {
     types: &'a mut Taken,
     constants: Taken,
     /// How many services want to re-export a name.
-    wishes: BTreeMap<String, usize>,
+    candidate_names: BTreeMap<String, usize>,
 }
 
 impl<'a> Package<'a> {
@@ -53,12 +53,12 @@ impl<'a> Package<'a> {
         (scope, types): (&'a Scope, &'a mut Taken),
         options: &'a Options,
     ) -> Self {
-        let mut wishes = BTreeMap::new();
+        let mut candidate_names = BTreeMap::new();
         let services = files.iter().flat_map(|file| &file.services);
-        for wish in services.flat_map(|service| self::wishes(service, options)) {
-            *wishes.entry(wish).or_default() += 1;
+        for candidate in services.flat_map(|service| self::candidate_names(service, options)) {
+            *candidate_names.entry(candidate).or_default() += 1;
         }
-        Self { options, scope, types, constants: Taken::default(), wishes }
+        Self { options, scope, types, constants: Taken::default(), candidate_names }
     }
 
     pub(super) fn service(
@@ -143,7 +143,7 @@ impl<'a> Package<'a> {
 
     /// Whether nothing else in the package has, or wants, this name.
     fn is_reexported(&self, name: &str) -> bool {
-        self.wishes.get(name) == Some(&1) && !self.types.contains(name)
+        self.candidate_names.get(name) == Some(&1) && !self.types.contains(name)
     }
 }
 
@@ -166,7 +166,7 @@ fn stem(file: &File) -> String {
 }
 
 /// The names that a service would like to have in the package.
-fn wishes(service: &Service, options: &Options) -> impl Iterator<Item = String> {
+fn candidate_names(service: &Service, options: &Options) -> impl Iterator<Item = String> {
     let built = [true, options.build_server, options.build_client];
     let names = item_names(service).into_iter().zip(built);
     let mock = (mock_name(service), options.mock != Mock::Never);

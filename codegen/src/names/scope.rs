@@ -65,16 +65,16 @@ impl Taken {
     pub(super) fn unique(&mut self, name: &str) -> String {
         let mut name = name.to_owned();
         while !self.0.insert(name.clone()) {
-            name = longer(&name);
+            name = with_underscore(&name);
         }
         name
     }
 
     /// Takes a name for each wish, in this order of their positions.
-    pub(super) fn in_order(&mut self, order: &[usize], wishes: &[String]) -> Vec<String> {
-        let mut names = wishes.to_vec();
+    pub(super) fn in_order(&mut self, order: &[usize], candidate_names: &[String]) -> Vec<String> {
+        let mut names = candidate_names.to_vec();
         for index in order {
-            names[*index] = self.unique(&wishes[*index]);
+            names[*index] = self.unique(&candidate_names[*index]);
         }
         names
     }
@@ -84,16 +84,18 @@ impl Taken {
 /// others: whatever the order of a proto, what is spelled so keeps its name.
 pub(super) fn natural_first<'a>(
     protos: impl Iterator<Item = &'a str>,
-    wishes: &[String],
+    candidate_names: &[String],
 ) -> Vec<usize> {
-    let changes = protos.zip(wishes).map(|(proto, wish)| proto != wish.trim_start_matches("r#"));
+    let changes = protos
+        .zip(candidate_names)
+        .map(|(proto, candidate)| proto != candidate.trim_start_matches("r#"));
     let mut order = changes.enumerate().collect::<Vec<_>>();
     order.sort_by_key(|(_, changes)| *changes);
     order.into_iter().map(|(index, _)| index).collect()
 }
 
 /// The next name to try when this one is taken.
-pub(super) fn longer(name: &str) -> String {
+pub(super) fn with_underscore(name: &str) -> String {
     format!("{}_", name.trim_start_matches("r#"))
 }
 
@@ -131,8 +133,8 @@ mod tests {
 
     #[test]
     fn a_name_that_is_spelled_as_in_rust_keeps_it() {
-        let wishes = ["FooBar".to_owned(), "FooBar".to_owned()];
-        let order = natural_first(["foo_bar", "FooBar"].into_iter(), &wishes);
-        assert_eq!(Taken::default().in_order(&order, &wishes), ["FooBar_", "FooBar"]);
+        let candidate_names = ["FooBar".to_owned(), "FooBar".to_owned()];
+        let order = natural_first(["foo_bar", "FooBar"].into_iter(), &candidate_names);
+        assert_eq!(Taken::default().in_order(&order, &candidate_names), ["FooBar_", "FooBar"]);
     }
 }

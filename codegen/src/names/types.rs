@@ -75,30 +75,32 @@ impl<'a> Level<'a> {
     ) {
         let protos = self.messages.iter().map(|message| message.name.as_str());
         let protos = protos.chain(self.enums.iter().map(|it| it.name.as_str()));
-        let wishes = protos.clone().map(ident::upper_camel).collect::<Vec<_>>();
-        let order = natural_first(protos, &wishes);
-        let mut idents = taken.in_order(&order, &wishes);
-        let module_wishes = self.messages.iter().map(|message| ident::snake(&message.name));
-        let module_wishes = module_wishes.collect::<Vec<_>>();
+        let candidate_names = protos.clone().map(ident::upper_camel).collect::<Vec<_>>();
+        let order = natural_first(protos, &candidate_names);
+        let mut idents = taken.in_order(&order, &candidate_names);
+        let candidate_modules = self.messages.iter().map(|message| ident::snake(&message.name));
+        let candidate_modules = candidate_modules.collect::<Vec<_>>();
         let has_module =
             |index: &usize| self.messages.get(*index).is_some_and(|message| message.has_module());
         let order = order.into_iter().filter(has_module).collect::<Vec<_>>();
-        let modules = taken.in_order(&order, &module_wishes);
+        let modules = taken.in_order(&order, &candidate_modules);
         for (index, module) in modules.into_iter().enumerate() {
             let (message, ident) = (self.messages[index], std::mem::take(&mut idents[index]));
             let what = || format!("message `{}`", &message.full_name[1..]);
-            notes.renamed(&message.location, what, (&wishes[index], &ident));
+            notes.renamed(&message.location, what, (&candidate_names[index], &ident));
             let what = || format!("what is nested in {}", what());
-            notes.renamed(&message.location, what, (&module_wishes[index], &module));
+            notes.renamed(&message.location, what, (&candidate_modules[index], &module));
             let module = Arc::new(scope.inner(&module));
             let message_names =
                 nested(message, (ident, scope.clone(), module), (&mut *names, &mut *notes));
             names.messages.insert(&message.full_name, message_names);
         }
         let own = self.messages.len();
-        for (it, (ident, wish)) in self.enums.iter().zip(idents.into_iter().zip(wishes).skip(own)) {
+        for (it, (ident, candidate)) in
+            self.enums.iter().zip(idents.into_iter().zip(candidate_names).skip(own))
+        {
             let what = || format!("enum `{}`", &it.full_name[1..]);
-            notes.renamed(&it.location, what, (&wish, &ident));
+            notes.renamed(&it.location, what, (&candidate, &ident));
             let values = values(it, notes);
             names.enums.insert(&it.full_name, EnumNames { ident, scope: scope.clone(), values });
         }
@@ -131,12 +133,12 @@ fn nested<'a>(
 
 /// Values that have a number first get their names first.
 fn values(it: &Enum, notes: &mut Notes) -> Vec<String> {
-    let wishes = it.values.iter().map(|value| ident::variant(&it.name, &value.name));
-    let wishes = wishes.collect::<Vec<_>>();
-    let mut order = (0..wishes.len()).collect::<Vec<_>>();
+    let candidate_names = it.values.iter().map(|value| ident::variant(&it.name, &value.name));
+    let candidate_names = candidate_names.collect::<Vec<_>>();
+    let mut order = (0..candidate_names.len()).collect::<Vec<_>>();
     order.sort_by_key(|index| it.values[*index].alias_of.is_some());
-    let names = Taken::default().in_order(&order, &wishes);
-    for (value, given) in it.values.iter().zip(wishes.iter().zip(&names)) {
+    let names = Taken::default().in_order(&order, &candidate_names);
+    for (value, given) in it.values.iter().zip(candidate_names.iter().zip(&names)) {
         let what = || format!("enum value `{}.{}`", &it.full_name[1..], value.name);
         notes.renamed(&value.location, what, (given.0, given.1));
     }

@@ -174,7 +174,10 @@ pub(crate) fn matches(path: &str, full_name: &str) -> bool {
 }
 
 /// What an option says about what has this full name.
-pub(crate) fn said_of<'a>(pairs: &'a [Pair], full_name: &'a str) -> impl Iterator<Item = &'a str> {
+pub(crate) fn values_for<'a>(
+    pairs: &'a [Pair],
+    full_name: &'a str,
+) -> impl Iterator<Item = &'a str> {
     let said = pairs.iter().filter(|pair| matches(&pair.proto, full_name));
     said.map(|pair| pair.rust.as_str())
 }

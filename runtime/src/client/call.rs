@@ -17,7 +17,7 @@ use tonic::{
 
 use super::{
     BidiCall, Channel,
-    channel::{CallHead, ClientCall, Encoded, Route},
+    channel::{CallHead, ClientCall, Route, WireTransport},
     direct::Direct,
 };
 use crate::{
@@ -87,9 +87,9 @@ impl Client {
             Route::Direct(server) => {
                 Direct::new(&**server, method, request.metadata())?.message(request).await
             }
-            Route::Encoded(encoded) => {
+            Route::Wire(transport) => {
                 let call = self.with_message(method, request)?;
-                decode(self.only(encoded, call).await?)
+                decode(self.only(transport, call).await?)
             }
         }
     }
@@ -111,9 +111,9 @@ impl Client {
                 let requests = call.requests(requests);
                 call.message(requests).await
             }
-            Route::Encoded(encoded) => {
+            Route::Wire(transport) => {
                 let call = self.with_messages(method, requests)?;
-                decode(self.only(encoded, call).await?)
+                decode(self.only(transport, call).await?)
             }
         }
     }
@@ -133,9 +133,9 @@ impl Client {
             Route::Direct(server) => {
                 Direct::new(&**server, method, request.metadata())?.messages(request).await
             }
-            Route::Encoded(encoded) => {
+            Route::Wire(transport) => {
                 let call = self.with_message(method, request)?;
-                Ok(self.stream(encoded, call).await?.map(Streaming::decoding))
+                Ok(self.stream(transport, call).await?.map(Streaming::decoding))
             }
         }
     }
@@ -158,9 +158,9 @@ impl Client {
                     let requests = call.requests(requests);
                     call.messages(requests).await
                 }
-                Route::Encoded(encoded) => {
+                Route::Wire(transport) => {
                     let call = client.with_messages(method, requests)?;
-                    Ok(client.stream(encoded, call).await?.map(Streaming::decoding))
+                    Ok(client.stream(transport, call).await?.map(Streaming::decoding))
                 }
             }
         })
@@ -210,11 +210,11 @@ impl Client {
     /// large and get copied.
     fn only(
         &self,
-        encoded: &Encoded,
+        transport: &WireTransport,
         call: ClientCall,
     ) -> impl Future<Output = Result<Response<Bytes>, Status>> + Send {
         let mut deadline = Deadline::at(call.head.deadline);
-        let mut reply = encoded.start(call);
+        let mut reply = transport.start(call);
         async move {
             let Reply { mut metadata, extensions, encoding, body } =
                 deadline.limit(Pin::new(&mut reply)).await?;
@@ -234,11 +234,11 @@ impl Client {
     /// [`only`](Self::only).
     fn stream(
         &self,
-        encoded: &Encoded,
+        transport: &WireTransport,
         call: ClientCall,
     ) -> impl Future<Output = Result<Response<Messages>, Status>> + Send {
         let mut deadline = Deadline::at(call.head.deadline);
-        let mut reply = encoded.start(call);
+        let mut reply = transport.start(call);
         async move {
             let Reply { metadata, extensions, encoding, body } =
                 deadline.limit(Pin::new(&mut reply)).await?;

@@ -42,20 +42,20 @@ pub struct Channel {
 #[derive(Clone)]
 pub(super) enum Route {
     /// Encoded, over some transport.
-    Encoded(Encoded),
+    Wire(WireTransport),
     /// Without a codec, to a server in this process.
     Direct(Arc<dyn Serve>),
 }
 
 /// The transports for encoded calls.
 #[derive(Clone)]
-pub(super) enum Encoded {
+pub(super) enum WireTransport {
     /// Our own connections. The common case, so it is not boxed.
     H2(Arc<H2Transport>),
     Other(Arc<dyn Transport>),
 }
 
-impl Encoded {
+impl WireTransport {
     pub(super) fn start(&self, call: ClientCall) -> ResponseFuture {
         match self {
             Self::H2(h2) => ResponseFuture::H2(h2.start(call)),
@@ -172,11 +172,11 @@ impl Channel {
     }
 
     fn from_transport(transport: impl Transport + 'static) -> Self {
-        Self { route: Route::Encoded(Encoded::Other(Arc::new(transport))) }
+        Self { route: Route::Wire(WireTransport::Other(Arc::new(transport))) }
     }
 
     pub(super) fn from_h2(h2: H2Transport) -> Self {
-        Self { route: Route::Encoded(Encoded::H2(Arc::new(h2))) }
+        Self { route: Route::Wire(WireTransport::H2(Arc::new(h2))) }
     }
 }
 

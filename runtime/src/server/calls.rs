@@ -22,7 +22,7 @@ use super::{
     routes::ServiceFuture,
     serve::before,
     slow_methods::MethodSlot,
-    stream::{Outcome, ServerStream},
+    stream::{CallOutcome, ServerStream},
 };
 use crate::wire::{
     credit::{CreditedStream, UnreadStreams},
@@ -172,9 +172,9 @@ impl Calls {
             return Advance::Partial;
         }
         slow_methods.record(*now - start, limit);
-        self.resets.record(polled == Poll::Ready(Outcome::Reset));
+        self.resets.record(polled == Poll::Ready(CallOutcome::Reset));
         let Poll::Ready(outcome) = polled else { return Advance::Waiting };
-        if outcome == Outcome::AbortConnection {
+        if outcome == CallOutcome::AbortConnection {
             self.task_waker.break_off();
         }
         Advance::Ended
@@ -188,8 +188,8 @@ impl Calls {
         let were_any = !calls.is_empty();
         for mut call in calls.drain(..) {
             match Pin::new(&mut call).poll(&mut Context::from_waker(&self.waker)) {
-                Poll::Ready(Outcome::AbortConnection) => self.task_waker.break_off(),
-                Poll::Ready(Outcome::Done | Outcome::Reset) => {}
+                Poll::Ready(CallOutcome::AbortConnection) => self.task_waker.break_off(),
+                Poll::Ready(CallOutcome::Done | CallOutcome::Reset) => {}
                 Poll::Pending => self.spawn(call),
             }
         }
@@ -213,8 +213,8 @@ impl Calls {
             };
             match before(broken, work).await {
                 Some(None) => answered.push(call),
-                Some(Some(Outcome::AbortConnection)) => answered.task_waker.break_off(),
-                Some(Some(Outcome::Done | Outcome::Reset)) => {}
+                Some(Some(CallOutcome::AbortConnection)) => answered.task_waker.break_off(),
+                Some(Some(CallOutcome::Done | CallOutcome::Reset)) => {}
                 None => drop_quietly(call),
             }
         });

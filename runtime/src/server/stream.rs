@@ -46,7 +46,7 @@ enum ResponseState {
 
 /// How a call ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Outcome {
+pub(super) enum CallOutcome {
     /// It was answered.
     Done,
     /// The client reset it before it was answered.
@@ -99,18 +99,18 @@ impl ServerStream {
         Poll::Ready(())
     }
 
-    fn advance(&mut self, cx: &mut Context<'_>) -> Poll<Outcome> {
+    fn advance(&mut self, cx: &mut Context<'_>) -> Poll<CallOutcome> {
         ready!(self.advance_service(cx));
         if let ResponseState::Answered(_) = &self.progress
             && let ResponseState::Answered(response) = self.progress.take()
         {
             if response.extensions().get::<BreakConnection>().is_some() {
-                return Poll::Ready(Outcome::AbortConnection);
+                return Poll::Ready(CallOutcome::AbortConnection);
             }
             self.progress = respond(response, &mut self.stream, self.header_limit);
         }
         match &mut self.progress {
-            ResponseState::Reset => return Poll::Ready(Outcome::Reset),
+            ResponseState::Reset => return Poll::Ready(CallOutcome::Reset),
             ResponseState::Sending(sending) => {
                 if let Err(SendFailure::Body(_)) = ready!(sending.poll(cx)) {
                     sending.reset(Reason::INTERNAL_ERROR);
@@ -118,7 +118,7 @@ impl ServerStream {
             }
             _ => {}
         }
-        Poll::Ready(Outcome::Done)
+        Poll::Ready(CallOutcome::Done)
     }
 
     /// Turns a call that has panicked into a failed one.
@@ -145,9 +145,9 @@ impl ServerStream {
 }
 
 impl Future for ServerStream {
-    type Output = Outcome;
+    type Output = CallOutcome;
 
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Outcome> {
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<CallOutcome> {
         let this = &mut *self;
         let advanced = contain(|| this.advance(cx));
         advanced.unwrap_or_else(|_| {
@@ -156,7 +156,7 @@ impl Future for ServerStream {
                 this.fail();
                 this.advance(cx)
             });
-            failed.unwrap_or(Poll::Ready(Outcome::AbortConnection))
+            failed.unwrap_or(Poll::Ready(CallOutcome::AbortConnection))
         })
     }
 }

@@ -169,7 +169,7 @@ fn value_type(
 /// is optional.
 pub(super) fn presence(cx: &Context, message: &Message, field: &Field) -> Presence {
     match field.shape {
-        Shape::Single(_, Presence::Required) if cx.graph.never_ends(message, field) => {
+        Shape::Single(_, Presence::Required) if cx.graph.is_required_cycle(message, field) => {
             Presence::Explicit
         }
         Shape::Single(_, presence) => presence,

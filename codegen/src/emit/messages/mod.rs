@@ -12,7 +12,7 @@ use crate::{
     graph::Graph,
     model::{Enum, Field, File, Message, Shape, Types},
     names::{MessageNames, Names, Paths, Scope},
-    options::{Derived, Options, Pair, matches, said_of},
+    options::{Derived, Options, Pair, matches, values_for},
     secrets::Secrets,
 };
 
@@ -179,7 +179,7 @@ fn type_name(code: &mut Code, cx: &Context, message: &Message) {
     let full_name = message.full_name.trim_start_matches('.');
     let package = cx.types.message(&message.full_name).map_or("", |(_, file)| &file.package);
     let string = format!("{}::alloc::string::String", cx.prost());
-    let domain = said_of(&cx.options.type_name_domain, &message.full_name).last().unwrap_or("");
+    let domain = values_for(&cx.options.type_name_domain, &message.full_name).last().unwrap_or("");
     code.item();
     code.block(format_args!("impl {}::Name for {}", cx.prost(), names.ident), |code| {
         code.line(format_args!("const NAME: &'static str = {:?};", message.name));
@@ -240,7 +240,7 @@ impl<'a> Context<'a> {
         full_name: &str,
     ) {
         let options = [&self.options.type_attribute, of_kind];
-        for text in options.into_iter().flat_map(|pairs| said_of(pairs, full_name)) {
+        for text in options.into_iter().flat_map(|pairs| values_for(pairs, full_name)) {
             for attribute in derived.add(text) {
                 code.line(format_args!("{attribute}"));
             }
@@ -251,7 +251,7 @@ impl<'a> Context<'a> {
     fn field_attributes(&self, code: &mut Code, scope: &str, name: &str) {
         if !self.options.field_attribute.is_empty() {
             let name = format!("{scope}.{name}");
-            for attribute in said_of(&self.options.field_attribute, &name) {
+            for attribute in values_for(&self.options.field_attribute, &name) {
                 code.line(format_args!("{attribute}"));
             }
         }
