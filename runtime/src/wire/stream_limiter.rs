@@ -96,7 +96,7 @@ impl StreamLimiter {
         }
     }
 
-    /// The server's limit. Unlimited until its SETTINGS arrive.
+    /// The server's limit. Zero until its SETTINGS arrive.
     pub(crate) fn limit(&self) -> usize {
         self.streams.get().limit
     }
