@@ -36,7 +36,7 @@ pub(super) fn contract(code: &mut Code, cx: &Context) {
                 }
             },
         );
-        forwarding(code, cx, "rt::Arc");
+        shared(code, cx);
         if cx.options.dyn_traits {
             dyn_contract::dyn_contract(code, cx);
         }
@@ -99,7 +99,7 @@ fn trait_method(code: &mut Code, cx: &Context, method: &Method) {
     );
 }
 
-/// What an `Arc` or a `Box` holds is an implementation, too:
+/// What an `Arc` holds is an implementation, too:
 ///
 /// ```text
 /// impl<S: self::Calculator + ?rt::Sized> self::Calculator for rt::Arc<S> {
@@ -108,12 +108,12 @@ fn trait_method(code: &mut Code, cx: &Context, method: &Method) {
 ///     }
 /// }
 /// ```
-pub(super) fn forwarding(code: &mut Code, cx: &Context, pointer: &str) {
+fn shared(code: &mut Code, cx: &Context) {
     let name = &cx.names.contract.name;
     code.item();
     cx.allow_deprecated(code);
     let bounds = format!("S: self::{name} + ?rt::Sized");
-    code.block(format_args!("impl<{bounds}> self::{name} for {pointer}<S>"), |code| {
+    code.block(format_args!("impl<{bounds}> self::{name} for rt::Arc<S>"), |code| {
         for method in cx.methods() {
             forward(code, &method, &format!("S::{}(self, request)", method.names.method));
         }

@@ -3,7 +3,7 @@
 use super::{
     Context, Method,
     code::Code,
-    contract::{forward, forwarding, unimplemented},
+    contract::{forward, unimplemented},
 };
 
 /// ```text
@@ -13,11 +13,12 @@ use super::{
 ///
 /// impl self::Calculator for dyn self::DynCalculator { … }
 ///
-/// impl<S: self::Calculator + ?rt::Sized> self::Calculator for rt::Box<S> { … }
+/// impl self::Calculator for rt::Box<dyn self::DynCalculator> { … }
 /// ```
 ///
 /// Its methods have names that no rpc gets: with those of the contract, calls would be ambiguous where
-/// both traits are in scope.
+/// both traits are in scope. Of boxes, only those are implementations: a `Box<S>` would forbid users
+/// blanket implementations, as other crates may implement traits for it.
 pub(super) fn dyn_contract(code: &mut Code, cx: &Context) {
     let (contract, name) = (&cx.names.contract.name, &cx.names.dyn_contract.name);
     definition(code, cx);
@@ -28,13 +29,15 @@ pub(super) fn dyn_contract(code: &mut Code, cx: &Context) {
             boxed(code, &method);
         }
     });
-    code.item();
-    code.block(format_args!("impl self::{contract} for dyn self::{name}"), |code| {
-        for method in cx.methods() {
-            forward(code, &method, &format!("self.{}(request)", hidden(&method)));
-        }
-    });
-    forwarding(code, cx, "rt::Box");
+    let object = format!("dyn self::{name}");
+    for (holder, object) in [(object.clone(), "self"), (format!("rt::Box<{object}>"), "(**self)")] {
+        code.item();
+        code.block(format_args!("impl self::{contract} for {holder}"), |code| {
+            for method in cx.methods() {
+                forward(code, &method, &format!("{object}.{}(request)", hidden(&method)));
+            }
+        });
+    }
 }
 
 /// ```text

@@ -18,9 +18,12 @@ use rust_scaffold_tests::dyn_traits::{
 };
 use tokio::net::TcpListener;
 
-use crate::calculator::{
-    AddRequest, AddResponse, Calculator, CalculatorClient, CalculatorServer, MockCalculator,
-    SubtractRequest, SubtractResponse,
+use crate::{
+    calculator::{
+        AddRequest, AddResponse, Calculator, CalculatorClient, CalculatorServer, MockCalculator,
+        SubtractRequest, SubtractResponse,
+    },
+    greeter::{DynGreeter, Greeter, GreeterClient, HelloReply, HelloRequest},
 };
 
 /// Counts its calls, and is no `Clone`.
@@ -237,4 +240,32 @@ async fn methods_that_an_arc_has_too_get_to_the_implementation() {
     }
     let stream = Request::new(Streaming::from_iter([]));
     assert_eq!(names::S::dyn_clone(&chosen, stream).await.unwrap_err().message(), "dyn_clone");
+}
+
+/// A family of services of the user's.
+trait Polite: Send + Sync + 'static {
+    fn greeting(&self) -> &str;
+}
+
+impl<P: Polite> Greeter for P {
+    async fn say_hello(&self, request: Request<HelloRequest>) -> Answer<HelloReply> {
+        let message = format!("{}, {}", self.greeting(), request.get_ref().name);
+        Ok(Response::new(HelloReply { message }))
+    }
+}
+
+struct Butler;
+
+impl Polite for Butler {
+    fn greeting(&self) -> &str {
+        "Good evening"
+    }
+}
+
+#[tokio::test]
+async fn a_contract_can_be_implemented_for_a_family_of_services() {
+    let butler: Arc<dyn DynGreeter> = Arc::new(Butler);
+    let request = HelloRequest { name: "Sir".to_owned() };
+    let reply = GreeterClient::in_process(butler).say_hello(request).await.unwrap();
+    assert_eq!(reply.into_inner().message, "Good evening, Sir");
 }

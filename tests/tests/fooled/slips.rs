@@ -140,7 +140,7 @@ fn a_closure_that_counts_for_itself(mock: &MockCalculator) {
     });
 }
 
-// guide: `AtomicI32: Clone` is not satisfied in `{async closure
+// guide: : Clone` is not satisfied in `{async closure
 fn a_closure_of_which_there_is_no_clone(mock: &MockCalculator) {
     let calls = AtomicI32::new(0);
     mock.on_add().answers(async move |_| Ok(sum(calls.fetch_add(1, Ordering::Relaxed))));

@@ -228,15 +228,14 @@ pub mod archive_service {
         }
     }
 
-    #[allow(deprecated)]
-    impl<S: self::Archive + ?rt::Sized> self::Archive for rt::Box<S> {
+    impl self::Archive for rt::Box<dyn self::DynArchive> {
         fn get(
             &self,
             request: rt::Request<super::Key>,
         ) -> impl rt::Future<
             Output = rt::Result<rt::Response<super::Page>, rt::Status>,
         > + rt::Send {
-            S::get(self, request)
+            (**self).__get(request)
         }
 
         fn list(
@@ -245,14 +244,14 @@ pub mod archive_service {
         ) -> impl rt::Future<
             Output = rt::Result<rt::Response<rt::Streaming<super::Page>>, rt::Status>,
         > + rt::Send {
-            S::list(self, request)
+            (**self).__list(request)
         }
 
         fn put(
             &self,
             request: rt::Request<rt::Streaming<super::Page>>,
         ) -> impl rt::Future<Output = rt::Result<rt::Response<super::Key>, rt::Status>> + rt::Send {
-            S::put(self, request)
+            (**self).__put(request)
         }
 
         fn follow(
@@ -261,7 +260,7 @@ pub mod archive_service {
         ) -> impl rt::Future<
             Output = rt::Result<rt::Response<rt::Streaming<super::Page>>, rt::Status>,
         > + rt::Send {
-            S::follow(self, request)
+            (**self).__follow(request)
         }
 
         fn fetch(
@@ -270,7 +269,7 @@ pub mod archive_service {
         ) -> impl rt::Future<
             Output = rt::Result<rt::Response<super::Page>, rt::Status>,
         > + rt::Send {
-            S::fetch(self, request)
+            (**self).__fetch(request)
         }
     }
 
@@ -830,7 +829,7 @@ pub mod silence_service {
 
     impl self::Silence for dyn self::DynSilence {}
 
-    impl<S: self::Silence + ?rt::Sized> self::Silence for rt::Box<S> {}
+    impl self::Silence for rt::Box<dyn self::DynSilence> {}
 
     /// The methods of `archive.Silence`, in the order of the proto.
     pub static SERVICE: rt::ServiceDescriptor = rt::ServiceDescriptor::new("archive.Silence", &[]);

@@ -276,47 +276,47 @@ pub mod s_service {
         }
     }
 
-    impl<S: self::S + ?rt::Sized> self::S for rt::Box<S> {
+    impl self::S for rt::Box<dyn self::DynS> {
         fn clone(
             &self,
             request: rt::Request<super::Box>,
         ) -> impl rt::Future<Output = rt::Result<rt::Response<super::Box>, rt::Status>> + rt::Send {
-            S::clone(self, request)
+            (**self).__clone(request)
         }
 
         fn into(
             &self,
             request: rt::Request<super::Box>,
         ) -> impl rt::Future<Output = rt::Result<rt::Response<super::Box>, rt::Status>> + rt::Send {
-            S::into(self, request)
+            (**self).__into(request)
         }
 
         fn as_ref(
             &self,
             request: rt::Request<super::Box>,
         ) -> impl rt::Future<Output = rt::Result<rt::Response<super::Box>, rt::Status>> + rt::Send {
-            S::as_ref(self, request)
+            (**self).__as_ref(request)
         }
 
         fn deref(
             &self,
             request: rt::Request<super::Box>,
         ) -> impl rt::Future<Output = rt::Result<rt::Response<super::Box>, rt::Status>> + rt::Send {
-            S::deref(self, request)
+            (**self).__deref(request)
         }
 
         fn r#type(
             &self,
             request: rt::Request<super::Box>,
         ) -> impl rt::Future<Output = rt::Result<rt::Response<super::Box>, rt::Status>> + rt::Send {
-            S::r#type(self, request)
+            (**self).__type(request)
         }
 
         fn self_(
             &self,
             request: rt::Request<super::Box>,
         ) -> impl rt::Future<Output = rt::Result<rt::Response<super::Box>, rt::Status>> + rt::Send {
-            S::self_(self, request)
+            (**self).__self_(request)
         }
 
         fn dyn_clone(
@@ -325,7 +325,7 @@ pub mod s_service {
         ) -> impl rt::Future<
             Output = rt::Result<rt::Response<rt::Streaming<super::Box>>, rt::Status>,
         > + rt::Send {
-            S::dyn_clone(self, request)
+            (**self).__dyn_clone(request)
         }
     }
 
@@ -1007,12 +1007,12 @@ pub mod dyn_s_service {
         }
     }
 
-    impl<S: self::DynS + ?rt::Sized> self::DynS for rt::Box<S> {
+    impl self::DynS for rt::Box<dyn self::DynDynS> {
         fn pin(
             &self,
             request: rt::Request<super::Box>,
         ) -> impl rt::Future<Output = rt::Result<rt::Response<super::Box>, rt::Status>> + rt::Send {
-            S::pin(self, request)
+            (**self).__pin(request)
         }
     }
 
@@ -1387,12 +1387,12 @@ pub mod arc_service {
         }
     }
 
-    impl<S: self::Arc + ?rt::Sized> self::Arc for rt::Box<S> {
+    impl self::Arc for rt::Box<dyn self::DynArc> {
         fn new_(
             &self,
             request: rt::Request<super::Box>,
         ) -> impl rt::Future<Output = rt::Result<rt::Response<super::Box>, rt::Status>> + rt::Send {
-            S::new_(self, request)
+            (**self).__new_(request)
         }
     }
 
@@ -1763,12 +1763,12 @@ pub mod sized_service {
         }
     }
 
-    impl<S: self::Sized + ?rt::Sized> self::Sized for rt::Box<S> {
+    impl self::Sized for rt::Box<dyn self::DynSized> {
         fn sized(
             &self,
             request: rt::Request<super::Box>,
         ) -> impl rt::Future<Output = rt::Result<rt::Response<super::Box>, rt::Status>> + rt::Send {
-            S::sized(self, request)
+            (**self).__sized(request)
         }
     }
 
@@ -2111,7 +2111,7 @@ pub mod box_future_service {
 
     impl self::BoxFuture for dyn self::DynBoxFuture {}
 
-    impl<S: self::BoxFuture + ?rt::Sized> self::BoxFuture for rt::Box<S> {}
+    impl self::BoxFuture for rt::Box<dyn self::DynBoxFuture> {}
 
     /// The methods of `names.BoxFuture`, in the order of the proto.
     pub static SERVICE: rt::ServiceDescriptor = rt::ServiceDescriptor::new("names.BoxFuture", &[]);
