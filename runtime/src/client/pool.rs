@@ -16,7 +16,7 @@ use super::{
     builder::ChannelOptions, connection::ConnectionHandle, connector::Connector, target::Target,
 };
 use crate::wire::{
-    jitter,
+    deadline, jitter,
     keep_alive::ChannelPings,
     status,
     stream_limiter::{FreeStreams, StreamLimiter, StreamPermit},
@@ -218,10 +218,16 @@ impl Pool {
             ConnectionHandle::open(io, &self.options, streams, Arc::clone(&self.pings))
         };
         let opening = self.connector.open(&self.target, handshake);
-        match tokio::time::timeout(self.options.connect_timeout, opening).await {
-            Ok(opened) => opened.map_err(|error| status::describe(&error)),
-            Err(_) => Err(format!("no answer within {:?}", self.options.connect_timeout)),
-        }
+        let limit = self.options.connect_timeout;
+        let late = deadline::timer("connecting", || tokio::time::sleep(limit))?;
+        let (mut late, mut opening) = (pin!(late), pin!(opening));
+        poll_fn(|cx| match opening.as_mut().poll(cx) {
+            Poll::Ready(opened) => Poll::Ready(opened.map_err(|error| status::describe(&error))),
+            Poll::Pending => {
+                late.as_mut().poll(cx).map(|()| Err(format!("no answer within {limit:?}")))
+            }
+        })
+        .await
     }
 }
 

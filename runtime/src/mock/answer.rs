@@ -1,7 +1,7 @@
 //! One call of a mock, from what came in to what goes out.
 
 use std::{
-    future::{Future, poll_fn},
+    future::{Future, pending, poll_fn},
     pin::{Pin, pin},
     slice,
     sync::Arc,
@@ -14,9 +14,10 @@ use tonic::{Extensions, Request, Response, Status, metadata::MetadataMap};
 use super::{
     Carried,
     core::{Core, Real, Taken, Taker},
+    explain,
     inbound::{Inbound, TooLong},
-    interactive,
     message::{AnyMessage, Content, mixed_up},
+    offer,
     plan::{Answer, Arrival, Given, Handling, Place, Reply},
     record::{Outcome, Record, Running},
     script, timer,
@@ -87,14 +88,20 @@ impl Core {
                 let (running, mut incoming) = self.begin(head, Content::Many(messages));
                 let peek = self.peek(method);
                 let taker = match incoming.requests.peek(peek).await {
-                    Ok(()) => {
-                        self.choose(method, incoming.head.arrival(incoming.requests.peeked()))
-                    }
+                    Ok(()) => self.choose_for(method, &mut incoming),
                     Err(TooLong) => Err(self.fail_stuck(method, peek)),
                 };
                 self.go_on(taker, incoming, running).await
             })),
         }
+    }
+
+    /// Finds what takes a call of which is known what has to be.
+    fn choose_for(&self, method: usize, incoming: &mut Incoming) -> Result<Taker, Status> {
+        if let Some(status) = incoming.requests.panicked() {
+            return Err(status);
+        }
+        self.choose(method, incoming.head.arrival(incoming.requests.peeked()))
     }
 
     /// Answers a call with one request, if that can be done at once.
@@ -106,7 +113,7 @@ impl Core {
     ) -> Started<'a> {
         let at_once = match &taker {
             Err(refusal) => Some(Err(refusal.clone())),
-            Ok(Taker::Plan(taken)) if taken.delay.is_zero() => taken.ready(),
+            Ok(Taker::Plan(taken)) if taken.delay().is_zero() => taken.ready(),
             Ok(_) => None,
         };
         if let Some(reply) = at_once.filter(|_| !self.is_recorded()) {
@@ -184,12 +191,9 @@ impl Core {
         taken: Taken,
         mut incoming: Incoming,
     ) -> Result<Response<Content>, Status> {
-        if !taken.delay.is_zero() {
-            let place = &taken.place;
-            let has_clock = deadline::clock("`after`");
-            has_clock.map_err(|problem| self.fail(format!("{place}: {problem}")))?;
-            let delay = timer::sleep(taken.delay);
-            delay.map_err(|problem| self.fail(format!("{place}: `after` {problem}")))?.await;
+        if !taken.delay().is_zero() {
+            let delay = timer::sleep("`after`", taken.delay());
+            delay.map_err(|problem| self.fail(format!("{}: {problem}", taken.place)))?.await;
         }
         if let Some(reply) = taken.ready() {
             if reply.is_ok() {
@@ -208,7 +212,7 @@ impl Core {
                 Caught { core: self, place: &taken.place, handling }.await
             }
             Some(Answer::Offers(offers)) => {
-                interactive::offer(self, offers, &taken.place, incoming).await
+                offer::offer(self, offers, &taken.place, incoming).await
             }
             Some(Answer::Streams(messages)) => {
                 let messages = Arc::clone(messages);
@@ -216,13 +220,24 @@ impl Core {
                 Ok(Response::new(Content::Many(Streaming::from_source(listed))))
             }
             Some(Answer::Plays(script)) => script::play(self, script, incoming),
-            Some(Answer::Hangs) => std::future::pending().await,
+            Some(Answer::Hangs) => self.hang(incoming.head.method, &taken.place).await,
             _ => Err(self.fail(format!(
                 "{}: a call came for which no answer was set up: say what it `.returns(…)`, \
                  `.fails(…)`, `.streams(…)`, `.answers(…)` or plays as a `.script(…)`",
                 taken.place
             ))),
         }
+    }
+}
+
+impl Core {
+    /// Hangs, as the test said at `place`, and says so where that holds up the test.
+    async fn hang<T>(&self, method: usize, place: &Place) -> T {
+        if self.holds_up_test() {
+            let waited = timer::patience().await;
+            self.hint(explain::hangs(&self.service.methods[method], place, waited));
+        }
+        pending().await
     }
 }
 

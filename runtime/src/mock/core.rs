@@ -3,35 +3,32 @@
 //! The state is locked to look at it or to change it, never while anything of the user's runs.
 
 use std::{
-    future::poll_fn,
     ops::Deref,
     panic::Location,
+    slice,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
-    task::{Poll, Waker},
-    thread,
+    task::Waker,
     time::Duration,
 };
 
 use tokio::{task, time::Instant};
-use tonic::Status;
+use tonic::{Status, metadata::MetadataMap};
 
 use super::{
     Method,
     explain::{self, Candidate, Problem},
-    home::{self, Hearing, Home},
+    home::Home,
     kind::Peek,
+    message::AnyMessage,
     plan::{Arrival, Place, Plan},
     record::{Outcome, Record},
     tape::{Recorder, Trace},
 };
 use crate::{
-    ServiceDescriptor,
+    MethodDescriptor, ServiceDescriptor,
     mock::pattern::Report,
     server::Serve,
-    wire::{
-        deadline,
-        panics::{self, contain},
-    },
+    wire::panics::{self, contain},
 };
 
 /// What all handles of a mock share.
@@ -41,9 +38,9 @@ pub(crate) struct Core {
     pub(crate) service: &'static ServiceDescriptor,
     pub(crate) made_at: &'static Location<'static>,
     /// The thread on which it was made.
-    home: Arc<Home>,
+    pub(super) home: Arc<Home>,
     /// The task, if it was made in one.
-    task: Option<task::Id>,
+    pub(super) task: Option<task::Id>,
     /// What takes the calls that nothing else does.
     real: Option<Real>,
     state: Mutex<State>,
@@ -56,18 +53,43 @@ pub(crate) struct Real {
     pub(crate) methods: &'static [Method],
 }
 
-struct State {
+pub(super) struct State {
     /// Of each method. Calls hold on to a copy while they are being matched.
-    plans: Vec<Arc<Vec<Plan>>>,
-    calls: Vec<Record>,
-    problems: Vec<Problem>,
+    pub(super) plans: Vec<Arc<Vec<Plan>>>,
+    pub(super) calls: Vec<Record>,
+    pub(super) problems: Vec<Problem>,
+    doubts: Vec<Doubt>,
     recorder: Option<Arc<Recorder>>,
     /// The last verdict that was heard.
-    heard: Option<String>,
+    pub(super) heard: Option<String>,
+    /// What was printed of those who wait.
+    pub(super) hints: Vec<String>,
     /// Whether the first handle was dropped.
-    has_concluded: bool,
+    pub(super) has_concluded: bool,
     /// Those who want to know when something is wrong or no more.
-    waiting: Vec<Waker>,
+    pub(super) waiting: Vec<Waker>,
+}
+
+/// A call that came while the test was writing on another thread that none like it may come.
+struct Doubt {
+    method: usize,
+    plan: Plan,
+    requests: Vec<AnyMessage>,
+    metadata: MetadataMap,
+    deadline: Option<Duration>,
+}
+
+impl Doubt {
+    fn new(method: usize, plan: &Plan, arrival: &Arrival<'_>) -> Self {
+        let Arrival { requests, metadata, deadline } = *arrival;
+        let (requests, metadata) = (requests.to_vec(), metadata.clone());
+        Self { method, plan: plan.clone(), requests, metadata, deadline }
+    }
+
+    fn arrival(&self) -> Arrival<'_> {
+        let Self { requests, metadata, deadline, .. } = self;
+        Arrival { requests, metadata, deadline: *deadline }
+    }
 }
 
 /// What takes a call.
@@ -92,31 +114,6 @@ impl Deref for Taken {
     }
 }
 
-impl State {
-    fn is_fine(&self) -> bool {
-        self.problems.is_empty()
-            && self.plans.iter().flat_map(|plans| plans.iter()).all(Plan::is_met)
-            && self.calls.iter().all(Record::may_stop)
-    }
-
-    /// What a verdict is made of, unless all is well.
-    fn wrong(&self) -> Option<Wrong> {
-        let Self { problems, plans, calls, .. } = self;
-        (!self.is_fine()).then(|| Wrong {
-            problems: problems.clone(),
-            plans: plans.clone(),
-            calls: calls.clone(),
-        })
-    }
-}
-
-/// The state at a moment at which something is wrong.
-struct Wrong {
-    problems: Vec<Problem>,
-    plans: Vec<Arc<Vec<Plan>>>,
-    calls: Vec<Record>,
-}
-
 impl Core {
     pub(crate) fn new(
         name: &'static str,
@@ -128,8 +125,10 @@ impl Core {
             plans: service.methods.iter().map(|_| Arc::default()).collect(),
             calls: Vec::new(),
             problems: Vec::new(),
+            doubts: Vec::new(),
             recorder: None,
             heard: None,
+            hints: Vec::new(),
             has_concluded: false,
             waiting: Vec::new(),
         };
@@ -140,17 +139,17 @@ impl Core {
         core
     }
 
-    fn lock(&self) -> MutexGuard<'_, State> {
+    pub(super) fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn with<R>(&self, look: impl FnOnce(&State) -> R) -> R {
+    pub(super) fn with<R>(&self, look: impl FnOnce(&State) -> R) -> R {
         look(&self.lock())
     }
 
     /// Changes the state, by which something may have gone wrong or right: those who wait for that
     /// look again.
-    fn change<R>(&self, act: impl FnOnce(&mut State) -> R) -> R {
+    pub(super) fn change<R>(&self, act: impl FnOnce(&mut State) -> R) -> R {
         let (result, waiting) = {
             let mut state = self.lock();
             (act(&mut state), std::mem::take(&mut state.waiting))
@@ -187,6 +186,15 @@ impl Core {
         alike.find(|earlier| earlier.takes_all_calls()).map(|earlier| earlier.place.clone())
     }
 
+    /// Takes back `plan`, which contradicts itself.
+    pub(crate) fn withdraw(&self, method: usize, plan: &Plan) {
+        let _withdrawn = self.change(|state| {
+            let plans = Arc::make_mut(&mut state.plans[method]);
+            let position = plans.iter().position(|other| other.is(plan));
+            position.map(|position| plans.remove(position))
+        });
+    }
+
     /// Says that `plan` has been written to its end.
     pub(crate) fn finish_writing(&self, method: usize, plan: &Plan) {
         self.change(|state| {
@@ -195,6 +203,7 @@ impl Core {
                 place.writer = None;
             }
         });
+        self.settle_doubts();
     }
 
     // Calls.
@@ -222,6 +231,11 @@ impl Core {
             }
             call
         })
+    }
+
+    /// The method that was called.
+    pub(crate) fn method_of(&self, call: usize) -> &'static MethodDescriptor {
+        &self.service.methods[self.with(|state| state.calls[call].method)]
     }
 
     /// Changes what is remembered of a call.
@@ -257,9 +271,13 @@ impl Core {
     pub(crate) fn choose(&self, method: usize, arrival: Arrival<'_>) -> Result<Taker, Status> {
         let plans = self.plans(method);
         let written = |plan: &Plan| !plan.is_being_written();
-        for plan in plans.iter().filter(|plan| plan.forbids() && written(plan)) {
-            if self.fits(plan, &arrival) {
-                return Err(self.refuse(method, arrival, &plans));
+        for plan in plans.iter().filter(|plan| plan.forbids()) {
+            match self.fits(plan, &arrival) {
+                true if written(plan) => {
+                    return Err(self.refuse(method, arrival, slice::from_ref(plan)));
+                }
+                true => self.doubt(Doubt::new(method, plan, &arrival)),
+                false => {}
             }
         }
         let taken = self
@@ -277,6 +295,25 @@ impl Core {
         }
     }
 
+    /// Remembers a call that one may not come like which is still being written.
+    fn doubt(&self, doubt: Doubt) {
+        self.lock().doubts.push(doubt);
+    }
+
+    /// Refuses, afterwards, the calls that may not come, as far as it is written by now which ones those are.
+    pub(super) fn settle_doubts(&self) {
+        let doubts = std::mem::take(&mut self.lock().doubts);
+        for doubt in doubts {
+            let plans = self.plans(doubt.method);
+            let Some(plan) = plans.iter().find(|plan| plan.is(&doubt.plan)) else { continue };
+            if plan.is_being_written() {
+                self.doubt(doubt);
+            } else if plan.forbids() && self.fits(plan, &doubt.arrival()) {
+                self.refuse(doubt.method, doubt.arrival(), slice::from_ref(plan));
+            }
+        }
+    }
+
     /// Lets the first of the plans that are `meant` take the call.
     fn take_first(
         &self,
@@ -291,7 +328,7 @@ impl Core {
         })
     }
 
-    fn plans(&self, method: usize) -> Arc<Vec<Plan>> {
+    pub(super) fn plans(&self, method: usize) -> Arc<Vec<Plan>> {
         self.with(|state| Arc::clone(&state.plans[method]))
     }
 
@@ -314,183 +351,6 @@ impl Core {
         self.refuse_for(explain::unexpected(method, arrival, candidates))
     }
 
-    /// Refuses a call of which the requests do not come that decide what takes it.
-    pub(crate) fn fail_stuck(&self, method: usize, peek: Peek) -> Status {
-        let descriptor = &self.service.methods[method];
-        let plans = self.plans(method);
-        let looking = |plan: &&Plan| plan.conditions.iter().any(|it| it.peek() != Peek::Nothing);
-        self.fail(explain::stuck(descriptor, peek, plans.iter().filter(looking)))
-    }
-
-    /// Refuses a call of which the requests do not end, before which `plan` does not answer.
-    pub(crate) fn fail_unended(&self, method: usize, plan: &Plan) -> Status {
-        let descriptor = &self.service.methods[method];
-        self.fail(explain::stuck(descriptor, Peek::All, [plan].into_iter()))
-    }
-
-    // The verdict.
-
-    /// Remembers a problem for the verdict, and makes the status of the call that it is about.
-    pub(crate) fn fail(&self, problem: String) -> Status {
-        self.refuse_for(Problem::new(problem))
-    }
-
-    fn refuse_for(&self, problem: Problem) -> Status {
-        let text = explain::trimmed(&format!("{}: {}", self.name, problem.text));
-        self.add(problem);
-        Status::unimplemented(text)
-    }
-
-    /// Remembers a problem for the verdict.
-    pub(crate) fn problem(&self, text: String) {
-        self.add(Problem::new(text));
-    }
-
-    fn add(&self, problem: Problem) {
-        self.change(|state| {
-            match state.problems.iter_mut().find(|other| other.text == problem.text) {
-                Some(same) => same.times += 1,
-                None => state.problems.push(problem),
-            }
-        });
-        if self.home.has_ended()
-            && let Some(verdict) = self.take_untold()
-        {
-            self.home.leave(verdict);
-        }
-    }
-
-    /// Remembers a problem with how the test plays the server, unless it fails by that anyway. A task
-    /// that still does when the mock is gone is no problem: it ends with its runtime.
-    pub(crate) fn problem_of_test(&self, text: String) {
-        let fails_anyway = self.home.hearing() == Hearing::Failing;
-        if !fails_anyway && !self.with(|state| state.has_concluded) {
-            self.problem(text);
-        }
-    }
-
-    /// Whether a panic here and now would fail the test.
-    pub(crate) fn is_heard(&self) -> bool {
-        self.home.hearing() != Hearing::Unsure
-    }
-
-    /// What is wrong, as a text.
-    fn verdict(&self) -> Option<String> {
-        let Wrong { mut problems, plans, calls } = self.with(State::wrong)?;
-        for (method, plans) in self.service.methods.iter().zip(plans.iter()) {
-            for plan in plans.iter().filter(|plan| !plan.is_met()) {
-                // One cause is one problem.
-                if !problems.iter_mut().any(|problem| problem.takes_on(plan)) {
-                    let missing = explain::missing(self.service, method, plan, &calls);
-                    problems.push(Problem::new(missing));
-                }
-            }
-        }
-        let unfinished = calls.iter().filter_map(|call| call.unfinished(self.service));
-        problems.extend(unfinished.map(Problem::new));
-        Some(explain::verdict(self.name, self.made_at, &problems))
-    }
-
-    /// The verdict, unless it was heard as it is.
-    pub(crate) fn take_untold(&self) -> Option<String> {
-        let verdict = self.verdict()?;
-        let heard = &mut self.lock().heard;
-        if heard.as_ref() == Some(&verdict) {
-            return None;
-        }
-        *heard = Some(verdict.clone());
-        Some(verdict)
-    }
-
-    /// Panics with what is wrong, if something is.
-    #[track_caller]
-    pub(crate) fn verify(&self) {
-        if let Some(verdict) = self.verdict() {
-            self.tell(&verdict);
-        }
-    }
-
-    /// Panics with `verdict`, unless the test is failing already.
-    #[track_caller]
-    fn tell(&self, verdict: &str) {
-        let hearing = self.home.hearing();
-        if hearing != Hearing::Unsure {
-            let former = self.lock().heard.replace(verdict.to_owned());
-            if hearing == Hearing::Failing && former.as_deref() == Some(verdict) {
-                return;
-            }
-        }
-        match thread::panicking() {
-            true => home::say(format_args!("{}, besides: {verdict}", self.home)),
-            false => panic!("{verdict}"),
-        }
-    }
-
-    /// Gives the verdict where the first handle is dropped, unless that is somewhere else than where it
-    /// was made. What may not have been heard is told at the end of the test.
-    pub(crate) fn conclude(&self) {
-        self.lock().has_concluded = true;
-        if self.home.is_here() && self.task == task::try_id() {
-            self.verify();
-        }
-    }
-
-    /// Waits until nothing is wrong, something is wrong for good, or `limit` has passed.
-    pub(crate) async fn settle(&self, limit: Duration) {
-        need_clock("`verify_within`");
-        let settled = poll_fn(|cx| {
-            let waker = cx.waker().clone();
-            let mut state = self.lock();
-            if state.is_fine() || !state.problems.is_empty() {
-                return Poll::Ready(());
-            }
-            state.waiting.push(waker);
-            Poll::Pending
-        });
-        // Either way, the verdict comes next.
-        let _ = tokio::time::timeout(limit, settled).await;
-    }
-
-    /// Waits for `time`, in which no call may come, or until something is wrong for good.
-    pub(crate) async fn stay_quiet(&self, time: Duration) {
-        need_clock("`quiet_for`");
-        let before = self.with(|state| state.calls.len());
-        let broken = poll_fn(|cx| {
-            let waker = cx.waker().clone();
-            let mut state = self.lock();
-            if let Some(call) = state.calls.get(before) {
-                return Poll::Ready(Some(call.method));
-            }
-            if !state.problems.is_empty() {
-                return Poll::Ready(None);
-            }
-            state.waiting.push(waker);
-            Poll::Pending
-        });
-        if let Ok(Some(method)) = tokio::time::timeout(time, broken).await {
-            let method = explain::full_name(&self.service.methods[method]);
-            self.problem(format!("a call of {method} came in {time:?} in which none may come"));
-        }
-    }
-
-    /// Gives the verdict so far and, if all is well, forgets the expectations, but not the stubs.
-    #[track_caller]
-    pub(crate) fn checkpoint(&self) {
-        self.verify();
-        let _forgotten = self.change(|state| {
-            let mut forgotten = Vec::new();
-            for plans in &mut state.plans {
-                let (gone, kept) = plans.iter().cloned().partition::<Vec<_>, _>(|it| it.required);
-                forgotten.push(gone);
-                *plans = Arc::new(kept);
-            }
-            for call in &mut state.calls {
-                call.script = None;
-            }
-            forgotten
-        });
-    }
-
     // Records.
 
     /// The calls of `method`, in the order in which they came.
@@ -503,20 +363,5 @@ impl Core {
     /// Writes calls that begin from now on to `recorder`.
     pub(crate) fn record(&self, recorder: Arc<Recorder>) {
         self.change(|state| state.recorder = Some(recorder));
-    }
-}
-
-/// Panics in words where there is no clock for `what`.
-fn need_clock(what: &str) {
-    if let Err(problem) = deadline::clock(what) {
-        panic!("{problem}");
-    }
-}
-
-impl Drop for Core {
-    fn drop(&mut self) {
-        if let Some(verdict) = self.take_untold() {
-            self.home.leave(verdict);
-        }
     }
 }

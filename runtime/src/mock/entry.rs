@@ -1,6 +1,9 @@
-//! Entries of metadata, as a test writes them.
+//! Entries of metadata and statuses, as a test writes them.
 
-use tonic::metadata::{AsciiMetadataKey, BinaryMetadataKey, BinaryMetadataValue, MetadataMap};
+use tonic::{
+    Code,
+    metadata::{AsciiMetadataKey, BinaryMetadataKey, BinaryMetadataValue, MetadataMap},
+};
 
 /// Adds an entry, or panics where the test says what is none.
 #[track_caller]
@@ -28,6 +31,12 @@ pub(crate) fn check_key(key: &str, is_binary: bool) {
         is_key,
         "`{key}` is no name of such metadata, which are lower case and {ending} in -bin"
     );
+}
+
+/// Panics where the test says that a call fails, and means it to go well.
+#[track_caller]
+pub(crate) fn check_failure(code: Code) {
+    assert!(code != Code::Ok, "a call that fails has another code than `Ok`");
 }
 
 /// Whether an entry of a call is the user's own, and not the protocol's.

@@ -9,11 +9,11 @@ use super::{
     Carried, Interactive, IntoPattern, IntoTimes, Kind, Message, Pattern, ResponseStream, Script,
     Sequence, SingleResponse,
     core::Core,
-    entry::check_key,
+    entry::{check_failure, check_key},
     kind::Peek,
     message::AnyMessage,
     pattern::{Report, that},
-    plan::{Answer, Arrival, Condition, Place, Plan, Reply, Times},
+    plan::{Answer, Arrival, Condition, Place, Plan, Reply, Times, count},
 };
 
 /// What a test says of the calls of a method: which ones it means, how many there are, and how
@@ -33,7 +33,7 @@ use super::{
 /// same calls takes over where the first one has had enough. While this value lives, calls on other
 /// threads than its own come to it only when nothing else takes them.
 ///
-/// What cannot hold together panics where it is said: two answers, two numbers of calls, an answer
+/// What cannot hold together panics where it is said: two answers, delays or numbers of calls, an answer
 /// for calls that [`never`](Self::never) come, a number that a stub needs, and an answer that no
 /// call gets to, because what was set up before takes all of them.
 pub struct Expectation<K> {
@@ -62,16 +62,17 @@ impl Setup {
 
     #[track_caller]
     fn answer(&mut self, answer: Answer) {
-        assert!(
-            self.plan.answer.is_none(),
-            "it has an answer already. Other calls are another expectation's; a response for each \
-             call is what `.returns_each([…])` takes"
-        );
+        if self.plan.answer.is_some() {
+            self.contradict(
+                "it has an answer already. Other calls are another expectation's; a response for each \
+                 call is what `.returns_each([…])` takes",
+            );
+        }
         if let Some(earlier) = self.core.hides(self.method, &self.plan) {
-            panic!(
+            self.contradict(format_args!(
                 "no call gets here: what was set up at {earlier} takes all of them before. Set up \
                  first what means some calls, or say there which ones or how many are meant"
-            );
+            ));
         }
         self.plan.answer = Some(answer);
         self.publish();
@@ -80,7 +81,7 @@ impl Setup {
     #[track_caller]
     fn times(&mut self, times: Times) {
         if let Some(former) = self.plan.times {
-            panic!("how many calls it takes was said already: {former}");
+            self.contradict(format_args!("how many calls it takes was said already: {former}"));
         }
         self.plan.times = Some(times);
         self.publish();
@@ -97,11 +98,40 @@ impl Setup {
         self.publish();
     }
 
+    #[track_caller]
+    fn delay(&mut self, delay: Duration) {
+        if let Some(former) = self.plan.delay {
+            self.contradict(format_args!("after how long it answers was said already: {former:?}"));
+        }
+        self.plan.delay = Some(delay);
+        self.publish();
+    }
+
+    #[track_caller]
+    fn flaky(&mut self, failures: usize, code: Code) {
+        check_failure(code);
+        if let Some((failures, code)) = self.plan.flaky {
+            let calls = count(failures, "call");
+            self.contradict(format_args!(
+                "how it fails first was said already: {calls}, with {code:?}"
+            ));
+        }
+        self.plan.flaky = Some((failures, code));
+        self.publish();
+    }
+
+    /// Panics with what cannot hold together, which then needs no call.
+    #[track_caller]
+    fn contradict(&self, problem: impl fmt::Display) -> ! {
+        self.core.withdraw(self.method, &self.plan);
+        panic!("{problem}")
+    }
+
     /// Lets the plan hold as it is now.
     #[track_caller]
     fn publish(&self) {
         if let Some(contradiction) = self.plan.contradiction() {
-            panic!("{contradiction}");
+            self.contradict(contradiction);
         }
         self.core.publish(self.method, &self.plan);
     }
@@ -202,30 +232,41 @@ impl<K: Kind> Expectation<K> {
     }
 
     /// Answers after `delay`: virtual time, where the test's runtime has it.
+    ///
+    /// # Panics
+    /// When it was said already.
     #[track_caller]
     pub fn after(mut self, delay: Duration) -> Self {
-        self.setup.plan.delay = delay;
-        self.setup.publish();
+        self.setup.delay(delay);
         self
     }
 
     /// Fails the first `failures` calls with `code`, then answers as it is said otherwise.
     ///
     /// These calls come on top: `once().flaky(2, …)` needs and takes three.
+    ///
+    /// # Panics
+    /// When it was said already, or for `Ok`.
     #[track_caller]
     pub fn flaky(mut self, failures: usize, code: Code) -> Self {
-        self.setup.plan.flaky = Some((failures, code));
-        self.setup.publish();
+        self.setup.flaky(failures, code);
         self
     }
 
     /// Fails at once.
+    ///
+    /// # Panics
+    /// For a status with `Ok`.
     #[track_caller]
     pub fn fails(self, status: Status) -> Self {
+        check_failure(status.code());
         self.answer(Answer::Fails(status))
     }
 
     /// Fails at once, with [details](Status::details): an encoded `google.rpc.Status`, say.
+    ///
+    /// # Panics
+    /// For `Ok`.
     #[track_caller]
     pub fn fails_with(
         self,
@@ -233,6 +274,7 @@ impl<K: Kind> Expectation<K> {
         message: impl Into<String>,
         details: impl Into<Bytes>,
     ) -> Self {
+        check_failure(code);
         self.answer(Answer::Fails(Status::with_details(code, message, details.into())))
     }
 

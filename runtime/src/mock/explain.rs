@@ -11,6 +11,7 @@ use super::{
     pattern::{Mismatch, Report, shown},
     plan::{Arrival, Place, Plan, count},
     record::{Outcome, Record},
+    timer::Waited,
 };
 use crate::{MethodDescriptor, ServiceDescriptor, wire::panics::contain};
 
@@ -208,11 +209,7 @@ fn summary(method: &MethodDescriptor, call: &Record) -> String {
 }
 
 /// A call that waits for requests because of `plans`.
-pub(super) fn stuck<'a>(
-    method: &MethodDescriptor,
-    peek: Peek,
-    plans: impl Iterator<Item = &'a Plan>,
-) -> String {
+pub(super) fn stuck(method: &MethodDescriptor, peek: Peek, plans: &[&Plan]) -> Problem {
     let (awaited, advice) = match peek {
         Peek::All => ("the end of its requests", "has to end them first"),
         _ => ("its first request", "has to send one first, or to `open()` the call"),
@@ -226,7 +223,7 @@ pub(super) fn stuck<'a>(
     for plan in plans {
         let _ = write!(text, "\n- {}: {}", plan.place, plan.describe());
     }
-    text
+    Problem { closest: plans.first().map(|&plan| plan.clone()), ..Problem::new(text) }
 }
 
 /// A call that the test was to answer itself, and has not accepted.
@@ -239,6 +236,24 @@ pub(super) fn not_accepted(method: &MethodDescriptor, place: &Place, call: &Reco
         let _ = write!(text, "\n  request: {}", messages(call.requests()));
     }
     text
+}
+
+/// A call that waits for the test that is to answer it, by what the test has not done.
+pub(super) fn unanswered(problem: String, waited: Waited) -> String {
+    problem
+        + &format!(
+            "\nIts caller has waited for {waited}. Where the test makes the call itself, it has to play the \
+             server meanwhile: in a task, or beside it in `tokio::join!`."
+        )
+}
+
+/// A call that hangs, as the test wants it, and holds the test up.
+pub(super) fn hangs(method: &MethodDescriptor, place: &Place, waited: Waited) -> String {
+    format!(
+        "the test waits for a call of {}, which hangs, as {place} says, and has no deadline that would \
+         have ended it in {waited}",
+        full_name(method)
+    )
 }
 
 /// What a script of `steps` steps ran into at the step `number`, which says `step`.

@@ -22,6 +22,7 @@ use super::{
     plan::{Given, Place},
     record::{self, Record},
     tape,
+    verdict::Asked,
 };
 use crate::{ServiceServer, server::Dispatch};
 
@@ -116,15 +117,15 @@ impl Mock {
     }
 
     /// Panics with what is wrong when nothing changes it any more, or `limit` has passed.
-    pub async fn verify_within(&self, limit: Duration) {
-        self.core.settle(limit).await;
-        self.verify();
+    #[track_caller]
+    pub fn verify_within(&self, limit: Duration) -> impl Future<Output = ()> + Send {
+        self.core.verify_within(limit, Asked::here("verify_within"))
     }
 
     /// Panics with what is wrong after `time`, in which no call may come.
-    pub async fn quiet_for(&self, time: Duration) {
-        self.core.stay_quiet(time).await;
-        self.verify();
+    #[track_caller]
+    pub fn quiet_for(&self, time: Duration) -> impl Future<Output = ()> + Send {
+        self.core.quiet_for(time, Asked::here("quiet_for"))
     }
 
     /// Answers a call of the method at this position in the service, as the contract's method

@@ -80,10 +80,14 @@ impl Home {
         HERE.try_with(|guard| std::ptr::eq(&*guard.0, self)).unwrap_or(false)
     }
 
+    /// Whether the test itself is here, in none of its tasks.
+    pub(crate) fn is_test(&self) -> bool {
+        self.name.is_some() && self.is_here() && task::try_id().is_none()
+    }
+
     /// What becomes of a panic here and now.
     pub(crate) fn hearing(&self) -> Hearing {
-        let is_of_test = self.name.is_some() && self.is_here();
-        match is_of_test && task::try_id().is_none() && !panics::are_contained() {
+        match self.is_test() && !panics::are_contained() {
             false => Hearing::Unsure,
             true if thread::panicking() => Hearing::Failing,
             true => Hearing::Heard,

@@ -13,12 +13,17 @@ use tonic::Status;
 
 use super::{
     core::Core,
+    explain,
     kind::Peek,
     message::{AnyMessage, Content},
     tape::Trace,
     timer,
 };
-use crate::{Streaming, streaming::Source};
+use crate::{
+    Streaming,
+    streaming::Source,
+    wire::panics::{self, contain, drop_quietly},
+};
 
 /// A request was waited for that does not come.
 pub(crate) struct TooLong;
@@ -38,6 +43,7 @@ pub(crate) struct Requests {
     stream: Streaming<AnyMessage>,
     /// What the stream failed with while it was peeked at.
     failure: Option<Status>,
+    has_panicked: bool,
 }
 
 impl Inbound {
@@ -50,6 +56,7 @@ impl Inbound {
                 peeked: VecDeque::new(),
                 stream,
                 failure: None,
+                has_panicked: false,
             }),
         }
     }
@@ -60,6 +67,14 @@ impl Inbound {
             while requests.wants(peek) && soon(requests.peek_next()).await? {}
         }
         Ok(())
+    }
+
+    /// What the call ends with whose requests have panicked while they were peeked at.
+    pub(crate) fn panicked(&mut self) -> Option<Status> {
+        match self {
+            Self::One(_) => None,
+            Self::Many(requests) => requests.failure.take_if(|_| requests.has_panicked),
+        }
     }
 
     /// What has been peeked at.
@@ -110,7 +125,7 @@ async fn soon<T>(request: impl Future<Output = T>) -> Result<T, TooLong> {
     tokio::select! {
         biased;
         request = request => Ok(request),
-        () = timer::patience() => Err(TooLong),
+        _ = timer::patience() => Err(TooLong),
     }
 }
 
@@ -149,7 +164,7 @@ impl Requests {
     }
 
     fn poll_stream(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<AnyMessage, Status>>> {
-        let next = self.stream.poll_message(cx);
+        let next = self.poll_caller(cx);
         match &next {
             Poll::Ready(Some(Ok(request))) => {
                 let request = request.clone();
@@ -159,6 +174,20 @@ impl Requests {
             Poll::Ready(Some(Err(_))) | Poll::Pending => {}
         }
         next
+    }
+}
+
+impl Requests {
+    /// What the caller gives. A panic of what makes the requests is the caller's, whoever reads them.
+    fn poll_caller(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<AnyMessage, Status>>> {
+        let stream = &mut self.stream;
+        let (next, panic) = panics::note_apart(|| contain(|| stream.poll_message(cx)));
+        let Some(panic) = panic else { return next.unwrap_or(Poll::Pending) };
+        let method = explain::full_name(self.core.method_of(self.call));
+        self.core.problem(format!("call of {method}: its requests panicked: {panic}"));
+        self.has_panicked = true;
+        drop_quietly(std::mem::take(&mut self.stream));
+        Poll::Ready(Some(Err(Status::internal("the requests of the call panicked"))))
     }
 }
 

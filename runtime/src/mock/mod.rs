@@ -34,6 +34,7 @@ mod interactive;
 mod kind;
 mod message;
 mod method;
+mod offer;
 mod pattern;
 mod plan;
 mod record;
@@ -43,6 +44,7 @@ mod serve;
 mod server;
 mod tape;
 mod timer;
+mod verdict;
 
 pub use self::{
     expectation::{Expectation, IntoResponse},

@@ -18,8 +18,8 @@ use tonic::{Code, Extensions, Request, Response, Status, metadata::MetadataMap};
 
 use super::{
     Sequence,
-    interactive::Offers,
     message::{AnyMessage, Content},
+    offer::Offers,
     pattern::Report,
     script::Steps,
 };
@@ -36,7 +36,7 @@ pub(crate) struct Plan {
     pub(crate) times: Option<Times>,
     /// Its steps in sequences, of which there is one in each.
     pub(crate) steps: Vec<(Sequence, usize)>,
-    pub(crate) delay: Duration,
+    pub(crate) delay: Option<Duration>,
     /// How many calls fail before the answer is given, and with what.
     pub(crate) flaky: Option<(usize, Code)>,
     pub(crate) answer: Option<Answer>,
@@ -127,7 +127,7 @@ impl Plan {
             conditions: Vec::new(),
             times: None,
             steps: Vec::new(),
-            delay: Duration::ZERO,
+            delay: None,
             flaky: None,
             answer: None,
             taken: Arc::default(),
@@ -160,6 +160,11 @@ impl Plan {
             calls => calls.saturating_add(failures),
         };
         Times { min: if self.required { with_failures(min) } else { 0 }, max: with_failures(max) }
+    }
+
+    /// After how long it answers.
+    pub(crate) fn delay(&self) -> Duration {
+        self.delay.unwrap_or_default()
     }
 
     /// The calls that it has taken.
@@ -210,7 +215,7 @@ impl Plan {
     /// What in it cannot hold together, in words.
     pub(crate) fn contradiction(&self) -> Option<String> {
         let times = self.times?;
-        let is_answered = self.answer.is_some() || self.flaky.is_some() || !self.delay.is_zero();
+        let is_answered = self.answer.is_some() || self.flaky.is_some() || self.delay.is_some();
         match &self.answer {
             _ if times.max == 0 && is_answered => {
                 Some("`never()` lets no call come that an answer could be for".to_owned())
@@ -311,6 +316,10 @@ pub(crate) fn count(number: usize, noun: &str) -> String {
 )]
 pub trait IntoTimes {
     /// The numbers that are in it.
+    ///
+    /// # Panics
+    /// When there are none.
+    #[track_caller]
     fn into_times(self) -> Times;
 }
 
@@ -321,6 +330,7 @@ impl IntoTimes for usize {
 }
 
 impl IntoTimes for Range<usize> {
+    #[track_caller]
     fn into_times(self) -> Times {
         assert!(!self.is_empty(), "{self:?} is no number of calls");
         Times { min: self.start, max: self.end - 1 }
@@ -328,6 +338,7 @@ impl IntoTimes for Range<usize> {
 }
 
 impl IntoTimes for RangeInclusive<usize> {
+    #[track_caller]
     fn into_times(self) -> Times {
         assert!(!self.is_empty(), "{self:?} is no number of calls");
         Times { min: *self.start(), max: *self.end() }
@@ -341,12 +352,15 @@ impl IntoTimes for RangeFrom<usize> {
 }
 
 impl IntoTimes for RangeTo<usize> {
+    #[track_caller]
     fn into_times(self) -> Times {
-        (0..self.end).into_times()
+        assert!(self.end > 0, "{self:?} is no number of calls");
+        Times { min: 0, max: self.end - 1 }
     }
 }
 
 impl IntoTimes for RangeToInclusive<usize> {
+    #[track_caller]
     fn into_times(self) -> Times {
         (0..=self.end).into_times()
     }

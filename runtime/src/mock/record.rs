@@ -156,10 +156,14 @@ impl Record {
 
     /// What is missing.
     pub(crate) fn unfinished(&self, service: &ServiceDescriptor) -> Option<String> {
-        if let Some(place) = &self.offered {
-            return Some(explain::not_accepted(&service.methods[self.method], place, self));
-        }
-        self.script.as_ref().filter(|it| !it.may_stop()).map(Playing::unfinished)
+        let script = || self.script.as_ref().filter(|it| !it.may_stop()).map(Playing::unfinished);
+        self.unaccepted(service).or_else(script)
+    }
+
+    /// That the test was to answer the call and has not accepted it, if it has not.
+    pub(crate) fn unaccepted(&self, service: &ServiceDescriptor) -> Option<String> {
+        let place = self.offered.as_ref()?;
+        Some(explain::not_accepted(&service.methods[self.method], place, self))
     }
 
     pub(crate) fn requests(&self) -> impl Iterator<Item = &AnyMessage> {

@@ -18,13 +18,15 @@ use super::{
     IntoPattern, Message, Pattern,
     answer::Incoming,
     core::Core,
-    entry::insert,
+    entry::{check_failure, insert},
     explain,
     inbound::Inbound,
     message::{AnyMessage, Content},
     pattern::{Report, shown},
+    plan::Place,
+    timer::{self, Patience},
 };
-use crate::{MethodDescriptor, Streaming, streaming::Source, wire::deadline};
+use crate::{MethodDescriptor, Streaming, streaming::Source};
 
 /// A script without steps: what it plays ends well at once, without a message.
 pub fn script<Req: Message, Res: Message>() -> Script<Req, Res> {
@@ -103,9 +105,13 @@ impl<Req: Message, Res: Message> Script<Req, Res> {
     }
 
     /// Ends the call with `status`.
+    ///
+    /// # Panics
+    /// For one with `Ok`: without a `fail`, the call ends well.
     #[must_use]
     #[track_caller]
     pub fn fail(self, status: Status) -> Self {
+        check_failure(status.code());
         self.step(Action::Fail(status))
     }
 
@@ -131,7 +137,8 @@ impl<Req: Message, Res: Message> Script<Req, Res> {
     fn step(mut self, action: Action) -> Self {
         let is_over = |step: &Step| matches!(step.action, Action::Fail(_) | Action::Hang);
         assert!(!self.steps.list.iter().any(is_over), "nothing comes behind a `fail` or a `hang`");
-        self.steps.list.push(Step { place: Location::caller(), action });
+        let place = Place::Code(Location::caller());
+        self.steps.list.push(Step { place, action });
         self
     }
 
@@ -160,14 +167,13 @@ impl Steps {
         Self { header, list: Vec::new(), trailers }
     }
 
-    #[track_caller]
-    pub(crate) fn push(&mut self, action: Action) {
-        self.list.push(Step { place: Location::caller(), action });
+    pub(crate) fn push(&mut self, place: &Place, action: Action) {
+        self.list.push(Step { place: place.clone(), action });
     }
 }
 
 pub(crate) struct Step {
-    place: &'static Location<'static>,
+    place: Place,
     action: Action,
 }
 
@@ -237,11 +243,20 @@ pub(crate) fn play(
         playing: Playing { method, steps: Arc::clone(steps), next: 0 },
         requests: incoming.requests,
         timer: None,
+        patience: Patience::default(),
     };
     core.note(player.call, |record| record.script = Some(player.playing.clone()));
     let responses = Content::Many(Streaming::from_source(player));
     Ok(Response::from_parts(steps.header.clone(), responses, Extensions::new()))
 }
+
+/// What the caller has to do where a script gets no request.
+const NO_REQUEST: &str = "The script waits for a request, and its caller for the response: the caller \
+                          has to send one before it waits, or from a task, or the script has to \
+                          `send` first";
+/// The same where it gets no end of them.
+const NO_END: &str = "The script waits for the end of the requests, and its caller for what comes \
+                      behind it: the caller has to end them before it waits";
 
 /// The responses of a script.
 struct Player {
@@ -250,6 +265,7 @@ struct Player {
     playing: Playing,
     requests: Inbound,
     timer: Option<Pin<Box<Sleep>>>,
+    patience: Patience,
 }
 
 impl Source<AnyMessage> for Player {
@@ -260,35 +276,14 @@ impl Source<AnyMessage> for Player {
         let this = &mut *self;
         let steps = Arc::clone(&this.playing.steps);
         while let Some(step) = steps.list.get(this.playing.next) {
-            match &step.action {
-                Action::Send(response) => {
-                    this.advance();
-                    return Poll::Ready(Some(Ok(response.clone())));
-                }
-                Action::Fail(status) => {
-                    this.advance();
-                    return Poll::Ready(Some(Err(status.clone())));
-                }
-                Action::Hang => return Poll::Pending,
-                Action::Wait(time) => {
-                    if let Err(problem) = ready!(this.poll_timer(*time, cx)) {
-                        return Poll::Ready(Some(Err(this.stop(&problem))));
-                    }
-                }
-                Action::Expect { check, .. } => {
-                    let request = ready!(this.requests.poll_next(cx));
-                    if let Err(problem) = expected(request, check) {
-                        return Poll::Ready(Some(Err(this.stop(&problem))));
-                    }
-                }
-                Action::ExpectEnd => {
-                    if let Some(extra) = ready!(this.requests.poll_next(cx)) {
-                        let problem = format!("got {}", outcome(extra));
-                        return Poll::Ready(Some(Err(this.stop(&problem))));
-                    }
-                }
-            }
+            let response = match ready!(this.poll_step(step, cx)) {
+                Ok(response) => response,
+                Err(problem) => return Poll::Ready(Some(Err(this.stop(&problem)))),
+            };
             this.advance();
+            if response.is_some() {
+                return Poll::Ready(response);
+            }
         }
         Poll::Ready(None)
     }
@@ -298,7 +293,49 @@ impl Source<AnyMessage> for Player {
     }
 }
 
+/// What a step gives the caller, if it gives anything, or a problem.
+type Stepped = Result<Option<Result<AnyMessage, Status>>, String>;
+
 impl Player {
+    fn poll_step(&mut self, step: &Step, cx: &mut Context<'_>) -> Poll<Stepped> {
+        Poll::Ready(match &step.action {
+            Action::Send(response) => Ok(Some(Ok(response.clone()))),
+            Action::Fail(status) => Ok(Some(Err(status.clone()))),
+            Action::Hang => return self.poll_hanging(&step.place, cx),
+            Action::Wait(time) => ready!(self.poll_timer(*time, cx)).map(|()| None),
+            Action::Expect { check, .. } => {
+                expected(ready!(self.poll_request(NO_REQUEST, cx))?, check).map(|()| None)
+            }
+            Action::ExpectEnd => match ready!(self.poll_request(NO_END, cx))? {
+                Some(extra) => Err(format!("got {}", outcome(extra))),
+                None => Ok(None),
+            },
+        })
+    }
+
+    /// The next request, or what to make of it that none comes.
+    fn poll_request(
+        &mut self,
+        advice: &str,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<Option<Result<AnyMessage, Status>>, String>> {
+        if let Poll::Ready(request) = self.requests.poll_next(cx) {
+            self.patience.renew();
+            return Poll::Ready(Ok(request));
+        }
+        let waited = ready!(self.patience.poll(cx));
+        Poll::Ready(Err(format!("got nothing for {waited}. {advice}")))
+    }
+
+    /// Does nothing any more, and says so where that holds up the test.
+    fn poll_hanging<T>(&mut self, place: &Place, cx: &mut Context<'_>) -> Poll<T> {
+        if self.core.holds_up_test() {
+            let waited = ready!(self.patience.poll(cx));
+            self.core.hint(explain::hangs(self.playing.method, place, waited));
+        }
+        Poll::Pending
+    }
+
     fn advance(&mut self) {
         self.playing.next += 1;
         let next = self.playing.next;
@@ -316,10 +353,10 @@ impl Player {
     }
 
     fn poll_timer(&mut self, time: Duration, cx: &mut Context<'_>) -> Poll<Result<(), String>> {
-        if self.timer.is_none() {
-            deadline::clock("`wait`")?;
-        }
-        let timer = self.timer.get_or_insert_with(|| Box::pin(tokio::time::sleep(time)));
+        let timer = match &mut self.timer {
+            Some(timer) => timer,
+            None => self.timer.insert(Box::pin(timer::sleep("`wait`", time)?)),
+        };
         ready!(timer.as_mut().poll(cx));
         self.timer = None;
         Poll::Ready(Ok(()))

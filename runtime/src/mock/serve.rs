@@ -9,16 +9,18 @@ use crate::{Server, ServiceServer, server::Dispatch};
 /// Serves `service` on a free port of 127.0.0.1, on the runtime of the caller.
 ///
 /// # Errors
-/// When no port can be listened on.
+/// When no port can be listened on, or the runtime has no time.
 pub async fn serve<D, S>(service: ServiceServer<D, S>) -> io::Result<Serving>
 where
     D: Dispatch<S>,
     S: Send + Sync + ?Sized + 'static,
 {
+    let server = Server::new().add_service(service);
+    // What it would end with is heard nowhere else.
+    server.check()?;
     let listener = TcpListener::bind("127.0.0.1:0").await?;
     let address = listener.local_addr()?;
     let (stop, stopped) = oneshot::channel::<()>();
-    let server = Server::new().add_service(service);
     tokio::spawn(server.serve_listener_with_shutdown(listener, async {
         // Either way, the other end is gone.
         let _ = stopped.await;

@@ -7,6 +7,7 @@ use std::{
     pin::{Pin, pin},
     sync::Arc,
     task::Poll,
+    time::Duration,
 };
 
 use tokio::{
@@ -25,7 +26,10 @@ use super::{
     routes::Routes,
     slow_methods::SlowMethods,
 };
-use crate::wire::http_body::{HttpBody, RequestBody};
+use crate::wire::{
+    deadline,
+    http_body::{HttpBody, RequestBody},
+};
 
 /// A service with the name of one of gRPC: a generated server, or one of tonic's.
 #[diagnostic::on_unimplemented(
@@ -205,10 +209,12 @@ impl Server {
 }
 
 impl Server {
-    /// Fails if the services or the options are invalid.
-    fn check(&self) -> io::Result<()> {
+    /// Fails if the services or the options are invalid, or the runtime has no timers.
+    pub(crate) fn check(&self) -> io::Result<()> {
         self.options.check()?;
-        self.routes.check()
+        self.routes.check()?;
+        let timer = deadline::timer("serving", || tokio::time::sleep(Duration::ZERO));
+        timer.map(drop).map_err(io::Error::other)
     }
 }
 

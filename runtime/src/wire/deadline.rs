@@ -1,8 +1,10 @@
 //! The deadline of a call, and its form in `grpc-timeout`.
 
 use std::{
+    fmt,
     future::Future,
     io::Write as _,
+    panic::{AssertUnwindSafe, catch_unwind},
     pin::Pin,
     task::{Context, Poll},
     time::Duration,
@@ -112,15 +114,23 @@ pub(crate) fn has_passed(deadline: Instant) -> bool {
 /// and timers differ from the client's.
 const RESET_MARGIN: Duration = Duration::from_millis(10);
 
-/// Fails with an explanation if no tokio runtime provides a timer for `what`.
-pub(crate) fn clock(what: &str) -> Result<(), String> {
-    match Handle::try_current() {
-        Ok(_) => Ok(()),
-        Err(_) => Err(format!(
-            "{what} needs the clock of a tokio runtime, and there is none here: run it in one, with \
-             `#[tokio::main]`, `#[tokio::test]` or `Runtime::block_on`"
-        )),
-    }
+/// Creates a timer for `what` with `make`, or fails with an explanation if no tokio runtime provides one.
+pub(crate) fn timer(
+    what: impl fmt::Display,
+    make: impl FnOnce() -> Sleep,
+) -> Result<Sleep, String> {
+    let found = match Handle::try_current() {
+        // tokio offers no way to ask whether timers are enabled; it panics if they are not.
+        Ok(_) => match catch_unwind(AssertUnwindSafe(make)) {
+            Ok(timer) => return Ok(timer),
+            Err(_) => "the one here has none: build it with `enable_time` or `enable_all`",
+        },
+        Err(_) => {
+            "there is none here: run it in one, with `#[tokio::main]`, `#[tokio::test]` or \
+             `Runtime::block_on`"
+        }
+    };
+    Err(format!("{what} needs the clock of a tokio runtime, and {found}"))
 }
 
 /// A call's deadline and its timer. Without a deadline it never expires.
@@ -145,8 +155,9 @@ impl Deadline {
         let timer = match &mut self.timer {
             Some(timer) => timer,
             None => {
-                clock("a call with a deadline").map_err(Status::internal)?;
-                self.timer.insert(Box::pin(tokio::time::sleep_until(instant)))
+                let until = || tokio::time::sleep_until(instant);
+                let timer = timer("a call with a deadline", until).map_err(Status::internal)?;
+                self.timer.insert(Box::pin(timer))
             }
         };
         match timer.as_mut().poll(cx) {

@@ -44,6 +44,15 @@ pub(crate) fn note<R>(work: impl FnOnce() -> R) -> (R, Option<String>) {
     (result, noted)
 }
 
+/// Like [`note`], but hides the panic from enclosing calls of `note`.
+#[allow(dead_code, reason = "only mocks have to be heard")]
+pub(crate) fn note_apart<R>(work: impl FnOnce() -> R) -> (R, Option<String>) {
+    let former = NOTED.take();
+    let result = note(work);
+    NOTED.replace(former);
+    result
+}
+
 /// The message of `panic`.
 pub(crate) fn text(panic: &(dyn Any + Send)) -> String {
     let text = panic.downcast_ref::<&str>().map(|&text| text.to_owned());

@@ -11,6 +11,7 @@ mod compiler;
 mod messages;
 mod right;
 mod right_calls;
+mod right_waits;
 
 use std::{
     fs,
@@ -40,29 +41,34 @@ mod contracts {
 
 use contracts::{calculator, telemetry};
 
-/// A wrong test, and the words in which it has to fail.
+/// A wrong test, the words in which it has to fail, and those in which it must not.
+#[derive(Default)]
 struct Wrong {
     name: String,
     words: Vec<String>,
+    besides: Vec<String>,
 }
 
-/// All tests in `folder`, of which each says `// red: WORDS` before its attributes.
+/// All tests in `folder`, of which each says `// red: WORDS` before its attributes, and `// not: WORDS`.
 fn wrong_tests(folder: &Path) -> Vec<Wrong> {
     let mut tests = Vec::new();
     for file in fs::read_dir(folder).unwrap() {
         let path = file.unwrap().path();
         let module = path.file_stem().unwrap().to_str().unwrap().to_owned();
-        let mut words = Vec::new();
+        let mut test = Wrong::default();
         for line in fs::read_to_string(&path).unwrap().lines() {
             if let Some(expected) = line.strip_prefix("// red: ") {
-                words.push(expected.to_owned());
+                test.words.push(expected.to_owned());
+            }
+            if let Some(unexpected) = line.strip_prefix("// not: ") {
+                test.besides.push(unexpected.to_owned());
             }
             let function = line.strip_prefix("fn ").or_else(|| line.strip_prefix("async fn "));
             if let Some((name, _)) = function.and_then(|rest| rest.split_once('('))
-                && !words.is_empty()
+                && !test.words.is_empty()
             {
                 let name = format!("{module}::{name}");
-                tests.push(Wrong { name, words: std::mem::take(&mut words) });
+                tests.push(Wrong { name, ..std::mem::take(&mut test) });
             }
         }
     }
@@ -89,18 +95,21 @@ fn build() -> PathBuf {
 }
 
 /// What is wrong with the run of a wrong test.
-fn fooled_by(tests: &Path, Wrong { name, words }: &Wrong) -> Option<String> {
+fn fooled_by(tests: &Path, Wrong { name, words, besides }: &Wrong) -> Option<String> {
     let output = Command::new(tests).args(["--exact", name]).output().unwrap();
     let text = String::from_utf8_lossy(&output.stdout) + String::from_utf8_lossy(&output.stderr);
     if !text.contains("running 1 test") {
         return Some(format!("{name} is no test"));
     }
     let missing = words.iter().filter(|words| !text.contains(words.as_str())).collect::<Vec<_>>();
-    match (output.status.success(), missing.is_empty()) {
-        (true, _) => Some(format!("{name} passes")),
-        (false, false) => Some(format!("{name} does not say {missing:?}:\n{text}")),
-        (false, true) => None,
+    let besides = besides.iter().filter(|words| text.contains(words.as_str())).collect::<Vec<_>>();
+    if output.status.success() {
+        return Some(format!("{name} passes"));
     }
+    if !missing.is_empty() {
+        return Some(format!("{name} does not say {missing:?}:\n{text}"));
+    }
+    (!besides.is_empty()).then(|| format!("{name} says {besides:?} besides:\n{text}"))
 }
 
 #[test]

@@ -202,3 +202,18 @@ async fn a_script_that_is_read_to_its_end_on_a_port() {
     let mut points = client.watch(query("a")).await.unwrap().into_inner();
     assert_eq!(points.skip_to_trailers().await.unwrap().get("x-end").unwrap(), "1");
 }
+
+#[tokio::test]
+async fn requests_that_panic_behind_a_port_end_their_call() {
+    let real = MockTelemetry::new();
+    real.on_upload().returns(summary(1));
+    let spy = MockTelemetry::spy(real.clone());
+    let serving = spy.serve().await.unwrap();
+    let client = crate::telemetry::TelemetryClient::connect(serving.uri()).await.unwrap();
+    let mut first = Some(point(1.0));
+    let mut next = move |_| Ok(first.take().expect("the caller has one request only"));
+    let points = tokio_stream::StreamExt::map(tokio_stream::iter([1, 2]), move |it| next(it));
+    let status = client.upload(Streaming::new(points)).await.unwrap_err();
+    assert_eq!(status.code(), Code::Internal, "{status}");
+    assert!(!spy.upload_calls().iter().any(|call| call.outcome.is_ok()));
+}

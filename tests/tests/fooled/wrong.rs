@@ -19,6 +19,8 @@ mod scripts;
 mod values;
 #[path = "wrong/verdicts.rs"]
 mod verdicts;
+#[path = "wrong/waits.rs"]
+mod waits;
 #[path = "wrong/words.rs"]
 mod words;
 

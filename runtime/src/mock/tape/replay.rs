@@ -68,19 +68,19 @@ fn plan(place: Place, method: &Method, kind: MethodKind, line: &Line) -> Result<
                 let message = message.decode(method.decode_request)?;
                 requests.push(message.clone());
                 if kind.streams_requests() {
-                    steps.push(expect(method.compare_request, message));
+                    steps.push(&place, expect(method.compare_request, message));
                 }
             }
-            Event::End => steps.push(Action::ExpectEnd),
+            Event::End => steps.push(&place, Action::ExpectEnd),
             Event::Response(message) => {
-                steps.push(Action::Send(message.decode(method.decode_response)?));
+                steps.push(&place, Action::Send(message.decode(method.decode_response)?));
             }
         }
     }
     match &line.outcome {
         Outcome::Ok => {}
-        Outcome::Failed(status) => steps.push(Action::Fail(status.clone())),
-        Outcome::Cancelled | Outcome::Pending => steps.push(Action::Hang),
+        Outcome::Failed(status) => steps.push(&place, Action::Fail(status.clone())),
+        Outcome::Cancelled | Outcome::Pending => steps.push(&place, Action::Hang),
     }
     let mut plan = Plan::new(place, true);
     plan.times = Some(Times::exactly(1));

@@ -1177,16 +1177,26 @@ pub mod option_mock {
             ///
             /// # Panics
             /// With everything that went wrong.
-            pub async fn verify_within(&self, limit: rt::Duration) {
-                self.mock.verify_within(limit).await;
+            #[inline]
+            #[track_caller]
+            pub fn verify_within(
+                &self,
+                limit: rt::Duration,
+            ) -> impl rt::Future<Output = ()> + rt::Send + '_ {
+                self.mock.verify_within(limit)
             }
 
             /// Gives the verdict after `time`, in which no call may come: whatever was expected.
             ///
             /// # Panics
             /// With everything that went wrong.
-            pub async fn quiet_for(&self, time: rt::Duration) {
-                self.mock.quiet_for(time).await;
+            #[inline]
+            #[track_caller]
+            pub fn quiet_for(
+                &self,
+                time: rt::Duration,
+            ) -> impl rt::Future<Output = ()> + rt::Send + '_ {
+                self.mock.quiet_for(time)
             }
         }
 
@@ -1667,16 +1677,26 @@ pub mod s_mock {
             ///
             /// # Panics
             /// With everything that went wrong.
-            pub async fn verify_within(&self, limit: rt::Duration) {
-                self.mock.verify_within(limit).await;
+            #[inline]
+            #[track_caller]
+            pub fn verify_within(
+                &self,
+                limit: rt::Duration,
+            ) -> impl rt::Future<Output = ()> + rt::Send + '_ {
+                self.mock.verify_within(limit)
             }
 
             /// Gives the verdict after `time`, in which no call may come: whatever was expected.
             ///
             /// # Panics
             /// With everything that went wrong.
-            pub async fn quiet_for(&self, time: rt::Duration) {
-                self.mock.quiet_for(time).await;
+            #[inline]
+            #[track_caller]
+            pub fn quiet_for(
+                &self,
+                time: rt::Duration,
+            ) -> impl rt::Future<Output = ()> + rt::Send + '_ {
+                self.mock.quiet_for(time)
             }
         }
 
@@ -2003,16 +2023,26 @@ pub mod b_mock {
             ///
             /// # Panics
             /// With everything that went wrong.
-            pub async fn verify_within(&self, limit: rt::Duration) {
-                self.mock.verify_within(limit).await;
+            #[inline]
+            #[track_caller]
+            pub fn verify_within(
+                &self,
+                limit: rt::Duration,
+            ) -> impl rt::Future<Output = ()> + rt::Send + '_ {
+                self.mock.verify_within(limit)
             }
 
             /// Gives the verdict after `time`, in which no call may come: whatever was expected.
             ///
             /// # Panics
             /// With everything that went wrong.
-            pub async fn quiet_for(&self, time: rt::Duration) {
-                self.mock.quiet_for(time).await;
+            #[inline]
+            #[track_caller]
+            pub fn quiet_for(
+                &self,
+                time: rt::Duration,
+            ) -> impl rt::Future<Output = ()> + rt::Send + '_ {
+                self.mock.quiet_for(time)
             }
         }
 
@@ -2343,16 +2373,26 @@ pub mod arc_mock {
             ///
             /// # Panics
             /// With everything that went wrong.
-            pub async fn verify_within(&self, limit: rt::Duration) {
-                self.mock.verify_within(limit).await;
+            #[inline]
+            #[track_caller]
+            pub fn verify_within(
+                &self,
+                limit: rt::Duration,
+            ) -> impl rt::Future<Output = ()> + rt::Send + '_ {
+                self.mock.verify_within(limit)
             }
 
             /// Gives the verdict after `time`, in which no call may come: whatever was expected.
             ///
             /// # Panics
             /// With everything that went wrong.
-            pub async fn quiet_for(&self, time: rt::Duration) {
-                self.mock.quiet_for(time).await;
+            #[inline]
+            #[track_caller]
+            pub fn quiet_for(
+                &self,
+                time: rt::Duration,
+            ) -> impl rt::Future<Output = ()> + rt::Send + '_ {
+                self.mock.quiet_for(time)
             }
         }
 
@@ -2681,16 +2721,26 @@ pub mod send_mock {
             ///
             /// # Panics
             /// With everything that went wrong.
-            pub async fn verify_within(&self, limit: rt::Duration) {
-                self.mock.verify_within(limit).await;
+            #[inline]
+            #[track_caller]
+            pub fn verify_within(
+                &self,
+                limit: rt::Duration,
+            ) -> impl rt::Future<Output = ()> + rt::Send + '_ {
+                self.mock.verify_within(limit)
             }
 
             /// Gives the verdict after `time`, in which no call may come: whatever was expected.
             ///
             /// # Panics
             /// With everything that went wrong.
-            pub async fn quiet_for(&self, time: rt::Duration) {
-                self.mock.quiet_for(time).await;
+            #[inline]
+            #[track_caller]
+            pub fn quiet_for(
+                &self,
+                time: rt::Duration,
+            ) -> impl rt::Future<Output = ()> + rt::Send + '_ {
+                self.mock.quiet_for(time)
             }
         }
 
@@ -3021,16 +3071,26 @@ pub mod rt_mock {
             ///
             /// # Panics
             /// With everything that went wrong.
-            pub async fn verify_within(&self, limit: rt::Duration) {
-                self.mock.verify_within(limit).await;
+            #[inline]
+            #[track_caller]
+            pub fn verify_within(
+                &self,
+                limit: rt::Duration,
+            ) -> impl rt::Future<Output = ()> + rt::Send + '_ {
+                self.mock.verify_within(limit)
             }
 
             /// Gives the verdict after `time`, in which no call may come: whatever was expected.
             ///
             /// # Panics
             /// With everything that went wrong.
-            pub async fn quiet_for(&self, time: rt::Duration) {
-                self.mock.quiet_for(time).await;
+            #[inline]
+            #[track_caller]
+            pub fn quiet_for(
+                &self,
+                time: rt::Duration,
+            ) -> impl rt::Future<Output = ()> + rt::Send + '_ {
+                self.mock.quiet_for(time)
             }
         }
 
@@ -3363,16 +3423,26 @@ pub mod service_mock {
             ///
             /// # Panics
             /// With everything that went wrong.
-            pub async fn verify_within(&self, limit: rt::Duration) {
-                self.mock.verify_within(limit).await;
+            #[inline]
+            #[track_caller]
+            pub fn verify_within(
+                &self,
+                limit: rt::Duration,
+            ) -> impl rt::Future<Output = ()> + rt::Send + '_ {
+                self.mock.verify_within(limit)
             }
 
             /// Gives the verdict after `time`, in which no call may come: whatever was expected.
             ///
             /// # Panics
             /// With everything that went wrong.
-            pub async fn quiet_for(&self, time: rt::Duration) {
-                self.mock.quiet_for(time).await;
+            #[inline]
+            #[track_caller]
+            pub fn quiet_for(
+                &self,
+                time: rt::Duration,
+            ) -> impl rt::Future<Output = ()> + rt::Send + '_ {
+                self.mock.quiet_for(time)
             }
         }
 

@@ -1,7 +1,7 @@
 //! Closures and services of the test that panic, where the caller makes nothing of it.
 
 use std::{
-    future::Future,
+    future::{Future, poll_fn},
     panic::{AssertUnwindSafe, catch_unwind},
     pin::pin,
     task::{Context, Poll, Waker},
@@ -16,7 +16,8 @@ use crate::{
         AddRequest, AddResponse, Calculator, CalculatorClient, MockCalculator, SubtractRequest,
         SubtractResponse,
     },
-    messages::{add, sum},
+    messages::{add, point, query, sum, summary},
+    telemetry::{MockTelemetry, Query, Telemetry, TelemetryClient},
 };
 
 /// Waits for a future without any runtime.
@@ -57,7 +58,7 @@ fn a_delay_without_a_runtime_and_without_a_codec() {
     let _ = block_on(CalculatorClient::in_process_direct(mock.clone()).add(add(5, 3)));
 }
 
-// red: `after` cannot wait
+// red: `after` needs the clock of a tokio runtime, and the one here has none
 #[test]
 fn a_delay_in_a_runtime_without_time() {
     let mock = late();
@@ -157,4 +158,99 @@ async fn a_redaction_that_panics_on_a_port() {
     let (_folder, mock) = recorded();
     let serving = mock.serve().await.unwrap();
     let _ = CalculatorClient::connect(serving.uri()).await.unwrap().add(add(5, 3)).await;
+}
+
+/// A service that reads its requests: a mock, which the test does not ask.
+fn reading() -> MockTelemetry {
+    let real = MockTelemetry::new();
+    real.on_upload().returns(summary(1));
+    real.on_tail().answers(async |request: Request<Streaming<Query>>| {
+        let mut queries = request.into_inner();
+        while queries.message().await?.is_some() {}
+        Ok(Streaming::from_iter([point(1.0)]))
+    });
+    real
+}
+
+/// Requests of the code under test, of which the second one cannot be made.
+fn broken<T: Send + 'static>(first: T) -> Streaming<T> {
+    let mut first = Some(first);
+    let mut next = move |_| Ok(first.take().expect("the caller has one request only"));
+    Streaming::new(tokio_stream::iter([1, 2]).map(move |number| next(number)))
+}
+
+/// Makes a call with requests that panic, where nobody looks at what becomes of it.
+async fn upload(telemetry: &impl Telemetry) {
+    let mut call = pin!(telemetry.upload(Request::new(broken(point(1.0)))));
+    let call = poll_fn(|cx| match catch_unwind(AssertUnwindSafe(|| call.as_mut().poll(cx))) {
+        Ok(polled) => polled.map(drop),
+        Err(_) => Poll::Ready(()),
+    });
+    call.await;
+}
+
+// red: 1 problem
+// red: call of telemetry.Telemetry/Upload: its requests panicked: the caller has one request only
+#[tokio::test]
+async fn requests_that_panic_as_the_contract() {
+    let real = reading();
+    let spy = MockTelemetry::spy(real.clone());
+    upload(&spy).await;
+}
+
+// red: 1 problem
+// red: call of telemetry.Telemetry/Upload: its requests panicked: the caller has one request only
+#[tokio::test]
+async fn requests_that_panic_by_its_client() {
+    let real = reading();
+    let spy = MockTelemetry::spy(real.clone());
+    upload(&spy.client()).await;
+}
+
+// red: 1 problem
+// red: call of telemetry.Telemetry/Upload: its requests panicked: the caller has one request only
+#[tokio::test]
+async fn requests_that_panic_without_a_codec() {
+    let real = reading();
+    let spy = MockTelemetry::spy(real.clone());
+    upload(&TelemetryClient::in_process_direct(spy.clone())).await;
+}
+
+// red: 1 problem
+// red: call of telemetry.Telemetry/Tail: its requests panicked: the caller has one request only
+#[tokio::test]
+async fn requests_that_panic_in_a_dialogue() {
+    let real = reading();
+    let spy = MockTelemetry::spy(real.clone());
+    let queries = broken(query("a"));
+    let (_headers, mut points) = spy.client().tail(queries).open();
+    let _ = points.message().await;
+}
+
+// red: 1 problem
+// red: call of telemetry.Telemetry/Upload: its requests panicked: the caller has one request only
+#[tokio::test]
+async fn requests_that_panic_for_a_mock_that_answers() {
+    let mock = MockTelemetry::new();
+    mock.on_upload().returns(summary(1));
+    upload(&mock.client()).await;
+}
+
+// red: 1 problem
+// red: call of telemetry.Telemetry/Upload: its requests panicked: the caller has one request only
+#[tokio::test]
+async fn requests_that_panic_for_a_mock_that_looks_at_them() {
+    let mock = MockTelemetry::new();
+    mock.on_upload().with([point(1.0)]).returns(summary(1));
+    upload(&mock).await;
+}
+
+// red: 1 problem
+// red: call of telemetry.Telemetry/Tail: its requests panicked: the caller has one request only
+#[tokio::test]
+async fn requests_that_panic_for_a_closure() {
+    let mock = reading();
+    let queries = broken(query("a"));
+    let mut points = mock.client().tail(queries).await.unwrap().into_inner();
+    let _ = points.message().await;
 }

@@ -6,10 +6,19 @@ use std::{
     time::Duration,
 };
 
+use futures_util::FutureExt as _;
+
 use crate::{
     calculator::MockCalculator,
     messages::{add, sum},
 };
+
+/// Calls on another thread, and waits for that.
+fn call_elsewhere(mock: &MockCalculator) {
+    let client = mock.client();
+    let call = move || client.add(add(5, 3)).now_or_never().unwrap();
+    let _ = thread::spawn(call).join().unwrap();
+}
 
 // red: unexpected call of calculator.Calculator/Add
 // red: request: AddRequest { a: 5, b: 3 }
@@ -140,4 +149,66 @@ async fn the_same_call_over_and_over() {
     for _ in 0..3 {
         mock.client().add(add(5, 3)).await.unwrap_err();
     }
+}
+
+// red: 1 problem
+// red: unexpected call of calculator.Calculator/Add
+// red: request: AddRequest { a: 5, b: 3 }
+// red: no such call may come
+#[test]
+fn one_that_may_not_come_in_a_variable_beside_a_stub() {
+    let mock = MockCalculator::new();
+    mock.on_add().returns(sum(8));
+    let _never = mock.expect_add().never();
+    call_elsewhere(&mock);
+}
+
+// red: unexpected call of calculator.Calculator/Add
+#[test]
+fn one_that_may_not_come_in_a_variable_of_a_spy() {
+    let real = MockCalculator::new();
+    real.on_add().returns(sum(8));
+    let spy = MockCalculator::spy(real.clone());
+    let _never = spy.expect_add().with(add(5, 3)).never();
+    call_elsewhere(&spy);
+}
+
+// red: unexpected call of calculator.Calculator/Add
+#[test]
+fn one_that_may_not_come_in_a_variable_that_outlives_the_verdict() {
+    let mock = MockCalculator::new();
+    mock.on_add().returns(sum(8));
+    let never = mock.expect_add().never();
+    call_elsewhere(&mock);
+    mock.verify();
+    drop(never);
+}
+
+// red: unexpected call of calculator.Calculator/Add
+#[test]
+fn one_that_may_not_come_in_a_variable_that_outlives_the_mock() {
+    let mock = MockCalculator::new();
+    mock.on_add().returns(sum(8));
+    let _never = mock.expect_add().never();
+    call_elsewhere(&mock);
+    drop(mock);
+}
+
+// red: unexpected call of calculator.Calculator/Add
+#[tokio::test]
+async fn one_that_may_not_come_while_a_verdict_waits() {
+    let mock = MockCalculator::new();
+    mock.on_add().returns(sum(8));
+    let _never = mock.expect_add().never();
+    call_elsewhere(&mock);
+    mock.verify_within(Duration::from_secs(1)).await;
+}
+
+// red: missing call of calculator.Calculator/Add
+#[test]
+fn one_that_has_to_come_in_a_variable_beside_a_stub() {
+    let mock = MockCalculator::new();
+    mock.on_add().returns(sum(8));
+    let _once = mock.expect_add().once().returns(sum(9));
+    call_elsewhere(&mock);
 }

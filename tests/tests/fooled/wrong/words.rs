@@ -70,6 +70,71 @@ fn later_and_never() {
     mock.expect_add().after(Duration::from_secs(1)).never();
 }
 
+// red: after how long it answers was said already: 1s
+// red: panicked at tests/tests/fooled/wrong/words.rs:
+#[test]
+fn two_delays() {
+    let mock = MockCalculator::new();
+    let second = Duration::from_secs(1);
+    mock.on_add().after(second).after(2 * second).returns(sum(8));
+}
+
+// red: how it fails first was said already: 2 calls, with Unavailable
+// red: panicked at tests/tests/fooled/wrong/words.rs:
+#[test]
+fn flaky_in_two_ways() {
+    let mock = MockCalculator::new();
+    mock.on_add().flaky(2, Code::Unavailable).flaky(1, Code::Internal).returns(sum(8));
+}
+
+// red: a call that fails has another code than `Ok`
+// red: panicked at tests/tests/fooled/wrong/words.rs:
+#[test]
+fn a_failure_that_is_none() {
+    let mock = MockCalculator::new();
+    mock.on_add().fails(Status::ok("?"));
+}
+
+// red: a call that fails has another code than `Ok`
+// red: panicked at tests/tests/fooled/wrong/words.rs:
+#[test]
+fn a_failure_with_details_that_is_none() {
+    let mock = MockCalculator::new();
+    mock.on_add().fails_with(Code::Ok, "?", "");
+}
+
+// red: a call that fails has another code than `Ok`
+// red: panicked at tests/tests/fooled/wrong/words.rs:
+#[test]
+fn flaky_without_a_failure() {
+    let mock = MockCalculator::new();
+    mock.on_add().flaky(2, Code::Ok).returns(sum(8));
+}
+
+// red: a call that fails has another code than `Ok`
+// red: panicked at tests/tests/fooled/wrong/words.rs:
+#[test]
+fn a_script_with_a_failure_that_is_none() {
+    let mock = MockTelemetry::new();
+    mock.on_watch().script(script().fail(Status::ok("?")));
+}
+
+// red: 3..3 is no number of calls
+// red: panicked at tests/tests/fooled/wrong/words.rs:
+#[test]
+fn a_number_of_calls_that_is_none() {
+    let mock = MockCalculator::new();
+    mock.expect_add().times(3..3).returns(sum(8));
+}
+
+// red: ..0 is no number of calls
+// red: panicked at tests/tests/fooled/wrong/words.rs:
+#[test]
+fn less_calls_than_none() {
+    let mock = MockCalculator::new();
+    mock.on_add().times(..0).returns(sum(8));
+}
+
 // red: `never()` lets no call come, whose turn could be in a sequence
 #[test]
 fn never_in_a_sequence() {
@@ -93,6 +158,7 @@ fn two_streams() {
 }
 
 // red: it has an answer already
+// not: missing call
 #[test]
 fn two_responses_one_after_the_other() {
     let mock = MockCalculator::new();
@@ -100,6 +166,7 @@ fn two_responses_one_after_the_other() {
 }
 
 // red: how many calls it takes was said already: exactly 2 calls
+// not: missing call
 #[test]
 fn two_numbers() {
     let mock = MockCalculator::new();

@@ -1,0 +1,311 @@
+//! The verdict: what is wrong with a mock, who is told, and when.
+
+use std::{fmt, future::poll_fn, panic::Location, sync::Arc, task::Poll, thread, time::Duration};
+
+use tokio::{task, time::Sleep};
+use tonic::Status;
+
+use super::{
+    core::{Core, State},
+    explain::{self, Problem},
+    home::{self, Hearing},
+    kind::Peek,
+    plan::Plan,
+    record::Record,
+    timer,
+};
+
+/// What the test waits for with a word of ours, such as `verify_within`, and where. A panic in a future
+/// cannot point there by itself.
+#[derive(Clone, Copy)]
+pub(crate) struct Asked {
+    word: &'static str,
+    place: &'static Location<'static>,
+}
+
+impl Asked {
+    /// Asked where our caller is called.
+    #[track_caller]
+    pub(crate) fn here(word: &'static str) -> Self {
+        Self { word, place: Location::caller() }
+    }
+
+    /// Panics with what it comes to.
+    pub(crate) fn panic(self, problem: impl fmt::Display) -> ! {
+        panic!("{self}: {problem}")
+    }
+
+    /// Waits for `time`, or says why it cannot.
+    pub(crate) fn sleep(self, time: Duration) -> Result<Sleep, String> {
+        timer::sleep(format_args!("`{}`", self.word), time)
+    }
+}
+
+impl fmt::Display for Asked {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "`{}` at {}", self.word, self.place)
+    }
+}
+
+impl State {
+    fn is_fine(&self) -> bool {
+        self.problems.is_empty()
+            && self.plans.iter().flat_map(|plans| plans.iter()).all(Plan::is_met)
+            && self.calls.iter().all(Record::may_stop)
+    }
+
+    /// What a verdict is made of, unless all is well.
+    fn wrong(&self) -> Option<Wrong> {
+        let Self { problems, plans, calls, .. } = self;
+        (!self.is_fine()).then(|| Wrong {
+            problems: problems.clone(),
+            plans: plans.clone(),
+            calls: calls.clone(),
+        })
+    }
+}
+
+/// The state at a moment at which something is wrong.
+struct Wrong {
+    problems: Vec<Problem>,
+    plans: Vec<Arc<Vec<Plan>>>,
+    calls: Vec<Record>,
+}
+
+impl Core {
+    // Problems.
+
+    /// Refuses a call of which the requests do not come that decide what takes it.
+    pub(crate) fn fail_stuck(&self, method: usize, peek: Peek) -> Status {
+        let descriptor = &self.service.methods[method];
+        let plans = self.plans(method);
+        let looking = |plan: &&Plan| plan.conditions.iter().any(|it| it.peek() != Peek::Nothing);
+        let looking = plans.iter().filter(looking).collect::<Vec<_>>();
+        self.refuse_for(explain::stuck(descriptor, peek, &looking))
+    }
+
+    /// Refuses a call of which the requests do not end, before which `plan` does not answer.
+    pub(crate) fn fail_unended(&self, method: usize, plan: &Plan) -> Status {
+        let descriptor = &self.service.methods[method];
+        self.refuse_for(explain::stuck(descriptor, Peek::All, &[plan]))
+    }
+
+    /// Remembers a problem for the verdict, and makes the status of the call that it is about.
+    pub(crate) fn fail(&self, problem: String) -> Status {
+        self.refuse_for(Problem::new(problem))
+    }
+
+    /// The same for a problem that knows more than its text.
+    pub(super) fn refuse_for(&self, problem: Problem) -> Status {
+        let text = explain::trimmed(&format!("{}: {}", self.name, problem.text));
+        self.add(problem);
+        Status::unimplemented(text)
+    }
+
+    /// Remembers a problem for the verdict.
+    pub(crate) fn problem(&self, text: String) {
+        self.add(Problem::new(text));
+    }
+
+    fn add(&self, problem: Problem) {
+        self.change(|state| {
+            match state.problems.iter_mut().find(|other| other.text == problem.text) {
+                Some(same) => same.times += 1,
+                None => state.problems.push(problem),
+            }
+        });
+        if self.home.has_ended()
+            && let Some(verdict) = self.take_untold()
+        {
+            self.home.leave(verdict);
+        }
+    }
+
+    /// Remembers a problem with how the test plays the server, unless it fails by that anyway. A task
+    /// that still does when the mock is gone is no problem: it ends with its runtime.
+    pub(crate) fn problem_of_test(&self, text: String) {
+        let fails_anyway = self.home.hearing() == Hearing::Failing;
+        if !fails_anyway && !self.with(|state| state.has_concluded) {
+            self.problem(text);
+        }
+    }
+
+    /// Whether a panic here and now would fail the test.
+    pub(crate) fn is_heard(&self) -> bool {
+        self.home.hearing() != Hearing::Unsure
+    }
+
+    /// That the test was to answer `call` and has not accepted it, if it has not.
+    pub(crate) fn unaccepted(&self, call: usize) -> Option<String> {
+        self.with(|state| state.calls[call].clone()).unaccepted(self.service)
+    }
+
+    /// Whether the test itself waits here, not one of its tasks: then it does nothing else meanwhile.
+    pub(crate) fn holds_up_test(&self) -> bool {
+        self.home.is_test()
+    }
+
+    /// Prints, once, what is waited for in a place of which nobody knows whether the test waits for it.
+    pub(crate) fn hint(&self, text: String) {
+        if self.lock().hints.contains(&text) {
+            return;
+        }
+        let Self { home, name, made_at, .. } = self;
+        home::say(format_args!("{home}: {name}, made at {made_at}: {text}"));
+        self.lock().hints.push(text);
+    }
+
+    /// Panics with what the test waits for in vain, and with what is wrong besides, which may be why.
+    pub(crate) fn fail_waiting(&self, asked: Asked, problem: &str) -> ! {
+        if let Some(verdict) = self.verdict() {
+            self.tell(&verdict, format_args!("{asked}: {problem}\n\n"));
+        }
+        asked.panic(problem)
+    }
+
+    // The verdict.
+
+    /// What is wrong, as a text.
+    fn verdict(&self) -> Option<String> {
+        self.settle_doubts();
+        let Wrong { mut problems, plans, calls } = self.with(State::wrong)?;
+        for (method, plans) in self.service.methods.iter().zip(plans.iter()) {
+            for plan in plans.iter().filter(|plan| !plan.is_met()) {
+                // One cause is one problem.
+                if !problems.iter_mut().any(|problem| problem.takes_on(plan)) {
+                    let missing = explain::missing(self.service, method, plan, &calls);
+                    problems.push(Problem::new(missing));
+                }
+            }
+        }
+        let unfinished = calls.iter().filter_map(|call| call.unfinished(self.service));
+        problems.extend(unfinished.map(Problem::new));
+        Some(explain::verdict(self.name, self.made_at, &problems))
+    }
+
+    /// The verdict, unless it was heard as it is.
+    pub(crate) fn take_untold(&self) -> Option<String> {
+        let verdict = self.verdict()?;
+        let heard = &mut self.lock().heard;
+        if heard.as_ref() == Some(&verdict) {
+            return None;
+        }
+        *heard = Some(verdict.clone());
+        Some(verdict)
+    }
+
+    /// Panics with what is wrong, if something is.
+    #[track_caller]
+    pub(crate) fn verify(&self) {
+        if let Some(verdict) = self.verdict() {
+            self.tell(&verdict, format_args!(""));
+        }
+    }
+
+    /// The same, where a panic does not point to who asks.
+    pub(crate) fn verify_for(&self, asked: Asked) {
+        if let Some(verdict) = self.verdict() {
+            self.tell(&verdict, format_args!("{asked}: "));
+        }
+    }
+
+    /// Panics with `verdict`, unless the test is failing already.
+    #[track_caller]
+    fn tell(&self, verdict: &str, asked: fmt::Arguments<'_>) {
+        let hearing = self.home.hearing();
+        if hearing != Hearing::Unsure {
+            let former = self.lock().heard.replace(verdict.to_owned());
+            if hearing == Hearing::Failing && former.as_deref() == Some(verdict) {
+                return;
+            }
+        }
+        match thread::panicking() {
+            true => home::say(format_args!("{}, besides: {asked}{verdict}", self.home)),
+            false => panic!("{asked}{verdict}"),
+        }
+    }
+
+    /// Gives the verdict where the first handle is dropped, unless that is somewhere else than where it
+    /// was made. What may not have been heard is told at the end of the test.
+    pub(crate) fn conclude(&self) {
+        self.lock().has_concluded = true;
+        if self.home.is_here() && self.task == task::try_id() {
+            self.verify();
+        }
+    }
+
+    /// Panics with what is wrong once nothing is, something is for good, or `limit` has passed.
+    pub(crate) async fn verify_within(&self, limit: Duration, asked: Asked) {
+        let settled = poll_fn(|cx| {
+            let waker = cx.waker().clone();
+            let mut state = self.lock();
+            if state.is_fine() || !state.problems.is_empty() {
+                return Poll::Ready(());
+            }
+            state.waiting.push(waker);
+            Poll::Pending
+        });
+        let limit = asked.sleep(limit).unwrap_or_else(|problem| asked.panic(problem));
+        // Either way, the verdict comes next.
+        tokio::select! {
+            biased;
+            () = settled => {}
+            () = limit => {}
+        }
+        self.verify_for(asked);
+    }
+
+    /// Panics with what is wrong after `time`, in which no call may come, or once something is for good.
+    pub(crate) async fn quiet_for(&self, time: Duration, asked: Asked) {
+        let before = self.with(|state| state.calls.len());
+        let broken = poll_fn(|cx| {
+            let waker = cx.waker().clone();
+            let mut state = self.lock();
+            if let Some(call) = state.calls.get(before) {
+                return Poll::Ready(Some(call.method));
+            }
+            if !state.problems.is_empty() {
+                return Poll::Ready(None);
+            }
+            state.waiting.push(waker);
+            Poll::Pending
+        });
+        let timer = asked.sleep(time).unwrap_or_else(|problem| asked.panic(problem));
+        let called = tokio::select! {
+            biased;
+            called = broken => called,
+            () = timer => None,
+        };
+        if let Some(method) = called {
+            let method = explain::full_name(&self.service.methods[method]);
+            self.problem(format!("a call of {method} came in {time:?} in which none may come"));
+        }
+        self.verify_for(asked);
+    }
+
+    /// Gives the verdict so far and, if all is well, forgets the expectations, but not the stubs.
+    #[track_caller]
+    pub(crate) fn checkpoint(&self) {
+        self.verify();
+        let _forgotten = self.change(|state| {
+            let mut forgotten = Vec::new();
+            for plans in &mut state.plans {
+                let (gone, kept) = plans.iter().cloned().partition::<Vec<_>, _>(|it| it.required);
+                forgotten.push(gone);
+                *plans = Arc::new(kept);
+            }
+            for call in &mut state.calls {
+                call.script = None;
+            }
+            forgotten
+        });
+    }
+}
+
+impl Drop for Core {
+    fn drop(&mut self) {
+        if let Some(verdict) = self.take_untold() {
+            self.home.leave(verdict);
+        }
+    }
+}
