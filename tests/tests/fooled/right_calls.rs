@@ -211,8 +211,8 @@ async fn requests_that_panic_behind_a_port_end_their_call() {
     let serving = spy.serve().await.unwrap();
     let client = crate::telemetry::TelemetryClient::connect(serving.uri()).await.unwrap();
     let mut first = Some(point(1.0));
-    let mut next = move |_| Ok(first.take().expect("the caller has one request only"));
-    let points = tokio_stream::StreamExt::map(tokio_stream::iter([1, 2]), move |it| next(it));
+    let next = move |_| Ok(first.take().expect("the caller has one request only"));
+    let points = tokio_stream::StreamExt::map(tokio_stream::iter([1, 2]), next);
     let status = client.upload(Streaming::new(points)).await.unwrap_err();
     assert_eq!(status.code(), Code::Internal, "{status}");
     assert!(!spy.upload_calls().iter().any(|call| call.outcome.is_ok()));

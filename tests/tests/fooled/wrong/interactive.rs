@@ -273,7 +273,11 @@ fn an_assertion_that_fails_on_a_thread_that_plays_the_server() {
     let mut adds = mock.expect_add().interactive();
     let client = mock.client();
     let block_on = |future| {
-        tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(future)
+        tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .unwrap()
+            .block_on(future);
     };
     let server = std::thread::spawn(move || {
         block_on(Box::pin(async move {

@@ -175,8 +175,8 @@ fn reading() -> MockTelemetry {
 /// Requests of the code under test, of which the second one cannot be made.
 fn broken<T: Send + 'static>(first: T) -> Streaming<T> {
     let mut first = Some(first);
-    let mut next = move |_| Ok(first.take().expect("the caller has one request only"));
-    Streaming::new(tokio_stream::iter([1, 2]).map(move |number| next(number)))
+    let next = move |_| Ok(first.take().expect("the caller has one request only"));
+    Streaming::new(tokio_stream::iter([1, 2]).map(next))
 }
 
 /// Makes a call with requests that panic, where nobody looks at what becomes of it.
