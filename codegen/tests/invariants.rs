@@ -9,6 +9,7 @@ use std::{
 };
 
 use proc_macro2::{Delimiter, TokenStream, TokenTree};
+use quote::ToTokens as _;
 
 #[test]
 fn generation_does_no_io_and_reads_no_environment() {
@@ -308,6 +309,53 @@ fn generator_and_runtime_do_not_depend_on_each_other() {
     assert!(!runtime.lines().any(|line| line.starts_with("rust-scaffold-build")));
 }
 
+#[test]
+fn whatever_tests_write_with_mocks_has_an_example() {
+    let mocks = Path::new("../runtime/src/mock");
+    let module = fs::read_to_string(mocks.join("mod.rs")).unwrap();
+    let exports =
+        syn::parse_file(&module).unwrap().items.into_iter().filter_map(|item| match item {
+            syn::Item::Use(it) if matches!(it.vis, syn::Visibility::Public(_)) => Some(it),
+            _ => None,
+        });
+    let in_sight = exports.filter(|it| !text_of(&it.attrs).contains("hidden"));
+    let in_sight = in_sight.flat_map(|it| imported(&it.tree)).collect::<BTreeSet<_>>();
+    assert!(in_sight.len() > 40, "the mocks are not where this test looks for them");
+
+    let mut documented = BTreeSet::new();
+    for path in files(mocks) {
+        let source = fs::read_to_string(&path).unwrap();
+        for item in syn::parse_file(&source).unwrap().items {
+            let (name, attributes) = match &item {
+                syn::Item::Enum(it) => (&it.ident, &it.attrs),
+                syn::Item::Fn(it) => (&it.sig.ident, &it.attrs),
+                syn::Item::Struct(it) => (&it.ident, &it.attrs),
+                syn::Item::Trait(it) => (&it.ident, &it.attrs),
+                _ => continue,
+            };
+            if text_of(attributes).contains("```") {
+                documented.insert(name.to_string());
+            }
+        }
+    }
+    let missing = in_sight.difference(&documented).collect::<Vec<_>>();
+    assert!(missing.is_empty(), "without an example: {missing:?}");
+}
+
+fn text_of(attributes: &[syn::Attribute]) -> String {
+    attributes.iter().map(|it| it.to_token_stream().to_string()).collect()
+}
+
+/// The names that a `use` brings.
+fn imported(tree: &syn::UseTree) -> Vec<String> {
+    match tree {
+        syn::UseTree::Path(path) => imported(&path.tree),
+        syn::UseTree::Group(group) => group.items.iter().flat_map(imported).collect(),
+        syn::UseTree::Name(name) => vec![name.ident.to_string()],
+        tree => panic!("{} is no name", tree.to_token_stream()),
+    }
+}
+
 /// Checks a module of ours and those in it, and counts them. A macro stands for what is in it.
 fn check_module(path: &Path, items: Vec<syn::Item>) -> usize {
     let items = items.into_iter().flat_map(|item| match item {
@@ -317,7 +365,7 @@ fn check_module(path: &Path, items: Vec<syn::Item>) -> usize {
         item => vec![item],
     });
     let (inner, items) = items.partition::<Vec<_>, _>(|item| matches!(item, syn::Item::Mod(_)));
-    let tokens = items.iter().map(quote::ToTokens::to_token_stream).collect::<TokenStream>();
+    let tokens = items.iter().map(|item| item.to_token_stream()).collect::<TokenStream>();
     let text = tokens.to_string();
     if !text.contains("codegen as rt") && !text.contains("use super :: rt") {
         return 0;

@@ -461,6 +461,28 @@ where
     note = "a failure is told with `.fails(status)`; a message goes in as it is, without `Ok`",
     note = "`.answers(async |request| …)` decides for each request, and gives back a `Result`"
 )]
+///
+/// ```
+/// # mod calculator {
+/// #     include!(concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/golden/unary/expected/calculator.rs"));
+/// # }
+/// # use calculator::*;
+/// # use rust_scaffold::Response;
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let mock = MockCalculator::new();
+/// mock.expect_add().once().returns(AddResponse { result: 8 });
+/// let mut response = Response::new(AddResponse { result: 9 });
+/// response.metadata_mut().insert("x-cache", "hit".parse()?);
+/// mock.expect_add().once().returns(response);
+///
+/// let calculator = mock.client();
+/// assert_eq!(calculator.add(AddRequest { a: 5, b: 3 }).await?.into_inner().result, 8);
+/// let second = calculator.add(AddRequest { a: 5, b: 3 }).await?;
+/// assert_eq!(second.metadata().get("x-cache").unwrap(), "hit");
+/// # Ok(())
+/// # }
+/// ```
 pub trait IntoResponse<T> {
     /// Makes the response.
     fn into_response(self) -> Response<T>;

@@ -19,6 +19,27 @@ use crate::{streaming::Closed, wire::deadline};
 
 /// Where the test accepts calls, in the order in which they come. Made by
 /// [`Expectation::interactive`](super::Expectation::interactive).
+///
+/// ```
+/// # mod calculator {
+/// #     include!(concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/golden/unary/expected/calculator.rs"));
+/// # }
+/// # use calculator::*;
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let mock = MockCalculator::new();
+/// let mut adds = mock.expect_add().interactive();
+///
+/// let calculator = mock.client();
+/// let (sum, ()) = tokio::join!(calculator.add(AddRequest { a: 5, b: 3 }), async {
+///     let mut call = adds.accept().await;
+///     let AddRequest { a, b } = call.recv().await.unwrap();
+///     call.send(AddResponse { result: a + b }).await.unwrap();
+/// });
+/// assert_eq!(sum?.into_inner().result, 8);
+/// # Ok(())
+/// # }
+/// ```
 pub struct Interactive<K> {
     offers: mpsc::UnboundedReceiver<Offer>,
     role: Role,

@@ -12,6 +12,28 @@ use crate::Streaming;
 
 /// A kind of call with its messages: [`Unary`], [`ClientStreaming`], [`ServerStreaming`] or
 /// [`BidiStreaming`]. There are no others.
+///
+/// ```
+/// # mod calculator {
+/// #     include!(concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/golden/unary/expected/calculator.rs"));
+/// # }
+/// # use calculator::*;
+/// # use rust_scaffold::mock::{Expectation, Kind};
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// /// What many of a test's expectations have in common.
+/// fn of_tenant<K: Kind>(expectation: Expectation<K>) -> Expectation<K> {
+///     expectation.metadata("x-tenant", "one").once()
+/// }
+///
+/// let mock = MockCalculator::new();
+/// of_tenant(mock.expect_add()).returns(AddResponse { result: 8 });
+/// # let mut request = rust_scaffold::Request::new(AddRequest { a: 5, b: 3 });
+/// # request.metadata_mut().insert("x-tenant", "one".parse()?);
+/// # mock.client().add(request).await?;
+/// # Ok(())
+/// # }
+/// ```
 pub trait Kind: 'static {
     /// The type of a request message.
     type Request: Message;
@@ -50,6 +72,23 @@ pub trait SingleResponse: Kind {}
 pub trait ResponseStream: Kind {}
 
 /// One request, one response.
+///
+/// ```
+/// # mod calculator {
+/// #     include!(concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/golden/unary/expected/calculator.rs"));
+/// # }
+/// # use calculator::*;
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let mock = MockCalculator::new();
+/// // `expect_add` gives an `Expectation<Unary<AddRequest, AddResponse>>`.
+/// mock.expect_add().with(AddRequest { a: 5, b: 3 }).returns(AddResponse { result: 8 });
+///
+/// let sum = mock.client().add(AddRequest { a: 5, b: 3 }).await?;
+/// assert_eq!(sum.into_inner().result, 8);
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug)]
 pub struct Unary<Req, Res>(PhantomData<fn(Req) -> Res>);
 
@@ -70,6 +109,25 @@ impl<Req: Message, Res: Message> Kind for Unary<Req, Res> {
 impl<Req: Message, Res: Message> SingleResponse for Unary<Req, Res> {}
 
 /// A stream of requests, one response.
+///
+/// ```
+/// # mod telemetry {
+/// #     include!(concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/golden/streaming/expected/telemetry.rs"));
+/// # }
+/// # use telemetry::*;
+/// # use rust_scaffold::{Streaming, mock::len};
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let mock = MockTelemetry::new();
+/// // All of the requests are looked at.
+/// mock.expect_upload().with(len(2)).returns(Summary { accepted: 2, ..Summary::default() });
+///
+/// let points = Streaming::from_iter([Point::default(), Point::default()]);
+/// let summary = mock.client().upload(points).await?;
+/// assert_eq!(summary.into_inner().accepted, 2);
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug)]
 pub struct ClientStreaming<Req, Res>(PhantomData<fn(Req) -> Res>);
 
@@ -92,6 +150,23 @@ impl<Req: Message, Res: Message> Kind for ClientStreaming<Req, Res> {
 impl<Req: Message, Res: Message> SingleResponse for ClientStreaming<Req, Res> {}
 
 /// One request, a stream of responses.
+///
+/// ```
+/// # mod telemetry {
+/// #     include!(concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/golden/streaming/expected/telemetry.rs"));
+/// # }
+/// # use telemetry::*;
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let mock = MockTelemetry::new();
+/// mock.expect_watch().streams([Point { series: "room".into(), ..Point::default() }]);
+///
+/// let mut points = mock.client().watch(Query::default()).await?.into_inner();
+/// assert_eq!(points.message().await?.unwrap().series, "room");
+/// assert_eq!(points.message().await?, None);
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug)]
 pub struct ServerStreaming<Req, Res>(PhantomData<fn(Req) -> Res>);
 
@@ -112,6 +187,25 @@ impl<Req: Message, Res: Message> Kind for ServerStreaming<Req, Res> {
 impl<Req: Message, Res: Message> ResponseStream for ServerStreaming<Req, Res> {}
 
 /// A stream each way.
+///
+/// ```
+/// # mod telemetry {
+/// #     include!(concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/golden/streaming/expected/telemetry.rs"));
+/// # }
+/// # use telemetry::*;
+/// # use rust_scaffold::{Streaming, mock::script};
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let mock = MockTelemetry::new();
+/// let room = || Query { series: "room".into(), ..Query::default() };
+/// mock.expect_tail().script(script().expect(room()).send(Point::default()).expect_end());
+///
+/// let mut points = mock.client().tail(Streaming::from_iter([room()])).await?.into_inner();
+/// assert_eq!(points.message().await?, Some(Point::default()));
+/// assert_eq!(points.message().await?, None);
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug)]
 pub struct BidiStreaming<Req, Res>(PhantomData<fn(Req) -> Res>);
 

@@ -267,6 +267,26 @@ fn used_up(taken: usize) -> String {
 }
 
 /// How many calls.
+///
+/// ```
+/// # mod calculator {
+/// #     include!(concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/golden/unary/expected/calculator.rs"));
+/// # }
+/// # use calculator::*;
+/// # use rust_scaffold::mock::{IntoTimes, Times};
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// /// As often as a test calls.
+/// fn often(retries: usize) -> Times {
+///     (1..=1 + retries).into_times()
+/// }
+///
+/// let mock = MockCalculator::new();
+/// mock.expect_add().times(often(2)).returns(AddResponse { result: 8 });
+/// # mock.client().add(AddRequest { a: 5, b: 3 }).await?;
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Times {
     pub(crate) min: usize,
@@ -321,6 +341,12 @@ pub trait IntoTimes {
     /// When there are none.
     #[track_caller]
     fn into_times(self) -> Times;
+}
+
+impl IntoTimes for Times {
+    fn into_times(self) -> Times {
+        self
+    }
 }
 
 impl IntoTimes for usize {

@@ -50,6 +50,25 @@ impl<Req> Call<Req> {
 }
 
 /// How a call went.
+///
+/// ```
+/// # mod calculator {
+/// #     include!(concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/golden/unary/expected/calculator.rs"));
+/// # }
+/// # use calculator::*;
+/// # use rust_scaffold::{Code, Status};
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let mock = MockCalculator::new();
+/// mock.on_add().fails(Status::unavailable("down"));
+/// assert!(mock.client().add(AddRequest { a: 5, b: 3 }).await.is_err());
+///
+/// let outcome = &mock.add_calls()[0].outcome;
+/// assert!(!outcome.is_ok() && !outcome.is_cancelled());
+/// assert_eq!(outcome.code(), Some(Code::Unavailable));
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Debug)]
 pub enum Outcome {
     /// It is not over.

@@ -29,6 +29,24 @@ use super::{
 use crate::{MethodDescriptor, Streaming, streaming::Source};
 
 /// A script without steps: what it plays ends well at once, without a message.
+///
+/// ```
+/// # mod telemetry {
+/// #     include!(concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/golden/streaming/expected/telemetry.rs"));
+/// # }
+/// # use telemetry::*;
+/// # use rust_scaffold::{Code, Status, mock::script};
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let mock = MockTelemetry::new();
+/// mock.expect_watch().script(script().send(Point::default()).fail(Status::data_loss("a node")));
+///
+/// let mut points = mock.client().watch(Query::default()).await?.into_inner();
+/// assert_eq!(points.message().await?, Some(Point::default()));
+/// assert_eq!(points.message().await.unwrap_err().code(), Code::DataLoss);
+/// # Ok(())
+/// # }
+/// ```
 pub fn script<Req: Message, Res: Message>() -> Script<Req, Res> {
     Script { steps: Steps::default(), messages: PhantomData }
 }

@@ -29,6 +29,24 @@ where
 }
 
 /// A mock that is served. Dropping this stops it, once the calls in progress have ended.
+///
+/// ```
+/// # mod calculator {
+/// #     include!(concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/golden/unary/expected/calculator.rs"));
+/// # }
+/// # use calculator::*;
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let mock = MockCalculator::new();
+/// mock.expect_add().returns(AddResponse { result: 8 });
+///
+/// let serving = mock.serve().await?;
+/// // This is where a client in another process, or in another language, would connect to.
+/// let calculator = CalculatorClient::connect(serving.uri()).await?;
+/// assert_eq!(calculator.add(AddRequest { a: 5, b: 3 }).await?.into_inner().result, 8);
+/// # Ok(())
+/// # }
+/// ```
 pub struct Serving {
     address: SocketAddr,
     _stop: oneshot::Sender<()>,

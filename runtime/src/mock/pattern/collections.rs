@@ -65,6 +65,13 @@ impl Collection for Bytes {
 
 /// Expects a repeated field with such an element, a map with such a key, or a text with such a
 /// part.
+///
+/// ```
+/// # use rust_scaffold::mock::{Pattern, contains, ge, Map};
+/// let element: Pattern<[i32]> = contains(ge(5));
+/// let key: Pattern<Map<String, i32>> = contains("room");
+/// let part: Pattern<String> = contains("temperature");
+/// ```
 pub fn contains<T: ?Sized>(expected: impl Contained<T>) -> Pattern<T> {
     expected.contained()
 }
@@ -101,6 +108,11 @@ impl Contained<String> for &str {
 }
 
 /// Expects a map whose entry `key` is like `value`.
+///
+/// ```
+/// # use rust_scaffold::mock::{Pattern, entry, ge, Map};
+/// let pattern: Pattern<Map<String, i32>> = entry("room", ge(5));
+/// ```
 pub fn entry<K, V>(key: impl Into<K>, value: impl IntoPattern<V>) -> Pattern<Map<K, V>>
 where
     K: PartialEq + Debug + Send + Sync + 'static,

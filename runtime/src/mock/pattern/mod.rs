@@ -28,6 +28,26 @@ pub(crate) use self::{
 
 /// What a value must be like. Made by this module's functions, such as [`ge`] and [`len`], by the
 /// generated matchers of a module `like`, or from a value that has to be equal.
+///
+/// ```
+/// # mod calculator {
+/// #     include!(concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/golden/unary/expected/calculator.rs"));
+/// # }
+/// # use calculator::*;
+/// # use rust_scaffold::mock::{Pattern, all_of, ge, le};
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// /// What several expectations say of a field.
+/// fn percent() -> Pattern<i32> {
+///     all_of([ge(0), le(100)])
+/// }
+///
+/// let mock = MockCalculator::new();
+/// mock.on_add().with(like::AddRequest::new().a(percent()).b(percent())).returns(AddResponse { result: 8 });
+/// assert!(mock.client().add(AddRequest { a: 5, b: 3 }).await.is_ok());
+/// # Ok(())
+/// # }
+/// ```
 pub struct Pattern<T: ?Sized>(Arc<dyn Match<T>>);
 
 /// What can be said of a value.

@@ -141,6 +141,20 @@ impl<K: fmt::Debug, V: fmt::Debug> fmt::Debug for Map<K, V> {
 }
 
 /// A field of an enum type: one of its values, or a number that is none of them.
+///
+/// ```
+/// # use rust_scaffold::mock::{Enum, Pattern, that};
+/// # #[derive(Debug, PartialEq)] enum Colour { Red }
+/// # impl TryFrom<i32> for Colour {
+/// #     type Error = ();
+/// #     fn try_from(number: i32) -> Result<Self, ()> { (number == 0).then_some(Self::Red).ok_or(()) }
+/// # }
+/// // A number that a newer client may send: of a generated matcher, `.colour(Enum::new(42))`.
+/// let unknown: Enum<Colour> = Enum::new(42);
+/// assert_eq!((unknown.number(), unknown.value()), (42, None));
+/// assert_eq!(Enum::new(0).value(), Some(Colour::Red));
+/// let known: Pattern<Enum<Colour>> = that("known", |colour: &Enum<Colour>| colour.value().is_some());
+/// ```
 pub struct Enum<E> {
     number: i32,
     values: PhantomData<fn() -> E>,

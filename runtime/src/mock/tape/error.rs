@@ -3,6 +3,19 @@
 use std::{fmt, io, path::Path};
 
 /// Why a tape cannot be written, read or confirmed.
+///
+/// ```
+/// # mod calculator {
+/// #     include!(concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/golden/unary/expected/calculator.rs"));
+/// # }
+/// # use calculator::*;
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let error = MockCalculator::replay("no/such/tape.jsonl").unwrap_err();
+/// assert!(error.to_string().starts_with("cannot read the tape no/such/tape.jsonl: "));
+/// # Ok(())
+/// # }
+/// ```
 pub struct TapeError {
     text: String,
     source: Option<io::Error>,

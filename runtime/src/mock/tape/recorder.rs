@@ -26,6 +26,28 @@ use crate::{
 /// Metadata whose name looks like a secret's, such as `authorization` or `x-api-key`, is left out,
 /// and so are fields that the proto marks with `debug_redact` (see [`Redact`](crate::Redact));
 /// these functions say what else is, or is not.
+///
+/// ```
+/// # mod calculator {
+/// #     include!(concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/golden/unary/expected/calculator.rs"));
+/// # }
+/// # use calculator::*;
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let path = std::env::temp_dir().join(format!("calculator-{}.jsonl", std::process::id()));
+/// let mock = MockCalculator::new();
+/// mock.on_add().returns(AddResponse { result: 8 });
+/// let tape = mock.record(&path)?;
+/// let _ = tape.hide_metadata("x-tenant").redact(|request: &mut AddRequest| request.b = 0);
+/// mock.client().add(AddRequest { a: 5, b: 3 }).await?;
+///
+/// let replayed = MockCalculator::replay(&path)?;
+/// let sum = replayed.client().add(AddRequest { a: 5, b: 0 }).await?;
+/// assert_eq!(sum.into_inner().result, 8);
+/// # std::fs::remove_file(&path)?;
+/// # Ok(())
+/// # }
+/// ```
 #[must_use = "dropping it changes nothing: the calls are recorded all the same"]
 pub struct Tape(Arc<Recorder>);
 
