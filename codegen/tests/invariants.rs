@@ -9,7 +9,7 @@ use std::{
 };
 
 use proc_macro2::{Delimiter, TokenStream, TokenTree};
-use quote::ToTokens as _;
+use quote::ToTokens;
 
 #[test]
 fn generation_does_no_io_and_reads_no_environment() {
@@ -365,7 +365,7 @@ fn check_module(path: &Path, items: Vec<syn::Item>) -> usize {
         item => vec![item],
     });
     let (inner, items) = items.partition::<Vec<_>, _>(|item| matches!(item, syn::Item::Mod(_)));
-    let tokens = items.iter().map(|item| item.to_token_stream()).collect::<TokenStream>();
+    let tokens = items.iter().map(ToTokens::to_token_stream).collect::<TokenStream>();
     let text = tokens.to_string();
     if !text.contains("codegen as rt") && !text.contains("use super :: rt") {
         return 0;
