@@ -193,7 +193,8 @@ impl ChannelBuilder {
     }
 
     /// The maximum number of connections, at least 1. Another connection is opened when all existing ones
-    /// have reached the server's limit for concurrent streams; at the maximum, calls wait. Default: 16.
+    /// have reached the server's limit for concurrent streams; at the maximum, calls wait. A call goes to the
+    /// connection with the fewest calls. Default: 16.
     #[must_use]
     pub fn max_connections(mut self, connections: usize) -> Self {
         self.options.max_connections = connections.max(1);

@@ -175,7 +175,7 @@ impl Driver {
             queue.task_waker.wake_h2();
         }
         let Some(keep_alive) = &mut self.keep_alive else { return Poll::Pending };
-        let quiet = streams.is_idle() && !self.ping_while_idle;
+        let quiet = streams.calls() == 0 && !self.ping_while_idle;
         let pings = || {
             // h2 has to poll its new PING handle once.
             queue.task_waker.wake_h2();

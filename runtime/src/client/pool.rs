@@ -49,12 +49,15 @@ struct PoolState {
 }
 
 impl PoolState {
-    /// A free stream, for a caller that has a permit.
+    /// A free stream of the connection with the fewest calls, for a caller that has a permit.
     fn stream(&self) -> Option<(Arc<ConnectionHandle>, StreamPermit)> {
-        self.connections.iter().find_map(|connection| {
-            let permit = connection.streams().try_acquire()?;
-            Some((Arc::clone(connection), permit))
-        })
+        let connections = self.connections.iter();
+        let free = connections.filter(|connection| connection.streams().has_free());
+        let connection = free.min_by_key(|connection| connection.streams().calls())?;
+        // Only whoever holds the lock takes streams: it fails if the server has just lowered its limit or
+        // the connection was closed, and then the permit's stream has vanished.
+        let permit = connection.streams().try_acquire()?;
+        Some((Arc::clone(connection), permit))
     }
 }
 

@@ -118,8 +118,14 @@ impl StreamLimiter {
         self.has_answered.load(Ordering::Relaxed)
     }
 
-    pub(crate) fn is_idle(&self) -> bool {
-        self.streams.get().calls == 0
+    /// How many calls the connection has.
+    pub(crate) fn calls(&self) -> usize {
+        self.streams.get().calls
+    }
+
+    /// Whether a call could be added.
+    pub(crate) fn has_free(&self) -> bool {
+        self.streams.get().free() > 0
     }
 
     /// A stream for a caller that has acquired a permit from [`FreeStreams`]. None if the permit's stream
@@ -279,7 +285,7 @@ mod tests {
         drop(first);
         let third = acquire(&free, &limiter).unwrap();
         drop((second, third));
-        assert!(limiter.is_idle());
+        assert_eq!(limiter.calls(), 0);
         limiter.close();
         assert!(acquire(&free, &limiter).is_none());
     }
@@ -295,7 +301,7 @@ mod tests {
         assert!(acquire(&free, &limiter).is_none());
         drop(second);
         assert!(acquire(&free, &limiter).is_some());
-        assert!(limiter.is_idle());
+        assert_eq!(limiter.calls(), 0);
     }
 
     #[test]

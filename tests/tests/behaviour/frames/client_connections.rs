@@ -299,6 +299,26 @@ async fn answers_that_nobody_reads_do_not_hold_up_other_calls() {
 }
 
 #[tokio::test]
+async fn calls_go_to_the_connection_with_the_fewest() {
+    let server = RawServer::start().await;
+    let calls = Calls::start(&server, 3);
+    let mut first = server.accept(&[(MAX_CONCURRENT_STREAMS, 2)]).await;
+    first.ended(3).await;
+    let mut second = server.accept(&[(MAX_CONCURRENT_STREAMS, 2)]).await;
+    serve(&mut second, 1).await;
+    serve(&mut first, 3).await;
+    serve(&mut first, 1).await;
+    calls.all_go_well().await;
+    let one = Calls::start(&server, 1);
+    first.ended(5).await;
+    let other = Calls::start(&server, 1);
+    serve(&mut second, 3).await;
+    other.all_go_well().await;
+    serve(&mut first, 5).await;
+    one.all_go_well().await;
+}
+
+#[tokio::test]
 async fn every_stream_that_ends_lets_a_waiting_call_go() {
     let server = RawServer::start().await;
     let channel = rust_scaffold::Channel::builder(server.address()).max_connections(1);
