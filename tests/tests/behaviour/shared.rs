@@ -164,6 +164,20 @@ async fn implementations_are_chosen_at_run_time() {
     let _ = silent;
 }
 
+/// A call on a task of its own, of whatever is shared.
+async fn spawned<A: Archive + ?Sized>(archive: Arc<A>) -> String {
+    let call = async move { archive.get(Request::new(key("a"))).await };
+    tokio::spawn(call).await.unwrap().unwrap().into_inner().text
+}
+
+#[tokio::test]
+async fn what_is_shared_is_called_from_any_task() {
+    assert_eq!(spawned(Arc::new(Store("disk"))).await, "disk/a");
+    let chosen: Arc<dyn DynArchive> = Arc::new(Store("tape"));
+    assert_eq!(spawned(Arc::clone(&chosen)).await, "tape/a");
+    assert_eq!(spawned(Arc::new(chosen)).await, "tape/a");
+}
+
 #[tokio::test]
 async fn what_is_chosen_at_run_time_is_served() {
     let store: Arc<dyn DynArchive> = Arc::new(Store("disk"));
