@@ -13,12 +13,13 @@ use tonic::{Extensions, Request, Response, Status, metadata::MetadataMap};
 
 use super::{
     Carried,
-    core::{Core, Real, Taken, Taker},
+    condition::CallView,
+    core::{Core, Matched, Responder, SpyTarget},
     explain,
     inbound::{Inbound, TooLong},
     message::{AnyMessage, Content, mixed_up},
     offer,
-    plan::{Answer, Arrival, Given, Handling, Place, Reply},
+    plan::{Answer, Handling, Place, PlannedResponse, Reply},
     record::{Outcome, Record, Running},
     script, timer,
 };
@@ -42,8 +43,8 @@ pub(crate) struct Head {
 }
 
 impl Head {
-    fn arrival<'a>(&'a self, requests: &'a [AnyMessage]) -> Arrival<'a> {
-        Arrival { requests, metadata: &self.metadata, deadline: self.deadline }
+    fn view<'a>(&'a self, requests: &'a [AnyMessage]) -> CallView<'a> {
+        CallView { requests, metadata: &self.metadata, deadline: self.deadline }
     }
 }
 
@@ -80,40 +81,40 @@ impl Core {
         let head = Head { method, metadata, extensions, deadline };
         match content {
             Content::One(message) => {
-                let arrival = head.arrival(slice::from_ref(&message));
-                let taker = self.choose(method, arrival);
-                self.take(taker, head, message)
+                let view = head.view(slice::from_ref(&message));
+                let responder = self.choose(method, view);
+                self.take(responder, head, message)
             }
             Content::Many(messages) => Started::Going(Box::pin(async move {
                 let (running, mut incoming) = self.begin(head, Content::Many(messages));
                 let peek = self.peek(method);
-                let taker = match incoming.requests.peek(peek).await {
+                let responder = match incoming.requests.peek(peek).await {
                     Ok(()) => self.choose_for(method, &mut incoming),
                     Err(TooLong) => Err(self.fail_stuck(method, peek)),
                 };
-                self.go_on(taker, incoming, running).await
+                self.go_on(responder, incoming, running).await
             })),
         }
     }
 
     /// Finds what takes a call of which is known what has to be.
-    fn choose_for(&self, method: usize, incoming: &mut Incoming) -> Result<Taker, Status> {
+    fn choose_for(&self, method: usize, incoming: &mut Incoming) -> Result<Responder, Status> {
         if let Some(status) = incoming.requests.panicked() {
             return Err(status);
         }
-        self.choose(method, incoming.head.arrival(incoming.requests.peeked()))
+        self.choose(method, incoming.head.view(incoming.requests.peeked()))
     }
 
     /// Answers a call with one request, if that can be done at once.
     fn take<'a>(
         self: &'a Arc<Self>,
-        taker: Result<Taker, Status>,
+        responder: Result<Responder, Status>,
         head: Head,
         message: AnyMessage,
     ) -> Started<'a> {
-        let at_once = match &taker {
+        let at_once = match &responder {
             Err(refusal) => Some(Err(refusal.clone())),
-            Ok(Taker::Plan(taken)) if taken.delay().is_zero() => taken.ready(),
+            Ok(Responder::Plan(matched)) if matched.delay().is_zero() => matched.ready(),
             Ok(_) => None,
         };
         if let Some(reply) = at_once.filter(|_| !self.is_recorded()) {
@@ -124,7 +125,7 @@ impl Core {
         }
         Started::Going(Box::pin(async move {
             let (running, incoming) = self.begin(head, Content::One(message));
-            self.go_on(taker, incoming, running).await
+            self.go_on(responder, incoming, running).await
         }))
     }
 
@@ -141,13 +142,13 @@ impl Core {
 
     async fn go_on(
         self: &Arc<Self>,
-        taker: Result<Taker, Status>,
+        responder: Result<Responder, Status>,
         incoming: Incoming,
         mut running: Running,
     ) -> Result<Response<Content>, Status> {
         let method = incoming.head.method;
-        let answered = match taker {
-            Ok(taker) => self.answer(taker, incoming).await,
+        let answered = match responder {
+            Ok(responder) => self.answer(responder, incoming).await,
             Err(refusal) => Err(refusal),
         };
         match answered {
@@ -161,12 +162,12 @@ impl Core {
 
     async fn answer(
         self: &Arc<Self>,
-        taker: Taker,
+        responder: Responder,
         incoming: Incoming,
     ) -> Result<Response<Content>, Status> {
-        match taker {
-            Taker::Plan(taken) => self.answer_as_planned(taken, incoming).await,
-            Taker::Real(Real { server, methods }) => {
+        match responder {
+            Responder::Plan(matched) => self.answer_as_planned(matched, incoming).await,
+            Responder::Spy(SpyTarget { server, methods }) => {
                 let method = incoming.head.method;
                 let request = incoming.into_request()?;
                 let descriptor = &self.service.methods[method];
@@ -188,31 +189,31 @@ impl Core {
 
     async fn answer_as_planned(
         self: &Arc<Self>,
-        taken: Taken,
+        matched: Matched,
         mut incoming: Incoming,
     ) -> Result<Response<Content>, Status> {
-        if !taken.delay().is_zero() {
-            let delay = timer::sleep("`after`", taken.delay());
-            delay.map_err(|problem| self.fail(format!("{}: {problem}", taken.place)))?.await;
+        if !matched.delay().is_zero() {
+            let delay = timer::sleep("`after`", matched.delay());
+            delay.map_err(|problem| self.fail(format!("{}: {problem}", matched.place)))?.await;
         }
-        if let Some(reply) = taken.ready() {
+        if let Some(reply) = matched.ready() {
             if reply.is_ok() {
                 let drained = incoming.requests.drain().await;
                 drained.unwrap_or_else(|TooLong| {
-                    Err(self.fail_unended(incoming.head.method, &taken))
+                    Err(self.fail_unended(incoming.head.method, &matched))
                 })?;
             }
             return reply?.content();
         }
-        match &taken.answer {
+        match &matched.answer {
             Some(Answer::Handles(handler)) => {
                 let request = incoming.into_request()?;
                 let handle = || handler(request);
                 let handling = contain(handle);
-                Caught { core: self, place: &taken.place, handling }.await
+                Caught { core: self, place: &matched.place, handling }.await
             }
             Some(Answer::Offers(offers)) => {
-                offer::offer(self, offers, &taken.place, incoming).await
+                offer::offer(self, offers, &matched.place, incoming).await
             }
             Some(Answer::Streams(messages)) => {
                 let messages = Arc::clone(messages);
@@ -220,11 +221,11 @@ impl Core {
                 Ok(Response::new(Content::Many(Streaming::from_source(listed))))
             }
             Some(Answer::Plays(script)) => script::play(self, script, incoming),
-            Some(Answer::Hangs) => self.hang(incoming.head.method, &taken.place).await,
+            Some(Answer::Hangs) => self.hang(incoming.head.method, &matched.place).await,
             _ => Err(self.fail(format!(
                 "{}: a call came for which no answer was set up: say what it `.returns(…)`, \
                  `.fails(…)`, `.streams(…)`, `.answers(…)` or plays as a `.script(…)`",
-                taken.place
+                matched.place
             ))),
         }
     }
@@ -241,7 +242,7 @@ impl Core {
     }
 }
 
-impl Taken {
+impl Matched {
     /// The answer, where it is one that does not have to be waited for.
     fn ready(&self) -> Option<Result<Arc<Reply>, Status>> {
         let failures = self.flaky.map_or(0, |(failures, _)| failures);
@@ -262,10 +263,10 @@ impl Taken {
     }
 }
 
-impl Given {
+impl PlannedResponse {
     pub(crate) fn response<Out: Carried>(self) -> Result<Response<Out>, Status> {
         match self {
-            Self::Planned(reply) => reply.response(Out::copy),
+            Self::Shared(reply) => reply.response(Out::copy),
             Self::Made(response) => {
                 let (metadata, content, extensions) = response.into_parts();
                 Ok(Response::from_parts(metadata, Out::restore(content)?, extensions))
@@ -406,7 +407,7 @@ impl Source<AnyMessage> for Watched {
         self.messages.take_received_trailers()
     }
 
-    /// What the caller has not taken was not sent.
+    /// What the caller has not matched was not sent.
     fn is_counted(&self) -> bool {
         true
     }

@@ -16,11 +16,12 @@ use tonic::{Status, metadata::MetadataMap};
 
 use super::{
     Method,
+    condition::CallView,
     explain::{self, Candidate, Problem},
     home::Home,
     kind::Peek,
     message::AnyMessage,
-    plan::{Arrival, Place, Plan},
+    plan::{Place, Plan},
     record::{Outcome, Record},
     tape::{Recorder, Trace},
 };
@@ -42,13 +43,13 @@ pub(crate) struct Core {
     /// The task, if it was made in one.
     pub(super) task: Option<task::Id>,
     /// What takes the calls that nothing else does.
-    real: Option<Real>,
+    spied: Option<SpyTarget>,
     state: Mutex<State>,
 }
 
 /// An implementation of the contract that a spy stands in front of.
 #[derive(Clone)]
-pub(crate) struct Real {
+pub(crate) struct SpyTarget {
     pub(crate) server: Arc<dyn Serve>,
     pub(crate) methods: &'static [Method],
 }
@@ -80,33 +81,33 @@ struct Doubt {
 }
 
 impl Doubt {
-    fn new(method: usize, plan: &Plan, arrival: &Arrival<'_>) -> Self {
-        let Arrival { requests, metadata, deadline } = *arrival;
+    fn new(method: usize, plan: &Plan, view: &CallView<'_>) -> Self {
+        let CallView { requests, metadata, deadline } = *view;
         let (requests, metadata) = (requests.to_vec(), metadata.clone());
         Self { method, plan: plan.clone(), requests, metadata, deadline }
     }
 
-    fn arrival(&self) -> Arrival<'_> {
+    fn view(&self) -> CallView<'_> {
         let Self { requests, metadata, deadline, .. } = self;
-        Arrival { requests, metadata, deadline: *deadline }
+        CallView { requests, metadata, deadline: *deadline }
     }
 }
 
 /// What takes a call.
-pub(crate) enum Taker {
-    Plan(Taken),
-    Real(Real),
+pub(crate) enum Responder {
+    Plan(Matched),
+    Spy(SpyTarget),
 }
 
 /// A plan that has taken a call, as it was then.
-pub(crate) struct Taken {
+pub(crate) struct Matched {
     plans: Arc<Vec<Plan>>,
     position: usize,
     /// How many calls the plan had taken before.
     pub(crate) before: usize,
 }
 
-impl Deref for Taken {
+impl Deref for Matched {
     type Target = Plan;
 
     fn deref(&self) -> &Plan {
@@ -118,7 +119,7 @@ impl Core {
     pub(crate) fn new(
         name: &'static str,
         service: &'static ServiceDescriptor,
-        real: Option<Real>,
+        spied: Option<SpyTarget>,
         made_at: &'static Location<'static>,
     ) -> Arc<Self> {
         let state = State {
@@ -134,7 +135,7 @@ impl Core {
         };
         let (home, task) = (Home::here(), task::try_id());
         let state = Mutex::new(state);
-        let core = Arc::new(Self { name, service, made_at, home, task, real, state });
+        let core = Arc::new(Self { name, service, made_at, home, task, spied, state });
         core.home.remember(&core);
         core
     }
@@ -268,30 +269,30 @@ impl Core {
     }
 
     /// Finds what takes the call, or refuses it and says why.
-    pub(crate) fn choose(&self, method: usize, arrival: Arrival<'_>) -> Result<Taker, Status> {
+    pub(crate) fn choose(&self, method: usize, view: CallView<'_>) -> Result<Responder, Status> {
         let plans = self.plans(method);
         let written = |plan: &Plan| !plan.is_being_written();
         for plan in plans.iter().filter(|plan| plan.forbids()) {
-            match self.fits(plan, &arrival) {
+            match self.fits(plan, &view) {
                 true if written(plan) => {
-                    return Err(self.refuse(method, arrival, slice::from_ref(plan)));
+                    return Err(self.refuse(method, view, slice::from_ref(plan)));
                 }
-                true => self.doubt(Doubt::new(method, plan, &arrival)),
+                true => self.doubt(Doubt::new(method, plan, &view)),
                 false => {}
             }
         }
-        let taken = self
-            .take_first(&plans, &arrival, |plan| plan.required && written(plan))
-            .or_else(|| self.take_first(&plans, &arrival, |plan| !plan.required && written(plan)));
-        if let Some(taken) = taken {
-            return Ok(Taker::Plan(taken));
+        let matched = self
+            .take_first(&plans, &view, |plan| plan.required && written(plan))
+            .or_else(|| self.take_first(&plans, &view, |plan| !plan.required && written(plan)));
+        if let Some(matched) = matched {
+            return Ok(Responder::Plan(matched));
         }
-        if let Some(real) = &self.real {
-            return Ok(Taker::Real(real.clone()));
+        if let Some(target) = &self.spied {
+            return Ok(Responder::Spy(target.clone()));
         }
-        match self.take_first(&plans, &arrival, Plan::is_being_written) {
-            Some(taken) => Ok(Taker::Plan(taken)),
-            None => Err(self.refuse(method, arrival, &plans)),
+        match self.take_first(&plans, &view, Plan::is_being_written) {
+            Some(matched) => Ok(Responder::Plan(matched)),
+            None => Err(self.refuse(method, view, &plans)),
         }
     }
 
@@ -308,8 +309,8 @@ impl Core {
             let Some(plan) = plans.iter().find(|plan| plan.is(&doubt.plan)) else { continue };
             if plan.is_being_written() {
                 self.doubt(doubt);
-            } else if plan.forbids() && self.fits(plan, &doubt.arrival()) {
-                self.refuse(doubt.method, doubt.arrival(), slice::from_ref(plan));
+            } else if plan.forbids() && self.fits(plan, &doubt.view()) {
+                self.refuse(doubt.method, doubt.view(), slice::from_ref(plan));
             }
         }
     }
@@ -318,13 +319,13 @@ impl Core {
     fn take_first(
         &self,
         plans: &Arc<Vec<Plan>>,
-        arrival: &Arrival<'_>,
+        view: &CallView<'_>,
         meant: impl Fn(&Plan) -> bool,
-    ) -> Option<Taken> {
+    ) -> Option<Matched> {
         let mut meant = plans.iter().enumerate().filter(|(_, plan)| meant(plan));
         meant.find_map(|(position, plan)| {
-            let before = self.fits(plan, arrival).then(|| self.change(|_| plan.take()).ok())??;
-            Some(Taken { plans: Arc::clone(plans), position, before })
+            let before = self.fits(plan, view).then(|| self.change(|_| plan.take()).ok())??;
+            Some(Matched { plans: Arc::clone(plans), position, before })
         })
     }
 
@@ -333,9 +334,9 @@ impl Core {
     }
 
     /// Whether the plan's conditions hold. They may be the user's code.
-    fn fits(&self, plan: &Plan, arrival: &Arrival<'_>) -> bool {
+    fn fits(&self, plan: &Plan, view: &CallView<'_>) -> bool {
         let mut report = Report::quiet();
-        match contain(|| plan.check(arrival, &mut report)) {
+        match contain(|| plan.check(view, &mut report)) {
             Ok(()) => !report.has_failed(),
             Err(panic) => {
                 let text = panics::text(&*panic);
@@ -345,10 +346,10 @@ impl Core {
         }
     }
 
-    fn refuse(&self, method: usize, arrival: Arrival<'_>, plans: &[Plan]) -> Status {
-        let candidates = plans.iter().map(|plan| Candidate::new(plan, &arrival)).collect();
+    fn refuse(&self, method: usize, view: CallView<'_>, plans: &[Plan]) -> Status {
+        let candidates = plans.iter().map(|plan| Candidate::new(plan, &view)).collect();
         let method = &self.service.methods[method];
-        self.refuse_for(explain::unexpected(method, arrival, candidates))
+        self.refuse_for(explain::unexpected(method, view, candidates))
     }
 
     // Records.

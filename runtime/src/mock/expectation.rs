@@ -6,14 +6,14 @@ use bytes::Bytes;
 use tonic::{Code, Request, Response, Status};
 
 use super::{
-    Carried, Interactive, IntoPattern, IntoTimes, Kind, Message, Pattern, ResponseStream, Script,
-    Sequence, SingleResponse,
+    Carried, Interactive, IntoPattern, IntoTimes, Kind, Message, ResponseStream, Script, Sequence,
+    SingleResponse,
+    condition::{Binary, Condition, Deadline, Requests, Text},
     core::Core,
     entry::{check_failure, check_key},
-    kind::Peek,
     message::AnyMessage,
-    pattern::{Report, that},
-    plan::{Answer, Arrival, Condition, Place, Plan, Reply, Times, count},
+    pattern::that,
+    plan::{Answer, Place, Plan, Reply, Times, count},
 };
 
 /// What a test says of the calls of a method: which ones it means, how many there are, and how
@@ -503,90 +503,4 @@ impl<T> IntoResponse<T> for Response<T> {
 fn reply<M: Message>(response: Response<M>) -> Reply {
     let (metadata, message, extensions) = response.into_parts();
     Reply { metadata, message: AnyMessage::new(message), extensions }
-}
-
-struct Requests<K: Kind> {
-    word: &'static str,
-    pattern: Pattern<K::Matched>,
-}
-
-impl<K: Kind> Condition for Requests<K> {
-    fn peek(&self) -> Peek {
-        K::PEEK
-    }
-
-    fn describe(&self) -> String {
-        format!("{} {}", self.word, self.pattern.describe())
-    }
-
-    fn check(&self, arrival: &Arrival<'_>, report: &mut Report) {
-        K::look(arrival.requests, &mut |requests| self.pattern.check(requests, report));
-    }
-}
-
-struct Text {
-    key: &'static str,
-    pattern: Pattern<String>,
-}
-
-impl Condition for Text {
-    fn peek(&self) -> Peek {
-        Peek::Nothing
-    }
-
-    fn describe(&self) -> String {
-        format!("with metadata {}: {}", self.key, self.pattern.describe())
-    }
-
-    fn check(&self, arrival: &Arrival<'_>, report: &mut Report) {
-        let values = arrival.metadata.get_all(self.key).iter();
-        let texts = values.map(|it| String::from_utf8_lossy(it.as_encoded_bytes()).into_owned());
-        entry(self.key, &self.pattern, &texts.collect::<Vec<_>>(), report);
-    }
-}
-
-struct Binary {
-    key: &'static str,
-    pattern: Pattern<Bytes>,
-}
-
-impl Condition for Binary {
-    fn peek(&self) -> Peek {
-        Peek::Nothing
-    }
-
-    fn describe(&self) -> String {
-        format!("with metadata {}: {}", self.key, self.pattern.describe())
-    }
-
-    fn check(&self, arrival: &Arrival<'_>, report: &mut Report) {
-        let values = arrival.metadata.get_all_bin(self.key).iter();
-        let values = values.filter_map(|value| value.to_bytes().ok()).collect::<Vec<_>>();
-        entry(self.key, &self.pattern, &values, report);
-    }
-}
-
-fn entry<T>(key: &str, pattern: &Pattern<T>, values: &[T], report: &mut Report) {
-    if !values.iter().any(|value| pattern.matches(Some(value))) {
-        report.field(format_args!("metadata {key}"), |report| {
-            pattern.check(values.first(), report);
-        });
-    }
-}
-
-struct Deadline(Pattern<Duration>);
-
-impl Condition for Deadline {
-    fn peek(&self) -> Peek {
-        Peek::Nothing
-    }
-
-    fn describe(&self) -> String {
-        format!("with deadline: {}", self.0.describe())
-    }
-
-    fn check(&self, arrival: &Arrival<'_>, report: &mut Report) {
-        let deadline = arrival.deadline.as_ref();
-        report.field("deadline", |report| self.0.check(deadline, report));
-    }
 }

@@ -5,11 +5,12 @@ use std::{fmt::Write as _, panic::Location};
 use tonic::metadata::{KeyAndValueRef, MetadataMap};
 
 use super::{
+    condition::CallView,
     entry::is_custom,
     kind::Peek,
     message::AnyMessage,
     pattern::{Mismatch, Report, shown},
-    plan::{Arrival, Place, Plan, count},
+    plan::{Place, Plan, count},
     record::{Outcome, Record},
     timer::Waited,
 };
@@ -73,9 +74,9 @@ pub(super) struct Candidate {
 }
 
 impl Candidate {
-    pub(super) fn new(plan: &Plan, arrival: &Arrival<'_>) -> Self {
+    pub(super) fn new(plan: &Plan, view: &CallView<'_>) -> Self {
         let mut report = Report::explaining();
-        let mut reasons = match contain(|| plan.check(arrival, &mut report)) {
+        let mut reasons = match contain(|| plan.check(view, &mut report)) {
             Ok(()) => report.into_mismatches().iter().map(reason).collect(),
             Err(_) => vec!["its predicate panics".to_owned()],
         };
@@ -98,11 +99,11 @@ fn reason(Mismatch { path, reason }: &Mismatch) -> String {
 /// A call that nothing takes.
 pub(super) fn unexpected(
     method: &MethodDescriptor,
-    arrival: Arrival<'_>,
+    view: CallView<'_>,
     mut candidates: Vec<Candidate>,
 ) -> Problem {
     let mut text = format!("unexpected call of {}", full_name(method));
-    for line in facts(arrival) {
+    for line in facts(view) {
         let _ = write!(text, "\n  {line}");
     }
     candidates.sort_by_key(|candidate| candidate.distance);
@@ -119,7 +120,7 @@ pub(super) fn unexpected(
 }
 
 /// What a call brought, a line for each thing.
-fn facts(Arrival { requests, metadata, deadline }: Arrival<'_>) -> Vec<String> {
+fn facts(CallView { requests, metadata, deadline }: CallView<'_>) -> Vec<String> {
     let mut facts = Vec::new();
     match requests {
         [] => {}

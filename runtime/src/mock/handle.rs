@@ -17,9 +17,9 @@ use tonic::{Request, Response, Status};
 use super::{
     Carried, Expectation, Kind, Message, MockServer, Mocked, Tape, TapeError,
     answer::Started,
-    core::{Core, Real},
+    core::{Core, SpyTarget},
     message::Content,
-    plan::{Given, Place},
+    plan::{Place, PlannedResponse},
     record::{self, Record},
     tape,
     verdict::Asked,
@@ -50,8 +50,8 @@ impl Mock {
         D: Dispatch<S>,
         S: Send + Sync + ?Sized + 'static,
     {
-        let real = Real { server: Arc::new(real), methods: M::METHODS };
-        Self::root(Core::new(M::NAME, M::SERVICE, Some(real), Location::caller()))
+        let target = SpyTarget { server: Arc::new(real), methods: M::METHODS };
+        Self::root(Core::new(M::NAME, M::SERVICE, Some(target), Location::caller()))
     }
 
     /// The mock `M`, which expects the calls on the tape at `path`.
@@ -180,14 +180,18 @@ impl<Out: Carried> Future for Answering<'_, Out> {
 }
 
 impl Call<'_> {
-    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<Given, Status>> {
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<PlannedResponse, Status>> {
         loop {
             match self {
-                Self::Going(response) => return response.as_mut().poll(cx).map_ok(Given::Made),
+                Self::Going(response) => {
+                    return response.as_mut().poll(cx).map_ok(PlannedResponse::Made);
+                }
                 Self::Waiting(core, method, request) => {
                     let Some(request) = request.take() else { return Poll::Pending };
                     match core.call(*method, request) {
-                        Started::Answered(reply) => return Poll::Ready(reply.map(Given::Planned)),
+                        Started::Answered(reply) => {
+                            return Poll::Ready(reply.map(PlannedResponse::Shared));
+                        }
                         Started::Going(response) => *self = Self::Going(response),
                     }
                 }

@@ -23,6 +23,7 @@
 pub mod guide {}
 
 mod answer;
+mod condition;
 mod core;
 mod entry;
 mod expectation;

@@ -18,6 +18,7 @@ use tonic::{Code, Extensions, Request, Response, Status, metadata::MetadataMap};
 
 use super::{
     Sequence,
+    condition::{CallView, Condition},
     message::{AnyMessage, Content},
     offer::Offers,
     pattern::Report,
@@ -44,25 +45,6 @@ pub(crate) struct Plan {
     taken: Arc<AtomicUsize>,
 }
 
-/// Something that must hold for a call.
-pub(crate) trait Condition: Send + Sync {
-    /// How much of the requests it has to see.
-    fn peek(&self) -> super::kind::Peek;
-
-    /// As it stands behind "calls": `with AddRequest { a: 1 }`.
-    fn describe(&self) -> String;
-
-    fn check(&self, arrival: &Arrival<'_>, report: &mut Report);
-}
-
-/// What conditions look at.
-#[derive(Clone, Copy)]
-pub(crate) struct Arrival<'a> {
-    pub(crate) requests: &'a [AnyMessage],
-    pub(crate) metadata: &'a MetadataMap,
-    pub(crate) deadline: Option<Duration>,
-}
-
 /// What comes of a call.
 #[derive(Clone)]
 pub(crate) enum Answer {
@@ -83,9 +65,9 @@ pub(crate) enum Answer {
 
 /// What is answered.
 #[allow(clippy::large_enum_variant, reason = "it is taken apart as soon as it is there")]
-pub(crate) enum Given {
+pub(crate) enum PlannedResponse {
     /// A response that the test has named.
-    Planned(Arc<Reply>),
+    Shared(Arc<Reply>),
     /// One that was made for the call.
     Made(Response<Content>),
 }
@@ -235,9 +217,9 @@ impl Plan {
         }
     }
 
-    pub(crate) fn check(&self, arrival: &Arrival<'_>, report: &mut Report) {
+    pub(crate) fn check(&self, view: &CallView<'_>, report: &mut Report) {
         for condition in &self.conditions {
-            condition.check(arrival, report);
+            condition.check(view, report);
         }
     }
 

@@ -6,8 +6,8 @@ use tokio::time::Instant;
 use tonic::{Code, Status, metadata::MetadataMap};
 
 use super::{
-    Message, answer::Head, core::Core, explain, message::AnyMessage, plan::Place, script::Playing,
-    tape::Trace,
+    Message, answer::Head, core::Core, explain, message::AnyMessage, plan::Place,
+    script::ScriptProgress, tape::Trace,
 };
 use crate::ServiceDescriptor;
 
@@ -115,7 +115,7 @@ pub(crate) struct Record {
     pub(crate) started: Instant,
     pub(crate) ended: Option<Instant>,
     /// The script that the call is answered by, while it has not been played to its end.
-    pub(crate) script: Option<Playing>,
+    pub(crate) script: Option<ScriptProgress>,
     /// Where the test said that it answers the call itself, until it accepts it.
     pub(crate) offered: Option<Place>,
     /// What goes onto the tape, while there is one.
@@ -170,12 +170,13 @@ impl Record {
 
     /// Whether nothing is missing when the call does not go on.
     pub(crate) fn may_stop(&self) -> bool {
-        self.offered.is_none() && self.script.as_ref().is_none_or(Playing::may_stop)
+        self.offered.is_none() && self.script.as_ref().is_none_or(ScriptProgress::may_stop)
     }
 
     /// What is missing.
     pub(crate) fn unfinished(&self, service: &ServiceDescriptor) -> Option<String> {
-        let script = || self.script.as_ref().filter(|it| !it.may_stop()).map(Playing::unfinished);
+        let script =
+            || self.script.as_ref().filter(|it| !it.may_stop()).map(ScriptProgress::unfinished);
         self.unaccepted(service).or_else(script)
     }
 

@@ -222,13 +222,13 @@ impl fmt::Debug for Step {
 
 /// How far a script has got.
 #[derive(Clone)]
-pub(crate) struct Playing {
+pub(crate) struct ScriptProgress {
     method: &'static MethodDescriptor,
     steps: Arc<Steps>,
     next: usize,
 }
 
-impl Playing {
+impl ScriptProgress {
     /// Whether nothing is missing when it does not go on.
     pub(crate) fn may_stop(&self) -> bool {
         self.steps.list.get(self.next).is_none_or(|step| matches!(step.action, Action::Hang))
@@ -258,12 +258,12 @@ pub(crate) fn play(
     let player = Player {
         core: Arc::clone(core),
         call: incoming.call,
-        playing: Playing { method, steps: Arc::clone(steps), next: 0 },
+        progress: ScriptProgress { method, steps: Arc::clone(steps), next: 0 },
         requests: incoming.requests,
         timer: None,
         patience: Patience::default(),
     };
-    core.note(player.call, |record| record.script = Some(player.playing.clone()));
+    core.note(player.call, |record| record.script = Some(player.progress.clone()));
     let responses = Content::Many(Streaming::from_source(player));
     Ok(Response::from_parts(steps.header.clone(), responses, Extensions::new()))
 }
@@ -280,7 +280,7 @@ const NO_END: &str = "The script waits for the end of the requests, and its call
 struct Player {
     core: Arc<Core>,
     call: usize,
-    playing: Playing,
+    progress: ScriptProgress,
     requests: Inbound,
     timer: Option<Pin<Box<Sleep>>>,
     patience: Patience,
@@ -292,8 +292,8 @@ impl Source<AnyMessage> for Player {
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<AnyMessage, Status>>> {
         let this = &mut *self;
-        let steps = Arc::clone(&this.playing.steps);
-        while let Some(step) = steps.list.get(this.playing.next) {
+        let steps = Arc::clone(&this.progress.steps);
+        while let Some(step) = steps.list.get(this.progress.next) {
             let response = match ready!(this.poll_step(step, cx)) {
                 Ok(response) => response,
                 Err(problem) => return Poll::Ready(Some(Err(this.stop(&problem)))),
@@ -307,7 +307,7 @@ impl Source<AnyMessage> for Player {
     }
 
     fn take_trailers(self: Pin<&mut Self>) -> MetadataMap {
-        self.playing.steps.trailers.clone()
+        self.progress.steps.trailers.clone()
     }
 }
 
@@ -349,17 +349,17 @@ impl Player {
     fn poll_hanging<T>(&mut self, place: &Place, cx: &mut Context<'_>) -> Poll<T> {
         if self.core.holds_up_test() {
             let waited = ready!(self.patience.poll(cx));
-            self.core.hint(explain::hangs(self.playing.method, place, waited));
+            self.core.hint(explain::hangs(self.progress.method, place, waited));
         }
         Poll::Pending
     }
 
     fn advance(&mut self) {
-        self.playing.next += 1;
-        let next = self.playing.next;
+        self.progress.next += 1;
+        let next = self.progress.next;
         self.core.note(self.call, |record| {
-            if let Some(playing) = &mut record.script {
-                playing.next = next;
+            if let Some(progress) = &mut record.script {
+                progress.next = next;
             }
         });
     }
@@ -367,7 +367,7 @@ impl Player {
     /// Reports a problem with the step that is due, which ends the script.
     fn stop(&mut self, problem: &str) -> Status {
         self.core.note(self.call, |record| record.script = None);
-        self.core.fail(self.playing.text(problem))
+        self.core.fail(self.progress.text(problem))
     }
 
     fn poll_timer(&mut self, time: Duration, cx: &mut Context<'_>) -> Poll<Result<(), String>> {

@@ -10,11 +10,12 @@ use crate::{
     MethodKind, ServiceDescriptor,
     mock::{
         Method, Outcome,
+        condition::{CallView, Condition},
         kind::Peek,
         message::AnyMessage,
         method::Comparison,
         pattern::{Report, shown},
-        plan::{Answer, Arrival, Condition, Place, Plan, Times},
+        plan::{Answer, Place, Plan, Times},
         script::{Action, Steps},
     },
     server::MethodIndex,
@@ -122,13 +123,13 @@ impl Condition for Taped {
         }
     }
 
-    fn check(&self, arrival: &Arrival<'_>, report: &mut Report) {
+    fn check(&self, view: &CallView<'_>, report: &mut Report) {
         let seen = match self.peek {
-            Peek::All => self.requests.len().max(arrival.requests.len()),
+            Peek::All => self.requests.len().max(view.requests.len()),
             Peek::First | Peek::Nothing => 1,
         };
         for index in 0..seen {
-            match (self.requests.get(index), arrival.requests.get(index)) {
+            match (self.requests.get(index), view.requests.get(index)) {
                 (Some(expected), got) => self.comparison.check(expected, got, report),
                 (None, Some(got)) => {
                     report.mismatch(|| format!("expected no further request, got {}", shown(got)));
