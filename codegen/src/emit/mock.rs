@@ -302,16 +302,16 @@ fn answer(code: &mut Code, method: &Method) {
 
 /// `rt::mock::Method::of::<rt::mock::Unary<super::Login, super::Session>>()`, and what hides the
 /// secrets of its messages
-fn door(cx: &Context, method: &Method) -> String {
-    let mut door = format!("rt::mock::Method::of::<{}>()", kind(method));
+fn method_entry(cx: &Context, method: &Method) -> String {
+    let mut entry = format!("rt::mock::Method::of::<{}>()", kind(method));
     let (facts, names) = (method.facts, method.names);
     if let Some(redaction) = redaction(cx, (&facts.input, &names.input)) {
-        door += &format!(".redact_requests({redaction})");
+        entry += &format!(".redact_requests({redaction})");
     }
     if let Some(redaction) = redaction(cx, (&facts.output, &names.output)) {
-        door += &format!(".redact_responses({redaction})");
+        entry += &format!(".redact_responses({redaction})");
     }
-    door
+    entry
 }
 
 /// `rt::mock::redact::<super::Login>`; whether a message from elsewhere can do it itself is found
@@ -331,7 +331,7 @@ fn redaction(cx: &Context, (full_name, message): (&str, &str)) -> Option<String>
 /// `impl rt::mock::Mocked for MockCalculator { … }`
 fn mocked(code: &mut Code, cx: &Context) {
     let name = &cx.names.mock.item.name;
-    let methods = cx.methods().map(|method| door(cx, &method));
+    let methods = cx.methods().map(|method| method_entry(cx, &method));
     code.item();
     code.write(
         "

@@ -1,4 +1,4 @@
-//! Everything that can be asked of the generator, the same through both doors.
+//! Everything that can be asked of the generator, the same for the plugin and the builder.
 
 mod derives;
 mod extern_traits;

@@ -12,7 +12,7 @@ use tokio::{sync::Notify, task::JoinHandle, time::timeout};
 use tokio_stream::Stream as _;
 
 use crate::{
-    doors::listen,
+    routes::listen,
     station::{Busy, Station, query},
     telemetry::{Point, Query, Summary, Telemetry, TelemetryClient, TelemetryServer},
 };

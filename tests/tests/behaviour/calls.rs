@@ -7,7 +7,7 @@ use crate::{
         AddRequest, AddResponse, Calculator, CalculatorClient, CalculatorServer, SubtractRequest,
         SubtractResponse, calculator_service,
     },
-    doors,
+    routes,
     station::{Station, point, query},
     telemetry::{Telemetry, TelemetryClient, TelemetryServer, telemetry_service},
 };
@@ -48,37 +48,37 @@ async fn numbers_arrive_as_they_were_sent() {
 }
 
 #[tokio::test]
-async fn all_four_kinds_pass_every_door() {
-    for door in doors::all(TelemetryServer::new(Station::default())).await {
-        let client = &door.client;
+async fn all_four_kinds_pass_every_route() {
+    for route in routes::all(TelemetryServer::new(Station::default())).await {
+        let client = &route.client;
         let latest = client.latest(query("a", 3)).await.unwrap().into_inner();
-        assert_eq!(latest.series, "xxx", "{}", door.name);
+        assert_eq!(latest.series, "xxx", "{}", route.name);
 
         let mut watched = client.watch(query("a", 2)).await.unwrap().into_inner();
         let mut series = Vec::new();
         while let Some(point) = watched.message().await.unwrap() {
             series.push(point.series);
         }
-        assert_eq!(series, ["a", "a", "end"], "{}", door.name);
+        assert_eq!(series, ["a", "a", "end"], "{}", route.name);
 
         let points = tokio_stream::iter([point("a"), point("b"), point("a")]);
         let summary = client.upload(points).await.unwrap().into_inner();
-        assert_eq!(summary.accepted, 3, "{}", door.name);
-        assert_eq!(summary.accepted_by_series["a"], 2, "{}", door.name);
+        assert_eq!(summary.accepted, 3, "{}", route.name);
+        assert_eq!(summary.accepted_by_series["a"], 2, "{}", route.name);
 
         let (queries, requests) = rust_scaffold::Streaming::channel(1);
         let mut tailed = client.tail(requests).await.unwrap().into_inner();
         for series in ["one", "two"] {
             queries.send(query(series, 1)).await.unwrap();
-            assert_eq!(tailed.message().await.unwrap().unwrap().series, series, "{}", door.name);
+            assert_eq!(tailed.message().await.unwrap().unwrap().series, series, "{}", route.name);
         }
         drop(queries);
-        assert_eq!(tailed.message().await.unwrap(), None, "{}", door.name);
+        assert_eq!(tailed.message().await.unwrap(), None, "{}", route.name);
     }
 }
 
 #[tokio::test]
-async fn metadata_and_trailers_pass_every_door_both_ways() {
+async fn metadata_and_trailers_pass_every_route_both_ways() {
     fn with_metadata<T>(message: T) -> Request<T> {
         let mut request = Request::new(message);
         request.metadata_mut().insert("word", "hello".parse().unwrap());
@@ -86,26 +86,26 @@ async fn metadata_and_trailers_pass_every_door_both_ways() {
         request.metadata_mut().insert_bin("bytes-bin", bytes);
         request
     }
-    for door in doors::all(TelemetryServer::new(Station::default())).await {
-        let response = door.client.latest(with_metadata(query("a", 1))).await.unwrap();
+    for route in routes::all(TelemetryServer::new(Station::default())).await {
+        let response = route.client.latest(with_metadata(query("a", 1))).await.unwrap();
         let unary = response.metadata().clone();
         let points = with_metadata(tokio_stream::iter([point("a")]));
-        let upload = door.client.upload(points).await.unwrap().metadata().clone();
-        let mut stream = door.client.watch(with_metadata(query("a", 1))).await.unwrap();
+        let upload = route.client.upload(points).await.unwrap().metadata().clone();
+        let mut stream = route.client.watch(with_metadata(query("a", 1))).await.unwrap();
         let mut watch = stream.metadata().clone();
         let trailers = stream.get_mut().skip_to_trailers().await.unwrap();
-        assert!(watch.get("last-word").is_none(), "{}: trailers come last", door.name);
+        assert!(watch.get("last-word").is_none(), "{}: trailers come last", route.name);
         watch.insert("last-word", trailers.get("last-word").unwrap().clone());
         watch.insert_bin("last-bytes-bin", trailers.get_bin("last-bytes-bin").unwrap().clone());
         for metadata in [unary, upload, watch] {
-            assert_eq!(metadata.get("word").unwrap(), "hello", "{}", door.name);
-            assert_eq!(metadata.get("last-word").unwrap(), "hello", "{}", door.name);
+            assert_eq!(metadata.get("word").unwrap(), "hello", "{}", route.name);
+            assert_eq!(metadata.get("last-word").unwrap(), "hello", "{}", route.name);
             for key in ["bytes-bin", "last-bytes-bin"] {
                 let bytes = metadata.get_bin(key).unwrap().to_bytes().unwrap();
-                assert_eq!(bytes.as_ref(), [0, 255, 7], "{}", door.name);
+                assert_eq!(bytes.as_ref(), [0, 255, 7], "{}", route.name);
             }
             for key in ["content-type", "grpc-status", "te", "grpc-encoding"] {
-                assert!(metadata.get(key).is_none(), "{}: {key} is no metadata", door.name);
+                assert!(metadata.get(key).is_none(), "{}: {key} is no metadata", route.name);
             }
         }
     }
@@ -113,24 +113,24 @@ async fn metadata_and_trailers_pass_every_door_both_ways() {
 
 #[tokio::test]
 async fn a_trailer_does_not_replace_metadata_of_the_same_name() {
-    for door in doors::all(TelemetryServer::new(Station::default())).await {
+    for route in routes::all(TelemetryServer::new(Station::default())).await {
         let mut request = Request::new(query("a", 1));
         request.metadata_mut().insert("both", "again".parse().unwrap());
-        let response = door.client.latest(request).await.unwrap();
+        let response = route.client.latest(request).await.unwrap();
         let values: Vec<_> = response.metadata().get_all("both").iter().collect();
-        assert_eq!(values, ["again", "again"], "{}", door.name);
+        assert_eq!(values, ["again", "again"], "{}", route.name);
     }
 }
 
 #[tokio::test]
 async fn the_method_is_in_the_extensions_on_both_sides() {
-    for door in doors::encoding(TelemetryServer::new(Station::default())).await {
-        let response = door.client.latest(query("a", 1)).await.unwrap();
+    for route in routes::encoding(TelemetryServer::new(Station::default())).await {
+        let response = route.client.latest(query("a", 1)).await.unwrap();
         assert_eq!(
             response.metadata().get("method").unwrap(),
             "/telemetry.Telemetry/Latest",
             "{}",
-            door.name
+            route.name
         );
     }
     let seen = tonic::service::interceptor::InterceptedService::new(
@@ -163,8 +163,8 @@ fn the_method_table_says_what_the_proto_says() {
 
 #[tokio::test]
 async fn a_client_is_a_contract_that_can_be_served() {
-    let (listener, address) = doors::listen().await;
-    let task = doors::serve_ours(TelemetryServer::new(Station::default()), listener);
+    let (listener, address) = routes::listen().await;
+    let task = routes::serve_ours(TelemetryServer::new(Station::default()), listener);
     let far = TelemetryClient::connect(format!("http://{address}")).await.unwrap();
     let near = TelemetryClient::in_process(far);
     let mut request = Request::new(query("a", 2));
@@ -202,8 +202,8 @@ async fn interceptors_stand_around_servers_and_clients() {
 
 #[tokio::test]
 async fn tonics_own_channel_stands_behind_a_client() {
-    let (listener, address) = doors::listen().await;
-    let task = doors::serve_ours(TelemetryServer::new(Station::default()), listener);
+    let (listener, address) = routes::listen().await;
+    let task = routes::serve_ours(TelemetryServer::new(Station::default()), listener);
     let endpoint = tonic::transport::Endpoint::from_shared(format!("http://{address}")).unwrap();
     let client = TelemetryClient::new(endpoint.connect().await.unwrap());
     assert_eq!(client.latest(query("a", 2)).await.unwrap().into_inner().series, "xx");
@@ -222,7 +222,7 @@ async fn a_deprecated_method_still_works() {
 
 #[tokio::test]
 async fn a_server_serves_many_services_and_ends_gracefully() {
-    let (listener, address) = doors::listen().await;
+    let (listener, address) = routes::listen().await;
     let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
     let station = Station::default();
     let server = rust_scaffold::Server::new()

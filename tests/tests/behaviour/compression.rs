@@ -5,7 +5,7 @@ use rust_scaffold::{Code, CompressionEncoding};
 use tower_service::Service as _;
 
 use crate::{
-    doors, http,
+    http, routes,
     station::{Station, point, query},
     telemetry::TelemetryServer,
 };
@@ -21,21 +21,21 @@ fn server() -> TelemetryServer<Station> {
 }
 
 #[tokio::test]
-async fn compressed_messages_pass_every_door_both_ways() {
-    for door in doors::encoding(server()).await {
+async fn compressed_messages_pass_every_route_both_ways() {
+    for route in routes::encoding(server()).await {
         for encoding in ALL {
-            let client = door.client.clone().send_compressed(encoding).accept_compressed(encoding);
+            let client = route.client.clone().send_compressed(encoding).accept_compressed(encoding);
             let latest = client.latest(query("a", 50_000)).await.unwrap().into_inner();
-            assert_eq!(latest.series.len(), 50_000, "{} {encoding:?}", door.name);
+            assert_eq!(latest.series.len(), 50_000, "{} {encoding:?}", route.name);
             let points = tokio_stream::iter(vec![point("abc"); 100]);
             let summary = client.upload(points).await.unwrap().into_inner();
-            assert_eq!(summary.accepted, 100, "{} {encoding:?}", door.name);
+            assert_eq!(summary.accepted, 100, "{} {encoding:?}", route.name);
             let mut points = client.watch(query("b", 100)).await.unwrap().into_inner();
             let mut count = 0;
             while points.message().await.unwrap().is_some() {
                 count += 1;
             }
-            assert_eq!(count, 101, "{} {encoding:?}", door.name);
+            assert_eq!(count, 101, "{} {encoding:?}", route.name);
         }
     }
 }
@@ -44,13 +44,13 @@ async fn compressed_messages_pass_every_door_both_ways() {
 async fn a_compression_that_the_server_does_not_accept_is_unimplemented() {
     let server =
         TelemetryServer::new(Station::default()).accept_compressed(CompressionEncoding::Gzip);
-    for door in doors::encoding(server).await {
-        let client = door.client.clone().send_compressed(CompressionEncoding::Zstd);
+    for route in routes::encoding(server).await {
+        let client = route.client.clone().send_compressed(CompressionEncoding::Zstd);
         let status = client.latest(query("a", 1)).await.unwrap_err();
-        assert_eq!(status.code(), Code::Unimplemented, "{}", door.name);
-        assert!(status.message().contains("`zstd`"), "{}: {status}", door.name);
+        assert_eq!(status.code(), Code::Unimplemented, "{}", route.name);
+        assert!(status.message().contains("`zstd`"), "{}: {status}", route.name);
         let accepted = status.metadata().get("grpc-accept-encoding").unwrap();
-        assert_eq!(accepted, "gzip,identity", "{}", door.name);
+        assert_eq!(accepted, "gzip,identity", "{}", route.name);
     }
 }
 
@@ -79,11 +79,11 @@ async fn responses_are_compressed_only_for_clients_that_accept_it() {
 #[tokio::test]
 async fn a_compressed_bomb_is_resource_exhausted() {
     let server = server().max_decoding_message_size(10_000);
-    for door in doors::encoding(server).await {
+    for route in routes::encoding(server).await {
         for encoding in ALL {
-            let client = door.client.clone().send_compressed(encoding);
+            let client = route.client.clone().send_compressed(encoding);
             let status = client.latest(query(&"x".repeat(1_000_000), 1)).await.unwrap_err();
-            assert_eq!(status.code(), Code::ResourceExhausted, "{} {encoding:?}", door.name);
+            assert_eq!(status.code(), Code::ResourceExhausted, "{} {encoding:?}", route.name);
         }
     }
 }

@@ -23,7 +23,7 @@ use crate::{
         AddRequest, AddResponse, Calculator, CalculatorClient, CalculatorServer, SubtractRequest,
         SubtractResponse,
     },
-    doors::listen,
+    routes::listen,
     station::{Station, query},
     telemetry::{TelemetryClient, TelemetryServer},
 };

@@ -14,7 +14,7 @@ use tonic::server::NamedService;
 use tower_service::Service;
 
 use crate::{
-    doors::listen,
+    routes::listen,
     station::{point, query},
     telemetry::{Point, Query, Summary, Telemetry, TelemetryClient, TelemetryServer, point::Value},
 };

@@ -14,7 +14,7 @@ use rust_scaffold::{Channel, Code, Request, Response, Status, Streaming};
 use tokio::{sync::oneshot, time::timeout};
 
 use crate::{
-    doors,
+    routes,
     station::{Station, point, query},
     telemetry::{Point, Query, Summary, Telemetry, TelemetryClient, TelemetryServer},
 };
@@ -31,38 +31,38 @@ fn in_a_moment<T>(message: T) -> Request<T> {
 #[tokio::test]
 async fn an_expired_deadline_is_deadline_exceeded_and_drops_the_handler() {
     let station = Station::default();
-    for door in doors::all(TelemetryServer::new(station.clone())).await {
-        let status = door.client.latest(in_a_moment(query("hangs", 1))).await.unwrap_err();
-        assert_eq!(status.code(), Code::DeadlineExceeded, "{}", door.name);
-        timeout(SOON, station.idle()).await.expect(door.name);
+    for route in routes::all(TelemetryServer::new(station.clone())).await {
+        let status = route.client.latest(in_a_moment(query("hangs", 1))).await.unwrap_err();
+        assert_eq!(status.code(), Code::DeadlineExceeded, "{}", route.name);
+        timeout(SOON, station.idle()).await.expect(route.name);
     }
 }
 
 #[tokio::test]
 async fn a_deadline_covers_the_messages_of_a_response_stream() {
     let station = Station::default();
-    for door in doors::all(TelemetryServer::new(station.clone())).await {
-        let response = door.client.watch(in_a_moment(query("hangs", 2))).await.unwrap();
+    for route in routes::all(TelemetryServer::new(station.clone())).await {
+        let response = route.client.watch(in_a_moment(query("hangs", 2))).await.unwrap();
         let mut points = response.into_inner();
-        assert!(points.message().await.unwrap().is_some(), "{}", door.name);
-        assert!(points.message().await.unwrap().is_some(), "{}", door.name);
+        assert!(points.message().await.unwrap().is_some(), "{}", route.name);
+        assert!(points.message().await.unwrap().is_some(), "{}", route.name);
         let status = points.message().await.unwrap_err();
-        assert_eq!(status.code(), Code::DeadlineExceeded, "{}", door.name);
-        assert_eq!(points.message().await.unwrap(), None, "{}: an error ends it", door.name);
-        timeout(SOON, station.idle()).await.expect(door.name);
+        assert_eq!(status.code(), Code::DeadlineExceeded, "{}", route.name);
+        assert_eq!(points.message().await.unwrap(), None, "{}: an error ends it", route.name);
+        timeout(SOON, station.idle()).await.expect(route.name);
     }
 }
 
 #[tokio::test]
 async fn a_deadline_covers_a_request_stream_that_never_ends() {
     let station = Station::default();
-    for door in doors::all(TelemetryServer::new(station.clone())).await {
+    for route in routes::all(TelemetryServer::new(station.clone())).await {
         let (points, stream) = Streaming::channel(1);
         points.send(point("a")).await.unwrap();
-        let status = door.client.upload(in_a_moment(stream)).await.unwrap_err();
-        assert_eq!(status.code(), Code::DeadlineExceeded, "{}", door.name);
-        timeout(SOON, station.idle()).await.expect(door.name);
-        timeout(SOON, points.closed()).await.expect(door.name);
+        let status = route.client.upload(in_a_moment(stream)).await.unwrap_err();
+        assert_eq!(status.code(), Code::DeadlineExceeded, "{}", route.name);
+        timeout(SOON, station.idle()).await.expect(route.name);
+        timeout(SOON, points.closed()).await.expect(route.name);
     }
 }
 

@@ -21,7 +21,7 @@ use tokio::{
 };
 
 use crate::{
-    doors::listen,
+    routes::listen,
     station::{Station, point, query},
     telemetry::{Point, Query, Summary, Telemetry, TelemetryClient, TelemetryServer, point::Value},
 };

@@ -10,7 +10,7 @@ use tokio::net::TcpStream;
 use tower_service::Service as _;
 
 use crate::{
-    doors::{listen, serve_ours},
+    routes::{listen, serve_ours},
     station::{Station, query},
     telemetry::{Point, TelemetryClient, TelemetryServer},
 };

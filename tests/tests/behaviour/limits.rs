@@ -13,7 +13,7 @@ use rust_scaffold::{Channel, ChannelBuilder, Code, Request, Server};
 use tokio::{net::TcpStream, task::JoinSet};
 
 use crate::{
-    doors::listen,
+    routes::listen,
     station::{Station, query},
     telemetry::{Query, TelemetryClient, TelemetryServer},
 };

@@ -12,9 +12,9 @@ use rust_scaffold::{Channel, Code, Request, Response, Server, Status, Trailers};
 use tokio::{net::TcpStream, time::timeout};
 
 use crate::{
-    doors::listen,
     http::frames,
     peer::{Answer, channels, map},
+    routes::listen,
     station::{Station, point, query},
     telemetry::{MockTelemetry, Query, TelemetryClient, TelemetryServer},
 };

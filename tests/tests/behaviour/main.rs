@@ -1,4 +1,4 @@
-//! How generated clients and servers behave, through every door between them.
+//! How generated clients and servers behave, through every route between them.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -9,7 +9,6 @@ mod compression;
 mod connections;
 mod credit;
 mod deadlines;
-mod doors;
 mod endings;
 mod failures;
 mod frames;
@@ -24,6 +23,7 @@ mod parts;
 mod peer;
 mod resets;
 mod retries;
+mod routes;
 mod shared;
 mod station;
 mod statuses;

@@ -4,9 +4,9 @@ use http::{HeaderMap, HeaderValue};
 use rust_scaffold::{Request, metadata::MetadataMap};
 
 use crate::{
-    doors,
     http::frames,
     peer::{self, Answer},
+    routes,
     station::{Station, point, query},
     telemetry::{TelemetryClient, TelemetryServer},
 };
@@ -35,15 +35,15 @@ const VALUES: [[u8; 2]; 2] = [[1, 2], [3, 4]];
 
 #[tokio::test]
 async fn a_server_parts_binary_values_that_come_joined() {
-    for door in doors::over_http(TelemetryServer::new(Station::default())).await {
+    for route in routes::over_http(TelemetryServer::new(Station::default())).await {
         for values in JOINED {
             let mut request = Request::new(query("a", 1));
             *request.metadata_mut() = MetadataMap::from_headers(joined(values));
-            let response = door.client.latest(request).await.unwrap();
+            let response = route.client.latest(request).await.unwrap();
             let metadata = response.metadata();
-            assert_eq!(metadata.get("decoded").unwrap(), "2", "{}: {values:?}", door.name);
+            assert_eq!(metadata.get("decoded").unwrap(), "2", "{}: {values:?}", route.name);
             for name in ["bytes-bin", "last-bytes-bin"] {
-                assert_eq!(decoded(metadata, name), VALUES, "{}: {values:?}", door.name);
+                assert_eq!(decoded(metadata, name), VALUES, "{}: {values:?}", route.name);
             }
         }
     }

@@ -10,7 +10,7 @@ use tokio::{
 };
 
 use crate::{
-    doors::{listen, serve_ours},
+    routes::{listen, serve_ours},
     station::{Station, query},
     telemetry::{TelemetryClient, TelemetryServer},
 };

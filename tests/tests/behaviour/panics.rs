@@ -21,7 +21,7 @@ use tokio_stream::{StreamExt as _, wrappers::TcpListenerStream};
 use tower_service::Service;
 
 use crate::{
-    doors::listen,
+    routes::listen,
     station::{Station, point, query},
     telemetry::{Point, Query, Summary, Telemetry, TelemetryClient, TelemetryServer},
 };

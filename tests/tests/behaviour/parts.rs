@@ -9,8 +9,8 @@ use rust_scaffold::{Code, Server, Status};
 use tokio::net::TcpStream;
 
 use crate::{
-    doors::listen,
     http::frames,
+    routes::listen,
     station::{Station, point, query},
     telemetry::{Point, TelemetryClient, TelemetryServer},
 };

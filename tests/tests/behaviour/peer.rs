@@ -13,7 +13,7 @@ use http_body_util::{BodyExt as _, Full};
 use rust_scaffold::{Channel, tonic};
 use tokio::net::TcpStream;
 
-use crate::{doors::listen, http::Body};
+use crate::{http::Body, routes::listen};
 
 /// An answer, as HTTP sees it.
 #[derive(Clone, Debug, Default)]

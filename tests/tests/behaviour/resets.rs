@@ -13,7 +13,7 @@ use tokio::task::JoinSet;
 use tokio_stream::{StreamExt as _, wrappers::TcpListenerStream};
 
 use crate::{
-    doors::listen,
+    routes::listen,
     station::{point, query},
     telemetry::{Point, Query, Summary, Telemetry, TelemetryClient, TelemetryServer, point::Value},
 };

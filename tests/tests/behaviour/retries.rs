@@ -9,7 +9,7 @@ use rust_scaffold::{Channel, Code, Status, Streaming, prost::Message as _};
 use tokio::net::TcpListener;
 
 use crate::{
-    doors::listen,
+    routes::listen,
     station::{point, query},
     telemetry::{Query, TelemetryClient},
 };

@@ -1,4 +1,4 @@
-//! [`Streaming`] by itself, and long streams through every door.
+//! [`Streaming`] by itself, and long streams through every route.
 
 use std::{
     sync::{
@@ -17,7 +17,7 @@ use rust_scaffold::{
 };
 
 use crate::{
-    doors,
+    routes,
     station::{Station, point, query},
     telemetry::{Query, TelemetryServer},
 };
@@ -113,32 +113,32 @@ async fn requests_are_any_stream_of_messages_or_results() {
 }
 
 #[tokio::test]
-async fn long_streams_of_small_messages_pass_every_door() {
+async fn long_streams_of_small_messages_pass_every_route() {
     const COUNT: u32 = 20_000;
-    for door in doors::all(TelemetryServer::new(Station::default())).await {
+    for route in routes::all(TelemetryServer::new(Station::default())).await {
         let points = tokio_stream::iter((0..COUNT).map(|_| point("0123456789")));
-        let summary = door.client.upload(points).await.unwrap().into_inner();
-        assert_eq!(summary.accepted, u64::from(COUNT), "{}", door.name);
+        let summary = route.client.upload(points).await.unwrap().into_inner();
+        assert_eq!(summary.accepted, u64::from(COUNT), "{}", route.name);
 
         let queries = tokio_stream::iter((0..COUNT).map(|_| query("0123456789", 1)));
-        let mut points = door.client.tail(queries).await.unwrap().into_inner();
+        let mut points = route.client.tail(queries).await.unwrap().into_inner();
         let mut count = 0;
         while points.message().await.unwrap().is_some() {
             count += 1;
         }
-        assert_eq!(count, COUNT, "{}", door.name);
+        assert_eq!(count, COUNT, "{}", route.name);
     }
 }
 
 #[tokio::test]
-async fn large_messages_pass_every_door() {
+async fn large_messages_pass_every_route() {
     const SIZE: u32 = 3 * 1024 * 1024;
-    for door in doors::all(TelemetryServer::new(Station::default())).await {
-        let latest = door.client.latest(query("a", SIZE)).await.unwrap().into_inner();
-        assert_eq!(latest.series.len(), SIZE as usize, "{}", door.name);
+    for route in routes::all(TelemetryServer::new(Station::default())).await {
+        let latest = route.client.latest(query("a", SIZE)).await.unwrap().into_inner();
+        assert_eq!(latest.series.len(), SIZE as usize, "{}", route.name);
         let large = point(&"y".repeat(SIZE as usize));
-        let summary = door.client.upload(tokio_stream::iter([large.clone(), large])).await;
-        assert_eq!(summary.unwrap().into_inner().accepted, 2, "{}", door.name);
+        let summary = route.client.upload(tokio_stream::iter([large.clone(), large])).await;
+        assert_eq!(summary.unwrap().into_inner().accepted, 2, "{}", route.name);
     }
 }
 
@@ -158,17 +158,17 @@ fn blocking(answered: mpsc::Receiver<()>, stuck: &Arc<AtomicBool>) -> Streaming<
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn a_stream_of_requests_that_blocks_does_not_hold_up_the_response() {
-    for door in doors::over_sockets(TelemetryServer::new(Station::default())).await {
+    for route in routes::over_sockets(TelemetryServer::new(Station::default())).await {
         // Its transport asks for requests on the task that reads responses.
-        if door.name == "tonic's client" {
+        if route.name == "tonic's client" {
             continue;
         }
         let (seen, answered) = mpsc::channel();
         let stuck = Arc::default();
-        let response = door.client.tail(blocking(answered, &stuck)).await.unwrap();
-        seen.send(()).expect(door.name);
-        assert_eq!(response.into_inner().count().await, 2, "{}", door.name);
-        assert!(!stuck.load(Ordering::SeqCst), "{}", door.name);
+        let response = route.client.tail(blocking(answered, &stuck)).await.unwrap();
+        seen.send(()).expect(route.name);
+        assert_eq!(response.into_inner().count().await, 2, "{}", route.name);
+        assert!(!stuck.load(Ordering::SeqCst), "{}", route.name);
     }
 }
 
@@ -177,20 +177,20 @@ const MANY: u32 = 1_000_000;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_million_messages_pass_each_way() {
-    for door in doors::over_sockets(TelemetryServer::new(Station::default())).await {
-        if !["our server", "tonic's server", "tonic's client"].contains(&door.name) {
+    for route in routes::over_sockets(TelemetryServer::new(Station::default())).await {
+        if !["our server", "tonic's server", "tonic's client"].contains(&route.name) {
             continue;
         }
         let points = tokio_stream::iter((0..MANY).map(|_| point("sixteen bytes!")));
-        let summary = door.client.upload(points).await.unwrap().into_inner();
-        assert_eq!(summary.accepted, u64::from(MANY), "{}", door.name);
+        let summary = route.client.upload(points).await.unwrap().into_inner();
+        assert_eq!(summary.accepted, u64::from(MANY), "{}", route.name);
         let queries = tokio_stream::iter((0..MANY).map(|_| query("fourteen byte", 1)));
-        let mut points = door.client.tail(queries).await.unwrap().into_inner();
+        let mut points = route.client.tail(queries).await.unwrap().into_inner();
         let mut seen = 0;
         while points.message().await.unwrap().is_some() {
             seen += 1;
         }
-        assert_eq!(seen, MANY, "{}", door.name);
+        assert_eq!(seen, MANY, "{}", route.name);
     }
 }
 
@@ -206,19 +206,19 @@ async fn sent(asked: &AtomicU32) {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn small_messages_that_are_read_late_are_no_attack() {
     const COUNT: u32 = 200_000;
-    for door in doors::over_sockets(TelemetryServer::new(Station::default())).await {
+    for route in routes::over_sockets(TelemetryServer::new(Station::default())).await {
         let asked = Arc::new(AtomicU32::new(0));
         let count = Arc::clone(&asked);
         let queries = tokio_stream::iter((0..COUNT).map(move |_| {
             count.fetch_add(1, Ordering::SeqCst);
             query("fourteen byte", 1)
         }));
-        let mut points = door.client.tail(queries).await.unwrap().into_inner();
+        let mut points = route.client.tail(queries).await.unwrap().into_inner();
         sent(&asked).await;
         let mut seen = 0;
-        while points.message().await.expect(door.name).is_some() {
+        while points.message().await.expect(route.name).is_some() {
             seen += 1;
         }
-        assert_eq!(seen, COUNT, "{}", door.name);
+        assert_eq!(seen, COUNT, "{}", route.name);
     }
 }

@@ -19,9 +19,9 @@ use tokio::{
 };
 
 use crate::{
-    doors,
     http::{self, Body, frames},
     peer::{Answer, map},
+    routes,
     station::{Station, point, query},
     telemetry::{MockTelemetry, Query, TelemetryClient, TelemetryServer},
 };
@@ -193,15 +193,15 @@ async fn a_reset_at_the_deadline_is_the_deadline_and_an_earlier_one_is_not() {
 #[tokio::test]
 async fn a_deadline_of_a_nanosecond_is_always_exceeded() {
     let moment = |message: Query| within(Duration::from_nanos(1), message);
-    for door in doors::all(TelemetryServer::new(Station::default())).await {
+    for route in routes::all(TelemetryServer::new(Station::default())).await {
         for _ in 0..100 {
-            let unary = door.client.latest(moment(query("a", 1))).await.unwrap_err();
-            assert_eq!(unary.code(), Code::DeadlineExceeded, "{}", door.name);
-            let stream = match door.client.watch(moment(query("a", 1))).await {
+            let unary = route.client.latest(moment(query("a", 1))).await.unwrap_err();
+            assert_eq!(unary.code(), Code::DeadlineExceeded, "{}", route.name);
+            let stream = match route.client.watch(moment(query("a", 1))).await {
                 Ok(response) => response.into_inner().message().await.unwrap_err(),
                 Err(status) => status,
             };
-            assert_eq!(stream.code(), Code::DeadlineExceeded, "{}", door.name);
+            assert_eq!(stream.code(), Code::DeadlineExceeded, "{}", route.name);
         }
     }
 }

@@ -15,7 +15,7 @@ use super::frame::{
     PREFACE, RST_STREAM, SETTINGS, WINDOW_UPDATE, WITH_PRIORITY,
 };
 use crate::{
-    doors::listen,
+    routes::listen,
     station::Station,
     telemetry::{TelemetryClient, TelemetryServer},
 };

@@ -11,7 +11,7 @@ use super::{
     peer::{End, LONG, Peer, call, fields, message},
 };
 use crate::{
-    doors::listen,
+    routes::listen,
     station::{Station, query},
     telemetry::{Point, TelemetryServer},
 };

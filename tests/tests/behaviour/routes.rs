@@ -12,13 +12,13 @@ use crate::{
 };
 
 /// A way to a server, which stops when this is dropped.
-pub(crate) struct Door {
+pub(crate) struct Route {
     pub(crate) name: &'static str,
     pub(crate) client: TelemetryClient,
     server: Option<JoinHandle<()>>,
 }
 
-impl Drop for Door {
+impl Drop for Route {
     fn drop(&mut self) {
         if let Some(server) = &self.server {
             server.abort();
@@ -26,25 +26,25 @@ impl Drop for Door {
     }
 }
 
-/// Opens every door to `server`.
-pub(crate) async fn all(server: TelemetryServer<Station>) -> Vec<Door> {
-    let mut doors = vec![open("direct", Channel::in_process_direct(server.clone()), None)];
-    doors.extend(encoding(server).await);
-    doors
+/// Opens every route to `server`.
+pub(crate) async fn all(server: TelemetryServer<Station>) -> Vec<Route> {
+    let mut routes = vec![open("direct", Channel::in_process_direct(server.clone()), None)];
+    routes.extend(encoding(server).await);
+    routes
 }
 
-/// Opens the doors to `server` that encode messages.
-pub(crate) async fn encoding(server: TelemetryServer<Station>) -> Vec<Door> {
-    let mut doors = vec![open("in process", Channel::in_process(server.clone()), None)];
-    doors.extend(over_http(server).await);
-    doors
+/// Opens the routes to `server` that encode messages.
+pub(crate) async fn encoding(server: TelemetryServer<Station>) -> Vec<Route> {
+    let mut routes = vec![open("in process", Channel::in_process(server.clone()), None)];
+    routes.extend(over_http(server).await);
+    routes
 }
 
-/// Opens the doors to `server` through which a call goes as an HTTP request.
-pub(crate) async fn over_http(server: TelemetryServer<Station>) -> Vec<Door> {
-    let mut doors = vec![open("tower", Channel::new(server.clone()), None)];
-    doors.extend(over_sockets(server).await);
-    doors
+/// Opens the routes to `server` through which a call goes as an HTTP request.
+pub(crate) async fn over_http(server: TelemetryServer<Station>) -> Vec<Route> {
+    let mut routes = vec![open("tower", Channel::new(server.clone()), None)];
+    routes.extend(over_sockets(server).await);
+    routes
 }
 
 /// The bytes of a stream that may wait for a reader at tonic's client. With its default of 2 MiB it
@@ -52,9 +52,9 @@ pub(crate) async fn over_http(server: TelemetryServer<Station>) -> Vec<Door> {
 /// late: 11,000 unread frames of 21 bytes are too many.
 const TONICS_WINDOW: u32 = 128 * 1024;
 
-/// Opens the doors to `server` that have a connection.
-pub(crate) async fn over_sockets(server: TelemetryServer<Station>) -> Vec<Door> {
-    let mut doors = Vec::new();
+/// Opens the routes to `server` that have a connection.
+pub(crate) async fn over_sockets(server: TelemetryServer<Station>) -> Vec<Route> {
+    let mut routes = Vec::new();
     for (name, serve) in [
         ("our server", serve_ours as fn(TelemetryServer<Station>, TcpListener) -> JoinHandle<()>),
         ("tonic's server", serve_tonic),
@@ -64,18 +64,18 @@ pub(crate) async fn over_sockets(server: TelemetryServer<Station>) -> Vec<Door> 
         let (listener, address) = listen().await;
         let task = serve(server.clone(), listener);
         let channel = Channel::connect(format!("http://{address}")).await.unwrap();
-        doors.push(open(name, channel, Some(task)));
+        routes.push(open(name, channel, Some(task)));
     }
     let (listener, address) = listen().await;
     let task = serve_ours(server, listener);
     let endpoint = tonic::transport::Endpoint::from_shared(format!("http://{address}")).unwrap();
     let channel = endpoint.initial_stream_window_size(TONICS_WINDOW).connect().await.unwrap();
-    doors.push(open("tonic's client", channel.into(), Some(task)));
-    doors
+    routes.push(open("tonic's client", channel.into(), Some(task)));
+    routes
 }
 
-fn open(name: &'static str, channel: Channel, server: Option<JoinHandle<()>>) -> Door {
-    Door { name, client: TelemetryClient::new(channel), server }
+fn open(name: &'static str, channel: Channel, server: Option<JoinHandle<()>>) -> Route {
+    Route { name, client: TelemetryClient::new(channel), server }
 }
 
 pub(crate) async fn listen() -> (TcpListener, SocketAddr) {
