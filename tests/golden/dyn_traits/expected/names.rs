@@ -836,16 +836,26 @@ pub mod s_mock {
             ///
             /// # Panics
             /// With everything that went wrong.
-            pub async fn verify_within(&self, limit: rt::Duration) {
-                self.mock.verify_within(limit).await;
+            #[inline]
+            #[track_caller]
+            pub fn verify_within(
+                &self,
+                limit: rt::Duration,
+            ) -> impl rt::Future<Output = ()> + rt::Send + '_ {
+                self.mock.verify_within(limit)
             }
 
             /// Gives the verdict after `time`, in which no call may come: whatever was expected.
             ///
             /// # Panics
             /// With everything that went wrong.
-            pub async fn quiet_for(&self, time: rt::Duration) {
-                self.mock.quiet_for(time).await;
+            #[inline]
+            #[track_caller]
+            pub fn quiet_for(
+                &self,
+                time: rt::Duration,
+            ) -> impl rt::Future<Output = ()> + rt::Send + '_ {
+                self.mock.quiet_for(time)
             }
         }
 
@@ -1283,16 +1293,26 @@ pub mod dyn_s_mock {
             ///
             /// # Panics
             /// With everything that went wrong.
-            pub async fn verify_within(&self, limit: rt::Duration) {
-                self.mock.verify_within(limit).await;
+            #[inline]
+            #[track_caller]
+            pub fn verify_within(
+                &self,
+                limit: rt::Duration,
+            ) -> impl rt::Future<Output = ()> + rt::Send + '_ {
+                self.mock.verify_within(limit)
             }
 
             /// Gives the verdict after `time`, in which no call may come: whatever was expected.
             ///
             /// # Panics
             /// With everything that went wrong.
-            pub async fn quiet_for(&self, time: rt::Duration) {
-                self.mock.quiet_for(time).await;
+            #[inline]
+            #[track_caller]
+            pub fn quiet_for(
+                &self,
+                time: rt::Duration,
+            ) -> impl rt::Future<Output = ()> + rt::Send + '_ {
+                self.mock.quiet_for(time)
             }
         }
 
@@ -1659,16 +1679,26 @@ pub mod arc_mock {
             ///
             /// # Panics
             /// With everything that went wrong.
-            pub async fn verify_within(&self, limit: rt::Duration) {
-                self.mock.verify_within(limit).await;
+            #[inline]
+            #[track_caller]
+            pub fn verify_within(
+                &self,
+                limit: rt::Duration,
+            ) -> impl rt::Future<Output = ()> + rt::Send + '_ {
+                self.mock.verify_within(limit)
             }
 
             /// Gives the verdict after `time`, in which no call may come: whatever was expected.
             ///
             /// # Panics
             /// With everything that went wrong.
-            pub async fn quiet_for(&self, time: rt::Duration) {
-                self.mock.quiet_for(time).await;
+            #[inline]
+            #[track_caller]
+            pub fn quiet_for(
+                &self,
+                time: rt::Duration,
+            ) -> impl rt::Future<Output = ()> + rt::Send + '_ {
+                self.mock.quiet_for(time)
             }
         }
 
@@ -2039,16 +2069,26 @@ pub mod sized_mock {
             ///
             /// # Panics
             /// With everything that went wrong.
-            pub async fn verify_within(&self, limit: rt::Duration) {
-                self.mock.verify_within(limit).await;
+            #[inline]
+            #[track_caller]
+            pub fn verify_within(
+                &self,
+                limit: rt::Duration,
+            ) -> impl rt::Future<Output = ()> + rt::Send + '_ {
+                self.mock.verify_within(limit)
             }
 
             /// Gives the verdict after `time`, in which no call may come: whatever was expected.
             ///
             /// # Panics
             /// With everything that went wrong.
-            pub async fn quiet_for(&self, time: rt::Duration) {
-                self.mock.quiet_for(time).await;
+            #[inline]
+            #[track_caller]
+            pub fn quiet_for(
+                &self,
+                time: rt::Duration,
+            ) -> impl rt::Future<Output = ()> + rt::Send + '_ {
+                self.mock.quiet_for(time)
             }
         }
 
@@ -2342,16 +2382,26 @@ pub mod box_future_mock {
             ///
             /// # Panics
             /// With everything that went wrong.
-            pub async fn verify_within(&self, limit: rt::Duration) {
-                self.mock.verify_within(limit).await;
+            #[inline]
+            #[track_caller]
+            pub fn verify_within(
+                &self,
+                limit: rt::Duration,
+            ) -> impl rt::Future<Output = ()> + rt::Send + '_ {
+                self.mock.verify_within(limit)
             }
 
             /// Gives the verdict after `time`, in which no call may come: whatever was expected.
             ///
             /// # Panics
             /// With everything that went wrong.
-            pub async fn quiet_for(&self, time: rt::Duration) {
-                self.mock.quiet_for(time).await;
+            #[inline]
+            #[track_caller]
+            pub fn quiet_for(
+                &self,
+                time: rt::Duration,
+            ) -> impl rt::Future<Output = ()> + rt::Send + '_ {
+                self.mock.quiet_for(time)
             }
         }
 
