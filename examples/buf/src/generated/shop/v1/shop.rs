@@ -376,16 +376,26 @@ pub mod shop_mock {
             ///
             /// # Panics
             /// With everything that went wrong.
-            pub async fn verify_within(&self, limit: rt::Duration) {
-                self.mock.verify_within(limit).await;
+            #[inline]
+            #[track_caller]
+            pub fn verify_within(
+                &self,
+                limit: rt::Duration,
+            ) -> impl rt::Future<Output = ()> + rt::Send + '_ {
+                self.mock.verify_within(limit)
             }
 
             /// Gives the verdict after `time`, in which no call may come: whatever was expected.
             ///
             /// # Panics
             /// With everything that went wrong.
-            pub async fn quiet_for(&self, time: rt::Duration) {
-                self.mock.quiet_for(time).await;
+            #[inline]
+            #[track_caller]
+            pub fn quiet_for(
+                &self,
+                time: rt::Duration,
+            ) -> impl rt::Future<Output = ()> + rt::Send + '_ {
+                self.mock.quiet_for(time)
             }
         }
 
