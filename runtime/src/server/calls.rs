@@ -114,8 +114,10 @@ impl Calls {
         }
         let mut now = Instant::now();
         for (mut call, slot) in partial {
-            // A call that is still partial gets its own task: polling it on each wake-up costs more.
-            if self.advance(&mut call, slot, &mut now) != Advance::Ended {
+            // A call that is still partial gets its own task: polling it on each wake-up costs more. So
+            // does one whose method has become slow in the meantime.
+            if !self.runs_inline(slot) || self.advance(&mut call, slot, &mut now) != Advance::Ended
+            {
                 self.spawn(call);
             }
         }
@@ -143,6 +145,9 @@ impl Calls {
                 Err(refusal) => ServiceFuture::Refused(Some(too_long(&request, &refusal))),
             };
         let mut call = ServerStream::new(service_future, stream, self.header_limit);
+        if !self.runs_inline(slot) {
+            return self.spawn_unless_reset(call);
+        }
         match self.advance(&mut call, slot, now) {
             Advance::Ended => {}
             Advance::Waiting => self.spawn(call),
@@ -150,20 +155,24 @@ impl Calls {
         }
     }
 
-    /// Checks `call` for a reset without running it.
-    fn check_reset(&mut self, call: &mut ServerStream) -> Advance {
-        let is_reset = call.poll_reset(&mut Context::from_waker(&self.waker)).is_ready();
-        self.resets.record(is_reset);
-        if is_reset { Advance::Ended } else { Advance::Waiting }
+    /// Whether a call is run on the connection's task: its method is quick.
+    fn runs_inline(&self, slot: MethodSlot) -> bool {
+        !self.shared.options.inline_limit.is_zero() && !self.shared.slow_methods.of(slot).is_slow()
     }
 
-    /// Runs `call` if its method is quick. `now` is when it starts, and is set to when it stops.
+    /// Gives a call that has not been polled yet its own task.
+    fn spawn_unless_reset(&mut self, mut call: ServerStream) {
+        let is_reset = call.poll_reset(&mut Context::from_waker(&self.waker)).is_ready();
+        self.resets.record(is_reset);
+        if !is_reset {
+            self.spawn(call);
+        }
+    }
+
+    /// Polls `call`. `now` is when that starts, and is set to when it stops.
     fn advance(&mut self, call: &mut ServerStream, slot: MethodSlot, now: &mut Instant) -> Advance {
         let limit = self.shared.options.inline_limit;
         let slow_methods = self.shared.slow_methods.of(slot);
-        if limit.is_zero() || slow_methods.is_slow() {
-            return self.check_reset(call);
-        }
         // Clears notes that other calls' tasks have made in the meantime.
         self.awaiting.take();
         let polled = Pin::new(call).poll(&mut Context::from_waker(&self.waker));
@@ -236,7 +245,7 @@ impl Calls {
 enum Advance {
     /// It is waiting for `END_STREAM`.
     Partial,
-    /// It is waiting for something else, or was not started.
+    /// It is waiting for something else.
     Waiting,
     Ended,
 }

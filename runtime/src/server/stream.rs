@@ -73,7 +73,8 @@ impl ServerStream {
         })
     }
 
-    /// Ready when the client has reset the stream or the connection has ended.
+    /// Ready when the client has reset the stream or the connection has ended. For calls that have not
+    /// been answered: to h2, it is an error to ask this once the response has begun.
     pub(super) fn poll_reset(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         // h2 panics if an earlier panic has broken it; the client is then unreachable as well.
         contain(|| self.stream.poll_reset(cx).map(drop)).unwrap_or(Poll::Ready(()))

@@ -1,6 +1,6 @@
 //! Right tests in which somebody waits for long: no patience of a mock may end what is still to come.
 
-use std::{thread, time::Duration};
+use std::{sync::mpsc, thread, time::Duration};
 
 use futures_util::FutureExt as _;
 use rust_scaffold::{Code, Request, Streaming, mock::script};
@@ -81,13 +81,21 @@ async fn a_call_from_a_thread_that_has_no_virtual_time() {
     let mock = MockCalculator::new();
     let mut adds = mock.expect_add().interactive();
     let client = mock.client();
+    let (go, gone) = mpsc::channel();
     let caller = thread::spawn(move || {
-        // What it does first takes its time.
-        thread::sleep(Duration::from_millis(100));
+        gone.recv().unwrap();
+        // Longer than other threads take to end the test, and a hundredth of what a mock gives them.
+        thread::sleep(Duration::from_millis(10));
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         runtime.block_on(client.add(add(5, 3)))
     });
-    adds.accept().await.send(sum(8)).await.unwrap();
+    let late = async {
+        // When no patience is left but the real time that other threads are given.
+        tokio::time::sleep(7 * DAY + Duration::from_secs(60)).await;
+        go.send(()).unwrap();
+    };
+    let (mut call, ()) = tokio::join!(adds.accept(), late);
+    call.send(sum(8)).await.unwrap();
     assert_eq!(caller.join().unwrap().unwrap().into_inner(), sum(8));
 }
 

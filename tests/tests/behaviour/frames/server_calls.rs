@@ -1,5 +1,7 @@
 //! How a server of ours takes the frames of one call.
 
+use std::time::Duration;
+
 use h2::Reason;
 use rust_scaffold::Server;
 use tokio::time::timeout;
@@ -48,6 +50,37 @@ async fn a_message_may_come_byte_by_byte() {
     }
     peer.send([Frame::data(1, []).ends()]).await;
     assert_eq!(peer.ended(1).await.status(), Some("0"));
+}
+
+/// A call that looks as if its request came in pieces, because others' requests do, while its method
+/// turns out to be slow.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_call_beside_requests_in_pieces_survives_that_its_method_becomes_slow() {
+    const TAILS: [u32; 6] = [101, 103, 105, 107, 109, 111];
+    let station = Station::default();
+    let pieces: Vec<u32> = (1..40).step_by(2).collect();
+    for _ in 0..300 {
+        // Each method is slow once it has been called a few times.
+        let server = Server::new().inline_limit(Duration::from_nanos(1));
+        let mut peer = Peer::of(server, &station, &[]).await;
+        peer.send(pieces.iter().map(|stream| call(*stream, "Latest"))).await;
+        peer.settled().await;
+        let query = message(&query("a", 1));
+        let (begin, rest) = query.split_at(2);
+        let begin = pieces.iter().flat_map(|stream| {
+            [Frame::data(*stream, &begin[..1]), Frame::data(*stream, &begin[1..])]
+        });
+        let tails = TAILS.iter().map(|stream| call(*stream, "Tail"));
+        peer.send(begin.chain(tails)).await;
+        peer.settled().await;
+        let ends = pieces.iter().map(|stream| Frame::data(*stream, rest).ends());
+        let tails = TAILS.iter().map(|stream| Frame::data(*stream, &*query).ends());
+        peer.send(ends.chain(tails)).await;
+        for stream in pieces.iter().chain(&TAILS) {
+            let answer = peer.ended(*stream).await;
+            assert_eq!(answer.status(), Some("0"), "{stream}: {answer:?}");
+        }
+    }
 }
 
 #[tokio::test]
