@@ -10,7 +10,7 @@ use std::{
 use tokio::{sync::oneshot, task::JoinHandle};
 use tonic::{Response, Status, metadata::MetadataMap};
 
-use crate::{Streaming, server::BoxFuture, streaming::Source, wire::status};
+use crate::{Streaming, server::CallFuture, streaming::Source, wire::status};
 
 /// A bidirectional streaming call that has not started yet. A generated client's method returns it for
 /// `rpc Tail(stream Query) returns (stream Point)`.
@@ -48,7 +48,7 @@ use crate::{Streaming, server::BoxFuture, streaming::Source, wire::status};
 /// # }
 /// ```
 #[must_use = "a call does nothing unless it is awaited or opened"]
-pub struct BidiCall<Res>(BoxFuture<'static, Response<Streaming<Res>>>);
+pub struct BidiCall<Res>(CallFuture<'static, Response<Streaming<Res>>>);
 
 impl<Res> BidiCall<Res> {
     /// A call that is made by polling `response`. Generated clients use it; call it yourself to implement
@@ -87,7 +87,7 @@ impl<Res> BidiCall<Res> {
             let _ = headers.send(begun);
             opened
         });
-        let responses = Streaming::from_source(Responses::Opening(Opening(opening)));
+        let responses = Streaming::from_source(BidiResponses::Opening(Opening(opening)));
         (ResponseHeaders(come), responses)
     }
 }
@@ -124,12 +124,12 @@ impl Future for ResponseHeaders {
 }
 
 /// The responses of a call made by [`BidiCall::open`].
-enum Responses<Res> {
+enum BidiResponses<Res> {
     Opening(Opening<Res>),
     Open(Streaming<Res>),
 }
 
-impl<Res: Send> Source<Res> for Responses<Res> {
+impl<Res: Send> Source<Res> for BidiResponses<Res> {
     fn poll_message(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,

@@ -22,7 +22,7 @@ use super::{
     replay::{ReplayBudget, ReplayableBody},
 };
 use crate::{
-    server::{BoxFuture, Reply},
+    server::{CallFuture, Reply},
     wire::{
         body::Body, compression, deadline, h2::failed, header_list::Limit, headers,
         stream_limiter::StreamPermit,
@@ -138,7 +138,7 @@ pub(super) struct H2ResponseFuture {
 
 #[allow(clippy::large_enum_variant, reason = "calls wait for connections when there are none yet")]
 enum DispatchState {
-    Connecting(BoxFuture<'static, (PendingResponse, RetryableCall)>),
+    Connecting(CallFuture<'static, (PendingResponse, RetryableCall)>),
     Sent(PendingResponse, RetryableCall),
     Answered,
 }

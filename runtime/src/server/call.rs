@@ -14,7 +14,7 @@ use tonic::{
     metadata::MetadataMap,
 };
 
-use super::{DirectSlot, Reply, ReplyFuture, Serve, ServerConfig, reply::BoxFuture};
+use super::{DirectSlot, Reply, ReplyFuture, Serve, ServerConfig, reply::CallFuture};
 #[cfg(feature = "mock")]
 use crate::mock::{self, Content, Mock};
 use crate::{
@@ -291,12 +291,12 @@ impl fmt::Debug for RequestSource<'_> {
 
 impl AnswerOptions {
     /// A future of the reply that `handler` makes.
-    fn wait(self, handler: BoxFuture<'_, Reply>) -> ReplyFuture<'_> {
+    fn wait(self, handler: CallFuture<'_, Reply>) -> ReplyFuture<'_> {
         ReplyFuture::new(Deadline::at(self.deadline), handler)
     }
 
     /// A future that completes once `handler` has put its response into the slot.
-    fn wait_for_slot(self, handler: BoxFuture<'_, ()>) -> ReplyFuture<'_> {
+    fn wait_for_slot(self, handler: CallFuture<'_, ()>) -> ReplyFuture<'_> {
         ReplyFuture::in_slot(Deadline::at(self.deadline), handler)
     }
 

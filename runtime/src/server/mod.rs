@@ -33,7 +33,7 @@ pub(crate) use self::{
     call::{CallOptions, IncomingCall},
     direct_slot::{DirectSlot, mismatch},
     method_index::MethodIndex,
-    reply::{BoxFuture, Reply},
+    reply::{CallFuture, Reply},
     service::{Serve, ServerConfig},
 };
 pub use self::{

@@ -27,8 +27,8 @@ pub(crate) struct Reply {
     pub(crate) body: Body,
 }
 
-/// A running handler, type-erased.
-pub(crate) type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = Result<T, Status>> + Send + 'a>>;
+/// A running handler or a call under way, type-erased.
+pub(crate) type CallFuture<'a, T> = Pin<Box<dyn Future<Output = Result<T, Status>> + Send + 'a>>;
 
 /// A future of the reply to a call.
 pub struct ReplyFuture<'a>(ReplySource<'a>);
@@ -43,12 +43,12 @@ enum ReplySource<'a> {
 
 impl<'a> ReplyFuture<'a> {
     /// A future of the reply that `handler` makes.
-    pub(crate) fn new(deadline: Deadline, handler: BoxFuture<'a, Reply>) -> Self {
+    pub(crate) fn new(deadline: Deadline, handler: CallFuture<'a, Reply>) -> Self {
         Self(ReplySource::Reply(HandlerFuture::new(deadline, handler)))
     }
 
     /// A future that completes once `handler` has put its response into the call's slot.
-    pub(crate) fn in_slot(deadline: Deadline, handler: BoxFuture<'a, ()>) -> Self {
+    pub(crate) fn in_slot(deadline: Deadline, handler: CallFuture<'a, ()>) -> Self {
         Self(ReplySource::Slot(HandlerFuture::new(deadline, handler)))
     }
 
@@ -71,13 +71,13 @@ impl<'a> ReplyFuture<'a> {
 /// Runs a handler, and drops it when it has answered, when the deadline passes, or when this future is
 /// dropped. A panic fails this call only.
 struct HandlerFuture<'a, T> {
-    handler: Option<BoxFuture<'a, T>>,
+    handler: Option<CallFuture<'a, T>>,
     has_begun: bool,
     deadline: Deadline,
 }
 
 impl<'a, T> HandlerFuture<'a, T> {
-    fn new(deadline: Deadline, handler: BoxFuture<'a, T>) -> Self {
+    fn new(deadline: Deadline, handler: CallFuture<'a, T>) -> Self {
         Self { handler: Some(handler), has_begun: false, deadline }
     }
 
