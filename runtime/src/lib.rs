@@ -68,9 +68,11 @@ pub use tonic::{
 };
 
 #[cfg(feature = "client")]
-pub use self::client::{BidiCall, Channel, ChannelBuilder, ResponseHeaders, WaitForReady};
+pub use self::client::{
+    BidiCall, Channel, ChannelBuilder, ConnectError, ResponseHeaders, WaitForReady,
+};
 #[cfg(all(feature = "server", not(target_family = "wasm")))]
-pub use self::server::{ConnectInfo, Listener, NamedServer, Server};
+pub use self::server::{ConnectInfo, Listener, NamedServer, ServeError, Server};
 pub use self::{
     descriptor::{IdempotencyLevel, MethodDescriptor, MethodKind, ServiceDescriptor},
     redact::Redact,

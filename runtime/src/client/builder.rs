@@ -4,11 +4,11 @@ use std::{fmt, future::Future, io, sync::Arc, time::Duration};
 
 use http::{HeaderValue, Uri};
 use tokio::io::{AsyncRead, AsyncWrite};
-use tonic::Status;
 
 use super::{
     Channel,
     connector::Connector,
+    error::ConnectError,
     h2::H2Transport,
     pool::{Backoff, Pool},
     target::Target,
@@ -38,16 +38,14 @@ pub(super) struct ChannelOptions {
 impl ChannelOptions {
     /// Rejects values with which every call would fail, or with which the channel would dial without a
     /// pause.
-    fn check(&self) -> Result<(), Status> {
+    fn check(&self) -> Result<(), ConnectError> {
         let zeros = [
             ("connect_timeout", self.connect_timeout.is_zero()),
             ("backoff", self.backoff.base.is_zero() || self.backoff.max.is_zero()),
         ];
         let mut zeros = zeros.into_iter().chain(self.sizes.zeros());
         match zeros.find(|(_, is_zero)| *is_zero) {
-            Some((name, _)) => {
-                Err(Status::invalid_argument(format!("`{name}` of the channel is zero")))
-            }
+            Some((name, _)) => Err(ConnectError::zero(name)),
             None => Ok(()),
         }
     }
@@ -57,8 +55,8 @@ impl ChannelOptions {
 ///
 /// ```
 /// # use std::time::Duration;
-/// # use rust_scaffold::{Channel, Status};
-/// # fn channel() -> Result<Channel, Status> {
+/// # use rust_scaffold::{Channel, ConnectError};
+/// # fn channel() -> Result<Channel, ConnectError> {
 /// Channel::builder("http://localhost:50051")
 ///     .connect_timeout(Duration::from_secs(5))
 ///     .keep_alive_interval(Some(Duration::from_secs(10 * 60)))
@@ -97,9 +95,8 @@ impl ChannelBuilder {
     /// Connects now.
     ///
     /// # Errors
-    /// `InvalidArgument` for a malformed address or user agent, `Unavailable` if the server cannot be
-    /// reached.
-    pub async fn connect(self) -> Result<Channel, Status> {
+    /// [`ConnectError`] for a malformed address or option, or if the server cannot be reached.
+    pub async fn connect(self) -> Result<Channel, ConnectError> {
         let pool = self.pool()?;
         pool.connect().await?;
         Ok(Channel::from_h2(H2Transport::new(pool)))
@@ -108,24 +105,22 @@ impl ChannelBuilder {
     /// Returns a channel that connects on its first call.
     ///
     /// # Errors
-    /// `InvalidArgument` for a malformed address or user agent.
-    pub fn connect_lazy(self) -> Result<Channel, Status> {
+    /// [`ConnectError`] for a malformed address or option.
+    pub fn connect_lazy(self) -> Result<Channel, ConnectError> {
         Ok(Channel::from_h2(H2Transport::new(self.pool()?)))
     }
 
-    fn pool(self) -> Result<Arc<Pool>, Status> {
+    fn pool(self) -> Result<Arc<Pool>, ConnectError> {
         let target = Target::parse(&self.address)?;
         if target.is_secure() && self.connector.is_none() {
-            return Err(Status::invalid_argument(format!(
-                "{} asks for TLS, which takes a connector that speaks it",
-                self.address
-            )));
+            return Err(ConnectError::NoTls { address: self.address });
         }
         let mut options = self.options;
         options.check()?;
         if let Some(name) = self.user_agent {
             options.user_agent = format!("{name} {USER_AGENT}").try_into().map_err(|_| {
-                Status::invalid_argument(format!("{name:?} cannot be sent as user-agent"))
+                let reason = format!("cannot be sent in a header: {name:?} has control characters");
+                ConnectError::InvalidOption { option: "user_agent", reason }
             })?;
         }
         let builtin = Connector::Builtin { tcp_nodelay: self.tcp_nodelay };
@@ -136,8 +131,8 @@ impl ChannelBuilder {
     /// Use it for proxies, for TLS, or for connections within the process.
     ///
     /// ```
-    /// # use rust_scaffold::{Channel, Status};
-    /// # async fn channel() -> Result<Channel, Status> {
+    /// # use rust_scaffold::{Channel, ConnectError};
+    /// # async fn channel() -> Result<Channel, ConnectError> {
     /// Channel::builder("http://calculator")
     ///     .connector(|_| tokio::net::TcpStream::connect("127.0.0.1:50051"))
     ///     .connect()

@@ -19,6 +19,7 @@ use tower_service::Service;
 
 use super::{
     builder::ChannelBuilder,
+    error::ConnectError,
     h2::{H2ResponseFuture, H2Transport},
     http::TowerTransport,
     in_process::InProcess,
@@ -117,16 +118,16 @@ impl Channel {
     /// 8305](https://www.rfc-editor.org/rfc/rfc8305). Use a [`builder`](Self::builder) for other options.
     ///
     /// # Errors
-    /// `InvalidArgument` for a malformed address, `Unavailable` if the server cannot be reached.
-    pub async fn connect(address: impl AsRef<str>) -> Result<Self, Status> {
+    /// [`ConnectError`] for a malformed address, or if the server cannot be reached.
+    pub async fn connect(address: impl AsRef<str>) -> Result<Self, ConnectError> {
         Self::builder(address).connect().await
     }
 
     /// Returns a channel that connects to `address` on its first call.
     ///
     /// # Errors
-    /// `InvalidArgument` for a malformed address.
-    pub fn connect_lazy(address: impl AsRef<str>) -> Result<Self, Status> {
+    /// [`ConnectError`] for a malformed address.
+    pub fn connect_lazy(address: impl AsRef<str>) -> Result<Self, ConnectError> {
         Self::builder(address).connect_lazy()
     }
 

@@ -11,6 +11,7 @@ mod connector;
 #[cfg(not(target_family = "wasm"))]
 mod dial;
 mod direct;
+mod error;
 mod h2;
 mod http;
 mod in_process;
@@ -27,4 +28,5 @@ pub use self::{
     builder::{ChannelBuilder, WaitForReady},
     call::Client,
     channel::Channel,
+    error::ConnectError,
 };

@@ -3,6 +3,7 @@
 
 use std::{
     future::{Future as _, poll_fn},
+    io,
     pin::{Pin, pin},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     task::Poll,
@@ -10,15 +11,14 @@ use std::{
 };
 
 use tokio::{sync::futures::Notified, time::Instant};
-use tonic::Status;
 
 use super::{
-    builder::ChannelOptions, connection::ConnectionHandle, connector::Connector, target::Target,
+    builder::ChannelOptions, connection::ConnectionHandle, connector::Connector,
+    error::ConnectError, target::Target,
 };
 use crate::wire::{
     deadline, jitter,
     keep_alive::ChannelPings,
-    status,
     stream_limiter::{FreeStreams, StreamLimiter, StreamPermit},
 };
 
@@ -72,7 +72,7 @@ enum ConnectState {
     Over,
     Connecting,
     /// No attempt before this time. If there is a failure, calls that do not wait for ready fail with it.
-    BackingOff(Option<Status>, Instant),
+    BackingOff(Option<ConnectError>, Instant),
 }
 
 /// The options of a call that found no free stream.
@@ -80,7 +80,7 @@ enum Pick {
     /// Wait for a stream or a connection. No attempt to connect starts before this time.
     Wait(Option<Instant>),
     /// There is no connection, and no attempt to make one before this time.
-    Failed(Status, Instant),
+    Failed(ConnectError, Instant),
 }
 
 impl Pool {
@@ -106,7 +106,7 @@ impl Pool {
     pub(super) async fn connection(
         self: &Arc<Self>,
         wait_for_ready: bool,
-    ) -> Result<(Arc<ConnectionHandle>, StreamPermit), Status> {
+    ) -> Result<(Arc<ConnectionHandle>, StreamPermit), ConnectError> {
         loop {
             let mut changed = pin!(self.free.changed());
             // Registered before the state is checked, so that no change in between is missed.
@@ -115,7 +115,7 @@ impl Pool {
                 return Ok(stream);
             }
             let until = match self.pick() {
-                Pick::Failed(status, _) if !wait_for_ready => return Err(status),
+                Pick::Failed(error, _) if !wait_for_ready => return Err(error),
                 Pick::Failed(_, until) => Some(until),
                 Pick::Wait(until) => until,
             };
@@ -144,7 +144,7 @@ impl Pool {
     }
 
     /// Waits until there is a connection.
-    pub(super) async fn connect(self: &Arc<Self>) -> Result<(), Status> {
+    pub(super) async fn connect(self: &Arc<Self>) -> Result<(), ConnectError> {
         self.connection(false).await.map(drop)
     }
 
@@ -162,8 +162,8 @@ impl Pool {
             ConnectState::Connecting => return Pick::Wait(None),
             ConnectState::BackingOff(failure, until) if *until > Instant::now() => {
                 return match failure {
-                    Some(status) if state.connections.is_empty() => {
-                        Pick::Failed(status.clone(), *until)
+                    Some(error) if state.connections.is_empty() => {
+                        Pick::Failed(error.clone(), *until)
                     }
                     _ => Pick::Wait(Some(*until)),
                 };
@@ -190,7 +190,10 @@ impl Pool {
         if let ConnectState::Over = state.connecting {
             let until = attempted + self.options.backoff.after(state.departures - 2);
             let failure = (state.departures > MAX_DEPARTURES).then(|| {
-                self.unavailable("the server has closed each connection before it answered a call")
+                self.unreachable(io::Error::new(
+                    io::ErrorKind::ConnectionAborted,
+                    "the server has closed each connection before it answered a call",
+                ))
             });
             state.connecting = ConnectState::BackingOff(failure, until);
         }
@@ -204,31 +207,30 @@ impl Pool {
         state.connections.push(connection);
     }
 
-    fn failed(&self, cause: &str) {
+    fn failed(&self, cause: io::Error) {
         let state = &mut *self.state();
         let until = Instant::now() + self.options.backoff.after(state.failures);
-        state.connecting = ConnectState::BackingOff(Some(self.unavailable(cause)), until);
+        state.connecting = ConnectState::BackingOff(Some(self.unreachable(cause)), until);
         state.failures = state.failures.saturating_add(1);
     }
 
-    fn unavailable(&self, cause: &str) -> Status {
-        Status::unavailable(format!("cannot connect to {}: {cause}", self.target.address()))
+    fn unreachable(&self, cause: io::Error) -> ConnectError {
+        ConnectError::unreachable(self.target.address(), cause)
     }
 
-    async fn open(&self) -> Result<ConnectionHandle, String> {
+    async fn open(&self) -> io::Result<ConnectionHandle> {
         let handshake = |io| {
             let streams = StreamLimiter::new(Arc::clone(&self.free));
             ConnectionHandle::open(io, &self.options, streams, Arc::clone(&self.pings))
         };
         let opening = self.connector.open(&self.target, handshake);
         let limit = self.options.connect_timeout;
-        let late = deadline::timer("connecting", || tokio::time::sleep(limit))?;
+        let late = deadline::timer("connecting", || tokio::time::sleep(limit))
+            .map_err(io::Error::other)?;
         let (mut late, mut opening) = (pin!(late), pin!(opening));
         poll_fn(|cx| match opening.as_mut().poll(cx) {
-            Poll::Ready(opened) => Poll::Ready(opened.map_err(|error| status::describe(&error))),
-            Poll::Pending => {
-                late.as_mut().poll(cx).map(|()| Err(format!("no answer within {limit:?}")))
-            }
+            Poll::Ready(opened) => Poll::Ready(opened),
+            Poll::Pending => late.as_mut().poll(cx).map(|()| Err(no_answer(limit))),
         })
         .await
     }
@@ -243,8 +245,13 @@ async fn connect(guard: ConnectGuard) {
             // Only after the pool has it: a caller with a permit must find the connection.
             connection.streams().open();
         }
-        Err(cause) => pool.failed(&cause),
+        Err(cause) => pool.failed(cause),
     }
+}
+
+fn no_answer(limit: Duration) -> io::Error {
+    let text = format!("no answer within {limit:?}, the `ChannelBuilder::connect_timeout`");
+    io::Error::new(io::ErrorKind::TimedOut, text)
 }
 
 /// Marks a connection attempt as over when it is dropped, even if that is because its runtime shuts down.

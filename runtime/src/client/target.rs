@@ -6,7 +6,8 @@ use http::{
     Uri,
     uri::{Authority, PathAndQuery, Scheme},
 };
-use tonic::Status;
+
+use super::error::ConnectError;
 
 /// A parsed server address.
 #[derive(Clone, Debug)]
@@ -27,12 +28,12 @@ pub(super) enum Endpoint {
 
 impl Target {
     /// Parses an `address` such as `http://localhost:50051` or `unix:/run/calculator.sock`.
-    pub(super) fn parse(address: &str) -> Result<Self, Status> {
+    pub(super) fn parse(address: &str) -> Result<Self, ConnectError> {
         let target = match address.strip_prefix("unix:") {
             Some(path) => unix_path(path).map(|path| Self::unix(address, path)),
             None => Self::tcp(address),
         };
-        target.map_err(|wrong| invalid_address(address, &wrong))
+        target.map_err(|reason| invalid_address(address, reason))
     }
 
     fn unix(address: &str, path: &str) -> Self {
@@ -135,15 +136,12 @@ fn parse_port(port: &str) -> Result<u16, String> {
 }
 
 /// The error for an invalid `address`. It does not repeat userinfo, which may contain a password.
-fn invalid_address(address: &str, wrong: &str) -> Status {
+fn invalid_address(address: &str, reason: String) -> ConnectError {
     let address = match address.rsplit_once('@').filter(|_| !address.starts_with("unix:")) {
         Some((_, host)) => format!("…@{host}"),
         None => address.to_owned(),
     };
-    Status::invalid_argument(format!(
-        "invalid address `{address}`: {wrong}; expected one like http://localhost:50051 or \
-         unix:/run/calculator.sock"
-    ))
+    ConnectError::InvalidAddress { address, reason }
 }
 
 #[cfg(test)]

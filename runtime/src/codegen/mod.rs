@@ -34,7 +34,7 @@ pub use crate::{
     __redact as redact, __shown as shown,
 };
 #[cfg(feature = "client")]
-pub use crate::{BidiCall, Channel, client::Client};
+pub use crate::{BidiCall, Channel, ConnectError, client::Client};
 pub use crate::{
     IdempotencyLevel, IntoStreamingRequest, MethodDescriptor, ServiceDescriptor, Streaming,
     redact::{Foreign, RedactOpaque, ShowOpaque, named},

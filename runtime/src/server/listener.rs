@@ -14,6 +14,8 @@ use tokio::{
 };
 use tokio_stream::Stream;
 
+use super::error::ServeError;
+
 /// A socket that a [`Server`](crate::Server) can listen on: TCP or, on Unix, a Unix socket.
 pub trait Listener: sealed::Accept {}
 
@@ -70,11 +72,11 @@ impl<L: Listener + Unpin> Stream for Accepted<L> {
 }
 
 /// How long to pause before accepting again after `error`, or the error if it is permanent.
-pub(super) fn pause_after(error: io::Error) -> io::Result<Duration> {
+pub(super) fn pause_after(error: io::Error) -> Result<Duration, ServeError> {
     use io::ErrorKind as Kind;
     match error.kind() {
         Kind::InvalidInput | Kind::Unsupported | Kind::NotFound | Kind::AddrNotAvailable => {
-            Err(error)
+            Err(ServeError::Accept { source: error })
         }
         // Errors of the connection that was to be accepted, not of the listener.
         Kind::ConnectionAborted

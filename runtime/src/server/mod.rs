@@ -8,6 +8,8 @@ mod connection;
 mod direct_slot;
 #[cfg(all(feature = "server", not(target_family = "wasm")))]
 mod drain;
+#[cfg(all(feature = "server", not(target_family = "wasm")))]
+mod error;
 mod http;
 #[cfg(all(feature = "server", not(target_family = "wasm")))]
 mod listener;
@@ -45,6 +47,7 @@ pub use self::{
 #[cfg(all(feature = "server", not(target_family = "wasm")))]
 pub use self::{
     connection::ConnectInfo,
+    error::ServeError,
     listener::Listener,
     serve::{NamedServer, Server},
 };

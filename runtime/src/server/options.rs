@@ -1,10 +1,10 @@
 //! The options of a server: limits and lifetimes of its connections.
 
-use std::{io, time::Duration};
+use std::time::Duration;
 
 use tokio::sync::Semaphore;
 
-use super::{Server, ping_strikes::PingPolicy};
+use super::{Server, error::ServeError, ping_strikes::PingPolicy};
 use crate::wire::{
     deadline::FOREVER,
     h2::{MAX_FRAME, MAX_WINDOW, MIN_FRAME, Sizes},
@@ -56,7 +56,7 @@ impl Default for ServerOptions {
 
 impl ServerOptions {
     /// Rejects values with which every call would fail.
-    pub(super) fn check(&self) -> io::Result<()> {
+    pub(super) fn check(&self) -> Result<(), ServeError> {
         let is_zero = |time: Option<Duration>| time.is_some_and(|time| time.is_zero());
         let zeros = [
             ("max_connections", self.max_connections == 0),
@@ -67,10 +67,7 @@ impl ServerOptions {
         ];
         let mut zeros = zeros.into_iter().chain(self.sizes.zeros());
         match zeros.find(|(_, is_zero)| *is_zero) {
-            Some((name, _)) => {
-                let error = format!("`Server::{name}` is zero: no call could be served");
-                Err(io::Error::new(io::ErrorKind::InvalidInput, error))
-            }
+            Some((name, _)) => Err(ServeError::zero(name)),
             None => Ok(()),
         }
     }

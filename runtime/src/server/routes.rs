@@ -6,7 +6,6 @@ use std::{
     convert::Infallible,
     fmt,
     future::{Future, poll_fn},
-    io,
     pin::Pin,
     sync::Arc,
     task::{Context, Poll, Waker},
@@ -18,6 +17,7 @@ use tower_service::Service;
 
 use super::{
     HttpReplyFuture,
+    error::ServeError,
     http::{failure, no_service},
 };
 use crate::wire::{
@@ -49,12 +49,9 @@ impl Routes {
     }
 
     /// Fails if two services have the same name.
-    pub(super) fn check(&self) -> io::Result<()> {
+    pub(super) fn check(&self) -> Result<(), ServeError> {
         match self.duplicate {
-            Some(name) => {
-                let error = format!("the service {name} was added twice");
-                Err(io::Error::new(io::ErrorKind::InvalidInput, error))
-            }
+            Some(service) => Err(ServeError::DuplicateService { service }),
             None => Ok(()),
         }
     }

@@ -12,7 +12,7 @@ use std::{
 
 use tokio::{
     io::{AsyncRead, AsyncWrite},
-    net::{TcpListener, ToSocketAddrs},
+    net::{TcpListener, ToSocketAddrs, lookup_host},
     sync::{OwnedSemaphorePermit, Semaphore, watch},
 };
 use tokio_stream::{Stream, StreamExt as _};
@@ -21,6 +21,7 @@ use tower_service::Service;
 
 use super::{
     connection::{self, ServerShared},
+    error::ServeError,
     listener::{Accepted, Listener, pause_after},
     options::ServerOptions,
     routes::Routes,
@@ -103,8 +104,9 @@ impl Server {
     /// Serves on `address` until the process ends.
     ///
     /// # Errors
-    /// `InvalidInput` if a service was added twice or an option would make every call fail. Otherwise, if
-    /// listening on `address` fails, or accepting connections fails permanently.
+    /// A [`ServeError`] in an `io::Error`: `InvalidInput` if a service was added twice or an option would
+    /// make every call fail. Otherwise, if listening on `address` fails, or accepting connections fails
+    /// permanently.
     pub async fn serve(self, address: impl ToSocketAddrs) -> io::Result<()> {
         self.serve_with_shutdown(address, std::future::pending()).await
     }
@@ -113,15 +115,16 @@ impl Server {
     /// [`shutdown_timeout`](Self::shutdown_timeout) limits how long they may take.
     ///
     /// # Errors
-    /// `InvalidInput` if a service was added twice or an option would make every call fail. Otherwise, if
-    /// listening on `address` fails, or accepting connections fails permanently.
+    /// A [`ServeError`] in an `io::Error`: `InvalidInput` if a service was added twice or an option would
+    /// make every call fail. Otherwise, if listening on `address` fails, or accepting connections fails
+    /// permanently.
     pub async fn serve_with_shutdown(
         self,
         address: impl ToSocketAddrs,
         signal: impl Future<Output = ()>,
     ) -> io::Result<()> {
         self.check()?;
-        self.serve_listener_with_shutdown(TcpListener::bind(address).await?, signal).await
+        self.serve_listener_with_shutdown(bind(address).await?, signal).await
     }
 
     /// Serves on a bound `listener` until the process ends: a TCP listener, or on Unix that of a Unix
@@ -147,8 +150,8 @@ impl Server {
     /// ```
     ///
     /// # Errors
-    /// `InvalidInput` if a service was added twice or an option would make every call fail. Otherwise, if
-    /// accepting connections fails permanently.
+    /// A [`ServeError`] in an `io::Error`: `InvalidInput` if a service was added twice or an option would
+    /// make every call fail. Otherwise, if accepting connections fails permanently.
     pub async fn serve_listener(self, listener: impl Listener + Unpin) -> io::Result<()> {
         self.serve_listener_with_shutdown(listener, std::future::pending()).await
     }
@@ -156,8 +159,8 @@ impl Server {
     /// Serves on a bound `listener` until `signal` completes and the calls in progress have ended.
     ///
     /// # Errors
-    /// `InvalidInput` if a service was added twice or an option would make every call fail. Otherwise, if
-    /// accepting connections fails permanently.
+    /// A [`ServeError`] in an `io::Error`: `InvalidInput` if a service was added twice or an option would
+    /// make every call fail. Otherwise, if accepting connections fails permanently.
     pub async fn serve_listener_with_shutdown(
         self,
         listener: impl Listener + Unpin,
@@ -171,8 +174,8 @@ impl Server {
     /// options such as `TCP_NODELAY` are up to the caller.
     ///
     /// # Errors
-    /// `InvalidInput` if a service was added twice or an option would make every call fail. Otherwise, if
-    /// accepting connections fails permanently.
+    /// A [`ServeError`] in an `io::Error`: `InvalidInput` if a service was added twice or an option would
+    /// make every call fail. Otherwise, if accepting connections fails permanently.
     pub async fn serve_incoming<IO>(
         self,
         incoming: impl Stream<Item = io::Result<IO>>,
@@ -187,8 +190,8 @@ impl Server {
     /// have ended.
     ///
     /// # Errors
-    /// `InvalidInput` if a service was added twice or an option would make every call fail. Otherwise, if
-    /// accepting connections fails permanently.
+    /// A [`ServeError`] in an `io::Error`: `InvalidInput` if a service was added twice or an option would
+    /// make every call fail. Otherwise, if accepting connections fails permanently.
     pub async fn serve_incoming_with_shutdown<IO>(
         self,
         incoming: impl Stream<Item = io::Result<IO>>,
@@ -210,12 +213,23 @@ impl Server {
 
 impl Server {
     /// Fails if the services or the options are invalid, or the runtime has no timers.
-    pub(crate) fn check(&self) -> io::Result<()> {
+    pub(crate) fn check(&self) -> Result<(), ServeError> {
         self.options.check()?;
         self.routes.check()?;
         let timer = deadline::timer("serving", || tokio::time::sleep(Duration::ZERO));
-        timer.map(drop).map_err(io::Error::other)
+        timer.map(drop).map_err(|reason| ServeError::NoTimers { reason })
     }
+}
+
+/// Listens on the first of the addresses that `address` is resolved to with which it succeeds.
+async fn bind(address: impl ToSocketAddrs) -> Result<TcpListener, ServeError> {
+    // Resolved here rather than by tokio, to name the addresses in the error.
+    let addresses: Vec<_> = match lookup_host(address).await {
+        Ok(addresses) => addresses.collect(),
+        Err(source) => return Err(ServeError::Bind { addresses: Vec::new(), source }),
+    };
+    let bound = TcpListener::bind(&*addresses).await;
+    bound.map_err(|source| ServeError::Bind { addresses, source })
 }
 
 /// Why the server stopped accepting connections.

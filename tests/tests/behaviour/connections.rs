@@ -114,19 +114,19 @@ async fn an_address_that_is_not_one_is_refused_with_what_is_wrong_with_it() {
         ("unix:a\0b", "path"),
         (&unterminated, "path"),
     ] {
-        let status = Channel::connect_lazy(address).unwrap_err();
+        let status = Status::from(Channel::connect_lazy(address).unwrap_err());
         assert_eq!(status.code(), Code::InvalidArgument, "{address}");
         assert!(status.message().contains(address), "{address}: {status}");
         assert!(status.message().contains(wrong), "{address}: {status}");
     }
     let agent = Channel::builder("http://localhost").user_agent("a\nb").connect_lazy();
-    assert_eq!(agent.unwrap_err().code(), Code::InvalidArgument);
+    assert_eq!(Status::from(agent.unwrap_err()).code(), Code::InvalidArgument);
 }
 
 #[tokio::test]
 async fn a_password_in_an_address_is_refused_and_not_repeated() {
     for address in ["http://user:secret@localhost:50051", "http://user:secret@", "x://secret@a b"] {
-        let status = Channel::connect_lazy(address).unwrap_err();
+        let status = Status::from(Channel::connect_lazy(address).unwrap_err());
         assert_eq!(status.code(), Code::InvalidArgument, "{address}");
         assert!(status.message().contains("user name"), "{address}: {status}");
         assert!(!status.message().contains("secret"), "{address}: {status}");
@@ -163,7 +163,8 @@ async fn settings_with_which_no_call_goes_well_are_refused_in_words() {
         ("max_header_list_size", |channel| channel.max_header_list_size(0)),
     ];
     for (name, set) in settings {
-        let status = set(Channel::builder("http://localhost:1")).connect_lazy().unwrap_err();
+        let error = set(Channel::builder("http://localhost:1")).connect_lazy().unwrap_err();
+        let status = Status::from(error);
         assert_eq!(status.code(), Code::InvalidArgument, "{status}");
         assert!(status.message().contains(name), "{status}");
     }
@@ -307,7 +308,8 @@ fn a_channel_outlives_the_runtime_that_its_connection_ran_on() {
 #[tokio::test]
 async fn a_server_that_says_nothing_is_not_connected_to() {
     let channel = Channel::builder(silent_server(&[]).await);
-    let status = channel.connect_timeout(Duration::from_millis(20)).connect().await.unwrap_err();
+    let error = channel.connect_timeout(Duration::from_millis(20)).connect().await.unwrap_err();
+    let status = Status::from(error);
     assert_eq!(status.code(), Code::Unavailable);
     assert!(status.message().contains("no answer within 20ms"), "{status}");
 }
@@ -466,7 +468,7 @@ async fn durations_without_end_and_headers_that_http2_forbids_do_no_harm() {
     client.latest(request).await.unwrap();
     assert_eq!(connections.load(Ordering::SeqCst), 1);
     let nobody = Channel::builder("http://127.0.0.1:1").backoff(Duration::MAX, Duration::MAX);
-    assert_eq!(nobody.connect().await.unwrap_err().code(), Code::Unavailable);
+    assert_eq!(Status::from(nobody.connect().await.unwrap_err()).code(), Code::Unavailable);
 }
 
 /// Computes for a while, and notes on which threads.

@@ -111,7 +111,7 @@ async fn messages_over_a_limit_are_resource_exhausted() {
 async fn nobody_at_the_address_is_unavailable() {
     let (listener, address) = routes::listen().await;
     drop(listener);
-    let status = Channel::connect(format!("http://{address}")).await.unwrap_err();
+    let status = Status::from(Channel::connect(format!("http://{address}")).await.unwrap_err());
     assert_eq!(status.code(), Code::Unavailable);
     assert!(status.message().contains("refused"), "{status}");
 
@@ -123,7 +123,7 @@ async fn nobody_at_the_address_is_unavailable() {
 #[tokio::test]
 async fn a_malformed_address_says_what_is_expected() {
     for address in ["", "localhost:50051", "not an address", "/path"] {
-        let status = Channel::connect(address).await.unwrap_err();
+        let status = Status::from(Channel::connect(address).await.unwrap_err());
         assert_eq!(status.code(), Code::InvalidArgument, "{address}");
         assert!(status.message().contains("http://localhost:50051"), "{status}");
     }

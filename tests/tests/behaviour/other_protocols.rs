@@ -57,7 +57,7 @@ async fn a_client_says_what_the_server_speaks_instead_of_http2() {
         let connecting = timeout(LONG, Channel::connect(&address)).await.expect(words);
         let calling = TelemetryClient::new(Channel::connect_lazy(&address).unwrap());
         let calling = timeout(LONG, calling.latest(query("a", 1))).await.expect(words);
-        for status in [connecting.unwrap_err(), calling.unwrap_err()] {
+        for status in [connecting.unwrap_err().into(), calling.unwrap_err()] {
             assert_eq!(status.code(), Code::Unavailable, "{status}");
             assert!(status.message().contains(words), "{words}: {status}");
             assert!(status.message().contains(&address), "{status}");

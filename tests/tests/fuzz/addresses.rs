@@ -55,8 +55,9 @@ pub(crate) fn any(random: &mut Random) -> String {
 
 /// Takes it or refuses it, in words.
 pub(crate) fn parse(address: &str) {
-    let refused = |result: Result<Channel, rust_scaffold::Status>| {
-        if let Err(status) = result {
+    let refused = |result: Result<Channel, rust_scaffold::ConnectError>| {
+        if let Err(error) = result {
+            let status = rust_scaffold::Status::from(error);
             assert_eq!(status.code(), Code::InvalidArgument, "{address:?}: {status}");
             assert!(!status.message().is_empty());
         }

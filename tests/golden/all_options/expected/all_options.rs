@@ -175,16 +175,16 @@ pub mod everything_client {
         /// Connects to `address`, for example `http://localhost:50051`.
         ///
         /// # Errors
-        /// `InvalidArgument` for a malformed address, `Unavailable` when nothing answers there.
-        pub async fn connect(address: impl rt::AsRef<str>) -> rt::Result<Self, rt::Status> {
+        /// For a malformed address, or if the server cannot be reached.
+        pub async fn connect(address: impl rt::AsRef<str>) -> rt::Result<Self, rt::ConnectError> {
             rt::Result::Ok(Self::new(rt::Channel::connect(address).await?))
         }
 
         /// Connects to `address` when the first call is made.
         ///
         /// # Errors
-        /// `InvalidArgument` for a malformed address.
-        pub fn connect_lazy(address: impl rt::AsRef<str>) -> rt::Result<Self, rt::Status> {
+        /// For a malformed address.
+        pub fn connect_lazy(address: impl rt::AsRef<str>) -> rt::Result<Self, rt::ConnectError> {
             rt::Result::Ok(Self::new(rt::Channel::connect_lazy(address)?))
         }
 

@@ -426,16 +426,16 @@ pub mod option_client {
         /// Connects to `address`, for example `http://localhost:50051`.
         ///
         /// # Errors
-        /// `InvalidArgument` for a malformed address, `Unavailable` when nothing answers there.
-        pub async fn connect(address: impl rt::AsRef<str>) -> rt::Result<Self, rt::Status> {
+        /// For a malformed address, or if the server cannot be reached.
+        pub async fn connect(address: impl rt::AsRef<str>) -> rt::Result<Self, rt::ConnectError> {
             rt::Result::Ok(Self::new(rt::Channel::connect(address).await?))
         }
 
         /// Connects to `address` when the first call is made.
         ///
         /// # Errors
-        /// `InvalidArgument` for a malformed address.
-        pub fn connect_lazy(address: impl rt::AsRef<str>) -> rt::Result<Self, rt::Status> {
+        /// For a malformed address.
+        pub fn connect_lazy(address: impl rt::AsRef<str>) -> rt::Result<Self, rt::ConnectError> {
             rt::Result::Ok(Self::new(rt::Channel::connect_lazy(address)?))
         }
 
@@ -1464,16 +1464,16 @@ pub mod s_client {
         /// Connects to `address`, for example `http://localhost:50051`.
         ///
         /// # Errors
-        /// `InvalidArgument` for a malformed address, `Unavailable` when nothing answers there.
-        pub async fn connect(address: impl rt::AsRef<str>) -> rt::Result<Self, rt::Status> {
+        /// For a malformed address, or if the server cannot be reached.
+        pub async fn connect(address: impl rt::AsRef<str>) -> rt::Result<Self, rt::ConnectError> {
             rt::Result::Ok(Self::new(rt::Channel::connect(address).await?))
         }
 
         /// Connects to `address` when the first call is made.
         ///
         /// # Errors
-        /// `InvalidArgument` for a malformed address.
-        pub fn connect_lazy(address: impl rt::AsRef<str>) -> rt::Result<Self, rt::Status> {
+        /// For a malformed address.
+        pub fn connect_lazy(address: impl rt::AsRef<str>) -> rt::Result<Self, rt::ConnectError> {
             rt::Result::Ok(Self::new(rt::Channel::connect_lazy(address)?))
         }
 
@@ -1810,16 +1810,16 @@ pub mod b_client {
         /// Connects to `address`, for example `http://localhost:50051`.
         ///
         /// # Errors
-        /// `InvalidArgument` for a malformed address, `Unavailable` when nothing answers there.
-        pub async fn connect(address: impl rt::AsRef<str>) -> rt::Result<Self, rt::Status> {
+        /// For a malformed address, or if the server cannot be reached.
+        pub async fn connect(address: impl rt::AsRef<str>) -> rt::Result<Self, rt::ConnectError> {
             rt::Result::Ok(Self::new(rt::Channel::connect(address).await?))
         }
 
         /// Connects to `address` when the first call is made.
         ///
         /// # Errors
-        /// `InvalidArgument` for a malformed address.
-        pub fn connect_lazy(address: impl rt::AsRef<str>) -> rt::Result<Self, rt::Status> {
+        /// For a malformed address.
+        pub fn connect_lazy(address: impl rt::AsRef<str>) -> rt::Result<Self, rt::ConnectError> {
             rt::Result::Ok(Self::new(rt::Channel::connect_lazy(address)?))
         }
 
@@ -2158,16 +2158,16 @@ pub mod arc_client {
         /// Connects to `address`, for example `http://localhost:50051`.
         ///
         /// # Errors
-        /// `InvalidArgument` for a malformed address, `Unavailable` when nothing answers there.
-        pub async fn connect(address: impl rt::AsRef<str>) -> rt::Result<Self, rt::Status> {
+        /// For a malformed address, or if the server cannot be reached.
+        pub async fn connect(address: impl rt::AsRef<str>) -> rt::Result<Self, rt::ConnectError> {
             rt::Result::Ok(Self::new(rt::Channel::connect(address).await?))
         }
 
         /// Connects to `address` when the first call is made.
         ///
         /// # Errors
-        /// `InvalidArgument` for a malformed address.
-        pub fn connect_lazy(address: impl rt::AsRef<str>) -> rt::Result<Self, rt::Status> {
+        /// For a malformed address.
+        pub fn connect_lazy(address: impl rt::AsRef<str>) -> rt::Result<Self, rt::ConnectError> {
             rt::Result::Ok(Self::new(rt::Channel::connect_lazy(address)?))
         }
 
@@ -2506,16 +2506,16 @@ pub mod send_client {
         /// Connects to `address`, for example `http://localhost:50051`.
         ///
         /// # Errors
-        /// `InvalidArgument` for a malformed address, `Unavailable` when nothing answers there.
-        pub async fn connect(address: impl rt::AsRef<str>) -> rt::Result<Self, rt::Status> {
+        /// For a malformed address, or if the server cannot be reached.
+        pub async fn connect(address: impl rt::AsRef<str>) -> rt::Result<Self, rt::ConnectError> {
             rt::Result::Ok(Self::new(rt::Channel::connect(address).await?))
         }
 
         /// Connects to `address` when the first call is made.
         ///
         /// # Errors
-        /// `InvalidArgument` for a malformed address.
-        pub fn connect_lazy(address: impl rt::AsRef<str>) -> rt::Result<Self, rt::Status> {
+        /// For a malformed address.
+        pub fn connect_lazy(address: impl rt::AsRef<str>) -> rt::Result<Self, rt::ConnectError> {
             rt::Result::Ok(Self::new(rt::Channel::connect_lazy(address)?))
         }
 
@@ -2856,16 +2856,16 @@ pub mod rt_client {
         /// Connects to `address`, for example `http://localhost:50051`.
         ///
         /// # Errors
-        /// `InvalidArgument` for a malformed address, `Unavailable` when nothing answers there.
-        pub async fn connect(address: impl rt::AsRef<str>) -> rt::Result<Self, rt::Status> {
+        /// For a malformed address, or if the server cannot be reached.
+        pub async fn connect(address: impl rt::AsRef<str>) -> rt::Result<Self, rt::ConnectError> {
             rt::Result::Ok(Self::new(rt::Channel::connect(address).await?))
         }
 
         /// Connects to `address` when the first call is made.
         ///
         /// # Errors
-        /// `InvalidArgument` for a malformed address.
-        pub fn connect_lazy(address: impl rt::AsRef<str>) -> rt::Result<Self, rt::Status> {
+        /// For a malformed address.
+        pub fn connect_lazy(address: impl rt::AsRef<str>) -> rt::Result<Self, rt::ConnectError> {
             rt::Result::Ok(Self::new(rt::Channel::connect_lazy(address)?))
         }
 
@@ -3206,16 +3206,16 @@ pub mod service_client {
         /// Connects to `address`, for example `http://localhost:50051`.
         ///
         /// # Errors
-        /// `InvalidArgument` for a malformed address, `Unavailable` when nothing answers there.
-        pub async fn connect(address: impl rt::AsRef<str>) -> rt::Result<Self, rt::Status> {
+        /// For a malformed address, or if the server cannot be reached.
+        pub async fn connect(address: impl rt::AsRef<str>) -> rt::Result<Self, rt::ConnectError> {
             rt::Result::Ok(Self::new(rt::Channel::connect(address).await?))
         }
 
         /// Connects to `address` when the first call is made.
         ///
         /// # Errors
-        /// `InvalidArgument` for a malformed address.
-        pub fn connect_lazy(address: impl rt::AsRef<str>) -> rt::Result<Self, rt::Status> {
+        /// For a malformed address.
+        pub fn connect_lazy(address: impl rt::AsRef<str>) -> rt::Result<Self, rt::ConnectError> {
             rt::Result::Ok(Self::new(rt::Channel::connect_lazy(address)?))
         }
 
