@@ -24,6 +24,7 @@ mod peer;
 mod resets;
 mod retries;
 mod routes;
+mod settings;
 mod setup_errors;
 mod shared;
 mod station;
