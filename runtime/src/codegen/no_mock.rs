@@ -11,10 +11,10 @@ use std::marker::PhantomData;
 )]
 pub trait MockFeature {
     /// The mock that is missing.
-    type Mock;
+    type MissingMock;
 
     /// Creates the missing mock.
-    fn mock() -> Self::Mock;
+    fn mock() -> Self::MissingMock;
 }
 
 /// The type of a mock in tests without the feature. It is generic because the compiler would reject an
@@ -25,7 +25,7 @@ pub struct NoMock<T>(PhantomData<T>);
 impl<T> NoMock<T> {
     /// A compile error that explains what is missing.
     #[allow(clippy::new_ret_no_self, reason = "there is no mock")]
-    pub fn new() -> T::Mock
+    pub fn new() -> T::MissingMock
     where
         T: MockFeature,
     {
@@ -33,7 +33,7 @@ impl<T> NoMock<T> {
     }
 
     /// A compile error that explains what is missing.
-    pub fn spy<S>(_real: S) -> T::Mock
+    pub fn spy<S>(_real: S) -> T::MissingMock
     where
         T: MockFeature,
     {
@@ -41,7 +41,7 @@ impl<T> NoMock<T> {
     }
 
     /// A compile error that explains what is missing.
-    pub fn replay<P>(_path: P) -> T::Mock
+    pub fn replay<P>(_path: P) -> T::MissingMock
     where
         T: MockFeature,
     {

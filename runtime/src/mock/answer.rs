@@ -14,12 +14,12 @@ use tonic::{Extensions, Request, Response, Status, metadata::MetadataMap};
 use super::{
     Carried,
     condition::CallView,
-    core::{Core, Matched, Responder, SpyTarget},
+    core::{Core, MatchedPlan, Responder, SpyTarget},
     explain,
     inbound::{Inbound, TooLong},
     message::{AnyMessage, Content, mixed_up},
     offer,
-    plan::{Answer, Handling, Place, PlannedResponse, Reply},
+    plan::{Behaviour, CannedResponse, ErasedFuture, Place, PlannedResponse},
     record::{Outcome, Record, Running},
     script, timer,
 };
@@ -64,7 +64,7 @@ impl Incoming {
 
 /// A call that has begun: most are answered at once.
 pub(crate) enum Started<'a> {
-    Answered(Result<Arc<Reply>, Status>),
+    Answered(Result<Arc<CannedResponse>, Status>),
     Going(Pin<Box<dyn Future<Output = Result<Response<Content>, Status>> + Send + 'a>>),
 }
 
@@ -117,11 +117,11 @@ impl Core {
             Ok(Responder::Plan(matched)) if matched.delay().is_zero() => matched.ready(),
             Ok(_) => None,
         };
-        if let Some(reply) = at_once.filter(|_| !self.is_recorded()) {
+        if let Some(response) = at_once.filter(|_| !self.is_recorded()) {
             let outcome =
-                reply.as_ref().map_or_else(|it| Outcome::Failed(it.clone()), |_| Outcome::Ok);
+                response.as_ref().map_or_else(|it| Outcome::Failed(it.clone()), |_| Outcome::Ok);
             self.remember(Record::over(head, message, outcome));
-            return Started::Answered(reply);
+            return Started::Answered(response);
         }
         Started::Going(Box::pin(async move {
             let (running, incoming) = self.begin(head, Content::One(message));
@@ -189,39 +189,39 @@ impl Core {
 
     async fn answer_as_planned(
         self: &Arc<Self>,
-        matched: Matched,
+        matched: MatchedPlan,
         mut incoming: Incoming,
     ) -> Result<Response<Content>, Status> {
         if !matched.delay().is_zero() {
             let delay = timer::sleep("`after`", matched.delay());
             delay.map_err(|problem| self.fail(format!("{}: {problem}", matched.place)))?.await;
         }
-        if let Some(reply) = matched.ready() {
-            if reply.is_ok() {
+        if let Some(response) = matched.ready() {
+            if response.is_ok() {
                 let drained = incoming.requests.drain().await;
                 drained.unwrap_or_else(|TooLong| {
                     Err(self.fail_unended(incoming.head.method, &matched))
                 })?;
             }
-            return reply?.content();
+            return response?.content();
         }
-        match &matched.answer {
-            Some(Answer::Handles(handler)) => {
+        match &matched.behaviour {
+            Some(Behaviour::Handles(handler)) => {
                 let request = incoming.into_request()?;
                 let handle = || handler(request);
                 let handling = contain(handle);
                 Caught { core: self, place: &matched.place, handling }.await
             }
-            Some(Answer::Offers(offers)) => {
+            Some(Behaviour::Offers(offers)) => {
                 offer::offer(self, offers, &matched.place, incoming).await
             }
-            Some(Answer::Streams(messages)) => {
+            Some(Behaviour::Streams(messages)) => {
                 let messages = Arc::clone(messages);
                 let listed = Listed { messages, next: 0, requests: incoming.requests };
                 Ok(Response::new(Content::Many(Streaming::from_source(listed))))
             }
-            Some(Answer::Plays(script)) => script::play(self, script, incoming),
-            Some(Answer::Hangs) => self.hang(incoming.head.method, &matched.place).await,
+            Some(Behaviour::Plays(script)) => script::play(self, script, incoming),
+            Some(Behaviour::Hangs) => self.hang(incoming.head.method, &matched.place).await,
             _ => Err(self.fail(format!(
                 "{}: a call came for which no answer was set up: say what it `.returns(…)`, \
                  `.fails(…)`, `.streams(…)`, `.answers(…)` or plays as a `.script(…)`",
@@ -242,22 +242,22 @@ impl Core {
     }
 }
 
-impl Matched {
+impl MatchedPlan {
     /// The answer, where it is one that does not have to be waited for.
-    fn ready(&self) -> Option<Result<Arc<Reply>, Status>> {
+    fn ready(&self) -> Option<Result<Arc<CannedResponse>, Status>> {
         let failures = self.flaky.map_or(0, |(failures, _)| failures);
         if let Some((_, code)) = self.flaky.filter(|_| self.before < failures) {
             let number = self.before + 1;
             return Some(Err(Status::new(code, format!("flaky: failure {number} of {failures}"))));
         }
-        match self.answer.as_ref()? {
-            Answer::Returns(reply) => Some(Ok(Arc::clone(reply))),
-            Answer::ReturnsEach(replies) => {
-                let reply = replies.get(self.before - failures).or(replies.last());
-                reply.cloned().map(Ok)
+        match self.behaviour.as_ref()? {
+            Behaviour::Returns(response) => Some(Ok(Arc::clone(response))),
+            Behaviour::ReturnsEach(responses) => {
+                let response = responses.get(self.before - failures).or(responses.last());
+                response.cloned().map(Ok)
             }
-            Answer::Fails(status) => Some(Err(status.clone())),
-            Answer::DropsConnection => Some(Err(status::broken_connection())),
+            Behaviour::Fails(status) => Some(Err(status.clone())),
+            Behaviour::DropsConnection => Some(Err(status::broken_connection())),
             _ => None,
         }
     }
@@ -266,7 +266,7 @@ impl Matched {
 impl PlannedResponse {
     pub(crate) fn response<Out: Carried>(self) -> Result<Response<Out>, Status> {
         match self {
-            Self::Shared(reply) => reply.response(Out::copy),
+            Self::Shared(response) => response.response(Out::copy),
             Self::Made(response) => {
                 let (metadata, content, extensions) = response.into_parts();
                 Ok(Response::from_parts(metadata, Out::restore(content)?, extensions))
@@ -275,7 +275,7 @@ impl PlannedResponse {
     }
 }
 
-impl Reply {
+impl CannedResponse {
     pub(crate) fn content(&self) -> Result<Response<Content>, Status> {
         self.response(|message| Ok(Content::One(message.clone())))
     }
@@ -297,7 +297,7 @@ impl Reply {
 struct Caught<'a> {
     core: &'a Arc<Core>,
     place: &'a Place,
-    handling: std::thread::Result<Handling>,
+    handling: std::thread::Result<ErasedFuture>,
 }
 
 impl Future for Caught<'_> {

@@ -26,12 +26,12 @@ pub(crate) struct CallView<'a> {
     pub(crate) deadline: Option<Duration>,
 }
 
-pub(super) struct Requests<K: Kind> {
+pub(super) struct RequestCondition<K: Kind> {
     pub(super) word: &'static str,
     pub(super) pattern: Pattern<K::Matched>,
 }
 
-impl<K: Kind> Condition for Requests<K> {
+impl<K: Kind> Condition for RequestCondition<K> {
     fn peek(&self) -> Peek {
         K::PEEK
     }
@@ -45,12 +45,12 @@ impl<K: Kind> Condition for Requests<K> {
     }
 }
 
-pub(super) struct Text {
+pub(super) struct MetadataCondition {
     pub(super) key: &'static str,
     pub(super) pattern: Pattern<String>,
 }
 
-impl Condition for Text {
+impl Condition for MetadataCondition {
     fn peek(&self) -> Peek {
         Peek::Nothing
     }
@@ -66,12 +66,12 @@ impl Condition for Text {
     }
 }
 
-pub(super) struct Binary {
+pub(super) struct BinaryMetadataCondition {
     pub(super) key: &'static str,
     pub(super) pattern: Pattern<Bytes>,
 }
 
-impl Condition for Binary {
+impl Condition for BinaryMetadataCondition {
     fn peek(&self) -> Peek {
         Peek::Nothing
     }
@@ -95,9 +95,9 @@ fn entry<T>(key: &str, pattern: &Pattern<T>, values: &[T], report: &mut Report) 
     }
 }
 
-pub(super) struct Deadline(pub(super) Pattern<Duration>);
+pub(super) struct DeadlineCondition(pub(super) Pattern<Duration>);
 
-impl Condition for Deadline {
+impl Condition for DeadlineCondition {
     fn peek(&self) -> Peek {
         Peek::Nothing
     }

@@ -44,7 +44,7 @@ pub(crate) struct Core {
     pub(super) task: Option<task::Id>,
     /// What takes the calls that nothing else does.
     spied: Option<SpyTarget>,
-    state: Mutex<State>,
+    state: Mutex<MockState>,
 }
 
 /// An implementation of the contract that a spy stands in front of.
@@ -54,7 +54,7 @@ pub(crate) struct SpyTarget {
     pub(crate) methods: &'static [Method],
 }
 
-pub(super) struct State {
+pub(super) struct MockState {
     /// Of each method. Calls hold on to a copy while they are being matched.
     pub(super) plans: Vec<Arc<Vec<Plan>>>,
     pub(super) calls: Vec<Record>,
@@ -95,19 +95,19 @@ impl Doubt {
 
 /// What takes a call.
 pub(crate) enum Responder {
-    Plan(Matched),
+    Plan(MatchedPlan),
     Spy(SpyTarget),
 }
 
 /// A plan that has taken a call, as it was then.
-pub(crate) struct Matched {
+pub(crate) struct MatchedPlan {
     plans: Arc<Vec<Plan>>,
     position: usize,
     /// How many calls the plan had taken before.
     pub(crate) before: usize,
 }
 
-impl Deref for Matched {
+impl Deref for MatchedPlan {
     type Target = Plan;
 
     fn deref(&self) -> &Plan {
@@ -122,7 +122,7 @@ impl Core {
         spied: Option<SpyTarget>,
         made_at: &'static Location<'static>,
     ) -> Arc<Self> {
-        let state = State {
+        let state = MockState {
             plans: service.methods.iter().map(|_| Arc::default()).collect(),
             calls: Vec::new(),
             problems: Vec::new(),
@@ -140,17 +140,17 @@ impl Core {
         core
     }
 
-    pub(super) fn lock(&self) -> MutexGuard<'_, State> {
+    pub(super) fn lock(&self) -> MutexGuard<'_, MockState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub(super) fn with<R>(&self, look: impl FnOnce(&State) -> R) -> R {
+    pub(super) fn with<R>(&self, look: impl FnOnce(&MockState) -> R) -> R {
         look(&self.lock())
     }
 
     /// Changes the state, by which something may have gone wrong or right: those who wait for that
     /// look again.
-    pub(super) fn change<R>(&self, act: impl FnOnce(&mut State) -> R) -> R {
+    pub(super) fn change<R>(&self, act: impl FnOnce(&mut MockState) -> R) -> R {
         let (result, waiting) = {
             let mut state = self.lock();
             (act(&mut state), std::mem::take(&mut state.waiting))
@@ -321,11 +321,11 @@ impl Core {
         plans: &Arc<Vec<Plan>>,
         view: &CallView<'_>,
         meant: impl Fn(&Plan) -> bool,
-    ) -> Option<Matched> {
+    ) -> Option<MatchedPlan> {
         let mut meant = plans.iter().enumerate().filter(|(_, plan)| meant(plan));
         meant.find_map(|(position, plan)| {
             let before = self.fits(plan, view).then(|| self.change(|_| plan.take()).ok())??;
-            Some(Matched { plans: Arc::clone(plans), position, before })
+            Some(MatchedPlan { plans: Arc::clone(plans), position, before })
         })
     }
 

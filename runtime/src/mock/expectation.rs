@@ -1,6 +1,6 @@
 //! What a test says of the calls that it expects.
 
-use std::{fmt, future::Future, marker::PhantomData, sync::Arc, thread, time::Duration};
+use std::{fmt, future::Future, marker::PhantomData, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use tonic::{Code, Request, Response, Status};
@@ -8,12 +8,15 @@ use tonic::{Code, Request, Response, Status};
 use super::{
     Carried, Interactive, IntoPattern, IntoTimes, Kind, Message, ResponseStream, Script, Sequence,
     SingleResponse,
-    condition::{Binary, Condition, Deadline, Requests, Text},
+    condition::{
+        BinaryMetadataCondition, Condition, DeadlineCondition, MetadataCondition, RequestCondition,
+    },
     core::Core,
     entry::{check_failure, check_key},
     message::AnyMessage,
     pattern::that,
-    plan::{Answer, Place, Plan, Reply, Times, count},
+    plan::{Behaviour, CannedResponse, Place, Plan, Times},
+    setup::Setup,
 };
 
 /// What a test says of the calls of a method: which ones it means, how many there are, and how
@@ -41,108 +44,6 @@ pub struct Expectation<K> {
     kind: PhantomData<fn() -> K>,
 }
 
-/// An [`Expectation`], whatever its method's messages are.
-struct Setup {
-    core: Arc<Core>,
-    method: usize,
-    plan: Plan,
-}
-
-impl Setup {
-    fn new(core: &Arc<Core>, method: usize, mut plan: Plan) -> Self {
-        plan.writer = Some(thread::current().id());
-        core.publish(method, &plan);
-        Self { core: Arc::clone(core), method, plan }
-    }
-
-    fn condition(&mut self, condition: Arc<dyn Condition>) {
-        self.plan.conditions.push(condition);
-        self.publish();
-    }
-
-    #[track_caller]
-    fn answer(&mut self, answer: Answer) {
-        if self.plan.answer.is_some() {
-            self.contradict(
-                "it has an answer already. Other calls are another expectation's; a response for each \
-                 call is what `.returns_each([…])` takes",
-            );
-        }
-        if let Some(earlier) = self.core.hides(self.method, &self.plan) {
-            self.contradict(format_args!(
-                "no call gets here: what was set up at {earlier} takes all of them before. Set up \
-                 first what means some calls, or say there which ones or how many are meant"
-            ));
-        }
-        self.plan.answer = Some(answer);
-        self.publish();
-    }
-
-    #[track_caller]
-    fn times(&mut self, times: Times) {
-        if let Some(former) = self.plan.times {
-            self.contradict(format_args!("how many calls it takes was said already: {former}"));
-        }
-        self.plan.times = Some(times);
-        self.publish();
-    }
-
-    #[track_caller]
-    fn sequence(&mut self, sequence: &Sequence) {
-        if self.plan.steps.iter().any(|(other, _)| other.is(sequence)) {
-            return;
-        }
-        let method = self.core.service.methods[self.method].name();
-        let step = sequence.add(format!("{method}, expected at {},", self.plan.place));
-        self.plan.steps.push((sequence.clone(), step));
-        self.publish();
-    }
-
-    #[track_caller]
-    fn delay(&mut self, delay: Duration) {
-        if let Some(former) = self.plan.delay {
-            self.contradict(format_args!("after how long it answers was said already: {former:?}"));
-        }
-        self.plan.delay = Some(delay);
-        self.publish();
-    }
-
-    #[track_caller]
-    fn flaky(&mut self, failures: usize, code: Code) {
-        check_failure(code);
-        if let Some((failures, code)) = self.plan.flaky {
-            let calls = count(failures, "call");
-            self.contradict(format_args!(
-                "how it fails first was said already: {calls}, with {code:?}"
-            ));
-        }
-        self.plan.flaky = Some((failures, code));
-        self.publish();
-    }
-
-    /// Panics with what cannot hold together, which then needs no call.
-    #[track_caller]
-    fn contradict(&self, problem: impl fmt::Display) -> ! {
-        self.core.withdraw(self.method, &self.plan);
-        panic!("{problem}")
-    }
-
-    /// Lets the plan hold as it is now.
-    #[track_caller]
-    fn publish(&self) {
-        if let Some(contradiction) = self.plan.contradiction() {
-            self.contradict(contradiction);
-        }
-        self.core.publish(self.method, &self.plan);
-    }
-}
-
-impl Drop for Setup {
-    fn drop(&mut self) {
-        self.core.finish_writing(self.method, &self.plan);
-    }
-}
-
 impl<K: Kind> Expectation<K> {
     pub(crate) fn new(core: &Arc<Core>, method: usize, place: Place, is_required: bool) -> Self {
         let setup = Setup::new(core, method, Plan::new(place, is_required));
@@ -156,7 +57,7 @@ impl<K: Kind> Expectation<K> {
     /// one: a caller that waits for the response to begin before it sends anything waits forever.
     /// A [`script`](Self::script) can expect the first request without holding up the response.
     pub fn with(self, expected: impl IntoPattern<K::Matched>) -> Self {
-        let requests = Requests::<K> { word: "with", pattern: expected.into_pattern() };
+        let requests = RequestCondition::<K> { word: "with", pattern: expected.into_pattern() };
         self.condition(requests)
     }
 
@@ -166,7 +67,7 @@ impl<K: Kind> Expectation<K> {
         label: impl Into<String>,
         predicate: impl Fn(&K::Matched) -> bool + Send + Sync + 'static,
     ) -> Self {
-        self.condition(Requests::<K> { word: "matching", pattern: that(label, predicate) })
+        self.condition(RequestCondition::<K> { word: "matching", pattern: that(label, predicate) })
     }
 
     /// Means calls with such an entry in their metadata; among several of that name, one has to
@@ -177,7 +78,7 @@ impl<K: Kind> Expectation<K> {
     #[track_caller]
     pub fn metadata(self, key: &'static str, expected: impl IntoPattern<String>) -> Self {
         check_key(key, false);
-        self.condition(Text { key, pattern: expected.into_pattern() })
+        self.condition(MetadataCondition { key, pattern: expected.into_pattern() })
     }
 
     /// Means calls with such a binary entry in their metadata; among several of that name, one
@@ -188,14 +89,14 @@ impl<K: Kind> Expectation<K> {
     #[track_caller]
     pub fn metadata_bin(self, key: &'static str, expected: impl IntoPattern<Bytes>) -> Self {
         check_key(key, true);
-        self.condition(Binary { key, pattern: expected.into_pattern() })
+        self.condition(BinaryMetadataCondition { key, pattern: expected.into_pattern() })
     }
 
     /// Means calls with such a deadline: the time that they have when they come in.
     ///
     /// [`within`](super::within) says at most how much, [`none`](super::none) that there is none.
     pub fn deadline(self, expected: impl IntoPattern<Duration>) -> Self {
-        self.condition(Deadline(expected.into_pattern()))
+        self.condition(DeadlineCondition(expected.into_pattern()))
     }
 
     /// Takes so many calls: a number, or a range.
@@ -260,7 +161,7 @@ impl<K: Kind> Expectation<K> {
     #[track_caller]
     pub fn fails(self, status: Status) -> Self {
         check_failure(status.code());
-        self.answer(Answer::Fails(status))
+        self.behaviour(Behaviour::Fails(status))
     }
 
     /// Fails at once, with [details](Status::details): an encoded `google.rpc.Status`, say.
@@ -275,20 +176,20 @@ impl<K: Kind> Expectation<K> {
         details: impl Into<Bytes>,
     ) -> Self {
         check_failure(code);
-        self.answer(Answer::Fails(Status::with_details(code, message, details.into())))
+        self.behaviour(Behaviour::Fails(Status::with_details(code, message, details.into())))
     }
 
     /// Never answers: the call ends when its deadline passes or its caller goes away.
     #[track_caller]
     pub fn hangs(self) -> Self {
-        self.answer(Answer::Hangs)
+        self.behaviour(Behaviour::Hangs)
     }
 
     /// Breaks off, as when the connection is lost: in this process with `Unavailable`; served on a
     /// port, or by a [`Server`](crate::Server), by closing the connection of the call.
     #[track_caller]
     pub fn drops_connection(self) -> Self {
-        self.answer(Answer::DropsConnection)
+        self.behaviour(Behaviour::DropsConnection)
     }
 
     /// Answers with what `handler` makes of the request, as a method of the contract would.
@@ -331,7 +232,7 @@ impl<K: Kind> Expectation<K> {
         // called once can, so each call has a clone. `AsyncFn` refuses closures that change what
         // they hold: in a clone, that would be lost.
         let handler = Arc::new(handler);
-        self.answer(Answer::Handles(Arc::new(move |request| {
+        self.behaviour(Behaviour::Handles(Arc::new(move |request| {
             let handler = Arc::clone(&handler);
             Box::pin(async move {
                 let (metadata, extensions, content) = request.into_parts();
@@ -346,7 +247,7 @@ impl<K: Kind> Expectation<K> {
     /// Plays `script`.
     #[track_caller]
     pub fn script(self, script: Script<K::Request, K::Response>) -> Self {
-        self.answer(Answer::Plays(Arc::new(script.into_steps())))
+        self.behaviour(Behaviour::Plays(Arc::new(script.into_steps())))
     }
 
     /// Hands the calls to the test, which plays the server.
@@ -354,7 +255,7 @@ impl<K: Kind> Expectation<K> {
     pub fn interactive(self) -> Interactive<K> {
         let place = self.setup.plan.place.clone();
         let (offers, interactive) = Interactive::new(&self.setup.core, place);
-        self.answer(Answer::Offers(offers));
+        self.behaviour(Behaviour::Offers(offers));
         interactive
     }
 
@@ -364,8 +265,8 @@ impl<K: Kind> Expectation<K> {
     }
 
     #[track_caller]
-    fn answer(mut self, answer: Answer) -> Self {
-        self.setup.answer(answer);
+    fn behaviour(mut self, behaviour: Behaviour) -> Self {
+        self.setup.behaviour(behaviour);
         self
     }
 
@@ -385,8 +286,8 @@ impl<K: Kind> Expectation<K> {
     where
         K: SingleResponse,
     {
-        let reply = reply(response.into_response());
-        self.answer(Answer::Returns(Arc::new(reply)))
+        let response = canned(response.into_response());
+        self.behaviour(Behaviour::Returns(Arc::new(response)))
     }
 
     /// Answers each call with the next one of `responses`.
@@ -399,10 +300,10 @@ impl<K: Kind> Expectation<K> {
         K: SingleResponse,
         R: IntoResponse<K::Response>,
     {
-        let replies = responses.into_iter().map(|it| Arc::new(reply(it.into_response())));
-        let replies = replies.collect::<Arc<[_]>>();
-        assert!(!replies.is_empty(), "there are no responses to return");
-        self.answer(Answer::ReturnsEach(replies))
+        let responses = responses.into_iter().map(|it| Arc::new(canned(it.into_response())));
+        let responses = responses.collect::<Arc<[_]>>();
+        assert!(!responses.is_empty(), "there are no responses to return");
+        self.behaviour(Behaviour::ReturnsEach(responses))
     }
 
     /// Answers with a stream of these messages.
@@ -411,7 +312,7 @@ impl<K: Kind> Expectation<K> {
     where
         K: ResponseStream,
     {
-        self.answer(Answer::Streams(responses.into_iter().map(AnyMessage::new).collect()))
+        self.behaviour(Behaviour::Streams(responses.into_iter().map(AnyMessage::new).collect()))
     }
 }
 
@@ -500,7 +401,7 @@ impl<T> IntoResponse<T> for Response<T> {
     }
 }
 
-fn reply<M: Message>(response: Response<M>) -> Reply {
+fn canned<M: Message>(response: Response<M>) -> CannedResponse {
     let (metadata, message, extensions) = response.into_parts();
-    Reply { metadata, message: AnyMessage::new(message), extensions }
+    CannedResponse { metadata, message: AnyMessage::new(message), extensions }
 }

@@ -138,8 +138,8 @@ impl Mock {
         Answering { call: self.begin(method, request.map(In::erase)), response: PhantomData }
     }
 
-    fn begin(&self, method: usize, request: Request<Content>) -> Call<'_> {
-        Call::Waiting(&self.core, method, Some(request))
+    fn begin(&self, method: usize, request: Request<Content>) -> LazyCall<'_> {
+        LazyCall::Waiting(&self.core, method, Some(request))
     }
 
     pub(crate) async fn erased(
@@ -148,7 +148,7 @@ impl Mock {
         request: Request<Content>,
     ) -> Result<Response<Content>, Status> {
         match self.core.call(method, request) {
-            Started::Answered(reply) => reply?.content(),
+            Started::Answered(response) => response?.content(),
             Started::Going(response) => response.await,
         }
     }
@@ -160,13 +160,13 @@ impl Mock {
 
 /// Waits for the answer of a mock. The call begins when it is waited for.
 pub struct Answering<'a, Out> {
-    call: Call<'a>,
+    call: LazyCall<'a>,
     response: PhantomData<fn() -> Out>,
 }
 
 /// An [`Answering`], whatever the messages are.
 #[allow(clippy::large_enum_variant, reason = "most calls never go on, and need no allocation")]
-enum Call<'a> {
+enum LazyCall<'a> {
     Waiting(&'a Arc<Core>, usize, Option<Request<Content>>),
     Going(Pin<Box<dyn Future<Output = Result<Response<Content>, Status>> + Send + 'a>>),
 }
@@ -179,7 +179,7 @@ impl<Out: Carried> Future for Answering<'_, Out> {
     }
 }
 
-impl Call<'_> {
+impl LazyCall<'_> {
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<PlannedResponse, Status>> {
         loop {
             match self {
@@ -189,8 +189,8 @@ impl Call<'_> {
                 Self::Waiting(core, method, request) => {
                     let Some(request) = request.take() else { return Poll::Pending };
                     match core.call(*method, request) {
-                        Started::Answered(reply) => {
-                            return Poll::Ready(reply.map(PlannedResponse::Shared));
+                        Started::Answered(response) => {
+                            return Poll::Ready(response.map(PlannedResponse::Shared));
                         }
                         Started::Going(response) => *self = Self::Going(response),
                     }
@@ -202,7 +202,7 @@ impl Call<'_> {
 
 impl<Out> fmt::Debug for Answering<'_, Out> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let has_begun = matches!(self.call, Call::Going(_));
+        let has_begun = matches!(self.call, LazyCall::Going(_));
         f.debug_struct("Answering").field("begun", &has_begun).finish_non_exhaustive()
     }
 }

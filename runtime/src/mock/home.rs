@@ -26,11 +26,11 @@ pub(crate) struct Home {
     /// That of the test: harnesses call its thread like it.
     name: Option<String>,
     has_ended: AtomicBool,
-    state: Mutex<State>,
+    state: Mutex<HomeState>,
 }
 
 #[derive(Default)]
-struct State {
+struct HomeState {
     mocks: Vec<Weak<Core>>,
     /// How many there were when those were left out that are gone.
     kept: usize,
@@ -113,7 +113,7 @@ impl Home {
     /// result is out.
     pub(crate) fn end(&self) {
         self.has_ended.store(true, Ordering::SeqCst);
-        let State { mocks, unheard, .. } = std::mem::take(&mut *self.state());
+        let HomeState { mocks, unheard, .. } = std::mem::take(&mut *self.state());
         let living = mocks.iter().filter_map(Weak::upgrade).filter_map(|mock| {
             let verdict = mock.take_untold();
             panics::drop_quietly(mock);
@@ -131,7 +131,7 @@ impl Home {
         }
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
+    fn state(&self) -> MutexGuard<'_, HomeState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

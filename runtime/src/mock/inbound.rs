@@ -32,11 +32,11 @@ pub(crate) struct TooLong;
 pub(crate) enum Inbound {
     /// One, until it is taken.
     One(Option<AnyMessage>),
-    Many(Requests),
+    Many(InboundStream),
 }
 
 /// A stream of requests. Each is remembered when it is read.
-pub(crate) struct Requests {
+pub(crate) struct InboundStream {
     core: Arc<Core>,
     call: usize,
     peeked: VecDeque<AnyMessage>,
@@ -50,7 +50,7 @@ impl Inbound {
     pub(crate) fn new(core: &Arc<Core>, call: usize, content: Content) -> Self {
         match content {
             Content::One(message) => Self::One(Some(message)),
-            Content::Many(stream) => Self::Many(Requests {
+            Content::Many(stream) => Self::Many(InboundStream {
                 core: Arc::clone(core),
                 call,
                 peeked: VecDeque::new(),
@@ -129,7 +129,7 @@ async fn soon<T>(request: impl Future<Output = T>) -> Result<T, TooLong> {
     }
 }
 
-impl Requests {
+impl InboundStream {
     fn wants(&self, peek: Peek) -> bool {
         match peek {
             Peek::Nothing => false,
@@ -177,7 +177,7 @@ impl Requests {
     }
 }
 
-impl Requests {
+impl InboundStream {
     /// What the caller gives. A panic of what makes the requests is the caller's, whoever reads them.
     fn poll_caller(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<AnyMessage, Status>>> {
         let stream = &mut self.stream;
@@ -191,7 +191,7 @@ impl Requests {
     }
 }
 
-impl Source<AnyMessage> for Requests {
+impl Source<AnyMessage> for InboundStream {
     fn poll_message(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,

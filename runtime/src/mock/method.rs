@@ -1,5 +1,5 @@
-//! The way between a method's messages and none, for the doors of a mock that are not typed: its
-//! server, spies and tapes.
+//! Conversions between a method's messages and type-erased ones, for the entry points of a mock that are
+//! not typed: its server, spies and tapes.
 
 use std::any::Any;
 
@@ -17,33 +17,33 @@ use crate::{
     wire::frame,
 };
 
-/// What those doors need of a method.
+/// What those entry points need of a method.
 #[derive(Clone, Copy, Debug)]
 pub struct Method {
     pub(crate) decode_request: Decode,
     pub(crate) decode_response: Decode,
     pub(crate) compare_request: Comparison,
     pub(crate) compare_response: Comparison,
-    /// Puts a request into a new exchange.
+    /// Puts a request into a new slot.
     pub(crate) slot: fn(Request<Content>) -> Result<AnySlot, Status>,
-    /// Takes the request out of an exchange.
+    /// Takes the request out of a slot.
     pub(crate) request: fn(&mut (dyn Any + Send)) -> Result<Request<Content>, Status>,
-    /// Puts the response into an exchange.
+    /// Puts the response into a slot.
     pub(crate) answer: fn(&mut (dyn Any + Send), Response<Content>) -> Result<(), Status>,
-    /// Takes the response out of an exchange.
+    /// Takes the response out of a slot.
     pub(crate) response: fn(AnySlot) -> Result<Response<Content>, Status>,
 }
 
 type AnySlot = Box<dyn Any + Send>;
 type Decode = fn(Bytes) -> Result<AnyMessage, Status>;
 /// Takes the secrets out of a message.
-pub(crate) type Redaction = fn(&AnyMessage) -> AnyMessage;
+pub(crate) type RedactFn = fn(&AnyMessage) -> AnyMessage;
 
 /// How two messages of a type are compared: without their secrets, which no tape has.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Comparison {
     compare: fn(&AnyMessage, Option<&AnyMessage>, &mut Report),
-    pub(crate) redact: Redaction,
+    pub(crate) redact: RedactFn,
 }
 
 impl Comparison {
@@ -79,14 +79,14 @@ impl Method {
 
     /// The method, whose requests have secrets: tapes are without them, and not compared by them.
     #[must_use]
-    pub const fn redact_requests(mut self, redact: Redaction) -> Self {
+    pub const fn redact_requests(mut self, redact: RedactFn) -> Self {
         self.compare_request.redact = redact;
         self
     }
 
     /// The same for its responses.
     #[must_use]
-    pub const fn redact_responses(mut self, redact: Redaction) -> Self {
+    pub const fn redact_responses(mut self, redact: RedactFn) -> Self {
         self.compare_response.redact = redact;
         self
     }

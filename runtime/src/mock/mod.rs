@@ -43,6 +43,7 @@ mod script;
 mod sequence;
 mod serve;
 mod server;
+mod setup;
 mod tape;
 mod timer;
 mod verdict;

@@ -40,21 +40,21 @@ pub(crate) struct Plan {
     pub(crate) delay: Option<Duration>,
     /// How many calls fail before the answer is given, and with what.
     pub(crate) flaky: Option<(usize, Code)>,
-    pub(crate) answer: Option<Answer>,
+    pub(crate) behaviour: Option<Behaviour>,
     /// The calls that it has taken. Copies of the plan share it.
     taken: Arc<AtomicUsize>,
 }
 
 /// What comes of a call.
 #[derive(Clone)]
-pub(crate) enum Answer {
+pub(crate) enum Behaviour {
     /// The same response every time.
-    Returns(Arc<Reply>),
+    Returns(Arc<CannedResponse>),
     /// A response for each call.
-    ReturnsEach(Arc<[Arc<Reply>]>),
+    ReturnsEach(Arc<[Arc<CannedResponse>]>),
     Fails(Status),
     /// Whatever the function makes of the request.
-    Handles(Handler),
+    Handles(ErasedHandler),
     /// The test is asked to answer.
     Offers(Offers),
     Streams(Arc<[AnyMessage]>),
@@ -67,22 +67,23 @@ pub(crate) enum Answer {
 #[allow(clippy::large_enum_variant, reason = "it is taken apart as soon as it is there")]
 pub(crate) enum PlannedResponse {
     /// A response that the test has named.
-    Shared(Arc<Reply>),
+    Shared(Arc<CannedResponse>),
     /// One that was made for the call.
     Made(Response<Content>),
 }
 
 /// A response that can be given more than once.
 #[derive(Debug)]
-pub(crate) struct Reply {
+pub(crate) struct CannedResponse {
     pub(crate) metadata: MetadataMap,
     pub(crate) message: AnyMessage,
     pub(crate) extensions: Extensions,
 }
 
-pub(crate) type Handler = Arc<dyn Fn(Request<Content>) -> Handling + Send + Sync>;
+pub(crate) type ErasedHandler = Arc<dyn Fn(Request<Content>) -> ErasedFuture + Send + Sync>;
 
-pub(crate) type Handling = Pin<Box<dyn Future<Output = Result<Response<Content>, Status>> + Send>>;
+pub(crate) type ErasedFuture =
+    Pin<Box<dyn Future<Output = Result<Response<Content>, Status>> + Send>>;
 
 /// Where an expectation was made.
 #[derive(Clone, Debug)]
@@ -111,7 +112,7 @@ impl Plan {
             steps: Vec::new(),
             delay: None,
             flaky: None,
-            answer: None,
+            behaviour: None,
             taken: Arc::default(),
         }
     }
@@ -129,8 +130,8 @@ impl Plan {
     /// How many calls it needs and takes: what the test said, or what its answer is good for, and those
     /// that fail before.
     pub(crate) fn times(&self) -> Times {
-        let implied = match &self.answer {
-            Some(Answer::ReturnsEach(replies)) => Times::exactly(replies.len()),
+        let implied = match &self.behaviour {
+            Some(Behaviour::ReturnsEach(responses)) => Times::exactly(responses.len()),
             _ if self.steps.is_empty() => Times { min: 1, max: usize::MAX },
             _ => Times::exactly(1),
         };
@@ -190,15 +191,15 @@ impl Plan {
     /// Whether no call of its method gets past it.
     pub(crate) fn takes_all_calls(&self) -> bool {
         let is_open = self.conditions.is_empty() && self.steps.is_empty();
-        let is_said = self.answer.is_some() && !self.is_being_written();
+        let is_said = self.behaviour.is_some() && !self.is_being_written();
         is_open && is_said && self.times().max == usize::MAX
     }
 
     /// What in it cannot hold together, in words.
     pub(crate) fn contradiction(&self) -> Option<String> {
         let times = self.times?;
-        let is_answered = self.answer.is_some() || self.flaky.is_some() || self.delay.is_some();
-        match &self.answer {
+        let is_answered = self.behaviour.is_some() || self.flaky.is_some() || self.delay.is_some();
+        match &self.behaviour {
             _ if times.max == 0 && is_answered => {
                 Some("`never()` lets no call come that an answer could be for".to_owned())
             }
@@ -209,9 +210,9 @@ impl Plan {
                 "a stub needs no calls, and this says that it does: {times}. Calls that have to come \
                  are expected, with `expect_…`; a stub takes at most 2 with `.times(..=2)`",
             )),
-            Some(Answer::ReturnsEach(replies)) if replies.len() > times.max => {
+            Some(Behaviour::ReturnsEach(responses)) if responses.len() > times.max => {
                 let calls = count(times.max, "call");
-                Some(format!("there are {} responses for at most {calls}", replies.len()))
+                Some(format!("there are {} responses for at most {calls}", responses.len()))
             }
             _ => None,
         }

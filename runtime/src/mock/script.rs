@@ -83,7 +83,8 @@ impl<Req: Message, Res: Message> Script<Req, Res> {
     #[must_use]
     #[track_caller]
     pub fn header(mut self, key: &'static str, value: &str) -> Self {
-        let begins = |step: &Step| !matches!(step.action, Action::Expect { .. } | Action::Wait(_));
+        let begins =
+            |step: &ScriptStep| !matches!(step.action, Action::Expect { .. } | Action::Wait(_));
         assert!(!self.steps.list.iter().any(begins), "a header comes before the first message");
         insert(&mut self.steps.header, key, value);
         self
@@ -153,10 +154,10 @@ impl<Req: Message, Res: Message> Script<Req, Res> {
 
     #[track_caller]
     fn step(mut self, action: Action) -> Self {
-        let is_over = |step: &Step| matches!(step.action, Action::Fail(_) | Action::Hang);
+        let is_over = |step: &ScriptStep| matches!(step.action, Action::Fail(_) | Action::Hang);
         assert!(!self.steps.list.iter().any(is_over), "nothing comes behind a `fail` or a `hang`");
         let place = Place::Code(Location::caller());
-        self.steps.list.push(Step { place, action });
+        self.steps.list.push(ScriptStep { place, action });
         self
     }
 
@@ -175,7 +176,7 @@ impl<Req, Res> fmt::Debug for Script<Req, Res> {
 #[derive(Default)]
 pub(crate) struct Steps {
     header: MetadataMap,
-    list: Vec<Step>,
+    list: Vec<ScriptStep>,
     trailers: MetadataMap,
 }
 
@@ -186,17 +187,17 @@ impl Steps {
     }
 
     pub(crate) fn push(&mut self, place: &Place, action: Action) {
-        self.list.push(Step { place: place.clone(), action });
+        self.list.push(ScriptStep { place: place.clone(), action });
     }
 }
 
-pub(crate) struct Step {
+pub(crate) struct ScriptStep {
     place: Place,
     action: Action,
 }
 
 pub(crate) enum Action {
-    Expect { description: String, check: Check },
+    Expect { description: String, check: RequestCheck },
     ExpectEnd,
     Send(AnyMessage),
     Wait(Duration),
@@ -204,9 +205,9 @@ pub(crate) enum Action {
     Hang,
 }
 
-pub(crate) type Check = Box<dyn Fn(&AnyMessage, &mut Report) + Send + Sync>;
+pub(crate) type RequestCheck = Box<dyn Fn(&AnyMessage, &mut Report) + Send + Sync>;
 
-impl fmt::Debug for Step {
+impl fmt::Debug for ScriptStep {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.action {
             Action::Expect { description, .. } => write!(f, "expect {description}"),
@@ -251,7 +252,7 @@ pub(crate) fn play(
     steps: &Arc<Steps>,
     incoming: Incoming,
 ) -> Result<Response<Content>, Status> {
-    if let Some(Step { action: Action::Fail(status), .. }) = steps.list.first() {
+    if let Some(ScriptStep { action: Action::Fail(status), .. }) = steps.list.first() {
         return Err(status.clone());
     }
     let method = &core.service.methods[incoming.head.method];
@@ -315,7 +316,7 @@ impl Source<AnyMessage> for Player {
 type Stepped = Result<Option<Result<AnyMessage, Status>>, String>;
 
 impl Player {
-    fn poll_step(&mut self, step: &Step, cx: &mut Context<'_>) -> Poll<Stepped> {
+    fn poll_step(&mut self, step: &ScriptStep, cx: &mut Context<'_>) -> Poll<Stepped> {
         Poll::Ready(match &step.action {
             Action::Send(response) => Ok(Some(Ok(response.clone()))),
             Action::Fail(status) => Ok(Some(Err(status.clone()))),
@@ -382,7 +383,10 @@ impl Player {
 }
 
 /// Whether the request is what a step expects, or why not.
-fn expected(request: Option<Result<AnyMessage, Status>>, check: &Check) -> Result<(), String> {
+fn expected(
+    request: Option<Result<AnyMessage, Status>>,
+    check: &RequestCheck,
+) -> Result<(), String> {
     let request = match request {
         Some(Ok(request)) => request,
         Some(failed) => return Err(format!("got {}", outcome(failed))),

@@ -20,10 +20,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 /// # }
 /// ```
 #[derive(Clone, Debug, Default)]
-pub struct Sequence(Arc<Mutex<Vec<Step>>>);
+pub struct Sequence(Arc<Mutex<Vec<SequenceStep>>>);
 
 #[derive(Debug)]
-struct Step {
+struct SequenceStep {
     /// As failure texts call it.
     name: String,
     needed: usize,
@@ -38,7 +38,7 @@ impl Sequence {
 
     pub(crate) fn add(&self, name: String) -> usize {
         self.with(|steps| {
-            steps.push(Step { name, needed: 1, taken: 0 });
+            steps.push(SequenceStep { name, needed: 1, taken: 0 });
             steps.len() - 1
         })
     }
@@ -74,12 +74,12 @@ impl Sequence {
         self.with(|steps| blocked(steps, step))
     }
 
-    fn with<R>(&self, act: impl FnOnce(&mut Vec<Step>) -> R) -> R {
+    fn with<R>(&self, act: impl FnOnce(&mut Vec<SequenceStep>) -> R) -> R {
         act(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
 
-fn blocked(steps: &[Step], step: usize) -> Option<String> {
+fn blocked(steps: &[SequenceStep], step: usize) -> Option<String> {
     let (before, behind) = (&steps[..step], &steps[step + 1..]);
     if let Some(missing) = before.iter().find(|it| it.taken < it.needed) {
         return Some(format!("out of sequence: {} has to come first", missing.name));

@@ -6,7 +6,7 @@ use tokio::{task, time::Sleep};
 use tonic::Status;
 
 use super::{
-    core::{Core, State},
+    core::{Core, MockState},
     explain::{self, Problem},
     home::{self, Hearing},
     kind::Peek,
@@ -47,7 +47,7 @@ impl fmt::Display for Asked {
     }
 }
 
-impl State {
+impl MockState {
     fn is_fine(&self) -> bool {
         self.problems.is_empty()
             && self.plans.iter().flat_map(|plans| plans.iter()).all(Plan::is_met)
@@ -168,7 +168,7 @@ impl Core {
     /// What is wrong, as a text.
     fn verdict(&self) -> Option<String> {
         self.settle_doubts();
-        let Wrong { mut problems, plans, calls } = self.with(State::wrong)?;
+        let Wrong { mut problems, plans, calls } = self.with(MockState::wrong)?;
         for (method, plans) in self.service.methods.iter().zip(plans.iter()) {
             for plan in plans.iter().filter(|plan| !plan.is_met()) {
                 // One cause is one problem.

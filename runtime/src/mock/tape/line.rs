@@ -22,7 +22,7 @@ use crate::{
 };
 
 /// A call on a tape, with messages that are encoded.
-pub(super) struct Line {
+pub(super) struct TapeLine {
     pub(super) method: String,
     pub(super) metadata: Vec<Entry>,
     pub(super) deadline: Option<Duration>,
@@ -69,7 +69,7 @@ impl Event<AnyMessage> {
     }
 }
 
-impl Line {
+impl TapeLine {
     pub(super) fn to_json(&self) -> Value {
         let events = self.events.iter().map(|event| match event {
             Event::Request(message) => json!({ "request": message.to_json() }),

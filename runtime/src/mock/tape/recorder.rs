@@ -12,7 +12,7 @@ use tonic::metadata::MetadataMap;
 
 use super::{
     TapeError,
-    line::{Event, Line, entries},
+    line::{Event, TapeLine, entries},
     redaction::Redaction,
 };
 use crate::{
@@ -125,7 +125,7 @@ impl Recorder {
             let (path, panic) = (self.path.display(), panics::text(&*panic));
             format!("a closure of `redact` panicked: {panic}\nThe tape {path} is without the call.")
         })?;
-        let line = Line {
+        let line = TapeLine {
             method: service.methods[call.method].path.to_owned(),
             metadata: entries(&call.metadata, &redaction),
             deadline: call.deadline,

@@ -51,7 +51,7 @@ impl Redaction {
     }
 
     /// A message as it is written; `marked` takes out of it what the proto marks.
-    pub(super) fn message(&self, message: &AnyMessage, marked: method::Redaction) -> AnyMessage {
+    pub(super) fn message(&self, message: &AnyMessage, marked: method::RedactFn) -> AnyMessage {
         let unchanged = message.clone();
         let changes = self.changes.iter();
         let changed =

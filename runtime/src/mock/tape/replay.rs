@@ -4,7 +4,7 @@ use std::{fs, path::Path, sync::Arc};
 
 use super::{
     TapeError,
-    line::{Event, Line, metadata},
+    line::{Event, TapeLine, metadata},
 };
 use crate::{
     MethodKind, ServiceDescriptor,
@@ -15,7 +15,7 @@ use crate::{
         message::AnyMessage,
         method::Comparison,
         pattern::{Report, shown},
-        plan::{Answer, Place, Plan, Times},
+        plan::{Behaviour, Place, Plan, Times},
         script::{Action, Steps},
     },
     server::MethodIndex,
@@ -25,13 +25,13 @@ use crate::{
 pub(super) fn lines(
     path: &Path,
     service: &ServiceDescriptor,
-) -> Result<Vec<(usize, usize, Line)>, TapeError> {
+) -> Result<Vec<(usize, usize, TapeLine)>, TapeError> {
     let text = fs::read_to_string(path).map_err(|error| TapeError::io("read", path, error))?;
     let index = MethodIndex::new(service);
     let lines = text.lines().zip(1..).filter(|(line, _)| !line.trim().is_empty());
     let read = |(line, number): (&str, usize)| {
         let wrong = |problem: String| TapeError::line(path, number, &problem);
-        let line = Line::from_json(line).map_err(wrong)?;
+        let line = TapeLine::from_json(line).map_err(wrong)?;
         let position = index
             .position(&line.method)
             .ok_or_else(|| wrong(format!("`{}` is no method of {}", line.method, service.name)))?;
@@ -50,7 +50,7 @@ pub(crate) fn plans(
     service: &ServiceDescriptor,
     methods: &[Method],
 ) -> Result<Vec<(usize, Plan)>, TapeError> {
-    let plan = |(number, position, line): (usize, usize, Line)| {
+    let plan = |(number, position, line): (usize, usize, TapeLine)| {
         let place = Place::Tape(format!("{}:{number}", path.display()));
         let kind = service.methods[position].kind;
         let plan = plan(place, &methods[position], kind, &line);
@@ -60,7 +60,7 @@ pub(crate) fn plans(
     lines(path, service)?.into_iter().map(plan).collect()
 }
 
-fn plan(place: Place, method: &Method, kind: MethodKind, line: &Line) -> Result<Plan, String> {
+fn plan(place: Place, method: &Method, kind: MethodKind, line: &TapeLine) -> Result<Plan, String> {
     let mut requests = Vec::new();
     let mut steps = Steps::replay(metadata(&line.header), metadata(&line.trailers));
     for event in &line.events {
@@ -93,7 +93,7 @@ fn plan(place: Place, method: &Method, kind: MethodKind, line: &Line) -> Result<
         // such calls come in the order of the tape.
         MethodKind::BidiStreaming => {}
     }
-    plan.answer = Some(Answer::Plays(Arc::new(steps)));
+    plan.behaviour = Some(Behaviour::Plays(Arc::new(steps)));
     Ok(plan)
 }
 

@@ -8,7 +8,7 @@ use tonic::{Request, Status};
 
 use super::{
     TapeError,
-    line::{Encoded, Event, Line, metadata},
+    line::{Encoded, Event, TapeLine, metadata},
     replay::lines,
 };
 use crate::{
@@ -47,8 +47,8 @@ async fn verify(
     let mut problems = Vec::new();
     for (number, position, line) in lines(path, service)? {
         let descriptor = &service.methods[position];
-        let check = Check { descriptor, method: &methods[position], line: &line };
-        if let Err(problem) = check.run(server).await {
+        let call = ReplayedCall { descriptor, method: &methods[position], line: &line };
+        if let Err(problem) = call.run(server).await {
             let method = explain::full_name(descriptor);
             problems.push(format!("{}:{number}: {method}\n{problem}", path.display()));
         }
@@ -60,13 +60,13 @@ async fn verify(
 }
 
 /// A call of a tape that is made again.
-struct Check<'a> {
+struct ReplayedCall<'a> {
     descriptor: &'static MethodDescriptor,
     method: &'a Method,
-    line: &'a Line,
+    line: &'a TapeLine,
 }
 
-impl Check<'_> {
+impl ReplayedCall<'_> {
     async fn run(&self, server: &dyn Serve) -> Result<(), String> {
         let (requests, content) = self.requests()?;
         let mut request = Request::new(content);
@@ -78,7 +78,7 @@ impl Check<'_> {
         let call = call.map_err(|status| said(&status))?;
         let response = call.erased(self.method, request);
         // The requests that the tape has before the first response are what it waits for.
-        let mut dialogue = Dialogue { check: self, requests, events: self.line.events.iter() };
+        let mut dialogue = Dialogue { call: self, requests, events: self.line.events.iter() };
         dialogue.send();
         match response.await.map(tonic::Response::into_inner) {
             Err(status) => dialogue.end(&Err(status)),
@@ -91,7 +91,7 @@ impl Check<'_> {
     }
 
     /// The requests of a call that streams them are sent while it goes on.
-    fn requests(&self) -> Result<(Option<Requests>, Content), String> {
+    fn requests(&self) -> Result<(Option<TapedRequests>, Content), String> {
         if self.descriptor.kind.streams_requests() {
             let (sender, receiver) = mpsc::unbounded_channel();
             let requests = Streaming::new(UnboundedReceiverStream::new(receiver));
@@ -106,13 +106,13 @@ impl Check<'_> {
     }
 }
 
-type Requests = mpsc::UnboundedSender<Result<AnyMessage, Status>>;
+type TapedRequests = mpsc::UnboundedSender<Result<AnyMessage, Status>>;
 
 /// A call, event by event.
 struct Dialogue<'a> {
-    check: &'a Check<'a>,
+    call: &'a ReplayedCall<'a>,
     /// Until they have ended.
-    requests: Option<Requests>,
+    requests: Option<TapedRequests>,
     events: std::slice::Iter<'a, Event<Encoded>>,
 }
 
@@ -122,7 +122,7 @@ impl Dialogue<'_> {
         while let Some(Event::Request(_) | Event::End) = self.events.as_slice().first() {
             match (self.events.next(), &self.requests) {
                 (Some(Event::Request(message)), Some(requests)) => {
-                    let message = message.decode(self.check.method.decode_request);
+                    let message = message.decode(self.call.method.decode_request);
                     // A server that has stopped reading says so with its status.
                     let _ = requests.send(message.map_err(Status::internal));
                 }
@@ -141,7 +141,7 @@ impl Dialogue<'_> {
             }
             self.send();
         }
-        if self.check.line.outcome.is_cancelled() {
+        if self.call.line.outcome.is_cancelled() {
             return Ok(());
         }
         self.requests = None;
@@ -157,9 +157,9 @@ impl Dialogue<'_> {
         let Some(Event::Response(expected)) = self.events.next() else {
             return Err(format!("got a further response: {}", shown(message)));
         };
-        let expected = expected.decode(self.check.method.decode_response)?;
+        let expected = expected.decode(self.call.method.decode_response)?;
         let mut report = Report::explaining();
-        self.check.method.compare_response.check(&expected, Some(message), &mut report);
+        self.call.method.compare_response.check(&expected, Some(message), &mut report);
         match report.has_failed() {
             false => Ok(()),
             true => Err(explain::reasons(report)),
@@ -173,7 +173,7 @@ impl Dialogue<'_> {
             Ok(()) => "the call ended well".to_owned(),
             Err(status) => format!("the call failed with {}", said(status)),
         };
-        match (&self.check.line.outcome, ended) {
+        match (&self.call.line.outcome, ended) {
             _ if missing => Err(format!("expected a further response, but {got}")),
             (Outcome::Ok, Ok(())) => Ok(()),
             (Outcome::Ok, Err(_)) => Err(format!("expected the call to end well, but {got}")),
