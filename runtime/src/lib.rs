@@ -45,20 +45,24 @@
     allow(dead_code, unused_imports)
 )]
 
+mod call;
 #[cfg(feature = "client")]
 mod client;
+#[cfg(feature = "_calls")]
+mod codec;
 #[doc(hidden)]
 pub mod codegen;
-mod descriptor;
+#[cfg(feature = "_calls")]
+mod h2;
+#[cfg(feature = "client")]
+mod local;
 #[cfg(feature = "mock")]
 pub mod mock;
+#[cfg(feature = "_calls")]
+mod protocol;
 mod redact;
 #[cfg(feature = "_calls")]
 mod server;
-pub mod streaming;
-mod trailers;
-#[cfg(feature = "_calls")]
-mod wire;
 
 pub use prost;
 pub use prost_types;
@@ -71,18 +75,22 @@ pub use tonic::{
 pub use self::client::{
     BidiCall, Channel, ChannelBuilder, ConnectError, ResponseHeaders, WaitForReady,
 };
-#[cfg(all(feature = "server", not(target_family = "wasm")))]
-pub use self::server::{ConnectInfo, Listener, NamedServer, ServeError, Server};
 pub use self::{
-    descriptor::{IdempotencyLevel, MethodDescriptor, MethodKind, ServiceDescriptor},
+    call::{
+        method::{IdempotencyLevel, MethodDescriptor, MethodKind, ServiceDescriptor},
+        streaming::{self, IntoStreamingRequest, Streaming},
+        trailers::Trailers,
+    },
     redact::Redact,
-    streaming::{IntoStreamingRequest, Streaming},
-    trailers::Trailers,
+};
+#[cfg(all(feature = "server", not(target_family = "wasm")))]
+pub use self::{
+    h2::server::connection::ConnectInfo,
+    server::{Listener, NamedServer, ServeError, Server},
 };
 #[cfg(feature = "_calls")]
 pub use self::{
-    server::ServiceServer,
-    wire::{http_body::HttpBody, memory::raise_mmap_threshold},
+    protocol::http_body::HttpBody, protocol::memory::raise_mmap_threshold, server::ServiceServer,
 };
 
 /// Includes the code that the build script generated for a proto package; the package is `""` for files

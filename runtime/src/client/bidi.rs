@@ -10,7 +10,11 @@ use std::{
 use tokio::{sync::oneshot, task::JoinHandle};
 use tonic::{Response, Status, metadata::MetadataMap};
 
-use crate::{Streaming, server::CallFuture, streaming::Source, wire::status};
+use crate::call::{
+    reply::CallFuture,
+    status,
+    streaming::{Source, Streaming},
+};
 
 /// A bidirectional streaming call that has not started yet. A generated client's method returns it for
 /// `rpc Tail(stream Query) returns (stream Point)`.

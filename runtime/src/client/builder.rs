@@ -6,17 +6,20 @@ use http::{HeaderValue, Uri};
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use super::{
-    Channel,
+    channel::Channel,
     connector::Connector,
     error::ConnectError,
-    h2::H2Transport,
+    h2_transport::H2Transport,
     pool::{Backoff, Pool},
     target::Target,
 };
-use crate::wire::{
-    deadline::FOREVER,
-    h2::{MAX_FRAME, MAX_WINDOW, MIN_FRAME, Sizes},
-    keep_alive::Pings,
+use crate::{
+    call::deadline::FOREVER,
+    h2::{
+        client::connection::ClientConnectionOptions,
+        keep_alive::Pings,
+        stream::{MAX_FRAME, MAX_WINDOW, MIN_FRAME, Sizes},
+    },
 };
 
 /// The name of this library in `user-agent`.
@@ -28,9 +31,8 @@ pub(super) struct ChannelOptions {
     pub(super) connect_timeout: Duration,
     pub(super) backoff: Backoff,
     pub(super) max_connections: usize,
-    pub(super) sizes: Sizes,
+    pub(super) connection: ClientConnectionOptions,
     pub(super) keep_alive: Pings,
-    pub(super) keep_alive_while_idle: bool,
     pub(super) wait_for_ready: bool,
     pub(super) user_agent: HeaderValue,
 }
@@ -43,7 +45,7 @@ impl ChannelOptions {
             ("connect_timeout", self.connect_timeout.is_zero()),
             ("backoff", self.backoff.base.is_zero() || self.backoff.max.is_zero()),
         ];
-        let mut zeros = zeros.into_iter().chain(self.sizes.zeros());
+        let mut zeros = zeros.into_iter().chain(self.connection.sizes.zeros());
         match zeros.find(|(_, is_zero)| *is_zero) {
             Some((name, _)) => Err(ConnectError::zero(name)),
             None => Ok(()),
@@ -82,9 +84,11 @@ impl ChannelBuilder {
                 connect_timeout: Duration::from_secs(20),
                 backoff: Backoff { base: Duration::from_secs(1), max: Duration::from_secs(120) },
                 max_connections: 16,
-                sizes: Sizes::default(),
+                connection: ClientConnectionOptions {
+                    sizes: Sizes::default(),
+                    ping_while_idle: false,
+                },
                 keep_alive: Pings { interval: None, timeout: Duration::from_secs(20) },
-                keep_alive_while_idle: false,
                 wait_for_ready: false,
                 user_agent: HeaderValue::from_static(USER_AGENT),
             },
@@ -226,7 +230,7 @@ impl ChannelBuilder {
     /// Whether keepalive PINGs are sent while there are no calls. Default: false.
     #[must_use]
     pub fn keep_alive_while_idle(mut self, ping: bool) -> Self {
-        self.options.keep_alive_while_idle = ping;
+        self.options.connection.ping_while_idle = ping;
         self
     }
 
@@ -234,7 +238,7 @@ impl ChannelBuilder {
     /// flight or unread. Default: 1 MiB and 64 KiB, which fits a message of 1 MiB in one piece.
     #[must_use]
     pub fn initial_stream_window_size(mut self, bytes: u32) -> Self {
-        self.options.sizes.stream_window = bytes.min(MAX_WINDOW);
+        self.options.connection.sizes.stream_window = bytes.min(MAX_WINDOW);
         self
     }
 
@@ -242,7 +246,7 @@ impl ChannelBuilder {
     /// or unread. Default: 4 MiB.
     #[must_use]
     pub fn initial_connection_window_size(mut self, bytes: u32) -> Self {
-        self.options.sizes.connection_window = bytes.min(MAX_WINDOW);
+        self.options.connection.sizes.connection_window = bytes.min(MAX_WINDOW);
         self
     }
 
@@ -254,7 +258,7 @@ impl ChannelBuilder {
     /// window, the window does not grow.
     #[must_use]
     pub fn max_receive_buffer_size(mut self, bytes: usize) -> Self {
-        self.options.sizes.max_unread = bytes;
+        self.options.connection.sizes.max_unread = bytes;
         self
     }
 
@@ -262,7 +266,7 @@ impl ChannelBuilder {
     /// MiB.
     #[must_use]
     pub fn max_frame_size(mut self, bytes: u32) -> Self {
-        self.options.sizes.max_frame_size = bytes.clamp(MIN_FRAME, MAX_FRAME);
+        self.options.connection.sizes.max_frame_size = bytes.clamp(MIN_FRAME, MAX_FRAME);
         self
     }
 
@@ -273,7 +277,7 @@ impl ChannelBuilder {
     /// end the connection.
     #[must_use]
     pub fn max_header_list_size(mut self, bytes: u32) -> Self {
-        self.options.sizes.max_header_list_size = bytes;
+        self.options.connection.sizes.max_header_list_size = bytes;
         self
     }
 }

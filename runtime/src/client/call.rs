@@ -16,17 +16,21 @@ use tonic::{
 };
 
 use super::{
-    BidiCall, Channel,
-    channel::{CallHead, ClientCall, Route, WireTransport},
+    bidi::BidiCall,
+    channel::{CallHead, Channel, ClientCall, Route, WireTransport},
     direct::Direct,
 };
 use crate::{
-    IntoStreamingRequest, MethodDescriptor, Streaming,
-    server::Reply,
-    wire::{
+    call::{
         body::{self, Body, Side},
         deadline::{self, Deadline},
-        frame::{self, DEFAULT_DECODING_LIMIT, Encoder, Frames},
+        method::MethodDescriptor,
+        reply::Reply,
+        streaming::{IntoStreamingRequest, Streaming},
+    },
+    codec,
+    protocol::{
+        frame::{DEFAULT_DECODING_LIMIT, Encoder, Frames},
         messages::Messages,
     },
 };
@@ -135,7 +139,7 @@ impl Client {
             }
             Route::Wire(transport) => {
                 let call = self.with_message(method, request)?;
-                Ok(self.stream(transport, call).await?.map(Streaming::decoding))
+                Ok(self.stream(transport, call).await?.map(decoded))
             }
         }
     }
@@ -160,7 +164,7 @@ impl Client {
                 }
                 Route::Wire(transport) => {
                     let call = client.with_messages(method, requests)?;
-                    Ok(client.stream(transport, call).await?.map(Streaming::decoding))
+                    Ok(client.stream(transport, call).await?.map(decoded))
                 }
             }
         })
@@ -260,7 +264,11 @@ fn with_headers(mut status: Status, mut headers: MetadataMap) -> Status {
     status
 }
 
+fn decoded<M: Message + Default + 'static>(messages: Messages) -> Streaming<M> {
+    Streaming::decoding(messages, codec::decode)
+}
+
 fn decode<M: Message + Default>(response: Response<Bytes>) -> Result<Response<M>, Status> {
     let (metadata, message, extensions) = response.into_parts();
-    Ok(Response::from_parts(metadata, frame::decode(message)?, extensions))
+    Ok(Response::from_parts(metadata, codec::decode(message)?, extensions))
 }

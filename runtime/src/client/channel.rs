@@ -20,14 +20,22 @@ use tower_service::Service;
 use super::{
     builder::ChannelBuilder,
     error::ConnectError,
-    h2::{H2ResponseFuture, H2Transport},
-    http::TowerTransport,
-    in_process::InProcess,
+    h2_transport::{H2ResponseFuture, H2Transport},
+    tower::TowerTransport,
 };
 use crate::{
-    MethodDescriptor,
-    server::{Dispatch, Reply, ReplyFuture, Serve, ServiceServer},
-    wire::{body::Body, http_body::RequestBody, status::BoxError},
+    call::{
+        body::Body,
+        method::MethodDescriptor,
+        reply::{Reply, ReplyFuture},
+        status::BoxError,
+    },
+    local::in_process::InProcess,
+    protocol::http_body::RequestBody,
+    server::{
+        call::Dispatch,
+        service::{Serve, ServiceServer},
+    },
 };
 
 /// A route to a server: over HTTP/2 connections, through another tower service, or to a server in this

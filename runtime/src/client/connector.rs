@@ -12,11 +12,7 @@ use tokio::net::TcpStream;
 #[cfg(not(target_family = "wasm"))]
 use super::dial;
 use super::target::{Endpoint, Target};
-
-/// The I/O of a connection, type-erased.
-pub(super) trait Io: AsyncRead + AsyncWrite + Unpin + Send {}
-
-impl<T: AsyncRead + AsyncWrite + Unpin + Send> Io for T {}
+use crate::h2::io::Io;
 
 type Connecting = Pin<Box<dyn Future<Output = io::Result<Box<dyn Io>>> + Send>>;
 

@@ -14,7 +14,7 @@ use std::{
 
 use tokio::time::timeout;
 
-use crate::wire::deadline::FOREVER;
+use crate::call::deadline::FOREVER;
 
 /// The delay before the next address is dialled as well.
 const NEXT_AFTER: Duration = Duration::from_millis(250);

@@ -7,11 +7,15 @@ use tonic::{Request, Response, Status, metadata::MetadataMap};
 
 #[cfg(feature = "mock")]
 use crate::mock::{Content, Method};
-
 use crate::{
-    MethodDescriptor, Streaming, Trailers,
-    server::{DirectSlot, Serve, ServerCall},
-    wire::{body::merge, deadline},
+    call::{
+        deadline,
+        direct_slot::DirectSlot,
+        method::MethodDescriptor,
+        streaming::Streaming,
+        trailers::{Trailers, merge},
+    },
+    server::{call::ServerCall, service::Serve},
 };
 
 /// A call of `server` whose messages are not encoded.

@@ -4,7 +4,7 @@ use std::{error::Error, fmt, io, sync::Arc};
 
 use tonic::Status;
 
-use crate::wire::status::describe;
+use crate::call::status::describe;
 
 /// Why a [`Channel`](crate::Channel) could not be made, or could not connect.
 ///

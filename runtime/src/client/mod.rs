@@ -1,28 +1,21 @@
 //! The client's half of a call: encode the request, send it through a channel, decode the response.
 
-mod bidi;
-mod builder;
-mod call;
-mod call_state;
-mod cancel_link;
-mod channel;
-mod connection;
-mod connector;
+pub(crate) mod bidi;
+pub(crate) mod builder;
+pub(crate) mod call;
+pub(crate) mod channel;
+pub(crate) mod connector;
 #[cfg(not(target_family = "wasm"))]
-mod dial;
-mod direct;
+pub(crate) mod dial;
+pub(crate) mod direct;
 mod error;
-mod h2;
-mod http;
-mod in_process;
-mod pending_call;
-mod pool;
-mod queue;
-mod replay;
-mod target;
+pub(crate) mod h2_transport;
+mod linked_bodies;
+pub(crate) mod pool;
+pub(crate) mod replay;
+pub(crate) mod target;
+pub(crate) mod tower;
 
-#[cfg(feature = "mock")]
-pub(crate) use self::direct::Direct;
 pub use self::{
     bidi::{BidiCall, ResponseHeaders},
     builder::{ChannelBuilder, WaitForReady},

@@ -12,14 +12,15 @@ use std::{
 
 use tokio::{sync::futures::Notified, time::Instant};
 
-use super::{
-    builder::ChannelOptions, connection::ConnectionHandle, connector::Connector,
-    error::ConnectError, target::Target,
-};
-use crate::wire::{
-    deadline, jitter,
-    keep_alive::ChannelPings,
-    stream_limiter::{FreeStreams, StreamLimiter, StreamPermit},
+use super::{builder::ChannelOptions, connector::Connector, error::ConnectError, target::Target};
+use crate::{
+    call::deadline,
+    h2::{
+        client::connection::ConnectionHandle,
+        jitter,
+        keep_alive::ChannelPings,
+        stream_limiter::{FreeStreams, StreamLimiter, StreamPermit},
+    },
 };
 
 /// The connections of a channel.
@@ -221,7 +222,7 @@ impl Pool {
     async fn open(&self) -> io::Result<ConnectionHandle> {
         let handshake = |io| {
             let streams = StreamLimiter::new(Arc::clone(&self.free));
-            ConnectionHandle::open(io, &self.options, streams, Arc::clone(&self.pings))
+            ConnectionHandle::open(io, self.options.connection, streams, Arc::clone(&self.pings))
         };
         let opening = self.connector.open(&self.target, handshake);
         let limit = self.options.connect_timeout;

@@ -14,8 +14,11 @@ use bytes::Bytes;
 use http_body::{Body as _, Frame};
 use tonic::Status;
 
-use super::call_state::OutboundBody;
-use crate::wire::{body::Body, http_body::HttpBody, peer_settings::PeerSettings};
+use crate::{
+    call::body::Body,
+    h2::{client::call_state::OutboundBody, peer_settings::PeerSettings},
+    protocol::http_body::HttpBody,
+};
 
 /// The memory that all calls of a channel together may use to buffer requests for a replay.
 ///
@@ -65,7 +68,9 @@ impl ReplayableBody {
     pub(super) fn payload(&self, settings: &Arc<PeerSettings>) -> OutboundBody {
         match self {
             Self::Message(message) => OutboundBody::Message(message.clone()),
-            Self::Stream(requests) => OutboundBody::Stream(Box::new(requests.attempt(settings))),
+            Self::Stream(requests) => {
+                OutboundBody::Stream(HttpBody::new(requests.attempt(settings)))
+            }
         }
     }
 
@@ -304,8 +309,8 @@ mod tests {
 
     use super::*;
     use crate::{
-        Streaming,
-        wire::{deadline::Deadline, frame::Encoder},
+        call::{deadline::Deadline, streaming::Streaming},
+        protocol::frame::Encoder,
     };
 
     /// A stream that ends the attempt by which it is polled.

@@ -29,21 +29,24 @@ pub use tonic::{IntoRequest, Request, Response, Status, codec::CompressionEncodi
 
 #[cfg(not(feature = "mock"))]
 pub use self::no_mock::{MockFeature, NoMock};
+#[cfg(feature = "client")]
+pub use crate::client::{BidiCall, Channel, Client, ConnectError};
 pub use crate::{
     __mocks as mocks, __mocks_for_tests as mocks_for_tests, __no_mock as no_mock,
     __redact as redact, __shown as shown,
 };
-#[cfg(feature = "client")]
-pub use crate::{BidiCall, Channel, ConnectError, client::Client};
-pub use crate::{
-    IdempotencyLevel, IntoStreamingRequest, MethodDescriptor, ServiceDescriptor, Streaming,
-    redact::{Foreign, RedactOpaque, ShowOpaque, named},
-};
 #[cfg(feature = "_calls")]
 pub use crate::{
-    ServiceServer,
-    server::{Dispatch, Handler, HttpReplyFuture, ReplyFuture, ServerCall, unimplemented},
-    wire::http_body::RequestBody,
+    call::reply::ReplyFuture,
+    protocol::{http_body::RequestBody, responses::HttpReplyFuture},
+    server::{Dispatch, Handler, ServerCall, ServiceServer, unimplemented},
+};
+pub use crate::{
+    call::{
+        method::{IdempotencyLevel, MethodDescriptor, ServiceDescriptor},
+        streaming::{IntoStreamingRequest, Streaming},
+    },
+    redact::{Foreign, RedactOpaque, ShowOpaque, named},
 };
 
 /// Includes mocks: the runtime has its feature `mock`. Without the feature, a crate with generated but

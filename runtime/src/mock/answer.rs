@@ -24,14 +24,14 @@ use super::{
     script, timer,
 };
 use crate::{
-    Streaming, Trailers,
-    client::Direct,
-    streaming::Source,
-    wire::{
+    call::{
         deadline,
         panics::{self, contain},
         status,
+        streaming::{Source, Streaming},
+        trailers::Trailers,
     },
+    client::direct::Direct,
 };
 
 /// What a call brings besides its messages.

@@ -26,10 +26,12 @@ use super::{
     tape::{Recorder, Trace},
 };
 use crate::{
-    MethodDescriptor, ServiceDescriptor,
+    call::{
+        method::{MethodDescriptor, ServiceDescriptor},
+        panics::{self, contain},
+    },
     mock::pattern::Report,
-    server::Serve,
-    wire::panics::{self, contain},
+    server::service::Serve,
 };
 
 /// What all handles of a mock share.

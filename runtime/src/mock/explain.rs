@@ -14,7 +14,10 @@ use super::{
     record::{Outcome, Record},
     timer::Waited,
 };
-use crate::{MethodDescriptor, ServiceDescriptor, wire::panics::contain};
+use crate::call::{
+    method::{MethodDescriptor, ServiceDescriptor},
+    panics::contain,
+};
 
 /// How many calls or messages are listed.
 const LISTED: usize = 5;

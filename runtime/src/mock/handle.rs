@@ -24,7 +24,7 @@ use super::{
     tape,
     verdict::Asked,
 };
-use crate::{ServiceServer, server::Dispatch};
+use crate::server::{call::Dispatch, service::ServiceServer};
 
 /// The engine of a mock, as generated mocks hold it.
 ///

@@ -15,7 +15,7 @@ use std::{
 use tokio::task;
 
 use super::core::Core;
-use crate::wire::panics;
+use crate::call::panics;
 
 thread_local! {
     static HERE: Guard = Guard(Home::new());

@@ -19,10 +19,9 @@ use super::{
     tape::Trace,
     timer,
 };
-use crate::{
-    Streaming,
-    streaming::Source,
-    wire::panics::{self, contain, drop_quietly},
+use crate::call::{
+    panics::{self, contain, drop_quietly},
+    streaming::{Source, Streaming},
 };
 
 /// A request was waited for that does not come.

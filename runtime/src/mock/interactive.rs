@@ -15,7 +15,7 @@ use super::{
     plan::Place,
     verdict::Asked,
 };
-use crate::{streaming::Closed, wire::deadline};
+use crate::call::{deadline, streaming::Closed};
 
 /// Where the test accepts calls, in the order in which they come. Made by
 /// [`Expectation::interactive`](super::Expectation::interactive).

@@ -8,7 +8,7 @@ use super::{
     Message,
     message::{AnyMessage, Content, mixed_up},
 };
-use crate::Streaming;
+use crate::call::streaming::Streaming;
 
 /// A kind of call with its messages: [`Unary`], [`ClientStreaming`], [`ServerStreaming`] or
 /// [`BidiStreaming`]. There are no others.

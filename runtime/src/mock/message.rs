@@ -5,7 +5,7 @@ use std::{any::Any, fmt, fmt::Debug, sync::Arc};
 use bytes::BytesMut;
 use tonic::Status;
 
-use crate::{Streaming, wire::frame::Encode};
+use crate::{call::streaming::Streaming, codec::Encode};
 
 /// What a mock asks of a message. prost derives all of it.
 pub trait Message: prost::Message + Default + Clone + PartialEq + Debug + 'static {}

@@ -12,9 +12,9 @@ use super::{
     pattern::{Report, check_equal},
 };
 use crate::{
-    Redact,
-    server::{DirectSlot, mismatch},
-    wire::frame,
+    call::direct_slot::{DirectSlot, mismatch},
+    codec,
+    redact::Redact,
 };
 
 /// What those entry points need of a method.
@@ -105,7 +105,7 @@ pub fn redact_by<M: Message>(message: &AnyMessage, redact: fn(&mut M)) -> AnyMes
 }
 
 fn decode<M: Message>(bytes: Bytes) -> Result<AnyMessage, Status> {
-    frame::decode::<M>(bytes).map(AnyMessage::new)
+    codec::decode::<M>(bytes).map(AnyMessage::new)
 }
 
 fn compare<M: Message>(expected: &AnyMessage, got: Option<&AnyMessage>, report: &mut Report) {

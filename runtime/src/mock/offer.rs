@@ -25,10 +25,10 @@ use super::{
     timer::{self, Patience, Waited},
     verdict::Asked,
 };
-use crate::{
-    MethodDescriptor, Streaming,
-    streaming::{Closed, Source},
-    wire::panics::contain,
+use crate::call::{
+    method::MethodDescriptor,
+    panics::contain,
+    streaming::{Closed, Source, Streaming},
 };
 
 /// What the test plays of a server: the calls of an expectation.

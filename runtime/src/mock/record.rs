@@ -9,7 +9,7 @@ use super::{
     Message, answer::Head, core::Core, explain, message::AnyMessage, plan::Place,
     script::ScriptProgress, tape::Trace,
 };
-use crate::ServiceDescriptor;
+use crate::call::method::ServiceDescriptor;
 
 /// A call that a mock has got.
 ///

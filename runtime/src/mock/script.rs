@@ -26,7 +26,10 @@ use super::{
     plan::Place,
     timer::{self, Patience},
 };
-use crate::{MethodDescriptor, Streaming, streaming::Source};
+use crate::call::{
+    method::MethodDescriptor,
+    streaming::{Source, Streaming},
+};
 
 /// A script without steps: what it plays ends well at once, without a message.
 ///

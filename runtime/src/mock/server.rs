@@ -4,8 +4,11 @@ use std::{marker::PhantomData, sync::Arc};
 
 use super::{Method, handle::Mock};
 use crate::{
-    ServiceDescriptor, ServiceServer,
-    server::{Dispatch, ReplyFuture, ServerCall},
+    call::{method::ServiceDescriptor, reply::ReplyFuture},
+    server::{
+        call::{Dispatch, ServerCall},
+        service::ServiceServer,
+    },
 };
 
 /// A generated mock.

@@ -11,7 +11,7 @@ use std::{
 
 use tokio::{task, time::Sleep};
 
-use crate::wire::deadline;
+use crate::call::deadline;
 
 /// For how long is waited for what the caller has to do.
 const PATIENCE: Duration = Duration::from_secs(60);

@@ -14,16 +14,23 @@ use tonic::{
     metadata::MetadataMap,
 };
 
-use super::{DirectSlot, Reply, ReplyFuture, Serve, ServerConfig, reply::CallFuture};
+use super::service::{Serve, ServerConfig};
 #[cfg(feature = "mock")]
 use crate::mock::{self, Content, Mock};
 use crate::{
-    MethodDescriptor, ServiceDescriptor, Streaming, Trailers,
-    wire::{
+    call::{
         body::{Body, Side},
-        compression,
         deadline::Deadline,
-        frame::{self, Encode, Encoder, Frames},
+        direct_slot::DirectSlot,
+        method::{MethodDescriptor, ServiceDescriptor},
+        reply::{CallFuture, Reply, ReplyFuture},
+        streaming::Streaming,
+        trailers::Trailers,
+    },
+    codec::{self, Encode},
+    protocol::{
+        compression,
+        frame::{Encoder, Frames},
         messages::Messages,
     },
 };
@@ -154,7 +161,7 @@ impl<'a> ServerCall<'a> {
         match self.request {
             RequestSource::Slot(slot) => answer.fill(slot, service, handler),
             RequestSource::Wire(mut request) => answer.wait(Box::pin(async move {
-                let request = decode(only(&mut request).await?, frame::decode)?;
+                let request = decode(only(&mut request).await?, codec::decode)?;
                 answer.message(handler.handle(&service, request).await?)
             })),
         }
@@ -190,7 +197,7 @@ impl<'a> ServerCall<'a> {
         match self.request {
             RequestSource::Slot(slot) => answer.fill(slot, service, handler),
             RequestSource::Wire(mut request) => answer.wait(Box::pin(async move {
-                let request = decode(only(&mut request).await?, frame::decode)?;
+                let request = decode(only(&mut request).await?, codec::decode)?;
                 Ok(answer.messages(handler.handle(&service, request).await?))
             })),
         }
@@ -324,14 +331,15 @@ impl AnswerOptions {
     where
         M: Message + Default + 'static,
     {
-        Streaming::decoding(messages.tracked().with_deadline(Deadline::at(self.deadline)))
+        let messages = messages.tracked().with_deadline(Deadline::at(self.deadline));
+        Streaming::decoding(messages, codec::decode)
     }
 
     /// The same with type-erased messages.
     #[cfg(feature = "mock")]
     fn content(self, messages: Messages, types: &mock::Method) -> Content {
         let messages = messages.tracked().with_deadline(Deadline::at(self.deadline));
-        Content::Many(Streaming::decoding_with(messages, types.decode_request))
+        Content::Many(Streaming::decoding(messages, types.decode_request))
     }
 
     fn message<M: Encode>(self, response: Response<M>) -> Result<Reply, Status> {

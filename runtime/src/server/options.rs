@@ -4,52 +4,29 @@ use std::time::Duration;
 
 use tokio::sync::Semaphore;
 
-use super::{Server, error::ServeError, ping_strikes::PingPolicy};
-use crate::wire::{
-    deadline::FOREVER,
-    h2::{MAX_FRAME, MAX_WINDOW, MIN_FRAME, Sizes},
-    keep_alive::Pings,
+use super::{error::ServeError, serve::Server};
+use crate::{
+    call::deadline::FOREVER,
+    h2::{
+        server::options::ServerConnectionOptions,
+        stream::{MAX_FRAME, MAX_WINDOW, MIN_FRAME},
+    },
 };
 
 /// The methods of [`Server`] with the same names document these.
 #[derive(Clone, Debug)]
 pub(super) struct ServerOptions {
     pub(super) tcp_nodelay: bool,
-    pub(super) sizes: Sizes,
     pub(super) max_connections: usize,
-    pub(super) max_concurrent_streams: u32,
-    pub(super) max_pending_accept_reset_streams: usize,
-    pub(super) connect_info: bool,
-    pub(super) inline_limit: Duration,
-    pub(super) handshake_timeout: Duration,
-    pub(super) keep_alive: Pings,
-    pub(super) ping_policy: PingPolicy,
-    pub(super) max_connection_idle: Option<Duration>,
-    pub(super) max_connection_age: Option<Duration>,
-    pub(super) max_connection_age_grace: Option<Duration>,
-    pub(super) shutdown_timeout: Option<Duration>,
+    pub(super) connection: ServerConnectionOptions,
 }
 
 impl Default for ServerOptions {
     fn default() -> Self {
         Self {
             tcp_nodelay: true,
-            sizes: Sizes::default(),
             max_connections: 65_536,
-            max_concurrent_streams: 1000,
-            max_pending_accept_reset_streams: 10_000,
-            connect_info: false,
-            inline_limit: Duration::from_micros(50),
-            handshake_timeout: Duration::from_secs(10),
-            keep_alive: Pings {
-                interval: Some(Duration::from_secs(5 * 60)),
-                timeout: Duration::from_secs(20),
-            },
-            ping_policy: PingPolicy { interval: Duration::from_secs(5 * 60), while_idle: false },
-            max_connection_idle: Some(Duration::from_secs(30 * 60)),
-            max_connection_age: None,
-            max_connection_age_grace: None,
-            shutdown_timeout: None,
+            connection: ServerConnectionOptions::default(),
         }
     }
 }
@@ -57,15 +34,16 @@ impl Default for ServerOptions {
 impl ServerOptions {
     /// Rejects values with which every call would fail.
     pub(super) fn check(&self) -> Result<(), ServeError> {
+        let connection = &self.connection;
         let is_zero = |time: Option<Duration>| time.is_some_and(|time| time.is_zero());
         let zeros = [
             ("max_connections", self.max_connections == 0),
-            ("max_concurrent_streams", self.max_concurrent_streams == 0),
-            ("handshake_timeout", self.handshake_timeout.is_zero()),
-            ("max_connection_idle", is_zero(self.max_connection_idle)),
-            ("max_connection_age", is_zero(self.max_connection_age)),
+            ("max_concurrent_streams", connection.max_concurrent_streams == 0),
+            ("handshake_timeout", connection.handshake_timeout.is_zero()),
+            ("max_connection_idle", is_zero(connection.max_connection_idle)),
+            ("max_connection_age", is_zero(connection.max_connection_age)),
         ];
-        let mut zeros = zeros.into_iter().chain(self.sizes.zeros());
+        let mut zeros = zeros.into_iter().chain(connection.sizes.zeros());
         match zeros.find(|(_, is_zero)| *is_zero) {
             Some((name, _)) => Err(ServeError::zero(name)),
             None => Ok(()),
@@ -87,7 +65,7 @@ impl Server {
     /// because it takes memory for every call.
     #[must_use]
     pub fn connect_info(mut self, enabled: bool) -> Self {
-        self.options.connect_info = enabled;
+        self.options.connection.connect_info = enabled;
         self
     }
 
@@ -97,7 +75,7 @@ impl Server {
     /// call gets its own task.
     #[must_use]
     pub fn inline_limit(mut self, time: Duration) -> Self {
-        self.options.inline_limit = time;
+        self.options.connection.inline_limit = time;
         self
     }
 
@@ -105,7 +83,7 @@ impl Server {
     /// flight or unread. Default: 1 MiB and 64 KiB, which fits a message of 1 MiB in one piece.
     #[must_use]
     pub fn initial_stream_window_size(mut self, bytes: u32) -> Self {
-        self.options.sizes.stream_window = bytes.min(MAX_WINDOW);
+        self.options.connection.sizes.stream_window = bytes.min(MAX_WINDOW);
         self
     }
 
@@ -113,7 +91,7 @@ impl Server {
     /// or unread. Default: 4 MiB.
     #[must_use]
     pub fn initial_connection_window_size(mut self, bytes: u32) -> Self {
-        self.options.sizes.connection_window = bytes.min(MAX_WINDOW);
+        self.options.connection.sizes.connection_window = bytes.min(MAX_WINDOW);
         self
     }
 
@@ -125,7 +103,7 @@ impl Server {
     /// window, the window does not grow.
     #[must_use]
     pub fn max_receive_buffer_size(mut self, bytes: usize) -> Self {
-        self.options.sizes.max_unread = bytes;
+        self.options.connection.sizes.max_unread = bytes;
         self
     }
 
@@ -133,7 +111,7 @@ impl Server {
     /// MiB.
     #[must_use]
     pub fn max_frame_size(mut self, bytes: u32) -> Self {
-        self.options.sizes.max_frame_size = bytes.clamp(MIN_FRAME, MAX_FRAME);
+        self.options.connection.sizes.max_frame_size = bytes.clamp(MIN_FRAME, MAX_FRAME);
         self
     }
 
@@ -144,14 +122,14 @@ impl Server {
     /// HTTP status 431. Headers of more than 64 times the limit end the connection.
     #[must_use]
     pub fn max_header_list_size(mut self, bytes: u32) -> Self {
-        self.options.sizes.max_header_list_size = bytes;
+        self.options.connection.sizes.max_header_list_size = bytes;
         self
     }
 
     /// The maximum number of concurrent calls on a connection, at least 1. Default: 1000.
     #[must_use]
     pub fn max_concurrent_streams(mut self, calls: u32) -> Self {
-        self.options.max_concurrent_streams = calls;
+        self.options.connection.max_concurrent_streams = calls;
         self
     }
 
@@ -167,14 +145,14 @@ impl Server {
     /// ten resets, so that clients are not blamed for a server that is slow for a while. Default: 10,000.
     #[must_use]
     pub fn max_pending_accept_reset_streams(mut self, calls: usize) -> Self {
-        self.options.max_pending_accept_reset_streams = calls;
+        self.options.connection.max_pending_accept_reset_streams = calls;
         self
     }
 
     /// The timeout for the HTTP/2 handshake on a new connection. Default: 10 seconds.
     #[must_use]
     pub fn handshake_timeout(mut self, timeout: Duration) -> Self {
-        self.options.handshake_timeout = timeout;
+        self.options.connection.handshake_timeout = timeout;
         self
     }
 
@@ -182,7 +160,7 @@ impl Server {
     /// minutes; minimum: 1 second.
     #[must_use]
     pub fn keep_alive_interval(mut self, interval: Option<Duration>) -> Self {
-        self.options.keep_alive.set_server_interval(interval);
+        self.options.connection.keep_alive.set_server_interval(interval);
         self
     }
 
@@ -190,7 +168,7 @@ impl Server {
     /// 20 seconds; minimum: 10 milliseconds.
     #[must_use]
     pub fn keep_alive_timeout(mut self, timeout: Duration) -> Self {
-        self.options.keep_alive.set_timeout(timeout);
+        self.options.connection.keep_alive.set_timeout(timeout);
         self
     }
 
@@ -202,7 +180,7 @@ impl Server {
     /// A8](https://github.com/grpc/proposal/blob/master/A8-client-side-keepalive.md#server-enforcement).
     #[must_use]
     pub fn permit_keep_alive_interval(mut self, interval: Duration) -> Self {
-        self.options.ping_policy.interval = interval;
+        self.options.connection.ping_policy.interval = interval;
         self
     }
 
@@ -210,7 +188,7 @@ impl Server {
     /// two hours.
     #[must_use]
     pub fn permit_keep_alive_while_idle(mut self, permit: bool) -> Self {
-        self.options.ping_policy.while_idle = permit;
+        self.options.connection.ping_policy.while_idle = permit;
         self
     }
 
@@ -218,7 +196,7 @@ impl Server {
     /// 30 minutes. Clients reconnect when they need to.
     #[must_use]
     pub fn max_connection_idle(mut self, time: Option<Duration>) -> Self {
-        self.options.max_connection_idle = time.map(|time| time.min(FOREVER));
+        self.options.connection.max_connection_idle = time.map(|time| time.min(FOREVER));
         self
     }
 
@@ -229,7 +207,7 @@ impl Server {
     /// See [gRFC A9](https://github.com/grpc/proposal/blob/master/A9-server-side-conn-mgt.md).
     #[must_use]
     pub fn max_connection_age(mut self, age: Option<Duration>) -> Self {
-        self.options.max_connection_age = age.map(|age| age.min(FOREVER));
+        self.options.connection.max_connection_age = age.map(|age| age.min(FOREVER));
         self
     }
 
@@ -237,14 +215,14 @@ impl Server {
     /// no limit.
     #[must_use]
     pub fn max_connection_age_grace(mut self, grace: Option<Duration>) -> Self {
-        self.options.max_connection_age_grace = grace.map(|grace| grace.min(FOREVER));
+        self.options.connection.max_connection_age_grace = grace.map(|grace| grace.min(FOREVER));
         self
     }
 
     /// How long calls may continue after the server has started to shut down. Default: `None`, no limit.
     #[must_use]
     pub fn shutdown_timeout(mut self, timeout: Option<Duration>) -> Self {
-        self.options.shutdown_timeout = timeout.map(|timeout| timeout.min(FOREVER));
+        self.options.connection.shutdown_timeout = timeout.map(|timeout| timeout.min(FOREVER));
         self
     }
 }

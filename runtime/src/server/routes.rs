@@ -6,24 +6,22 @@ use std::{
     convert::Infallible,
     fmt,
     future::{Future, poll_fn},
-    pin::Pin,
     sync::Arc,
-    task::{Context, Poll, Waker},
+    task::{Context, Waker},
 };
 
 use http::{Request, Response};
 use tonic::server::NamedService;
 use tower_service::Service;
 
-use super::{
-    HttpReplyFuture,
-    error::ServeError,
-    http::{failure, no_service},
-};
-use crate::wire::{
-    http_body::{HttpBody, RequestBody},
-    panics::contain,
-    status,
+use super::error::ServeError;
+use crate::{
+    call::{panics::contain, status},
+    h2::server::service::{HttpService, ServiceFuture},
+    protocol::{
+        http_body::{HttpBody, RequestBody},
+        responses::{HttpReplyFuture, failure, no_service},
+    },
 };
 
 /// The services of a server, by name.
@@ -65,9 +63,11 @@ impl Routes {
     {
         self.fallback = Some(Arc::new(TowerService(service)));
     }
+}
 
+impl HttpService for Routes {
     /// Calls the service that the path of `request` names.
-    pub(super) fn call(&self, request: Request<HttpBody>) -> ServiceFuture {
+    fn call(&self, request: Request<HttpBody>) -> ServiceFuture {
         let path = request.uri().path();
         let service = path.strip_prefix('/').and_then(|path| path.split_once('/'));
         let named = service.and_then(|(name, _)| self.services.get(name));
@@ -143,26 +143,4 @@ where
             None => failure(&status::panicked()),
         }
     }))
-}
-
-/// A future of a service's response.
-pub(super) enum ServiceFuture {
-    Ours(HttpReplyFuture),
-    Other(Pin<Box<dyn Future<Output = Response<HttpBody>> + Send>>),
-    Refused(Option<Box<Response<HttpBody>>>),
-}
-
-impl ServiceFuture {
-    /// A panic of the service fails this call only.
-    pub(super) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Response<HttpBody>> {
-        match self {
-            Self::Ours(reply) => Pin::new(reply).poll(cx).map(|Ok(response)| response),
-            Self::Other(response) => contain(|| response.as_mut().poll(cx))
-                .unwrap_or_else(|_| Poll::Ready(failure(&status::panicked()))),
-            Self::Refused(refusal) => match refusal.take() {
-                Some(response) => Poll::Ready(*response),
-                None => Poll::Pending,
-            },
-        }
-    }
 }

@@ -1,14 +1,6 @@
 //! [`Server`]: serves generated services, and any other tower gRPC service, on sockets.
 
-use std::{
-    convert::Infallible,
-    future::{Future, poll_fn},
-    io,
-    pin::{Pin, pin},
-    sync::Arc,
-    task::Poll,
-    time::Duration,
-};
+use std::{convert::Infallible, future::Future, io, pin::pin, sync::Arc, time::Duration};
 
 use tokio::{
     io::{AsyncRead, AsyncWrite},
@@ -20,16 +12,18 @@ use tonic::server::NamedService;
 use tower_service::Service;
 
 use super::{
-    connection::{self, ServerShared},
     error::ServeError,
     listener::{Accepted, Listener, pause_after},
     options::ServerOptions,
     routes::Routes,
-    slow_methods::SlowMethods,
 };
-use crate::wire::{
-    deadline,
-    http_body::{HttpBody, RequestBody},
+use crate::{
+    call::deadline,
+    h2::server::{
+        before,
+        connection::{self, ServerShared},
+    },
+    protocol::http_body::{HttpBody, RequestBody},
 };
 
 /// A service with the name of one of gRPC: a generated server, or one of tonic's.
@@ -238,19 +232,6 @@ enum Accepting {
     Ended,
 }
 
-/// The output of `future`, or `None` if `end` completes first.
-pub(super) async fn before<T>(
-    mut end: Pin<&mut impl Future<Output = ()>>,
-    future: impl Future<Output = T>,
-) -> Option<T> {
-    let mut future = pin!(future);
-    poll_fn(|cx| match end.as_mut().poll(cx) {
-        Poll::Ready(()) => Poll::Ready(None),
-        Poll::Pending => future.as_mut().poll(cx).map(Some),
-    })
-    .await
-}
-
 /// The open connections of a server. Dropping it asks them to drain.
 struct Connections {
     shared: Arc<ServerShared>,
@@ -261,7 +242,7 @@ struct Connections {
 impl Connections {
     fn new(Server { routes, options }: Server) -> Self {
         let permits = Arc::new(Semaphore::new(options.max_connections));
-        let shared = Arc::new(ServerShared { routes, options, slow_methods: SlowMethods::new() });
+        let shared = Arc::new(ServerShared::new(routes, options.connection));
         Self { shared, permits, shutdown: watch::Sender::new(false) }
     }
 

@@ -14,12 +14,16 @@ use tonic::{
 };
 use tower_service::Service;
 
-use super::{Dispatch, HttpReplyFuture, MethodIndex, ReplyFuture, ServerCall, http};
+use super::{
+    call::{Dispatch, ServerCall},
+    http,
+};
 use crate::{
-    ServiceDescriptor,
-    wire::{
+    call::{method::ServiceDescriptor, method_index::MethodIndex, reply::ReplyFuture},
+    protocol::{
         frame::DEFAULT_DECODING_LIMIT,
         http_body::{HttpBody, RequestBody},
+        responses::HttpReplyFuture,
     },
 };
 

@@ -3,17 +3,14 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-mod client;
-mod wire;
+mod call;
+mod h2;
 
-pub use self::{
-    client::{
-        blocked_calls_are_sent_later, calls_are_answered,
-        calls_for_a_connection_that_ends_are_answered,
-        calls_of_a_connection_that_ends_are_answered, calls_that_are_given_up_are_let_go,
-        calls_whose_requests_fail_are_told,
-    },
-    wire::{a_break_is_not_missed, credit_comes_back_once, nothing_is_missed},
+pub use self::h2::{
+    a_break_is_not_missed, blocked_calls_are_sent_later, calls_are_answered,
+    calls_for_a_connection_that_ends_are_answered, calls_of_a_connection_that_ends_are_answered,
+    calls_that_are_given_up_are_let_go, calls_whose_requests_fail_are_told, credit_comes_back_once,
+    nothing_is_missed,
 };
 
 /// Tries all orders in which a thread is interrupted no more than twice: more take minutes, and two are

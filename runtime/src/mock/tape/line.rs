@@ -17,8 +17,9 @@ use tonic::{
 
 use super::redaction::{REDACTED, Redaction};
 use crate::{
+    call::deadline::FOREVER,
+    codec::Encode as _,
     mock::{Method, Outcome, entry::is_custom, message::AnyMessage, pattern::shown},
-    wire::{deadline::FOREVER, frame::Encode as _},
 };
 
 /// A call on a tape, with messages that are encoded.

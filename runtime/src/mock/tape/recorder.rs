@@ -16,9 +16,11 @@ use super::{
     redaction::Redaction,
 };
 use crate::{
-    ServiceDescriptor,
+    call::{
+        method::ServiceDescriptor,
+        panics::{self, contain},
+    },
     mock::{Message, Method, message::AnyMessage, record::Record},
-    wire::panics::{self, contain},
 };
 
 /// What a mock writes its calls to, each when it is over.

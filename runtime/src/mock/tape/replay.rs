@@ -7,7 +7,10 @@ use super::{
     line::{Event, TapeLine, metadata},
 };
 use crate::{
-    MethodKind, ServiceDescriptor,
+    call::{
+        method::{MethodKind, ServiceDescriptor},
+        method_index::MethodIndex,
+    },
     mock::{
         Method, Outcome,
         condition::{CallView, Condition},
@@ -18,7 +21,6 @@ use crate::{
         plan::{Behaviour, Place, Plan, Times},
         script::{Action, Steps},
     },
-    server::MethodIndex,
 };
 
 /// The lines of the tape at `path`, with their numbers and their methods' positions.

@@ -12,14 +12,20 @@ use super::{
     replay::lines,
 };
 use crate::{
-    MethodDescriptor, ServiceDescriptor, Streaming,
-    client::Direct,
+    call::{
+        method::{MethodDescriptor, ServiceDescriptor},
+        streaming::Streaming,
+    },
+    client::direct::Direct,
     mock::{
         Method, Mocked, Outcome, explain,
         message::{AnyMessage, Content},
         pattern::{Report, shown},
     },
-    server::{Dispatch, Serve, ServiceServer},
+    server::{
+        call::Dispatch,
+        service::{Serve, ServiceServer},
+    },
 };
 
 /// Makes the calls of the tape of `M` at `path` to `server`, one after the other, and compares what comes

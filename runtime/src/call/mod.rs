@@ -1,0 +1,22 @@
+//! What a call is, whatever its codec, its protocol and its transport: method, streams of messages, body,
+//! deadline, cancellation and reply. It imports nothing of the other layers.
+
+#[cfg(feature = "_calls")]
+pub(crate) mod body;
+#[cfg(feature = "_calls")]
+pub(crate) mod cancel_link;
+#[cfg(feature = "_calls")]
+pub(crate) mod deadline;
+#[cfg(feature = "_calls")]
+pub(crate) mod direct_slot;
+pub(crate) mod method;
+#[cfg(feature = "_calls")]
+pub(crate) mod method_index;
+#[cfg(feature = "_calls")]
+pub(crate) mod panics;
+#[cfg(feature = "_calls")]
+pub(crate) mod reply;
+#[cfg(feature = "_calls")]
+pub(crate) mod status;
+pub mod streaming;
+pub(crate) mod trailers;

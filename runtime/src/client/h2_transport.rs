@@ -1,0 +1,251 @@
+//! The HTTP/2 transport: each call is a stream of a connection.
+
+use std::{
+    future::Future,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll, ready},
+};
+
+use h2::Reason;
+use http::{HeaderMap, HeaderValue, Method, Response, header, uri::PathAndQuery};
+use tonic::{Status, codec::EnabledCompressionEncodings};
+
+use super::{
+    builder::WaitForReady,
+    channel::{CallHead, ClientCall},
+    pool::Pool,
+    replay::{ReplayBudget, ReplayableBody},
+    tower::reply,
+};
+use crate::{
+    call::{
+        body::Body,
+        deadline,
+        reply::{CallFuture, Reply},
+    },
+    h2::{
+        client::{
+            call_state::{CallFailure, OutboundCall},
+            connection::ConnectionHandle,
+            pending_call::PendingResponse,
+        },
+        header_list::Limit,
+        stream::failed,
+        stream_limiter::StreamPermit,
+    },
+    protocol::{compression, headers},
+};
+
+/// How often a call is redispatched when its connection turns out to be gone.
+const MAX_REDISPATCHES: usize = 8;
+
+/// The connections to a server.
+pub(super) struct H2Transport {
+    pool: Arc<Pool>,
+    user_agent: HeaderValue,
+    replay_budget: Arc<ReplayBudget>,
+}
+
+impl H2Transport {
+    pub(super) fn new(pool: Arc<Pool>) -> Self {
+        let user_agent = pool.options.user_agent.clone();
+        Self { pool, user_agent, replay_budget: Arc::default() }
+    }
+
+    /// Starts `call`, immediately if a stream is free.
+    pub(super) fn start(self: &Arc<Self>, call: ClientCall) -> H2ResponseFuture {
+        let accepted = call.head.accepted;
+        let ClientCall { head, body } = call;
+        let call = RetryableCall { head, requests: ReplayableBody::new(body, &self.replay_budget) };
+        let state = match self.pool.ready() {
+            Some((connection, permit)) => match self.send(&connection, permit, &call) {
+                Ok(sent) => DispatchState::Sent(sent, call),
+                Err(refusal) => {
+                    DispatchState::Connecting(Box::pin(std::future::ready(Err(refusal))))
+                }
+            },
+            None => H2ResponseFuture::connecting(Arc::clone(self), call),
+        };
+        H2ResponseFuture { h2: Arc::clone(self), accepted, state, redispatches: 0, is_retry: false }
+    }
+
+    /// Sends `call` on a connection.
+    fn send(
+        &self,
+        connection: &ConnectionHandle,
+        permit: StreamPermit,
+        call: &RetryableCall,
+    ) -> Result<PendingResponse, Status> {
+        let method = call.head.method;
+        let uri = self.pool.target.uri(PathAndQuery::from_static(method.path));
+        let headers = self.headers(&call.head);
+        connection.settings().header_limit().check_request(&Method::POST, &uri, &headers)?;
+        Ok(connection.send(OutboundCall {
+            uri,
+            headers,
+            requests: call.requests.payload(connection.settings()),
+            streams_responses: method.kind.streams_responses(),
+            header_limit: Limit::Ours(self.pool.options.connection.sizes.max_header_list_size),
+            permit,
+        }))
+    }
+
+    fn headers(&self, call: &CallHead) -> HeaderMap {
+        let mut fields = headers::empty();
+        fields.insert(header::TE, HeaderValue::from_static("trailers"));
+        fields.insert(header::CONTENT_TYPE, headers::APPLICATION_GRPC);
+        fields.insert(header::USER_AGENT, self.user_agent.clone());
+        if let Some(encoding) = call.encoding {
+            let name = HeaderValue::from_static(compression::name(encoding));
+            fields.insert(headers::GRPC_ENCODING, name);
+        }
+        if let Some(accepted) = compression::accept_header(call.accepted) {
+            fields.insert(headers::GRPC_ACCEPT_ENCODING, accepted);
+        }
+        headers::add_metadata(&mut fields, &call.metadata);
+        if let Some(deadline) = call.deadline {
+            deadline::insert_timeout(&mut fields, deadline);
+        }
+        fields
+    }
+}
+
+/// A call that may have to be sent again.
+struct RetryableCall {
+    head: CallHead,
+    requests: ReplayableBody,
+}
+
+/// Sends `call` once a stream is free.
+async fn connect(
+    h2: Arc<H2Transport>,
+    call: RetryableCall,
+) -> Result<(PendingResponse, RetryableCall), Status> {
+    let wait_for_ready = match call.head.extensions.get() {
+        Some(WaitForReady(wait)) => *wait,
+        None => h2.pool.options.wait_for_ready,
+    };
+    let (connection, permit) = h2.pool.connection(wait_for_ready).await?;
+    if call.head.deadline.is_some_and(deadline::has_passed) {
+        return Err(deadline::exceeded());
+    }
+    Ok((h2.send(&connection, permit, &call)?, call))
+}
+
+/// Waits for the headers of a response.
+pub(super) struct H2ResponseFuture {
+    h2: Arc<H2Transport>,
+    accepted: EnabledCompressionEncodings,
+    state: DispatchState,
+    /// How often the call was redispatched.
+    redispatches: usize,
+    /// Whether the call was retried after `REFUSED_STREAM`.
+    is_retry: bool,
+}
+
+#[allow(clippy::large_enum_variant, reason = "calls wait for connections when there are none yet")]
+enum DispatchState {
+    Connecting(CallFuture<'static, (PendingResponse, RetryableCall)>),
+    Sent(PendingResponse, RetryableCall),
+    Answered,
+}
+
+impl H2ResponseFuture {
+    fn connecting(h2: Arc<H2Transport>, call: RetryableCall) -> DispatchState {
+        DispatchState::Connecting(Box::pin(connect(h2, call)))
+    }
+
+    fn answered(&mut self, response: Response<Body>) -> Result<Reply, Status> {
+        if let DispatchState::Sent(_, call) = &self.state {
+            call.requests.commit();
+        }
+        self.state = DispatchState::Answered;
+        let (head, body) = response.into_parts();
+        let limit = Limit::Ours(self.h2.pool.options.connection.sizes.max_header_list_size);
+        limit.check_response(&head.headers)?;
+        reply(head, self.accepted, body)
+    }
+
+    /// Sends the call on another connection: its own is going away, or has no stream identifiers left.
+    fn redispatch(&mut self, error: Option<h2::Error>) -> Result<(), Status> {
+        self.redispatches += 1;
+        match std::mem::replace(&mut self.state, DispatchState::Answered) {
+            DispatchState::Sent(_, call) if self.redispatches < MAX_REDISPATCHES => {
+                self.state = Self::connecting(Arc::clone(&self.h2), call);
+                Ok(())
+            }
+            _ => Err(error.map_or_else(gone, failed)),
+        }
+    }
+
+    /// Retries the call transparently if `error` guarantees that the server has not processed it. Fails
+    /// otherwise.
+    ///
+    /// See [transparent
+    /// retries](https://github.com/grpc/proposal/blob/master/A6-client-retries.md#transparent-retries).
+    fn retry(&mut self, error: h2::Error) -> Result<(), Status> {
+        let is_repeated = match Unprocessed::of(&error) {
+            Some(Unprocessed::Refused) => !std::mem::replace(&mut self.is_retry, true),
+            Some(Unprocessed::GoneAway) => {
+                self.redispatches += 1;
+                self.redispatches < MAX_REDISPATCHES
+            }
+            None => false,
+        };
+        match std::mem::replace(&mut self.state, DispatchState::Answered) {
+            DispatchState::Sent(_, call) if is_repeated && call.requests.rewind() => {
+                self.state = Self::connecting(Arc::clone(&self.h2), call);
+                Ok(())
+            }
+            _ => Err(failed(error)),
+        }
+    }
+}
+
+impl Future for H2ResponseFuture {
+    type Output = Result<Reply, Status>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        loop {
+            match &mut self.state {
+                DispatchState::Connecting(connecting) => {
+                    let (sent, call) = ready!(connecting.as_mut().poll(cx))?;
+                    self.state = DispatchState::Sent(sent, call);
+                }
+                DispatchState::Sent(answering, _) => match ready!(answering.poll(cx)) {
+                    Ok(response) => return Poll::Ready(self.answered(response)),
+                    Err(CallFailure::NotSent(error)) => self.redispatch(error)?,
+                    Err(CallFailure::Status(status)) => return Poll::Ready(Err(status)),
+                    Err(CallFailure::Stream(error)) => self.retry(error)?,
+                },
+                DispatchState::Answered => return Poll::Pending,
+            }
+        }
+    }
+}
+
+/// How the server has guaranteed that it did not process a call.
+enum Unprocessed {
+    /// `REFUSED_STREAM`.
+    Refused,
+    /// The call was in flight when the server sent GOAWAY, because of the connection's age or a shutdown.
+    /// The same may well happen on the next connection.
+    GoneAway,
+}
+
+impl Unprocessed {
+    fn of(error: &h2::Error) -> Option<Self> {
+        match error.reason()? {
+            _ if !error.is_remote() => None,
+            Reason::NO_ERROR if error.is_go_away() => Some(Self::GoneAway),
+            _ if error.is_go_away() => Some(Self::Refused),
+            Reason::REFUSED_STREAM if error.is_reset() => Some(Self::Refused),
+            _ => None,
+        }
+    }
+}
+
+fn gone() -> Status {
+    Status::unavailable("the connection is gone")
+}

@@ -1,0 +1,239 @@
+//! The state machine of one call on a connection.
+
+use std::{
+    future::{Future as _, poll_fn},
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll, ready},
+};
+
+use bytes::Bytes;
+use h2::{
+    Reason, RecvStream, SendStream,
+    client::{ResponseFuture, SendRequest},
+};
+use http::{HeaderMap, Method, Request, Response, Uri, Version};
+use tokio::sync::oneshot;
+use tonic::Status;
+
+use crate::{
+    call::{
+        body::{Body, Side},
+        cancel_link::CancelLink,
+        status,
+    },
+    h2::{
+        credit::{CreditedStream, UnreadStreams},
+        header_list::Limit,
+        stream::{ReceivedBody, SendFailure, Sending},
+        stream_limiter::StreamPermit,
+    },
+    protocol::http_body::HttpBody,
+};
+
+/// h2's handle for opening streams.
+pub(crate) type RequestSender = SendRequest<Bytes>;
+
+pub(crate) type CallResult = Result<Response<Body>, CallFailure>;
+
+/// A call that is to be sent.
+pub(crate) struct OutboundCall {
+    pub(crate) uri: Uri,
+    pub(crate) headers: HeaderMap,
+    pub(crate) requests: OutboundBody,
+    /// Whether the caller reads the response message by message.
+    pub(crate) streams_responses: bool,
+    /// The size limit for trailers of the response.
+    pub(crate) header_limit: Limit,
+    pub(crate) permit: StreamPermit,
+}
+
+/// The body of a call.
+pub(crate) enum OutboundBody {
+    /// A buffered request, sent with `END_STREAM`.
+    Message(Bytes),
+    Stream(HttpBody),
+}
+
+/// Why a call got no response.
+pub(crate) enum CallFailure {
+    /// The connection did not accept the call.
+    NotSent(Option<h2::Error>),
+    /// The requests failed, or something on the connection's task panicked.
+    Status(Status),
+    Stream(h2::Error),
+}
+
+impl CallFailure {
+    pub(crate) fn panicked() -> Self {
+        Self::Status(Status::internal("sending the call panicked"))
+    }
+
+    pub(crate) fn broken() -> Self {
+        Self::Status(status::broken())
+    }
+}
+
+pub(crate) enum CallState {
+    /// Not sent yet.
+    New(OutboundCall),
+    Sent(SentCall),
+    /// The headers of a unary response have arrived, its message has not.
+    Reading(Response<Body>),
+    Answered(CallResult),
+    /// The caller has taken the result, or has cancelled the call.
+    Over,
+}
+
+/// A call whose headers were sent and whose response headers have not arrived.
+pub(crate) struct SentCall {
+    response: ResponseFuture,
+    streams_responses: bool,
+    header_limit: Limit,
+    permit: StreamPermit,
+    link: CancelLink,
+}
+
+impl CallState {
+    /// Sends a new call through `requests`, which is `None` if the connection is closed.
+    pub(crate) fn begin(&mut self, requests: Option<&RequestSender>) -> Result<(), CallFailure> {
+        let Self::New(_) = self else { return Ok(()) };
+        let Self::New(outbound) = self.take() else { return Ok(()) };
+        let requests = requests.ok_or(CallFailure::NotSent(None))?;
+        let sent = send(outbound, requests).map_err(|error| CallFailure::NotSent(Some(error)))?;
+        *self = Self::Sent(sent);
+        Ok(())
+    }
+
+    /// Ready with the result, once. From then on, what the stream holds is tracked in `unread`.
+    pub(crate) fn poll(
+        &mut self,
+        cx: &mut Context<'_>,
+        unread: &Arc<UnreadStreams>,
+    ) -> Poll<CallResult> {
+        let mut answer = ready!(self.poll_answer(cx, unread));
+        if let Ok(response) = &mut answer {
+            response.body_mut().track();
+        }
+        Poll::Ready(answer)
+    }
+
+    fn poll_answer(
+        &mut self,
+        cx: &mut Context<'_>,
+        unread: &Arc<UnreadStreams>,
+    ) -> Poll<CallResult> {
+        if let Self::Sent(sent) = self {
+            let response = ready!(sent.poll_response(cx)?);
+            let Self::Sent(sent) = self.take() else { return Poll::Pending };
+            let is_wanted_whole = !sent.streams_responses;
+            let mut response = sent.answer(response, unread);
+            if is_wanted_whole && response.body_mut().poll_ahead(cx).is_pending() {
+                *self = Self::Reading(response);
+                return Poll::Pending;
+            }
+            return Poll::Ready(Ok(response));
+        }
+        let Self::Reading(response) = self else { return Poll::Pending };
+        ready!(response.body_mut().poll_ahead(cx));
+        match self.take() {
+            Self::Reading(response) => Poll::Ready(Ok(response)),
+            _ => Poll::Pending,
+        }
+    }
+
+    /// Whether the call waits for h2.
+    pub(crate) fn is_waiting(&self) -> bool {
+        matches!(self, Self::Sent(_) | Self::Reading(_))
+    }
+
+    pub(crate) fn take(&mut self) -> Self {
+        std::mem::replace(self, Self::Over)
+    }
+}
+
+impl SentCall {
+    fn poll_response(
+        &mut self,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<Response<RecvStream>, CallFailure>> {
+        let response = Pin::new(&mut self.response).poll(cx);
+        match self.link.poll_failure(cx) {
+            Some(status) => Poll::Ready(Err(CallFailure::Status(status))),
+            None => response.map_err(CallFailure::Stream),
+        }
+    }
+
+    fn answer(self, response: Response<RecvStream>, unread: &Arc<UnreadStreams>) -> Response<Body> {
+        self.permit.note_answer();
+        response.map(|body| {
+            let stream = CreditedStream::new(body, unread);
+            let received =
+                ReceivedBody::response(stream, self.header_limit, self.link, self.permit);
+            Body::from_h2(received, Side::Response)
+        })
+    }
+}
+
+/// Sends the headers, and the message if it is buffered.
+fn send(outbound: OutboundCall, requests: &RequestSender) -> Result<SentCall, h2::Error> {
+    let OutboundCall { uri, headers, streams_responses, header_limit, mut permit, .. } = outbound;
+    // Each call uses a clone of the handle. An h2 handle keeps a reference to a stream that is still
+    // waiting to be opened: if that call were cancelled, its stream would not be reset before the next
+    // call is sent. And polling the handle until the stream is open, as the next call would have to,
+    // replaces the waker of the task that sends the stream's requests. A clone does neither.
+    //
+    // h2 may count more open streams than we do: when callers on other threads cancel calls, the resets
+    // are only sent when h2 is polled next, and the server may just have lowered its limit. h2 opens the
+    // waiting stream once it has sent a reset or a stream has ended. Both happen only while it is polled,
+    // and it checks for waiting streams in every poll.
+    let sent = requests.clone().send_request(head(uri, headers), false);
+    let (response, mut stream) = sent.inspect_err(|_| permit.close())?;
+    let link = match outbound.requests {
+        OutboundBody::Message(message) => {
+            stream.send_data(message, true)?;
+            CancelLink::default()
+        }
+        OutboundBody::Stream(requests) => {
+            let (failure, link) = CancelLink::new();
+            // The request stream may outlive the response; the HTTP/2 stream stays occupied until both
+            // are done.
+            tokio::spawn(send_stream(requests, stream, failure, permit.share()));
+            link
+        }
+    };
+    Ok(SentCall { response, streams_responses, header_limit, permit, link })
+}
+
+fn head(uri: Uri, headers: HeaderMap) -> Request<()> {
+    let mut head = Request::new(());
+    *head.method_mut() = Method::POST;
+    *head.version_mut() = Version::HTTP_2;
+    *head.uri_mut() = uri;
+    *head.headers_mut() = headers;
+    head
+}
+
+/// Sends `requests` until they end or the caller drops the response. Passes a failure of the requests on
+/// to `failure`.
+async fn send_stream(
+    requests: HttpBody,
+    stream: SendStream<Bytes>,
+    failure: oneshot::Sender<Status>,
+    _permit: StreamPermit,
+) {
+    let mut failure = failure;
+    let mut sending = Sending::new(requests, stream, Limit::Peers(u32::MAX));
+    let unsent = poll_fn(|cx| match failure.poll_closed(cx) {
+        Poll::Ready(()) => Poll::Ready(None),
+        Poll::Pending => sending.poll(cx).map(Result::err),
+    });
+    let unsent = unsent.await;
+    if let Some(SendFailure::Body(status)) = unsent {
+        // The receiver is gone if the caller has dropped the response.
+        let _ = failure.send(status);
+        sending.reset(Reason::CANCEL);
+    } else if failure.is_closed() {
+        sending.reset(Reason::CANCEL);
+    }
+}

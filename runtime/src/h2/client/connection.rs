@@ -1,0 +1,248 @@
+//! One HTTP/2 connection to a server.
+
+use std::{
+    future::{Future as _, poll_fn},
+    io,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll, Waker, ready},
+};
+
+use bytes::Bytes;
+use h2::Reason;
+
+use super::{
+    call_state::{OutboundCall, RequestSender},
+    pending_call::PendingResponse,
+    queue::{Queue, Work},
+};
+use crate::{
+    call::panics::contain,
+    h2::{
+        header_list,
+        io::{ConnectionIo, Io, IoHandle},
+        keep_alive::{ChannelPings, KeepAlive},
+        peer_settings::PeerSettings,
+        receive_window::ReceiveWindow,
+        stream::{SEND_BUFFER, Sizes},
+        stream_limiter::StreamLimiter,
+    },
+};
+
+/// The options of a connection.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct ClientConnectionOptions {
+    pub(crate) sizes: Sizes,
+    /// Whether to send keepalive PINGs while there are no calls.
+    pub(crate) ping_while_idle: bool,
+}
+
+/// The pool's handle of a connection. Dropping it closes the connection after its last call.
+pub(crate) struct ConnectionHandle {
+    queue: Arc<Queue>,
+    streams: Arc<StreamLimiter>,
+    settings: Arc<PeerSettings>,
+}
+
+impl ConnectionHandle {
+    /// Performs the HTTP/2 handshake on `io`, and waits for the server's SETTINGS: a call sent earlier
+    /// might be lost with no way to tell. Dropping the future drops the connection. If the server has
+    /// already closed the connection gracefully, this succeeds with a closed connection.
+    pub(crate) async fn open(
+        io: Box<dyn Io>,
+        options: ClientConnectionOptions,
+        streams: Arc<StreamLimiter>,
+        pings: Arc<ChannelPings>,
+    ) -> io::Result<Self> {
+        let mut driver = Driver::new(io, options, Arc::clone(&streams), pings).await?;
+        let queue = Arc::clone(&driver.ending.queue);
+        let waker = Waker::from(Arc::clone(&queue.task_waker));
+        let is_over = poll_fn(|cx| {
+            let polled = queue.task_waker.poll(&waker, cx, |cx| driver.poll(cx));
+            match (streams.limit(), polled) {
+                (0, Poll::Pending) => Poll::Pending,
+                (1.., Poll::Pending) => Poll::Ready(Ok(false)),
+                (1.., Poll::Ready(())) if driver.was_closed_gracefully() => Poll::Ready(Ok(true)),
+                (_, Poll::Ready(())) => Poll::Ready(Err(driver.handshake_error())),
+            }
+        })
+        .await?;
+        let settings = Arc::clone(driver.io.settings());
+        if !is_over {
+            tokio::spawn(drive(driver));
+        }
+        Ok(Self { queue, streams, settings })
+    }
+
+    pub(crate) fn streams(&self) -> &Arc<StreamLimiter> {
+        &self.streams
+    }
+
+    /// The server's settings.
+    pub(crate) fn settings(&self) -> &Arc<PeerSettings> {
+        &self.settings
+    }
+
+    /// Queues a call for the connection's task.
+    pub(crate) fn send(&self, outbound: OutboundCall) -> PendingResponse {
+        PendingResponse::new(outbound, &self.queue)
+    }
+}
+
+impl Drop for ConnectionHandle {
+    fn drop(&mut self) {
+        self.queue.release();
+    }
+}
+
+/// Drives a connection. It runs on the connection's task.
+struct Driver {
+    h2: h2::client::Connection<ConnectionIo<Box<dyn Io>>, Bytes>,
+    io: IoHandle<Box<dyn Io>>,
+    window: ReceiveWindow,
+    /// The waker that h2 is polled with.
+    waker: Waker,
+    /// None once no more calls will come.
+    requests: Option<RequestSender>,
+    keep_alive: Option<KeepAlive>,
+    ping_while_idle: bool,
+    /// Shared by all connections of the channel.
+    pings: Arc<ChannelPings>,
+    /// The error that h2 has ended with.
+    error: Option<h2::Error>,
+    /// Declared last, so that it is dropped after `h2`, which fails all open calls when dropped.
+    ending: Ending,
+}
+
+impl Driver {
+    async fn new(
+        io: Box<dyn Io>,
+        options: ClientConnectionOptions,
+        streams: Arc<StreamLimiter>,
+        pings: Arc<ChannelPings>,
+    ) -> io::Result<Self> {
+        let ClientConnectionOptions { sizes, ping_while_idle } = options;
+        let (h2_io, io) = ConnectionIo::of_client(io);
+        let (requests, h2) = h2::client::Builder::new()
+            .enable_push(false)
+            .initial_window_size(sizes.stream_window)
+            .initial_connection_window_size(sizes.connection_window)
+            .max_frame_size(sizes.max_frame_size)
+            .max_header_list_size(header_list::h2_response_limit(sizes.max_header_list_size))
+            .data_frame_budget(sizes.data_frame_budget())
+            .max_send_buffer_size(SEND_BUFFER)
+            .initial_max_send_streams(0)
+            // This limit protects servers from their clients. A client's resets are its own.
+            .max_local_error_reset_streams(None)
+            .handshake(h2_io)
+            .await
+            .map_err(io::Error::other)?;
+        let window = ReceiveWindow::new(sizes.connection_window, sizes.max_unread);
+        let queue = Queue::new(Arc::clone(window.streams()));
+        Ok(Self {
+            h2,
+            io,
+            window,
+            waker: queue.task_waker.h2_waker(),
+            requests: Some(requests),
+            keep_alive: KeepAlive::new(pings.get()),
+            pings,
+            error: None,
+            ping_while_idle,
+            ending: Ending { work: Work::default(), queue, streams, is_broken: false },
+        })
+    }
+
+    /// Ready when the connection is closed, its peer is dead, or a panic has broken it.
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        contain(|| self.advance(cx)).unwrap_or_else(|_| {
+            self.ending.is_broken = true;
+            Poll::Ready(())
+        })
+    }
+
+    fn advance(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let Ending { work, queue, streams, .. } = &mut self.ending;
+        // h2 first: until pending resets are written, they still occupy streams that new calls need.
+        if queue.task_waker.take_h2() {
+            let polled = poll_h2(&mut self.h2, &self.waker);
+            // Set even if h2 has ended: the server's SETTINGS may have arrived in the same poll.
+            streams.set_limit(self.h2.max_concurrent_send_streams());
+            if let Poll::Ready(ended) = polled {
+                self.error = ended.err();
+                if let Some(keep_alive) = &self.keep_alive {
+                    keep_alive.note_end(self.io.goaway(), &self.pings);
+                }
+                return Poll::Ready(());
+            }
+        }
+        queue.run(work, &mut self.requests, self.io.is_blocked());
+        // After `run` has passed responses on to callers: only then are they tracked as unread.
+        if let Some(size) = self.window.update(self.io.received()) {
+            self.h2.set_target_window_size(size);
+            queue.task_waker.wake_h2();
+        }
+        let Some(keep_alive) = &mut self.keep_alive else { return Poll::Pending };
+        let quiet = streams.calls() == 0 && !self.ping_while_idle;
+        let pings = || {
+            // h2 has to poll its new PING handle once.
+            queue.task_waker.wake_h2();
+            self.h2.ping_pong()
+        };
+        ready!(keep_alive.poll_dead(quiet, pings, cx));
+        // Makes h2 fail, which fails all calls with this reason.
+        self.io.fail(keep_alive.no_answer());
+        drop(poll_h2(&mut self.h2, &self.waker));
+        Poll::Ready(())
+    }
+
+    /// Whether the server has closed the connection gracefully, as for its age or on shutdown.
+    fn was_closed_gracefully(&self) -> bool {
+        let goaway = self.io.goaway();
+        goaway.map_or(self.error.is_none(), |goaway| goaway.reason == Reason::NO_ERROR)
+    }
+
+    /// Why the handshake failed.
+    fn handshake_error(&mut self) -> io::Error {
+        match self.error.take() {
+            Some(error) => io::Error::other(error),
+            None => io::Error::other(
+                "the server closed the connection before it said anything: does it speak HTTP/2?",
+            ),
+        }
+    }
+}
+
+fn poll_h2(
+    h2: &mut h2::client::Connection<ConnectionIo<Box<dyn Io>>, Bytes>,
+    waker: &Waker,
+) -> Poll<Result<(), h2::Error>> {
+    Pin::new(h2).poll(&mut Context::from_waker(waker))
+}
+
+/// Ends what is left of a connection when its task ends, even if that is because its runtime shuts down.
+struct Ending {
+    work: Work,
+    queue: Arc<Queue>,
+    streams: Arc<StreamLimiter>,
+    /// Whether something has panicked. h2's lock is most likely poisoned then, so h2 cannot fail its
+    /// calls.
+    is_broken: bool,
+}
+
+impl Drop for Ending {
+    fn drop(&mut self) {
+        self.streams.close();
+        if self.is_broken {
+            self.work.break_off();
+            self.queue.unread.break_off();
+        }
+        self.queue.close(&mut self.work);
+    }
+}
+
+async fn drive(mut driver: Driver) {
+    let task_waker = Arc::clone(&driver.ending.queue.task_waker);
+    let waker = Waker::from(Arc::clone(&task_waker));
+    poll_fn(|cx| task_waker.poll(&waker, cx, |cx| driver.poll(cx))).await;
+}

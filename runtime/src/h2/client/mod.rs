@@ -1,0 +1,6 @@
+//! The client's end of a connection.
+
+pub(crate) mod call_state;
+pub(crate) mod connection;
+pub(crate) mod pending_call;
+pub(crate) mod queue;

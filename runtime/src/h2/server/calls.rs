@@ -1,0 +1,338 @@
+//! The calls of a connection. Calls that arrive together are started together.
+
+use std::{
+    future::{Future as _, poll_fn},
+    pin::{Pin, pin},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
+    task::{Context, Poll, Wake, Waker},
+    time::Instant,
+};
+
+use bytes::Bytes;
+use h2::{RecvStream, server::SendResponse};
+use http::Request;
+use tokio::sync::Notify;
+
+use super::{
+    before,
+    connection::{ConnectInfo, ServerShared},
+    service::ServiceFuture,
+    slow_methods::MethodSlot,
+    stream::{CallOutcome, ServerStream},
+};
+use crate::{
+    call::panics::drop_quietly,
+    h2::{
+        credit::{CreditedStream, UnreadStreams},
+        header_list::Limit,
+        stream::AwaitingHalfClose,
+        task_waker::TaskWaker,
+    },
+    protocol::{http_body::HttpBody, responses::too_long},
+};
+
+/// Runs handlers on the connection's task until they first wait, unless their methods are slow, and on
+/// tasks of their own after that.
+pub(crate) struct Calls {
+    arrived: Vec<AcceptedStream>,
+    /// Calls still waiting for `END_STREAM`, which usually comes with the next packet.
+    partial: Vec<(ServerStream, MethodSlot)>,
+    answered: Arc<AnsweredCalls>,
+    /// An empty list, kept for its capacity, to take finished calls into.
+    taken: Vec<ServerStream>,
+    awaiting: AwaitingHalfClose,
+    partial_waker: Arc<PartialCalls>,
+    waker: Waker,
+    resets: EarlyResets,
+    unread: Arc<UnreadStreams>,
+    /// The client's size limit for headers.
+    pub(crate) header_limit: Limit,
+    info: Option<ConnectInfo>,
+    shared: Arc<ServerShared>,
+    task_waker: Arc<TaskWaker>,
+}
+
+/// A call as h2 accepts it.
+pub(crate) type AcceptedStream = (Request<RecvStream>, SendResponse<Bytes>);
+
+impl Calls {
+    pub(crate) fn new(
+        info: Option<ConnectInfo>,
+        shared: Arc<ServerShared>,
+        task_waker: Arc<TaskWaker>,
+        unread: &Arc<UnreadStreams>,
+    ) -> Self {
+        let partial_waker = Arc::new(PartialCalls {
+            is_woken: AtomicBool::new(false),
+            task_waker: Arc::clone(&task_waker),
+        });
+        let answered = Arc::new(AnsweredCalls {
+            calls: Mutex::default(),
+            task_waker: Arc::clone(&task_waker),
+            broken: Notify::new(),
+        });
+        Self {
+            arrived: Vec::new(),
+            partial: Vec::new(),
+            answered,
+            taken: Vec::new(),
+            awaiting: AwaitingHalfClose::to_be_noted(),
+            waker: Waker::from(Arc::clone(&partial_waker)),
+            partial_waker,
+            resets: EarlyResets::new(shared.options.max_pending_accept_reset_streams),
+            unread: Arc::clone(unread),
+            header_limit: Limit::Peers(u32::MAX),
+            info,
+            shared,
+            task_waker,
+        }
+    }
+
+    /// Whether the client has reset so many unprocessed calls that it must be an attack.
+    pub(crate) fn are_reset_too_often(&self) -> bool {
+        self.resets.are_too_many()
+    }
+
+    /// Queues a call, to be started with the next [`run`](Self::run).
+    pub(crate) fn push(&mut self, call: AcceptedStream) {
+        self.arrived.push(call);
+    }
+
+    /// Starts the calls that have arrived, resumes partial ones whose rest has arrived, and sends
+    /// buffered responses. Returns when it was done, or `None` if there was nothing to do.
+    pub(crate) fn run(&mut self) -> Option<Instant> {
+        let has_answered = self.send_answered();
+        // Cleared before the calls are polled, so that a wake during the polls is kept for the next run.
+        let partial = match self.partial_waker.is_woken.swap(false, Ordering::AcqRel) {
+            true => std::mem::take(&mut self.partial),
+            false => Vec::new(),
+        };
+        if !has_answered && partial.is_empty() && self.arrived.is_empty() {
+            return None;
+        }
+        let mut now = Instant::now();
+        for (mut call, slot) in partial {
+            // A call that is still partial gets its own task: polling it on each wake-up costs more. So
+            // does one whose method has become slow in the meantime.
+            if !self.runs_inline(slot) || self.advance(&mut call, slot, &mut now) != Advance::Ended
+            {
+                self.spawn(call);
+            }
+        }
+        let mut arrived = std::mem::take(&mut self.arrived);
+        for call in arrived.drain(..) {
+            self.start(call, &mut now);
+        }
+        self.arrived = arrived;
+        Some(now)
+    }
+
+    fn start(&mut self, (request, stream): AcceptedStream, now: &mut Instant) {
+        let mut request = request.map(|body| {
+            let stream = CreditedStream::new(body, &self.unread);
+            HttpBody::received(stream, self.awaiting.clone())
+        });
+        if let Some(info) = self.info {
+            info.describe(request.extensions_mut());
+        }
+        let slot = MethodSlot::of(request.uri().path());
+        let limit = Limit::Ours(self.shared.options.sizes.max_header_list_size);
+        let service_future =
+            match limit.check_request(request.method(), request.uri(), request.headers()) {
+                Ok(()) => self.shared.services.call(request),
+                Err(refusal) => ServiceFuture::Refused(Some(too_long(&request, &refusal))),
+            };
+        let mut call = ServerStream::new(service_future, stream, self.header_limit);
+        if !self.runs_inline(slot) {
+            return self.spawn_unless_reset(call);
+        }
+        match self.advance(&mut call, slot, now) {
+            Advance::Ended => {}
+            Advance::Waiting => self.spawn(call),
+            Advance::Partial => self.partial.push((call, slot)),
+        }
+    }
+
+    /// Whether a call is run on the connection's task: its method is quick.
+    fn runs_inline(&self, slot: MethodSlot) -> bool {
+        !self.shared.options.inline_limit.is_zero() && !self.shared.slow_methods.of(slot).is_slow()
+    }
+
+    /// Gives a call that has not been polled yet its own task.
+    fn spawn_unless_reset(&mut self, mut call: ServerStream) {
+        let is_reset = call.poll_reset(&mut Context::from_waker(&self.waker)).is_ready();
+        self.resets.record(is_reset);
+        if !is_reset {
+            self.spawn(call);
+        }
+    }
+
+    /// Polls `call`. `now` is when that starts, and is set to when it stops.
+    fn advance(&mut self, call: &mut ServerStream, slot: MethodSlot, now: &mut Instant) -> Advance {
+        let limit = self.shared.options.inline_limit;
+        let slow_methods = self.shared.slow_methods.of(slot);
+        // Clears notes that other calls' tasks have made in the meantime.
+        self.awaiting.take();
+        let polled = Pin::new(call).poll(&mut Context::from_waker(&self.waker));
+        let start = std::mem::replace(now, Instant::now());
+        if polled.is_pending() && self.awaiting.take() {
+            return Advance::Partial;
+        }
+        slow_methods.record(*now - start, limit);
+        self.resets.record(polled == Poll::Ready(CallOutcome::Reset));
+        let Poll::Ready(outcome) = polled else { return Advance::Waiting };
+        if outcome == CallOutcome::AbortConnection {
+            self.task_waker.break_off();
+        }
+        Advance::Ended
+    }
+
+    /// Sends the responses of calls that were answered on their own tasks. Returns whether there were
+    /// any.
+    fn send_answered(&mut self) -> bool {
+        let mut calls = std::mem::take(&mut self.taken);
+        self.answered.swap(&mut calls);
+        let were_any = !calls.is_empty();
+        for mut call in calls.drain(..) {
+            match Pin::new(&mut call).poll(&mut Context::from_waker(&self.waker)) {
+                Poll::Ready(CallOutcome::AbortConnection) => self.task_waker.break_off(),
+                Poll::Ready(CallOutcome::Done | CallOutcome::Reset) => {}
+                Poll::Pending => self.spawn(call),
+            }
+        }
+        self.taken = calls;
+        were_any
+    }
+
+    /// Continues `call` on its own task. If its whole response is buffered then, it is sent from here
+    /// instead, together with others.
+    fn spawn(&self, call: ServerStream) {
+        let answered = Arc::clone(&self.answered);
+        tokio::spawn(async move {
+            let mut call = call;
+            let broken = pin!(answered.until_broken());
+            let work = async {
+                poll_fn(|cx| call.poll_service(cx)).await;
+                match call.is_buffered() {
+                    true => None,
+                    false => Some((&mut call).await),
+                }
+            };
+            match before(broken, work).await {
+                Some(None) => answered.push(call),
+                Some(Some(CallOutcome::AbortConnection)) => answered.task_waker.break_off(),
+                Some(Some(CallOutcome::Done | CallOutcome::Reset)) => {}
+                None => drop_quietly(call),
+            }
+        });
+    }
+
+    /// Drops all calls, after a panic has broken h2.
+    pub(crate) fn break_off(&mut self) {
+        self.arrived.drain(..).for_each(drop_quietly);
+        self.partial.drain(..).for_each(drop_quietly);
+        self.taken.drain(..).for_each(drop_quietly);
+        self.answered.swap(&mut self.taken);
+        self.taken.drain(..).for_each(drop_quietly);
+        self.answered.broken.notify_waiters();
+    }
+}
+
+/// How far a call has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Advance {
+    /// It is waiting for `END_STREAM`.
+    Partial,
+    /// It is waiting for something else.
+    Waiting,
+    Ended,
+}
+
+/// Counts calls that the client reset before any work was done for them, to detect the "rapid reset"
+/// attack (CVE-2023-44487).
+///
+/// Clients with short deadlines reset calls, too, when the server is slow. But then the server still
+/// reaches some of their calls in time, which makes up for the others.
+#[derive(Debug)]
+struct EarlyResets {
+    count: usize,
+    limit: usize,
+}
+
+impl EarlyResets {
+    /// How many resets one processed call makes up for.
+    const FORGIVEN: usize = 10;
+
+    fn new(limit: usize) -> Self {
+        Self { count: 0, limit }
+    }
+
+    /// Records whether a call was reset before it was first polled.
+    fn record(&mut self, is_reset: bool) {
+        self.count = match is_reset {
+            true => self.count + 1,
+            false => self.count.saturating_sub(Self::FORGIVEN),
+        };
+    }
+
+    fn are_too_many(&self) -> bool {
+        self.count > self.limit
+    }
+}
+
+/// The waker of partial calls: makes the connection's task poll them again.
+struct PartialCalls {
+    is_woken: AtomicBool,
+    task_waker: Arc<TaskWaker>,
+}
+
+impl Wake for PartialCalls {
+    fn wake(self: Arc<Self>) {
+        self.wake_by_ref();
+    }
+
+    fn wake_by_ref(self: &Arc<Self>) {
+        // Before the wake, so that the task sees it.
+        self.is_woken.store(true, Ordering::Release);
+        self.task_waker.wake_other();
+    }
+}
+
+/// Calls that were answered on their own tasks, and whose responses are to be sent together.
+///
+/// The lock is held only to push and to swap, so a task never waits for a response to be sent.
+struct AnsweredCalls {
+    calls: Mutex<Vec<ServerStream>>,
+    task_waker: Arc<TaskWaker>,
+    /// Notified after a panic has broken the connection. The flag in `task_waker` is set before.
+    broken: Notify,
+}
+
+impl AnsweredCalls {
+    /// Waits until a panic has broken the connection. h2 itself notifies calls if it ends in any other
+    /// way.
+    async fn until_broken(&self) {
+        // Created before the flag is checked: if the flag is set after that, the notification, which follows
+        // it, reaches this future.
+        let broken = self.broken.notified();
+        if !self.task_waker.is_broken() {
+            broken.await;
+        }
+    }
+
+    fn push(&self, call: ServerStream) {
+        self.calls().push(call);
+        self.task_waker.wake_other();
+    }
+
+    fn swap(&self, calls: &mut Vec<ServerStream>) {
+        std::mem::swap(&mut *self.calls(), calls);
+    }
+
+    fn calls(&self) -> MutexGuard<'_, Vec<ServerStream>> {
+        self.calls.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

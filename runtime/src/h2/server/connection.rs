@@ -1,0 +1,369 @@
+//! One connection: its calls, and the reasons to end it.
+
+use std::{
+    any::Any,
+    future::{Future as _, poll_fn},
+    io,
+    net::SocketAddr,
+    pin::{Pin, pin},
+    sync::Arc,
+    task::{Context, Poll, Waker},
+    time::Duration,
+};
+
+use bytes::Bytes;
+use h2::Reason;
+use http::Extensions;
+use tokio::{
+    io::{AsyncRead, AsyncWrite},
+    net::TcpStream,
+    sync::{OwnedSemaphorePermit, watch},
+    time::{Instant, Sleep},
+};
+
+use super::{
+    before, calls::Calls, drain::Drain, options::ServerConnectionOptions,
+    ping_strikes::PingStrikes, preface, service::HttpService, slow_methods::SlowMethods,
+};
+use crate::{
+    call::panics::{contain, drop_quietly},
+    h2::{
+        frame_counter::CLIENT_PREFACE,
+        goaway::GoAway,
+        header_list,
+        io::{ConnectionIo, IoHandle},
+        jitter,
+        keep_alive::KeepAlive,
+        receive_window::ReceiveWindow,
+        stream::SEND_BUFFER,
+        task_waker::TaskWaker,
+    },
+};
+
+/// The addresses of a TCP connection. A [`Server`](crate::Server) with
+/// [`connect_info`](crate::Server::connect_info) puts it into the extensions of each request that arrives
+/// over TCP.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ConnectInfo {
+    /// The server's address.
+    pub local_addr: SocketAddr,
+    /// The client's address.
+    pub remote_addr: SocketAddr,
+}
+
+impl ConnectInfo {
+    fn of(connection: &dyn Any) -> Option<Self> {
+        let tcp: &TcpStream = connection.downcast_ref()?;
+        let (local_addr, remote_addr) = (tcp.local_addr().ok()?, tcp.peer_addr().ok()?);
+        Some(Self { local_addr, remote_addr })
+    }
+
+    pub(crate) fn describe(self, extensions: &mut Extensions) {
+        #[cfg(feature = "tonic-transport")]
+        extensions.insert(tonic::transport::server::TcpConnectInfo {
+            local_addr: Some(self.local_addr),
+            remote_addr: Some(self.remote_addr),
+        });
+        extensions.insert(self);
+    }
+}
+
+/// Shared by all connections of a server.
+pub(crate) struct ServerShared {
+    pub(super) services: Box<dyn HttpService>,
+    pub(super) options: ServerConnectionOptions,
+    pub(super) slow_methods: SlowMethods,
+}
+
+impl ServerShared {
+    pub(crate) fn new(
+        services: impl HttpService + 'static,
+        options: ServerConnectionOptions,
+    ) -> Self {
+        Self { services: Box::new(services), options, slow_methods: SlowMethods::new() }
+    }
+}
+
+/// Serves `io` until either side closes it. Drains it when `shutdown` says so. The permit counts it among
+/// the server's connections.
+pub(crate) async fn serve<IO>(
+    io: IO,
+    shared: Arc<ServerShared>,
+    mut shutdown: watch::Receiver<bool>,
+    _place: Option<OwnedSemaphorePermit>,
+) where
+    IO: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    // An error means that the server was dropped, which is a shutdown as well.
+    let shut_down = async { drop(shutdown.wait_for(|shut_down| *shut_down).await) };
+    let mut shut_down = pin!(shut_down);
+    let info = shared.options.connect_info.then(|| ConnectInfo::of(&io)).flatten();
+    let (io, handle) = ConnectionIo::of_server(io);
+    let limit = shared.options.handshake_timeout;
+    // Boxed: otherwise, the task would reserve space for it for the life of the connection.
+    let handshake = Box::pin(tokio::time::timeout(limit, handshake(io, &shared.options)));
+    let h2 = match before(shut_down.as_mut(), handshake).await {
+        Some(Ok(Ok(h2))) => h2,
+        // The client has been sent an explanation.
+        Some(Ok(Err(_))) => return handle.close(None).await,
+        // Without a handshake, there are no calls to drain.
+        Some(Err(_)) | None => return,
+    };
+    let mut connection = ServerConnection::new(h2, &handle, info, shared);
+    let task_waker = Arc::clone(&connection.task_waker);
+    let mut is_draining = false;
+    let waker = Waker::from(Arc::clone(&task_waker));
+    poll_fn(|cx| {
+        task_waker.poll(&waker, cx, |cx| {
+            let polled = contain(|| {
+                if !is_draining && shut_down.as_mut().poll(cx).is_ready() {
+                    is_draining = true;
+                    connection.start_drain(connection.shared.options.shutdown_timeout);
+                }
+                connection.poll(cx)
+            });
+            polled.unwrap_or_else(|_| {
+                connection.break_off();
+                Poll::Ready(())
+            })
+        })
+    })
+    .await;
+    let goaway = connection.pings_too_often.then(GoAway::too_many_pings);
+    drop_quietly(connection);
+    if !task_waker.is_broken() {
+        handle.close(goaway).await;
+    }
+}
+
+/// Performs the HTTP/2 handshake once the client has sent its preface.
+async fn handshake<IO>(
+    mut io: ConnectionIo<IO>,
+    options: &ServerConnectionOptions,
+) -> io::Result<h2::server::Connection<ConnectionIo<IO>, Bytes>>
+where
+    IO: AsyncRead + AsyncWrite + Unpin,
+{
+    preface::read(&mut io).await?;
+    io.replay(CLIENT_PREFACE);
+    let sizes = options.sizes;
+    h2::server::Builder::new()
+        .initial_window_size(sizes.stream_window)
+        .initial_connection_window_size(sizes.connection_window)
+        .max_frame_size(sizes.max_frame_size)
+        .max_header_list_size(header_list::h2_request_limit(sizes.max_header_list_size))
+        .data_frame_budget(sizes.data_frame_budget())
+        .max_concurrent_streams(options.max_concurrent_streams)
+        .max_pending_accept_reset_streams(MAX_RESETS_A_TURN)
+        .max_concurrent_reset_streams(REMEMBERED_RESETS)
+        .reset_stream_duration(RESETS_REMEMBERED_FOR)
+        .max_local_error_reset_streams(Some(MAX_STRAY_FRAMES))
+        .max_send_buffer_size(SEND_BUFFER)
+        .handshake(io)
+        .await
+        .map_err(io::Error::other)
+}
+
+/// How many bytes are read before the calls in them are started.
+const TURN: usize = 256 * 1024;
+/// How many unaccepted calls may be reset within one such read: as many as fit, since a HEADERS and a
+/// `RST_STREAM` frame take at least 27 bytes. [`Calls`] enforces the configured limit.
+const MAX_RESETS_A_TURN: usize = TURN / 27;
+/// For how many reset streams, and how long, frames are ignored that the client sent before it saw the
+/// reset.
+const REMEMBERED_RESETS: usize = 10_000;
+const RESETS_REMEMBERED_FOR: Duration = Duration::from_secs(5);
+/// How many frames on closed or invalid streams a connection may receive in its life. Each is answered
+/// with `RST_STREAM`, which takes memory until the client reads it.
+const MAX_STRAY_FRAMES: usize = 100_000;
+
+/// The jitter of the connections' maximum age.
+const AGE_JITTER: f64 = 0.1;
+
+struct ServerConnection<'a, IO> {
+    h2: h2::server::Connection<ConnectionIo<IO>, Bytes>,
+    io: &'a IoHandle<IO>,
+    window: ReceiveWindow,
+    /// The waker that h2 is polled with.
+    waker: Waker,
+    calls: Calls,
+    shared: Arc<ServerShared>,
+    task_waker: Arc<TaskWaker>,
+    keep_alive: Option<KeepAlive>,
+    ping_strikes: PingStrikes,
+    /// Whether the connection is closed because its client pings too often.
+    pings_too_often: bool,
+    idle: Option<Pin<Box<Sleep>>>,
+    last_call: Instant,
+    age: Option<Pin<Box<Sleep>>>,
+    drain: Drain,
+}
+
+impl<'a, IO: AsyncRead + AsyncWrite + Unpin> ServerConnection<'a, IO> {
+    fn new(
+        h2: h2::server::Connection<ConnectionIo<IO>, Bytes>,
+        io: &'a IoHandle<IO>,
+        info: Option<ConnectInfo>,
+        shared: Arc<ServerShared>,
+    ) -> Self {
+        let timer = |time: Option<Duration>| time.map(|time| Box::pin(tokio::time::sleep(time)));
+        let options = &shared.options;
+        let window = ReceiveWindow::new(options.sizes.connection_window, options.sizes.max_unread);
+        let task_waker = TaskWaker::new();
+        let calls =
+            Calls::new(info, Arc::clone(&shared), Arc::clone(&task_waker), window.streams());
+        Self {
+            keep_alive: KeepAlive::new(options.keep_alive),
+            ping_strikes: PingStrikes::new(options.ping_policy),
+            pings_too_often: false,
+            idle: timer(options.max_connection_idle),
+            age: timer(options.max_connection_age.map(|age| jitter::around(age, AGE_JITTER))),
+            last_call: Instant::now(),
+            drain: Drain::default(),
+            calls,
+            waker: task_waker.h2_waker(),
+            task_waker,
+            window,
+            h2,
+            io,
+            shared,
+        }
+    }
+
+    /// Stops accepting calls. The connection ends after its last call, or after `grace`.
+    fn start_drain(&mut self, grace: Option<Duration>) {
+        self.h2.graceful_shutdown();
+        self.task_waker.wake_h2();
+        self.idle = None;
+        self.drain.start(grace);
+    }
+
+    /// Ready when the connection is closed, or has to be closed.
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        self.poll_idle(cx);
+        self.poll_age(cx);
+        if self.poll_calls().is_ready() {
+            return Poll::Ready(());
+        }
+        let pings = || {
+            // h2 has to poll its new PING handle once.
+            self.task_waker.wake_h2();
+            self.h2.ping_pong()
+        };
+        if let Some(keep_alive) = &mut self.keep_alive
+            && keep_alive.poll_dead(false, pings, cx).is_ready()
+        {
+            return Poll::Ready(());
+        }
+        self.drain.poll(|| self.h2.has_streams(), cx)
+    }
+
+    /// Drains the connection when it reaches its maximum age, even if it is already draining: the grace
+    /// period of the other reason may be longer.
+    fn poll_age(&mut self, cx: &mut Context<'_>) {
+        if let Some(age) = &mut self.age
+            && age.as_mut().poll(cx).is_ready()
+        {
+            self.age = None;
+            self.start_drain(self.shared.options.max_connection_age_grace);
+        }
+    }
+
+    /// Drains the connection if it has had no calls for long enough.
+    fn poll_idle(&mut self, cx: &mut Context<'_>) {
+        let Some(limit) = self.shared.options.max_connection_idle else { return };
+        while let Some(idle) = &mut self.idle
+            && idle.as_mut().poll(cx).is_ready()
+        {
+            if self.h2.has_streams() {
+                self.last_call = Instant::now();
+            }
+            let until = self.last_call + limit;
+            match until > Instant::now() {
+                true => idle.as_mut().reset(until),
+                false => self.start_drain(self.shared.options.shutdown_timeout),
+            }
+        }
+    }
+
+    /// Starts and resumes calls, and sends what is ready.
+    fn poll_calls(&mut self) -> Poll<()> {
+        loop {
+            if self.task_waker.take_h2() && self.poll_h2().is_ready() {
+                return Poll::Ready(());
+            }
+            let ran = self.calls.run();
+            // After new calls were started: only then are their requests tracked as unread.
+            if let Some(size) = self.window.update(self.io.received()) {
+                self.h2.set_target_window_size(size);
+                self.task_waker.wake_h2();
+            }
+            match ran {
+                Some(time) => self.last_call = Instant::from_std(time),
+                None => return Poll::Pending,
+            }
+            if self.calls.are_reset_too_often() {
+                self.h2.abrupt_shutdown(Reason::ENHANCE_YOUR_CALM);
+                self.task_waker.wake_h2();
+            }
+            if self.task_waker.is_broken() {
+                return Poll::Ready(());
+            }
+        }
+    }
+
+    /// Ends all calls after a panic. h2's lock is most likely poisoned then, so h2 cannot notify them.
+    fn break_off(&mut self) {
+        self.task_waker.break_off();
+        self.window.streams().break_off();
+        self.calls.break_off();
+    }
+
+    /// Accepts calls, and writes pending frames. Ready when the connection is closed.
+    fn poll_h2(&mut self) -> Poll<()> {
+        self.io.allow(TURN);
+        let cx = &mut Context::from_waker(&self.waker);
+        while let Poll::Ready(call) = self.h2.poll_accept(cx) {
+            // Read here because the client's SETTINGS arrive before its first call.
+            self.calls.header_limit = self.io.settings().header_limit();
+            let Some(Ok(call)) = call else { return Poll::Ready(()) };
+            self.calls.push(call);
+        }
+        let received = self.io.received();
+        let has_calls = self.h2.has_streams();
+        if self.ping_strikes.are_too_many(received.pings, self.io.sent(), has_calls) {
+            self.pings_too_often = true;
+            return Poll::Ready(());
+        }
+        Poll::Pending
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use http::Request;
+
+    use super::*;
+    use crate::{
+        h2::server::service::ServiceFuture,
+        protocol::{http_body::HttpBody, responses::no_service},
+    };
+
+    struct Refusing;
+
+    impl HttpService for Refusing {
+        fn call(&self, request: Request<HttpBody>) -> ServiceFuture {
+            ServiceFuture::Refused(Some(no_service(&request)))
+        }
+    }
+
+    #[test]
+    fn the_task_of_a_connection_takes_little_room() {
+        let shared = Arc::new(ServerShared::new(Refusing, ServerConnectionOptions::default()));
+        let (io, _client) = tokio::io::duplex(1);
+        let http2 =
+            size_of::<h2::server::Connection<ConnectionIo<tokio::io::DuplexStream>, Bytes>>();
+        let task = size_of_val(&serve(io, shared, watch::channel(false).1, None));
+        assert!(task < 4 * http2, "{task} bytes, of which HTTP/2 has {http2}");
+    }
+}

@@ -1,0 +1,30 @@
+//! The server's end of a connection.
+
+pub(crate) mod calls;
+pub(crate) mod connection;
+mod drain;
+pub(crate) mod options;
+pub(crate) mod ping_strikes;
+mod preface;
+pub(crate) mod service;
+mod slow_methods;
+mod stream;
+
+use std::{
+    future::{Future, poll_fn},
+    pin::{Pin, pin},
+    task::Poll,
+};
+
+/// The output of `future`, or `None` if `end` completes first.
+pub(crate) async fn before<T>(
+    mut end: Pin<&mut impl Future<Output = ()>>,
+    future: impl Future<Output = T>,
+) -> Option<T> {
+    let mut future = pin!(future);
+    poll_fn(|cx| match end.as_mut().poll(cx) {
+        Poll::Ready(()) => Poll::Ready(None),
+        Poll::Pending => future.as_mut().poll(cx).map(Some),
+    })
+    .await
+}

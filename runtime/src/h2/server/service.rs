@@ -1,0 +1,44 @@
+//! What the requests of a connection are given to.
+
+use std::{
+    future::Future,
+    pin::Pin,
+    task::{Context, Poll},
+};
+
+use http::{Request, Response};
+
+use crate::{
+    call::{panics::contain, status},
+    protocol::{
+        http_body::HttpBody,
+        responses::{HttpReplyFuture, failure},
+    },
+};
+
+/// A service, type-erased.
+pub(crate) trait HttpService: Send + Sync {
+    fn call(&self, request: Request<HttpBody>) -> ServiceFuture;
+}
+
+/// A future of a service's response.
+pub(crate) enum ServiceFuture {
+    Ours(HttpReplyFuture),
+    Other(Pin<Box<dyn Future<Output = Response<HttpBody>> + Send>>),
+    Refused(Option<Box<Response<HttpBody>>>),
+}
+
+impl ServiceFuture {
+    /// A panic of the service fails this call only.
+    pub(crate) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Response<HttpBody>> {
+        match self {
+            Self::Ours(reply) => Pin::new(reply).poll(cx).map(|Ok(response)| response),
+            Self::Other(response) => contain(|| response.as_mut().poll(cx))
+                .unwrap_or_else(|_| Poll::Ready(failure(&status::panicked()))),
+            Self::Refused(refusal) => match refusal.take() {
+                Some(response) => Poll::Ready(*response),
+                None => Poll::Pending,
+            },
+        }
+    }
+}

@@ -1,0 +1,198 @@
+//! One call on its stream of a connection.
+
+use std::{
+    future::Future,
+    pin::Pin,
+    task::{Context, Poll, ready},
+};
+
+use bytes::Bytes;
+use h2::{Reason, server::SendResponse};
+use http::Response;
+use http_body::Body as _;
+
+use super::service::ServiceFuture;
+use crate::{
+    call::{
+        panics::{contain, drop_quietly},
+        status,
+    },
+    h2::{
+        header_list::Limit,
+        stream::{SendFailure, Sending},
+    },
+    protocol::{
+        http_body::HttpBody,
+        responses::{BreakConnection, failure},
+    },
+};
+
+/// A call, until it is answered or its client has cancelled it.
+///
+/// It runs user code: handlers, layers, bodies and their destructors. A panic in any of them fails this
+/// call only.
+pub(crate) struct ServerStream {
+    stream: SendResponse<Bytes>,
+    /// The client's size limit for headers.
+    header_limit: Limit,
+    progress: ResponseState,
+}
+
+enum ResponseState {
+    /// The service has not answered yet.
+    Waiting(ServiceFuture),
+    Answered(Response<HttpBody>),
+    Sending(Sending),
+    /// The client has reset the stream.
+    Reset,
+    Over,
+}
+
+/// How a call ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum CallOutcome {
+    /// It was answered.
+    Done,
+    /// The client reset it before it was answered.
+    Reset,
+    /// The connection has to be aborted before the end of the call can be sent.
+    AbortConnection,
+}
+
+impl ServerStream {
+    pub(crate) fn new(
+        service_future: ServiceFuture,
+        stream: SendResponse<Bytes>,
+        header_limit: Limit,
+    ) -> Self {
+        Self { stream, header_limit, progress: ResponseState::Waiting(service_future) }
+    }
+
+    /// Ready when the service has answered, or the client has gone.
+    pub(crate) fn poll_service(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let advanced = contain(|| self.advance_service(cx));
+        advanced.unwrap_or_else(|_| {
+            self.fail();
+            Poll::Ready(())
+        })
+    }
+
+    /// Ready when the client has reset the stream or the connection has ended. For calls that have not
+    /// been answered: to h2, it is an error to ask this once the response has begun.
+    pub(crate) fn poll_reset(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        // h2 panics if an earlier panic has broken it; the client is then unreachable as well.
+        contain(|| self.stream.poll_reset(cx).map(drop)).unwrap_or(Poll::Ready(()))
+    }
+
+    /// Whether the service has answered and the whole response is buffered.
+    pub(crate) fn is_buffered(&self) -> bool {
+        matches!(&self.progress, ResponseState::Answered(response) if response.body().is_buffered())
+    }
+
+    fn advance_service(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let ResponseState::Waiting(service_future) = &mut self.progress else {
+            return Poll::Ready(());
+        };
+        self.progress = match service_future.poll(cx) {
+            Poll::Ready(response) => ResponseState::Answered(response),
+            // The handler is dropped once the client has gone.
+            Poll::Pending => {
+                ready!(self.poll_reset(cx));
+                ResponseState::Reset
+            }
+        };
+        Poll::Ready(())
+    }
+
+    fn advance(&mut self, cx: &mut Context<'_>) -> Poll<CallOutcome> {
+        ready!(self.advance_service(cx));
+        if let ResponseState::Answered(_) = &self.progress
+            && let ResponseState::Answered(response) = self.progress.take()
+        {
+            if response.extensions().get::<BreakConnection>().is_some() {
+                return Poll::Ready(CallOutcome::AbortConnection);
+            }
+            self.progress = respond(response, &mut self.stream, self.header_limit);
+        }
+        match &mut self.progress {
+            ResponseState::Reset => return Poll::Ready(CallOutcome::Reset),
+            ResponseState::Sending(sending) => {
+                if let Err(SendFailure::Body(_)) = ready!(sending.poll(cx)) {
+                    sending.reset(Reason::INTERNAL_ERROR);
+                }
+            }
+            _ => {}
+        }
+        Poll::Ready(CallOutcome::Done)
+    }
+
+    /// Turns a call that has panicked into a failed one.
+    fn fail(&mut self) {
+        let status = status::panicked();
+        let progress = match self.progress.take() {
+            ResponseState::Sending(mut sending) => {
+                sending.fail(&status);
+                drop_quietly(sending);
+                ResponseState::Over
+            }
+            // The panic lost the send half, so the trailers cannot be sent.
+            ResponseState::Over => {
+                self.stream.send_reset(Reason::INTERNAL_ERROR);
+                ResponseState::Over
+            }
+            progress => {
+                drop_quietly(progress);
+                ResponseState::Answered(failure(&status))
+            }
+        };
+        self.progress = progress;
+    }
+}
+
+impl Future for ServerStream {
+    type Output = CallOutcome;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<CallOutcome> {
+        let this = &mut *self;
+        let advanced = contain(|| this.advance(cx));
+        advanced.unwrap_or_else(|_| {
+            // No user code is left in the call. If it panics again, h2 is broken.
+            let failed = contain(|| {
+                this.fail();
+                this.advance(cx)
+            });
+            failed.unwrap_or(Poll::Ready(CallOutcome::AbortConnection))
+        })
+    }
+}
+
+impl Drop for ServerStream {
+    fn drop(&mut self) {
+        drop_quietly(self.progress.take());
+    }
+}
+
+impl ResponseState {
+    fn take(&mut self) -> Self {
+        std::mem::replace(self, Self::Over)
+    }
+}
+
+/// Sends the head of `response`. Returns the state in which the body is sent.
+fn respond(
+    mut response: Response<HttpBody>,
+    stream: &mut SendResponse<Bytes>,
+    header_limit: Limit,
+) -> ResponseState {
+    if let Err(refusal) = header_limit.fit_response(response.headers_mut()) {
+        drop_quietly(std::mem::replace(&mut response, failure(&refusal)));
+    }
+    let (head, body) = response.into_parts();
+    let ended = body.is_end_stream();
+    match stream.send_response(Response::from_parts(head, ()), ended) {
+        Ok(_) if ended => ResponseState::Over,
+        Ok(stream) => ResponseState::Sending(Sending::new(body, stream, header_limit)),
+        // The stream is closed, probably by its client.
+        Err(_) => ResponseState::Reset,
+    }
+}

@@ -1,0 +1,380 @@
+//! The two halves of an HTTP/2 stream: reading and sending the bytes of a call under flow control.
+
+use std::{
+    pin::Pin,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    task::{Context, Poll, ready},
+};
+
+use bytes::Bytes;
+use h2::SendStream;
+use http::HeaderMap;
+use http_body::Body as _;
+use tonic::Status;
+
+use super::{
+    credit::{CreditedStream, Unreadable},
+    header_list::Limit,
+    stream_limiter::StreamPermit,
+};
+use crate::{
+    call::{cancel_link::CancelLink, status},
+    protocol::{grpc_status, http_body::HttpBody},
+};
+
+/// The largest HTTP/2 flow-control window.
+pub(crate) const MAX_WINDOW: u32 = (1 << 31) - 1;
+/// The bounds of `SETTINGS_MAX_FRAME_SIZE`.
+pub(crate) const MIN_FRAME: u32 = 16 * 1024;
+pub(crate) const MAX_FRAME: u32 = (1 << 24) - 1;
+
+/// What we allow the peer of a connection to send.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Sizes {
+    /// The initial flow-control window of a stream, in bytes.
+    pub(crate) stream_window: u32,
+    /// The flow-control window of the connection, in bytes.
+    pub(crate) connection_window: u32,
+    /// The memory limit for unread data, up to which the connection's window may grow.
+    pub(crate) max_unread: usize,
+    pub(crate) max_frame_size: u32,
+    pub(crate) max_header_list_size: u32,
+}
+
+impl Default for Sizes {
+    fn default() -> Self {
+        Self {
+            stream_window: 1088 * 1024,
+            connection_window: 4096 * 1024,
+            max_unread: 64 * 1024 * 1024,
+            max_frame_size: 1024 * 1024,
+            max_header_list_size: 16 * 1024,
+        }
+    }
+}
+
+impl Sizes {
+    /// The options that would leave no room for any call if they were zero, and whether they are.
+    pub(crate) fn zeros(&self) -> [(&'static str, bool); 3] {
+        [
+            ("initial_stream_window_size", self.stream_window == 0),
+            ("initial_connection_window_size", self.connection_window == 0),
+            ("max_header_list_size", self.max_header_list_size == 0),
+        ]
+    }
+
+    /// How much unread small DATA frames may cost, at the 256 bytes that h2 charges for each: enough for
+    /// a sender of uncoalesced 16-byte messages to fill the connection's window. h2 treats more than that
+    /// as an attack and closes the connection.
+    pub(crate) fn data_frame_budget(&self) -> usize {
+        (self.connection_window as usize).saturating_mul(12).max(self.max_unread)
+    }
+}
+
+/// How many bytes of one call are buffered for a connection that is slow to write.
+pub(crate) const SEND_BUFFER: usize = 512 * 1024;
+
+/// The receiving half of a stream, and what must live as long as it is read.
+pub(crate) struct ReceivedBody {
+    stream: CreditedStream,
+    /// Data that was read ahead of the reader. Boxed because there is none most of the time.
+    ahead: Option<Box<ReadAhead>>,
+    link: CancelLink,
+    awaiting: AwaitingHalfClose,
+    /// The size limit for trailers.
+    header_limit: Limit,
+    /// The stream slot of a client call. None for requests.
+    permit: Option<StreamPermit>,
+}
+
+struct ReadAhead {
+    first: Bytes,
+    second: Option<Bytes>,
+}
+
+/// The result of reading ahead.
+pub(crate) enum Ahead {
+    /// There is more than one chunk of data.
+    More,
+    /// The stream ended after at most one chunk, with trailers or with a status.
+    Ended(Option<Bytes>, Result<Option<HeaderMap>, Status>),
+}
+
+/// A flag that is set while the handler of a unary request is waiting for `END_STREAM`.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct AwaitingHalfClose(Option<Arc<AtomicBool>>);
+
+impl AwaitingHalfClose {
+    pub(crate) fn to_be_noted() -> Self {
+        Self(Some(Arc::default()))
+    }
+
+    fn note(&self) {
+        if let Some(awaiting) = &self.0 {
+            // Read by the thread that has just polled the call. A note that another call's thread makes in
+            // between is a wrong guess at worst, so `Relaxed` suffices.
+            awaiting.store(true, Ordering::Relaxed);
+        }
+    }
+
+    /// Whether it was set since the last call of this method.
+    pub(crate) fn take(&self) -> bool {
+        self.0.as_ref().is_some_and(|awaiting| awaiting.swap(false, Ordering::Relaxed))
+    }
+}
+
+impl ReceivedBody {
+    pub(crate) fn request(stream: CreditedStream, awaiting: AwaitingHalfClose) -> Self {
+        Self {
+            stream,
+            ahead: None,
+            link: CancelLink::default(),
+            awaiting,
+            // Trailers of requests carry nothing and are ignored.
+            header_limit: Limit::Ours(u32::MAX),
+            permit: None,
+        }
+    }
+
+    pub(crate) fn response(
+        stream: CreditedStream,
+        header_limit: Limit,
+        link: CancelLink,
+        permit: StreamPermit,
+    ) -> Self {
+        Self {
+            stream,
+            ahead: None,
+            link,
+            awaiting: AwaitingHalfClose::default(),
+            header_limit,
+            permit: Some(permit),
+        }
+    }
+
+    /// Counts what the stream holds as unread. Called when the body is handed to code that may not read
+    /// it.
+    pub(crate) fn track(&mut self) {
+        self.stream.track();
+    }
+
+    /// The next data, never empty.
+    pub(crate) fn poll_data(
+        &mut self,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Bytes, Status>>> {
+        match self.take_ahead() {
+            Some(data) => Poll::Ready(Some(Ok(data))),
+            None => self.poll_stream(cx),
+        }
+    }
+
+    fn poll_stream(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, Status>>> {
+        let data = self.stream.poll_data(cx);
+        // Checked after the stream: if the requests failed, their status takes precedence over whatever
+        // the peer answers to the reset.
+        match self.link.poll_failure(cx) {
+            Some(status) => Poll::Ready(Some(Err(status))),
+            None => data.map(|data| data.map(|data| data.map_err(unreadable))),
+        }
+    }
+
+    /// Reads up to the end of the stream, or up to a second chunk of data, whichever comes first.
+    pub(crate) fn poll_ahead(&mut self, cx: &mut Context<'_>) -> Poll<Ahead> {
+        let first = match self.take_ahead() {
+            Some(first) => first,
+            None => match ready!(self.poll_stream(cx)) {
+                Some(Ok(data)) => data,
+                Some(Err(status)) => return Poll::Ready(Ahead::Ended(None, Err(status))),
+                None => return self.poll_end_of_stream(cx).map(|end| Ahead::Ended(None, end)),
+            },
+        };
+        let (second, ahead) = match self.poll_end_or_data(cx) {
+            Poll::Ready(Ok(end)) => return Poll::Ready(Ahead::Ended(Some(first), end)),
+            Poll::Ready(Err(second)) => (Some(second), Poll::Ready(Ahead::More)),
+            Poll::Pending => (None, Poll::Pending),
+        };
+        self.ahead = Some(Box::new(ReadAhead { first, second }));
+        ahead
+    }
+
+    /// The end of the stream, or (as an error) the data that comes before it.
+    fn poll_end_or_data(
+        &mut self,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<Result<Option<HeaderMap>, Status>, Bytes>> {
+        // Tried first, because most responses have a single chunk.
+        if let Poll::Ready(end) = self.poll_end_of_stream(cx) {
+            return Poll::Ready(Ok(end));
+        }
+        match ready!(self.poll_stream(cx)) {
+            Some(Ok(data)) => Poll::Ready(Err(data)),
+            Some(Err(status)) => Poll::Ready(Ok(Err(status))),
+            None => self.poll_end_of_stream(cx).map(Ok),
+        }
+    }
+
+    /// Takes the first chunk that was read ahead.
+    pub(crate) fn take_ahead(&mut self) -> Option<Bytes> {
+        let ReadAhead { first, second } = *self.ahead.take()?;
+        self.ahead = second.map(|first| Box::new(ReadAhead { first, second: None }));
+        Some(first)
+    }
+
+    /// The trailers, after all data was read. Does not register a waker while data is buffered.
+    pub(crate) fn poll_trailers(
+        &mut self,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<Option<HeaderMap>, Status>> {
+        match self.ahead {
+            Some(_) => Poll::Pending,
+            None => self.poll_end_of_stream(cx),
+        }
+    }
+
+    fn poll_end_of_stream(
+        &mut self,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<Option<HeaderMap>, Status>> {
+        let trailers = ready!(self.stream.poll_trailers(cx)).map_err(unreadable)?;
+        if let Some(trailers) = &trailers {
+            self.header_limit.check_trailers(trailers)?;
+        }
+        Poll::Ready(Ok(trailers))
+    }
+
+    pub(crate) fn is_end_stream(&self) -> bool {
+        self.stream.is_end_stream()
+    }
+
+    pub(crate) fn note_awaiting(&self) {
+        self.awaiting.note();
+    }
+}
+
+impl Drop for ReceivedBody {
+    fn drop(&mut self) {
+        let is_last = self.permit.is_some() && !self.link.is_open();
+        if is_last {
+            self.stream.leave_unreleased();
+        }
+    }
+}
+
+fn unreadable(error: Unreadable) -> Status {
+    match error {
+        Unreadable::Stream(error) => failed(error),
+        Unreadable::Broken => status::broken(),
+    }
+}
+
+/// The status for an error of an HTTP/2 stream.
+pub(crate) fn failed(error: h2::Error) -> Status {
+    status::from_transport(error.into())
+}
+
+/// Why a body could not be sent.
+#[derive(Debug)]
+pub(crate) enum SendFailure {
+    /// The body failed.
+    Body(Status),
+    /// The stream was reset, or the connection is closed.
+    Stream,
+}
+
+impl From<h2::Error> for SendFailure {
+    fn from(_: h2::Error) -> Self {
+        Self::Stream
+    }
+}
+
+/// The sending half of a stream, with the body that it sends.
+pub(crate) struct Sending {
+    body: HttpBody,
+    stream: SendStream<Bytes>,
+    /// Data that waits for flow-control window.
+    chunk: Bytes,
+    /// The peer's size limit for trailers.
+    header_limit: Limit,
+}
+
+impl Sending {
+    pub(crate) fn new(body: HttpBody, stream: SendStream<Bytes>, header_limit: Limit) -> Self {
+        Self { body, stream, chunk: Bytes::new(), header_limit }
+    }
+
+    /// Completes once the whole body was handed to h2, which may still buffer part of it.
+    pub(crate) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), SendFailure>> {
+        loop {
+            ready!(self.poll_chunk(cx))?;
+            let buffered = self.body.is_buffered();
+            let Poll::Ready(frame) = Pin::new(&mut self.body).poll_frame(cx) else {
+                return self.stream.poll_reset(cx).map(|_| Err(SendFailure::Stream));
+            };
+            let Some(frame) = frame.transpose().map_err(SendFailure::Body)? else {
+                self.stream.send_data(Bytes::new(), true)?;
+                return Poll::Ready(Ok(()));
+            };
+            match frame.into_data() {
+                // The data is in memory already, so waiting for window would save nothing.
+                Ok(data) if buffered && self.may_be_left(&data) => {
+                    self.stream.send_data(data, false)?;
+                }
+                Ok(data) => self.chunk = data,
+                Err(frame) => {
+                    let trailers = frame.into_trailers().unwrap_or_default();
+                    let trailers = self.header_limit.fit_trailers(trailers);
+                    self.stream.send_trailers(trailers)?;
+                    return Poll::Ready(Ok(()));
+                }
+            }
+        }
+    }
+
+    /// Whether `data` may be queued in h2 beyond the available window. h2 keeps queued data until it is
+    /// sent or the stream is reset, even past the call's deadline; so a body with a deadline is queued
+    /// only if the window is large enough.
+    fn may_be_left(&mut self, data: &Bytes) -> bool {
+        if self.body.is_patient() {
+            return true;
+        }
+        self.stream.reserve_capacity(data.len());
+        self.stream.capacity() >= data.len()
+    }
+
+    /// Sends `chunk` as the flow-control window allows.
+    fn poll_chunk(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), SendFailure>> {
+        while !self.chunk.is_empty() {
+            self.stream.reserve_capacity(self.chunk.len());
+            if self.stream.capacity() == 0 {
+                match self.stream.poll_capacity(cx) {
+                    Poll::Ready(Some(Ok(_))) => {}
+                    Poll::Ready(Some(Err(_)) | None) => {
+                        return Poll::Ready(Err(SendFailure::Stream));
+                    }
+                    // Trailers are not subject to flow control.
+                    Poll::Pending if self.body.poll_expired(cx) => self.chunk.clear(),
+                    Poll::Pending => return Poll::Pending,
+                }
+                continue;
+            }
+            let room = self.stream.capacity().min(self.chunk.len());
+            self.stream.send_data(self.chunk.split_to(room), false)?;
+        }
+        Poll::Ready(Ok(()))
+    }
+
+    /// Ends the stream with `status` in the trailers.
+    pub(crate) fn fail(&mut self, status: &Status) {
+        if self.stream.send_trailers(grpc_status::to_headers(status)).is_err() {
+            self.reset(h2::Reason::INTERNAL_ERROR);
+        }
+    }
+
+    pub(crate) fn reset(&mut self, reason: h2::Reason) {
+        self.stream.send_reset(reason);
+    }
+}

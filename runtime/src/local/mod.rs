@@ -1,0 +1,3 @@
+//! Calls to a server in the same process.
+
+pub(crate) mod in_process;

@@ -1,0 +1,271 @@
+//! An outgoing stream of messages. Small messages share a chunk, and none waits for the next to arrive.
+
+use std::{
+    fmt,
+    task::{Context, Poll, ready},
+    time::{Duration, Instant},
+};
+
+use bytes::{Bytes, BytesMut};
+use tonic::{Status, metadata::MetadataMap};
+
+use super::frame::Encoder;
+use crate::call::{
+    deadline::Deadline,
+    panics::{contain, drop_quietly},
+    status,
+    streaming::Streaming,
+};
+use crate::codec::Encode;
+
+/// Messages are coalesced into chunks of up to this size.
+const CHUNK: usize = 32 * 1024;
+/// How long messages may be delayed to coalesce with later ones.
+const COALESCE_WINDOW: Duration = Duration::from_micros(50);
+
+/// The frames of a [`Streaming`], encoded when the peer's flow-control window has room.
+pub(crate) struct EncodedStream {
+    /// None once it has ended, so that the user's stream is dropped as early as possible.
+    source: Option<Box<dyn MessageSource>>,
+    encoder: Encoder,
+    deadline: Deadline,
+    /// The size from which a chunk is sent without waiting for more.
+    enough: usize,
+    chunk: BytesMut,
+    /// How many bytes of `chunk` are complete messages.
+    whole: usize,
+    /// The size of the last chunk, which predicts that of the next.
+    last: usize,
+    /// The failure of the source, delivered after the buffered chunk.
+    failure: Option<Status>,
+    trailers: MetadataMap,
+}
+
+/// A [`Streaming`] with its message type erased.
+trait MessageSource: Send {
+    /// Appends the next message to `chunk`.
+    fn poll_encode(
+        &mut self,
+        encoder: &Encoder,
+        chunk: &mut BytesMut,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<(), Status>>>;
+
+    fn take_trailers(&mut self) -> MetadataMap;
+}
+
+impl<T: Encode> MessageSource for Streaming<T> {
+    fn poll_encode(
+        &mut self,
+        encoder: &Encoder,
+        chunk: &mut BytesMut,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<(), Status>>> {
+        self.poll_message(cx).map(|next| next.map(|message| encoder.encode(&message?, chunk)))
+    }
+
+    fn take_trailers(&mut self) -> MetadataMap {
+        self.take_received_trailers()
+    }
+}
+
+impl EncodedStream {
+    pub(crate) fn new<T: Encode + 'static>(
+        messages: Streaming<T>,
+        encoder: Encoder,
+        deadline: Deadline,
+    ) -> Self {
+        // A counted stream must not be polled for more messages than are sent.
+        let enough = if messages.is_counted() { 1 } else { CHUNK };
+        Self {
+            source: Some(Box::new(messages)),
+            encoder,
+            deadline,
+            enough,
+            chunk: BytesMut::new(),
+            whole: 0,
+            last: 0,
+            failure: None,
+            trailers: MetadataMap::new(),
+        }
+    }
+
+    /// The trailers of a stream that has ended cleanly.
+    pub(crate) fn take_trailers(&mut self) -> MetadataMap {
+        std::mem::take(&mut self.trailers)
+    }
+
+    /// Whether the deadline has passed while the stream waits for flow-control window. If so, the stream
+    /// ends with that status.
+    pub(crate) fn poll_expired(&mut self, cx: &mut Context<'_>) -> bool {
+        let Err(late) = self.deadline.check(cx) else { return false };
+        self.chunk.clear();
+        self.end(Some(late));
+        true
+    }
+
+    /// The next chunk of frames. An error is the status that ended the stream.
+    pub(crate) fn poll_data(
+        &mut self,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Bytes, Status>>> {
+        self.chunk.reserve(self.last);
+        let filled = contain(|| self.fill(cx));
+        let pending = filled.unwrap_or_else(|_| self.panicked()).is_pending();
+        if !self.chunk.is_empty() {
+            self.last = self.chunk.len().min(CHUNK);
+            self.whole = 0;
+            return Poll::Ready(Some(Ok(self.chunk.split().freeze())));
+        }
+        if pending {
+            // An idle stream may stay idle for long, so it keeps no buffer.
+            self.chunk = BytesMut::new();
+            return Poll::Pending;
+        }
+        Poll::Ready(self.failure.take().map(Err))
+    }
+
+    /// Encodes messages until the chunk is full, or the source is pending or ended.
+    ///
+    /// Many sources return `Pending` between buffered messages to yield to other tasks. Polling them
+    /// again at once coalesces these messages: otherwise, each yield would cost a frame and a write.
+    fn fill(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let mut first_pause = None;
+        loop {
+            let before = self.whole;
+            if self.encode_ready(cx).is_ready() {
+                return Poll::Ready(());
+            }
+            let now = Instant::now();
+            if self.whole == before || now - *first_pause.get_or_insert(now) > COALESCE_WINDOW {
+                return Poll::Pending;
+            }
+        }
+    }
+
+    /// Encodes messages until the source is pending for the first time.
+    fn encode_ready(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        while let Some(source) = &mut self.source {
+            if let Err(late) = self.deadline.check(cx) {
+                self.end(Some(late));
+                break;
+            }
+            if self.chunk.len() >= self.enough {
+                break;
+            }
+            match ready!(source.poll_encode(&self.encoder, &mut self.chunk, cx)) {
+                Some(Ok(())) => self.whole = self.chunk.len(),
+                Some(Err(status)) => {
+                    self.chunk.truncate(self.whole);
+                    self.end(Some(status));
+                }
+                None => {
+                    self.trailers = source.take_trailers();
+                    self.end(None);
+                }
+            }
+        }
+        Poll::Ready(())
+    }
+
+    /// Ends the stream after the last complete message.
+    fn panicked(&mut self) -> Poll<()> {
+        self.chunk.truncate(self.whole);
+        self.end(Some(status::panicked()));
+        Poll::Ready(())
+    }
+
+    fn end(&mut self, failure: Option<Status>) {
+        self.source = None;
+        self.failure = failure;
+    }
+}
+
+impl Drop for EncodedStream {
+    fn drop(&mut self) {
+        drop_quietly(self.source.take());
+    }
+}
+
+impl fmt::Debug for EncodedStream {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("EncodedStream").field("encoder", &self.encoder).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{pin::Pin, task::Waker};
+
+    use futures_core::Stream;
+
+    use super::*;
+
+    /// Yields messages up to `last`, each followed by one `Pending`; then stays pending.
+    struct Pausing {
+        last: u32,
+        yielded: u32,
+        paused: bool,
+    }
+
+    impl Stream for Pausing {
+        type Item = Result<u32, Status>;
+
+        fn poll_next(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+            self.paused = !self.paused;
+            if self.paused || self.yielded == self.last {
+                return Poll::Pending;
+            }
+            self.yielded += 1;
+            Poll::Ready(Some(Ok(self.yielded)))
+        }
+    }
+
+    fn chunks_of(last: u32) -> Vec<usize> {
+        let messages = Streaming::new(Pausing { last, yielded: 0, paused: true });
+        let encoder = Encoder { encoding: None, limit: 100 };
+        let mut outgoing = EncodedStream::new(messages, encoder, Deadline::default());
+        let mut next = || match outgoing.poll_data(&mut Context::from_waker(Waker::noop())) {
+            Poll::Ready(data) => Some(data.expect("no end").expect("no failure").len()),
+            Poll::Pending => None,
+        };
+        std::iter::from_fn(&mut next).collect()
+    }
+
+    #[test]
+    fn messages_that_are_at_hand_share_a_chunk_although_their_source_pauses() {
+        let chunks = chunks_of(100);
+        assert_eq!(chunks.iter().sum::<usize>(), 100 * 7);
+        assert!(chunks.len() <= 50, "{chunks:?}");
+    }
+
+    /// An endless stream of messages.
+    struct Counted;
+
+    impl crate::call::streaming::Source<u32> for Counted {
+        fn poll_message(
+            self: Pin<&mut Self>,
+            _: &mut Context<'_>,
+        ) -> Poll<Option<Result<u32, Status>>> {
+            Poll::Ready(Some(Ok(1)))
+        }
+
+        fn is_counted(&self) -> bool {
+            true
+        }
+    }
+
+    #[test]
+    fn messages_that_are_counted_are_taken_one_by_one() {
+        let encoder = Encoder { encoding: None, limit: 100 };
+        let messages = Streaming::from_source(Counted);
+        let mut outgoing = EncodedStream::new(messages, encoder, Deadline::default());
+        let first = outgoing.poll_data(&mut Context::from_waker(Waker::noop()));
+        assert!(matches!(first, Poll::Ready(Some(Ok(chunk))) if chunk.len() == 7));
+    }
+
+    #[test]
+    fn a_message_does_not_wait_for_one_that_is_not_at_hand() {
+        assert_eq!(chunks_of(1), [7]);
+    }
+}

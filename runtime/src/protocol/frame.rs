@@ -1,0 +1,321 @@
+//! The length-prefixed framing of gRPC messages: a flag, a four-byte length, the message.
+//!
+//! See `Length-Prefixed-Message` in [gRPC over
+//! HTTP/2](https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md#requests).
+
+use std::cell::Cell;
+
+use bytes::{Buf, BufMut, Bytes, BytesMut};
+use tonic::{Status, codec::CompressionEncoding};
+
+use super::compression;
+use crate::codec::Encode;
+
+const HEADER: usize = 5;
+/// The default limit for the size of a received message: 4 MiB, as in every gRPC implementation.
+pub(crate) const DEFAULT_DECODING_LIMIT: usize = 4 * 1024 * 1024;
+
+/// The largest message that can be sent: with its header, it fits into the largest HTTP/2 window.
+/// protobuf has the same limit of 2 GiB.
+const MAX_MESSAGE: usize = i32::MAX as usize - HEADER;
+
+/// Messages up to this size are encoded into a chunk that the thread shares between them.
+const SMALL: usize = 1024;
+const CHUNK_SIZE: usize = 8 * 1024;
+/// The largest buffer that a thread keeps for messages to be compressed.
+const MAX_SPARE_CAPACITY: usize = 32 * 1024;
+
+thread_local! {
+    static CHUNK: Cell<BytesMut> = Cell::default();
+    /// Holds a message before compression.
+    static PLAIN: Cell<BytesMut> = Cell::default();
+}
+
+/// How messages are encoded: the compression, and the size limit.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Encoder {
+    pub(crate) encoding: Option<CompressionEncoding>,
+    pub(crate) limit: usize,
+}
+
+impl Encoder {
+    /// Encodes one message. Large messages get a buffer of their exact size, small ones a part of the
+    /// thread's chunk.
+    pub(crate) fn encode_one(&self, message: &dyn Encode) -> Result<Bytes, Status> {
+        let length = message.encoded_len();
+        if length > SMALL {
+            let mut frame = BytesMut::new();
+            self.encode_sized(message, length, &mut frame)?;
+            return Ok(frame.freeze());
+        }
+        // Taken out of the cell, because `encode_to` may panic or encode other messages.
+        let mut chunk = CHUNK.take();
+        if chunk.capacity() < HEADER + length {
+            chunk.reserve(CHUNK_SIZE);
+        }
+        self.encode_sized(message, length, &mut chunk)?;
+        let frame = chunk.split().freeze();
+        CHUNK.with(|kept| kept.set(chunk));
+        Ok(frame)
+    }
+
+    /// Appends one frame.
+    pub(crate) fn encode(&self, message: &impl Encode, into: &mut BytesMut) -> Result<(), Status> {
+        let length = message.encoded_len();
+        self.encode_sized(message, length, into)
+    }
+
+    fn encode_sized(
+        &self,
+        message: &(impl Encode + ?Sized),
+        length: usize,
+        into: &mut BytesMut,
+    ) -> Result<(), Status> {
+        check_size("a message to send", length, self.limit.min(MAX_MESSAGE))?;
+        if let Some(encoding) = self.encoding {
+            return compress_frame(message, length, into, encoding);
+        }
+        into.reserve(HEADER + length);
+        put_header(into, 0, length);
+        message.encode_to(into);
+        Ok(())
+    }
+}
+
+fn put_header(into: &mut BytesMut, flag: u8, length: usize) {
+    into.put_u8(flag);
+    into.put_u32(length as u32);
+}
+
+/// Appends a compressed frame. The message is encoded into a separate buffer, so that `into` is never
+/// reallocated for the uncompressed size.
+fn compress_frame(
+    message: &(impl Encode + ?Sized),
+    length: usize,
+    into: &mut BytesMut,
+    encoding: CompressionEncoding,
+) -> Result<(), Status> {
+    let mut plain = PLAIN.take();
+    plain.clear();
+    plain.reserve(length);
+    message.encode_to(&mut plain);
+    let start = into.len();
+    put_header(into, 1, 0);
+    compression::compress(encoding, &plain, into)?;
+    if plain.capacity() <= MAX_SPARE_CAPACITY {
+        PLAIN.set(plain);
+    }
+    let length = into.len() - start - HEADER;
+    check_size("a compressed message to send", length, MAX_MESSAGE)?;
+    let mut header = &mut into[start + 1..start + HEADER];
+    header.put_u32(length as u32);
+    Ok(())
+}
+
+/// Fails with `ResourceExhausted` if `size` exceeds `limit` bytes.
+#[inline]
+pub(crate) fn check_size(what: &str, size: usize, limit: usize) -> Result<(), Status> {
+    if size <= limit { Ok(()) } else { Err(oversized(what, size, limit)) }
+}
+
+#[cold]
+fn oversized(what: &str, size: usize, limit: usize) -> Status {
+    Status::resource_exhausted(format!(
+        "{what} has {size} bytes or more, over the limit of {limit} bytes"
+    ))
+}
+
+/// Splits received bytes into messages. Only messages that arrive in pieces are copied.
+#[derive(Debug)]
+pub(crate) struct Frames {
+    encoding: Option<CompressionEncoding>,
+    limit: usize,
+    /// Received bytes that were not yet returned. At most one of the two fields is non-empty.
+    whole: Bytes,
+    pieces: BytesMut,
+}
+
+impl Frames {
+    pub(crate) fn new(encoding: Option<CompressionEncoding>, limit: usize) -> Self {
+        Self { encoding, limit, whole: Bytes::new(), pieces: BytesMut::new() }
+    }
+
+    /// Appends received bytes.
+    #[inline]
+    pub(crate) fn push(&mut self, data: Bytes) {
+        if self.is_empty() {
+            self.whole = data;
+            return;
+        }
+        if !self.whole.is_empty() {
+            let known = std::mem::take(&mut self.whole);
+            let wanted = self.announced(&known).unwrap_or(0).max(known.len() + data.len());
+            self.pieces.reserve(wanted);
+            self.pieces.extend_from_slice(&known);
+        }
+        self.pieces.extend_from_slice(&data);
+    }
+
+    /// The size of the frame that starts with `known`, if it is within the limit.
+    fn announced(&self, known: &[u8]) -> Option<usize> {
+        let length = u32::from_be_bytes(known.get(1..HEADER)?.try_into().ok()?) as usize;
+        (length <= self.limit).then_some(HEADER + length)
+    }
+
+    /// Whether no bytes are buffered, not even part of a message.
+    #[inline]
+    pub(crate) fn is_empty(&self) -> bool {
+        self.whole.is_empty() && self.pieces.is_empty()
+    }
+
+    /// The next complete message, decompressed.
+    #[inline]
+    pub(crate) fn next(&mut self) -> Result<Option<Bytes>, Status> {
+        if self.is_empty() {
+            return Ok(None);
+        }
+        let received: &[u8] = if self.whole.is_empty() { &self.pieces } else { &self.whole };
+        let Some((flag, length)) = header(received)? else {
+            return Ok(None);
+        };
+        check_size("a received message", length, self.limit)?;
+        if received.len() < HEADER + length {
+            return Ok(None);
+        }
+        let mut frame = self.take(HEADER + length);
+        frame.advance(HEADER);
+        match (flag, self.encoding) {
+            (Flag::Plain, _) => Ok(Some(frame)),
+            (Flag::Compressed, Some(encoding)) => {
+                compression::decompress(encoding, &frame, self.limit).map(Some)
+            }
+            (Flag::Compressed, None) => Err(Status::internal(
+                "a message is marked as compressed, but grpc-encoding names no compression",
+            )),
+        }
+    }
+
+    fn take(&mut self, size: usize) -> Bytes {
+        if self.whole.is_empty() {
+            self.whole = std::mem::take(&mut self.pieces).freeze();
+        }
+        if self.whole.len() == size {
+            return std::mem::take(&mut self.whole);
+        }
+        self.whole.split_to(size)
+    }
+}
+
+enum Flag {
+    Plain,
+    Compressed,
+}
+
+fn header(received: &[u8]) -> Result<Option<(Flag, usize)>, Status> {
+    let Some(length) = received.get(1..HEADER) else {
+        return Ok(None);
+    };
+    let length = length.iter().fold(0, |length, byte| length << 8 | usize::from(*byte));
+    let flag = match received[0] {
+        0 => Flag::Plain,
+        1 => Flag::Compressed,
+        other => {
+            return Err(Status::internal(format!(
+                "a message has the compression flag {other}, expected 0 or 1"
+            )));
+        }
+    };
+    Ok(Some((flag, length)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::codec::decode;
+
+    fn encoder() -> Encoder {
+        Encoder { encoding: None, limit: 100 }
+    }
+
+    fn messages(frames: &mut Frames) -> Vec<String> {
+        std::iter::from_fn(|| frames.next().unwrap()).map(|it| decode(it).unwrap()).collect()
+    }
+
+    #[test]
+    fn messages_survive_any_cut_of_the_stream() {
+        let mut stream = BytesMut::new();
+        for message in ["one", "", "three"] {
+            encoder().encode(&message.to_owned(), &mut stream).unwrap();
+        }
+        let stream = stream.freeze();
+        for size in 1..=stream.len() {
+            let mut frames = Frames::new(None, 100);
+            let mut seen = Vec::new();
+            for start in (0..stream.len()).step_by(size) {
+                frames.push(stream.slice(start..stream.len().min(start + size)));
+                seen.extend(messages(&mut frames));
+            }
+            assert_eq!(seen, ["one", "", "three"], "in pieces of {size}");
+            assert!(frames.is_empty());
+        }
+    }
+
+    #[test]
+    fn a_message_in_one_piece_is_not_copied() {
+        let frame = encoder().encode_one(&"hello".to_owned()).unwrap();
+        let place = frame.as_ptr();
+        let mut frames = Frames::new(None, 100);
+        frames.push(frame);
+        assert_eq!(frames.next().unwrap().unwrap().as_ptr(), place.wrapping_add(HEADER));
+    }
+
+    #[test]
+    fn sizes_over_the_limit_are_resource_exhausted() {
+        let long = "x".repeat(99);
+        let sent = encoder().encode_one(&long).unwrap_err();
+        assert_eq!(sent.code(), tonic::Code::ResourceExhausted);
+        let mut frames = Frames::new(None, 100);
+        frames.push(Bytes::from_static(&[0, 0, 0, 0, 101]));
+        assert_eq!(frames.next().unwrap_err().code(), tonic::Code::ResourceExhausted);
+    }
+
+    struct Vast;
+
+    impl Encode for Vast {
+        fn encoded_len(&self) -> usize {
+            MAX_MESSAGE + 1
+        }
+
+        fn encode_to(&self, _: &mut BytesMut) {
+            unreachable!("it is too large");
+        }
+    }
+
+    #[test]
+    fn what_no_window_can_hold_is_resource_exhausted_whatever_the_limit() {
+        let encoder = Encoder { encoding: None, limit: usize::MAX };
+        let one = encoder.encode_one(&Vast).unwrap_err();
+        assert_eq!(one.code(), tonic::Code::ResourceExhausted);
+    }
+
+    #[test]
+    fn broken_headers_are_internal() {
+        for bytes in [[2, 0, 0, 0, 0], [1, 0, 0, 0, 0]] {
+            let mut frames = Frames::new(None, 100);
+            frames.push(Bytes::copy_from_slice(&bytes));
+            assert_eq!(frames.next().unwrap_err().code(), tonic::Code::Internal);
+        }
+    }
+
+    #[cfg(feature = "gzip")]
+    #[test]
+    fn a_compressed_message_may_not_outgrow_the_limit() {
+        let encoding = Some(CompressionEncoding::Gzip);
+        let sender = Encoder { encoding, limit: usize::MAX };
+        let frame = sender.encode_one(&"x".repeat(100_000)).unwrap();
+        assert!(frame.len() < 1000);
+        let mut frames = Frames::new(encoding, 1000);
+        frames.push(frame);
+        assert_eq!(frames.next().unwrap_err().code(), tonic::Code::ResourceExhausted);
+    }
+}

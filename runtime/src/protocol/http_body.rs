@@ -1,0 +1,182 @@
+//! A [`Body`] as an [`http_body::Body`]. The status that ends a response becomes its trailers.
+
+use std::{
+    any::Any,
+    fmt,
+    pin::Pin,
+    task::{Context, Poll, ready},
+};
+
+use bytes::Bytes;
+use http_body::Frame;
+use tonic::Status;
+
+use super::{grpc_status, headers};
+use crate::{
+    call::{
+        body::{Body, Side},
+        status::BoxError,
+    },
+    h2::{
+        credit::CreditedStream,
+        stream::{AwaitingHalfClose, ReceivedBody},
+    },
+};
+
+/// A request body of any HTTP library.
+pub trait RequestBody:
+    http_body::Body<Data = Bytes, Error: Into<BoxError>> + Send + 'static
+{
+}
+
+impl<B: http_body::Body<Data = Bytes, Error: Into<BoxError>> + Send + 'static> RequestBody for B {}
+
+/// The body type of requests that a [`Server`](crate::Server) passes to its services, and of responses
+/// from generated servers.
+#[derive(Default)]
+pub struct HttpBody(HttpBodyKind);
+
+#[derive(Default)]
+enum HttpBodyKind {
+    #[default]
+    Ended,
+    /// A body of this crate, and its direction.
+    Ours(Body, Side),
+    /// The receiving half of an HTTP/2 stream.
+    Received(ReceivedBody),
+    Other(tonic::body::Body),
+}
+
+impl HttpBody {
+    /// Wraps any body. A body that already has this type is returned as it is.
+    pub fn new<B: RequestBody>(body: B) -> Self {
+        let mut body = Some(body);
+        let same = (&mut body as &mut dyn Any).downcast_mut::<Option<Self>>();
+        match same.and_then(Option::take) {
+            Some(same) => same,
+            None => body.map_or_else(Self::default, |body| {
+                Self(HttpBodyKind::Other(tonic::body::Body::new(body)))
+            }),
+        }
+    }
+
+    pub(crate) fn request(body: Body) -> Self {
+        Self(HttpBodyKind::Ours(body, Side::Request))
+    }
+
+    pub(crate) fn response(body: Body) -> Self {
+        Self(HttpBodyKind::Ours(body, Side::Response))
+    }
+
+    pub(crate) fn received(stream: CreditedStream, awaiting: AwaitingHalfClose) -> Self {
+        Self(HttpBodyKind::Received(ReceivedBody::request(stream, awaiting)))
+    }
+
+    /// Counts what the body holds as unread. Called when the body is handed to code that may not read it.
+    pub(crate) fn track(&mut self) {
+        if let HttpBodyKind::Received(received) = &mut self.0 {
+            received.track();
+        }
+    }
+
+    /// Converts it to a body of messages.
+    pub(crate) fn into_body(self, side: Side) -> Body {
+        match self.0 {
+            HttpBodyKind::Received(received) => Body::from_h2(received, side),
+            HttpBodyKind::Other(body) => Body::from_http(body, side),
+            kind => Body::from_http(tonic::body::Body::new(Self(kind)), side),
+        }
+    }
+
+    /// Whether the body may wait for flow-control window indefinitely.
+    pub(crate) fn is_patient(&self) -> bool {
+        !matches!(&self.0, HttpBodyKind::Ours(body, _) if !body.is_patient())
+    }
+
+    /// Whether the body's deadline has passed while it waits for flow-control window. If so, the body
+    /// ends with that status.
+    pub(crate) fn poll_expired(&mut self, cx: &mut Context<'_>) -> bool {
+        match &mut self.0 {
+            HttpBodyKind::Ours(body, _) => body.poll_expired(cx),
+            _ => false,
+        }
+    }
+
+    /// Whether all of the body, one message at most, is buffered.
+    pub(crate) fn is_buffered(&self) -> bool {
+        matches!(&self.0, HttpBodyKind::Ended)
+            || matches!(&self.0, HttpBodyKind::Ours(body, _) if body.is_buffered())
+    }
+}
+
+impl http_body::Body for HttpBody {
+    type Data = Bytes;
+    type Error = Status;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Status>>> {
+        let frame = match &mut self.0 {
+            HttpBodyKind::Ended => return Poll::Ready(None),
+            HttpBodyKind::Other(body) => return Pin::new(body).poll_frame(cx),
+            HttpBodyKind::Received(stream) => ready!(poll_received(stream, cx)),
+            HttpBodyKind::Ours(body, side) => ready!(poll_ours(body, *side, cx)),
+        };
+        if !matches!(&frame, Some(Ok(frame)) if frame.is_data()) {
+            self.0 = HttpBodyKind::Ended;
+        }
+        Poll::Ready(frame)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        match &self.0 {
+            HttpBodyKind::Ended => true,
+            HttpBodyKind::Ours(body, side) => *side == Side::Request && body.has_ended(),
+            HttpBodyKind::Received(stream) => stream.is_end_stream(),
+            HttpBodyKind::Other(body) => body.is_end_stream(),
+        }
+    }
+}
+
+fn poll_ours(
+    body: &mut Body,
+    side: Side,
+    cx: &mut Context<'_>,
+) -> Poll<Option<Result<Frame<Bytes>, Status>>> {
+    let ended = match ready!(body.poll_data(cx)) {
+        Some(Ok(data)) => return Poll::Ready(Some(Ok(Frame::data(data)))),
+        Some(Err(status)) => Err(status),
+        None => Ok(body.take_trailers()),
+    };
+    Poll::Ready(match (side, ended) {
+        (Side::Request, Ok(_)) => None,
+        (Side::Request, Err(status)) => Some(Err(status)),
+        (Side::Response, Ok(trailers)) => Some(Ok(Frame::trailers(headers::ok_trailers(trailers)))),
+        (Side::Response, Err(status)) => {
+            Some(Ok(Frame::trailers(grpc_status::to_headers(&status))))
+        }
+    })
+}
+
+fn poll_received(
+    received: &mut ReceivedBody,
+    cx: &mut Context<'_>,
+) -> Poll<Option<Result<Frame<Bytes>, Status>>> {
+    if let Some(data) = ready!(received.poll_data(cx)) {
+        return Poll::Ready(Some(data.map(Frame::data)));
+    }
+    let trailers = ready!(received.poll_trailers(cx)).transpose();
+    Poll::Ready(trailers.map(|trailers| trailers.map(Frame::trailers)))
+}
+
+impl fmt::Debug for HttpBody {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match &self.0 {
+            HttpBodyKind::Ended => "HttpBody::Ended",
+            HttpBodyKind::Ours(..) => "HttpBody::Ours",
+            HttpBodyKind::Received(_) => "HttpBody::Received",
+            HttpBodyKind::Other(_) => "HttpBody::Other",
+        })
+    }
+}

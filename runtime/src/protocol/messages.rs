@@ -1,0 +1,131 @@
+//! Received messages, still encoded, until the peer or the deadline ends the stream.
+
+use std::{
+    future::poll_fn,
+    task::{Context, Poll, ready},
+};
+
+use bytes::Bytes;
+use tonic::{Status, metadata::MetadataMap};
+
+use super::frame::Frames;
+use crate::call::{
+    body::{Body, Side},
+    deadline::Deadline,
+};
+
+/// The messages of a [`Body`].
+#[derive(Debug)]
+pub(crate) struct Messages {
+    body: Body,
+    frames: Frames,
+    deadline: Deadline,
+    side: Side,
+}
+
+impl Messages {
+    pub(crate) fn new(body: Body, frames: Frames, side: Side) -> Self {
+        Self { body, frames, deadline: Deadline::default(), side }
+    }
+
+    /// Ends the stream with `DeadlineExceeded` once `deadline` has passed.
+    pub(crate) fn with_deadline(mut self, deadline: Deadline) -> Self {
+        self.deadline = deadline;
+        self
+    }
+
+    /// Counts what the stream holds as unread. Called when the messages are handed to code that may not
+    /// read them.
+    pub(crate) fn tracked(mut self) -> Self {
+        self.body.track();
+        self
+    }
+
+    /// The trailers of a stream that has ended cleanly.
+    pub(crate) fn take_trailers(&mut self) -> Option<MetadataMap> {
+        self.body.take_trailers()
+    }
+
+    /// The next message. An error is the status that ended the stream.
+    pub(crate) fn poll_next(
+        &mut self,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Bytes, Status>>> {
+        loop {
+            if let Some(message) = self.frames.next().transpose() {
+                return Poll::Ready(Some(message));
+            }
+            if let Err(late) = self.deadline.check(cx) {
+                return Poll::Ready(Some(Err(late)));
+            }
+            match ready!(self.body.poll_data(cx)) {
+                Some(Ok(data)) => self.frames.push(data),
+                Some(Err(status)) => {
+                    return Poll::Ready(Some(Err(self.deadline.explain(status))));
+                }
+                None if self.frames.is_empty() => return Poll::Ready(None),
+                None => return Poll::Ready(Some(Err(self.cut_short()))),
+            }
+        }
+    }
+
+    /// Reads to the end of a stream that must have exactly one message.
+    ///
+    /// Anything else is `Unimplemented`, according to [gRPC's list of
+    /// codes](https://github.com/grpc/grpc/blob/master/doc/statuscodes.md).
+    pub(crate) async fn only(&mut self) -> Result<Bytes, Status> {
+        let mut first = None;
+        poll_fn(|cx| {
+            let only = self.poll_only(&mut first, cx);
+            if only.is_pending() {
+                self.body.note_awaiting();
+            }
+            only
+        })
+        .await
+    }
+
+    fn poll_only(
+        &mut self,
+        first: &mut Option<Bytes>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<Bytes, Status>> {
+        if first.is_none() {
+            *first = ready!(self.poll_next(cx)).transpose()?;
+        }
+        let Some(message) = first else {
+            return Poll::Ready(Err(self.wrong_number("none")));
+        };
+        Poll::Ready(match ready!(self.poll_end(cx)).transpose()? {
+            None => Ok(std::mem::take(message)),
+            Some(_) => Err(self.wrong_number("more than one")),
+        })
+    }
+
+    /// [`poll_next`](Self::poll_next) with a fast path for end of stream.
+    fn poll_end(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, Status>>> {
+        if self.frames.is_empty() {
+            match self.body.poll_end(cx) {
+                Poll::Ready(Some(Ok(data))) => self.frames.push(data),
+                Poll::Ready(Some(Err(status))) => {
+                    return Poll::Ready(Some(Err(self.deadline.explain(status))));
+                }
+                Poll::Ready(None) => return Poll::Ready(None),
+                Poll::Pending => {}
+            }
+        }
+        self.poll_next(cx)
+    }
+
+    fn wrong_number(&self, number: &str) -> Status {
+        let what = match self.side {
+            Side::Request => "request",
+            Side::Response => "response",
+        };
+        Status::unimplemented(format!("expected one {what} message, got {number}"))
+    }
+
+    fn cut_short(&self) -> Status {
+        Status::internal("the stream ended inside a message")
+    }
+}

@@ -1,0 +1,21 @@
+//! gRPC as a protocol: headers, framing, compression, the end of a stream, and statuses.
+
+pub(crate) mod binary;
+pub(crate) mod compression;
+mod decoded;
+#[cfg(any(feature = "deflate", feature = "gzip"))]
+#[cfg_attr(
+    not(all(feature = "deflate", feature = "gzip")),
+    allow(dead_code, reason = "there is only one of the formats")
+)]
+mod deflate;
+pub(crate) mod encoded_stream;
+pub(crate) mod frame;
+pub(crate) mod grpc_status;
+pub(crate) mod headers;
+pub(crate) mod http_body;
+pub(crate) mod memory;
+pub(crate) mod messages;
+pub(crate) mod responses;
+#[cfg(feature = "zstd")]
+mod zstd;
