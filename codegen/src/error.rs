@@ -25,6 +25,7 @@ pub enum Error {
         "cannot run protoc at `{}`: {source}\n  \
          help: {help}", path.display()
     )]
+    #[non_exhaustive]
     ProtocNotRunnable {
         /// The executable that was tried.
         path: PathBuf,
@@ -36,6 +37,7 @@ pub enum Error {
 
     /// A file or directory could not be read or written.
     #[error("cannot {action} `{}`: {source}\n  help: {help}", path.display())]
+    #[non_exhaustive]
     Io {
         /// `read`, `write` or `create`.
         action: &'static str,

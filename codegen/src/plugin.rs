@@ -15,6 +15,7 @@ use crate::{
 
 /// What goes back to protoc, and what the user should see besides.
 #[derive(Debug)]
+#[non_exhaustive]
 pub struct Reply {
     /// An encoded `CodeGeneratorResponse`, for stdout.
     pub response: Vec<u8>,

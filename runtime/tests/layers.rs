@@ -29,6 +29,21 @@ fn no_two_types_have_the_same_name() {
     assert!(places.is_empty(), "one name, several types: {places:#?}");
 }
 
+/// Mocks pass messages of unknown types on, and ask for the types that they have put in.
+#[test]
+fn generic_values_are_asked_for_their_types_in_one_place() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let sources = sources().into_iter().map(|source| source.path);
+    let asking: Vec<_> = sources
+        .filter(|path| !path.starts_with("mock"))
+        .filter(|path| {
+            let text = fs::read_to_string(root.join(path)).unwrap();
+            ["TypeId", "as &dyn Any", "as &mut dyn Any"].iter().any(|it| text.contains(it))
+        })
+        .collect();
+    assert_eq!(asking, [Path::new("call/downcast.rs")]);
+}
+
 /// The names of the types and traits among `items` and in their modules, each with the module or trait it
 /// is declared in. An associated type is declared by its trait, not by the implementations.
 fn declared_types(items: &[Item]) -> Vec<(String, String)> {

@@ -42,6 +42,7 @@ pub(crate) struct Options {
 /// When mocks are in a build. Wherever they are, the runtime has to have its feature `mock`, which
 /// a development dependency gives it for tests alone.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Mock {
     /// In tests of the crate itself, and with a feature `mock` of the crate.
     #[default]

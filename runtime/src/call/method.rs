@@ -162,6 +162,7 @@ impl MethodKind {
 
 /// What a method's `idempotency_level` option guarantees about repeated calls.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum IdempotencyLevel {
     /// No guarantee.
     #[default]

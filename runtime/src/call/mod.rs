@@ -9,6 +9,7 @@ pub(crate) mod cancel_link;
 pub(crate) mod deadline;
 #[cfg(feature = "_calls")]
 pub(crate) mod direct_slot;
+pub(crate) mod downcast;
 pub(crate) mod method;
 #[cfg(feature = "_calls")]
 pub(crate) mod method_index;

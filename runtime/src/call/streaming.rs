@@ -4,7 +4,6 @@
 mod limited;
 
 use std::{
-    any::Any,
     fmt,
     future::poll_fn,
     pin::Pin,
@@ -20,7 +19,7 @@ use tokio::sync::mpsc;
 use tokio_stream::StreamExt as _;
 use tonic::{Request, Status, metadata::MetadataMap};
 
-use super::trailers::merge;
+use super::{downcast::downcast, trailers::merge};
 
 /// A stream of messages that a call sends or receives.
 ///
@@ -152,12 +151,7 @@ impl<T> Streaming<T> {
         T: 'static,
         S: Stream<Item: IntoItem<T>> + Send + 'static,
     {
-        let mut stream = Some(stream);
-        let adopted = match (&mut stream as &mut dyn Any).downcast_mut::<Option<Self>>() {
-            Some(same) => same.take(),
-            None => stream.map(|stream| Self::new(stream.map(IntoItem::into_item))),
-        };
-        adopted.unwrap_or_default()
+        downcast(stream).unwrap_or_else(|stream| Self::new(stream.map(IntoItem::into_item)))
     }
 
     pub(crate) fn from_source(source: impl Source<T> + 'static) -> Self {
@@ -439,8 +433,8 @@ impl<T> From<TrySendError<T>> for Status {
 
 /// What a client's method accepts as its request stream: any stream of messages or of `Result<message,
 /// Status>`, such as a [`Streaming`], optionally in a [`Request`] with metadata. An `Err` in the stream
-/// cancels the call.
-pub trait IntoStreamingRequest<T> {
+/// cancels the call. The trait is sealed: implement [`Stream`] instead.
+pub trait IntoStreamingRequest<T>: sealed::SealedRequest<T> {
     /// Converts it to a request.
     fn into_streaming_request(self) -> Request<Streaming<T>>;
 }
@@ -454,8 +448,8 @@ where
     }
 }
 
-/// An item of a request stream: a message, or a `Result`.
-pub trait IntoItem<T> {
+/// An item of a request stream: a message, or a `Result`. The trait is sealed.
+pub trait IntoItem<T>: sealed::SealedItem<T> {
     /// The message, or the status that ends the stream.
     fn into_item(self) -> Result<T, Status>;
 }
@@ -470,4 +464,31 @@ impl<T> IntoItem<T> for Result<T, Status> {
     fn into_item(self) -> Result<T, Status> {
         self
     }
+}
+
+/// Keeps traits from being implemented elsewhere, so that they can grow.
+///
+/// ```compile_fail,E0277
+/// use rust_scaffold::{IntoStreamingRequest, Request, Streaming};
+///
+/// struct Mine;
+///
+/// impl IntoStreamingRequest<i32> for Mine {
+///     fn into_streaming_request(self) -> Request<Streaming<i32>> {
+///         Request::new(Streaming::default())
+///     }
+/// }
+/// ```
+mod sealed {
+    use super::{IntoItem, Status};
+
+    pub trait SealedRequest<T> {}
+
+    impl<T, R: tonic::IntoStreamingRequest<Message: IntoItem<T>>> SealedRequest<T> for R {}
+
+    pub trait SealedItem<T> {}
+
+    impl<T> SealedItem<T> for T {}
+
+    impl<T> SealedItem<T> for Result<T, Status> {}
 }

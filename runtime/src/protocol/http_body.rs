@@ -1,7 +1,6 @@
 //! A [`Body`] as an [`http_body::Body`]. The status that ends a response becomes its trailers.
 
 use std::{
-    any::Any,
     fmt,
     pin::Pin,
     task::{Context, Poll, ready},
@@ -12,6 +11,7 @@ use http_body::Frame;
 use tonic::Status;
 
 use super::{grpc_status, headers};
+use crate::call::downcast::downcast;
 use crate::{
     call::{
         body::{Body, Side},
@@ -50,14 +50,8 @@ enum HttpBodyKind {
 impl HttpBody {
     /// Wraps any body. A body that already has this type is returned as it is.
     pub fn new<B: RequestBody>(body: B) -> Self {
-        let mut body = Some(body);
-        let same = (&mut body as &mut dyn Any).downcast_mut::<Option<Self>>();
-        match same.and_then(Option::take) {
-            Some(same) => same,
-            None => body.map_or_else(Self::default, |body| {
-                Self(HttpBodyKind::Other(tonic::body::Body::new(body)))
-            }),
-        }
+        downcast(body)
+            .unwrap_or_else(|body| Self(HttpBodyKind::Other(tonic::body::Body::new(body))))
     }
 
     pub(crate) fn request(body: Body) -> Self {

@@ -1,7 +1,6 @@
 //! Accepts connections on sockets.
 
 use std::{
-    any::Any,
     io,
     pin::Pin,
     task::{Context, Poll},
@@ -15,8 +14,12 @@ use tokio::{
 use tokio_stream::Stream;
 
 use super::error::ServeError;
+use crate::call::downcast::downcast_ref;
 
 /// A socket that a [`Server`](crate::Server) can listen on: TCP or, on Unix, a Unix socket.
+///
+/// The trait is sealed: for connections of other kinds, there is
+/// [`serve_incoming`](crate::Server::serve_incoming).
 pub trait Listener: sealed::Accept {}
 
 impl<L: sealed::Accept> Listener for L {}
@@ -62,7 +65,7 @@ impl<L: Listener + Unpin> Stream for Accepted<L> {
         let nodelay = self.nodelay;
         self.listener.poll_accept(cx).map(|accepted| {
             Some(accepted.inspect(|stream| {
-                if let Some(tcp) = (stream as &dyn Any).downcast_ref::<TcpStream>() {
+                if let Some(tcp) = downcast_ref::<_, TcpStream>(stream) {
                     // If the socket is already closed, the first read reports it.
                     let _ = tcp.set_nodelay(nodelay);
                 }

@@ -1,7 +1,6 @@
 //! Routes requests to services by path.
 
 use std::{
-    any::{Any, TypeId},
     collections::BTreeMap,
     convert::Infallible,
     fmt,
@@ -16,7 +15,7 @@ use tower_service::Service;
 
 use super::error::ServeError;
 use crate::{
-    call::{panics::contain, status},
+    call::{downcast, panics::contain, status},
     h2::server::service::{HttpService, ServiceFuture},
     protocol::{
         http_body::{HttpBody, RequestBody},
@@ -103,7 +102,7 @@ where
 {
     fn call(&self, mut request: Request<HttpBody>) -> ServiceFuture {
         // Our own services read the body at once, or track it themselves. Others may keep it unread.
-        if !is_ours::<S::Future>() {
+        if !downcast::is::<S::Future, HttpReplyFuture>() {
             request.body_mut().track();
         }
         let mut service = self.0.clone();
@@ -119,28 +118,17 @@ where
     }
 }
 
-fn is_ours<F: 'static>() -> bool {
-    TypeId::of::<F>() == TypeId::of::<HttpReplyFuture>()
-}
-
 /// Wraps `future`, which is boxed unless it is our own.
 fn service_future<F, B>(future: F) -> ServiceFuture
 where
     F: Future<Output = Result<Response<B>, Infallible>> + Send + 'static,
     B: RequestBody,
 {
-    let mut future = Some(future);
-    let ours = (&mut future as &mut dyn Any).downcast_mut::<Option<HttpReplyFuture>>();
-    if let Some(ours) = ours.and_then(Option::take) {
-        return ServiceFuture::Ours(ours);
+    match downcast::downcast(future) {
+        Ok(ours) => ServiceFuture::Ours(ours),
+        Err(future) => ServiceFuture::Other(Box::pin(async move {
+            let Ok(response) = future.await;
+            response.map(HttpBody::new)
+        })),
     }
-    ServiceFuture::Other(Box::pin(async move {
-        match future {
-            Some(future) => {
-                let Ok(response) = future.await;
-                response.map(HttpBody::new)
-            }
-            None => failure(&status::panicked()),
-        }
-    }))
 }

@@ -163,11 +163,11 @@ struct Doorman;
 
 impl Calculator for Doorman {
     async fn add(&self, request: Request<AddRequest>) -> Answer<AddResponse> {
-        let info = request.extensions().get::<ConnectInfo>().copied();
-        assert_eq!(info.map(|info| info.remote_addr), request.remote_addr());
+        let info = request.extensions().get::<ConnectInfo>().cloned();
+        assert_eq!(info.as_ref().and_then(ConnectInfo::remote_addr), request.remote_addr());
         let mut response = Response::new(AddResponse { result: 0 });
         if let Some(info) = info {
-            let caller = info.remote_addr.ip().to_string();
+            let caller = info.remote_addr().unwrap().ip().to_string();
             response.metadata_mut().insert("caller", caller.parse().unwrap());
         }
         Ok(response)

@@ -135,7 +135,7 @@ impl Calls {
             let stream = CreditedStream::new(body, &self.unread);
             HttpBody::received(stream, self.awaiting.clone())
         });
-        if let Some(info) = self.info {
+        if let Some(info) = &self.info {
             info.describe(request.extensions_mut());
         }
         let slot = MethodSlot::of(request.uri().path());
