@@ -71,6 +71,8 @@ pub(super) struct MockState {
     pub(super) has_concluded: bool,
     /// Those who want to know when something is wrong or no more.
     pub(super) waiting: Vec<Waker>,
+    /// Whether nothing was wrong when it was last asked for, and nothing has changed since.
+    pub(super) is_verified: bool,
 }
 
 /// A call that came while the test was writing on another thread that none like it may come.
@@ -125,7 +127,7 @@ impl Core {
         made_at: &'static Location<'static>,
     ) -> Arc<Self> {
         let state = MockState {
-            plans: service.methods.iter().map(|_| Arc::default()).collect(),
+            plans: vec![Arc::default(); service.methods.len()],
             calls: Vec::new(),
             problems: Vec::new(),
             doubts: Vec::new(),
@@ -134,6 +136,7 @@ impl Core {
             hints: Vec::new(),
             has_concluded: false,
             waiting: Vec::new(),
+            is_verified: false,
         };
         let (home, task) = (Home::here(), task::try_id());
         let state = Mutex::new(state);
@@ -153,29 +156,29 @@ impl Core {
     /// Changes the state, by which something may have gone wrong or right: those who wait for that
     /// look again.
     pub(super) fn change<R>(&self, act: impl FnOnce(&mut MockState) -> R) -> R {
-        let (result, waiting) = {
-            let mut state = self.lock();
-            (act(&mut state), std::mem::take(&mut state.waiting))
-        };
-        waiting.into_iter().for_each(Waker::wake);
+        let mut state = self.lock();
+        let result = act(&mut state);
+        changed(state);
         result
     }
 
     // Expectations.
 
-    /// Adds a plan for `method`, or puts it in the place of its former state.
-    pub(crate) fn publish(&self, method: usize, plan: &Plan) {
+    /// Adds a plan for `method`.
+    pub(crate) fn add_plan(&self, method: usize, plan: Plan) {
+        self.change(|state| Arc::make_mut(&mut state.plans[method]).push(plan));
+    }
+
+    /// Changes the plan that `plan` is by now: `edit` adds to it, so that nothing of the user's is dropped
+    /// while the state is locked.
+    pub(crate) fn edit_plan(&self, method: usize, plan: &Plan, edit: &dyn Fn(&mut Plan)) {
         for (sequence, step) in &plan.steps {
             sequence.need(*step, plan.times().min);
         }
-        let plan = plan.clone();
-        let _former = self.change(|state| {
-            let plans = Arc::make_mut(&mut state.plans[method]);
-            match plans.iter_mut().find(|other| other.is(&plan)) {
-                Some(place) => Some(std::mem::replace(place, plan)),
-                None => {
-                    plans.push(plan);
-                    None
+        self.change(|state| {
+            for place in Arc::make_mut(&mut state.plans[method]) {
+                if place.is(plan) {
+                    edit(place);
                 }
             }
         });
@@ -183,10 +186,17 @@ impl Core {
 
     /// Where an earlier plan was made that takes every call which `plan` could.
     pub(crate) fn hides(&self, method: usize, plan: &Plan) -> Option<Place> {
-        let plans = self.plans(method);
-        let earlier = plans.iter().take_while(|earlier| !earlier.is(plan));
-        let mut alike = earlier.filter(|earlier| earlier.required == plan.required);
-        alike.find(|earlier| earlier.takes_all_calls()).map(|earlier| earlier.place.clone())
+        self.with(|state| {
+            for earlier in &*state.plans[method] {
+                if earlier.is(plan) {
+                    break;
+                }
+                if earlier.required == plan.required && earlier.takes_all_calls() {
+                    return Some(earlier.place.clone());
+                }
+            }
+            None
+        })
     }
 
     /// Takes back `plan`, which contradicts itself.
@@ -200,12 +210,7 @@ impl Core {
 
     /// Says that `plan` has been written to its end.
     pub(crate) fn finish_writing(&self, method: usize, plan: &Plan) {
-        self.change(|state| {
-            let plans = Arc::make_mut(&mut state.plans[method]);
-            if let Some(place) = plans.iter_mut().find(|other| other.is(plan)) {
-                place.writer = None;
-            }
-        });
+        self.edit_plan(method, plan, &|plan| plan.writer = None);
         self.settle_doubts();
     }
 
@@ -225,15 +230,16 @@ impl Core {
 
     /// Remembers a call that has come in.
     pub(crate) fn remember(&self, record: Record) -> usize {
-        self.change(|state| {
-            let call = state.calls.len();
-            state.calls.push(record);
-            if state.recorder.is_some() {
-                let record = &mut state.calls[call];
-                record.trace = Some(Trace::of(record));
-            }
-            call
-        })
+        // A record is large: a closure would be one more place to move it to.
+        let mut state = self.lock();
+        let call = state.calls.len();
+        state.calls.push(record);
+        if state.recorder.is_some() {
+            let record = &mut state.calls[call];
+            record.trace = Some(Trace::of(record));
+        }
+        changed(state);
+        call
     }
 
     /// The method that was called.
@@ -273,39 +279,47 @@ impl Core {
     /// Finds what takes the call, or refuses it and says why.
     pub(crate) fn choose(&self, method: usize, view: CallView<'_>) -> Result<Responder, Status> {
         let plans = self.plans(method);
-        let written = |plan: &Plan| !plan.is_being_written();
-        for plan in plans.iter().filter(|plan| plan.forbids()) {
-            match self.fits(plan, &view) {
-                true if written(plan) => {
-                    return Err(self.refuse(method, view, slice::from_ref(plan)));
-                }
-                true => self.doubt(Doubt::new(method, plan, &view)),
-                false => {}
+        for plan in &*plans {
+            if !plan.forbids() || !self.fits(plan, &view) {
+                continue;
             }
+            if !plan.is_being_written() {
+                return Err(self.refuse(method, view, slice::from_ref(plan)));
+            }
+            self.doubt(Doubt::new(method, plan, &view));
         }
-        let matched = self
-            .take_first(&plans, &view, |plan| plan.required && written(plan))
-            .or_else(|| self.take_first(&plans, &view, |plan| !plan.required && written(plan)));
-        if let Some(matched) = matched {
-            return Ok(Responder::Plan(matched));
+        let taken = self
+            .take_first(&plans, &view, |plan| plan.required && !plan.is_being_written())
+            .or_else(|| {
+                self.take_first(&plans, &view, |plan| !plan.required && !plan.is_being_written())
+            });
+        if let Some((position, before)) = taken {
+            return Ok(Responder::Plan(MatchedPlan { plans, position, before }));
         }
         if let Some(target) = &self.spied {
             return Ok(Responder::Spy(target.clone()));
         }
         match self.take_first(&plans, &view, Plan::is_being_written) {
-            Some(matched) => Ok(Responder::Plan(matched)),
+            Some((position, before)) => {
+                Ok(Responder::Plan(MatchedPlan { plans, position, before }))
+            }
             None => Err(self.refuse(method, view, &plans)),
         }
     }
 
     /// Remembers a call that one may not come like which is still being written.
     fn doubt(&self, doubt: Doubt) {
-        self.lock().doubts.push(doubt);
+        self.change(|state| state.doubts.push(doubt));
     }
 
     /// Refuses, afterwards, the calls that may not come, as far as it is written by now which ones those are.
     pub(super) fn settle_doubts(&self) {
-        let doubts = std::mem::take(&mut self.lock().doubts);
+        let mut state = self.lock();
+        if state.doubts.is_empty() {
+            return;
+        }
+        let doubts = std::mem::take(&mut state.doubts);
+        drop(state);
         for doubt in doubts {
             let plans = self.plans(doubt.method);
             let Some(plan) = plans.iter().find(|plan| plan.is(&doubt.plan)) else { continue };
@@ -317,18 +331,23 @@ impl Core {
         }
     }
 
-    /// Lets the first of the plans that are `meant` take the call.
+    /// Lets the first of the plans that are `meant` take the call: its position, and how many it had taken
+    /// before.
     fn take_first(
         &self,
-        plans: &Arc<Vec<Plan>>,
+        plans: &[Plan],
         view: &CallView<'_>,
         meant: impl Fn(&Plan) -> bool,
-    ) -> Option<MatchedPlan> {
-        let mut meant = plans.iter().enumerate().filter(|(_, plan)| meant(plan));
-        meant.find_map(|(position, plan)| {
-            let before = self.fits(plan, view).then(|| self.change(|_| plan.take()).ok())??;
-            Some(MatchedPlan { plans: Arc::clone(plans), position, before })
-        })
+    ) -> Option<(usize, usize)> {
+        for (position, plan) in plans.iter().enumerate() {
+            if meant(plan)
+                && self.fits(plan, view)
+                && let Ok(before) = self.change(|_| plan.take())
+            {
+                return Some((position, before));
+            }
+        }
+        None
     }
 
     pub(super) fn plans(&self, method: usize) -> Arc<Vec<Plan>> {
@@ -367,4 +386,20 @@ impl Core {
     pub(crate) fn record(&self, recorder: Arc<Recorder>) {
         self.change(|state| state.recorder = Some(recorder));
     }
+}
+
+/// Unlocks `state`, which has changed, and wakes those who wait for that.
+#[inline]
+fn changed(mut state: MutexGuard<'_, MockState>) {
+    state.is_verified = false;
+    if !state.waiting.is_empty() {
+        wake(state);
+    }
+}
+
+#[cold]
+fn wake(mut state: MutexGuard<'_, MockState>) {
+    let waiting = std::mem::take(&mut state.waiting);
+    drop(state);
+    waiting.into_iter().for_each(Waker::wake);
 }

@@ -63,7 +63,7 @@ impl Mock {
         let plans = tape::plans(path.as_ref(), M::SERVICE, M::METHODS)?;
         let core = Core::new(M::NAME, M::SERVICE, None, Location::caller());
         for (method, plan) in plans {
-            core.publish(method, &plan);
+            core.add_plan(method, plan);
         }
         Ok(Self::root(core))
     }

@@ -91,7 +91,7 @@ pub(super) async fn offer(
     let hold = Hold { role: offers.role.clone(), call, method };
     let caller = Caller { core: Arc::clone(core), call, method, place: place.clone() };
     let (offer, live) = Offer::new(hold, incoming.into_request()?, caller);
-    core.note(call, |record| record.offered = Some(place.clone()));
+    core.note(call, |record| record.offered = Some(Box::new(place.clone())));
     if offers.calls.send(offer).is_err() {
         core.note(call, |record| record.offered = None);
         let problem = format!("{place}: a call came, but the test has dropped what accepts it");

@@ -156,6 +156,7 @@ impl Plan {
     }
 
     /// Takes a call, or says why it cannot. The state of its mock is locked meanwhile.
+    #[inline]
     pub(crate) fn take(&self) -> Result<usize, String> {
         let taken = self.taken();
         if taken >= self.times().max {

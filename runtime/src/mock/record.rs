@@ -116,8 +116,9 @@ pub(crate) struct Record {
     pub(crate) ended: Option<Instant>,
     /// The script that the call is answered by, while it has not been played to its end.
     pub(crate) script: Option<ScriptProgress>,
-    /// Where the test said that it answers the call itself, until it accepts it.
-    pub(crate) offered: Option<Place>,
+    /// Where the test said that it answers the call itself, until it accepts it. Boxed, as it is rare and
+    /// every record is moved.
+    pub(crate) offered: Option<Box<Place>>,
     /// What goes onto the tape, while there is one.
     pub(crate) trace: Option<Box<Trace>>,
 }

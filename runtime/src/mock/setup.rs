@@ -23,13 +23,12 @@ pub(super) struct Setup {
 impl Setup {
     pub(super) fn new(core: &Arc<Core>, method: usize, mut plan: Plan) -> Self {
         plan.writer = Some(thread::current().id());
-        core.publish(method, &plan);
+        core.add_plan(method, plan.clone());
         Self { core: Arc::clone(core), method, plan }
     }
 
     pub(super) fn condition(&mut self, condition: Arc<dyn Condition>) {
-        self.plan.conditions.push(condition);
-        self.publish();
+        self.edit(move |plan| plan.conditions.push(Arc::clone(&condition)));
     }
 
     #[track_caller]
@@ -46,8 +45,7 @@ impl Setup {
                  first what means some calls, or say there which ones or how many are meant"
             ));
         }
-        self.plan.behaviour = Some(behaviour);
-        self.publish();
+        self.edit(move |plan| plan.behaviour = Some(behaviour.clone()));
     }
 
     #[track_caller]
@@ -55,8 +53,7 @@ impl Setup {
         if let Some(former) = self.plan.times {
             self.contradict(format_args!("how many calls it takes was said already: {former}"));
         }
-        self.plan.times = Some(times);
-        self.publish();
+        self.edit(|plan| plan.times = Some(times));
     }
 
     #[track_caller]
@@ -66,8 +63,7 @@ impl Setup {
         }
         let method = self.core.service.methods[self.method].name();
         let step = sequence.add(format!("{method}, expected at {},", self.plan.place));
-        self.plan.steps.push((sequence.clone(), step));
-        self.publish();
+        self.edit(|plan| plan.steps.push((sequence.clone(), step)));
     }
 
     #[track_caller]
@@ -75,8 +71,7 @@ impl Setup {
         if let Some(former) = self.plan.delay {
             self.contradict(format_args!("after how long it answers was said already: {former:?}"));
         }
-        self.plan.delay = Some(delay);
-        self.publish();
+        self.edit(|plan| plan.delay = Some(delay));
     }
 
     #[track_caller]
@@ -88,8 +83,7 @@ impl Setup {
                 "how it fails first was said already: {calls}, with {code:?}"
             ));
         }
-        self.plan.flaky = Some((failures, code));
-        self.publish();
+        self.edit(|plan| plan.flaky = Some((failures, code)));
     }
 
     /// Panics with what cannot hold together, which then needs no call.
@@ -99,13 +93,14 @@ impl Setup {
         panic!("{problem}")
     }
 
-    /// Lets the plan hold as it is now.
+    /// Adds to the plan, here and where calls find it, unless that contradicts the rest of it.
     #[track_caller]
-    fn publish(&self) {
+    fn edit(&mut self, edit: impl Fn(&mut Plan)) {
+        edit(&mut self.plan);
         if let Some(contradiction) = self.plan.contradiction() {
             self.contradict(contradiction);
         }
-        self.core.publish(self.method, &self.plan);
+        self.core.edit_plan(self.method, &self.plan, &edit);
     }
 }
 

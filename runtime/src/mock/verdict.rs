@@ -50,14 +50,15 @@ impl fmt::Display for Asked {
 impl MockState {
     fn is_fine(&self) -> bool {
         self.problems.is_empty()
-            && self.plans.iter().flat_map(|plans| plans.iter()).all(Plan::is_met)
+            && self.plans.iter().all(|plans| plans.iter().all(Plan::is_met))
             && self.calls.iter().all(Record::may_stop)
     }
 
     /// What a verdict is made of, unless all is well.
-    fn wrong(&self) -> Option<Wrong> {
+    fn wrong(&mut self) -> Option<Wrong> {
+        self.is_verified = self.is_verified || self.is_fine();
         let Self { problems, plans, calls, .. } = self;
-        (!self.is_fine()).then(|| Wrong {
+        (!self.is_verified).then(|| Wrong {
             problems: problems.clone(),
             plans: plans.clone(),
             calls: calls.clone(),
@@ -168,7 +169,7 @@ impl Core {
     /// What is wrong, as a text.
     fn verdict(&self) -> Option<String> {
         self.settle_doubts();
-        let Wrong { mut problems, plans, calls } = self.with(MockState::wrong)?;
+        let Wrong { mut problems, plans, calls } = self.lock().wrong()?;
         for (method, plans) in self.service.methods.iter().zip(plans.iter()) {
             for plan in plans.iter().filter(|plan| !plan.is_met()) {
                 // One cause is one problem.
