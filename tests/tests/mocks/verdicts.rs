@@ -114,6 +114,42 @@ async fn a_verdict_that_was_caught_is_given_again() {
 }
 
 #[tokio::test]
+async fn what_goes_wrong_after_a_verification_is_in_the_next_one() {
+    let mock = MockCalculator::new();
+    mock.verify();
+    mock.client().add(add(5, 3)).await.unwrap_err();
+    unexpected(&verdict_of(mock));
+
+    let mock = MockCalculator::new();
+    mock.verify();
+    mock.expect_add().once().returns(sum(8));
+    missing(&verdict_of(mock));
+
+    let mock = MockTelemetry::new();
+    mock.on_watch().script(script().send(point(1.0)).send(point(2.0)));
+    mock.verify();
+    let mut points = mock.client().watch(query("room")).await.unwrap().into_inner();
+    points.message().await.unwrap();
+    let verdict = verdict_of(mock);
+    assert!(verdict.contains("The script was not played to its end"), "{verdict}");
+}
+
+#[test]
+fn a_call_that_a_statement_forbids_once_it_is_finished() {
+    let mock = MockCalculator::new();
+    mock.on_add().returns(sum(8));
+    let never = mock.expect_add().never();
+    let (client, handle) = (mock.client(), mock.clone());
+    let elsewhere = thread::spawn(move || {
+        runtime().block_on(client.add(add(5, 3))).unwrap();
+        handle.verify();
+    });
+    elsewhere.join().unwrap();
+    drop(never);
+    unexpected(&verdict_of(mock));
+}
+
+#[tokio::test]
 async fn a_checkpoint_forgets_nothing_when_something_is_wrong() {
     let mock = MockCalculator::new();
     mock.expect_add().returns(sum(8));
