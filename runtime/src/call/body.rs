@@ -2,28 +2,15 @@
 
 use std::{
     fmt,
-    pin::Pin,
     task::{Context, Poll, ready},
 };
 
 use bytes::Bytes;
 use http::HeaderMap;
-use http_body::Body as _;
 use tokio::time::Instant;
-use tonic::{Code, Status, metadata::MetadataMap};
+use tonic::{Status, metadata::MetadataMap};
 
-pub(crate) use super::trailers::merge;
-use super::{deadline::Deadline, status, streaming::Streaming};
-use crate::{
-    codec::Encode,
-    h2::stream::{Ahead, ReceivedBody},
-    protocol::{
-        encoded_stream::EncodedStream,
-        frame::Encoder,
-        grpc_status,
-        headers::{self, GrpcHeaders},
-    },
-};
+use super::{deadline::Deadline, trailers::merge};
 
 /// A stream of frames that ends cleanly, with trailers, or with a status.
 pub(crate) struct Body {
@@ -41,13 +28,55 @@ enum BodyKind {
     /// One buffered frame, and the status after it unless that is OK.
     Once(Bytes, Option<Status>),
     /// Frames that are encoded on demand.
-    Outgoing(Box<EncodedStream>),
-    /// Frames from an HTTP body.
-    Http(tonic::body::Body, Side),
-    /// Frames straight from an HTTP/2 stream.
-    H2(ReceivedBody, Side),
-    /// A body whose headers already carried a status. That status applies if no other follows.
-    AfterStatus(Box<(Body, HeaderMap)>),
+    Outgoing(Box<dyn OutgoingFrames>),
+    Received(Box<dyn HttpStream>, EndOfBody),
+}
+
+/// The frames of an outgoing stream of messages.
+pub(crate) trait OutgoingFrames: Send {
+    /// The next chunk of frames. An error is the status that ended the stream.
+    fn poll_data(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, Status>>>;
+
+    /// The trailers of a stream that has ended cleanly.
+    fn take_trailers(&mut self) -> MetadataMap;
+
+    /// Whether the deadline has passed while the stream waits for flow-control window. If so, the stream
+    /// ends with that status.
+    fn poll_expired(&mut self, cx: &mut Context<'_>) -> bool;
+}
+
+/// The receiving half of an HTTP message: data, then trailers.
+pub(crate) trait HttpStream: Send {
+    /// The next data, never empty.
+    fn poll_data(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, Status>>>;
+
+    /// The trailers, after all data was read. Does not register a waker while data is buffered.
+    fn poll_trailers(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<HeaderMap>, Status>>;
+
+    fn is_end_stream(&self) -> bool;
+
+    /// Counts what the stream holds as unread. Called when it is handed to code that may not read it.
+    fn track(&mut self) {}
+
+    /// Notes that the reader of a unary request is waiting for the end of the stream.
+    fn note_awaiting(&self) {}
+}
+
+/// An HTTP message's body, as far as it was read ahead.
+pub(crate) enum ReceivedBody<S> {
+    /// All of it: at most one chunk of data, and the trailers or a failure.
+    Whole(Option<Bytes>, Result<Option<HeaderMap>, Status>),
+    Stream(S),
+}
+
+/// Where a received body ends.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum EndOfBody {
+    /// After its data: a request. Its trailers carry nothing and are ignored.
+    Data,
+    /// With trailers that carry the status of the call: a response. The function returns the user's
+    /// trailers if the status is OK.
+    Status(fn(Option<HeaderMap>) -> Result<MetadataMap, Status>),
 }
 
 /// The direction of a body. The end of a response carries the status of the call.
@@ -70,36 +99,31 @@ impl Body {
         Self::of(BodyKind::Once(frame, None))
     }
 
-    pub(crate) fn outgoing<M: Encode + 'static>(
-        messages: Streaming<M>,
-        encoder: Encoder,
-        deadline: Deadline,
-    ) -> Self {
-        let frames = EncodedStream::new(messages, encoder, deadline);
+    pub(crate) fn outgoing(frames: impl OutgoingFrames + 'static) -> Self {
         Self::of(BodyKind::Outgoing(Box::new(frames)))
     }
 
-    pub(crate) fn from_http(body: tonic::body::Body, side: Side) -> Self {
-        Self::of(BodyKind::Http(body, side))
-    }
-
-    pub(crate) fn from_h2(received: ReceivedBody, side: Side) -> Self {
-        Self::of(BodyKind::H2(received, side))
-    }
-
-    /// This body, received after `headers` that already carry a status.
-    pub(crate) fn after_status(self, headers: HeaderMap) -> Self {
-        Self::of(BodyKind::AfterStatus(Box::new((self, headers))))
-    }
-
-    /// Whether the response consists of headers alone.
-    pub(crate) fn is_headers_only(&self) -> bool {
-        match &self.kind {
-            BodyKind::Failed(status) => status::is_missing(status),
-            BodyKind::Http(body, _) => body.is_end_stream(),
-            BodyKind::H2(received, _) => received.is_end_stream(),
-            _ => false,
+    pub(crate) fn received(body: ReceivedBody<impl HttpStream + 'static>, end: EndOfBody) -> Self {
+        match body {
+            ReceivedBody::Stream(stream) => Self::stream(Box::new(stream), end),
+            ReceivedBody::Whole(data, trailers) => {
+                let ended = trailers.and_then(|trailers| end.of_trailers(trailers));
+                let (trailers, failure) = match ended {
+                    Ok(trailers) => (boxed(trailers), None),
+                    Err(status) => (None, Some(status)),
+                };
+                let kind = match (data, failure) {
+                    (Some(data), failure) => BodyKind::Once(data, failure),
+                    (None, Some(status)) => BodyKind::Failed(status),
+                    (None, None) => BodyKind::Ended,
+                };
+                Self { trailers, ..Self::of(kind) }
+            }
         }
+    }
+
+    pub(crate) fn stream(stream: Box<dyn HttpStream>, end: EndOfBody) -> Self {
+        Self::of(BodyKind::Received(stream, end))
     }
 
     /// Fails this body at `deadline` if it has not been sent by then. Encoded streams have deadlines of
@@ -156,24 +180,13 @@ impl Body {
             }
             BodyKind::Failed(status) => Some(Err(status.clone())),
             BodyKind::Outgoing(frames) => ready!(frames.poll_data(cx)),
-            BodyKind::Http(body, side) => ready!(poll_http(body, *side, &mut self.trailers, cx)),
-            BodyKind::H2(received, side) => {
-                ready!(poll_h2(received, *side, &mut self.trailers, cx))
-            }
-            BodyKind::AfterStatus(after) => {
-                let (body, headers) = &mut **after;
-                let polled = ready!(body.poll_data(cx));
-                match polled {
-                    Some(Err(status)) if status::is_missing(&status) => {
-                        let headers = std::mem::take(headers);
-                        end(Some(headers), Side::Response, &mut self.trailers)
-                    }
-                    polled => {
-                        *self = std::mem::replace(body, Self::empty());
-                        return Poll::Ready(polled);
-                    }
+            BodyKind::Received(stream, end) => match ready!(stream.poll_data(cx)) {
+                Some(data) => Some(data),
+                None => {
+                    let ended = ready!(end.poll(&mut **stream, cx));
+                    self.keep_trailers(ended)
                 }
-            }
+            },
         };
         if !matches!(polled, Some(Ok(_))) {
             self.end();
@@ -183,34 +196,17 @@ impl Body {
 
     /// [`poll_data`](Self::poll_data) with a fast path for end of stream.
     pub(crate) fn poll_end(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, Status>>> {
-        let ended = match &mut self.kind {
-            BodyKind::H2(received, Side::Request) if received.is_end_stream() => None,
-            BodyKind::H2(received, Side::Response) => match received.poll_trailers(cx) {
-                Poll::Ready(Ok(trailers)) => end(trailers, Side::Response, &mut self.trailers),
+        let BodyKind::Received(stream, end) = &mut self.kind else { return self.poll_data(cx) };
+        let ended = match end {
+            EndOfBody::Data if stream.is_end_stream() => Ok(MetadataMap::new()),
+            EndOfBody::Status(status) => match stream.poll_trailers(cx) {
+                Poll::Ready(Ok(trailers)) => status(trailers),
                 _ => return self.poll_data(cx),
             },
-            _ => return self.poll_data(cx),
+            EndOfBody::Data => return self.poll_data(cx),
         };
         self.end();
-        Poll::Ready(ended)
-    }
-
-    /// Buffers a response up to its end, or up to its second chunk of data, whichever comes first.
-    pub(crate) fn poll_ahead(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        let BodyKind::H2(received, side) = &mut self.kind else { return Poll::Ready(()) };
-        let ended = match ready!(received.poll_ahead(cx)) {
-            Ahead::More => return Poll::Ready(()),
-            Ahead::Ended(data, Ok(trailers)) => {
-                (data, end::<()>(trailers, *side, &mut self.trailers).and_then(Result::err))
-            }
-            Ahead::Ended(data, Err(status)) => (data, Some(status)),
-        };
-        self.kind = match ended {
-            (Some(data), status) => BodyKind::Once(data, status),
-            (None, Some(status)) => BodyKind::Failed(status),
-            (None, None) => BodyKind::Ended,
-        };
-        Poll::Ready(())
+        Poll::Ready(self.keep_trailers(ended))
     }
 
     /// Whether the body may wait for flow-control window indefinitely.
@@ -232,15 +228,29 @@ impl Body {
 
     /// Counts what the body holds as unread. Called when the body is handed to code that may not read it.
     pub(crate) fn track(&mut self) {
-        if let BodyKind::H2(received, _) = &mut self.kind {
-            received.track();
+        if let BodyKind::Received(stream, _) = &mut self.kind {
+            stream.track();
         }
     }
 
-    /// Notes that the reader of a unary request is waiting for `END_STREAM`.
+    /// Notes that the reader of a unary request is waiting for the end of the stream.
     pub(crate) fn note_awaiting(&self) {
-        if let BodyKind::H2(received, _) = &self.kind {
-            received.note_awaiting();
+        if let BodyKind::Received(stream, _) = &self.kind {
+            stream.note_awaiting();
+        }
+    }
+
+    /// The end of the body, whose trailers are kept if it was a clean one.
+    fn keep_trailers(
+        &mut self,
+        ended: Result<MetadataMap, Status>,
+    ) -> Option<Result<Bytes, Status>> {
+        match ended {
+            Ok(trailers) => {
+                self.trailers = boxed(trailers);
+                None
+            }
+            Err(status) => Some(Err(status)),
         }
     }
 
@@ -254,64 +264,37 @@ impl Body {
     }
 }
 
-fn poll_http(
-    body: &mut tonic::body::Body,
-    side: Side,
-    trailers: &mut Option<Box<MetadataMap>>,
-    cx: &mut Context<'_>,
-) -> Poll<Option<Result<Bytes, Status>>> {
-    loop {
-        let frame = match ready!(Pin::new(&mut *body).poll_frame(cx)) {
-            Some(Ok(frame)) => frame,
-            Some(Err(error)) => {
-                return Poll::Ready(Some(Err(status::from_transport(error.into()))));
+impl EndOfBody {
+    /// The user's trailers at the end of `stream`, after its data.
+    fn poll(
+        self,
+        stream: &mut dyn HttpStream,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<MetadataMap, Status>> {
+        match self {
+            Self::Data => Poll::Ready(Ok(MetadataMap::new())),
+            Self::Status(status) => {
+                let trailers = ready!(stream.poll_trailers(cx))?;
+                Poll::Ready(status(trailers))
             }
-            None => return Poll::Ready(end(None, side, trailers)),
-        };
-        match frame.into_data() {
-            Ok(data) if data.is_empty() => {}
-            Ok(data) => return Poll::Ready(Some(Ok(data))),
-            Err(frame) => return Poll::Ready(end(frame.into_trailers().ok(), side, trailers)),
+        }
+    }
+
+    fn of_trailers(self, trailers: Option<HeaderMap>) -> Result<MetadataMap, Status> {
+        match self {
+            Self::Data => Ok(MetadataMap::new()),
+            Self::Status(status) => status(trailers),
         }
     }
 }
 
-fn poll_h2(
-    received: &mut ReceivedBody,
-    side: Side,
-    trailers: &mut Option<Box<MetadataMap>>,
-    cx: &mut Context<'_>,
-) -> Poll<Option<Result<Bytes, Status>>> {
-    if let Some(data) = ready!(received.poll_data(cx)) {
-        return Poll::Ready(Some(data));
+impl<S: HttpStream> ReceivedBody<S> {
+    /// Counts what the body holds as unread. Called when it is handed to code that may not read it.
+    pub(crate) fn track(&mut self) {
+        if let Self::Stream(stream) = self {
+            stream.track();
+        }
     }
-    if side == Side::Request {
-        return Poll::Ready(None);
-    }
-    Poll::Ready(match ready!(received.poll_trailers(cx)) {
-        Ok(received) => end(received, side, trailers),
-        Err(status) => Some(Err(status)),
-    })
-}
-
-/// Interprets the end of the data. In a response, the trailers carry the status of the call.
-fn end<T>(
-    received: Option<HeaderMap>,
-    side: Side,
-    trailers: &mut Option<Box<MetadataMap>>,
-) -> Option<Result<T, Status>> {
-    if side == Side::Request {
-        return None;
-    }
-    let received = received.unwrap_or_default();
-    let grpc = GrpcHeaders::in_headers(&received);
-    match grpc_status::code(&grpc) {
-        Some(Code::Ok) => {}
-        Some(code) => return Some(Err(grpc_status::from_headers(code, received))),
-        None => return Some(Err(status::missing())),
-    }
-    *trailers = boxed(headers::into_trailers(grpc.custom, received));
-    None
 }
 
 fn boxed(trailers: MetadataMap) -> Option<Box<MetadataMap>> {
@@ -325,9 +308,7 @@ impl fmt::Debug for Body {
             BodyKind::Failed(_) => "Failed",
             BodyKind::Once(..) => "Once",
             BodyKind::Outgoing(_) => "Outgoing",
-            BodyKind::Http(..) => "Http",
-            BodyKind::H2(..) => "H2",
-            BodyKind::AfterStatus(_) => "AfterStatus",
+            BodyKind::Received(..) => "Received",
         };
         f.debug_struct("Body").field("kind", &kind).finish_non_exhaustive()
     }

@@ -182,7 +182,7 @@ impl Deadline {
         match self.instant {
             Some(instant)
                 if instant <= Instant::now() + RESET_MARGIN
-                    && status::is_cancelled_by_reset(&status) =>
+                    && status::is_cancelled_by_peer(&status) =>
             {
                 exceeded()
             }

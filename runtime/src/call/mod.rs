@@ -10,6 +10,8 @@ pub(crate) mod deadline;
 #[cfg(feature = "_calls")]
 pub(crate) mod direct_slot;
 pub(crate) mod downcast;
+#[cfg(feature = "_calls")]
+pub(crate) mod head;
 pub(crate) mod method;
 #[cfg(feature = "_calls")]
 pub(crate) mod method_index;

@@ -17,19 +17,22 @@ use tonic::{
 
 use super::{
     bidi::BidiCall,
-    channel::{CallHead, Channel, ClientCall, Route, WireTransport},
+    channel::{Channel, Route, WireTransport},
     direct::Direct,
 };
 use crate::{
     call::{
-        body::{self, Body, Side},
+        body::{Body, Side},
         deadline::{self, Deadline},
+        head::{CallHead, ClientCall},
         method::MethodDescriptor,
         reply::Reply,
         streaming::{IntoStreamingRequest, Streaming},
+        trailers::merge,
     },
     codec,
     protocol::{
+        encoded_stream::EncodedStream,
         frame::{DEFAULT_DECODING_LIMIT, Encoder, Frames},
         messages::Messages,
     },
@@ -186,7 +189,7 @@ impl Client {
         request: Request<Streaming<M>>,
     ) -> Result<ClientCall, Status> {
         let (metadata, extensions, messages) = request.into_parts();
-        let body = Body::outgoing(messages, self.encoder, Deadline::default());
+        let body = Body::outgoing(EncodedStream::new(messages, self.encoder, Deadline::default()));
         self.prepare(method, Request::from_parts(metadata, extensions, body))
     }
 
@@ -228,7 +231,7 @@ impl Client {
                 Err(status) => return Err(with_headers(status, metadata)),
             };
             if let Some(trailers) = messages.take_trailers() {
-                body::merge(&mut metadata, trailers);
+                merge(&mut metadata, trailers);
             }
             Ok(Response::from_parts(metadata, message, extensions))
         }
@@ -259,7 +262,7 @@ impl Client {
 /// Adds the response headers to the status of a call that failed after them: there is no response to
 /// carry them.
 fn with_headers(mut status: Status, mut headers: MetadataMap) -> Status {
-    body::merge(&mut headers, std::mem::take(status.metadata_mut()));
+    merge(&mut headers, std::mem::take(status.metadata_mut()));
     *status.metadata_mut() = headers;
     status
 }

@@ -8,34 +8,23 @@ use std::{
     task::{Context, Poll},
 };
 
-use http::Extensions;
-use tokio::time::Instant;
-use tonic::{
-    Status,
-    codec::{CompressionEncoding, EnabledCompressionEncodings},
-    metadata::MetadataMap,
-};
+use tonic::Status;
 use tower_service::Service;
 
 use super::{
     builder::ChannelBuilder,
+    direct::DirectServer,
     error::ConnectError,
     h2_transport::{H2ResponseFuture, H2Transport},
     tower::TowerTransport,
 };
 use crate::{
     call::{
-        body::Body,
-        method::MethodDescriptor,
+        head::ClientCall,
         reply::{Reply, ReplyFuture},
         status::BoxError,
     },
-    local::in_process::InProcess,
     protocol::http_body::RequestBody,
-    server::{
-        call::Dispatch,
-        service::{Serve, ServiceServer},
-    },
 };
 
 /// A route to a server: over HTTP/2 connections, through another tower service, or to a server in this
@@ -53,7 +42,7 @@ pub(super) enum Route {
     /// Encoded, over some transport.
     Wire(WireTransport),
     /// Without a codec, to a server in this process.
-    Direct(Arc<dyn Serve>),
+    Direct(Arc<dyn DirectServer>),
 }
 
 /// The transports for encoded calls.
@@ -97,27 +86,6 @@ pub(crate) trait Transport: Send + Sync {
     fn start(&self, call: ClientCall) -> ReplyFuture<'static>;
 }
 
-/// A call, as a transport sees it.
-#[derive(Debug)]
-pub(crate) struct ClientCall {
-    pub(crate) head: CallHead,
-    pub(crate) body: Body,
-}
-
-/// A call without its requests.
-#[derive(Debug)]
-pub(crate) struct CallHead {
-    pub(crate) method: &'static MethodDescriptor,
-    pub(crate) metadata: MetadataMap,
-    pub(crate) extensions: Extensions,
-    /// The deadline, derived from `grpc-timeout` in the metadata when the call was made.
-    pub(crate) deadline: Option<Instant>,
-    /// The compression of the requests.
-    pub(crate) encoding: Option<CompressionEncoding>,
-    /// The compressions accepted for responses.
-    pub(crate) accepted: EnabledCompressionEncodings,
-}
-
 impl Channel {
     /// Connects to `address`, for example `http://localhost:50051` or `unix:/run/calculator.sock`.
     ///
@@ -157,31 +125,12 @@ impl Channel {
         Self::from_transport(TowerTransport(service))
     }
 
-    /// Calls the generated `server` in this process, without sockets, tasks or HTTP. The codec, metadata,
-    /// deadlines, cancellation, limits and compression work as over a connection.
-    pub fn in_process<D, S>(server: ServiceServer<D, S>) -> Self
-    where
-        D: Dispatch<S>,
-        S: Send + Sync + ?Sized + 'static,
-    {
-        Self::from_transport(InProcess(server))
-    }
-
-    /// Calls the generated `server` in this process and passes messages without a codec: limits and
-    /// compression do not apply. Metadata, deadlines, cancellation and statuses work as over a
-    /// connection.
-    ///
-    /// No tower layer sees the call, so a request's extensions have no [`MethodDescriptor`].
-    pub fn in_process_direct<D, S>(server: ServiceServer<D, S>) -> Self
-    where
-        D: Dispatch<S>,
-        S: Send + Sync + ?Sized + 'static,
-    {
-        Self { route: Route::Direct(Arc::new(server)) }
-    }
-
-    fn from_transport(transport: impl Transport + 'static) -> Self {
+    pub(crate) fn from_transport(transport: impl Transport + 'static) -> Self {
         Self { route: Route::Wire(WireTransport::Other(Arc::new(transport))) }
+    }
+
+    pub(crate) fn from_direct(server: impl DirectServer + 'static) -> Self {
+        Self { route: Route::Direct(Arc::new(server)) }
     }
 
     pub(super) fn from_h2(h2: H2Transport) -> Self {

@@ -5,30 +5,37 @@ use std::{any::Any, future::Future};
 use tokio::time::Instant;
 use tonic::{Request, Response, Status, metadata::MetadataMap};
 
-#[cfg(feature = "mock")]
-use crate::mock::{Content, Method};
-use crate::{
-    call::{
-        deadline,
-        direct_slot::DirectSlot,
-        method::MethodDescriptor,
-        streaming::Streaming,
-        trailers::{Trailers, merge},
-    },
-    server::{call::ServerCall, service::Serve},
+use crate::call::{
+    deadline,
+    direct_slot::DirectSlot,
+    method::MethodDescriptor,
+    reply::ReplyFuture,
+    streaming::Streaming,
+    trailers::{Trailers, merge},
 };
+
+/// A server in this process to which messages are passed without a codec.
+pub(crate) trait DirectServer: Send + Sync {
+    /// Starts a call of `method` with a [`DirectSlot`] of the method's types.
+    fn start<'a>(
+        &self,
+        method: &'static MethodDescriptor,
+        slot: &'a mut (dyn Any + Send),
+        deadline: Option<Instant>,
+    ) -> ReplyFuture<'a>;
+}
 
 /// A call of `server` whose messages are not encoded.
 pub(crate) struct Direct<'a> {
-    server: &'a dyn Serve,
+    server: &'a dyn DirectServer,
     method: &'static MethodDescriptor,
-    deadline: Option<Instant>,
+    pub(crate) deadline: Option<Instant>,
 }
 
 impl<'a> Direct<'a> {
     /// A call of `method` whose deadline is given by `metadata`.
     pub(crate) fn new(
-        server: &'a dyn Serve,
+        server: &'a dyn DirectServer,
         method: &'static MethodDescriptor,
         metadata: &MetadataMap,
     ) -> Result<Self, Status> {
@@ -82,39 +89,10 @@ impl<'a> Direct<'a> {
     }
 
     /// Waits until `slot` holds the response.
-    fn run(&self, slot: &mut (dyn Any + Send)) -> impl Future<Output = Result<(), Status>> + Send {
-        let path = self.method.path;
-        ServerCall::start_direct(self.server, path, slot, self.deadline).until_filled()
-    }
-}
-
-#[cfg(feature = "mock")]
-impl Direct<'_> {
-    /// Makes a call with type-erased messages.
-    pub(crate) async fn erased(
-        self,
-        method: &Method,
-        request: Request<Content>,
-    ) -> Result<Response<Content>, Status> {
-        let deadline = self.deadline;
-        let mut slot = (method.slot)(request.map(|content| match content {
-            Content::Many(messages) => Content::Many(messages.limited(deadline)),
-            one => one,
-        }))?;
-        self.run(&mut *slot).await?;
-        let mut response = (method.response)(slot)?;
-        let trailers = response.extensions_mut().remove();
-        let Trailers(trailers) = trailers.unwrap_or_default();
-        let (mut metadata, content, extensions) = response.into_parts();
-        let content = match content {
-            Content::Many(messages) => {
-                Content::Many(messages.with_trailers(trailers).limited(deadline))
-            }
-            one => {
-                merge(&mut metadata, trailers);
-                one
-            }
-        };
-        Ok(Response::from_parts(metadata, content, extensions))
+    pub(crate) fn run(
+        &self,
+        slot: &mut (dyn Any + Send),
+    ) -> impl Future<Output = Result<(), Status>> + Send {
+        self.server.start(self.method, slot, self.deadline).until_filled()
     }
 }

@@ -7,34 +7,32 @@ use std::{
     task::{Context, Poll, ready},
 };
 
-use h2::Reason;
-use http::{HeaderMap, HeaderValue, Method, Response, header, uri::PathAndQuery};
+use http::{HeaderValue, Method, Response, uri::PathAndQuery};
 use tonic::{Status, codec::EnabledCompressionEncodings};
 
 use super::{
     builder::WaitForReady,
-    channel::{CallHead, ClientCall},
     pool::Pool,
     replay::{ReplayBudget, ReplayableBody},
-    tower::reply,
 };
 use crate::{
     call::{
-        body::Body,
+        body::ReceivedBody,
         deadline,
+        head::{CallHead, ClientCall},
         reply::{CallFuture, Reply},
     },
     h2::{
         client::{
-            call_state::{CallFailure, OutboundCall},
+            call_state::{CallFailure, OutboundCall, Unprocessed},
             connection::ConnectionHandle,
             pending_call::PendingResponse,
         },
         header_list::Limit,
-        stream::failed,
+        stream::ReceivedStream,
         stream_limiter::StreamPermit,
     },
-    protocol::{compression, headers},
+    protocol::{replies::reply, requests},
 };
 
 /// How often a call is redispatched when its connection turns out to be gone.
@@ -79,7 +77,7 @@ impl H2Transport {
     ) -> Result<PendingResponse, Status> {
         let method = call.head.method;
         let uri = self.pool.target.uri(PathAndQuery::from_static(method.path));
-        let headers = self.headers(&call.head);
+        let headers = requests::headers(&call.head, Some(&self.user_agent));
         connection.settings().header_limit().check_request(&Method::POST, &uri, &headers)?;
         Ok(connection.send(OutboundCall {
             uri,
@@ -89,25 +87,6 @@ impl H2Transport {
             header_limit: Limit::Ours(self.pool.options.connection.sizes.max_header_list_size),
             permit,
         }))
-    }
-
-    fn headers(&self, call: &CallHead) -> HeaderMap {
-        let mut fields = headers::empty();
-        fields.insert(header::TE, HeaderValue::from_static("trailers"));
-        fields.insert(header::CONTENT_TYPE, headers::APPLICATION_GRPC);
-        fields.insert(header::USER_AGENT, self.user_agent.clone());
-        if let Some(encoding) = call.encoding {
-            let name = HeaderValue::from_static(compression::name(encoding));
-            fields.insert(headers::GRPC_ENCODING, name);
-        }
-        if let Some(accepted) = compression::accept_header(call.accepted) {
-            fields.insert(headers::GRPC_ACCEPT_ENCODING, accepted);
-        }
-        headers::add_metadata(&mut fields, &call.metadata);
-        if let Some(deadline) = call.deadline {
-            deadline::insert_timeout(&mut fields, deadline);
-        }
-        fields
     }
 }
 
@@ -156,7 +135,10 @@ impl H2ResponseFuture {
         DispatchState::Connecting(Box::pin(connect(h2, call)))
     }
 
-    fn answered(&mut self, response: Response<Body>) -> Result<Reply, Status> {
+    fn answered(
+        &mut self,
+        response: Response<ReceivedBody<ReceivedStream>>,
+    ) -> Result<Reply, Status> {
         if let DispatchState::Sent(_, call) = &self.state {
             call.requests.commit();
         }
@@ -168,37 +150,35 @@ impl H2ResponseFuture {
     }
 
     /// Sends the call on another connection: its own is going away, or has no stream identifiers left.
-    fn redispatch(&mut self, error: Option<h2::Error>) -> Result<(), Status> {
+    fn redispatch(&mut self, failure: Option<Status>) -> Result<(), Status> {
         self.redispatches += 1;
         match std::mem::replace(&mut self.state, DispatchState::Answered) {
             DispatchState::Sent(_, call) if self.redispatches < MAX_REDISPATCHES => {
                 self.state = Self::connecting(Arc::clone(&self.h2), call);
                 Ok(())
             }
-            _ => Err(error.map_or_else(gone, failed)),
+            _ => Err(failure.unwrap_or_else(gone)),
         }
     }
 
-    /// Retries the call transparently if `error` guarantees that the server has not processed it. Fails
-    /// otherwise.
+    /// Retries the call transparently, as the server has guaranteed that it did not process it.
     ///
     /// See [transparent
     /// retries](https://github.com/grpc/proposal/blob/master/A6-client-retries.md#transparent-retries).
-    fn retry(&mut self, error: h2::Error) -> Result<(), Status> {
-        let is_repeated = match Unprocessed::of(&error) {
-            Some(Unprocessed::Refused) => !std::mem::replace(&mut self.is_retry, true),
-            Some(Unprocessed::GoneAway) => {
+    fn retry(&mut self, how: Unprocessed, failure: Status) -> Result<(), Status> {
+        let is_repeated = match how {
+            Unprocessed::Refused => !std::mem::replace(&mut self.is_retry, true),
+            Unprocessed::GoneAway => {
                 self.redispatches += 1;
                 self.redispatches < MAX_REDISPATCHES
             }
-            None => false,
         };
         match std::mem::replace(&mut self.state, DispatchState::Answered) {
             DispatchState::Sent(_, call) if is_repeated && call.requests.rewind() => {
                 self.state = Self::connecting(Arc::clone(&self.h2), call);
                 Ok(())
             }
-            _ => Err(failed(error)),
+            _ => Err(failure),
         }
     }
 }
@@ -215,33 +195,12 @@ impl Future for H2ResponseFuture {
                 }
                 DispatchState::Sent(answering, _) => match ready!(answering.poll(cx)) {
                     Ok(response) => return Poll::Ready(self.answered(response)),
-                    Err(CallFailure::NotSent(error)) => self.redispatch(error)?,
-                    Err(CallFailure::Status(status)) => return Poll::Ready(Err(status)),
-                    Err(CallFailure::Stream(error)) => self.retry(error)?,
+                    Err(CallFailure::NotSent(failure)) => self.redispatch(failure)?,
+                    Err(CallFailure::Unprocessed(how, failure)) => self.retry(how, failure)?,
+                    Err(CallFailure::Failed(status)) => return Poll::Ready(Err(status)),
                 },
                 DispatchState::Answered => return Poll::Pending,
             }
-        }
-    }
-}
-
-/// How the server has guaranteed that it did not process a call.
-enum Unprocessed {
-    /// `REFUSED_STREAM`.
-    Refused,
-    /// The call was in flight when the server sent GOAWAY, because of the connection's age or a shutdown.
-    /// The same may well happen on the next connection.
-    GoneAway,
-}
-
-impl Unprocessed {
-    fn of(error: &h2::Error) -> Option<Self> {
-        match error.reason()? {
-            _ if !error.is_remote() => None,
-            Reason::NO_ERROR if error.is_go_away() => Some(Self::GoneAway),
-            _ if error.is_go_away() => Some(Self::Refused),
-            Reason::REFUSED_STREAM if error.is_reset() => Some(Self::Refused),
-            _ => None,
         }
     }
 }

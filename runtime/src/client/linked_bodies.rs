@@ -10,7 +10,11 @@ use http_body::{Frame, SizeHint};
 use tokio::sync::oneshot;
 use tonic::{Status, body::Body};
 
-use crate::{call::cancel_link::CancelLink, protocol::http_body::HttpBody};
+use crate::{
+    call::cancel_link::CancelLink,
+    h2::error::{self, BodyError},
+    protocol::http_body::HttpBody,
+};
 
 /// Links `requests` to the response that will hold the returned link.
 pub(super) fn link(requests: HttpBody) -> (Body, CancelLink) {
@@ -43,12 +47,12 @@ impl LinkedRequests {
 
 impl http_body::Body for LinkedRequests {
     type Data = Bytes;
-    type Error = h2::Error;
+    type Error = BodyError;
 
     fn poll_frame(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, h2::Error>>> {
+    ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
         let this = &mut *self;
         let Some(failure) = &mut this.failure else { return Poll::Ready(None) };
         if failure.poll_closed(cx).is_pending() {
@@ -60,7 +64,7 @@ impl http_body::Body for LinkedRequests {
         }
         this.failure = None;
         // hyper resets the stream with this error code.
-        Poll::Ready(Some(Err(h2::Reason::CANCEL.into())))
+        Poll::Ready(Some(Err(error::cancel())))
     }
 
     fn is_end_stream(&self) -> bool {

@@ -310,7 +310,7 @@ mod tests {
     use super::*;
     use crate::{
         call::{deadline::Deadline, streaming::Streaming},
-        protocol::frame::Encoder,
+        protocol::{encoded_stream::EncodedStream, frame::Encoder},
     };
 
     /// A stream that ends the attempt by which it is polled.
@@ -335,7 +335,11 @@ mod tests {
         budget: &Arc<ReplayBudget>,
     ) -> ReplayBuffer {
         let encoder = Encoder { encoding: None, limit: 100 };
-        let body = Body::outgoing(Streaming::new(stream), encoder, Deadline::default());
+        let body = Body::outgoing(EncodedStream::new(
+            Streaming::new(stream),
+            encoder,
+            Deadline::default(),
+        ));
         ReplayBuffer::new(body, budget)
     }
 

@@ -81,6 +81,8 @@ pub(crate) struct CreditedStream {
     stream: Option<RecvStream>,
     /// Bytes that were read but not yet returned as flow-control credit.
     unreleased: usize,
+    /// Bytes that were taken from h2 but not read: they still count as unread.
+    held: usize,
     unread: Arc<UnreadStreams>,
     /// The stream's key in `unread`, if it is tracked.
     key: Option<usize>,
@@ -88,7 +90,7 @@ pub(crate) struct CreditedStream {
 
 impl CreditedStream {
     pub(crate) fn new(stream: RecvStream, unread: &Arc<UnreadStreams>) -> Self {
-        Self { stream: Some(stream), unreleased: 0, unread: Arc::clone(unread), key: None }
+        Self { stream: Some(stream), unreleased: 0, held: 0, unread: Arc::clone(unread), key: None }
     }
 
     /// Counts what the stream holds as unread. Called when the stream is handed to code that may not read
@@ -136,14 +138,7 @@ impl CreditedStream {
         &mut self,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Bytes, Unreadable>>> {
-        let data = self.with_stream(|stream| {
-            loop {
-                match stream.poll_data(cx) {
-                    Poll::Ready(Some(Ok(data))) if data.is_empty() => {}
-                    data => break data,
-                }
-            }
-        })?;
+        let data = self.poll_stream(cx)?;
         match &data {
             Poll::Ready(Some(Ok(data))) => self.release(data.len(), WINDOW_UPDATE_THRESHOLD),
             // The next data may be a long time coming, so all credit is returned now.
@@ -153,6 +148,38 @@ impl CreditedStream {
             return Poll::Ready(Some(Err(Unreadable::Broken)));
         }
         data.map(|data| data.map(|data| data.map_err(Unreadable::Stream)))
+    }
+
+    /// The same for data that is not read yet. It is once [`consume_held`](Self::consume_held) was called.
+    pub(crate) fn poll_held(
+        &mut self,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Bytes, Unreadable>>> {
+        let data = self.poll_stream(cx)?;
+        if let Poll::Ready(Some(Ok(data))) = &data {
+            self.held += data.len();
+        }
+        data.map(|data| data.map(|data| data.map_err(Unreadable::Stream)))
+    }
+
+    /// Counts what was held as read.
+    pub(crate) fn consume_held(&mut self) {
+        let held = std::mem::take(&mut self.held);
+        self.release(held, WINDOW_UPDATE_THRESHOLD);
+    }
+
+    fn poll_stream(
+        &mut self,
+        cx: &mut Context<'_>,
+    ) -> Result<Poll<Option<Result<Bytes, h2::Error>>>, Unreadable> {
+        self.with_stream(|stream| {
+            loop {
+                match stream.poll_data(cx) {
+                    Poll::Ready(Some(Ok(data))) if data.is_empty() => {}
+                    data => break data,
+                }
+            }
+        })
     }
 
     pub(crate) fn poll_trailers(
@@ -185,7 +212,7 @@ impl Drop for CreditedStream {
     /// When a handle is dropped, h2 returns the credit of unread data, but that of data already read only
     /// with the last handle.
     fn drop(&mut self) {
-        self.release(0, 1);
+        self.release(self.held, 1);
         if let Some(key) = self.key {
             let stream = self.unread.state().streams.try_remove(key);
             // Dropped after the lock is released, because dropping the last handle calls into h2, which

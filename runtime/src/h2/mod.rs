@@ -3,6 +3,7 @@
 
 pub(crate) mod client;
 pub(crate) mod credit;
+pub(crate) mod error;
 pub(crate) mod frame_counter;
 pub(crate) mod goaway;
 pub(crate) mod greeting;

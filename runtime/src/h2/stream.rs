@@ -6,7 +6,7 @@ use std::{
         Arc,
         atomic::{AtomicBool, Ordering},
     },
-    task::{Context, Poll, ready},
+    task::{Context, Poll, Waker, ready},
 };
 
 use bytes::Bytes;
@@ -15,13 +15,12 @@ use http::HeaderMap;
 use http_body::Body as _;
 use tonic::Status;
 
-use super::{
-    credit::{CreditedStream, Unreadable},
-    header_list::Limit,
-    stream_limiter::StreamPermit,
-};
+use super::{credit::CreditedStream, error, header_list::Limit, stream_limiter::StreamPermit};
 use crate::{
-    call::{cancel_link::CancelLink, status},
+    call::{
+        body::{HttpStream, ReceivedBody},
+        cancel_link::CancelLink,
+    },
     protocol::{grpc_status, http_body::HttpBody},
 };
 
@@ -78,7 +77,7 @@ impl Sizes {
 pub(crate) const SEND_BUFFER: usize = 512 * 1024;
 
 /// The receiving half of a stream, and what must live as long as it is read.
-pub(crate) struct ReceivedBody {
+pub(crate) struct ReceivedStream {
     stream: CreditedStream,
     /// Data that was read ahead of the reader. Boxed because there is none most of the time.
     ahead: Option<Box<ReadAhead>>,
@@ -90,17 +89,17 @@ pub(crate) struct ReceivedBody {
     permit: Option<StreamPermit>,
 }
 
-struct ReadAhead {
-    first: Bytes,
-    second: Option<Bytes>,
-}
-
-/// The result of reading ahead.
+/// How far a body was read ahead.
 pub(crate) enum Ahead {
     /// There is more than one chunk of data.
     More,
     /// The stream ended after at most one chunk, with trailers or with a status.
     Ended(Option<Bytes>, Result<Option<HeaderMap>, Status>),
+}
+
+struct ReadAhead {
+    first: Bytes,
+    second: Option<Bytes>,
 }
 
 /// A flag that is set while the handler of a unary request is waiting for `END_STREAM`.
@@ -126,7 +125,7 @@ impl AwaitingHalfClose {
     }
 }
 
-impl ReceivedBody {
+impl ReceivedStream {
     pub(crate) fn request(stream: CreditedStream, awaiting: AwaitingHalfClose) -> Self {
         Self {
             stream,
@@ -155,30 +154,13 @@ impl ReceivedBody {
         }
     }
 
-    /// Counts what the stream holds as unread. Called when the body is handed to code that may not read
-    /// it.
-    pub(crate) fn track(&mut self) {
-        self.stream.track();
-    }
-
-    /// The next data, never empty.
-    pub(crate) fn poll_data(
-        &mut self,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Bytes, Status>>> {
-        match self.take_ahead() {
-            Some(data) => Poll::Ready(Some(Ok(data))),
-            None => self.poll_stream(cx),
-        }
-    }
-
     fn poll_stream(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, Status>>> {
         let data = self.stream.poll_data(cx);
         // Checked after the stream: if the requests failed, their status takes precedence over whatever
         // the peer answers to the reset.
         match self.link.poll_failure(cx) {
             Some(status) => Poll::Ready(Some(Err(status))),
-            None => data.map(|data| data.map(|data| data.map_err(unreadable))),
+            None => data.map(|data| data.map(|data| data.map_err(error::from_unreadable))),
         }
     }
 
@@ -218,62 +200,79 @@ impl ReceivedBody {
     }
 
     /// Takes the first chunk that was read ahead.
-    pub(crate) fn take_ahead(&mut self) -> Option<Bytes> {
+    fn take_ahead(&mut self) -> Option<Bytes> {
         let ReadAhead { first, second } = *self.ahead.take()?;
         self.ahead = second.map(|first| Box::new(ReadAhead { first, second: None }));
+        self.stream.consume_held();
         Some(first)
     }
 
-    /// The trailers, after all data was read. Does not register a waker while data is buffered.
-    pub(crate) fn poll_trailers(
-        &mut self,
-        cx: &mut Context<'_>,
-    ) -> Poll<Result<Option<HeaderMap>, Status>> {
-        match self.ahead {
-            Some(_) => Poll::Pending,
-            None => self.poll_end_of_stream(cx),
+    /// The body, which is whole if all of it has arrived, in one chunk. One that has not is not counted as
+    /// read.
+    pub(crate) fn arrived(mut self) -> ReceivedBody<Self> {
+        // Whoever reads the rest registers a waker.
+        let cx = &mut Context::from_waker(Waker::noop());
+        if self.is_end_stream() {
+            return ReceivedBody::Whole(None, Ok(None));
         }
+        let Poll::Ready(Some(Ok(first))) = self.stream.poll_held(cx) else {
+            return ReceivedBody::Stream(self);
+        };
+        if self.stream.is_end_stream() {
+            self.stream.consume_held();
+            return ReceivedBody::Whole(Some(first), Ok(None));
+        }
+        self.ahead = Some(Box::new(ReadAhead { first, second: None }));
+        ReceivedBody::Stream(self)
     }
 
     fn poll_end_of_stream(
         &mut self,
         cx: &mut Context<'_>,
     ) -> Poll<Result<Option<HeaderMap>, Status>> {
-        let trailers = ready!(self.stream.poll_trailers(cx)).map_err(unreadable)?;
+        let trailers = ready!(self.stream.poll_trailers(cx)).map_err(error::from_unreadable)?;
         if let Some(trailers) = &trailers {
             self.header_limit.check_trailers(trailers)?;
         }
         Poll::Ready(Ok(trailers))
     }
+}
 
-    pub(crate) fn is_end_stream(&self) -> bool {
-        self.stream.is_end_stream()
+impl HttpStream for ReceivedStream {
+    fn poll_data(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, Status>>> {
+        match self.take_ahead() {
+            Some(data) => Poll::Ready(Some(Ok(data))),
+            None => self.poll_stream(cx),
+        }
     }
 
-    pub(crate) fn note_awaiting(&self) {
+    fn poll_trailers(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<HeaderMap>, Status>> {
+        match self.ahead {
+            Some(_) => Poll::Pending,
+            None => self.poll_end_of_stream(cx),
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.ahead.is_none() && self.stream.is_end_stream()
+    }
+
+    fn track(&mut self) {
+        self.stream.track();
+    }
+
+    fn note_awaiting(&self) {
         self.awaiting.note();
     }
 }
 
-impl Drop for ReceivedBody {
+impl Drop for ReceivedStream {
     fn drop(&mut self) {
         let is_last = self.permit.is_some() && !self.link.is_open();
         if is_last {
             self.stream.leave_unreleased();
         }
     }
-}
-
-fn unreadable(error: Unreadable) -> Status {
-    match error {
-        Unreadable::Stream(error) => failed(error),
-        Unreadable::Broken => status::broken(),
-    }
-}
-
-/// The status for an error of an HTTP/2 stream.
-pub(crate) fn failed(error: h2::Error) -> Status {
-    status::from_transport(error.into())
 }
 
 /// Why a body could not be sent.

@@ -1,11 +1,15 @@
 //! The in-process transport: encoded calls go straight to the server's dispatch, without HTTP.
 
 use crate::{
-    call::{deadline::Deadline, reply::ReplyFuture},
-    client::channel::{ClientCall, Transport},
+    call::{
+        deadline::Deadline,
+        head::{CallOptions, ClientCall, IncomingCall},
+        reply::ReplyFuture,
+    },
+    client::channel::Transport,
     protocol::{compression, headers},
     server::{
-        call::{CallOptions, IncomingCall, ServerCall},
+        call::{ServerCall, no_method},
         service::Serve,
     },
 };
@@ -35,5 +39,8 @@ fn start(server: &dyn Serve, ClientCall { head, body }: ClientCall) -> ReplyFutu
             deadline: head.deadline,
         },
     };
-    ServerCall::start(server, head.method.path, incoming)
+    match server.position(head.method.path) {
+        Some(position) => ServerCall::start(server, position, incoming),
+        None => no_method(server.service(), head.method.path),
+    }
 }

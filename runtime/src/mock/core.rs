@@ -21,6 +21,7 @@ use super::{
     home::Home,
     kind::Peek,
     message::AnyMessage,
+    pattern::Report,
     plan::{Place, Plan},
     record::{Outcome, Record},
     tape::{Recorder, Trace},
@@ -30,8 +31,7 @@ use crate::{
         method::{MethodDescriptor, ServiceDescriptor},
         panics::{self, contain},
     },
-    mock::pattern::Report,
-    server::service::Serve,
+    client::direct::DirectServer,
 };
 
 /// What all handles of a mock share.
@@ -52,7 +52,7 @@ pub(crate) struct Core {
 /// An implementation of the contract that a spy stands in front of.
 #[derive(Clone)]
 pub(crate) struct SpyTarget {
-    pub(crate) server: Arc<dyn Serve>,
+    pub(crate) server: Arc<dyn DirectServer>,
     pub(crate) methods: &'static [Method],
 }
 

@@ -26,6 +26,7 @@ mod answer;
 mod condition;
 mod core;
 mod entry;
+mod erased;
 mod expectation;
 mod explain;
 mod handle;

@@ -1,7 +1,6 @@
 //! An outgoing stream of messages. Small messages share a chunk, and none waits for the next to arrive.
 
 use std::{
-    fmt,
     task::{Context, Poll, ready},
     time::{Duration, Instant},
 };
@@ -10,13 +9,16 @@ use bytes::{Bytes, BytesMut};
 use tonic::{Status, metadata::MetadataMap};
 
 use super::frame::Encoder;
-use crate::call::{
-    deadline::Deadline,
-    panics::{contain, drop_quietly},
-    status,
-    streaming::Streaming,
+use crate::{
+    call::{
+        body::OutgoingFrames,
+        deadline::Deadline,
+        panics::{contain, drop_quietly},
+        status,
+        streaming::Streaming,
+    },
+    codec::Encode,
 };
-use crate::codec::Encode;
 
 /// Messages are coalesced into chunks of up to this size.
 const CHUNK: usize = 32 * 1024;
@@ -90,41 +92,6 @@ impl EncodedStream {
         }
     }
 
-    /// The trailers of a stream that has ended cleanly.
-    pub(crate) fn take_trailers(&mut self) -> MetadataMap {
-        std::mem::take(&mut self.trailers)
-    }
-
-    /// Whether the deadline has passed while the stream waits for flow-control window. If so, the stream
-    /// ends with that status.
-    pub(crate) fn poll_expired(&mut self, cx: &mut Context<'_>) -> bool {
-        let Err(late) = self.deadline.check(cx) else { return false };
-        self.chunk.clear();
-        self.end(Some(late));
-        true
-    }
-
-    /// The next chunk of frames. An error is the status that ended the stream.
-    pub(crate) fn poll_data(
-        &mut self,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Bytes, Status>>> {
-        self.chunk.reserve(self.last);
-        let filled = contain(|| self.fill(cx));
-        let pending = filled.unwrap_or_else(|_| self.panicked()).is_pending();
-        if !self.chunk.is_empty() {
-            self.last = self.chunk.len().min(CHUNK);
-            self.whole = 0;
-            return Poll::Ready(Some(Ok(self.chunk.split().freeze())));
-        }
-        if pending {
-            // An idle stream may stay idle for long, so it keeps no buffer.
-            self.chunk = BytesMut::new();
-            return Poll::Pending;
-        }
-        Poll::Ready(self.failure.take().map(Err))
-    }
-
     /// Encodes messages until the chunk is full, or the source is pending or ended.
     ///
     /// Many sources return `Pending` between buffered messages to yield to other tasks. Polling them
@@ -181,15 +148,39 @@ impl EncodedStream {
     }
 }
 
-impl Drop for EncodedStream {
-    fn drop(&mut self) {
-        drop_quietly(self.source.take());
+impl OutgoingFrames for EncodedStream {
+    fn poll_data(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, Status>>> {
+        self.chunk.reserve(self.last);
+        let filled = contain(|| self.fill(cx));
+        let pending = filled.unwrap_or_else(|_| self.panicked()).is_pending();
+        if !self.chunk.is_empty() {
+            self.last = self.chunk.len().min(CHUNK);
+            self.whole = 0;
+            return Poll::Ready(Some(Ok(self.chunk.split().freeze())));
+        }
+        if pending {
+            // An idle stream may stay idle for long, so it keeps no buffer.
+            self.chunk = BytesMut::new();
+            return Poll::Pending;
+        }
+        Poll::Ready(self.failure.take().map(Err))
+    }
+
+    fn take_trailers(&mut self) -> MetadataMap {
+        std::mem::take(&mut self.trailers)
+    }
+
+    fn poll_expired(&mut self, cx: &mut Context<'_>) -> bool {
+        let Err(late) = self.deadline.check(cx) else { return false };
+        self.chunk.clear();
+        self.end(Some(late));
+        true
     }
 }
 
-impl fmt::Debug for EncodedStream {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("EncodedStream").field("encoder", &self.encoder).finish_non_exhaustive()
+impl Drop for EncodedStream {
+    fn drop(&mut self) {
+        drop_quietly(self.source.take());
     }
 }
 

@@ -17,6 +17,7 @@ use super::{
     binary,
     headers::{self, GrpcHeaders},
 };
+use crate::call::status;
 
 pub(crate) const GRPC_STATUS: HeaderName = HeaderName::from_static("grpc-status");
 const GRPC_MESSAGE: HeaderName = HeaderName::from_static("grpc-message");
@@ -35,6 +36,17 @@ const ALPHABETS: [GeneralPurpose; 2] = [
 /// The status code in received headers.
 pub(crate) fn code(grpc: &GrpcHeaders<'_>) -> Option<Code> {
     grpc.status.map(|code| Code::from_bytes(code.as_bytes()))
+}
+
+/// The user's trailers at the end of a response, if the status in `received` is OK.
+pub(crate) fn end_of_response(received: Option<HeaderMap>) -> Result<MetadataMap, Status> {
+    let received = received.unwrap_or_default();
+    let grpc = GrpcHeaders::in_headers(&received);
+    match code(&grpc) {
+        Some(Code::Ok) => Ok(headers::into_trailers(grpc.custom, received)),
+        Some(code) => Err(from_headers(code, received)),
+        None => Err(status::missing()),
+    }
 }
 
 /// The status with this `code` and the rest of received `headers`.

@@ -10,17 +10,11 @@ use bytes::Bytes;
 use http_body::Frame;
 use tonic::Status;
 
-use super::{grpc_status, headers};
-use crate::call::downcast::downcast;
-use crate::{
-    call::{
-        body::{Body, Side},
-        status::BoxError,
-    },
-    h2::{
-        credit::CreditedStream,
-        stream::{AwaitingHalfClose, ReceivedBody},
-    },
+use super::{foreign::ForeignStream, grpc_status, headers};
+use crate::call::{
+    body::{Body, EndOfBody, HttpStream, ReceivedBody, Side},
+    downcast::downcast,
+    status::BoxError,
 };
 
 /// A request body of any HTTP library.
@@ -42,8 +36,8 @@ enum HttpBodyKind {
     Ended,
     /// A body of this crate, and its direction.
     Ours(Body, Side),
-    /// The receiving half of an HTTP/2 stream.
-    Received(ReceivedBody),
+    /// What a connection of this crate receives.
+    Received(Box<dyn HttpStream>),
     Other(tonic::body::Body),
 }
 
@@ -62,8 +56,12 @@ impl HttpBody {
         Self(HttpBodyKind::Ours(body, Side::Response))
     }
 
-    pub(crate) fn received(stream: CreditedStream, awaiting: AwaitingHalfClose) -> Self {
-        Self(HttpBodyKind::Received(ReceivedBody::request(stream, awaiting)))
+    /// The body of a request that a connection of this crate receives.
+    pub(crate) fn received(body: ReceivedBody<impl HttpStream + 'static>) -> Self {
+        match body {
+            ReceivedBody::Stream(stream) => Self(HttpBodyKind::Received(Box::new(stream))),
+            whole => Self::request(Body::received(whole, EndOfBody::Data)),
+        }
     }
 
     /// Counts what the body holds as unread. Called when the body is handed to code that may not read it.
@@ -73,13 +71,21 @@ impl HttpBody {
         }
     }
 
-    /// Converts it to a body of messages.
-    pub(crate) fn into_body(self, side: Side) -> Body {
-        match self.0 {
-            HttpBodyKind::Received(received) => Body::from_h2(received, side),
-            HttpBodyKind::Other(body) => Body::from_http(body, side),
-            kind => Body::from_http(tonic::body::Body::new(Self(kind)), side),
-        }
+    /// The messages of a request. `explain` turns an error of a foreign body into a status; a unary request
+    /// in such a body is read ahead.
+    pub(crate) fn into_requests(self, is_unary: bool, explain: fn(BoxError) -> Status) -> Body {
+        let body = match self.0 {
+            HttpBodyKind::Ours(body, Side::Request) => return body,
+            HttpBodyKind::Received(stream) => return Body::stream(stream, EndOfBody::Data),
+            HttpBodyKind::Other(body) => body,
+            kind => tonic::body::Body::new(Self(kind)),
+        };
+        let stream = ForeignStream::new(body, explain);
+        let body = match is_unary {
+            true => stream.read_ahead(),
+            false => ReceivedBody::Stream(stream),
+        };
+        Body::received(body, EndOfBody::Data)
     }
 
     /// Whether the body may wait for flow-control window indefinitely.
@@ -114,7 +120,7 @@ impl http_body::Body for HttpBody {
         let frame = match &mut self.0 {
             HttpBodyKind::Ended => return Poll::Ready(None),
             HttpBodyKind::Other(body) => return Pin::new(body).poll_frame(cx),
-            HttpBodyKind::Received(stream) => ready!(poll_received(stream, cx)),
+            HttpBodyKind::Received(stream) => ready!(poll_received(&mut **stream, cx)),
             HttpBodyKind::Ours(body, side) => ready!(poll_ours(body, *side, cx)),
         };
         if !matches!(&frame, Some(Ok(frame)) if frame.is_data()) {
@@ -154,7 +160,7 @@ fn poll_ours(
 }
 
 fn poll_received(
-    received: &mut ReceivedBody,
+    received: &mut dyn HttpStream,
     cx: &mut Context<'_>,
 ) -> Poll<Option<Result<Frame<Bytes>, Status>>> {
     if let Some(data) = ready!(received.poll_data(cx)) {

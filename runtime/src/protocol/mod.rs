@@ -10,12 +10,15 @@ mod decoded;
 )]
 mod deflate;
 pub(crate) mod encoded_stream;
+pub(crate) mod foreign;
 pub(crate) mod frame;
 pub(crate) mod grpc_status;
 pub(crate) mod headers;
 pub(crate) mod http_body;
 pub(crate) mod memory;
 pub(crate) mod messages;
+pub(crate) mod replies;
+pub(crate) mod requests;
 pub(crate) mod responses;
 #[cfg(feature = "zstd")]
 mod zstd;

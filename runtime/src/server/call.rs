@@ -8,20 +8,15 @@ use bytes::Bytes;
 use http::Extensions;
 use prost::Message;
 use tokio::time::Instant;
-use tonic::{
-    Request, Response, Status,
-    codec::{CompressionEncoding, EnabledCompressionEncodings},
-    metadata::MetadataMap,
-};
+use tonic::{Request, Response, Status, metadata::MetadataMap};
 
 use super::service::{Serve, ServerConfig};
-#[cfg(feature = "mock")]
-use crate::mock::{self, Content, Mock};
 use crate::{
     call::{
         body::{Body, Side},
         deadline::Deadline,
         direct_slot::DirectSlot,
+        head::IncomingCall,
         method::{MethodDescriptor, ServiceDescriptor},
         reply::{CallFuture, Reply, ReplyFuture},
         streaming::Streaming,
@@ -30,6 +25,7 @@ use crate::{
     codec::{self, Encode},
     protocol::{
         compression,
+        encoded_stream::EncodedStream,
         frame::{Encoder, Frames},
         messages::Messages,
     },
@@ -69,70 +65,48 @@ where
     }
 }
 
-/// An incoming call, as an entry point hands it over.
-#[derive(Debug)]
-pub(crate) struct IncomingCall {
-    pub(crate) metadata: MetadataMap,
-    pub(crate) extensions: Extensions,
-    pub(crate) body: Body,
-    pub(crate) options: CallOptions,
-}
-
-/// What the request's headers ask for.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct CallOptions {
-    /// The compression of the requests. The server accepts it.
-    pub(crate) encoding: Option<CompressionEncoding>,
-    /// The compressions that the client accepts.
-    pub(crate) accepted: EnabledCompressionEncodings,
-    pub(crate) deadline: Option<Instant>,
-}
-
 /// A call to be dispatched to a handler.
 #[derive(Debug)]
 pub struct ServerCall<'a> {
-    request: RequestSource<'a>,
-    answer: AnswerOptions,
+    pub(crate) request: RequestSource<'a>,
+    pub(crate) answer: AnswerOptions,
 }
 
 /// Where the request comes from: encoded messages, or a [`DirectSlot`].
 #[allow(clippy::large_enum_variant, reason = "most come encoded: a box would cost each of them")]
-enum RequestSource<'a> {
+pub(crate) enum RequestSource<'a> {
     Wire(Request<Messages>),
     Slot(&'a mut (dyn Any + Send)),
 }
 
 /// How the response is encoded, and until when it may be sent.
 #[derive(Clone, Copy, Debug)]
-struct AnswerOptions {
+pub(crate) struct AnswerOptions {
     encoder: Encoder,
     deadline: Option<Instant>,
 }
 
 impl<'a> ServerCall<'a> {
-    /// Starts the method of `server` that has this `path`.
-    pub(crate) fn start(server: &dyn Serve, path: &str, mut call: IncomingCall) -> ReplyFuture<'a> {
-        let service = server.service();
-        let Some(position) = server.position(path) else {
-            return no_method(service, path);
-        };
-        service.methods[position].describe(&mut call.extensions);
-        server.call(position, Self::new(server.config(), call))
+    /// Starts the method of `server` at position `method`.
+    pub(crate) fn start(
+        server: &dyn Serve,
+        method: usize,
+        mut call: IncomingCall,
+    ) -> ReplyFuture<'a> {
+        server.service().methods[method].describe(&mut call.extensions);
+        server.call(method, Self::new(server.config(), call))
     }
 
-    /// Starts the method of `server` that has this `path`, with a [`DirectSlot`] of the method's types.
+    /// Starts the method of `server` at position `method`, with a [`DirectSlot`] of the method's types.
     pub(crate) fn start_direct(
         server: &dyn Serve,
-        path: &str,
+        method: usize,
         slot: &'a mut (dyn Any + Send),
         deadline: Option<Instant>,
     ) -> ReplyFuture<'a> {
-        let Some(position) = server.position(path) else {
-            return no_method(server.service(), path);
-        };
         let encoder = Encoder { encoding: None, limit: usize::MAX };
         let answer = AnswerOptions { encoder, deadline };
-        server.call(position, Self { request: RequestSource::Slot(slot), answer })
+        server.call(method, Self { request: RequestSource::Slot(slot), answer })
     }
 
     fn new(config: &ServerConfig, call: IncomingCall) -> Self {
@@ -179,7 +153,7 @@ impl<'a> ServerCall<'a> {
         match self.request {
             RequestSource::Slot(slot) => answer.fill(slot, service, handler),
             RequestSource::Wire(requests) => answer.wait(Box::pin(async move {
-                let requests = requests.map(|messages| answer.requests(messages));
+                let requests = requests.map(|messages| answer.requests(messages, codec::decode));
                 answer.message(handler.handle(&service, requests).await?)
             })),
         }
@@ -215,7 +189,7 @@ impl<'a> ServerCall<'a> {
         match self.request {
             RequestSource::Slot(slot) => answer.fill(slot, service, handler),
             RequestSource::Wire(requests) => answer.wait(Box::pin(async move {
-                let requests = requests.map(|messages| answer.requests(messages));
+                let requests = requests.map(|messages| answer.requests(messages, codec::decode));
                 Ok(answer.messages(handler.handle(&service, requests).await?))
             })),
         }
@@ -229,14 +203,14 @@ impl<'a> ServerCall<'a> {
 }
 
 /// The request with its single message, still encoded.
-async fn only(request: &mut Request<Messages>) -> Result<Request<Bytes>, Status> {
+pub(crate) async fn only(request: &mut Request<Messages>) -> Result<Request<Bytes>, Status> {
     let message = request.get_mut().only().await?;
     let metadata = std::mem::take(request.metadata_mut());
     let extensions = std::mem::take(request.extensions_mut());
     Ok(Request::from_parts(metadata, extensions, message))
 }
 
-fn decode<M>(
+pub(crate) fn decode<M>(
     request: Request<Bytes>,
     decode: impl FnOnce(Bytes) -> Result<M, Status>,
 ) -> Result<Request<M>, Status> {
@@ -244,45 +218,8 @@ fn decode<M>(
     Ok(Request::from_parts(metadata, extensions, decode(message)?))
 }
 
-#[cfg(feature = "mock")]
-impl<'a> ServerCall<'a> {
-    /// Has a mock serve the call, with type-erased messages.
-    pub(crate) fn erased(
-        self,
-        mock: Arc<Mock>,
-        method: usize,
-        types: &'static mock::Method,
-    ) -> ReplyFuture<'a> {
-        let answer = self.answer;
-        match self.request {
-            RequestSource::Slot(slot) => answer.wait_for_slot(Box::pin(async move {
-                let request = (types.request)(slot)?;
-                (types.answer)(slot, mock.erased(method, request).await?)
-            })),
-            RequestSource::Wire(mut request) => answer.wait(Box::pin(async move {
-                let request = match mock.streams_requests(method) {
-                    true => request.map(|messages| answer.content(messages, types)),
-                    false => {
-                        let message = only(&mut request).await?;
-                        decode(message, types.decode_request)?.map(Content::One)
-                    }
-                };
-                let response = mock.erased(method, request).await?;
-                let (metadata, content, extensions) = response.into_parts();
-                match content {
-                    Content::One(message) => {
-                        answer.message(Response::from_parts(metadata, message, extensions))
-                    }
-                    Content::Many(messages) => {
-                        Ok(answer.messages(Response::from_parts(metadata, messages, extensions)))
-                    }
-                }
-            })),
-        }
-    }
-}
-
-fn no_method(service: &ServiceDescriptor, path: &str) -> ReplyFuture<'static> {
+/// The reply to a call of a method that `service` does not have.
+pub(crate) fn no_method(service: &ServiceDescriptor, path: &str) -> ReplyFuture<'static> {
     let status = Status::unimplemented(format!("{} has no method {path}", service.name));
     ReplyFuture::new(Deadline::default(), Box::pin(async { Err(status) }))
 }
@@ -298,12 +235,12 @@ impl fmt::Debug for RequestSource<'_> {
 
 impl AnswerOptions {
     /// A future of the reply that `handler` makes.
-    fn wait(self, handler: CallFuture<'_, Reply>) -> ReplyFuture<'_> {
+    pub(crate) fn wait(self, handler: CallFuture<'_, Reply>) -> ReplyFuture<'_> {
         ReplyFuture::new(Deadline::at(self.deadline), handler)
     }
 
     /// A future that completes once `handler` has put its response into the slot.
-    fn wait_for_slot(self, handler: CallFuture<'_, ()>) -> ReplyFuture<'_> {
+    pub(crate) fn wait_for_slot(self, handler: CallFuture<'_, ()>) -> ReplyFuture<'_> {
         ReplyFuture::in_slot(Deadline::at(self.deadline), handler)
     }
 
@@ -326,23 +263,18 @@ impl AnswerOptions {
         }))
     }
 
-    /// The request stream. It ends at the deadline even for a task that outlives the handler.
-    fn requests<M>(self, messages: Messages) -> Streaming<M>
-    where
-        M: Message + Default + 'static,
-    {
+    /// The request stream, decoded with `decode`. It ends at the deadline even for a task that outlives the
+    /// handler.
+    pub(crate) fn requests<M: 'static>(
+        self,
+        messages: Messages,
+        decode: fn(Bytes) -> Result<M, Status>,
+    ) -> Streaming<M> {
         let messages = messages.tracked().with_deadline(Deadline::at(self.deadline));
-        Streaming::decoding(messages, codec::decode)
+        Streaming::decoding(messages, decode)
     }
 
-    /// The same with type-erased messages.
-    #[cfg(feature = "mock")]
-    fn content(self, messages: Messages, types: &mock::Method) -> Content {
-        let messages = messages.tracked().with_deadline(Deadline::at(self.deadline));
-        Content::Many(Streaming::decoding(messages, types.decode_request))
-    }
-
-    fn message<M: Encode>(self, response: Response<M>) -> Result<Reply, Status> {
+    pub(crate) fn message<M: Encode>(self, response: Response<M>) -> Result<Reply, Status> {
         let (metadata, message, extensions) = response.into_parts();
         self.any_message(metadata, extensions, &message)
     }
@@ -361,9 +293,10 @@ impl AnswerOptions {
         Ok(self.reply(metadata, extensions, body))
     }
 
-    fn messages<M: Encode + 'static>(self, response: Response<Streaming<M>>) -> Reply {
+    pub(crate) fn messages<M: Encode + 'static>(self, response: Response<Streaming<M>>) -> Reply {
         let (metadata, messages, extensions) = response.into_parts();
-        let body = Body::outgoing(messages, self.encoder, Deadline::at(self.deadline));
+        let body =
+            Body::outgoing(EncodedStream::new(messages, self.encoder, Deadline::at(self.deadline)));
         self.reply(metadata, extensions, body)
     }
 

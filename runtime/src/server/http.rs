@@ -8,11 +8,16 @@ use tokio::time::Instant;
 use tonic::Status;
 
 use super::{
-    call::{CallOptions, IncomingCall, ServerCall},
+    call::{ServerCall, no_method},
     service::{Serve, ServerConfig},
 };
 use crate::{
-    call::{body::Side, deadline, reply::ReplyFuture},
+    call::{
+        deadline,
+        head::{CallOptions, IncomingCall},
+        reply::ReplyFuture,
+    },
+    h2::error::from_transport,
     protocol::{
         headers::{self, GrpcHeaders},
         http_body::HttpBody,
@@ -47,13 +52,16 @@ fn start(
         return Err(Box::new(failure(&status)));
     }
     let options = options(server.config(), &grpc).map_err(|status| Box::new(failure(&status)))?;
+    let (service, path) = (server.service(), head.uri.path());
+    let Some(position) = server.position(path) else { return Ok(no_method(service, path)) };
+    let is_unary = !service.methods[position].kind.streams_requests();
     let call = IncomingCall {
-        body: body.into_body(Side::Request),
+        body: body.into_requests(is_unary, from_transport),
         metadata: headers::into_metadata(grpc.custom, head.headers),
         extensions: head.extensions,
         options,
     };
-    Ok(ServerCall::start(server, head.uri.path(), call))
+    Ok(ServerCall::start(server, position, call))
 }
 
 fn options(config: &ServerConfig, grpc: &GrpcHeaders<'_>) -> Result<CallOptions, Status> {

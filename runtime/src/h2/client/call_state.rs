@@ -17,15 +17,12 @@ use tokio::sync::oneshot;
 use tonic::Status;
 
 use crate::{
-    call::{
-        body::{Body, Side},
-        cancel_link::CancelLink,
-        status,
-    },
+    call::{body::ReceivedBody, cancel_link::CancelLink, status},
     h2::{
         credit::{CreditedStream, UnreadStreams},
+        error,
         header_list::Limit,
-        stream::{ReceivedBody, SendFailure, Sending},
+        stream::{Ahead, ReceivedStream, SendFailure, Sending},
         stream_limiter::StreamPermit,
     },
     protocol::http_body::HttpBody,
@@ -34,7 +31,7 @@ use crate::{
 /// h2's handle for opening streams.
 pub(crate) type RequestSender = SendRequest<Bytes>;
 
-pub(crate) type CallResult = Result<Response<Body>, CallFailure>;
+pub(crate) type CallResult = Result<Response<ReceivedBody<ReceivedStream>>, CallFailure>;
 
 /// A call that is to be sent.
 pub(crate) struct OutboundCall {
@@ -58,19 +55,52 @@ pub(crate) enum OutboundBody {
 /// Why a call got no response.
 pub(crate) enum CallFailure {
     /// The connection did not accept the call.
-    NotSent(Option<h2::Error>),
-    /// The requests failed, or something on the connection's task panicked.
-    Status(Status),
-    Stream(h2::Error),
+    NotSent(Option<Status>),
+    /// The server guarantees that it has not processed the call.
+    Unprocessed(Unprocessed, Status),
+    Failed(Status),
+}
+
+/// How the server has guaranteed that it did not process a call.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Unprocessed {
+    /// `REFUSED_STREAM`.
+    Refused,
+    /// The call was in flight when the server sent GOAWAY, because of the connection's age or a shutdown.
+    /// The same may well happen on the next connection.
+    GoneAway,
 }
 
 impl CallFailure {
     pub(crate) fn panicked() -> Self {
-        Self::Status(Status::internal("sending the call panicked"))
+        Self::Failed(Status::internal("sending the call panicked"))
     }
 
     pub(crate) fn broken() -> Self {
-        Self::Status(status::broken())
+        Self::Failed(status::broken())
+    }
+
+    fn not_sent(error: h2::Error) -> Self {
+        Self::NotSent(Some(error::from_stream(error)))
+    }
+
+    fn of_stream(error: h2::Error) -> Self {
+        match Unprocessed::of(&error) {
+            Some(how) => Self::Unprocessed(how, error::from_stream(error)),
+            None => Self::Failed(error::from_stream(error)),
+        }
+    }
+}
+
+impl Unprocessed {
+    fn of(error: &h2::Error) -> Option<Self> {
+        match error.reason()? {
+            _ if !error.is_remote() => None,
+            Reason::NO_ERROR if error.is_go_away() => Some(Self::GoneAway),
+            _ if error.is_go_away() => Some(Self::Refused),
+            Reason::REFUSED_STREAM if error.is_reset() => Some(Self::Refused),
+            _ => None,
+        }
     }
 }
 
@@ -79,7 +109,7 @@ pub(crate) enum CallState {
     New(OutboundCall),
     Sent(SentCall),
     /// The headers of a unary response have arrived, its message has not.
-    Reading(Response<Body>),
+    Reading(Response<ReceivedStream>),
     Answered(CallResult),
     /// The caller has taken the result, or has cancelled the call.
     Over,
@@ -100,7 +130,7 @@ impl CallState {
         let Self::New(_) = self else { return Ok(()) };
         let Self::New(outbound) = self.take() else { return Ok(()) };
         let requests = requests.ok_or(CallFailure::NotSent(None))?;
-        let sent = send(outbound, requests).map_err(|error| CallFailure::NotSent(Some(error)))?;
+        let sent = send(outbound, requests).map_err(CallFailure::not_sent)?;
         *self = Self::Sent(sent);
         Ok(())
     }
@@ -126,18 +156,23 @@ impl CallState {
         if let Self::Sent(sent) = self {
             let response = ready!(sent.poll_response(cx)?);
             let Self::Sent(sent) = self.take() else { return Poll::Pending };
-            let is_wanted_whole = !sent.streams_responses;
+            let streams_responses = sent.streams_responses;
             let mut response = sent.answer(response, unread);
-            if is_wanted_whole && response.body_mut().poll_ahead(cx).is_pending() {
-                *self = Self::Reading(response);
-                return Poll::Pending;
+            if streams_responses {
+                return Poll::Ready(Ok(response.map(ReceivedBody::Stream)));
             }
-            return Poll::Ready(Ok(response));
+            return match response.body_mut().poll_ahead(cx) {
+                Poll::Ready(ahead) => Poll::Ready(Ok(read_ahead(response, ahead))),
+                Poll::Pending => {
+                    *self = Self::Reading(response);
+                    Poll::Pending
+                }
+            };
         }
         let Self::Reading(response) = self else { return Poll::Pending };
-        ready!(response.body_mut().poll_ahead(cx));
+        let ahead = ready!(response.body_mut().poll_ahead(cx));
         match self.take() {
-            Self::Reading(response) => Poll::Ready(Ok(response)),
+            Self::Reading(response) => Poll::Ready(Ok(read_ahead(response, ahead))),
             _ => Poll::Pending,
         }
     }
@@ -159,20 +194,32 @@ impl SentCall {
     ) -> Poll<Result<Response<RecvStream>, CallFailure>> {
         let response = Pin::new(&mut self.response).poll(cx);
         match self.link.poll_failure(cx) {
-            Some(status) => Poll::Ready(Err(CallFailure::Status(status))),
-            None => response.map_err(CallFailure::Stream),
+            Some(status) => Poll::Ready(Err(CallFailure::Failed(status))),
+            None => response.map_err(CallFailure::of_stream),
         }
     }
 
-    fn answer(self, response: Response<RecvStream>, unread: &Arc<UnreadStreams>) -> Response<Body> {
+    fn answer(
+        self,
+        response: Response<RecvStream>,
+        unread: &Arc<UnreadStreams>,
+    ) -> Response<ReceivedStream> {
         self.permit.note_answer();
         response.map(|body| {
             let stream = CreditedStream::new(body, unread);
-            let received =
-                ReceivedBody::response(stream, self.header_limit, self.link, self.permit);
-            Body::from_h2(received, Side::Response)
+            ReceivedStream::response(stream, self.header_limit, self.link, self.permit)
         })
     }
+}
+
+fn read_ahead(
+    response: Response<ReceivedStream>,
+    ahead: Ahead,
+) -> Response<ReceivedBody<ReceivedStream>> {
+    response.map(|stream| match ahead {
+        Ahead::More => ReceivedBody::Stream(stream),
+        Ahead::Ended(data, end) => ReceivedBody::Whole(data, end),
+    })
 }
 
 /// Sends the headers, and the message if it is buffered.

@@ -28,7 +28,7 @@ use crate::{
     h2::{
         credit::{CreditedStream, UnreadStreams},
         header_list::Limit,
-        stream::AwaitingHalfClose,
+        stream::{AwaitingHalfClose, ReceivedStream},
         task_waker::TaskWaker,
     },
     protocol::{http_body::HttpBody, responses::too_long},
@@ -133,7 +133,8 @@ impl Calls {
     fn start(&mut self, (request, stream): AcceptedStream, now: &mut Instant) {
         let mut request = request.map(|body| {
             let stream = CreditedStream::new(body, &self.unread);
-            HttpBody::received(stream, self.awaiting.clone())
+            let stream = ReceivedStream::request(stream, self.awaiting.clone());
+            HttpBody::received(stream.arrived())
         });
         if let Some(info) = &self.info {
             info.describe(request.extensions_mut());

@@ -16,16 +16,13 @@ use crate::{
         method::{MethodDescriptor, ServiceDescriptor},
         streaming::Streaming,
     },
-    client::direct::Direct,
+    client::direct::{Direct, DirectServer},
     mock::{
         Method, Mocked, Outcome, explain,
         message::{AnyMessage, Content},
         pattern::{Report, shown},
     },
-    server::{
-        call::Dispatch,
-        service::{Serve, ServiceServer},
-    },
+    server::{call::Dispatch, service::ServiceServer},
 };
 
 /// Makes the calls of the tape of `M` at `path` to `server`, one after the other, and compares what comes
@@ -48,7 +45,7 @@ where
 async fn verify(
     path: &Path,
     (service, methods): (&'static ServiceDescriptor, &[Method]),
-    server: &dyn Serve,
+    server: &dyn DirectServer,
 ) -> Result<(), TapeError> {
     let mut problems = Vec::new();
     for (number, position, line) in lines(path, service)? {
@@ -73,7 +70,7 @@ struct ReplayedCall<'a> {
 }
 
 impl ReplayedCall<'_> {
-    async fn run(&self, server: &dyn Serve) -> Result<(), String> {
+    async fn run(&self, server: &dyn DirectServer) -> Result<(), String> {
         let (requests, content) = self.requests()?;
         let mut request = Request::new(content);
         *request.metadata_mut() = metadata(&self.line.metadata);

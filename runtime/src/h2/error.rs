@@ -1,0 +1,91 @@
+//! Statuses for the errors of HTTP/2, and of what is below it.
+
+use std::{error::Error, sync::Arc};
+
+use h2::Reason;
+use tonic::{Code, Status, TimeoutExpired};
+
+use super::credit::Unreadable;
+use crate::call::{
+    deadline,
+    status::{self, BoxError, CancelledByPeer, describe},
+};
+
+/// The error of a body that hyper sends.
+pub(crate) type BodyError = h2::Error;
+
+/// A body's error with which hyper resets the body's stream with `CANCEL`.
+pub(crate) fn cancel() -> BodyError {
+    Reason::CANCEL.into()
+}
+
+/// The status for a transport error: from the peer's or HTTP/2's error code if there is one, else
+/// `Unavailable`.
+///
+/// See [the mapping of HTTP/2
+/// errors](https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md#errors).
+pub(crate) fn from_transport(error: BoxError) -> Status {
+    let cause = find(&*error);
+    let is_cancelled = matches!(cause, Some(Cause::Reset(reset)) if is_cancel(reset));
+    let (code, message) = match cause {
+        Some(Cause::Timeout) => return deadline::exceeded(),
+        Some(Cause::Reset(reset)) => (from_reset(reset.reason()), describe(&*error)),
+        Some(Cause::Status(status)) => (status.code(), status.message().to_owned()),
+        None => (Code::Unavailable, describe(&*error)),
+    };
+    let mut status = Status::new(code, message);
+    status.set_source(match is_cancelled {
+        true => Arc::new(CancelledByPeer(error)),
+        false => error.into(),
+    });
+    status
+}
+
+/// The status for an error of an HTTP/2 stream.
+pub(crate) fn from_stream(error: h2::Error) -> Status {
+    from_transport(error.into())
+}
+
+pub(super) fn from_unreadable(error: Unreadable) -> Status {
+    match error {
+        Unreadable::Stream(error) => from_stream(error),
+        Unreadable::Broken => status::broken(),
+    }
+}
+
+enum Cause<'a> {
+    Timeout,
+    Reset(&'a h2::Error),
+    /// A status chosen by user code, such as an interceptor, as opposed to one that tonic made from an
+    /// error.
+    Status(&'a Status),
+}
+
+fn find<'a>(error: &'a (dyn Error + 'static)) -> Option<Cause<'a>> {
+    if error.is::<TimeoutExpired>() {
+        return Some(Cause::Timeout);
+    }
+    if let Some(error) = error.downcast_ref::<h2::Error>() {
+        let is_reset = error.reason().is_some() && !error.is_go_away();
+        return is_reset.then_some(Cause::Reset(error));
+    }
+    let deeper = error.source().and_then(find);
+    match error.downcast_ref::<Status>() {
+        Some(status) if deeper.is_none() && error.source().is_none() => Some(Cause::Status(status)),
+        _ => deeper,
+    }
+}
+
+fn is_cancel(error: &h2::Error) -> bool {
+    error.reason() == Some(Reason::CANCEL) && error.is_reset() && error.is_remote()
+}
+
+fn from_reset(reason: Option<Reason>) -> Code {
+    match reason {
+        Some(Reason::REFUSED_STREAM) => Code::Unavailable,
+        Some(Reason::CANCEL) => Code::Cancelled,
+        Some(Reason::ENHANCE_YOUR_CALM) => Code::ResourceExhausted,
+        Some(Reason::INADEQUATE_SECURITY) => Code::PermissionDenied,
+        _ => Code::Internal,
+    }
+}

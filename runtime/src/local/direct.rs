@@ -1,0 +1,32 @@
+//! Calls without a codec.
+
+use std::any::Any;
+
+use tokio::time::Instant;
+
+use crate::{
+    call::{method::MethodDescriptor, reply::ReplyFuture},
+    client::direct::DirectServer,
+    server::{
+        call::{Dispatch, ServerCall, no_method},
+        service::{Serve, ServiceServer},
+    },
+};
+
+impl<D, S> DirectServer for ServiceServer<D, S>
+where
+    D: Dispatch<S>,
+    S: Send + Sync + ?Sized + 'static,
+{
+    fn start<'a>(
+        &self,
+        method: &'static MethodDescriptor,
+        slot: &'a mut (dyn Any + Send),
+        deadline: Option<Instant>,
+    ) -> ReplyFuture<'a> {
+        match self.position(method.path) {
+            Some(position) => ServerCall::start_direct(self, position, slot, deadline),
+            None => no_method(self.service(), method.path),
+        }
+    }
+}
