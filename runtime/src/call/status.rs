@@ -1,6 +1,6 @@
 //! Statuses of calls that fail without one from the server, and marks of what has happened.
 
-use std::{error::Error, sync::Arc};
+use std::error::Error;
 
 use tonic::Status;
 
@@ -62,14 +62,6 @@ impl std::fmt::Display for BrokenConnection {
 }
 
 impl Error for BrokenConnection {}
-
-/// The status of a call whose connection the server is to close abruptly.
-#[cfg(feature = "mock")]
-pub(crate) fn broken_connection() -> Status {
-    let mut status = Status::unavailable(BrokenConnection.to_string());
-    status.set_source(Arc::new(BrokenConnection));
-    status
-}
 
 /// Whether the status asks for the connection to be closed abruptly.
 pub(crate) fn breaks_connection(status: &Status) -> bool {

@@ -27,7 +27,7 @@ use crate::{
     call::{
         deadline,
         panics::{self, contain},
-        status,
+        status::{self, BrokenConnection},
         streaming::{Source, Streaming},
         trailers::Trailers,
     },
@@ -257,7 +257,7 @@ impl MatchedPlan {
                 response.cloned().map(Ok)
             }
             Behaviour::Fails(status) => Some(Err(status.clone())),
-            Behaviour::DropsConnection => Some(Err(status::broken_connection())),
+            Behaviour::DropsConnection => Some(Err(broken_connection())),
             _ => None,
         }
     }
@@ -435,4 +435,11 @@ impl Source<AnyMessage> for Listed {
         self.next += 1;
         Poll::Ready(message.map(Ok))
     }
+}
+
+/// The status of a call whose connection the server is to close abruptly.
+fn broken_connection() -> Status {
+    let mut status = Status::unavailable(BrokenConnection.to_string());
+    status.set_source(Arc::new(BrokenConnection));
+    status
 }
