@@ -24,7 +24,8 @@ impl Channel {
     /// compression do not apply. Metadata, deadlines, cancellation and statuses work as over a
     /// connection.
     ///
-    /// No tower layer sees the call, so a request's extensions have no [`MethodDescriptor`].
+    /// No tower layer sees the call, so a request's extensions have no
+    /// [`MethodDescriptor`](crate::MethodDescriptor).
     pub fn in_process_direct<D, S>(server: ServiceServer<D, S>) -> Self
     where
         D: Dispatch<S>,
