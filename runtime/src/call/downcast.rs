@@ -2,23 +2,19 @@
 
 use std::any::{Any, TypeId};
 
-/// Whether the two types are the same.
+/// Whether the two types are the same, which is known when the code is compiled.
+#[inline(always)]
 pub(crate) fn is<T: 'static, U: 'static>() -> bool {
     TypeId::of::<T>() == TypeId::of::<U>()
 }
 
-/// `value` if its type is `U`.
+/// Takes `value` if its type is `U`, and leaves it where it is if not.
 ///
-/// # Errors
-/// `value` itself if it has another type.
-pub(crate) fn downcast<T: 'static, U: 'static>(value: T) -> Result<U, T> {
-    let mut value = Some(value);
-    let same = (&mut value as &mut dyn Any).downcast_mut::<Option<U>>();
-    match (same.and_then(Option::take), value) {
-        (Some(same), _) => Ok(same),
-        (None, Some(other)) => Err(other),
-        (None, None) => unreachable!("only a value of the type is taken"),
-    }
+/// Not a function from `T` to a `Result`, which would move the future of each call once more, as one that
+/// is not inlined would.
+#[inline(always)]
+pub(crate) fn take<T: 'static, U: 'static>(value: &mut Option<T>) -> Option<U> {
+    (value as &mut dyn Any).downcast_mut::<Option<U>>()?.take()
 }
 
 /// `value` if its type is `U`.
@@ -32,8 +28,9 @@ mod tests {
 
     #[test]
     fn a_value_is_moved_out_as_what_it_is() {
-        assert_eq!(downcast::<_, String>("a".to_owned()), Ok("a".to_owned()));
-        assert_eq!(downcast::<_, String>(1u8), Err(1));
+        let (mut text, mut number) = (Some("a".to_owned()), Some(1u8));
+        assert_eq!((take(&mut text), text), (Some("a".to_owned()), None));
+        assert_eq!((take::<_, String>(&mut number), number), (None, Some(1)));
         assert_eq!(downcast_ref::<_, u8>(&1u8), Some(&1));
         assert_eq!(downcast_ref::<_, u8>(&1u16), None);
         assert!(is::<u8, u8>() && !is::<u8, u16>());

@@ -19,7 +19,7 @@ use tokio::sync::mpsc;
 use tokio_stream::StreamExt as _;
 use tonic::{Request, Status, metadata::MetadataMap};
 
-use super::{downcast::downcast, trailers::merge};
+use super::{downcast, trailers::merge};
 
 /// A stream of messages that a call sends or receives.
 ///
@@ -151,7 +151,10 @@ impl<T> Streaming<T> {
         T: 'static,
         S: Stream<Item: IntoItem<T>> + Send + 'static,
     {
-        downcast(stream).unwrap_or_else(|stream| Self::new(stream.map(IntoItem::into_item)))
+        let mut stream = Some(stream);
+        let adopted = downcast::take(&mut stream);
+        let new = || stream.map(|stream| Self::new(stream.map(IntoItem::into_item)));
+        adopted.or_else(new).unwrap_or_default()
     }
 
     pub(crate) fn from_source(source: impl Source<T> + 'static) -> Self {

@@ -13,7 +13,7 @@ use tonic::Status;
 use super::{foreign::ForeignStream, grpc_status, headers};
 use crate::call::{
     body::{Body, EndOfBody, HttpStream, ReceivedBody, Side},
-    downcast::downcast,
+    downcast,
     status::BoxError,
 };
 
@@ -44,8 +44,10 @@ enum HttpBodyKind {
 impl HttpBody {
     /// Wraps any body. A body that already has this type is returned as it is.
     pub fn new<B: RequestBody>(body: B) -> Self {
-        downcast(body)
-            .unwrap_or_else(|body| Self(HttpBodyKind::Other(tonic::body::Body::new(body))))
+        let mut body = Some(body);
+        let same = downcast::take(&mut body);
+        let new = || body.map(|body| Self(HttpBodyKind::Other(tonic::body::Body::new(body))));
+        same.or_else(new).unwrap_or_default()
     }
 
     pub(crate) fn request(body: Body) -> Self {

@@ -124,11 +124,17 @@ where
     F: Future<Output = Result<Response<B>, Infallible>> + Send + 'static,
     B: RequestBody,
 {
-    match downcast::downcast(future) {
-        Ok(ours) => ServiceFuture::Ours(ours),
-        Err(future) => ServiceFuture::Other(Box::pin(async move {
-            let Ok(response) = future.await;
-            response.map(HttpBody::new)
-        })),
+    let mut future = Some(future);
+    if let Some(ours) = downcast::take(&mut future) {
+        return ServiceFuture::Ours(ours);
     }
+    ServiceFuture::Other(Box::pin(async move {
+        match future {
+            Some(future) => {
+                let Ok(response) = future.await;
+                response.map(HttpBody::new)
+            }
+            None => failure(&status::panicked()),
+        }
+    }))
 }
