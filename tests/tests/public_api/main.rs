@@ -10,14 +10,18 @@ mod public;
 mod sources;
 mod stubs;
 
-use std::{collections::BTreeMap, fs, path::Path};
+use std::{
+    collections::{BTreeMap, btree_map::Entry},
+    fs,
+    path::Path,
+};
 
-use syn::Item;
+use syn::{Item, ItemImpl};
 
 use self::{
     public::{PublicItem, public_items},
     sources::Module,
-    stubs::{impl_stub, item_stub, print},
+    stubs::{impl_stub, item_stub, print, sorted},
 };
 
 #[test]
@@ -41,7 +45,7 @@ fn compare(directory: &str, name: &str) {
     let changes: Vec<_> = changed_lines(&accepted, &api).collect();
     assert!(
         accepted == api,
-        "the public API has changed, or its order has:\n{}\nIf that is what you meant, say so in CHANGELOG.md, and: BLESS=1 \
+        "the public API has changed, or its order:\n{}\nIf that is what you meant, say so in CHANGELOG.md, and: BLESS=1 \
          cargo test -p rust-scaffold-tests --test public_api",
         changes.join("\n")
     );
@@ -67,21 +71,23 @@ fn api(directory: &Path, name: &str) -> String {
     for PublicItem { path, name, cfgs, item } in &items {
         api.push_str(&format!("// {path}::{name}\n"));
         api.push_str(&print(item_stub(cfgs, item)));
-        let mut texts = implementations.remove(name.as_str()).unwrap_or_default();
-        texts.sort();
-        api.extend(texts);
+        let found = implementations.remove(name.as_str()).unwrap_or_default().into_values();
+        api.extend(found.map(|implementation| print(Item::Impl(sorted(implementation)))));
         api.push('\n');
     }
     api
 }
 
+/// Impls by their heads. Those with the same one are a single impl here, wherever they are in the sources.
+type ImplsByHead = BTreeMap<String, ItemImpl>;
+
 /// The impls of the crate that users see, by the public item that they belong to.
-fn implementations<'a>(root: &Module, items: &'a [PublicItem]) -> BTreeMap<&'a str, Vec<String>> {
+fn implementations<'a>(root: &Module, items: &'a [PublicItem]) -> BTreeMap<&'a str, ImplsByHead> {
     let mut declared = Vec::new();
     root.each(&mut |item| declared.extend(sources::type_name(item)));
     let is_private =
         |name: &String| declared.contains(name) && items.iter().all(|item| item.name != *name);
-    let mut found = BTreeMap::<&str, Vec<String>>::new();
+    let mut found = BTreeMap::<&str, ImplsByHead>::new();
     root.each(&mut |item| {
         let Item::Impl(implementation) = item else { return };
         let names = sources::names_of_impl(implementation);
@@ -91,7 +97,11 @@ fn implementations<'a>(root: &Module, items: &'a [PublicItem]) -> BTreeMap<&'a s
         }
         let owner = names.iter().find_map(|name| items.iter().find(|item| item.name == *name));
         if let Some(owner) = owner {
-            found.entry(&owner.name).or_default().push(print(stub));
+            let head = print(Item::Impl(ItemImpl { items: Vec::new(), ..stub.clone() }));
+            match found.entry(&owner.name).or_default().entry(head) {
+                Entry::Occupied(mut same) => same.get_mut().items.extend(stub.items),
+                Entry::Vacant(new) => drop(new.insert(stub)),
+            }
         }
     });
     found

@@ -1,8 +1,8 @@
 //! Items without what users do not see: docs, private fields and bodies.
 
 use syn::{
-    Attribute, Block, Field, Fields, FieldsNamed, ImplItem, Item, ItemImpl, Token, TraitItem,
-    Visibility, parse_quote, punctuated::Punctuated,
+    Attribute, Block, Field, Fields, FieldsNamed, FnArg, ImplItem, Item, ItemImpl, Pat, Signature,
+    Token, TraitItem, Visibility, parse_quote, punctuated::Punctuated,
 };
 
 use crate::sources::{is_hidden, is_public};
@@ -24,6 +24,7 @@ pub(crate) fn item_stub(cfgs: &[Attribute], item: &Item) -> Item {
         }
         Item::Fn(it) => {
             *it.block = nothing();
+            without_mut(&mut it.sig);
             &mut it.attrs
         }
         Item::Macro(it) => &mut it.attrs,
@@ -46,7 +47,7 @@ pub(crate) fn item_stub(cfgs: &[Attribute], item: &Item) -> Item {
 }
 
 /// What users see of an impl, if anything.
-pub(crate) fn impl_stub(implementation: &ItemImpl) -> Option<Item> {
+pub(crate) fn impl_stub(implementation: &ItemImpl) -> Option<ItemImpl> {
     let mut stub = implementation.clone();
     if is_hidden(&stub.attrs) {
         return None;
@@ -62,16 +63,43 @@ pub(crate) fn impl_stub(implementation: &ItemImpl) -> Option<Item> {
             ImplItem::Fn(it) => {
                 keep_shown(&mut it.attrs);
                 it.block = nothing();
+                without_mut(&mut it.sig);
             }
             ImplItem::Type(it) => keep_shown(&mut it.attrs),
             _ => {}
         }
     }
-    (stub.trait_.is_some() || !stub.items.is_empty()).then_some(Item::Impl(stub))
+    (stub.trait_.is_some() || !stub.items.is_empty()).then_some(stub)
+}
+
+/// Its items in the order of their names, which is not that of the sources.
+pub(crate) fn sorted(mut implementation: ItemImpl) -> ItemImpl {
+    implementation.items.sort_by_key(|item| match item {
+        ImplItem::Const(it) => it.ident.to_string(),
+        ImplItem::Fn(it) => it.sig.ident.to_string(),
+        ImplItem::Type(it) => it.ident.to_string(),
+        _ => String::new(),
+    });
+    implementation
 }
 
 pub(crate) fn print(item: Item) -> String {
     prettyplease::unparse(&syn::File { shebang: None, attrs: Vec::new(), items: vec![item] })
+}
+
+/// Whether a function changes what it owns is its own affair.
+fn without_mut(signature: &mut Signature) {
+    for input in &mut signature.inputs {
+        match input {
+            FnArg::Receiver(it) if it.reference.is_none() => it.mutability = None,
+            FnArg::Receiver(_) => {}
+            FnArg::Typed(it) => {
+                if let Pat::Ident(it) = &mut *it.pat {
+                    it.mutability = None;
+                }
+            }
+        }
+    }
 }
 
 fn is_shown_in_trait(item: &mut TraitItem) -> bool {
