@@ -58,6 +58,10 @@ mod h2;
 mod local;
 #[cfg(feature = "mock")]
 pub mod mock;
+#[cfg(not(feature = "mock"))]
+#[doc(hidden)]
+#[path = "mock/absent.rs"]
+pub mod mock;
 #[cfg(feature = "_calls")]
 mod protocol;
 mod redact;
@@ -85,7 +89,7 @@ pub use self::{
 };
 #[cfg(all(feature = "server", not(target_family = "wasm")))]
 pub use self::{
-    h2::server::connection::ConnectInfo,
+    h2::server::connect_info::ConnectInfo,
     server::{Listener, NamedServer, ServeError, Server},
 };
 #[cfg(feature = "_calls")]

@@ -43,7 +43,8 @@ use super::{downcast, trailers::merge};
 pub struct Streaming<T> {
     /// None once it has ended, so that the source is dropped as early as possible.
     source: Option<Pin<Box<dyn Source<T>>>>,
-    trailers: MetadataMap,
+    /// The trailers received at the end of the stream, until they are taken.
+    pub(crate) trailers: MetadataMap,
 }
 
 /// The source of a stream's messages.
@@ -125,20 +126,6 @@ impl<T> Streaming<T> {
     #[cfg(feature = "_calls")]
     pub(crate) fn is_counted(&self) -> bool {
         self.source.as_ref().is_some_and(|source| source.is_counted())
-    }
-
-    /// The same stream with converted messages.
-    #[cfg(feature = "mock")]
-    pub(crate) fn convert<U: 'static>(self, convert: fn(T) -> Result<U, Status>) -> Streaming<U>
-    where
-        T: 'static,
-    {
-        Streaming::from_source(Converted { messages: self, convert })
-    }
-
-    #[cfg(feature = "mock")]
-    pub(crate) fn received_trailers(&self) -> &MetadataMap {
-        &self.trailers
     }
 
     pub(crate) fn take_received_trailers(&mut self) -> MetadataMap {
@@ -228,31 +215,6 @@ impl<T: Send> Source<T> for ChannelSource<T> {
 
     fn take_trailers(mut self: Pin<&mut Self>) -> MetadataMap {
         std::mem::take(&mut self.trailers)
-    }
-}
-
-#[cfg(feature = "mock")]
-struct Converted<T, U> {
-    messages: Streaming<T>,
-    convert: fn(T) -> Result<U, Status>,
-}
-
-#[cfg(feature = "mock")]
-impl<T, U> Source<U> for Converted<T, U> {
-    fn poll_message(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<U, Status>>> {
-        let next = ready!(self.messages.poll_message(cx));
-        Poll::Ready(next.map(|message| (self.convert)(message?)))
-    }
-
-    fn take_trailers(mut self: Pin<&mut Self>) -> MetadataMap {
-        self.messages.take_received_trailers()
-    }
-
-    fn is_counted(&self) -> bool {
-        self.messages.is_counted()
     }
 }
 

@@ -10,7 +10,8 @@ use super::{
     connector::Connector,
     error::ConnectError,
     h2_transport::H2Transport,
-    pool::{Backoff, Pool},
+    options::{Backoff, ChannelOptions},
+    pool::Pool,
     target::Target,
 };
 use crate::{
@@ -25,31 +26,31 @@ use crate::{
 /// The name of this library in `user-agent`.
 const USER_AGENT: &str = concat!("grpc-rust-scaffold/", env!("CARGO_PKG_VERSION"));
 
-/// The methods of [`ChannelBuilder`] with the same names document these.
-#[derive(Clone, Debug)]
-pub(super) struct ChannelOptions {
-    pub(super) connect_timeout: Duration,
-    pub(super) backoff: Backoff,
-    pub(super) max_connections: usize,
-    pub(super) connection: ClientConnectionOptions,
-    pub(super) keep_alive: Pings,
-    pub(super) wait_for_ready: bool,
-    pub(super) user_agent: HeaderValue,
-}
+/// Channels over connections of their own.
+impl Channel {
+    /// Connects to `address`, for example `http://localhost:50051` or `unix:/run/calculator.sock`.
+    ///
+    /// A lost connection is replaced. Connecting fails after 20 seconds. If a name has several addresses,
+    /// the next one is dialled every 250 ms, or as soon as one has failed, as in [RFC
+    /// 8305](https://www.rfc-editor.org/rfc/rfc8305). Use a [`builder`](Self::builder) for other options.
+    ///
+    /// # Errors
+    /// [`ConnectError`] for a malformed address, or if the server cannot be reached.
+    pub async fn connect(address: impl AsRef<str>) -> Result<Self, ConnectError> {
+        Self::builder(address).connect().await
+    }
 
-impl ChannelOptions {
-    /// Rejects values with which every call would fail, or with which the channel would dial without a
-    /// pause.
-    fn check(&self) -> Result<(), ConnectError> {
-        let zeros = [
-            ("connect_timeout", self.connect_timeout.is_zero()),
-            ("backoff", self.backoff.base.is_zero() || self.backoff.max.is_zero()),
-        ];
-        let mut zeros = zeros.into_iter().chain(self.connection.sizes.zeros());
-        match zeros.find(|(_, is_zero)| *is_zero) {
-            Some((name, _)) => Err(ConnectError::zero(name)),
-            None => Ok(()),
-        }
+    /// Returns a channel that connects to `address` on its first call.
+    ///
+    /// # Errors
+    /// [`ConnectError`] for a malformed address.
+    pub fn connect_lazy(address: impl AsRef<str>) -> Result<Self, ConnectError> {
+        Self::builder(address).connect_lazy()
+    }
+
+    /// A builder for a channel to `address` with options.
+    pub fn builder(address: impl AsRef<str>) -> ChannelBuilder {
+        ChannelBuilder::new(address.as_ref())
     }
 }
 
@@ -290,14 +291,3 @@ impl fmt::Debug for ChannelBuilder {
             .finish_non_exhaustive()
     }
 }
-
-/// A request extension that overrides [`ChannelBuilder::wait_for_ready`]: whether the call waits for a
-/// connection, up to its deadline.
-///
-/// ```
-/// # use rust_scaffold::{Request, WaitForReady};
-/// let mut request = Request::new(());
-/// request.extensions_mut().insert(WaitForReady(true));
-/// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct WaitForReady(pub bool);

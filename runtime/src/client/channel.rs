@@ -12,11 +12,10 @@ use tonic::Status;
 use tower_service::Service;
 
 use super::{
-    builder::ChannelBuilder,
     direct::DirectServer,
-    error::ConnectError,
     h2_transport::{H2ResponseFuture, H2Transport},
     tower::TowerTransport,
+    transport::Transport,
 };
 use crate::{
     call::{
@@ -80,38 +79,7 @@ impl Future for ResponseFuture {
     }
 }
 
-/// A transport for calls.
-pub(crate) trait Transport: Send + Sync {
-    /// Starts `call` and returns a future of its response headers.
-    fn start(&self, call: ClientCall) -> ReplyFuture<'static>;
-}
-
 impl Channel {
-    /// Connects to `address`, for example `http://localhost:50051` or `unix:/run/calculator.sock`.
-    ///
-    /// A lost connection is replaced. Connecting fails after 20 seconds. If a name has several addresses,
-    /// the next one is dialled every 250 ms, or as soon as one has failed, as in [RFC
-    /// 8305](https://www.rfc-editor.org/rfc/rfc8305). Use a [`builder`](Self::builder) for other options.
-    ///
-    /// # Errors
-    /// [`ConnectError`] for a malformed address, or if the server cannot be reached.
-    pub async fn connect(address: impl AsRef<str>) -> Result<Self, ConnectError> {
-        Self::builder(address).connect().await
-    }
-
-    /// Returns a channel that connects to `address` on its first call.
-    ///
-    /// # Errors
-    /// [`ConnectError`] for a malformed address.
-    pub fn connect_lazy(address: impl AsRef<str>) -> Result<Self, ConnectError> {
-        Self::builder(address).connect_lazy()
-    }
-
-    /// A builder for a channel to `address` with options.
-    pub fn builder(address: impl AsRef<str>) -> ChannelBuilder {
-        ChannelBuilder::new(address.as_ref())
-    }
-
     /// Calls through `service`: any tower service that speaks gRPC, such as tonic's `Channel`, with or
     /// without layers and interceptors, or a generated server.
     pub fn new<S, B>(service: S) -> Self

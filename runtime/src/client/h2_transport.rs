@@ -11,7 +11,7 @@ use http::{HeaderValue, Method, Response, uri::PathAndQuery};
 use tonic::{Status, codec::EnabledCompressionEncodings};
 
 use super::{
-    builder::WaitForReady,
+    options::WaitForReady,
     pool::Pool,
     replay::{ReplayBudget, ReplayableBody},
 };

@@ -11,15 +11,18 @@ pub(crate) mod direct;
 mod error;
 pub(crate) mod h2_transport;
 mod linked_bodies;
+mod options;
 pub(crate) mod pool;
 pub(crate) mod replay;
 pub(crate) mod target;
 pub(crate) mod tower;
+pub(crate) mod transport;
 
 pub use self::{
     bidi::{BidiCall, ResponseHeaders},
-    builder::{ChannelBuilder, WaitForReady},
+    builder::ChannelBuilder,
     call::Client,
     channel::Channel,
     error::ConnectError,
+    options::WaitForReady,
 };

@@ -12,12 +12,11 @@ use std::{
 
 use tokio::{sync::futures::Notified, time::Instant};
 
-use super::{builder::ChannelOptions, connector::Connector, error::ConnectError, target::Target};
+use super::{connector::Connector, error::ConnectError, options::ChannelOptions, target::Target};
 use crate::{
     call::deadline,
     h2::{
         client::connection::ConnectionHandle,
-        jitter,
         keep_alive::ChannelPings,
         stream_limiter::{FreeStreams, StreamLimiter, StreamPermit},
     },
@@ -266,46 +265,5 @@ impl Drop for ConnectGuard {
         }
         drop(state);
         self.0.free.notify();
-    }
-}
-
-/// The delays after failed attempts.
-///
-/// See [gRPC's backoff](https://github.com/grpc/grpc/blob/master/doc/connection-backoff.md).
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Backoff {
-    pub(super) base: Duration,
-    pub(super) max: Duration,
-}
-
-impl Backoff {
-    const FACTOR: f64 = 1.6;
-    const JITTER: f64 = 0.2;
-
-    /// The delay after `failures` earlier failures and one more.
-    fn after(self, failures: i32) -> Duration {
-        let wait = self.base.as_secs_f64() * Self::FACTOR.powi(failures);
-        let wait = Duration::try_from_secs_f64(wait).map_or(self.max, |wait| wait.min(self.max));
-        jitter::around(wait, Self::JITTER)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn waits_grow_up_to_the_greatest_and_differ() {
-        let backoff = Backoff { base: Duration::from_secs(1), max: Duration::from_secs(120) };
-        let near = |failures, seconds: f64| {
-            let wait = backoff.after(failures).as_secs_f64();
-            assert!((seconds * 0.79..seconds * 1.21).contains(&wait), "{failures}: {wait}");
-            wait
-        };
-        near(0, 1.0);
-        near(1, 1.6);
-        near(3, 4.096);
-        near(i32::MAX, 120.0);
-        assert_ne!(near(50, 120.0), near(50, 120.0));
     }
 }

@@ -9,7 +9,7 @@ use std::{
 use http::{Method, Uri, Version, uri::PathAndQuery};
 use tower_service::Service;
 
-use super::{channel::Transport, linked_bodies};
+use super::{linked_bodies, transport::Transport};
 use crate::{
     call::{
         body::ReceivedBody,

@@ -1,11 +1,6 @@
 //! The interface for generated code, which refers to the runtime through this module only, so that no
 //! name in a user's proto can shadow it. Not for use by hand: it changes with the generator.
 
-#[cfg(feature = "mock")]
-pub mod mock;
-#[cfg(not(feature = "mock"))]
-mod no_mock;
-
 use std::pin::Pin;
 pub use std::{
     boxed::Box,
@@ -27,10 +22,9 @@ pub use std::{
 
 pub use tonic::{IntoRequest, Request, Response, Status, codec::CompressionEncoding};
 
-#[cfg(not(feature = "mock"))]
-pub use self::no_mock::{MockFeature, NoMock};
 #[cfg(feature = "client")]
 pub use crate::client::{BidiCall, Channel, Client, ConnectError};
+pub use crate::mock::face as mock;
 pub use crate::{
     __mocks as mocks, __mocks_for_tests as mocks_for_tests, __no_mock as no_mock,
     __redact as redact, __shown as shown,
@@ -49,50 +43,12 @@ pub use crate::{
     redact::{Foreign, RedactOpaque, ShowOpaque, named},
 };
 
-/// Includes mocks: the runtime has its feature `mock`. Without the feature, a crate with generated but
-/// unused mocks still compiles.
-#[cfg(feature = "mock")]
-#[doc(hidden)]
-#[macro_export]
-macro_rules! __mocks {
-    ($($item:item)*) => { $($item)* };
-}
-
-/// Leaves mocks out: the runtime does not have its feature `mock`.
-#[cfg(not(feature = "mock"))]
-#[doc(hidden)]
-#[macro_export]
-macro_rules! __mocks {
-    ($($item:item)*) => {};
-}
-
 /// Like `mocks`, but only in tests of the crate, or with its own feature `mock`.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __mocks_for_tests {
     ($($item:item)*) => {
         $crate::__mocks! { $(#[cfg(any(test, feature = "mock"))] $item)* }
-    };
-}
-
-/// Replaces mocks in tests when the runtime does not have its feature `mock`. Here it has, so this is empty.
-#[cfg(feature = "mock")]
-#[doc(hidden)]
-#[macro_export]
-macro_rules! __no_mock {
-    ($mock:ident) => {};
-}
-
-/// Replaces a mock in tests when the runtime does not have its feature `mock`: by a type whose use fails
-/// to compile with an explanation.
-#[cfg(not(feature = "mock"))]
-#[doc(hidden)]
-#[macro_export]
-macro_rules! __no_mock {
-    ($mock:ident) => {
-        #[doc = "There are no mocks without the feature `mock` of `rust-scaffold`."]
-        #[cfg(any(test, feature = "mock"))]
-        pub type $mock = $crate::codegen::NoMock<()>;
     };
 }
 

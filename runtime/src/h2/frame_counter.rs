@@ -3,7 +3,10 @@
 
 use std::sync::Arc;
 
-use super::{goaway::GoAway, peer_settings::PeerSettings};
+use super::{
+    goaway::{GOAWAY, GoAway},
+    peer_settings::PeerSettings,
+};
 
 /// What a client sends before its first frame ([RFC
 /// 9113](https://www.rfc-editor.org/rfc/rfc9113#section-3.4)).
@@ -16,7 +19,6 @@ const DATA: u8 = 0;
 const HEADERS: u8 = 1;
 const SETTINGS: u8 = 4;
 const PING: u8 = 6;
-pub(crate) const GOAWAY: u8 = 7;
 /// The flag that acknowledges SETTINGS and PING frames.
 const ACK: u8 = 1;
 /// The highest stream identifier. The bit above it is reserved.

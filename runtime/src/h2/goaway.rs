@@ -4,7 +4,8 @@ use std::fmt;
 
 use h2::Reason;
 
-use super::frame_counter::GOAWAY;
+/// The type of the frame.
+pub(crate) const GOAWAY: u8 = 7;
 
 /// Why a peer closes a connection.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -8,8 +8,8 @@ use crate::{
     call::{method::MethodDescriptor, reply::ReplyFuture},
     client::direct::DirectServer,
     server::{
-        call::{Dispatch, ServerCall, no_method},
-        service::{Serve, ServiceServer},
+        call::{Dispatch, Serve, ServerCall, no_method},
+        service::ServiceServer,
     },
 };
 

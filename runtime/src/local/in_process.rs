@@ -6,12 +6,9 @@ use crate::{
         head::{CallOptions, ClientCall, IncomingCall},
         reply::ReplyFuture,
     },
-    client::channel::Transport,
+    client::transport::Transport,
     protocol::{compression, headers},
-    server::{
-        call::{ServerCall, no_method},
-        service::Serve,
-    },
+    server::call::{Serve, ServerCall, no_method},
 };
 
 /// A server in this process.

@@ -395,7 +395,7 @@ impl Source<AnyMessage> for Watched {
             Some(Ok(message)) => running.core.trace(running.call, |trace| trace.response(message)),
             Some(Err(status)) => running.finish(Outcome::Failed(status.clone())),
             None => {
-                let trailers = messages.received_trailers();
+                let trailers = &messages.trailers;
                 running.core.trace(running.call, |trace| trace.trailers(trailers));
                 running.finish(Outcome::Ok);
             }

@@ -24,11 +24,14 @@ pub mod guide {}
 
 mod answer;
 mod condition;
+mod converted;
 mod core;
 mod entry;
 mod erased;
 mod expectation;
 mod explain;
+#[doc(hidden)]
+pub mod face;
 mod handle;
 mod home;
 mod inbound;

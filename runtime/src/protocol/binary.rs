@@ -6,7 +6,7 @@
 
 use http::{HeaderMap, HeaderName, HeaderValue};
 
-use super::headers::with_room;
+use super::header_maps::with_room;
 use crate::call::trailers::append;
 
 /// The most values that are split out of one header map: about as many headers as fit into the usual size

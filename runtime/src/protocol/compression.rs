@@ -116,17 +116,8 @@ pub(crate) fn decompress(
     let plain = plain.map_err(|error| {
         Status::internal(format!("a message is not valid {}: {error}", name(encoding)))
     })?;
-    crate::protocol::frame::check_size("a decompressed message", plain.len(), limit)?;
+    super::size_limit::check_size("a decompressed message", plain.len(), limit)?;
     Ok(plain.into())
-}
-
-/// Reads to the end, or one byte past `limit`, so that a decompression bomb cannot exhaust memory.
-#[cfg(any(feature = "gzip", feature = "deflate", feature = "zstd"))]
-pub(crate) fn read_limited(reader: impl io::Read, limit: usize) -> io::Result<Vec<u8>> {
-    use io::Read as _;
-    let mut plain = Vec::new();
-    reader.take((limit as u64).saturating_add(1)).read_to_end(&mut plain)?;
-    Ok(plain)
 }
 
 fn not_in_this_build() -> io::Error {

@@ -9,7 +9,7 @@ use flate2::{
     read::MultiGzDecoder,
 };
 
-use super::compression::read_limited;
+use super::size_limit::read_limited;
 
 thread_local! {
     static RAW: Cell<Option<Compress>> = Cell::default();

@@ -8,7 +8,7 @@ use std::cell::Cell;
 use bytes::{Buf, BufMut, Bytes, BytesMut};
 use tonic::{Status, codec::CompressionEncoding};
 
-use super::compression;
+use super::{compression, size_limit::check_size};
 use crate::codec::Encode;
 
 const HEADER: usize = 5;
@@ -110,19 +110,6 @@ fn compress_frame(
     let mut header = &mut into[start + 1..start + HEADER];
     header.put_u32(length as u32);
     Ok(())
-}
-
-/// Fails with `ResourceExhausted` if `size` exceeds `limit` bytes.
-#[inline]
-pub(crate) fn check_size(what: &str, size: usize, limit: usize) -> Result<(), Status> {
-    if size <= limit { Ok(()) } else { Err(oversized(what, size, limit)) }
-}
-
-#[cold]
-fn oversized(what: &str, size: usize, limit: usize) -> Status {
-    Status::resource_exhausted(format!(
-        "{what} has {size} bytes or more, over the limit of {limit} bytes"
-    ))
 }
 
 /// Splits received bytes into messages. Only messages that arrive in pieces are copied.

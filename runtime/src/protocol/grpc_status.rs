@@ -16,13 +16,9 @@ use tonic::{Code, Status, metadata::MetadataMap};
 use super::{
     binary,
     headers::{self, GrpcHeaders},
+    names::{GRPC_MESSAGE, GRPC_STATUS, GRPC_STATUS_DETAILS},
 };
 use crate::call::status;
-
-pub(crate) const GRPC_STATUS: HeaderName = HeaderName::from_static("grpc-status");
-const GRPC_MESSAGE: HeaderName = HeaderName::from_static("grpc-message");
-pub(crate) const GRPC_STATUS_DETAILS: HeaderName =
-    HeaderName::from_static("grpc-status-details-bin");
 
 /// Accepts Base64 with and without padding, and with non-zero trailing bits.
 const LENIENT: GeneralPurposeConfig = GeneralPurposeConfig::new()

@@ -1,7 +1,5 @@
 //! gRPC's own headers, kept apart from the user's metadata.
 
-use std::cell::RefCell;
-
 use http::{HeaderMap, HeaderName, HeaderValue, header};
 use tonic::{
     Status, codec::CompressionEncoding, codec::EnabledCompressionEncodings, metadata::MetadataMap,
@@ -9,12 +7,11 @@ use tonic::{
 
 use super::{
     binary, compression,
-    grpc_status::{GRPC_STATUS, GRPC_STATUS_DETAILS},
+    header_maps::{empty, keep, with_room},
+    names::{GRPC_ACCEPT_ENCODING, GRPC_STATUS, GRPC_STATUS_DETAILS},
 };
 pub(crate) use crate::call::trailers::append;
 
-pub(crate) const GRPC_ENCODING: HeaderName = HeaderName::from_static("grpc-encoding");
-pub(crate) const GRPC_ACCEPT_ENCODING: HeaderName = HeaderName::from_static("grpc-accept-encoding");
 pub(crate) const APPLICATION_GRPC: HeaderValue = HeaderValue::from_static("application/grpc");
 
 /// Whether gRPC uses the header itself, or HTTP/2 forbids it.
@@ -116,35 +113,6 @@ impl<'a> GrpcHeaders<'a> {
         }
         encodings
     }
-}
-
-/// How many header maps a thread caches, and how large they may be.
-const MAX_SPARE: usize = 64;
-const MAX_SPARE_CAPACITY: usize = 8;
-
-thread_local! {
-    /// Empty header maps of received messages, reused for sending.
-    static SPARE: RefCell<Vec<HeaderMap>> = const { RefCell::new(Vec::new()) };
-}
-
-/// An empty header map, from the cache if possible.
-pub(crate) fn empty() -> HeaderMap {
-    SPARE.with_borrow_mut(Vec::pop).unwrap_or_default()
-}
-
-/// A map with capacity for `values`, or an empty one if that is more than a map can hold.
-pub(crate) fn with_room(values: usize) -> HeaderMap {
-    HeaderMap::try_with_capacity(values).unwrap_or_default()
-}
-
-/// Returns `headers` to the cache of [`empty`].
-fn keep(mut headers: HeaderMap) {
-    headers.clear();
-    SPARE.with_borrow_mut(|spare| {
-        if spare.len() < MAX_SPARE && headers.capacity() <= MAX_SPARE_CAPACITY {
-            spare.push(headers);
-        }
-    });
 }
 
 /// The user's metadata in received headers. `custom` is how many of them are not gRPC's.

@@ -13,12 +13,15 @@ pub(crate) mod encoded_stream;
 pub(crate) mod foreign;
 pub(crate) mod frame;
 pub(crate) mod grpc_status;
+mod header_maps;
 pub(crate) mod headers;
 pub(crate) mod http_body;
 pub(crate) mod memory;
 pub(crate) mod messages;
+mod names;
 pub(crate) mod replies;
 pub(crate) mod requests;
 pub(crate) mod responses;
+mod size_limit;
 #[cfg(feature = "zstd")]
 mod zstd;

@@ -7,8 +7,9 @@ use http::{HeaderMap, StatusCode, response};
 use tonic::{Code, Status, codec::EnabledCompressionEncodings};
 
 use super::{
-    grpc_status::{self, GRPC_STATUS},
+    grpc_status,
     headers::{self, GrpcHeaders},
+    names::GRPC_STATUS,
 };
 use crate::call::{
     body::{Body, EndOfBody, HttpStream, ReceivedBody},

@@ -2,12 +2,12 @@
 
 use http::{HeaderMap, HeaderValue, header};
 
-use super::{compression, headers};
+use super::{compression, header_maps, headers, names};
 use crate::call::{deadline, head::CallHead};
 
 /// The headers of a call.
 pub(crate) fn headers(call: &CallHead, user_agent: Option<&HeaderValue>) -> HeaderMap {
-    let mut fields = headers::empty();
+    let mut fields = header_maps::empty();
     fields.insert(header::TE, HeaderValue::from_static("trailers"));
     fields.insert(header::CONTENT_TYPE, headers::APPLICATION_GRPC);
     if let Some(user_agent) = user_agent {
@@ -15,10 +15,10 @@ pub(crate) fn headers(call: &CallHead, user_agent: Option<&HeaderValue>) -> Head
     }
     if let Some(encoding) = call.encoding {
         let name = HeaderValue::from_static(compression::name(encoding));
-        fields.insert(headers::GRPC_ENCODING, name);
+        fields.insert(names::GRPC_ENCODING, name);
     }
     if let Some(accepted) = compression::accept_header(call.accepted) {
-        fields.insert(headers::GRPC_ACCEPT_ENCODING, accepted);
+        fields.insert(names::GRPC_ACCEPT_ENCODING, accepted);
     }
     headers::add_metadata(&mut fields, &call.metadata);
     if let Some(deadline) = call.deadline {

@@ -15,6 +15,7 @@ use super::{
     compression, grpc_status,
     headers::{self, GrpcHeaders},
     http_body::HttpBody,
+    names,
 };
 use crate::call::{
     reply::{Reply, ReplyFuture},
@@ -85,7 +86,7 @@ fn success(reply: Reply) -> HttpResponse {
     fields.insert(header::CONTENT_TYPE, headers::APPLICATION_GRPC);
     if let Some(encoding) = reply.encoding {
         let name = HeaderValue::from_static(compression::name(encoding));
-        fields.insert(headers::GRPC_ENCODING, name);
+        fields.insert(names::GRPC_ENCODING, name);
     }
     response
 }

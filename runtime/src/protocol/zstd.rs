@@ -13,7 +13,7 @@ use zstd::{
     zstd_safe::{DCtx, DParameter, ResetDirective, compress_bound, get_error_name},
 };
 
-use super::compression::read_limited;
+use super::size_limit::read_limited;
 
 thread_local! {
     static COMPRESSOR: Cell<Option<Compressor<'static>>> = Cell::default();

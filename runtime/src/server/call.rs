@@ -8,9 +8,8 @@ use bytes::Bytes;
 use http::Extensions;
 use prost::Message;
 use tokio::time::Instant;
-use tonic::{Request, Response, Status, metadata::MetadataMap};
+use tonic::{Request, Response, Status, codec::EnabledCompressionEncodings, metadata::MetadataMap};
 
-use super::service::{Serve, ServerConfig};
 use crate::{
     call::{
         body::{Body, Side},
@@ -63,6 +62,29 @@ where
     fn handle(self, service: &'a S, request: Request<Req>) -> F {
         self(service, request)
     }
+}
+
+/// A [`ServiceServer`], type-erased.
+pub(crate) trait Serve: Send + Sync {
+    fn service(&self) -> &'static ServiceDescriptor;
+
+    /// The position of the method with this `path` (`/package.Service/Method`).
+    fn position(&self, path: &str) -> Option<usize>;
+
+    fn config(&self) -> &ServerConfig;
+
+    /// Dispatches `call` to the method at position `method`.
+    fn call<'a>(&self, method: usize, call: ServerCall<'a>) -> ReplyFuture<'a>;
+}
+
+/// The limits and compressions of a server.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct ServerConfig {
+    pub(crate) decoding_limit: usize,
+    pub(crate) encoding_limit: usize,
+    pub(crate) accepted: EnabledCompressionEncodings,
+    pub(crate) sent: EnabledCompressionEncodings,
+    pub(crate) requires_te_trailers: bool,
 }
 
 /// A call to be dispatched to a handler.

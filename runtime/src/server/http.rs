@@ -7,10 +7,7 @@ use http::request;
 use tokio::time::Instant;
 use tonic::Status;
 
-use super::{
-    call::{ServerCall, no_method},
-    service::{Serve, ServerConfig},
-};
+use super::call::{Serve, ServerCall, ServerConfig, no_method};
 use crate::{
     call::{
         deadline,

@@ -2,6 +2,8 @@
 
 pub(crate) mod call;
 #[cfg(all(feature = "server", not(target_family = "wasm")))]
+mod config;
+#[cfg(all(feature = "server", not(target_family = "wasm")))]
 mod error;
 mod http;
 #[cfg(all(feature = "server", not(target_family = "wasm")))]

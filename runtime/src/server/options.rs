@@ -4,52 +4,11 @@ use std::time::Duration;
 
 use tokio::sync::Semaphore;
 
-use super::{error::ServeError, serve::Server};
+use super::serve::Server;
 use crate::{
     call::deadline::FOREVER,
-    h2::{
-        server::options::ServerConnectionOptions,
-        stream::{MAX_FRAME, MAX_WINDOW, MIN_FRAME},
-    },
+    h2::stream::{MAX_FRAME, MAX_WINDOW, MIN_FRAME},
 };
-
-/// The methods of [`Server`] with the same names document these.
-#[derive(Clone, Debug)]
-pub(super) struct ServerOptions {
-    pub(super) tcp_nodelay: bool,
-    pub(super) max_connections: usize,
-    pub(super) connection: ServerConnectionOptions,
-}
-
-impl Default for ServerOptions {
-    fn default() -> Self {
-        Self {
-            tcp_nodelay: true,
-            max_connections: 65_536,
-            connection: ServerConnectionOptions::default(),
-        }
-    }
-}
-
-impl ServerOptions {
-    /// Rejects values with which every call would fail.
-    pub(super) fn check(&self) -> Result<(), ServeError> {
-        let connection = &self.connection;
-        let is_zero = |time: Option<Duration>| time.is_some_and(|time| time.is_zero());
-        let zeros = [
-            ("max_connections", self.max_connections == 0),
-            ("max_concurrent_streams", connection.max_concurrent_streams == 0),
-            ("handshake_timeout", connection.handshake_timeout.is_zero()),
-            ("max_connection_idle", is_zero(connection.max_connection_idle)),
-            ("max_connection_age", is_zero(connection.max_connection_age)),
-        ];
-        let mut zeros = zeros.into_iter().chain(connection.sizes.zeros());
-        match zeros.find(|(_, is_zero)| *is_zero) {
-            Some((name, _)) => Err(ServeError::zero(name)),
-            None => Ok(()),
-        }
-    }
-}
 
 /// Options of connections.
 impl Server {

@@ -12,17 +12,14 @@ use tonic::server::NamedService;
 use tower_service::Service;
 
 use super::{
+    config::ServerOptions,
     error::ServeError,
     listener::{Accepted, Listener, pause_after},
-    options::ServerOptions,
     routes::Routes,
 };
 use crate::{
     call::deadline,
-    h2::server::{
-        before,
-        connection::{self, ServerShared},
-    },
+    h2::server::{before, connection, shared::ServerShared},
     protocol::http_body::{HttpBody, RequestBody},
 };
 

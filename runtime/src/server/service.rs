@@ -15,7 +15,7 @@ use tonic::{
 use tower_service::Service;
 
 use super::{
-    call::{Dispatch, ServerCall},
+    call::{Dispatch, Serve, ServerCall, ServerConfig},
     http,
 };
 use crate::{
@@ -39,16 +39,6 @@ pub struct ServiceServer<D, S: ?Sized> {
     config: ServerConfig,
     methods: MethodIndex,
     dispatch: PhantomData<fn() -> D>,
-}
-
-/// The limits and compressions of a server.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct ServerConfig {
-    pub(crate) decoding_limit: usize,
-    pub(crate) encoding_limit: usize,
-    pub(crate) accepted: EnabledCompressionEncodings,
-    pub(crate) sent: EnabledCompressionEncodings,
-    pub(crate) requires_te_trailers: bool,
 }
 
 impl<D: Dispatch<S>, S: ?Sized> ServiceServer<D, S> {
@@ -112,19 +102,6 @@ impl<D: Dispatch<S>, S: ?Sized> ServiceServer<D, S> {
         self.config.requires_te_trailers = require;
         self
     }
-}
-
-/// A [`ServiceServer`], type-erased.
-pub(crate) trait Serve: Send + Sync {
-    fn service(&self) -> &'static ServiceDescriptor;
-
-    /// The position of the method with this `path` (`/package.Service/Method`).
-    fn position(&self, path: &str) -> Option<usize>;
-
-    fn config(&self) -> &ServerConfig;
-
-    /// Dispatches `call` to the method at position `method`.
-    fn call<'a>(&self, method: usize, call: ServerCall<'a>) -> ReplyFuture<'a>;
 }
 
 impl<D: Dispatch<S>, S: Send + Sync + ?Sized> Serve for ServiceServer<D, S> {

@@ -18,8 +18,9 @@ use tokio::sync::Notify;
 
 use super::{
     before,
-    connection::{ConnectInfo, ServerShared},
+    connect_info::ConnectInfo,
     service::ServiceFuture,
+    shared::ServerShared,
     slow_methods::MethodSlot,
     stream::{CallOutcome, ServerStream},
 };

@@ -3,7 +3,6 @@
 use std::{
     future::{Future as _, poll_fn},
     io,
-    net::SocketAddr,
     pin::{Pin, pin},
     sync::Arc,
     task::{Context, Poll, Waker},
@@ -12,23 +11,18 @@ use std::{
 
 use bytes::Bytes;
 use h2::Reason;
-use http::Extensions;
 use tokio::{
     io::{AsyncRead, AsyncWrite},
-    net::TcpStream,
     sync::{OwnedSemaphorePermit, watch},
     time::{Instant, Sleep},
 };
 
 use super::{
-    before, calls::Calls, drain::Drain, options::ServerConnectionOptions,
-    ping_strikes::PingStrikes, preface, service::HttpService, slow_methods::SlowMethods,
+    before, calls::Calls, connect_info::ConnectInfo, drain::Drain,
+    options::ServerConnectionOptions, ping_strikes::PingStrikes, preface, shared::ServerShared,
 };
 use crate::{
-    call::{
-        downcast::downcast_ref,
-        panics::{contain, drop_quietly},
-    },
+    call::panics::{contain, drop_quietly},
     h2::{
         frame_counter::CLIENT_PREFACE,
         goaway::GoAway,
@@ -41,76 +35,6 @@ use crate::{
         task_waker::TaskWaker,
     },
 };
-
-/// The addresses of a TCP connection. A [`Server`](crate::Server) with
-/// [`connect_info`](crate::Server::connect_info) puts it into the extensions of each request that arrives
-/// over TCP.
-///
-/// ```
-/// # use rust_scaffold::{ConnectInfo, Request};
-/// fn caller<T>(request: &Request<T>) -> Option<std::net::IpAddr> {
-///     let info = request.extensions().get::<ConnectInfo>()?;
-///     Some(info.remote_addr()?.ip())
-/// }
-///
-/// // As a test of a handler makes one.
-/// let mut request = Request::new(());
-/// let addresses = ["10.0.0.1:50051", "10.0.0.2:40000"].map(|it| it.parse().unwrap());
-/// request.extensions_mut().insert(ConnectInfo::tcp(addresses[0], addresses[1]));
-/// assert_eq!(caller(&request), Some("10.0.0.2".parse().unwrap()));
-/// ```
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ConnectInfo {
-    local_addr: SocketAddr,
-    remote_addr: SocketAddr,
-}
-
-impl ConnectInfo {
-    /// A TCP connection between `local_addr`, the server's address, and `remote_addr`, the client's.
-    pub fn tcp(local_addr: SocketAddr, remote_addr: SocketAddr) -> Self {
-        Self { local_addr, remote_addr }
-    }
-
-    /// The server's address, if the connection has one.
-    pub fn local_addr(&self) -> Option<SocketAddr> {
-        Some(self.local_addr)
-    }
-
-    /// The client's address, if the connection has one.
-    pub fn remote_addr(&self) -> Option<SocketAddr> {
-        Some(self.remote_addr)
-    }
-
-    fn of<IO: 'static>(connection: &IO) -> Option<Self> {
-        let tcp = downcast_ref::<_, TcpStream>(connection)?;
-        Some(Self::tcp(tcp.local_addr().ok()?, tcp.peer_addr().ok()?))
-    }
-
-    pub(crate) fn describe(&self, extensions: &mut Extensions) {
-        #[cfg(feature = "tonic-transport")]
-        extensions.insert(tonic::transport::server::TcpConnectInfo {
-            local_addr: self.local_addr(),
-            remote_addr: self.remote_addr(),
-        });
-        extensions.insert(self.clone());
-    }
-}
-
-/// Shared by all connections of a server.
-pub(crate) struct ServerShared {
-    pub(super) services: Box<dyn HttpService>,
-    pub(super) options: ServerConnectionOptions,
-    pub(super) slow_methods: SlowMethods,
-}
-
-impl ServerShared {
-    pub(crate) fn new(
-        services: impl HttpService + 'static,
-        options: ServerConnectionOptions,
-    ) -> Self {
-        Self { services: Box::new(services), options, slow_methods: SlowMethods::new() }
-    }
-}
 
 /// Serves `io` until either side closes it. Drains it when `shutdown` says so. The permit counts it among
 /// the server's connections.
@@ -373,7 +297,7 @@ mod tests {
 
     use super::*;
     use crate::{
-        h2::server::service::ServiceFuture,
+        h2::server::service::{HttpService, ServiceFuture},
         protocol::{http_body::HttpBody, responses::no_service},
     };
 

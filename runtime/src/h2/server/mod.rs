@@ -1,12 +1,14 @@
 //! The server's end of a connection.
 
 pub(crate) mod calls;
+pub(crate) mod connect_info;
 pub(crate) mod connection;
 mod drain;
 pub(crate) mod options;
 pub(crate) mod ping_strikes;
 mod preface;
 pub(crate) mod service;
+pub(crate) mod shared;
 mod slow_methods;
 mod stream;
 

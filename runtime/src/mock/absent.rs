@@ -1,4 +1,4 @@
-//! Replaces mocks when the feature `mock` is off: using one is a compile error with an explanation.
+//! Stands in for mocks when the feature `mock` is off: using one is a compile error with an explanation.
 
 use std::marker::PhantomData;
 
@@ -47,4 +47,26 @@ impl<T> NoMock<T> {
     {
         T::mock()
     }
+}
+
+/// What generated code refers to: nothing, as mocks are left out.
+pub mod face {}
+
+/// Leaves mocks out: the runtime does not have its feature `mock`.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __mocks {
+    ($($item:item)*) => {};
+}
+
+/// Replaces a mock in tests when the runtime does not have its feature `mock`: by a type whose use fails
+/// to compile with an explanation.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __no_mock {
+    ($mock:ident) => {
+        #[doc = "There are no mocks without the feature `mock` of `rust-scaffold`."]
+        #[cfg(any(test, feature = "mock"))]
+        pub type $mock = $crate::mock::NoMock<()>;
+    };
 }

@@ -2,7 +2,7 @@
 
 pub use bytes::Bytes;
 
-pub use crate::mock::{
+pub use super::{
     BidiStreaming, Call, ClientStreaming, Enum, Expectation, Fields, IntoPattern, Map, Method,
     Mock, MockServer, Mocked, Pattern, ServerStreaming, Serving, Tape, TapeError, Unary, View,
     redact, redact_by, serve, verify_tape, view,
@@ -69,4 +69,19 @@ macro_rules! __look {
             _ => $crate::codegen::mock::View::Absent,
         }
     };
+}
+
+/// Includes mocks: the runtime has its feature `mock`. Without the feature, a crate with generated but
+/// unused mocks still compiles.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __mocks {
+    ($($item:item)*) => { $($item)* };
+}
+
+/// Replaces mocks in tests when the runtime does not have its feature `mock`. Here it has, so this is empty.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __no_mock {
+    ($mock:ident) => {};
 }

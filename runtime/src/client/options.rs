@@ -1,0 +1,88 @@
+//! The values of a channel's options.
+
+use std::time::Duration;
+
+use http::HeaderValue;
+
+use super::error::ConnectError;
+use crate::h2::{client::connection::ClientConnectionOptions, jitter, keep_alive::Pings};
+
+/// The methods of [`ChannelBuilder`](crate::ChannelBuilder) with the same names document these.
+#[derive(Clone, Debug)]
+pub(super) struct ChannelOptions {
+    pub(super) connect_timeout: Duration,
+    pub(super) backoff: Backoff,
+    pub(super) max_connections: usize,
+    pub(super) connection: ClientConnectionOptions,
+    pub(super) keep_alive: Pings,
+    pub(super) wait_for_ready: bool,
+    pub(super) user_agent: HeaderValue,
+}
+
+impl ChannelOptions {
+    /// Rejects values with which every call would fail, or with which the channel would dial without a
+    /// pause.
+    pub(super) fn check(&self) -> Result<(), ConnectError> {
+        let zeros = [
+            ("connect_timeout", self.connect_timeout.is_zero()),
+            ("backoff", self.backoff.base.is_zero() || self.backoff.max.is_zero()),
+        ];
+        let mut zeros = zeros.into_iter().chain(self.connection.sizes.zeros());
+        match zeros.find(|(_, is_zero)| *is_zero) {
+            Some((name, _)) => Err(ConnectError::zero(name)),
+            None => Ok(()),
+        }
+    }
+}
+
+/// The delays after failed attempts.
+///
+/// See [gRPC's backoff](https://github.com/grpc/grpc/blob/master/doc/connection-backoff.md).
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Backoff {
+    pub(super) base: Duration,
+    pub(super) max: Duration,
+}
+
+impl Backoff {
+    const FACTOR: f64 = 1.6;
+    const JITTER: f64 = 0.2;
+
+    /// The delay after `failures` earlier failures and one more.
+    pub(super) fn after(self, failures: i32) -> Duration {
+        let wait = self.base.as_secs_f64() * Self::FACTOR.powi(failures);
+        let wait = Duration::try_from_secs_f64(wait).map_or(self.max, |wait| wait.min(self.max));
+        jitter::around(wait, Self::JITTER)
+    }
+}
+
+/// A request extension that overrides [`ChannelBuilder::wait_for_ready`](crate::ChannelBuilder::wait_for_ready): whether the call waits for a
+/// connection, up to its deadline.
+///
+/// ```
+/// # use rust_scaffold::{Request, WaitForReady};
+/// let mut request = Request::new(());
+/// request.extensions_mut().insert(WaitForReady(true));
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct WaitForReady(pub bool);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn waits_grow_up_to_the_greatest_and_differ() {
+        let backoff = Backoff { base: Duration::from_secs(1), max: Duration::from_secs(120) };
+        let near = |failures, seconds: f64| {
+            let wait = backoff.after(failures).as_secs_f64();
+            assert!((seconds * 0.79..seconds * 1.21).contains(&wait), "{failures}: {wait}");
+            wait
+        };
+        near(0, 1.0);
+        near(1, 1.6);
+        near(3, 4.096);
+        near(i32::MAX, 120.0);
+        assert_ne!(near(50, 120.0), near(50, 120.0));
+    }
+}
