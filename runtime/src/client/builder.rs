@@ -184,7 +184,7 @@ impl ChannelBuilder {
     }
 
     /// Whether calls wait until there is a connection, up to their deadlines, instead of failing with
-    /// `Unavailable` when connecting fails. Default: they fail. A request with a [`WaitForReady`]
+    /// `Unavailable` when connecting fails. Default: they fail. A request with a [`WaitForReady`](crate::WaitForReady)
     /// extension overrides this.
     #[must_use]
     pub fn wait_for_ready(mut self, wait: bool) -> Self {
