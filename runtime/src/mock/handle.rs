@@ -164,10 +164,23 @@ pub struct Answering<'a, Out> {
     response: PhantomData<fn() -> Out>,
 }
 
+/// What an [`Answering`] needs of a mock. By its own type, the compiler would look through all of the mock's
+/// state for each method, in every crate with mocks, to find out that the future is `Send`.
+trait Engine: Send + Sync {
+    /// Begins to answer a call of `method`.
+    fn begin(&self, method: usize, request: Request<Content>) -> Started<'_>;
+}
+
+impl Engine for Arc<Core> {
+    fn begin(&self, method: usize, request: Request<Content>) -> Started<'_> {
+        self.call(method, request)
+    }
+}
+
 /// An [`Answering`], whatever the messages are.
 #[allow(clippy::large_enum_variant, reason = "most calls never go on, and need no allocation")]
 enum LazyCall<'a> {
-    Waiting(&'a Arc<Core>, usize, Option<Request<Content>>),
+    Waiting(&'a dyn Engine, usize, Option<Request<Content>>),
     Going(Pin<Box<dyn Future<Output = Result<Response<Content>, Status>> + Send + 'a>>),
 }
 
@@ -186,9 +199,9 @@ impl LazyCall<'_> {
                 Self::Going(response) => {
                     return response.as_mut().poll(cx).map_ok(PlannedResponse::Made);
                 }
-                Self::Waiting(core, method, request) => {
+                Self::Waiting(engine, method, request) => {
                     let Some(request) = request.take() else { return Poll::Pending };
-                    match core.call(*method, request) {
+                    match engine.begin(*method, request) {
                         Started::Answered(response) => {
                             return Poll::Ready(response.map(PlannedResponse::Shared));
                         }
