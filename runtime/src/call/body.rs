@@ -15,8 +15,7 @@ use super::{deadline::Deadline, trailers::merge};
 /// A stream of frames that ends cleanly, with trailers, or with a status.
 pub(crate) struct Body {
     kind: BodyKind,
-    /// Boxed because most bodies have none.
-    trailers: Option<Box<MetadataMap>>,
+    trailers: UserTrailers,
     /// Limits how long a buffered body may wait for flow-control window.
     deadline: Option<Box<Deadline>>,
 }
@@ -69,6 +68,9 @@ pub(crate) enum ReceivedBody<S> {
     Stream(S),
 }
 
+/// The user's trailers, boxed because most bodies have none.
+pub(crate) type UserTrailers = Option<Box<MetadataMap>>;
+
 /// Where a received body ends.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum EndOfBody {
@@ -76,7 +78,7 @@ pub(crate) enum EndOfBody {
     Data,
     /// With trailers that carry the status of the call: a response. The function returns the user's
     /// trailers if the status is OK.
-    Status(fn(Option<HeaderMap>) -> Result<MetadataMap, Status>),
+    Status(fn(Option<HeaderMap>) -> Result<UserTrailers, Status>),
 }
 
 /// The direction of a body. The end of a response carries the status of the call.
@@ -109,7 +111,7 @@ impl Body {
             ReceivedBody::Whole(data, trailers) => {
                 let ended = trailers.and_then(|trailers| end.of_trailers(trailers));
                 let (trailers, failure) = match ended {
-                    Ok(trailers) => (boxed(trailers), None),
+                    Ok(trailers) => (trailers, None),
                     Err(status) => (None, Some(status)),
                 };
                 let kind = match (data, failure) {
@@ -198,7 +200,7 @@ impl Body {
     pub(crate) fn poll_end(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, Status>>> {
         let BodyKind::Received(stream, end) = &mut self.kind else { return self.poll_data(cx) };
         let ended = match end {
-            EndOfBody::Data if stream.is_end_stream() => Ok(MetadataMap::new()),
+            EndOfBody::Data if stream.is_end_stream() => Ok(None),
             EndOfBody::Status(status) => match stream.poll_trailers(cx) {
                 Poll::Ready(Ok(trailers)) => status(trailers),
                 _ => return self.poll_data(cx),
@@ -243,11 +245,11 @@ impl Body {
     /// The end of the body, whose trailers are kept if it was a clean one.
     fn keep_trailers(
         &mut self,
-        ended: Result<MetadataMap, Status>,
+        ended: Result<UserTrailers, Status>,
     ) -> Option<Result<Bytes, Status>> {
         match ended {
             Ok(trailers) => {
-                self.trailers = boxed(trailers);
+                self.trailers = trailers;
                 None
             }
             Err(status) => Some(Err(status)),
@@ -270,9 +272,9 @@ impl EndOfBody {
         self,
         stream: &mut dyn HttpStream,
         cx: &mut Context<'_>,
-    ) -> Poll<Result<MetadataMap, Status>> {
+    ) -> Poll<Result<UserTrailers, Status>> {
         match self {
-            Self::Data => Poll::Ready(Ok(MetadataMap::new())),
+            Self::Data => Poll::Ready(Ok(None)),
             Self::Status(status) => {
                 let trailers = ready!(stream.poll_trailers(cx))?;
                 Poll::Ready(status(trailers))
@@ -280,9 +282,9 @@ impl EndOfBody {
         }
     }
 
-    fn of_trailers(self, trailers: Option<HeaderMap>) -> Result<MetadataMap, Status> {
+    fn of_trailers(self, trailers: Option<HeaderMap>) -> Result<UserTrailers, Status> {
         match self {
-            Self::Data => Ok(MetadataMap::new()),
+            Self::Data => Ok(None),
             Self::Status(status) => status(trailers),
         }
     }
@@ -297,7 +299,7 @@ impl<S: HttpStream> ReceivedBody<S> {
     }
 }
 
-fn boxed(trailers: MetadataMap) -> Option<Box<MetadataMap>> {
+fn boxed(trailers: MetadataMap) -> UserTrailers {
     (!trailers.is_empty()).then(|| Box::new(trailers))
 }
 

@@ -138,7 +138,14 @@ impl CreditedStream {
         &mut self,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Bytes, Unreadable>>> {
-        let data = self.poll_stream(cx)?;
+        let data = self.with_stream(|stream| {
+            loop {
+                match stream.poll_data(cx) {
+                    Poll::Ready(Some(Ok(data))) if data.is_empty() => {}
+                    data => break data,
+                }
+            }
+        })?;
         match &data {
             Poll::Ready(Some(Ok(data))) => self.release(data.len(), WINDOW_UPDATE_THRESHOLD),
             // The next data may be a long time coming, so all credit is returned now.
@@ -150,36 +157,23 @@ impl CreditedStream {
         data.map(|data| data.map(|data| data.map_err(Unreadable::Stream)))
     }
 
-    /// The same for data that is not read yet. It is once [`consume_held`](Self::consume_held) was called.
-    pub(crate) fn poll_held(
-        &mut self,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Bytes, Unreadable>>> {
-        let data = self.poll_stream(cx)?;
-        if let Poll::Ready(Some(Ok(data))) = &data {
-            self.held += data.len();
-        }
-        data.map(|data| data.map(|data| data.map_err(Unreadable::Stream)))
+    /// The data that has arrived first, and whether it is all there is. It counts as unread until
+    /// [`consume_held`](Self::consume_held) is called. None if nothing has arrived.
+    pub(crate) fn take_arrived(&mut self, cx: &mut Context<'_>) -> Option<(Bytes, bool)> {
+        let arrived = self.with_stream(|stream| match stream.poll_data(cx) {
+            Poll::Ready(None) => Some((Bytes::new(), stream.is_end_stream())),
+            Poll::Ready(Some(Ok(data))) => Some((data, stream.is_end_stream())),
+            Poll::Ready(Some(Err(_))) | Poll::Pending => None,
+        });
+        let (data, is_all) = arrived.ok()??;
+        self.held = data.len();
+        Some((data, is_all))
     }
 
     /// Counts what was held as read.
     pub(crate) fn consume_held(&mut self) {
         let held = std::mem::take(&mut self.held);
         self.release(held, WINDOW_UPDATE_THRESHOLD);
-    }
-
-    fn poll_stream(
-        &mut self,
-        cx: &mut Context<'_>,
-    ) -> Result<Poll<Option<Result<Bytes, h2::Error>>>, Unreadable> {
-        self.with_stream(|stream| {
-            loop {
-                match stream.poll_data(cx) {
-                    Poll::Ready(Some(Ok(data))) if data.is_empty() => {}
-                    data => break data,
-                }
-            }
-        })
     }
 
     pub(crate) fn poll_trailers(

@@ -212,17 +212,16 @@ impl ReceivedStream {
     pub(crate) fn arrived(mut self) -> ReceivedBody<Self> {
         // Whoever reads the rest registers a waker.
         let cx = &mut Context::from_waker(Waker::noop());
-        if self.is_end_stream() {
-            return ReceivedBody::Whole(None, Ok(None));
-        }
-        let Poll::Ready(Some(Ok(first))) = self.stream.poll_held(cx) else {
+        let Some((first, is_all)) = self.stream.take_arrived(cx) else {
             return ReceivedBody::Stream(self);
         };
-        if self.stream.is_end_stream() {
+        if is_all {
             self.stream.consume_held();
-            return ReceivedBody::Whole(Some(first), Ok(None));
+            return ReceivedBody::Whole(Some(first).filter(|first| !first.is_empty()), Ok(None));
         }
-        self.ahead = Some(Box::new(ReadAhead { first, second: None }));
+        if !first.is_empty() {
+            self.ahead = Some(Box::new(ReadAhead { first, second: None }));
+        }
         ReceivedBody::Stream(self)
     }
 

@@ -18,7 +18,7 @@ use super::{
     headers::{self, GrpcHeaders},
     names::{GRPC_MESSAGE, GRPC_STATUS, GRPC_STATUS_DETAILS},
 };
-use crate::call::status;
+use crate::call::{body::UserTrailers, status};
 
 /// Accepts Base64 with and without padding, and with non-zero trailing bits.
 const LENIENT: GeneralPurposeConfig = GeneralPurposeConfig::new()
@@ -35,11 +35,15 @@ pub(crate) fn code(grpc: &GrpcHeaders<'_>) -> Option<Code> {
 }
 
 /// The user's trailers at the end of a response, if the status in `received` is OK.
-pub(crate) fn end_of_response(received: Option<HeaderMap>) -> Result<MetadataMap, Status> {
+pub(crate) fn end_of_response(received: Option<HeaderMap>) -> Result<UserTrailers, Status> {
     let received = received.unwrap_or_default();
     let grpc = GrpcHeaders::in_headers(&received);
     match code(&grpc) {
-        Some(Code::Ok) => Ok(headers::into_trailers(grpc.custom, received)),
+        Some(Code::Ok) => {
+            let (custom, trailers) = (grpc.custom, received);
+            let trailers = headers::into_trailers(custom, trailers);
+            Ok((!trailers.is_empty()).then(|| Box::new(trailers)))
+        }
         Some(code) => Err(from_headers(code, received)),
         None => Err(status::missing()),
     }
