@@ -32,7 +32,7 @@ type Answer<T> = Result<Response<T>, Status>;
 /// Reads nothing of a stream of requests, and never comes to an end; answers a `latest` at once, unless
 /// its series is `waits`.
 #[derive(Clone, Copy)]
-struct Idle;
+pub(crate) struct Idle;
 
 impl Telemetry for Idle {
     async fn latest(&self, request: Request<Query>) -> Answer<Point> {

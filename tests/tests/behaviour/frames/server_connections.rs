@@ -11,6 +11,7 @@ use super::{
     peer::{End, LONG, Peer, call, fields, message},
 };
 use crate::{
+    credit::Idle,
     routes::listen,
     station::{Station, query},
     telemetry::{Point, TelemetryServer},
@@ -295,4 +296,32 @@ async fn requests_that_come_before_their_handlers_and_are_not_read_leave_the_con
         assert!(peer.receive().await.is_some());
     }
     peer.is_served(13).await;
+}
+
+/// However little each of them has, and though it came with its headers.
+#[tokio::test]
+async fn requests_that_nobody_reads_stop_their_connection_at_its_limit() {
+    const WINDOW: u32 = 64 * 1024;
+    const REQUESTS: usize = 10_000;
+    let server = Server::new()
+        .initial_connection_window_size(WINDOW)
+        .max_receive_buffer_size(2 * WINDOW as usize)
+        .permit_keep_alive_interval(Duration::ZERO)
+        .add_service(TelemetryServer::new(Idle));
+    let (listener, address) = listen().await;
+    tokio::spawn(server.serve_listener(listener));
+    let mut peer = Peer::connect(address, &[]).await;
+    peer.settled().await;
+    let mut sent = 0;
+    for stream in (1..).step_by(2) {
+        if peer.credit < REQUESTS as i64 {
+            break;
+        }
+        peer.send([call(stream, "Upload"), Frame::data(stream, vec![0; REQUESTS])]).await;
+        peer.credit -= REQUESTS as i64;
+        sent += REQUESTS;
+        peer.settled().await;
+        assert!(sent <= 3 * WINDOW as usize, "{sent} bytes are kept that nobody reads");
+    }
+    assert!(sent >= WINDOW as usize);
 }
