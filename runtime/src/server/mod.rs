@@ -7,6 +7,8 @@ mod config;
 mod error;
 mod http;
 #[cfg(all(feature = "server", not(target_family = "wasm")))]
+mod layers;
+#[cfg(all(feature = "server", not(target_family = "wasm")))]
 mod listener;
 #[cfg(all(feature = "server", not(target_family = "wasm")))]
 mod options;
@@ -24,5 +26,6 @@ pub use self::{
 pub use self::{
     error::ServeError,
     listener::Listener,
+    routes::{Routes, RoutesFuture},
     serve::{NamedServer, Server},
 };

@@ -1,21 +1,26 @@
-//! Routes requests to services by path.
+//! [`Routes`]: the services of a server as one, which routes requests to them by path.
 
 use std::{
     collections::BTreeMap,
     convert::Infallible,
     fmt,
     future::{Future, poll_fn},
+    pin::Pin,
     sync::Arc,
-    task::{Context, Waker},
+    task::{Context, Poll, Waker},
 };
 
 use http::{Request, Response};
-use tonic::server::NamedService;
+use tonic::{Status, server::NamedService};
 use tower_service::Service;
 
 use super::error::ServeError;
 use crate::{
-    call::{downcast, panics::contain, status},
+    call::{
+        downcast,
+        panics::contain,
+        status::{self, BoxError},
+    },
     h2::server::service::{HttpService, ServiceFuture},
     protocol::{
         http_body::{HttpBody, RequestBody},
@@ -23,16 +28,82 @@ use crate::{
     },
 };
 
-/// The services of a server, by name.
-#[derive(Clone, Default)]
-pub(super) struct Routes {
-    services: BTreeMap<&'static str, Arc<dyn ErasedService>>,
-    /// The name of a service that was added twice.
-    duplicate: Option<&'static str>,
-    fallback: Option<Arc<dyn ErasedService>>,
-}
+/// The services of a [`Server`](crate::Server), with its fallback and its layers, as one tower service: what
+/// its layers wrap, and what [`Server::into_service`](crate::Server::into_service) returns. Clones share the
+/// services.
+#[derive(Clone)]
+pub struct Routes(Arc<dyn HttpService>);
 
 impl Routes {
+    pub(super) fn new(table: RouteTable) -> Self {
+        Self(Arc::new(table))
+    }
+
+    /// What a layer has made of routes.
+    pub(super) fn layered<S, B>(service: S) -> Self
+    where
+        S: Service<Request<HttpBody>, Response = Response<B>>,
+        S: Clone + Send + Sync + 'static,
+        S::Error: Into<BoxError>,
+        S::Future: Send + 'static,
+        B: RequestBody,
+    {
+        Self(Arc::new(Layered(TowerService(service))))
+    }
+
+    pub(super) fn into_http_service(self) -> Arc<dyn HttpService> {
+        self.0
+    }
+}
+
+impl<B: RequestBody> Service<Request<B>> for Routes {
+    type Response = Response<HttpBody>;
+    type Error = Infallible;
+    type Future = RoutesFuture;
+
+    /// Always ready: each service is waited for by the calls that it gets.
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: Request<B>) -> RoutesFuture {
+        RoutesFuture(self.0.call(request.map(HttpBody::new)))
+    }
+}
+
+impl fmt::Debug for Routes {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Routes").finish_non_exhaustive()
+    }
+}
+
+/// A future of the response of [`Routes`].
+pub struct RoutesFuture(ServiceFuture);
+
+impl Future for RoutesFuture {
+    type Output = Result<Response<HttpBody>, Infallible>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        self.0.poll(cx).map(Ok)
+    }
+}
+
+impl fmt::Debug for RoutesFuture {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RoutesFuture").finish_non_exhaustive()
+    }
+}
+
+/// The services of a server, by name.
+#[derive(Clone, Default)]
+pub(super) struct RouteTable {
+    services: BTreeMap<&'static str, Arc<dyn HttpService>>,
+    /// The name of a service that was added twice.
+    duplicate: Option<&'static str>,
+    fallback: Option<Arc<dyn HttpService>>,
+}
+
+impl RouteTable {
     pub(super) fn add<S, B>(&mut self, service: S)
     where
         S: Service<Request<HttpBody>, Response = Response<B>, Error = Infallible>,
@@ -64,39 +135,50 @@ impl Routes {
     }
 }
 
-impl HttpService for Routes {
+impl HttpService for RouteTable {
     /// Calls the service that the path of `request` names.
     fn call(&self, request: Request<HttpBody>) -> ServiceFuture {
         let path = request.uri().path();
         let service = path.strip_prefix('/').and_then(|path| path.split_once('/'));
         let named = service.and_then(|(name, _)| self.services.get(name));
         match named.or(self.fallback.as_ref()) {
-            // Layers and interceptors may do all of their work in `call`, and panic.
-            Some(route) => contain(|| route.call(request)).unwrap_or_else(|_| {
-                ServiceFuture::Refused(Some(Box::new(failure(&status::panicked()))))
-            }),
+            Some(route) => call_contained(&**route, request),
             None => ServiceFuture::Refused(Some(no_service(&request))),
         }
     }
 }
 
-impl fmt::Debug for Routes {
+impl fmt::Debug for RouteTable {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_list().entries(self.services.keys()).finish()
     }
 }
 
-/// A service, type-erased.
-trait ErasedService: Send + Sync {
-    fn call(&self, request: Request<HttpBody>) -> ServiceFuture;
+/// What a layer has made of a server's services.
+struct Layered<S>(TowerService<S>);
+
+impl<S> HttpService for Layered<S>
+where
+    TowerService<S>: HttpService,
+{
+    fn call(&self, request: Request<HttpBody>) -> ServiceFuture {
+        call_contained(&self.0, request)
+    }
+}
+
+/// Calls `service`. A panic in it fails this call only.
+fn call_contained(service: &dyn HttpService, request: Request<HttpBody>) -> ServiceFuture {
+    // Layers and interceptors may do all of their work in `call`, and panic.
+    contain(|| service.call(request)).unwrap_or_else(|_| refused(&status::panicked()))
 }
 
 struct TowerService<S>(S);
 
-impl<S, B> ErasedService for TowerService<S>
+impl<S, B> HttpService for TowerService<S>
 where
-    S: Service<Request<HttpBody>, Response = Response<B>, Error = Infallible>,
+    S: Service<Request<HttpBody>, Response = Response<B>>,
     S: Clone + Send + Sync + 'static,
+    S::Error: Into<BoxError>,
     S::Future: Send + 'static,
     B: RequestBody,
 {
@@ -106,35 +188,54 @@ where
             request.body_mut().track();
         }
         let mut service = self.0.clone();
-        let cx = &mut Context::from_waker(Waker::noop());
-        if service.poll_ready(cx).is_ready() {
-            return service_future(service.call(request));
+        match service.poll_ready(&mut Context::from_waker(Waker::noop())) {
+            Poll::Ready(Ok(())) => service_future(service.call(request)),
+            Poll::Ready(Err(error)) => refused(&Status::from_error(error.into())),
+            Poll::Pending => ServiceFuture::Other(Box::pin(async move {
+                // Converted at once: the error of a service need not be `Send`.
+                let ready =
+                    |cx: &mut Context<'_>| service.poll_ready(cx).map_err(Into::<BoxError>::into);
+                match poll_fn(ready).await {
+                    Ok(()) => response(service.call(request).await),
+                    Err(error) => failure(&Status::from_error(error)),
+                }
+            })),
         }
-        ServiceFuture::Other(Box::pin(async move {
-            let Ok(()) = poll_fn(|cx| service.poll_ready(cx)).await;
-            let Ok(response) = service.call(request).await;
-            response.map(HttpBody::new)
-        }))
     }
 }
 
 /// Wraps `future`, which is boxed unless it is our own.
-fn service_future<F, B>(future: F) -> ServiceFuture
+fn service_future<F, B, E>(future: F) -> ServiceFuture
 where
-    F: Future<Output = Result<Response<B>, Infallible>> + Send + 'static,
+    F: Future<Output = Result<Response<B>, E>> + Send + 'static,
     B: RequestBody,
+    E: Into<BoxError>,
 {
     let mut future = Some(future);
     if let Some(ours) = downcast::take(&mut future) {
         return ServiceFuture::Ours(ours);
     }
+    if let Some(RoutesFuture(inner)) = downcast::take(&mut future) {
+        return inner;
+    }
     ServiceFuture::Other(Box::pin(async move {
         match future {
-            Some(future) => {
-                let Ok(response) = future.await;
-                response.map(HttpBody::new)
-            }
+            Some(future) => response(future.await),
             None => failure(&status::panicked()),
         }
     }))
+}
+
+/// The response to a call that a service has ended with `result`.
+fn response<B: RequestBody, E: Into<BoxError>>(
+    result: Result<Response<B>, E>,
+) -> Response<HttpBody> {
+    match result {
+        Ok(response) => response.map(HttpBody::new),
+        Err(error) => failure(&Status::from_error(error.into())),
+    }
+}
+
+fn refused(status: &Status) -> ServiceFuture {
+    ServiceFuture::Refused(Some(Box::new(failure(status))))
 }

@@ -9,16 +9,18 @@ use tokio::{
 };
 use tokio_stream::{Stream, StreamExt as _};
 use tonic::server::NamedService;
+use tower_layer::Layer;
 use tower_service::Service;
 
 use super::{
     config::ServerOptions,
     error::ServeError,
+    layers::Layers,
     listener::{Accepted, Listener, pause_after},
-    routes::Routes,
+    routes::{RouteTable, Routes},
 };
 use crate::{
-    call::deadline,
+    call::{deadline, status::BoxError},
     h2::server::{before, connection, shared::ServerShared},
     protocol::http_body::{HttpBody, RequestBody},
 };
@@ -54,7 +56,8 @@ impl<S: NamedService> NamedServer for S {}
 /// nothing else. When the client cancels a call, its handler is dropped.
 #[derive(Clone, Debug, Default)]
 pub struct Server {
-    routes: Routes,
+    routes: RouteTable,
+    layers: Layers,
     pub(super) options: ServerOptions,
 }
 
@@ -79,6 +82,22 @@ impl Server {
         self
     }
 
+    /// Adds a service if there is one. Requests for one that is `None` are those for an unknown service.
+    #[must_use]
+    pub fn add_optional_service<S, B>(self, service: Option<S>) -> Self
+    where
+        S: NamedServer,
+        S: Service<http::Request<HttpBody>, Response = http::Response<B>, Error = Infallible>,
+        S: Clone + Send + Sync + 'static,
+        S::Future: Send + 'static,
+        B: RequestBody,
+    {
+        match service {
+            Some(service) => self.add_service(service),
+            None => self,
+        }
+    }
+
     /// Sends requests for unknown services to `service`, instead of failing them with `Unimplemented`.
     #[must_use]
     pub fn fallback<S, B>(mut self, service: S) -> Self
@@ -90,6 +109,82 @@ impl Server {
     {
         self.routes.set_fallback(service);
         self
+    }
+
+    /// Wraps everything that is served in a tower layer: services that are added before and after this, and
+    /// the fallback. It sees every response: `Unimplemented` for unknown services and HTTP errors for
+    /// requests that are not gRPC, too. Only requests whose headers are [too
+    /// long](Self::max_header_list_size) are answered before layers see them.
+    ///
+    /// The layer added first is the outermost one, which sees requests first and responses last, as in
+    /// `tonic::transport::Server::layer` and `tower::ServiceBuilder` (axum's `Router::layer` has it the
+    /// other way round).
+    ///
+    /// An error of the layered service becomes a status as in [`Status::from_error`](crate::Status::from_error): the
+    /// status in it or in its sources, or else `Unknown` with its text. If the layer panics, the call fails
+    /// with `Internal`. Without layers, nothing is wrapped.
+    ///
+    /// A header in every response:
+    ///
+    /// ```
+    /// use http::{HeaderValue, Request, Response};
+    /// use rust_scaffold::{HttpBody, Server};
+    /// use tower::{Service, util::MapResponseLayer};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let add_header = MapResponseLayer::new(|mut response: Response<HttpBody>| {
+    ///     response.headers_mut().insert("served-by", HeaderValue::from_static("calculator-1"));
+    ///     response
+    /// });
+    /// let server = Server::new().layer(add_header);
+    ///
+    /// // It is in the response to a call of an unknown service as well.
+    /// let call = Request::post("/calculator.Calculator/Add")
+    ///     .header("content-type", "application/grpc")
+    ///     .body(HttpBody::default())?;
+    /// let response = server.into_service()?.call(call).await?;
+    /// assert_eq!(response.headers()["grpc-status"], "12");
+    /// assert_eq!(response.headers()["served-by"], "calculator-1");
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn layer<L, B>(mut self, layer: L) -> Self
+    where
+        L: Layer<Routes> + Send + Sync + 'static,
+        L::Service: Service<http::Request<HttpBody>, Response = http::Response<B>>,
+        L::Service: Clone + Send + Sync + 'static,
+        <L::Service as Service<http::Request<HttpBody>>>::Error: Into<BoxError>,
+        <L::Service as Service<http::Request<HttpBody>>>::Future: Send + 'static,
+        B: RequestBody,
+    {
+        self.layers.add(layer);
+        self
+    }
+
+    /// The services, the fallback and the layers as one tower service, for another server: to be mounted in
+    /// axum beside other routes, or served by hyper. It takes requests with any body of bytes. Options of
+    /// connections are those of the other server.
+    ///
+    /// In axum, `Router::fallback_service` passes on each request that no route of axum's matches:
+    ///
+    /// ```
+    /// use rust_scaffold::{ServeError, Server};
+    ///
+    /// # fn mount(server: Server) -> Result<(), ServeError> {
+    /// let app: axum::Router = axum::Router::new()
+    ///     .route("/healthz", axum::routing::get(|| async { "ok" }))
+    ///     .fallback_service(server.into_service()?);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// [`ServeError::DuplicateService`] if a service was added twice.
+    pub fn into_service(self) -> Result<Routes, ServeError> {
+        self.routes.check()?;
+        Ok(self.into_routes())
     }
 
     /// Serves on `address` until the process ends.
@@ -203,6 +298,10 @@ impl Server {
 }
 
 impl Server {
+    fn into_routes(self) -> Routes {
+        self.layers.wrap(Routes::new(self.routes))
+    }
+
     /// Fails if the services or the options are invalid, or the runtime has no timers.
     pub(crate) fn check(&self) -> Result<(), ServeError> {
         self.options.check()?;
@@ -237,9 +336,11 @@ struct Connections {
 }
 
 impl Connections {
-    fn new(Server { routes, options }: Server) -> Self {
-        let permits = Arc::new(Semaphore::new(options.max_connections));
-        let shared = Arc::new(ServerShared::new(routes, options.connection));
+    fn new(server: Server) -> Self {
+        let permits = Arc::new(Semaphore::new(server.options.max_connections));
+        let connection_options = server.options.connection.clone();
+        let services = server.into_routes().into_http_service();
+        let shared = Arc::new(ServerShared::new(services, connection_options));
         Self { shared, permits, shutdown: watch::Sender::new(false) }
     }
 

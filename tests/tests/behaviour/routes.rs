@@ -2,9 +2,11 @@
 
 use std::net::SocketAddr;
 
-use rust_scaffold::{Channel, Server, tonic};
+use rust_scaffold::{Channel, HttpBody, Routes, Server, tonic};
 use tokio::{net::TcpListener, task::JoinHandle};
 use tokio_stream::wrappers::TcpListenerStream;
+use tower::util::MapResponseLayer;
+use tower_service::Service;
 
 use crate::{
     station::Station,
@@ -57,9 +59,14 @@ pub(crate) async fn over_sockets(server: TelemetryServer<Station>) -> Vec<Route>
     let mut routes = Vec::new();
     for (name, serve) in [
         ("our server", serve_ours as fn(TelemetryServer<Station>, TcpListener) -> JoinHandle<()>),
+        ("our server with a layer", serve_layered),
         ("tonic's server", serve_tonic),
         ("axum", serve_axum),
-        ("hyper", serve_hyper),
+        ("hyper", |server, listener| serve_hyper(server, listener)),
+        ("our routes in axum", |server, listener| {
+            serve_routes_in_axum(routes_of(server), listener)
+        }),
+        ("our routes in hyper", |server, listener| serve_hyper(routes_of(server), listener)),
     ] {
         let (listener, address) = listen().await;
         let task = serve(server.clone(), listener);
@@ -109,12 +116,42 @@ fn serve_axum(server: TelemetryServer<Station>, listener: TcpListener) -> JoinHa
     tokio::spawn(async move { axum::serve(listener, router).await.unwrap() })
 }
 
-fn serve_hyper(server: TelemetryServer<Station>, listener: TcpListener) -> JoinHandle<()> {
+/// The routes of a server with a layer, to be mounted in others.
+fn routes_of(server: TelemetryServer<Station>) -> Routes {
+    layered(server).into_service().unwrap()
+}
+
+/// A server with a layer that hides from it which service is called.
+fn layered(server: TelemetryServer<Station>) -> Server {
+    let layer = MapResponseLayer::new(|response: http::Response<HttpBody>| response);
+    Server::new().layer(layer).add_service(server)
+}
+
+fn serve_layered(server: TelemetryServer<Station>, listener: TcpListener) -> JoinHandle<()> {
+    let incoming = TcpListenerStream::new(listener);
+    tokio::spawn(async move { layered(server).serve_incoming(incoming).await.unwrap() })
+}
+
+/// Serves `routes` beside a page of axum's.
+pub(crate) fn serve_routes_in_axum(routes: Routes, listener: TcpListener) -> JoinHandle<()> {
+    let router = axum::Router::new()
+        .route("/page", axum::routing::get(|| async { "a page beside the services" }))
+        .fallback_service(routes);
+    tokio::spawn(async move { axum::serve(listener, router).await.unwrap() })
+}
+
+pub(crate) fn serve_hyper<S>(service: S, listener: TcpListener) -> JoinHandle<()>
+where
+    S: Service<http::Request<hyper::body::Incoming>, Response = http::Response<HttpBody>>,
+    S: Clone + Send + Sync + 'static,
+    S::Error: std::error::Error + Send + Sync + 'static,
+    S::Future: Send + 'static,
+{
     use hyper_util::rt::{TokioExecutor, TokioIo};
     tokio::spawn(async move {
         loop {
             let (stream, _) = listener.accept().await.unwrap();
-            let service = hyper_util::service::TowerToHyperService::new(server.clone());
+            let service = hyper_util::service::TowerToHyperService::new(service.clone());
             tokio::spawn(
                 hyper::server::conn::http2::Builder::new(TokioExecutor::new())
                     .serve_connection(TokioIo::new(stream), service),

@@ -311,7 +311,8 @@ mod tests {
 
     #[test]
     fn the_task_of_a_connection_takes_little_room() {
-        let shared = Arc::new(ServerShared::new(Refusing, ServerConnectionOptions::default()));
+        let shared =
+            Arc::new(ServerShared::new(Arc::new(Refusing), ServerConnectionOptions::default()));
         let (io, _client) = tokio::io::duplex(1);
         let http2 =
             size_of::<h2::server::Connection<ConnectionIo<tokio::io::DuplexStream>, Bytes>>();
