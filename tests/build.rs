@@ -15,6 +15,7 @@ const GUIDES: [(&str, &str, &str); 3] = [
 fn main() -> Result<(), Box<dyn Error>> {
     rust_scaffold_build::configure()
         .dyn_traits(true)
+        .decorators(true)
         .mock(Mock::Always)
         .compile_protos(&["calculator.proto", "greeter.proto", "telemetry.proto"], &["../proto"])?;
     let mut tests = String::new();

@@ -85,6 +85,7 @@ fn set(builder: Builder, option: &str) -> Builder {
         "build_client" => builder.build_client(value == "true"),
         "default_stubs" => builder.default_stubs(value == "true"),
         "dyn_traits" => builder.dyn_traits(value == "true"),
+        "decorators" => builder.decorators(value == "true"),
         "mock" => builder.mock(match value {
             "always" => Mock::Always,
             "never" => Mock::Never,

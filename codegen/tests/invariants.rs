@@ -381,7 +381,7 @@ fn check_module(path: &Path, items: Vec<syn::Item>) -> usize {
 /// Every type, trait or constant that stands at the start of a path is one that the module defines
 /// or imports from its package, or a generic parameter.
 fn check_names(path: &Path, items: &[syn::Item], tokens: TokenStream) {
-    let mut known = ["Self", "S"].map(str::to_owned).into_iter().collect::<BTreeSet<_>>();
+    let mut known = ["Self", "S", "D"].map(str::to_owned).into_iter().collect::<BTreeSet<_>>();
     for item in items {
         match item {
             syn::Item::Struct(item) => known.insert(item.ident.to_string()),

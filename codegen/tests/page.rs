@@ -28,6 +28,7 @@ fn the_page_about_generated_code_shows_what_is_generated() {
         page = fill(&page, name, &calculator[at(start)..end]);
     }
     page = fill(&page, "tree", &tree);
+    page = fill(&page, "decorator", &decorator());
     if std::env::var_os("BLESS").is_some() {
         fs::write(PAGE, page).unwrap();
         return;
@@ -36,6 +37,14 @@ fn the_page_about_generated_code_shows_what_is_generated() {
         page == written,
         "the page is out of date: BLESS=1 cargo test -p rust-scaffold-build --test page"
     );
+}
+
+/// What the option `decorators` adds to the module of the contract.
+fn decorator() -> String {
+    let module = fs::read_to_string("../tests/golden/decorators/expected/calculator.rs").unwrap();
+    let (_, items) = module.split_once("    /// Overrides methods of").unwrap();
+    let (items, _) = items.split_once("    /// The methods of").unwrap();
+    format!("/// Overrides methods of{}", items.replace("\n    ", "\n"))
 }
 
 /// Puts code between `<!-- begin name -->` and `<!-- end name -->`.

@@ -114,13 +114,16 @@ fn broken_descriptors() {
 
 #[test]
 fn renamed() {
-    let protos = ["names", "clashes", "mocks", "keywords", "repairs"];
+    let protos = ["names", "clashes", "mocks", "keywords", "repairs", "decorators"];
     for case in protos {
         let directory = Path::new("../tests/golden").join(case).join("input");
         let mut protos = Vec::new();
         collect(&directory, &directory, &mut protos);
         let protos = protos.iter().map(|(name, text)| (name.as_str(), text.as_str()));
-        check(&format!("renamed_{case}"), &request(&protos.collect::<Vec<_>>()));
+        let request = request(&protos.collect::<Vec<_>>());
+        let options = fs::read_to_string(Path::new("../tests/golden").join(case).join("options"));
+        let parameter = options.ok().map(|options| options.lines().collect::<Vec<_>>().join(","));
+        check(&format!("renamed_{case}"), &CodeGeneratorRequest { parameter, ..request });
     }
 }
 

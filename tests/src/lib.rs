@@ -21,6 +21,8 @@ pub mod comments;
 pub mod cross_package;
 #[path = "../golden/custom_options/expected/mod.rs"]
 pub mod custom_options;
+#[path = "../golden/decorators/expected/mod.rs"]
+pub mod decorators;
 #[path = "../golden/default_stubs/expected/mod.rs"]
 pub mod default_stubs;
 #[path = "../golden/deprecated/expected/mod.rs"]

@@ -19,6 +19,8 @@ mod comments;
 mod cross_package;
 #[path = "../golden/custom_options/expected/mod.rs"]
 mod custom_options;
+#[path = "../golden/decorators/expected/mod.rs"]
+mod decorators;
 #[path = "../golden/default_stubs/expected/mod.rs"]
 mod default_stubs;
 #[path = "../golden/deprecated/expected/mod.rs"]

@@ -1,5 +1,5 @@
 //! Compiles and runs every block of Rust in `docs/testing.md`, that of the README about mocks, and
-//! that of `docs/generated-code.md` about trait objects.
+//! those of `docs/generated-code.md` about trait objects and decorators.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -18,8 +18,8 @@ use rust_scaffold::{
 };
 
 use calculator::{
-    AddRequest, AddResponse, Calculator, CalculatorClient, CalculatorServer, DynCalculator,
-    MockCalculator, SubtractRequest, SubtractResponse,
+    AddRequest, AddResponse, Calculator, CalculatorClient, CalculatorDecorator, CalculatorServer,
+    DecoratedCalculator, DynCalculator, MockCalculator, SubtractRequest, SubtractResponse,
 };
 use telemetry::{MockTelemetry, Point, Query};
 

@@ -96,6 +96,14 @@ impl Builder {
         self
     }
 
+    /// Generates what decorators of each contract are written with (default: false). A
+    /// `CalculatorDecorator` overrides some methods of a `Calculator`, and forwards the others;
+    /// `DecoratedCalculator { decorator, inner }` is a `Calculator` with a decorator around it.
+    pub fn decorators(mut self, enable: bool) -> Self {
+        self.options.decorators = enable;
+        self
+    }
+
     /// When mocks are in a build (default: [`Mock::Test`]).
     pub fn mock(mut self, mock: Mock) -> Self {
         self.options.mock = mock;

@@ -1,7 +1,7 @@
 //! The contract: the trait of a service and the table of its methods.
 
-use super::{Context, Method, byte_string, code::Code, dyn_contract, service_module};
-use crate::model::Idempotency;
+use super::{Context, Method, byte_string, code::Code, decorator, dyn_contract, service_module};
+use crate::{model::Idempotency, names::Item};
 
 /// ```text
 /// /// The contract of `calculator.Calculator`.
@@ -25,7 +25,7 @@ pub(super) fn contract(code: &mut Code, cx: &Context) {
         code.item();
         code.comments(&cx.service.docs.detached);
         code.docs(&cx.service.docs.lines);
-        unimplemented(code, cx);
+        unimplemented(code, cx, (&cx.names.contract, "contract"));
         let name = &cx.names.contract.name;
         let hint = dyn_hint(cx);
         code.block(
@@ -39,6 +39,9 @@ pub(super) fn contract(code: &mut Code, cx: &Context) {
         shared(code, cx);
         if cx.options.dyn_traits {
             dyn_contract::dyn_contract(code, cx);
+        }
+        if cx.options.decorators {
+            decorator::decorator(code, cx);
         }
         table(code, cx);
     });
@@ -59,10 +62,9 @@ fn dyn_hint(cx: &Context) -> String {
 ///     message = "`{Self}` does not implement `Calculator`, the contract of `calculator.Calculator`",
 /// )]
 /// ```
-pub(super) fn unimplemented(code: &mut Code, cx: &Context) {
-    let (contract, service) = (&cx.names.contract.name, &cx.service.full_name);
-    let message =
-        format!("`{{Self}}` does not implement `{contract}`, the contract of `{service}`");
+pub(super) fn unimplemented(code: &mut Code, cx: &Context, (item, what): (&Item, &str)) {
+    let (name, service) = (&item.name, &cx.service.full_name);
+    let message = format!("`{{Self}}` does not implement `{name}`, the {what} of `{service}`");
     code.line(format_args!("#[diagnostic::on_unimplemented("));
     code.line(format_args!("    message = {message:?},"));
     code.line(format_args!(")]"));

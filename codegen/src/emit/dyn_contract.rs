@@ -61,7 +61,7 @@ fn definition(code: &mut Code, cx: &Context) {
         ),
         format!("[`{contract}`], whose methods are the ones to call. Each call boxes its future."),
     ]);
-    unimplemented(code, cx);
+    unimplemented(code, cx, (&cx.names.contract, "contract"));
     code.block(format_args!("pub trait {name}: rt::Send + rt::Sync + 'static"), |code| {
         for method in cx.methods() {
             code.item();

@@ -6,6 +6,7 @@
 mod client;
 mod code;
 mod contract;
+mod decorator;
 mod descriptor;
 mod dyn_contract;
 mod matchers;
@@ -233,6 +234,8 @@ fn reexports(code: &mut Code, cx: &Context) {
         (&cx.names.client, cx.options.build_client),
         (&cx.names.server, cx.options.build_server),
         (&cx.names.dyn_contract, cx.options.dyn_traits),
+        (&cx.names.decorator, cx.options.decorators),
+        (&cx.names.decorated, cx.options.decorators),
         (&cx.names.contract, true),
     ];
     for (Item { module, name, .. }, _) in

@@ -87,6 +87,10 @@ pub(crate) struct ServiceNames {
     pub(crate) contract: Item,
     /// The dyn-compatible form of the contract, in its module.
     pub(crate) dyn_contract: Item,
+    /// The trait for decorators, in the contract's module.
+    pub(crate) decorator: Item,
+    /// The struct that puts a decorator around an implementation, in the contract's module.
+    pub(crate) decorated: Item,
     pub(crate) server: Item,
     /// The type, in the server's module, that finds a method's handler.
     pub(crate) dispatch: String,

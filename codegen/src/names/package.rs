@@ -69,13 +69,18 @@ impl<'a> Package<'a> {
     ) -> ServiceNames {
         let [contract, server, client] = item_names(service);
         let contract = self.item(service, ("_service", contract, true), notes);
-        let dyn_contract = self.dyn_contract(service, &contract.module, notes);
+        let [dyn_contract, decorator, decorated] =
+            beside_names(service, self.options).map(|(name, is_built)| {
+                self.beside_contract(service, (&contract.module, name, is_built), notes)
+            });
         let server = self.item(service, ("_server", server, self.options.build_server), notes);
         let client = self.item(service, ("_client", client, self.options.build_client), notes);
         let scope = self.scope.inner(&contract.module);
         ServiceNames {
             contract,
             dyn_contract,
+            decorator,
+            decorated,
             server,
             client,
             dispatch: ident::upper_camel_with(&service.name, "Dispatch"),
@@ -84,11 +89,16 @@ impl<'a> Package<'a> {
         }
     }
 
-    fn dyn_contract(&self, service: &Service, module: &str, notes: &mut Notes) -> Item {
-        let (module, name) = (module.to_owned(), dyn_name(service));
+    /// What the contract's module has besides the contract.
+    fn beside_contract(
+        &self,
+        service: &Service,
+        (module, name, is_built): (&str, String, bool),
+        notes: &mut Notes,
+    ) -> Item {
         let reexported = self.is_reexported(&name);
-        let item = Item { module, name, reexported };
-        if self.options.dyn_traits {
+        let item = Item { module: module.to_owned(), name, reexported };
+        if is_built {
             note_hidden(service, &item, notes);
         }
         item
@@ -170,12 +180,19 @@ fn candidate_names(service: &Service, options: &Options) -> impl Iterator<Item =
     let built = [true, options.build_server, options.build_client];
     let names = item_names(service).into_iter().zip(built);
     let mock = (mock_name(service), options.mock != Mock::Never);
-    let dyn_contract = (dyn_name(service), options.dyn_traits);
-    names.chain([mock, dyn_contract]).filter(|(_, is_built)| *is_built).map(|(name, _)| name)
+    let names = names.chain([mock]).chain(beside_names(service, options));
+    names.filter(|(_, is_built)| *is_built).map(|(name, _)| name)
 }
 
-fn dyn_name(service: &Service) -> String {
-    format!("Dyn{}", service.name.to_upper_camel_case())
+/// The dyn-compatible contract, the trait for decorators and what is decorated, and whether they are
+/// generated.
+fn beside_names(service: &Service, options: &Options) -> [(String, bool); 3] {
+    let name = service.name.to_upper_camel_case();
+    [
+        (format!("Dyn{name}"), options.dyn_traits),
+        (ident::upper_camel_with(&service.name, "Decorator"), options.decorators),
+        (format!("Decorated{name}"), options.decorators),
+    ]
 }
 
 fn mock_name(service: &Service) -> String {

@@ -34,6 +34,8 @@ pub(crate) const TABLE: &[Entry] = &[
         .about("methods that are not written answer `Unimplemented`"),
     Entry::new("dyn_traits", Takes::Switch(|o| &mut o.dyn_traits))
         .about("generate `DynCalculator`, for `Arc<dyn DynCalculator>`"),
+    Entry::new("decorators", Takes::Switch(|o| &mut o.decorators))
+        .about("generate `CalculatorDecorator`, which overrides methods and forwards the others"),
     Entry::new("mock", Takes::Mock)
         .about("mocks are in tests and with a feature `mock`, always, or never (default: test)"),
     Entry::new("extern_path", Takes::Pair(|o| &mut o.extern_path, ".google.type=::google_types"))

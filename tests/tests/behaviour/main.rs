@@ -9,6 +9,7 @@ mod compression;
 mod connections;
 mod credit;
 mod deadlines;
+mod decorators;
 mod endings;
 mod failures;
 mod frames;

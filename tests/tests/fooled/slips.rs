@@ -16,8 +16,8 @@ use rust_scaffold::{Request, Response, Server, Status};
 
 use archive::{Archive, ArchiveServer, DynArchive};
 use calculator::{
-    AddRequest, AddResponse, Calculator, CalculatorClient, CalculatorServer, MockCalculator,
-    SubtractRequest, SubtractResponse,
+    AddRequest, AddResponse, Calculator, CalculatorClient, CalculatorDecorator, CalculatorServer,
+    DecoratedCalculator, MockCalculator, SubtractRequest, SubtractResponse,
 };
 use messages::{add, point, query, sum};
 use telemetry::{MockTelemetry, Query};
@@ -193,6 +193,32 @@ fn an_object_with_more_bounds(archive: Arc<dyn DynArchive + Send + Sync>) {
 // red: `Abacus` does not implement `Archive`
 fn an_object_of_what_implements_something_else() {
     let _: Arc<dyn DynArchive> = Arc::new(Abacus);
+}
+
+// red: does not implement `CalculatorDecorator`, the trait for decorators of `calculator.Calculator`
+fn a_decorated_calculator_without_a_decorator() {
+    let _ = CalculatorServer::new(DecoratedCalculator { decorator: Abacus, inner: Abacus });
+}
+
+// red: `Loud` does not implement `Calculator`, the contract of `calculator.Calculator`
+fn a_decorator_without_a_calculator() {
+    struct Loud;
+
+    impl CalculatorDecorator for Loud {}
+
+    let _ = CalculatorServer::new(Loud);
+}
+
+// red: inner: &impl self::Calculator
+// guide: E0049
+fn a_decorator_of_which_a_method_lacks_the_calculator() {
+    struct Early;
+
+    impl CalculatorDecorator for Early {
+        async fn add(&self, _: Request<AddRequest>) -> Result<Response<AddResponse>, Status> {
+            Ok(Response::new(sum(8)))
+        }
+    }
 }
 
 // guide: E0195
