@@ -120,8 +120,8 @@ impl Server {
     /// `tonic::transport::Server::layer` and `tower::ServiceBuilder` (axum's `Router::layer` has it the
     /// other way round).
     ///
-    /// An error of the layered service becomes a status as in [`Status::from_error`](crate::Status::from_error): the
-    /// status in it or in its sources, or else `Unknown` with its text. If the layer panics, the call fails
+    /// An error of the layered service becomes the status in it or in its sources, or else `Unknown` with its
+    /// text (see [`Status::from_error`](crate::Status::from_error)). If the layer panics, the call fails
     /// with `Internal`. Without layers, nothing is wrapped.
     ///
     /// A header in every response:
