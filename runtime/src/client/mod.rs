@@ -1,21 +1,21 @@
 //! The client's half of a call: encode the request, send it through a channel, decode the response.
 
-pub(crate) mod bidi;
-pub(crate) mod builder;
-pub(crate) mod call;
-pub(crate) mod channel;
-pub(crate) mod connector;
+mod bidi;
+mod builder;
+mod call;
+mod channel;
+mod connector;
 #[cfg(not(target_family = "wasm"))]
-pub(crate) mod dial;
+mod dial;
 pub(crate) mod direct;
 mod error;
-pub(crate) mod h2_transport;
+mod h2_transport;
 mod linked_bodies;
 mod options;
-pub(crate) mod pool;
-pub(crate) mod replay;
-pub(crate) mod target;
-pub(crate) mod tower;
+mod pool;
+mod replay;
+mod target;
+mod tower;
 pub(crate) mod transport;
 
 pub use self::{
