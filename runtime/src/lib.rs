@@ -77,7 +77,7 @@ pub use tonic::{
 
 #[cfg(feature = "client")]
 pub use self::client::{
-    BidiCall, Channel, ChannelBuilder, ConnectError, ResponseHeaders, WaitForReady,
+    BidiCall, Channel, ChannelBuilder, ChannelFuture, ConnectError, ResponseHeaders, WaitForReady,
 };
 pub use self::{
     call::{

@@ -36,7 +36,12 @@ pub(crate) fn timeout(headers: &HeaderMap) -> Result<Option<Duration>, Status> {
 
 /// The deadline of a call that starts now with `metadata`. Fails if it has already passed.
 pub(crate) fn of_request(metadata: &MetadataMap) -> Result<Option<Instant>, Status> {
-    let Some(timeout) = timeout(metadata.as_ref())? else { return Ok(None) };
+    of_headers(metadata.as_ref())
+}
+
+/// The deadline of a call that starts now with `headers`. Fails if it has already passed.
+pub(crate) fn of_headers(headers: &HeaderMap) -> Result<Option<Instant>, Status> {
+    let Some(timeout) = timeout(headers)? else { return Ok(None) };
     let deadline = Instant::now() + timeout;
     if has_passed(deadline) { Err(exceeded()) } else { Ok(Some(deadline)) }
 }

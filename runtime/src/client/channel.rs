@@ -20,10 +20,10 @@ use super::{
 use crate::{
     call::{
         head::ClientCall,
-        reply::{Reply, ReplyFuture},
+        reply::{CallFuture, Reply, ReplyFuture},
         status::BoxError,
     },
-    protocol::http_body::RequestBody,
+    protocol::http_body::{HttpBody, RequestBody},
 };
 
 /// A route to a server: over HTTP/2 connections, through another tower service, or to a server in this
@@ -42,6 +42,20 @@ pub(super) enum Route {
     Wire(WireTransport),
     /// Without a codec, to a server in this process.
     Direct(Arc<dyn DirectServer>),
+}
+
+impl Route {
+    /// Sends an HTTP request of another library's client.
+    pub(super) fn send_http(
+        &self,
+        request: http::Request<HttpBody>,
+    ) -> CallFuture<'static, http::Response<HttpBody>> {
+        match self {
+            Self::Wire(WireTransport::H2(h2)) => h2.send_http(request),
+            Self::Wire(WireTransport::Other(transport)) => transport.send_http(request),
+            Self::Direct(server) => server.send_http(request),
+        }
+    }
 }
 
 /// The transports for encoded calls.

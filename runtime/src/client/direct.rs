@@ -5,13 +5,16 @@ use std::{any::Any, future::Future};
 use tokio::time::Instant;
 use tonic::{Request, Response, Status, metadata::MetadataMap};
 
-use crate::call::{
-    deadline,
-    direct_slot::DirectSlot,
-    method::MethodDescriptor,
-    reply::ReplyFuture,
-    streaming::Streaming,
-    trailers::{Trailers, merge},
+use crate::{
+    call::{
+        deadline,
+        direct_slot::DirectSlot,
+        method::MethodDescriptor,
+        reply::{CallFuture, ReplyFuture},
+        streaming::Streaming,
+        trailers::{Trailers, merge},
+    },
+    protocol::http_body::HttpBody,
 };
 
 /// A server in this process to which messages are passed without a codec.
@@ -23,6 +26,12 @@ pub(crate) trait DirectServer: Send + Sync {
         slot: &'a mut (dyn Any + Send),
         deadline: Option<Instant>,
     ) -> ReplyFuture<'a>;
+
+    /// Sends an HTTP request of another library's client, and returns a future of its response.
+    fn send_http(
+        &self,
+        request: http::Request<HttpBody>,
+    ) -> CallFuture<'static, http::Response<HttpBody>>;
 }
 
 /// A call of `server` whose messages are not encoded.

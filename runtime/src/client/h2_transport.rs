@@ -1,13 +1,16 @@
 //! The HTTP/2 transport: each call is a stream of a connection.
 
 use std::{
-    future::Future,
+    future::{Future, poll_fn},
     pin::Pin,
     sync::Arc,
     task::{Context, Poll, ready},
 };
 
-use http::{HeaderValue, Method, Response, uri::PathAndQuery};
+use http::{
+    Extensions, HeaderMap, HeaderValue, Method, Response, header, request, uri::PathAndQuery,
+};
+use tokio::time::Instant;
 use tonic::{Status, codec::EnabledCompressionEncodings};
 
 use super::{
@@ -17,7 +20,7 @@ use super::{
 };
 use crate::{
     call::{
-        body::ReceivedBody,
+        body::{Body, ReceivedBody},
         deadline,
         head::{CallHead, ClientCall},
         reply::{CallFuture, Reply},
@@ -28,11 +31,12 @@ use crate::{
             connection::ConnectionHandle,
             pending_call::PendingResponse,
         },
+        error::from_transport,
         header_list::Limit,
         stream::ReceivedStream,
         stream_limiter::StreamPermit,
     },
-    protocol::{replies::reply, requests},
+    protocol::{http_body::HttpBody, replies::reply, requests},
 };
 
 /// How often a call is redispatched when its connection turns out to be gone.
@@ -54,10 +58,36 @@ impl H2Transport {
     /// Starts `call`, immediately if a stream is free.
     pub(super) fn start(self: &Arc<Self>, call: ClientCall) -> H2ResponseFuture {
         let accepted = call.head.accepted;
-        let ClientCall { head, body } = call;
+        self.dispatch(RequestHead::Call(call.head), call.body, accepted)
+    }
+
+    /// Sends an HTTP request of another library's client. Its response is not looked into.
+    pub(super) fn send_http(
+        self: &Arc<Self>,
+        request: http::Request<HttpBody>,
+    ) -> CallFuture<'static, http::Response<HttpBody>> {
+        let (head, body) = request.into_parts();
+        // As tonic's client sends a unary request.
+        let body = body.into_requests(true, from_transport);
+        // The caller has looked at it before.
+        let deadline = deadline::of_headers(&head.headers).unwrap_or_default();
+        let head = RequestHead::Http { head: Box::new(head), deadline };
+        let mut response = self.dispatch(head, body, EnabledCompressionEncodings::default());
+        Box::pin(async move {
+            let response = poll_fn(|cx| response.poll_response(cx)).await?;
+            Ok(response.map(HttpBody::received))
+        })
+    }
+
+    fn dispatch(
+        self: &Arc<Self>,
+        head: RequestHead,
+        body: Body,
+        accepted: EnabledCompressionEncodings,
+    ) -> H2ResponseFuture {
         let call = RetryableCall { head, requests: ReplayableBody::new(body, &self.replay_budget) };
         let state = match self.pool.ready() {
-            Some((connection, permit)) => match self.send(&connection, permit, &call) {
+            Some((connection, permit)) => match self.send_on(&connection, permit, &call) {
                 Ok(sent) => DispatchState::Sent(sent, call),
                 Err(refusal) => {
                     DispatchState::Connecting(Box::pin(std::future::ready(Err(refusal))))
@@ -69,21 +99,20 @@ impl H2Transport {
     }
 
     /// Sends `call` on a connection.
-    fn send(
+    fn send_on(
         &self,
         connection: &ConnectionHandle,
         permit: StreamPermit,
         call: &RetryableCall,
     ) -> Result<PendingResponse, Status> {
-        let method = call.head.method;
-        let uri = self.pool.target.uri(PathAndQuery::from_static(method.path));
-        let headers = requests::headers(&call.head, Some(&self.user_agent));
+        let uri = self.pool.target.uri(call.head.path());
+        let headers = call.head.headers(&self.user_agent);
         connection.settings().header_limit().check_request(&Method::POST, &uri, &headers)?;
         Ok(connection.send(OutboundCall {
             uri,
             headers,
             requests: call.requests.payload(connection.settings()),
-            streams_responses: method.kind.streams_responses(),
+            streams_responses: call.head.streams_responses(),
             header_limit: Limit::Ours(self.pool.options.connection.sizes.max_header_list_size),
             permit,
         }))
@@ -92,8 +121,62 @@ impl H2Transport {
 
 /// A call that may have to be sent again.
 struct RetryableCall {
-    head: CallHead,
+    head: RequestHead,
     requests: ReplayableBody,
+}
+
+/// A call without its requests.
+enum RequestHead {
+    /// Of a generated client.
+    Call(CallHead),
+    /// Of another library's client.
+    Http { head: Box<request::Parts>, deadline: Option<Instant> },
+}
+
+impl RequestHead {
+    fn path(&self) -> PathAndQuery {
+        match self {
+            Self::Call(call) => PathAndQuery::from_static(call.method.path),
+            Self::Http { head, .. } => {
+                head.uri.path_and_query().cloned().unwrap_or_else(|| PathAndQuery::from_static("/"))
+            }
+        }
+    }
+
+    fn headers(&self, user_agent: &HeaderValue) -> HeaderMap {
+        match self {
+            Self::Call(call) => requests::headers(call, Some(user_agent)),
+            Self::Http { head, deadline } => {
+                let mut headers = head.headers.clone();
+                headers.entry(header::USER_AGENT).or_insert_with(|| user_agent.clone());
+                if let Some(deadline) = *deadline {
+                    deadline::insert_timeout(&mut headers, deadline);
+                }
+                headers
+            }
+        }
+    }
+
+    fn streams_responses(&self) -> bool {
+        match self {
+            Self::Call(call) => call.method.kind.streams_responses(),
+            Self::Http { .. } => true,
+        }
+    }
+
+    fn extensions(&self) -> &Extensions {
+        match self {
+            Self::Call(call) => &call.extensions,
+            Self::Http { head, .. } => &head.extensions,
+        }
+    }
+
+    fn deadline(&self) -> Option<Instant> {
+        match self {
+            Self::Call(call) => call.deadline,
+            Self::Http { deadline, .. } => *deadline,
+        }
+    }
 }
 
 /// Sends `call` once a stream is free.
@@ -101,15 +184,15 @@ async fn connect(
     h2: Arc<H2Transport>,
     call: RetryableCall,
 ) -> Result<(PendingResponse, RetryableCall), Status> {
-    let wait_for_ready = match call.head.extensions.get() {
+    let wait_for_ready = match call.head.extensions().get() {
         Some(WaitForReady(wait)) => *wait,
         None => h2.pool.options.wait_for_ready,
     };
     let (connection, permit) = h2.pool.connection(wait_for_ready).await?;
-    if call.head.deadline.is_some_and(deadline::has_passed) {
+    if call.head.deadline().is_some_and(deadline::has_passed) {
         return Err(deadline::exceeded());
     }
-    Ok((h2.send(&connection, permit, &call)?, call))
+    Ok((h2.send_on(&connection, permit, &call)?, call))
 }
 
 /// Waits for the headers of a response.
@@ -138,15 +221,14 @@ impl H2ResponseFuture {
     fn answered(
         &mut self,
         response: Response<ReceivedBody<ReceivedStream>>,
-    ) -> Result<Reply, Status> {
+    ) -> Result<Response<ReceivedBody<ReceivedStream>>, Status> {
         if let DispatchState::Sent(_, call) = &self.state {
             call.requests.commit();
         }
         self.state = DispatchState::Answered;
-        let (head, body) = response.into_parts();
         let limit = Limit::Ours(self.h2.pool.options.connection.sizes.max_header_list_size);
-        limit.check_response(&head.headers)?;
-        reply(head, self.accepted, body)
+        limit.check_response(response.headers())?;
+        Ok(response)
     }
 
     /// Sends the call on another connection: its own is going away, or has no stream identifiers left.
@@ -181,12 +263,12 @@ impl H2ResponseFuture {
             _ => Err(failure),
         }
     }
-}
 
-impl Future for H2ResponseFuture {
-    type Output = Result<Reply, Status>;
-
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+    /// Ready with the response as it was received.
+    fn poll_response(
+        &mut self,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<Response<ReceivedBody<ReceivedStream>>, Status>> {
         loop {
             match &mut self.state {
                 DispatchState::Connecting(connecting) => {
@@ -202,6 +284,15 @@ impl Future for H2ResponseFuture {
                 DispatchState::Answered => return Poll::Pending,
             }
         }
+    }
+}
+
+impl Future for H2ResponseFuture {
+    type Output = Result<Reply, Status>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let (head, body) = ready!(self.poll_response(cx))?.into_parts();
+        Poll::Ready(reply(head, self.accepted, body))
     }
 }
 

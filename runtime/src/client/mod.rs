@@ -14,6 +14,7 @@ mod linked_bodies;
 mod options;
 mod pool;
 mod replay;
+mod service;
 mod target;
 mod tower;
 pub(crate) mod transport;
@@ -25,4 +26,5 @@ pub use self::{
     channel::Channel,
     error::ConnectError,
     options::WaitForReady,
+    service::ChannelFuture,
 };

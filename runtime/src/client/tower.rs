@@ -16,7 +16,7 @@ use crate::{
         cancel_link::CancelLink,
         deadline::{self, Deadline},
         head::ClientCall,
-        reply::ReplyFuture,
+        reply::{CallFuture, ReplyFuture},
         status::BoxError,
     },
     h2::error::from_transport,
@@ -68,6 +68,20 @@ where
             reply(head, accepted, body)
         };
         ReplyFuture::new(Deadline::default(), Box::pin(reply))
+    }
+
+    fn send_http(
+        &self,
+        request: http::Request<HttpBody>,
+    ) -> CallFuture<'static, http::Response<HttpBody>> {
+        let mut service = self.0.clone();
+        Box::pin(async move {
+            let failed = |error: S::Error| from_transport(error.into());
+            poll_fn(|cx| service.poll_ready(cx)).await.map_err(failed)?;
+            let response =
+                service.call(request.map(tonic::body::Body::new)).await.map_err(failed)?;
+            Ok(response.map(HttpBody::new))
+        })
     }
 }
 

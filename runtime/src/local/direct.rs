@@ -4,9 +4,14 @@ use std::any::Any;
 
 use tokio::time::Instant;
 
+use super::in_process::send_http;
 use crate::{
-    call::{method::MethodDescriptor, reply::ReplyFuture},
+    call::{
+        method::MethodDescriptor,
+        reply::{CallFuture, ReplyFuture},
+    },
     client::direct::DirectServer,
+    protocol::http_body::HttpBody,
     server::{
         call::{Dispatch, Serve, ServerCall, no_method},
         service::ServiceServer,
@@ -28,5 +33,12 @@ where
             Some(position) => ServerCall::start_direct(self, position, slot, deadline),
             None => no_method(self.service(), method.path),
         }
+    }
+
+    fn send_http(
+        &self,
+        request: http::Request<HttpBody>,
+    ) -> CallFuture<'static, http::Response<HttpBody>> {
+        send_http(self, request)
     }
 }

@@ -4,11 +4,14 @@ use crate::{
     call::{
         deadline::Deadline,
         head::{CallOptions, ClientCall, IncomingCall},
-        reply::ReplyFuture,
+        reply::{CallFuture, ReplyFuture},
     },
     client::transport::Transport,
-    protocol::{compression, headers},
-    server::call::{Serve, ServerCall, no_method},
+    protocol::{compression, headers, http_body::HttpBody},
+    server::{
+        call::{Serve, ServerCall, no_method},
+        http::serve,
+    },
 };
 
 /// A server in this process.
@@ -18,6 +21,25 @@ impl<S: Serve> Transport for InProcess<S> {
     fn start(&self, call: ClientCall) -> ReplyFuture<'static> {
         start(&self.0, call)
     }
+
+    fn send_http(
+        &self,
+        request: http::Request<HttpBody>,
+    ) -> CallFuture<'static, http::Response<HttpBody>> {
+        send_http(&self.0, request)
+    }
+}
+
+/// Serves an HTTP request as a server on a socket would.
+pub(super) fn send_http(
+    server: &dyn Serve,
+    request: http::Request<HttpBody>,
+) -> CallFuture<'static, http::Response<HttpBody>> {
+    let response = serve(server, request);
+    Box::pin(async move {
+        let Ok(response) = response.await;
+        Ok(response)
+    })
 }
 
 fn start(server: &dyn Serve, ClientCall { head, body }: ClientCall) -> ReplyFuture<'static> {

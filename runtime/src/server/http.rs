@@ -27,7 +27,7 @@ use crate::{
 const DEADLINE_MARGIN: Duration = Duration::from_millis(1);
 
 /// Serves one HTTP request.
-pub(super) fn serve(server: &dyn Serve, request: http::Request<HttpBody>) -> HttpReplyFuture {
+pub(crate) fn serve(server: &dyn Serve, request: http::Request<HttpBody>) -> HttpReplyFuture {
     let (head, body) = request.into_parts();
     match start(server, head, body) {
         Ok(reply) => HttpReplyFuture::new(reply),

@@ -5,7 +5,7 @@ pub(crate) mod call;
 mod config;
 #[cfg(all(feature = "server", not(target_family = "wasm")))]
 mod error;
-mod http;
+pub(crate) mod http;
 #[cfg(all(feature = "server", not(target_family = "wasm")))]
 mod layers;
 #[cfg(all(feature = "server", not(target_family = "wasm")))]

@@ -12,6 +12,7 @@ mod deadlines;
 mod decorators;
 mod endings;
 mod failures;
+mod foreign_clients;
 mod frames;
 mod http;
 mod layers;

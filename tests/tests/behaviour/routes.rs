@@ -45,6 +45,7 @@ pub(crate) async fn encoding(server: TelemetryServer<Station>) -> Vec<Route> {
 /// Opens the routes to `server` through which a call goes as an HTTP request.
 pub(crate) async fn over_http(server: TelemetryServer<Station>) -> Vec<Route> {
     let mut routes = vec![open("tower", Channel::new(server.clone()), None)];
+    routes.push(through_a_service(server.clone()).await);
     routes.extend(over_sockets(server).await);
     routes
 }
@@ -79,6 +80,14 @@ pub(crate) async fn over_sockets(server: TelemetryServer<Station>) -> Vec<Route>
     let channel = endpoint.initial_stream_window_size(TONICS_WINDOW).connect().await.unwrap();
     routes.push(open("tonic's client", channel.into(), Some(task)));
     routes
+}
+
+/// Opens a route to `server` through a channel that is called as a tower service.
+async fn through_a_service(server: TelemetryServer<Station>) -> Route {
+    let (listener, address) = listen().await;
+    let task = serve_ours(server, listener);
+    let channel = Channel::connect(format!("http://{address}")).await.unwrap();
+    open("a channel as a tower service", Channel::new(channel), Some(task))
 }
 
 fn open(name: &'static str, channel: Channel, server: Option<JoinHandle<()>>) -> Route {
