@@ -218,17 +218,14 @@ impl H2ResponseFuture {
         DispatchState::Connecting(Box::pin(connect(h2, call)))
     }
 
-    fn answered(
-        &mut self,
-        response: Response<ReceivedBody<ReceivedStream>>,
-    ) -> Result<Response<ReceivedBody<ReceivedStream>>, Status> {
+    /// Ends the call, whose response has these `headers`.
+    fn end(&mut self, headers: &HeaderMap) -> Result<(), Status> {
         if let DispatchState::Sent(_, call) = &self.state {
             call.requests.commit();
         }
         self.state = DispatchState::Answered;
         let limit = Limit::Ours(self.h2.pool.options.connection.sizes.max_header_list_size);
-        limit.check_response(response.headers())?;
-        Ok(response)
+        limit.check_response(headers)
     }
 
     /// Sends the call on another connection: its own is going away, or has no stream identifiers left.
@@ -265,6 +262,7 @@ impl H2ResponseFuture {
     }
 
     /// Ready with the response as it was received.
+    #[inline]
     fn poll_response(
         &mut self,
         cx: &mut Context<'_>,
@@ -276,7 +274,10 @@ impl H2ResponseFuture {
                     self.state = DispatchState::Sent(sent, call);
                 }
                 DispatchState::Sent(answering, _) => match ready!(answering.poll(cx)) {
-                    Ok(response) => return Poll::Ready(self.answered(response)),
+                    Ok(response) => {
+                        self.end(response.headers())?;
+                        return Poll::Ready(Ok(response));
+                    }
                     Err(CallFailure::NotSent(failure)) => self.redispatch(failure)?,
                     Err(CallFailure::Unprocessed(how, failure)) => self.retry(how, failure)?,
                     Err(CallFailure::Failed(status)) => return Poll::Ready(Err(status)),
