@@ -237,7 +237,7 @@ impl Paths {
         let mut path = match first {
             "crate" => Vec::new(),
             "self" => self.module.clone(),
-            "super" => self.parent(&self.module.clone()),
+            "super" => parent(&self.module),
             name => {
                 self.crates.insert(name.to_owned());
                 while let [_, _, TokenTree::Ident(_), after @ ..] = rest
@@ -251,7 +251,7 @@ impl Paths {
         while is_colons(rest) {
             match &rest[2..] {
                 [TokenTree::Ident(name), after @ ..] if name == "super" => {
-                    path = self.parent(&path);
+                    path = parent(&path);
                     rest = after;
                 }
                 [TokenTree::Ident(name), after @ ..] => {
@@ -297,10 +297,10 @@ impl Paths {
             }
         }
     }
+}
 
-    fn parent(&self, path: &[String]) -> Vec<String> {
-        path.split_last().map_or_else(Vec::new, |(_, parent)| parent.to_vec())
-    }
+fn parent(path: &[String]) -> Vec<String> {
+    path.split_last().map_or_else(Vec::new, |(_, parent)| parent.to_vec())
 }
 
 fn is_colons(tokens: &[TokenTree]) -> bool {

@@ -8,6 +8,7 @@ use std::{
     task::{Context, Poll},
 };
 
+use tokio::time::Instant;
 use tonic::Status;
 use tower_service::Service;
 
@@ -45,13 +46,14 @@ pub(super) enum Route {
 }
 
 impl Route {
-    /// Sends an HTTP request of another library's client.
+    /// Sends an HTTP request of another library's client. `deadline` is the one in its headers.
     pub(super) fn send_http(
         &self,
         request: http::Request<HttpBody>,
+        deadline: Option<Instant>,
     ) -> CallFuture<'static, http::Response<HttpBody>> {
         match self {
-            Self::Wire(WireTransport::H2(h2)) => h2.send_http(request),
+            Self::Wire(WireTransport::H2(h2)) => h2.send_http(request, deadline),
             Self::Wire(WireTransport::Other(transport)) => transport.send_http(request),
             Self::Direct(server) => server.send_http(request),
         }

@@ -65,12 +65,11 @@ impl H2Transport {
     pub(super) fn send_http(
         self: &Arc<Self>,
         request: http::Request<HttpBody>,
+        deadline: Option<Instant>,
     ) -> CallFuture<'static, http::Response<HttpBody>> {
         let (head, body) = request.into_parts();
         // As tonic's client sends a unary request.
         let body = body.into_requests(true, from_transport);
-        // The caller has looked at it before.
-        let deadline = deadline::of_headers(&head.headers).unwrap_or_default();
         let head = RequestHead::Http { head: Box::new(head), deadline };
         let mut response = self.dispatch(head, body, EnabledCompressionEncodings::default());
         Box::pin(async move {

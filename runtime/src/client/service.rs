@@ -51,9 +51,10 @@ impl<B: RequestBody> Service<http::Request<B>> for Channel {
 
     fn call(&mut self, request: http::Request<B>) -> ChannelFuture {
         ChannelFuture(match deadline::of_headers(request.headers()) {
-            Ok(None) => self.route.send_http(request.map(HttpBody::new)),
+            Ok(None) => self.route.send_http(request.map(HttpBody::new), None),
             Ok(Some(deadline)) => {
-                let response = self.route.send_http(request.map(HttpBody::new));
+                let request = request.map(HttpBody::new);
+                let response = self.route.send_http(request, Some(deadline));
                 Box::pin(limited(response, Deadline::at(Some(deadline))))
             }
             Err(refusal) => Box::pin(std::future::ready(Err(refusal))),
