@@ -10,15 +10,17 @@ use super::{
     connector::Connector,
     error::ConnectError,
     h2_transport::H2Transport,
-    options::{Backoff, ChannelOptions},
-    pool::Pool,
+    options::{Backoff, ChannelOptions, SubchannelOptions},
+    picker::PickFirst,
+    resolver,
+    subchannel::Subchannel,
     target::Target,
 };
 use crate::{
     call::deadline::FOREVER,
     h2::{
         client::connection::ClientConnectionOptions,
-        keep_alive::Pings,
+        keep_alive::{ChannelPings, Pings},
         stream::{MAX_FRAME, MAX_WINDOW, MIN_FRAME, Sizes},
     },
 };
@@ -82,12 +84,17 @@ impl ChannelBuilder {
             connector: None,
             tcp_nodelay: true,
             options: ChannelOptions {
-                connect_timeout: Duration::from_secs(20),
-                backoff: Backoff { base: Duration::from_secs(1), max: Duration::from_secs(120) },
-                max_connections: 16,
-                connection: ClientConnectionOptions {
-                    sizes: Sizes::default(),
-                    ping_while_idle: false,
+                subchannel: SubchannelOptions {
+                    connect_timeout: Duration::from_secs(20),
+                    backoff: Backoff {
+                        base: Duration::from_secs(1),
+                        max: Duration::from_secs(120),
+                    },
+                    max_connections: 16,
+                    connection: ClientConnectionOptions {
+                        sizes: Sizes::default(),
+                        ping_while_idle: false,
+                    },
                 },
                 keep_alive: Pings { interval: None, timeout: Duration::from_secs(20) },
                 wait_for_ready: false,
@@ -102,9 +109,9 @@ impl ChannelBuilder {
     /// # Errors
     /// [`ConnectError`] for a malformed address or option, or if the server cannot be reached.
     pub async fn connect(self) -> Result<Channel, ConnectError> {
-        let pool = self.pool()?;
-        pool.connect().await?;
-        Ok(Channel::from_h2(H2Transport::new(pool)))
+        let transport = self.transport()?;
+        transport.connect().await?;
+        Ok(Channel::from_h2(transport))
     }
 
     /// Returns a channel that connects on its first call.
@@ -112,10 +119,10 @@ impl ChannelBuilder {
     /// # Errors
     /// [`ConnectError`] for a malformed address or option.
     pub fn connect_lazy(self) -> Result<Channel, ConnectError> {
-        Ok(Channel::from_h2(H2Transport::new(self.pool()?)))
+        Ok(Channel::from_h2(self.transport()?))
     }
 
-    fn pool(self) -> Result<Arc<Pool>, ConnectError> {
+    fn transport(self) -> Result<H2Transport, ConnectError> {
         let target = Target::parse(&self.address)?;
         if target.is_secure() && self.connector.is_none() {
             return Err(ConnectError::NoTls { address: self.address });
@@ -128,8 +135,18 @@ impl ChannelBuilder {
                 ConnectError::InvalidOption { option: "user_agent", reason }
             })?;
         }
-        let builtin = Connector::Builtin { tcp_nodelay: self.tcp_nodelay };
-        Ok(Arc::new(Pool::new(target, self.connector.unwrap_or(builtin), options)))
+        let (resolver, connector) = match self.connector {
+            // Names are its own matter: it may reach them through a proxy.
+            Some(connector) => (resolver::passthrough(&target), connector),
+            None => {
+                let tcp_nodelay = self.tcp_nodelay;
+                (resolver::of_target(&target), Connector::Builtin { tcp_nodelay })
+            }
+        };
+        let pings = ChannelPings::new(options.keep_alive);
+        let subchannel = Subchannel::new(resolver, connector, options.subchannel, pings);
+        let picker = PickFirst(Arc::new(subchannel));
+        Ok(H2Transport::new(target, options, Box::new(picker)))
     }
 
     /// Opens connections with `connect`, which is passed the server's address as a URI with the path `/`.
@@ -165,7 +182,7 @@ impl ChannelBuilder {
     /// The timeout for establishing a connection. Default: 20 seconds.
     #[must_use]
     pub fn connect_timeout(mut self, timeout: Duration) -> Self {
-        self.options.connect_timeout = timeout;
+        self.options.subchannel.connect_timeout = timeout;
         self
     }
 
@@ -179,7 +196,8 @@ impl ChannelBuilder {
     /// backoff](https://github.com/grpc/grpc/blob/master/doc/connection-backoff.md).
     #[must_use]
     pub fn backoff(mut self, base: Duration, max: Duration) -> Self {
-        self.options.backoff = Backoff { base: base.min(FOREVER), max: max.min(FOREVER) };
+        self.options.subchannel.backoff =
+            Backoff { base: base.min(FOREVER), max: max.min(FOREVER) };
         self
     }
 
@@ -197,7 +215,7 @@ impl ChannelBuilder {
     /// connection with the fewest calls. Default: 16.
     #[must_use]
     pub fn max_connections(mut self, connections: usize) -> Self {
-        self.options.max_connections = connections.max(1);
+        self.options.subchannel.max_connections = connections.max(1);
         self
     }
 
@@ -231,7 +249,7 @@ impl ChannelBuilder {
     /// Whether keepalive PINGs are sent while there are no calls. Default: false.
     #[must_use]
     pub fn keep_alive_while_idle(mut self, ping: bool) -> Self {
-        self.options.connection.ping_while_idle = ping;
+        self.options.subchannel.connection.ping_while_idle = ping;
         self
     }
 
@@ -239,7 +257,7 @@ impl ChannelBuilder {
     /// flight or unread. Default: 1 MiB and 64 KiB, which fits a message of 1 MiB in one piece.
     #[must_use]
     pub fn initial_stream_window_size(mut self, bytes: u32) -> Self {
-        self.options.connection.sizes.stream_window = bytes.min(MAX_WINDOW);
+        self.options.subchannel.connection.sizes.stream_window = bytes.min(MAX_WINDOW);
         self
     }
 
@@ -247,7 +265,7 @@ impl ChannelBuilder {
     /// or unread. Default: 4 MiB.
     #[must_use]
     pub fn initial_connection_window_size(mut self, bytes: u32) -> Self {
-        self.options.connection.sizes.connection_window = bytes.min(MAX_WINDOW);
+        self.options.subchannel.connection.sizes.connection_window = bytes.min(MAX_WINDOW);
         self
     }
 
@@ -259,7 +277,7 @@ impl ChannelBuilder {
     /// window, the window does not grow.
     #[must_use]
     pub fn max_receive_buffer_size(mut self, bytes: usize) -> Self {
-        self.options.connection.sizes.max_unread = bytes;
+        self.options.subchannel.connection.sizes.max_unread = bytes;
         self
     }
 
@@ -267,7 +285,7 @@ impl ChannelBuilder {
     /// MiB.
     #[must_use]
     pub fn max_frame_size(mut self, bytes: u32) -> Self {
-        self.options.connection.sizes.max_frame_size = bytes.clamp(MIN_FRAME, MAX_FRAME);
+        self.options.subchannel.connection.sizes.max_frame_size = bytes.clamp(MIN_FRAME, MAX_FRAME);
         self
     }
 
@@ -278,7 +296,7 @@ impl ChannelBuilder {
     /// end the connection.
     #[must_use]
     pub fn max_header_list_size(mut self, bytes: u32) -> Self {
-        self.options.connection.sizes.max_header_list_size = bytes;
+        self.options.subchannel.connection.sizes.max_header_list_size = bytes;
         self
     }
 }

@@ -4,9 +4,9 @@
 //! A61](https://github.com/grpc/proposal/blob/master/A61-IPv4-IPv6-dualstack-backends.md).
 
 use std::{
+    fmt::Display,
     future::{Future, poll_fn},
     io,
-    net::SocketAddr,
     pin::Pin,
     task::Poll,
     time::Duration,
@@ -19,44 +19,21 @@ use crate::call::deadline::FOREVER;
 /// The delay before the next address is dialled as well.
 const NEXT_AFTER: Duration = Duration::from_millis(250);
 
-/// The addresses of `host`, in the order in which to dial them.
-pub(super) async fn resolve(host: &str, port: u16) -> io::Result<Vec<SocketAddr>> {
-    Ok(interleave(tokio::net::lookup_host((host, port)).await?.collect()))
-}
-
-/// Alternates between the resolver's preferred address family and the other one.
-fn interleave(addresses: Vec<SocketAddr>) -> Vec<SocketAddr> {
-    let prefers_v6 = addresses.first().is_some_and(SocketAddr::is_ipv6);
-    let (preferred, other): (Vec<_>, Vec<_>) =
-        addresses.into_iter().partition(|address| address.is_ipv6() == prefers_v6);
-    let (mut preferred, mut other) = (preferred.into_iter(), other.into_iter());
-    let mut ordered = Vec::new();
-    loop {
-        let pair = [preferred.next(), other.next()];
-        if pair == [None, None] {
-            return ordered;
-        }
-        ordered.extend(pair.into_iter().flatten());
-    }
-}
-
 /// The result of `dial` for the first of `addresses` with which it succeeds. The next address is dialled
 /// after [`NEXT_AFTER`], or as soon as one has failed. Slower attempts are dropped.
 ///
 /// # Errors
 /// If all addresses fail, with the reason of each.
-pub(super) async fn race<T, F>(
-    addresses: Vec<SocketAddr>,
-    dial: impl Fn(SocketAddr) -> F,
-) -> io::Result<T>
+pub(super) async fn race<A, T, F>(addresses: Vec<A>, dial: impl Fn(A) -> F) -> io::Result<T>
 where
+    A: Clone + Display,
     F: Future<Output = io::Result<T>>,
 {
     let mut addresses = addresses.into_iter();
     let (mut attempts, mut failures) = (Vec::new(), Vec::new());
     loop {
         match addresses.next() {
-            Some(address) => attempts.push((address, Box::pin(dial(address)))),
+            Some(address) => attempts.push((address.clone(), Box::pin(dial(address)))),
             None if attempts.is_empty() => return Err(all_failed(failures)),
             None => {}
         }
@@ -70,15 +47,14 @@ where
 }
 
 /// An address and its pending connection attempt.
-type DialAttempt<F> = (SocketAddr, Pin<Box<F>>);
+type DialAttempt<A, F> = (A, Pin<Box<F>>);
 
 /// Waits until one of `attempts` completes, and removes it.
-async fn first_to_end<F: Future>(attempts: &mut Vec<DialAttempt<F>>) -> (SocketAddr, F::Output) {
+async fn first_to_end<A, F: Future>(attempts: &mut Vec<DialAttempt<A, F>>) -> (A, F::Output) {
     poll_fn(|cx| {
-        for (position, (address, attempt)) in attempts.iter_mut().enumerate() {
+        for (position, (_, attempt)) in attempts.iter_mut().enumerate() {
             if let Poll::Ready(outcome) = attempt.as_mut().poll(cx) {
-                let address = *address;
-                drop(attempts.swap_remove(position));
+                let (address, _) = attempts.swap_remove(position);
                 return Poll::Ready((address, outcome));
             }
         }
@@ -87,7 +63,7 @@ async fn first_to_end<F: Future>(attempts: &mut Vec<DialAttempt<F>>) -> (SocketA
     .await
 }
 
-fn all_failed(mut failures: Vec<(SocketAddr, io::Error)>) -> io::Error {
+fn all_failed<A: Display>(mut failures: Vec<(A, io::Error)>) -> io::Error {
     match failures.pop() {
         None => io::Error::new(io::ErrorKind::NotFound, "the name has no addresses"),
         Some((_, error)) if failures.is_empty() => error,
@@ -104,6 +80,7 @@ fn all_failed(mut failures: Vec<(SocketAddr, io::Error)>) -> io::Error {
 mod tests {
     use std::{
         io::ErrorKind::{ConnectionRefused, NotFound},
+        net::SocketAddr,
         sync::Mutex,
     };
 
@@ -113,24 +90,6 @@ mod tests {
     };
 
     use super::*;
-
-    fn addresses(texts: &[&str]) -> Vec<SocketAddr> {
-        texts.iter().map(|text| text.parse().unwrap()).collect()
-    }
-
-    #[test]
-    fn families_take_turns_and_the_preferred_one_is_first() {
-        let [v4, w4] = ["1.1.1.1:1", "2.2.2.2:1"];
-        let [v6, w6, x6] = ["[::1]:1", "[::2]:1", "[::3]:1"];
-        for (resolved, dialled) in [
-            (&[v6, w6, x6, v4, w4][..], &[v6, v4, w6, w4, x6][..]),
-            (&[v4, w4, v6], &[v4, v6, w4]),
-            (&[v4, w4], &[v4, w4]),
-            (&[], &[]),
-        ] {
-            assert_eq!(interleave(addresses(resolved)), addresses(dialled));
-        }
-    }
 
     /// How an address of a name behaves.
     #[derive(Clone, Copy)]
@@ -147,7 +106,8 @@ mod tests {
     async fn dial(hosts: &[Host]) -> (io::Result<u16>, Vec<u128>, u128) {
         let start = Instant::now();
         let dialled = Mutex::new(Vec::new());
-        let addresses = (0u16..).zip(hosts).map(|(port, _)| ([127, 0, 0, 1], port).into());
+        let addresses =
+            (0u16..).zip(hosts).map(|(port, _)| SocketAddr::from(([127, 0, 0, 1], port)));
         let outcome = race(addresses.collect(), |address| {
             dialled.lock().unwrap().push(start.elapsed().as_millis());
             async move {

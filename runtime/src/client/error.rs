@@ -65,8 +65,8 @@ impl ConnectError {
         Self::InvalidOption { option, reason }
     }
 
-    pub(super) fn unreachable(address: &str, source: io::Error) -> Self {
-        Self::Unreachable { address: address.to_owned(), source: Arc::new(source) }
+    pub(super) fn unreachable(address: &str, source: Arc<io::Error>) -> Self {
+        Self::Unreachable { address: address.to_owned(), source }
     }
 }
 

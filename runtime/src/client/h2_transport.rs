@@ -14,9 +14,12 @@ use tokio::time::Instant;
 use tonic::{Status, codec::EnabledCompressionEncodings};
 
 use super::{
-    options::WaitForReady,
-    pool::Pool,
+    error::ConnectError,
+    options::{ChannelOptions, WaitForReady},
+    picker::Picker,
     replay::{ReplayBudget, ReplayableBody},
+    subchannel::FreeStream,
+    target::Target,
 };
 use crate::{
     call::{
@@ -28,13 +31,11 @@ use crate::{
     h2::{
         client::{
             call_state::{CallFailure, OutboundCall, Unprocessed},
-            connection::ConnectionHandle,
             pending_call::PendingResponse,
         },
         error::from_transport,
         header_list::Limit,
         stream::ReceivedStream,
-        stream_limiter::StreamPermit,
     },
     protocol::{http_body::HttpBody, replies::reply, requests},
 };
@@ -42,17 +43,28 @@ use crate::{
 /// How often a call is redispatched when its connection turns out to be gone.
 const MAX_REDISPATCHES: usize = 8;
 
-/// The connections to a server.
+/// The route over HTTP/2 connections to a server.
 pub(super) struct H2Transport {
-    pool: Arc<Pool>,
-    user_agent: HeaderValue,
+    target: Target,
+    options: ChannelOptions,
+    picker: Box<dyn Picker>,
     replay_budget: Arc<ReplayBudget>,
 }
 
 impl H2Transport {
-    pub(super) fn new(pool: Arc<Pool>) -> Self {
-        let user_agent = pool.options.user_agent.clone();
-        Self { pool, user_agent, replay_budget: Arc::default() }
+    pub(super) fn new(target: Target, options: ChannelOptions, picker: Box<dyn Picker>) -> Self {
+        Self { target, options, picker, replay_budget: Arc::default() }
+    }
+
+    /// Waits until there is a connection.
+    pub(super) async fn connect(&self) -> Result<(), ConnectError> {
+        self.stream(false).await.map(drop)
+    }
+
+    /// Waits for a free stream.
+    async fn stream(&self, wait_for_ready: bool) -> Result<FreeStream, ConnectError> {
+        let stream = self.picker.pick().stream(wait_for_ready).await;
+        stream.map_err(|cause| ConnectError::unreachable(self.target.address(), cause))
     }
 
     /// Starts `call`, immediately if a stream is free.
@@ -85,8 +97,8 @@ impl H2Transport {
         accepted: EnabledCompressionEncodings,
     ) -> H2ResponseFuture {
         let call = RetryableCall { head, requests: ReplayableBody::new(body, &self.replay_budget) };
-        let state = match self.pool.ready() {
-            Some((connection, permit)) => match self.send_on(&connection, permit, &call) {
+        let state = match self.picker.pick().try_stream() {
+            Some(stream) => match self.send_on(stream, &call) {
                 Ok(sent) => DispatchState::Sent(sent, call),
                 Err(refusal) => {
                     DispatchState::Connecting(Box::pin(std::future::ready(Err(refusal))))
@@ -97,24 +109,28 @@ impl H2Transport {
         H2ResponseFuture { h2: Arc::clone(self), accepted, state, redispatches: 0, is_retry: false }
     }
 
-    /// Sends `call` on a connection.
+    /// Sends `call` on a stream.
     fn send_on(
         &self,
-        connection: &ConnectionHandle,
-        permit: StreamPermit,
+        FreeStream { connection, permit }: FreeStream,
         call: &RetryableCall,
     ) -> Result<PendingResponse, Status> {
-        let uri = self.pool.target.uri(call.head.path());
-        let headers = call.head.headers(&self.user_agent);
+        let uri = self.target.uri(call.head.path());
+        let headers = call.head.headers(&self.options.user_agent);
         connection.settings().header_limit().check_request(&Method::POST, &uri, &headers)?;
         Ok(connection.send(OutboundCall {
             uri,
             headers,
             requests: call.requests.payload(connection.settings()),
             streams_responses: call.head.streams_responses(),
-            header_limit: Limit::Ours(self.pool.options.connection.sizes.max_header_list_size),
+            header_limit: self.header_limit(),
             permit,
         }))
+    }
+
+    /// The size limit for headers and trailers of responses.
+    fn header_limit(&self) -> Limit {
+        Limit::Ours(self.options.subchannel.connection.sizes.max_header_list_size)
     }
 }
 
@@ -185,13 +201,13 @@ async fn connect(
 ) -> Result<(PendingResponse, RetryableCall), Status> {
     let wait_for_ready = match call.head.extensions().get() {
         Some(WaitForReady(wait)) => *wait,
-        None => h2.pool.options.wait_for_ready,
+        None => h2.options.wait_for_ready,
     };
-    let (connection, permit) = h2.pool.connection(wait_for_ready).await?;
+    let stream = h2.stream(wait_for_ready).await?;
     if call.head.deadline().is_some_and(deadline::has_passed) {
         return Err(deadline::exceeded());
     }
-    Ok((h2.send_on(&connection, permit, &call)?, call))
+    Ok((h2.send_on(stream, &call)?, call))
 }
 
 /// Waits for the headers of a response.
@@ -223,8 +239,7 @@ impl H2ResponseFuture {
             call.requests.commit();
         }
         self.state = DispatchState::Answered;
-        let limit = Limit::Ours(self.h2.pool.options.connection.sizes.max_header_list_size);
-        limit.check_response(headers)
+        self.h2.header_limit().check_response(headers)
     }
 
     /// Sends the call on another connection: its own is going away, or has no stream identifiers left.

@@ -10,24 +10,31 @@ use crate::h2::{client::connection::ClientConnectionOptions, jitter, keep_alive:
 /// The methods of [`ChannelBuilder`](crate::ChannelBuilder) with the same names document these.
 #[derive(Clone, Debug)]
 pub(super) struct ChannelOptions {
+    pub(super) subchannel: SubchannelOptions,
+    pub(super) keep_alive: Pings,
+    pub(super) wait_for_ready: bool,
+    pub(super) user_agent: HeaderValue,
+}
+
+/// The options of a channel that hold for each of its subchannels.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct SubchannelOptions {
     pub(super) connect_timeout: Duration,
     pub(super) backoff: Backoff,
     pub(super) max_connections: usize,
     pub(super) connection: ClientConnectionOptions,
-    pub(super) keep_alive: Pings,
-    pub(super) wait_for_ready: bool,
-    pub(super) user_agent: HeaderValue,
 }
 
 impl ChannelOptions {
     /// Rejects values with which every call would fail, or with which the channel would dial without a
     /// pause.
     pub(super) fn check(&self) -> Result<(), ConnectError> {
+        let SubchannelOptions { connect_timeout, backoff, connection, .. } = &self.subchannel;
         let zeros = [
-            ("connect_timeout", self.connect_timeout.is_zero()),
-            ("backoff", self.backoff.base.is_zero() || self.backoff.max.is_zero()),
+            ("connect_timeout", connect_timeout.is_zero()),
+            ("backoff", backoff.base.is_zero() || backoff.max.is_zero()),
         ];
-        let mut zeros = zeros.into_iter().chain(self.connection.sizes.zeros());
+        let mut zeros = zeros.into_iter().chain(connection.sizes.zeros());
         match zeros.find(|(_, is_zero)| *is_zero) {
             Some((name, _)) => Err(ConnectError::zero(name)),
             None => Ok(()),

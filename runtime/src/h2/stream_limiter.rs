@@ -1,7 +1,7 @@
-//! Hands out the free streams of a channel's connections to callers, in the order in which they came.
+//! Hands out the free streams of a subchannel's connections to callers, in the order in which they came.
 //!
 //! Each connection counts its own calls against the server's limit. A semaphore shared by all connections
-//! of the channel has a permit for each free stream, so that a caller can wait for any of them. It may
+//! of the subchannel has a permit for each free stream, so that a caller can wait for any of them. It may
 //! have too many permits, but never too few: each stream that becomes free adds one, and permits of
 //! streams that have vanished (because the server lowered its limit or the connection was closed) stay
 //! until a caller acquires one, finds no stream, and waits again. Revoking such a permit would be wrong:
@@ -20,7 +20,7 @@ const MAX_STREAMS: usize = 1 << 20;
 /// With so many permits, nobody waits. Adding more could overflow the semaphore.
 const ENOUGH: usize = 1 << 26;
 
-/// The free streams of all connections of a channel.
+/// The free streams of all connections of a subchannel.
 #[derive(Debug)]
 pub(crate) struct FreeStreams {
     permits: Semaphore,
@@ -113,7 +113,7 @@ impl StreamLimiter {
 
     /// Whether the server has answered a call.
     pub(crate) fn has_answered(&self) -> bool {
-        // The pool asks only after it has seen the connection closed, and `close` (AcqRel) publishes the
+        // The subchannel asks only after it has seen the connection closed, and `close` (AcqRel) publishes the
         // stores before it. Missing a later one at most delays the next connection attempt.
         self.has_answered.load(Ordering::Relaxed)
     }

@@ -37,7 +37,7 @@ pub(crate) struct ClientConnectionOptions {
     pub(crate) ping_while_idle: bool,
 }
 
-/// The pool's handle of a connection. Dropping it closes the connection after its last call.
+/// A subchannel's handle of a connection. Dropping it closes the connection after its last call.
 pub(crate) struct ConnectionHandle {
     queue: Arc<Queue>,
     streams: Arc<StreamLimiter>,

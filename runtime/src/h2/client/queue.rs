@@ -25,7 +25,7 @@ pub(crate) struct Queue {
 #[derive(Default)]
 struct QueueState {
     work: Work,
-    /// Whether the pool has dropped the connection.
+    /// Whether the subchannel has dropped the connection.
     is_released: bool,
     /// Whether the connection's task has ended.
     is_closed: bool,
