@@ -90,7 +90,7 @@ pub use self::{
 #[cfg(all(feature = "server", not(target_family = "wasm")))]
 pub use self::{
     h2::server::connect_info::ConnectInfo,
-    server::{Listener, NamedServer, Routes, RoutesFuture, ServeError, Server},
+    server::{GeneratedServer, Listener, Routes, RoutesFuture, ServeError, Server},
 };
 #[cfg(feature = "_calls")]
 pub use self::{

@@ -2,34 +2,40 @@
 
 use std::any::Any;
 
-use tonic::{Request, Response, Status};
+use tonic::Status;
 
-/// The message slot of a call without a codec. It holds the request first, then the response.
+/// The message slot of a call without a codec. It holds what is requested first, then the response: each of
+/// them a message or a stream of messages.
 #[derive(Debug)]
 pub(crate) enum DirectSlot<In, Out> {
-    Request(Request<In>),
-    Response(Response<Out>),
+    Request(In),
+    Response(Out),
     Taken,
 }
 
+/// A [`DirectSlot`], type-erased.
+pub(crate) trait ErasedSlot: Any + Send {}
+
+impl<In: Send + 'static, Out: Send + 'static> ErasedSlot for DirectSlot<In, Out> {}
+
 impl<In: 'static, Out: 'static> DirectSlot<In, Out> {
-    /// Downcasts `any` to this slot type, and takes the request.
-    pub(crate) fn open(any: &mut (dyn Any + Send)) -> Result<(&mut Self, Request<In>), Status> {
-        let slot = any.downcast_mut::<Self>().ok_or_else(mismatch)?;
+    /// Downcasts `slot` to this slot type, and takes the request.
+    pub(crate) fn open(slot: &mut dyn ErasedSlot) -> Result<(&mut Self, In), Status> {
+        let slot = Self::downcast(slot)?;
         match std::mem::replace(slot, Self::Taken) {
             Self::Request(request) => Ok((slot, request)),
             _ => Err(mismatch()),
         }
     }
 
-    /// Puts the response in, or returns its error.
-    pub(crate) fn answer(&mut self, response: Result<Response<Out>, Status>) -> Result<(), Status> {
-        *self = Self::Response(response?);
-        Ok(())
+    /// Downcasts `slot` to this slot type.
+    pub(crate) fn downcast(slot: &mut dyn ErasedSlot) -> Result<&mut Self, Status> {
+        let slot: &mut dyn Any = slot;
+        slot.downcast_mut().ok_or_else(mismatch)
     }
 
     /// Takes the response.
-    pub(crate) fn take_response(&mut self) -> Result<Response<Out>, Status> {
+    pub(crate) fn take_response(&mut self) -> Result<Out, Status> {
         match std::mem::replace(self, Self::Taken) {
             Self::Response(response) => Ok(response),
             _ => Err(mismatch()),

@@ -7,7 +7,7 @@ use tonic::{
     metadata::MetadataMap,
 };
 
-use super::{body::Body, method::MethodDescriptor};
+use super::{body::Body, direct_slot::ErasedSlot, method::MethodDescriptor};
 
 /// A call, as a transport sees it.
 #[derive(Debug)]
@@ -31,16 +31,24 @@ pub(crate) struct CallHead {
 }
 
 /// An incoming call, as an entry point hands it over.
-#[derive(Debug)]
-pub(crate) struct IncomingCall {
+pub(crate) struct IncomingCall<'a> {
     pub(crate) metadata: MetadataMap,
     pub(crate) extensions: Extensions,
-    pub(crate) body: Body,
+    pub(crate) messages: IncomingMessages<'a>,
     pub(crate) options: CallOptions,
 }
 
+/// The requests of an incoming call, and where its responses go.
+#[allow(clippy::large_enum_variant, reason = "most come encoded: a box would cost each of them")]
+pub(crate) enum IncomingMessages<'a> {
+    /// Encoded requests. The responses are the body of the reply.
+    Encoded(Body),
+    /// Both are passed through a slot of the method's types, without a codec.
+    Direct(&'a mut dyn ErasedSlot),
+}
+
 /// What the request's headers ask for.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct CallOptions {
     /// The compression of the requests. The server accepts it.
     pub(crate) encoding: Option<CompressionEncoding>,

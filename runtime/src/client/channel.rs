@@ -90,7 +90,7 @@ impl Future for ResponseFuture {
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         match &mut *self {
             Self::H2(calling) => Pin::new(calling).poll(cx),
-            Self::Other(reply) => reply.poll(cx),
+            Self::Other(reply) => Pin::new(reply).poll(cx),
         }
     }
 }

@@ -1,30 +1,31 @@
 //! The transport without a codec: messages are passed directly to a server in this process.
 
-use std::{any::Any, future::Future};
+use std::future::Future;
 
+use http::Extensions;
 use tokio::time::Instant;
 use tonic::{Request, Response, Status, metadata::MetadataMap};
 
 use crate::{
     call::{
         deadline,
-        direct_slot::DirectSlot,
+        direct_slot::{DirectSlot, ErasedSlot},
+        head::{CallOptions, IncomingCall, IncomingMessages},
         method::MethodDescriptor,
-        reply::{CallFuture, ReplyFuture},
+        reply::{CallFuture, Reply, ReplyFuture},
         streaming::Streaming,
-        trailers::{Trailers, merge},
+        trailers::merge,
     },
     protocol::http_body::HttpBody,
 };
 
 /// A server in this process to which messages are passed without a codec.
 pub(crate) trait DirectServer: Send + Sync {
-    /// Starts a call of `method` with a [`DirectSlot`] of the method's types.
+    /// Starts a call of `method` whose messages pass through a [`DirectSlot`] of the method's types.
     fn start<'a>(
         &self,
         method: &'static MethodDescriptor,
-        slot: &'a mut (dyn Any + Send),
-        deadline: Option<Instant>,
+        call: IncomingCall<'a>,
     ) -> ReplyFuture<'a>;
 
     /// Sends an HTTP request of another library's client, and returns a future of its response.
@@ -60,14 +61,15 @@ impl<'a> Direct<'a> {
         In: Send + 'static,
         Out: Send + 'static,
     {
+        let (metadata, extensions, request) = request.into_parts();
         let mut slot = DirectSlot::Request(request);
         async move {
-            self.run(&mut slot).await?;
-            let mut response = slot.take_response()?;
-            if let Some(Trailers(trailers)) = response.extensions_mut().remove() {
-                merge(response.metadata_mut(), trailers);
+            let reply = self.run(metadata, extensions, &mut slot).await?;
+            let Reply { mut metadata, extensions, mut body, .. } = reply;
+            if let Some(trailers) = body.take_trailers() {
+                merge(&mut metadata, trailers);
             }
-            Ok(response)
+            Ok(Response::from_parts(metadata, slot.take_response()?, extensions))
         }
     }
 
@@ -81,12 +83,13 @@ impl<'a> Direct<'a> {
         Out: Send + 'static,
     {
         let deadline = self.deadline;
+        let (metadata, extensions, request) = request.into_parts();
         let mut slot = DirectSlot::<_, Streaming<Out>>::Request(request);
-        self.run(&mut slot).await?;
-        let mut response = slot.take_response()?;
-        let trailers = response.extensions_mut().remove();
-        let Trailers(trailers) = trailers.unwrap_or_default();
-        Ok(response.map(|messages| messages.with_trailers(trailers).limited(deadline)))
+        let reply = self.run(metadata, extensions, &mut slot).await?;
+        let Reply { metadata, extensions, mut body, .. } = reply;
+        let trailers = body.take_trailers().unwrap_or_default();
+        let messages = slot.take_response()?.with_trailers(trailers).limited(deadline);
+        Ok(Response::from_parts(metadata, messages, extensions))
     }
 
     /// The request stream, limited by the deadline.
@@ -98,10 +101,14 @@ impl<'a> Direct<'a> {
     }
 
     /// Waits until `slot` holds the response.
-    pub(crate) fn run(
+    pub(crate) fn run<'s>(
         &self,
-        slot: &mut (dyn Any + Send),
-    ) -> impl Future<Output = Result<(), Status>> + Send {
-        self.server.start(self.method, slot, self.deadline).until_filled()
+        metadata: MetadataMap,
+        extensions: Extensions,
+        slot: &'s mut dyn ErasedSlot,
+    ) -> ReplyFuture<'s> {
+        let messages = IncomingMessages::Direct(slot);
+        let options = CallOptions { deadline: self.deadline, ..CallOptions::default() };
+        self.server.start(self.method, IncomingCall { metadata, extensions, messages, options })
     }
 }

@@ -1,37 +1,28 @@
 //! Calls without a codec.
 
-use std::any::Any;
-
-use tokio::time::Instant;
+use std::sync::Arc;
 
 use super::in_process::send_http;
 use crate::{
     call::{
+        head::IncomingCall,
         method::MethodDescriptor,
         reply::{CallFuture, ReplyFuture},
     },
     client::direct::DirectServer,
     protocol::http_body::HttpBody,
-    server::{
-        call::{Dispatch, Serve, ServerCall, no_method},
-        service::ServiceServer,
-    },
+    server::call::ServedService,
 };
 
-impl<D, S> DirectServer for ServiceServer<D, S>
-where
-    D: Dispatch<S>,
-    S: Send + Sync + ?Sized + 'static,
-{
+impl DirectServer for Arc<ServedService> {
     fn start<'a>(
         &self,
         method: &'static MethodDescriptor,
-        slot: &'a mut (dyn Any + Send),
-        deadline: Option<Instant>,
+        call: IncomingCall<'a>,
     ) -> ReplyFuture<'a> {
         match self.position(method.path) {
-            Some(position) => ServerCall::start_direct(self, position, slot, deadline),
-            None => no_method(self.service(), method.path),
+            Some(position) => ServedService::start(self, position, call),
+            None => self.no_method(method.path),
         }
     }
 

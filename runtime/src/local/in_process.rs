@@ -1,23 +1,22 @@
 //! The in-process transport: encoded calls go straight to the server's dispatch, without HTTP.
 
+use std::sync::Arc;
+
 use crate::{
     call::{
         deadline::Deadline,
-        head::{CallOptions, ClientCall, IncomingCall},
+        head::{CallOptions, ClientCall, IncomingCall, IncomingMessages},
         reply::{CallFuture, ReplyFuture},
     },
     client::transport::Transport,
     protocol::{compression, headers, http_body::HttpBody},
-    server::{
-        call::{Serve, ServerCall, no_method},
-        http::serve,
-    },
+    server::{call::ServedService, http::serve},
 };
 
 /// A server in this process.
-pub(crate) struct InProcess<S>(pub(crate) S);
+pub(crate) struct InProcess(pub(crate) Arc<ServedService>);
 
-impl<S: Serve> Transport for InProcess<S> {
+impl Transport for InProcess {
     fn start(&self, call: ClientCall) -> ReplyFuture<'static> {
         start(&self.0, call)
     }
@@ -32,7 +31,7 @@ impl<S: Serve> Transport for InProcess<S> {
 
 /// Serves an HTTP request as a server on a socket would.
 pub(super) fn send_http(
-    server: &dyn Serve,
+    server: &Arc<ServedService>,
     request: http::Request<HttpBody>,
 ) -> CallFuture<'static, http::Response<HttpBody>> {
     let response = serve(server, request);
@@ -42,8 +41,11 @@ pub(super) fn send_http(
     })
 }
 
-fn start(server: &dyn Serve, ClientCall { head, body }: ClientCall) -> ReplyFuture<'static> {
-    let accepted = server.config().accepted;
+fn start(
+    server: &Arc<ServedService>,
+    ClientCall { head, body }: ClientCall,
+) -> ReplyFuture<'static> {
+    let accepted = server.config.accepted;
     if let Some(encoding) = head.encoding.filter(|encoding| !accepted.is_enabled(*encoding)) {
         let refusal = headers::unsupported_encoding(compression::name(encoding), accepted);
         return ReplyFuture::new(Deadline::default(), Box::pin(async { Err(refusal) }));
@@ -51,7 +53,7 @@ fn start(server: &dyn Serve, ClientCall { head, body }: ClientCall) -> ReplyFutu
     let incoming = IncomingCall {
         metadata: head.metadata,
         extensions: head.extensions,
-        body,
+        messages: IncomingMessages::Encoded(body),
         options: CallOptions {
             encoding: head.encoding,
             accepted: head.accepted,
@@ -59,7 +61,7 @@ fn start(server: &dyn Serve, ClientCall { head, body }: ClientCall) -> ReplyFutu
         },
     };
     match server.position(head.method.path) {
-        Some(position) => ServerCall::start(server, position, incoming),
-        None => no_method(server.service(), head.method.path),
+        Some(position) => server.start(position, incoming),
+        None => server.no_method(head.method.path),
     }
 }

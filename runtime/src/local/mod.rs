@@ -17,7 +17,7 @@ impl Channel {
         D: Dispatch<S>,
         S: Send + Sync + ?Sized + 'static,
     {
-        Self::from_transport(InProcess(server))
+        Self::from_transport(InProcess(server.served))
     }
 
     /// Calls the generated `server` in this process and passes messages without a codec: limits and
@@ -31,6 +31,6 @@ impl Channel {
         D: Dispatch<S>,
         S: Send + Sync + ?Sized + 'static,
     {
-        Self::from_direct(server)
+        Self::from_direct(server.served)
     }
 }

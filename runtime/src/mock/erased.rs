@@ -7,8 +7,8 @@ use tonic::{Request, Response, Status};
 use super::{Content, Method, handle::Mock};
 use crate::{
     call::{
-        reply::ReplyFuture,
-        trailers::{Trailers, merge},
+        reply::{Reply, ReplyFuture},
+        trailers::merge,
     },
     client::direct::Direct,
     server::call::{RequestSource, ServerCall, decode, only},
@@ -24,9 +24,14 @@ impl<'a> ServerCall<'a> {
     ) -> ReplyFuture<'a> {
         let answer = self.answer;
         match self.request {
-            RequestSource::Slot(slot) => answer.wait_for_slot(Box::pin(async move {
-                let request = (types.request)(slot)?;
-                (types.answer)(slot, mock.erased(method, request).await?)
+            RequestSource::Slot(request) => answer.wait(Box::pin(async move {
+                let (metadata, extensions, slot) = request.into_parts();
+                let content = (types.request)(slot)?;
+                let request = Request::from_parts(metadata, extensions, content);
+                let response = mock.erased(method, request).await?;
+                let (metadata, content, extensions) = response.into_parts();
+                (types.answer)(slot, content)?;
+                Ok(answer.in_slot(metadata, extensions))
             })),
             RequestSource::Wire(mut request) => answer.wait(Box::pin(async move {
                 let request = match mock.streams_requests(method) {
@@ -61,16 +66,15 @@ impl Direct<'_> {
         request: Request<Content>,
     ) -> Result<Response<Content>, Status> {
         let deadline = self.deadline;
-        let mut slot = (method.slot)(request.map(|content| match content {
+        let (metadata, extensions, content) = request.into_parts();
+        let mut slot = (method.slot)(match content {
             Content::Many(messages) => Content::Many(messages.limited(deadline)),
             one => one,
-        }))?;
-        self.run(&mut *slot).await?;
-        let mut response = (method.response)(slot)?;
-        let trailers = response.extensions_mut().remove();
-        let Trailers(trailers) = trailers.unwrap_or_default();
-        let (mut metadata, content, extensions) = response.into_parts();
-        let content = match content {
+        })?;
+        let reply = self.run(metadata, extensions, &mut *slot).await?;
+        let Reply { mut metadata, extensions, mut body, .. } = reply;
+        let trailers = body.take_trailers().unwrap_or_default();
+        let content = match (method.response)(&mut *slot)? {
             Content::Many(messages) => {
                 Content::Many(messages.with_trailers(trailers).limited(deadline))
             }

@@ -50,7 +50,7 @@ impl Mock {
         D: Dispatch<S>,
         S: Send + Sync + ?Sized + 'static,
     {
-        let target = SpyTarget { server: Arc::new(real), methods: M::METHODS };
+        let target = SpyTarget { server: Arc::new(real.served), methods: M::METHODS };
         Self::root(Core::new(M::NAME, M::SERVICE, Some(target), Location::caller()))
     }
 

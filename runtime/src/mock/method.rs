@@ -1,10 +1,8 @@
 //! Conversions between a method's messages and type-erased ones, for the entry points of a mock that are
 //! not typed: its server, spies and tapes.
 
-use std::any::Any;
-
 use bytes::Bytes;
-use tonic::{Request, Response, Status};
+use tonic::Status;
 
 use super::{
     Carried, Kind, Message,
@@ -12,7 +10,7 @@ use super::{
     pattern::{Report, check_equal},
 };
 use crate::{
-    call::direct_slot::{DirectSlot, mismatch},
+    call::direct_slot::{DirectSlot, ErasedSlot},
     codec,
     redact::Redact,
 };
@@ -25,16 +23,15 @@ pub struct Method {
     pub(crate) compare_request: Comparison,
     pub(crate) compare_response: Comparison,
     /// Puts a request into a new slot.
-    pub(crate) slot: fn(Request<Content>) -> Result<AnySlot, Status>,
+    pub(crate) slot: fn(Content) -> Result<Box<dyn ErasedSlot>, Status>,
     /// Takes the request out of a slot.
-    pub(crate) request: fn(&mut (dyn Any + Send)) -> Result<Request<Content>, Status>,
+    pub(crate) request: fn(&mut dyn ErasedSlot) -> Result<Content, Status>,
     /// Puts the response into a slot.
-    pub(crate) answer: fn(&mut (dyn Any + Send), Response<Content>) -> Result<(), Status>,
+    pub(crate) answer: fn(&mut dyn ErasedSlot, Content) -> Result<(), Status>,
     /// Takes the response out of a slot.
-    pub(crate) response: fn(AnySlot) -> Result<Response<Content>, Status>,
+    pub(crate) response: fn(&mut dyn ErasedSlot) -> Result<Content, Status>,
 }
 
-type AnySlot = Box<dyn Any + Send>;
 type Decode = fn(Bytes) -> Result<AnyMessage, Status>;
 /// Takes the secrets out of a message.
 pub(crate) type RedactFn = fn(&AnyMessage) -> AnyMessage;
@@ -119,27 +116,20 @@ fn compare<M: Message>(expected: &AnyMessage, got: Option<&AnyMessage>, report: 
 
 type SlotOf<K> = DirectSlot<<K as Kind>::Requests, <K as Kind>::Responses>;
 
-fn slot<K: Kind>(request: Request<Content>) -> Result<AnySlot, Status> {
-    let (metadata, extensions, content) = request.into_parts();
-    let requests = K::Requests::restore(content)?;
-    let request = Request::from_parts(metadata, extensions, requests);
-    Ok(Box::new(SlotOf::<K>::Request(request)))
+fn slot<K: Kind>(request: Content) -> Result<Box<dyn ErasedSlot>, Status> {
+    Ok(Box::new(SlotOf::<K>::Request(K::Requests::restore(request)?)))
 }
 
-fn request<K: Kind>(slot: &mut (dyn Any + Send)) -> Result<Request<Content>, Status> {
+fn request<K: Kind>(slot: &mut dyn ErasedSlot) -> Result<Content, Status> {
     let (_, request) = SlotOf::<K>::open(slot)?;
-    Ok(request.map(K::Requests::erase))
+    Ok(K::Requests::erase(request))
 }
 
-fn answer<K: Kind>(slot: &mut (dyn Any + Send), response: Response<Content>) -> Result<(), Status> {
-    let slot = slot.downcast_mut::<SlotOf<K>>().ok_or_else(mismatch)?;
-    let (metadata, content, extensions) = response.into_parts();
-    let responses = K::Responses::restore(content)?;
-    *slot = DirectSlot::Response(Response::from_parts(metadata, responses, extensions));
+fn answer<K: Kind>(slot: &mut dyn ErasedSlot, response: Content) -> Result<(), Status> {
+    *SlotOf::<K>::downcast(slot)? = DirectSlot::Response(K::Responses::restore(response)?);
     Ok(())
 }
 
-fn response<K: Kind>(slot: AnySlot) -> Result<Response<Content>, Status> {
-    let mut slot = slot.downcast::<SlotOf<K>>().map_err(|_| mismatch())?;
-    Ok(slot.take_response()?.map(K::Responses::erase))
+fn response<K: Kind>(slot: &mut dyn ErasedSlot) -> Result<Content, Status> {
+    Ok(K::Responses::erase(SlotOf::<K>::downcast(slot)?.take_response()?))
 }

@@ -115,7 +115,7 @@ impl Future for HttpReplyFuture {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         Poll::Ready(Ok(match &mut self.0 {
-            HttpReplyState::Waiting(reply) => match ready!(reply.poll(cx)) {
+            HttpReplyState::Waiting(reply) => match ready!(Pin::new(reply).poll(cx)) {
                 Ok(reply) => success(reply),
                 Err(status) => failure(&status),
             },

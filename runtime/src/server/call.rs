@@ -2,7 +2,7 @@
 //!
 //! The generic methods only decode, call and encode; everything else is compiled once.
 
-use std::{any::Any, fmt, future::Future, sync::Arc};
+use std::{fmt, future::Future, sync::Arc};
 
 use bytes::Bytes;
 use http::Extensions;
@@ -14,9 +14,10 @@ use crate::{
     call::{
         body::{Body, Side},
         deadline::Deadline,
-        direct_slot::DirectSlot,
-        head::IncomingCall,
+        direct_slot::{DirectSlot, ErasedSlot},
+        head::{IncomingCall, IncomingMessages},
         method::{MethodDescriptor, ServiceDescriptor},
+        method_index::MethodIndex,
         reply::{CallFuture, Reply, ReplyFuture},
         streaming::Streaming,
         trailers::Trailers,
@@ -25,7 +26,7 @@ use crate::{
     protocol::{
         compression,
         encoded_stream::EncodedStream,
-        frame::{Encoder, Frames},
+        frame::{DEFAULT_DECODING_LIMIT, Encoder, Frames},
         messages::Messages,
     },
 };
@@ -64,17 +65,47 @@ where
     }
 }
 
-/// A [`ServiceServer`], type-erased.
+/// The implementation of a service with its [`Dispatch`], type-erased.
 pub(crate) trait Serve: Send + Sync {
-    fn service(&self) -> &'static ServiceDescriptor;
-
-    /// The position of the method with this `path` (`/package.Service/Method`).
-    fn position(&self, path: &str) -> Option<usize>;
-
-    fn config(&self) -> &ServerConfig;
-
     /// Dispatches `call` to the method at position `method`.
     fn call<'a>(&self, method: usize, call: ServerCall<'a>) -> ReplyFuture<'a>;
+}
+
+/// A service, as entry points serve it.
+#[derive(Clone)]
+pub(crate) struct ServedService {
+    pub(crate) descriptor: &'static ServiceDescriptor,
+    pub(crate) config: ServerConfig,
+    methods: MethodIndex,
+    implementation: Arc<dyn Serve>,
+}
+
+impl ServedService {
+    pub(crate) fn new(
+        descriptor: &'static ServiceDescriptor,
+        implementation: Arc<dyn Serve>,
+    ) -> Self {
+        let methods = MethodIndex::new(descriptor);
+        Self { descriptor, config: ServerConfig::default(), methods, implementation }
+    }
+
+    /// The position of the method with this `path` (`/package.Service/Method`).
+    pub(crate) fn position(&self, path: &str) -> Option<usize> {
+        self.methods.position(path)
+    }
+
+    /// Starts the method at position `method`.
+    pub(crate) fn start<'a>(&self, method: usize, call: IncomingCall<'a>) -> ReplyFuture<'a> {
+        let method_of_call = &self.descriptor.methods[method];
+        self.implementation.call(method, ServerCall::new(&self.config, method_of_call, call))
+    }
+
+    /// The reply to a call of a method that the service does not have.
+    pub(crate) fn no_method(&self, path: &str) -> ReplyFuture<'static> {
+        let status =
+            Status::unimplemented(format!("{} has no method {path}", self.descriptor.name));
+        ReplyFuture::new(Deadline::default(), Box::pin(async { Err(status) }))
+    }
 }
 
 /// The limits and compressions of a server.
@@ -85,6 +116,18 @@ pub(crate) struct ServerConfig {
     pub(crate) accepted: EnabledCompressionEncodings,
     pub(crate) sent: EnabledCompressionEncodings,
     pub(crate) requires_te_trailers: bool,
+}
+
+impl Default for ServerConfig {
+    fn default() -> Self {
+        Self {
+            decoding_limit: DEFAULT_DECODING_LIMIT,
+            encoding_limit: usize::MAX,
+            accepted: EnabledCompressionEncodings::default(),
+            sent: EnabledCompressionEncodings::default(),
+            requires_te_trailers: false,
+        }
+    }
 }
 
 /// A call to be dispatched to a handler.
@@ -98,7 +141,7 @@ pub struct ServerCall<'a> {
 #[allow(clippy::large_enum_variant, reason = "most come encoded: a box would cost each of them")]
 pub(crate) enum RequestSource<'a> {
     Wire(Request<Messages>),
-    Slot(&'a mut (dyn Any + Send)),
+    Slot(Request<&'a mut dyn ErasedSlot>),
 }
 
 /// How the response is encoded, and until when it may be sent.
@@ -109,39 +152,31 @@ pub(crate) struct AnswerOptions {
 }
 
 impl<'a> ServerCall<'a> {
-    /// Starts the method of `server` at position `method`.
-    pub(crate) fn start(
-        server: &dyn Serve,
-        method: usize,
-        mut call: IncomingCall,
-    ) -> ReplyFuture<'a> {
-        server.service().methods[method].describe(&mut call.extensions);
-        server.call(method, Self::new(server.config(), call))
-    }
-
-    /// Starts the method of `server` at position `method`, with a [`DirectSlot`] of the method's types.
-    pub(crate) fn start_direct(
-        server: &dyn Serve,
-        method: usize,
-        slot: &'a mut (dyn Any + Send),
-        deadline: Option<Instant>,
-    ) -> ReplyFuture<'a> {
-        let encoder = Encoder { encoding: None, limit: usize::MAX };
-        let answer = AnswerOptions { encoder, deadline };
-        server.call(method, Self { request: RequestSource::Slot(slot), answer })
-    }
-
-    fn new(config: &ServerConfig, call: IncomingCall) -> Self {
-        let frames = Frames::new(call.options.encoding, config.decoding_limit);
-        let encoder = Encoder {
-            encoding: compression::choose(config.sent, call.options.accepted),
-            limit: config.encoding_limit,
-        };
-        let messages = Messages::new(call.body, frames, Side::Request);
-        let request = Request::from_parts(call.metadata, call.extensions, messages);
-        Self {
-            request: RequestSource::Wire(request),
-            answer: AnswerOptions { encoder, deadline: call.options.deadline },
+    fn new(
+        config: &ServerConfig,
+        method: &'static MethodDescriptor,
+        call: IncomingCall<'a>,
+    ) -> Self {
+        let IncomingCall { metadata, mut extensions, messages, options } = call;
+        match messages {
+            IncomingMessages::Encoded(body) => {
+                method.describe(&mut extensions);
+                let frames = Frames::new(options.encoding, config.decoding_limit);
+                let encoder = Encoder {
+                    encoding: compression::choose(config.sent, options.accepted),
+                    limit: config.encoding_limit,
+                };
+                let messages = Messages::new(body, frames, Side::Request);
+                let request = Request::from_parts(metadata, extensions, messages);
+                let answer = AnswerOptions { encoder, deadline: options.deadline };
+                Self { request: RequestSource::Wire(request), answer }
+            }
+            IncomingMessages::Direct(slot) => {
+                let encoder = Encoder { encoding: None, limit: usize::MAX };
+                let request = Request::from_parts(metadata, extensions, slot);
+                let answer = AnswerOptions { encoder, deadline: options.deadline };
+                Self { request: RequestSource::Slot(request), answer }
+            }
         }
     }
 
@@ -155,7 +190,7 @@ impl<'a> ServerCall<'a> {
     {
         let answer = self.answer;
         match self.request {
-            RequestSource::Slot(slot) => answer.fill(slot, service, handler),
+            RequestSource::Slot(request) => answer.fill(request, service, handler),
             RequestSource::Wire(mut request) => answer.wait(Box::pin(async move {
                 let request = decode(only(&mut request).await?, codec::decode)?;
                 answer.message(handler.handle(&service, request).await?)
@@ -173,7 +208,7 @@ impl<'a> ServerCall<'a> {
     {
         let answer = self.answer;
         match self.request {
-            RequestSource::Slot(slot) => answer.fill(slot, service, handler),
+            RequestSource::Slot(request) => answer.fill(request, service, handler),
             RequestSource::Wire(requests) => answer.wait(Box::pin(async move {
                 let requests = requests.map(|messages| answer.requests(messages, codec::decode));
                 answer.message(handler.handle(&service, requests).await?)
@@ -191,7 +226,7 @@ impl<'a> ServerCall<'a> {
     {
         let answer = self.answer;
         match self.request {
-            RequestSource::Slot(slot) => answer.fill(slot, service, handler),
+            RequestSource::Slot(request) => answer.fill(request, service, handler),
             RequestSource::Wire(mut request) => answer.wait(Box::pin(async move {
                 let request = decode(only(&mut request).await?, codec::decode)?;
                 Ok(answer.messages(handler.handle(&service, request).await?))
@@ -209,7 +244,7 @@ impl<'a> ServerCall<'a> {
     {
         let answer = self.answer;
         match self.request {
-            RequestSource::Slot(slot) => answer.fill(slot, service, handler),
+            RequestSource::Slot(request) => answer.fill(request, service, handler),
             RequestSource::Wire(requests) => answer.wait(Box::pin(async move {
                 let requests = requests.map(|messages| answer.requests(messages, codec::decode));
                 Ok(answer.messages(handler.handle(&service, requests).await?))
@@ -240,12 +275,6 @@ pub(crate) fn decode<M>(
     Ok(Request::from_parts(metadata, extensions, decode(message)?))
 }
 
-/// The reply to a call of a method that `service` does not have.
-pub(crate) fn no_method(service: &ServiceDescriptor, path: &str) -> ReplyFuture<'static> {
-    let status = Status::unimplemented(format!("{} has no method {path}", service.name));
-    ReplyFuture::new(Deadline::default(), Box::pin(async { Err(status) }))
-}
-
 impl fmt::Debug for RequestSource<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
@@ -261,15 +290,10 @@ impl AnswerOptions {
         ReplyFuture::new(Deadline::at(self.deadline), handler)
     }
 
-    /// A future that completes once `handler` has put its response into the slot.
-    pub(crate) fn wait_for_slot(self, handler: CallFuture<'_, ()>) -> ReplyFuture<'_> {
-        ReplyFuture::in_slot(Deadline::at(self.deadline), handler)
-    }
-
-    /// Takes the request out of `slot`, and has the handler's response put into it.
+    /// Takes the request out of its slot, and has the handler's response put into it.
     fn fill<'a, S, In, Out, H>(
         self,
-        slot: &'a mut (dyn Any + Send),
+        request: Request<&'a mut dyn ErasedSlot>,
         service: Arc<S>,
         handler: H,
     ) -> ReplyFuture<'a>
@@ -279,10 +303,20 @@ impl AnswerOptions {
         Out: Send + 'static,
         H: for<'s> Handler<'s, S, In, Res = Out> + 'static,
     {
-        self.wait_for_slot(Box::pin(async move {
+        self.wait(Box::pin(async move {
+            let (metadata, extensions, slot) = request.into_parts();
             let (slot, request) = DirectSlot::open(slot)?;
-            slot.answer(handler.handle(&service, request).await)
+            let request = Request::from_parts(metadata, extensions, request);
+            let response = handler.handle(&service, request).await?;
+            let (metadata, response, extensions) = response.into_parts();
+            *slot = DirectSlot::Response(response);
+            Ok(self.in_slot(metadata, extensions))
         }))
+    }
+
+    /// The reply whose messages are in the slot.
+    pub(crate) fn in_slot(self, metadata: MetadataMap, extensions: Extensions) -> Reply {
+        self.reply(metadata, extensions, Body::empty())
     }
 
     /// The request stream, decoded with `decode`. It ends at the deadline even for a task that outlives the

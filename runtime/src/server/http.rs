@@ -7,11 +7,11 @@ use http::request;
 use tokio::time::Instant;
 use tonic::Status;
 
-use super::call::{Serve, ServerCall, ServerConfig, no_method};
+use super::call::{ServedService, ServerConfig};
 use crate::{
     call::{
         deadline,
-        head::{CallOptions, IncomingCall},
+        head::{CallOptions, IncomingCall, IncomingMessages},
         reply::ReplyFuture,
     },
     h2::error::from_transport,
@@ -27,7 +27,7 @@ use crate::{
 const DEADLINE_MARGIN: Duration = Duration::from_millis(1);
 
 /// Serves one HTTP request.
-pub(crate) fn serve(server: &dyn Serve, request: http::Request<HttpBody>) -> HttpReplyFuture {
+pub(crate) fn serve(server: &ServedService, request: http::Request<HttpBody>) -> HttpReplyFuture {
     let (head, body) = request.into_parts();
     match start(server, head, body) {
         Ok(reply) => HttpReplyFuture::new(reply),
@@ -36,7 +36,7 @@ pub(crate) fn serve(server: &dyn Serve, request: http::Request<HttpBody>) -> Htt
 }
 
 fn start(
-    server: &dyn Serve,
+    server: &ServedService,
     head: request::Parts,
     body: HttpBody,
 ) -> Result<ReplyFuture<'static>, Box<HttpResponse>> {
@@ -44,21 +44,22 @@ fn start(
     if let Some(refusal) = not_grpc(&head.method, &grpc) {
         return Err(refusal);
     }
-    if server.config().requires_te_trailers && !grpc.takes_trailers() {
+    if server.config.requires_te_trailers && !grpc.takes_trailers() {
         let status = Status::internal("the request lacks `te: trailers`: does a proxy drop it?");
         return Err(Box::new(failure(&status)));
     }
-    let options = options(server.config(), &grpc).map_err(|status| Box::new(failure(&status)))?;
-    let (service, path) = (server.service(), head.uri.path());
-    let Some(position) = server.position(path) else { return Ok(no_method(service, path)) };
-    let is_unary = !service.methods[position].kind.streams_requests();
+    let options = options(&server.config, &grpc).map_err(|status| Box::new(failure(&status)))?;
+    let path = head.uri.path();
+    let Some(position) = server.position(path) else { return Ok(server.no_method(path)) };
+    let is_unary = !server.descriptor.methods[position].kind.streams_requests();
+    let requests = body.into_requests(is_unary, from_transport);
     let call = IncomingCall {
-        body: body.into_requests(is_unary, from_transport),
+        messages: IncomingMessages::Encoded(requests),
         metadata: headers::into_metadata(grpc.custom, head.headers),
         extensions: head.extensions,
         options,
     };
-    Ok(ServerCall::start(server, position, call))
+    Ok(server.start(position, call))
 }
 
 fn options(config: &ServerConfig, grpc: &GrpcHeaders<'_>) -> Result<CallOptions, Status> {

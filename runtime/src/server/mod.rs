@@ -20,12 +20,12 @@ pub(crate) mod service;
 
 pub use self::{
     call::{Dispatch, Handler, ServerCall, unimplemented},
-    service::ServiceServer,
+    service::{GeneratedServer, ServiceServer},
 };
 #[cfg(all(feature = "server", not(target_family = "wasm")))]
 pub use self::{
     error::ServeError,
     listener::Listener,
     routes::{Routes, RoutesFuture},
-    serve::{NamedServer, Server},
+    serve::Server,
 };

@@ -14,7 +14,7 @@ use http::{Request, Response};
 use tonic::{Status, server::NamedService};
 use tower_service::Service;
 
-use super::error::ServeError;
+use super::{call::ServedService, error::ServeError, http::serve};
 use crate::{
     call::{
         downcast,
@@ -104,15 +104,23 @@ pub(super) struct RouteTable {
 }
 
 impl RouteTable {
-    pub(super) fn add<S, B>(&mut self, service: S)
+    pub(super) fn add(&mut self, service: Arc<ServedService>) {
+        self.insert(service.descriptor.name, service);
+    }
+
+    pub(super) fn add_tower<S, B>(&mut self, service: S)
     where
         S: Service<Request<HttpBody>, Response = Response<B>, Error = Infallible>,
         S: NamedService + Clone + Send + Sync + 'static,
         S::Future: Send + 'static,
         B: RequestBody,
     {
-        if self.services.insert(S::NAME, Arc::new(TowerService(service))).is_some() {
-            self.duplicate = Some(S::NAME);
+        self.insert(S::NAME, Arc::new(TowerService(service)));
+    }
+
+    fn insert(&mut self, name: &'static str, service: Arc<dyn HttpService>) {
+        if self.services.insert(name, service).is_some() {
+            self.duplicate = Some(name);
         }
     }
 
@@ -151,6 +159,12 @@ impl HttpService for RouteTable {
 impl fmt::Debug for RouteTable {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_list().entries(self.services.keys()).finish()
+    }
+}
+
+impl HttpService for ServedService {
+    fn call(&self, request: Request<HttpBody>) -> ServiceFuture {
+        ServiceFuture::Ours(serve(self, request))
     }
 }
 

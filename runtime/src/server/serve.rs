@@ -18,24 +18,13 @@ use super::{
     layers::Layers,
     listener::{Accepted, Listener, pause_after},
     routes::{RouteTable, Routes},
+    service::GeneratedServer,
 };
 use crate::{
     call::{deadline, status::BoxError},
     h2::server::{before, connection, shared::ServerShared},
     protocol::http_body::{HttpBody, RequestBody},
 };
-
-/// A service with the name of one of gRPC: a generated server, or one of tonic's.
-#[diagnostic::on_unimplemented(
-    message = "`{Self}` is no server of a service",
-    label = "neither a generated server nor one of tonic's",
-    note = "an implementation is served by what is generated for its contract: \
-            `.add_service(CalculatorServer::new(implementation))`"
-)]
-pub trait NamedServer: NamedService {}
-
-#[diagnostic::do_not_recommend]
-impl<S: NamedService> NamedServer for S {}
 
 /// Serves gRPC services over HTTP/2.
 ///
@@ -67,35 +56,36 @@ impl Server {
         Self::default()
     }
 
-    /// Adds a service: a generated server or one of tonic's, with or without an interceptor. If two
-    /// services have the same name, serving fails.
+    /// Adds a generated server. If two services have the same name, serving fails.
     #[must_use]
-    pub fn add_service<S, B>(mut self, service: S) -> Self
-    where
-        S: NamedServer,
-        S: Service<http::Request<HttpBody>, Response = http::Response<B>, Error = Infallible>,
-        S: Clone + Send + Sync + 'static,
-        S::Future: Send + 'static,
-        B: RequestBody,
-    {
-        self.routes.add(service);
+    pub fn add_service(mut self, service: impl GeneratedServer) -> Self {
+        self.routes.add(service.into_served());
         self
     }
 
-    /// Adds a service if there is one. Requests for one that is `None` are those for an unknown service.
+    /// Adds a generated server if there is one. Requests for one that is `None` are those for an unknown
+    /// service.
     #[must_use]
-    pub fn add_optional_service<S, B>(self, service: Option<S>) -> Self
-    where
-        S: NamedServer,
-        S: Service<http::Request<HttpBody>, Response = http::Response<B>, Error = Infallible>,
-        S: Clone + Send + Sync + 'static,
-        S::Future: Send + 'static,
-        B: RequestBody,
-    {
+    pub fn add_optional_service(self, service: Option<impl GeneratedServer>) -> Self {
         match service {
             Some(service) => self.add_service(service),
             None => self,
         }
+    }
+
+    /// Adds any tower service that has the name of a gRPC service: a server that tonic has generated, or a
+    /// service in layers or with an interceptor of tonic's. If two services have the same name, serving
+    /// fails.
+    #[must_use]
+    pub fn add_tower_service<S, B>(mut self, service: S) -> Self
+    where
+        S: Service<http::Request<HttpBody>, Response = http::Response<B>, Error = Infallible>,
+        S: NamedService + Clone + Send + Sync + 'static,
+        S::Future: Send + 'static,
+        B: RequestBody,
+    {
+        self.routes.add_tower(service);
+        self
     }
 
     /// Sends requests for unknown services to `service`, instead of failing them with `Unimplemented`.

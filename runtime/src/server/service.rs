@@ -8,20 +8,16 @@ use std::{
     task::{Context, Poll},
 };
 
-use tonic::{
-    codec::{CompressionEncoding, EnabledCompressionEncodings},
-    server::NamedService,
-};
+use tonic::{codec::CompressionEncoding, server::NamedService};
 use tower_service::Service;
 
 use super::{
-    call::{Dispatch, Serve, ServerCall, ServerConfig},
+    call::{Dispatch, Serve, ServedService, ServerCall, ServerConfig},
     http,
 };
 use crate::{
-    call::{method::ServiceDescriptor, method_index::MethodIndex, reply::ReplyFuture},
+    call::reply::ReplyFuture,
     protocol::{
-        frame::DEFAULT_DECODING_LIMIT,
         http_body::{HttpBody, RequestBody},
         responses::HttpReplyFuture,
     },
@@ -35,13 +31,12 @@ use crate::{
 /// By default, it accepts messages of up to 4 MiB, sends messages of up to 2 GiB, and neither accepts nor
 /// sends compressed messages.
 pub struct ServiceServer<D, S: ?Sized> {
-    service: Arc<S>,
-    config: ServerConfig,
-    methods: MethodIndex,
+    pub(crate) served: Arc<ServedService>,
     dispatch: PhantomData<fn() -> D>,
+    implementation: PhantomData<Arc<S>>,
 }
 
-impl<D: Dispatch<S>, S: ?Sized> ServiceServer<D, S> {
+impl<D: Dispatch<S>, S: Send + Sync + ?Sized + 'static> ServiceServer<D, S> {
     /// Serves `service`.
     pub fn new(service: S) -> Self
     where
@@ -52,34 +47,30 @@ impl<D: Dispatch<S>, S: ?Sized> ServiceServer<D, S> {
 
     /// Serves a shared `service`. [`new`](Self::new) accepts an `Arc`, too, and wraps it in another one.
     pub fn from_arc(service: Arc<S>) -> Self {
-        let config = ServerConfig {
-            decoding_limit: DEFAULT_DECODING_LIMIT,
-            encoding_limit: usize::MAX,
-            accepted: EnabledCompressionEncodings::default(),
-            sent: EnabledCompressionEncodings::default(),
-            requires_te_trailers: false,
-        };
-        Self { service, config, methods: MethodIndex::new(D::SERVICE), dispatch: PhantomData }
+        let implementation =
+            Arc::new(Implementation { service, dispatch: PhantomData::<fn() -> D> });
+        let served = Arc::new(ServedService::new(D::SERVICE, implementation));
+        Self { served, dispatch: PhantomData, implementation: PhantomData }
     }
 
     /// The size limit for request messages, in bytes. Larger ones fail with `ResourceExhausted`.
     #[must_use]
     pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
-        self.config.decoding_limit = limit;
+        self.config().decoding_limit = limit;
         self
     }
 
     /// The size limit for response messages, in bytes. Larger ones fail with `ResourceExhausted`.
     #[must_use]
     pub fn max_encoding_message_size(mut self, limit: usize) -> Self {
-        self.config.encoding_limit = limit;
+        self.config().encoding_limit = limit;
         self
     }
 
     /// Accepts requests compressed with `encoding`, besides encodings accepted before.
     #[must_use]
     pub fn accept_compressed(mut self, encoding: CompressionEncoding) -> Self {
-        self.config.accepted.enable(encoding);
+        self.config().accepted.enable(encoding);
         self
     }
 
@@ -87,7 +78,7 @@ impl<D: Dispatch<S>, S: ?Sized> ServiceServer<D, S> {
     /// encodings.
     #[must_use]
     pub fn send_compressed(mut self, encoding: CompressionEncoding) -> Self {
-        self.config.sent.enable(encoding);
+        self.config().sent.enable(encoding);
         self
     }
 
@@ -99,24 +90,54 @@ impl<D: Dispatch<S>, S: ?Sized> ServiceServer<D, S> {
     /// HTTP/2](https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md#requests).
     #[must_use]
     pub fn require_te_trailers(mut self, require: bool) -> Self {
-        self.config.requires_te_trailers = require;
+        self.config().requires_te_trailers = require;
         self
     }
 }
 
-impl<D: Dispatch<S>, S: Send + Sync + ?Sized> Serve for ServiceServer<D, S> {
-    fn service(&self) -> &'static ServiceDescriptor {
-        D::SERVICE
+impl<D, S: ?Sized> ServiceServer<D, S> {
+    fn config(&mut self) -> &mut ServerConfig {
+        &mut Arc::make_mut(&mut self.served).config
+    }
+}
+
+/// What [`Server::add_service`](crate::Server::add_service) takes: a generated server, such as
+/// `CalculatorServer`. The trait is sealed.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a generated server",
+    label = "not a generated server",
+    note = "an implementation is served by what is generated for its contract: \
+            `.add_service(CalculatorServer::new(implementation))`",
+    note = "other tower services, such as tonic's, are added with `.add_tower_service(service)`"
+)]
+pub trait GeneratedServer: sealed::IntoServed {}
+
+impl<D: Dispatch<S>, S: Send + Sync + ?Sized + 'static> GeneratedServer for ServiceServer<D, S> {}
+
+/// Keeps the trait from being implemented elsewhere, so that it can grow.
+mod sealed {
+    use super::{Arc, ServedService, ServiceServer};
+
+    pub trait IntoServed {
+        #[allow(private_interfaces, reason = "nobody else can call or implement it")]
+        fn into_served(self) -> Arc<ServedService>;
     }
 
-    fn position(&self, path: &str) -> Option<usize> {
-        self.methods.position(path)
+    impl<D, S: ?Sized> IntoServed for ServiceServer<D, S> {
+        #[allow(private_interfaces, reason = "nobody else can call or implement it")]
+        fn into_served(self) -> Arc<ServedService> {
+            self.served
+        }
     }
+}
 
-    fn config(&self) -> &ServerConfig {
-        &self.config
-    }
+/// A service and how its methods are found.
+struct Implementation<D, S: ?Sized> {
+    service: Arc<S>,
+    dispatch: PhantomData<fn() -> D>,
+}
 
+impl<D: Dispatch<S>, S: Send + Sync + ?Sized> Serve for Implementation<D, S> {
     fn call<'a>(&self, method: usize, call: ServerCall<'a>) -> ReplyFuture<'a> {
         D::call(Arc::clone(&self.service), method, call)
     }
@@ -138,27 +159,21 @@ impl<D: Dispatch<S>, S: Send + Sync + ?Sized, B: RequestBody> Service<::http::Re
     }
 
     fn call(&mut self, request: ::http::Request<B>) -> HttpReplyFuture {
-        http::serve(self, request.map(HttpBody::new))
+        http::serve(&self.served, request.map(HttpBody::new))
     }
 }
 
 impl<D, S: ?Sized> Clone for ServiceServer<D, S> {
     fn clone(&self) -> Self {
-        let Self { service, config, methods, dispatch } = self;
-        Self {
-            service: Arc::clone(service),
-            config: *config,
-            methods: methods.clone(),
-            dispatch: *dispatch,
-        }
+        Self { served: Arc::clone(&self.served), ..*self }
     }
 }
 
-impl<D, S: fmt::Debug + ?Sized> fmt::Debug for ServiceServer<D, S> {
+impl<D, S: ?Sized> fmt::Debug for ServiceServer<D, S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ServiceServer")
-            .field("service", &self.service)
-            .field("config", &self.config)
+            .field("service", &self.served.descriptor.name)
+            .field("config", &self.served.config)
             .finish_non_exhaustive()
     }
 }

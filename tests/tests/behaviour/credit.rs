@@ -188,7 +188,7 @@ async fn requests_that_a_layer_holds_leave_others_their_window() {
     let server = Server::new()
         .initial_stream_window_size(STREAM)
         .initial_connection_window_size(CONNECTION)
-        .add_service(Holding(TelemetryServer::new(Idle)));
+        .add_tower_service(Holding(TelemetryServer::new(Idle)));
     let client = client(server).await;
     let mut held = Vec::new();
     for count in 1..=MANY {

@@ -91,7 +91,7 @@ async fn all_services_of_a_server_are_mounted_in_others() {
     let server = Server::new()
         .add_service(TelemetryServer::new(Station::default()))
         .add_service(calculator.server())
-        .add_service(Foreign("health"));
+        .add_tower_service(Foreign("health"));
     for with_fallback in [false, true] {
         let server = match with_fallback {
             true => server.clone().fallback(Foreign("fallback")),
@@ -140,7 +140,7 @@ async fn the_services_of_a_server_are_called_in_process_through_one_channel() {
 
 #[test]
 fn two_services_with_one_name_are_not_mounted() {
-    let server = Server::new().add_service(Foreign("a")).add_service(Foreign("b"));
+    let server = Server::new().add_tower_service(Foreign("a")).add_tower_service(Foreign("b"));
     let Err(ServeError::DuplicateService { service, .. }) = server.into_service() else {
         panic!("both are mounted");
     };

@@ -174,7 +174,8 @@ async fn a_layer_that_panics_fails_its_call_alone() {
     for place in [Place::Call, Place::Future, Place::Body, Place::BodyAfterData] {
         for server in servers() {
             let layer = Layer { place, inner: TelemetryServer::new(Station::default()) };
-            for server in [server.clone().add_service(layer.clone()), server.fallback(layer)] {
+            for server in [server.clone().add_tower_service(layer.clone()), server.fallback(layer)]
+            {
                 let (client, connections) = serve(server).await;
                 let beside = client.watch(query("hangs", 1)).await.unwrap();
                 for _ in 0..3 {
@@ -192,7 +193,7 @@ async fn a_layer_that_panics_fails_its_call_alone() {
 #[tokio::test]
 async fn a_layer_that_panics_when_it_is_asked_whether_it_is_ready_fails_its_calls_alone() {
     let layer = Layer { place: Place::Ready, inner: TelemetryServer::new(Station::default()) };
-    let (client, connections) = serve(Server::new().add_service(layer)).await;
+    let (client, connections) = serve(Server::new().add_tower_service(layer)).await;
     for _ in 0..3 {
         let failure = client.latest(boom("calm")).await.unwrap_err();
         assert_eq!(failure.code(), Code::Internal, "{failure}");
@@ -209,7 +210,7 @@ async fn an_interceptor_that_panics_fails_its_call_alone() {
     };
     let station = TelemetryServer::new(Station::default());
     let service = InterceptedService::new(station, intercept);
-    let (client, connections) = serve(Server::new().add_service(service)).await;
+    let (client, connections) = serve(Server::new().add_tower_service(service)).await;
     for _ in 0..3 {
         let failure = client.latest(boom("boom")).await.unwrap_err();
         assert_eq!(failure.code(), Code::Internal, "{failure}");

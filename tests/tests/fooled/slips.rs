@@ -157,7 +157,7 @@ fn a_number_of_another_type(mock: &MockCalculator) {
     mock.expect_add().times(3u32).returns(sum(8));
 }
 
-// red: `MyTelemetry` is no server of a service
+// red: `MyTelemetry` is not a generated server
 // red: `.add_service(CalculatorServer::new(implementation))`
 fn a_service_without_its_server() {
     struct MyTelemetry;

@@ -72,7 +72,7 @@ async fn a_mock_is_served_next_to_others_and_behind_an_interceptor() {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = format!("http://{}", listener.local_addr().unwrap());
     let server = Server::new()
-        .add_service(InterceptedService::new(calculator.server(), known))
+        .add_tower_service(InterceptedService::new(calculator.server(), known))
         .add_service(telemetry.server());
     let server = tokio::spawn(server.serve_listener(listener));
     let channel = Channel::connect(address).await.unwrap();

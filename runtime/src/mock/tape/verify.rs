@@ -39,7 +39,7 @@ where
     D: Dispatch<S>,
     S: Send + Sync + ?Sized + 'static,
 {
-    verify(path.as_ref(), (M::SERVICE, M::METHODS), &server).await
+    verify(path.as_ref(), (M::SERVICE, M::METHODS), &server.served).await
 }
 
 async fn verify(
