@@ -89,7 +89,11 @@ pub use self::{
 };
 #[cfg(all(feature = "server", not(target_family = "wasm")))]
 pub use self::{
-    h2::server::connect_info::ConnectInfo,
+    h2::server::{
+        connect_info::{ConnectInfo, PeerCredentials},
+        connected::{Connected, ConnectedIo},
+        handshake::Handshake,
+    },
     server::{GeneratedServer, Listener, Routes, RoutesFuture, ServeError, Server},
 };
 #[cfg(feature = "_calls")]

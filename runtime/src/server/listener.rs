@@ -7,14 +7,11 @@ use std::{
     time::Duration,
 };
 
-use tokio::{
-    io::{AsyncRead, AsyncWrite},
-    net::{TcpListener, TcpStream},
-};
+use tokio::net::{TcpListener, TcpStream};
 use tokio_stream::Stream;
 
 use super::error::ServeError;
-use crate::call::downcast::downcast_ref;
+use crate::{call::downcast::downcast_ref, h2::server::handshake::Handshake};
 
 /// A socket that a [`Server`](crate::Server) can listen on: TCP or, on Unix, a Unix socket.
 ///
@@ -25,11 +22,11 @@ pub trait Listener: sealed::Accept {}
 impl<L: sealed::Accept> Listener for L {}
 
 mod sealed {
-    use super::{AsyncRead, AsyncWrite, Context, Poll, TcpListener, TcpStream, io};
+    use super::{Context, Handshake, Poll, TcpListener, TcpStream, io};
 
     /// Private, so that the trait can only be implemented here.
     pub trait Accept: Send {
-        type IO: AsyncRead + AsyncWrite + Unpin + Send + 'static;
+        type IO: Handshake;
 
         fn poll_accept(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<Self::IO>>;
     }

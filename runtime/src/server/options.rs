@@ -19,9 +19,9 @@ impl Server {
         self
     }
 
-    /// Whether requests over TCP carry a [`ConnectInfo`](crate::ConnectInfo) in their extensions; with
-    /// the feature `tonic-transport`, also tonic's own, for `Request::remote_addr`. Default: false,
-    /// because it takes memory for every call.
+    /// Whether requests carry a [`ConnectInfo`](crate::ConnectInfo) in their extensions, for layers and
+    /// handlers; with the feature `tonic-transport`, those over TCP also carry tonic's own, for
+    /// `Request::remote_addr`. Default: false, because it takes memory for every call.
     #[must_use]
     pub fn connect_info(mut self, enabled: bool) -> Self {
         self.options.connection.connect_info = enabled;
@@ -108,7 +108,9 @@ impl Server {
         self
     }
 
-    /// The timeout for the HTTP/2 handshake on a new connection. Default: 10 seconds.
+    /// The timeout for the handshakes on a new connection: its own, if it has a
+    /// [`Handshake`](crate::Handshake), and HTTP/2's, together. When it ends, the connection is closed.
+    /// Default: 10 seconds.
     #[must_use]
     pub fn handshake_timeout(mut self, timeout: Duration) -> Self {
         self.options.connection.handshake_timeout = timeout;

@@ -3,7 +3,6 @@
 use std::{convert::Infallible, future::Future, io, pin::pin, sync::Arc, time::Duration};
 
 use tokio::{
-    io::{AsyncRead, AsyncWrite},
     net::{TcpListener, ToSocketAddrs, lookup_host},
     sync::{OwnedSemaphorePermit, Semaphore, watch},
 };
@@ -22,7 +21,7 @@ use super::{
 };
 use crate::{
     call::{deadline, status::BoxError},
-    h2::server::{before, connection, shared::ServerShared},
+    h2::server::{before, connection, handshake::Handshake, shared::ServerShared},
     protocol::http_body::{HttpBody, RequestBody},
 };
 
@@ -249,33 +248,58 @@ impl Server {
     /// Serves the connections that `incoming` accepts, until it ends and all connections are closed. TCP
     /// options such as `TCP_NODELAY` are up to the caller.
     ///
-    /// # Errors
-    /// A [`ServeError`] in an `io::Error`: `InvalidInput` if a service was added twice or an option would
-    /// make every call fail. Otherwise, if accepting connections fails permanently.
-    pub async fn serve_incoming<IO>(
-        self,
-        incoming: impl Stream<Item = io::Result<IO>>,
-    ) -> io::Result<()>
-    where
-        IO: AsyncRead + AsyncWrite + Unpin + Send + 'static,
-    {
-        self.serve_incoming_with_shutdown(incoming, std::future::pending()).await
-    }
-
-    /// Serves the connections that `incoming` accepts, until `signal` completes and the calls in progress
-    /// have ended.
+    /// A connection is anything with a [`Handshake`]: I/O that is [`Connected`](crate::Connected), which has
+    /// none, or a type of your own, with what has to be done before HTTP/2. The handshake runs on the
+    /// connection's own task. Do not await it in `incoming`, which is asked for one connection after the
+    /// other: a client that does not go on with its handshake would keep all others out.
+    ///
+    /// ```
+    /// # use std::io;
+    /// use rust_scaffold::{Handshake, Server};
+    /// use tokio::{io::AsyncReadExt, net::{TcpListener, TcpStream}};
+    /// use tokio_stream::{StreamExt, wrappers::TcpListenerStream};
+    ///
+    /// /// A connection whose client sends the number of its version first.
+    /// struct Versioned(TcpStream);
+    ///
+    /// impl Handshake for Versioned {
+    ///     type IO = TcpStream;
+    ///
+    ///     async fn handshake(mut self) -> io::Result<TcpStream> {
+    ///         match self.0.read_u8().await? {
+    ///             1 => Ok(self.0),
+    ///             _ => Err(io::ErrorKind::InvalidData.into()),
+    ///         }
+    ///     }
+    /// }
+    ///
+    /// # async fn serve() -> io::Result<()> {
+    /// let accepted = TcpListenerStream::new(TcpListener::bind("[::]:50051").await?);
+    /// Server::new().serve_incoming(accepted.map(|tcp| tcp.map(Versioned))).await
+    /// # }
+    /// ```
     ///
     /// # Errors
     /// A [`ServeError`] in an `io::Error`: `InvalidInput` if a service was added twice or an option would
     /// make every call fail. Otherwise, if accepting connections fails permanently.
-    pub async fn serve_incoming_with_shutdown<IO>(
+    pub async fn serve_incoming<C: Handshake>(
         self,
-        incoming: impl Stream<Item = io::Result<IO>>,
+        incoming: impl Stream<Item = io::Result<C>>,
+    ) -> io::Result<()> {
+        self.serve_incoming_with_shutdown(incoming, std::future::pending()).await
+    }
+
+    /// Serves the connections that `incoming` accepts, as [`serve_incoming`](Self::serve_incoming) does, until
+    /// `signal` completes and the calls in progress have ended. Handshakes in progress are dropped then.
+    ///
+    /// # Errors
+    /// A [`ServeError`] in an `io::Error`: `InvalidInput` if a service was added twice or an option would
+    /// make every call fail. Otherwise, if accepting connections fails permanently.
+    pub async fn serve_incoming_with_shutdown<C: Handshake>(
+        self,
+        incoming: impl Stream<Item = io::Result<C>>,
         signal: impl Future<Output = ()>,
-    ) -> io::Result<()>
-    where
-        IO: AsyncRead + AsyncWrite + Unpin + Send + 'static,
-    {
+    ) -> io::Result<()> {
         self.check()?;
         let connections = Connections::new(self);
         let mut signal = pin!(signal);
@@ -336,18 +360,15 @@ impl Connections {
 
     /// Serves what `incoming` accepts until that ends or `stop` completes. Drops `incoming` before it
     /// returns, so that no more connections are accepted without being served.
-    async fn accept_all<IO>(
+    async fn accept_all<C: Handshake>(
         &self,
-        incoming: impl Stream<Item = io::Result<IO>>,
+        incoming: impl Stream<Item = io::Result<C>>,
         stop: impl Future<Output = ()>,
-    ) -> io::Result<Accepting>
-    where
-        IO: AsyncRead + AsyncWrite + Unpin + Send + 'static,
-    {
+    ) -> io::Result<Accepting> {
         let (mut incoming, mut stop) = (pin!(incoming), pin!(stop));
         while let Some(next) = before(stop.as_mut(), self.accept(incoming.as_mut())).await {
             match next {
-                (Some(Ok(io)), permit) => self.serve(io, permit),
+                (Some(Ok(accepted)), permit) => self.serve(accepted, permit),
                 (Some(Err(error)), _) => tokio::time::sleep(pause_after(error)?).await,
                 (None, _) => return Ok(Accepting::Ended),
             }
@@ -365,14 +386,11 @@ impl Connections {
         (incoming.next().await, permit)
     }
 
-    fn serve<IO>(&self, io: IO, permit: Option<OwnedSemaphorePermit>)
-    where
-        IO: AsyncRead + AsyncWrite + Unpin + Send + 'static,
-    {
+    fn serve<C: Handshake>(&self, accepted: C, permit: Option<OwnedSemaphorePermit>) {
         // Spawned as it is: an `async` block around it would contain it twice, before and after its first
         // poll.
         tokio::spawn(connection::serve(
-            io,
+            accepted,
             Arc::clone(&self.shared),
             self.shutdown.subscribe(),
             permit,

@@ -164,6 +164,13 @@ fn a_service_without_its_server() {
     let _ = Server::new().add_service(MyTelemetry);
 }
 
+// red: a server cannot serve `SimplexStream`
+// red: `ConnectedIo::new(io, ConnectInfo::default())` does for any I/O
+fn io_that_does_not_know_its_connection() {
+    let io = tokio::io::SimplexStream::new_unsplit(1);
+    let _ = Server::new().serve_incoming(tokio_stream::once(Ok(io)));
+}
+
 // red: Query` does not implement `Calculator`, the contract of `calculator.Calculator`
 fn what_is_no_calculator_in_an_arc() {
     let _ = CalculatorServer::new(Arc::new(Query::default()));

@@ -18,8 +18,9 @@ use tokio::{
 };
 
 use super::{
-    before, calls::Calls, connect_info::ConnectInfo, drain::Drain,
-    options::ServerConnectionOptions, ping_strikes::PingStrikes, preface, shared::ServerShared,
+    before, calls::Calls, connect_info::ConnectInfo, connected::Connected as _, drain::Drain,
+    handshake::Handshake, options::ServerConnectionOptions, ping_strikes::PingStrikes, preface,
+    shared::ServerShared,
 };
 use crate::{
     call::panics::{contain, drop_quietly},
@@ -36,30 +37,33 @@ use crate::{
     },
 };
 
-/// Serves `io` until either side closes it. Drains it when `shutdown` says so. The permit counts it among
-/// the server's connections.
-pub(crate) async fn serve<IO>(
-    io: IO,
+/// Serves `accepted` until either side closes it. Drains it when `shutdown` says so. The permit counts it
+/// among the server's connections.
+pub(crate) async fn serve<C: Handshake>(
+    accepted: C,
     shared: Arc<ServerShared>,
     mut shutdown: watch::Receiver<bool>,
     _place: Option<OwnedSemaphorePermit>,
-) where
-    IO: AsyncRead + AsyncWrite + Unpin + Send + 'static,
-{
+) {
     // An error means that the server was dropped, which is a shutdown as well.
     let shut_down = async { drop(shutdown.wait_for(|shut_down| *shut_down).await) };
     let mut shut_down = pin!(shut_down);
-    let info = shared.options.connect_info.then(|| ConnectInfo::of(&io)).flatten();
-    let (io, handle) = ConnectionIo::of_server(io);
     let limit = shared.options.handshake_timeout;
     // Boxed: otherwise, the task would reserve space for it for the life of the connection.
-    let handshake = Box::pin(tokio::time::timeout(limit, handshake(io, &shared.options)));
-    let h2 = match before(shut_down.as_mut(), handshake).await {
-        Some(Ok(Ok(h2))) => h2,
-        // The client has been sent an explanation.
-        Some(Ok(Err(_))) => return handle.close(None).await,
-        // Without a handshake, there are no calls to drain.
-        Some(Err(_)) | None => return,
+    let opening = Box::pin(tokio::time::timeout(limit, open(accepted, &shared.options)));
+    let Opened { h2, handle, info } = match before(shut_down.as_mut(), opening).await {
+        Some(Ok(Ok(opened))) => opened,
+        Some(Ok(Err(error))) => return report(&error),
+        Some(Err(elapsed)) => return report(&elapsed.into()),
+        // Without HTTP/2, there are no calls to drain.
+        None => return,
+    };
+    let h2 = match h2 {
+        Ok(h2) => h2,
+        Err(error) => {
+            report(&error);
+            return handle.close(None).await;
+        }
     };
     let mut connection = ServerConnection::new(h2, &handle, info, shared);
     let task_waker = Arc::clone(&connection.task_waker);
@@ -86,6 +90,32 @@ pub(crate) async fn serve<IO>(
     if !task_waker.is_broken() {
         handle.close(goaway).await;
     }
+}
+
+/// A connection after its own handshake.
+struct Opened<IO> {
+    /// Failed if the client does not speak HTTP/2. It has been sent an explanation then.
+    h2: io::Result<h2::server::Connection<ConnectionIo<IO>, Bytes>>,
+    handle: IoHandle<IO>,
+    info: Option<ConnectInfo>,
+}
+
+/// Performs the handshake of `accepted`, and HTTP/2's after it.
+///
+/// Nothing of the first one may be done before this is polled: accepting connections would wait for it.
+async fn open<C: Handshake>(
+    accepted: C,
+    options: &ServerConnectionOptions,
+) -> io::Result<Opened<C::IO>> {
+    let io = accepted.handshake().await?;
+    let info = options.connect_info.then(|| io.connect_info());
+    let (io, handle) = ConnectionIo::of_server(io);
+    Ok(Opened { h2: handshake(io, options).await, handle, info })
+}
+
+/// Most of them are port scans and health checks of load balancers, so it is no warning.
+fn report(error: &io::Error) {
+    tracing::debug!(%error, "the handshake of a connection failed");
 }
 
 /// Performs the HTTP/2 handshake once the client has sent its preface.

@@ -2,8 +2,10 @@
 
 pub(crate) mod calls;
 pub(crate) mod connect_info;
+pub(crate) mod connected;
 pub(crate) mod connection;
 mod drain;
+pub(crate) mod handshake;
 pub(crate) mod options;
 pub(crate) mod ping_strikes;
 mod preface;
