@@ -105,6 +105,7 @@ impl Body {
         Self::of(BodyKind::Outgoing(Box::new(frames)))
     }
 
+    #[inline]
     pub(crate) fn received(body: ReceivedBody<impl HttpStream + 'static>, end: EndOfBody) -> Self {
         match body {
             ReceivedBody::Stream(stream) => Self::stream(Box::new(stream), end),

@@ -13,6 +13,7 @@ use super::{
     options::{Backoff, ChannelOptions, SubchannelOptions},
     picker::PickFirst,
     resolver,
+    retry::Retry,
     subchannel::Subchannel,
     target::Target,
 };
@@ -111,7 +112,7 @@ impl ChannelBuilder {
     pub async fn connect(self) -> Result<Channel, ConnectError> {
         let transport = self.transport()?;
         transport.connect().await?;
-        Ok(Channel::from_h2(transport))
+        Ok(Channel::from_h2(Retry::new(transport)))
     }
 
     /// Returns a channel that connects on its first call.
@@ -119,7 +120,7 @@ impl ChannelBuilder {
     /// # Errors
     /// [`ConnectError`] for a malformed address or option.
     pub fn connect_lazy(self) -> Result<Channel, ConnectError> {
-        Ok(Channel::from_h2(self.transport()?))
+        Ok(Channel::from_h2(Retry::new(self.transport()?)))
     }
 
     fn transport(self) -> Result<H2Transport, ConnectError> {

@@ -14,7 +14,7 @@ use tower_service::Service;
 
 use super::{
     direct::DirectServer,
-    h2_transport::{H2ResponseFuture, H2Transport},
+    retry::{Retry, RetryFuture},
     tower::TowerTransport,
     transport::Transport,
 };
@@ -64,7 +64,7 @@ impl Route {
 #[derive(Clone)]
 pub(super) enum WireTransport {
     /// Our own connections. The common case, so it is not boxed.
-    H2(Arc<H2Transport>),
+    H2(Arc<Retry>),
     Other(Arc<dyn Transport>),
 }
 
@@ -80,7 +80,7 @@ impl WireTransport {
 /// Waits for the headers of a response.
 #[allow(clippy::large_enum_variant, reason = "most calls are of the large one")]
 pub(super) enum ResponseFuture {
-    H2(H2ResponseFuture),
+    H2(RetryFuture),
     Other(ReplyFuture<'static>),
 }
 
@@ -117,7 +117,7 @@ impl Channel {
         Self { route: Route::Direct(Arc::new(server)) }
     }
 
-    pub(super) fn from_h2(h2: H2Transport) -> Self {
+    pub(super) fn from_h2(h2: Retry) -> Self {
         Self { route: Route::Wire(WireTransport::H2(Arc::new(h2))) }
     }
 }

@@ -15,6 +15,8 @@ mod options;
 mod picker;
 mod replay;
 mod resolver;
+mod retry;
+mod retryable_call;
 mod service;
 mod subchannel;
 mod target;

@@ -1,4 +1,4 @@
-//! A request stream that is buffered for transparent retries.
+//! Requests that are kept so that their call can be sent again.
 
 use std::{
     pin::Pin,
@@ -404,6 +404,21 @@ mod tests {
         assert!(woken.0.load(Ordering::SeqCst));
         assert_eq!(next(&mut second, Waker::noop()), Poll::Ready(Some(Ok(14))));
         assert_eq!(next(&mut second, Waker::noop()), Poll::Ready(None));
+    }
+
+    #[test]
+    fn each_attempt_begins_with_what_all_before_it_have_sent() {
+        let (sender, stream) = Streaming::channel(1);
+        let requests = requests(stream, &Arc::default());
+        for number in 1..=4 {
+            sender.try_send(number).unwrap();
+            let mut attempt = attempt(&requests);
+            for _ in 0..number {
+                assert_eq!(next(&mut attempt, Waker::noop()), Poll::Ready(Some(Ok(7))));
+            }
+            assert_eq!(next(&mut attempt, Waker::noop()), Poll::Pending);
+            assert!(requests.rewind());
+        }
     }
 
     #[test]

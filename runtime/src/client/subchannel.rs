@@ -55,9 +55,14 @@ pub(super) struct FreeStream {
 impl SubchannelState {
     /// A free stream of the connection with the fewest calls, for a caller that has a permit.
     fn stream(&self) -> Option<FreeStream> {
-        let connections = self.connections.iter();
-        let free = connections.filter(|connection| connection.streams().has_free());
-        let connection = free.min_by_key(|connection| connection.streams().calls())?;
+        let connection = match &self.connections[..] {
+            // The common case, without a comparison.
+            [only] => only,
+            all => {
+                let free = all.iter().filter(|connection| connection.streams().has_free());
+                free.min_by_key(|connection| connection.streams().calls())?
+            }
+        };
         // Only whoever holds the lock takes streams: it fails if the server has just lowered its limit or
         // the connection was closed, and then the permit's stream has vanished.
         let permit = connection.streams().try_acquire()?;

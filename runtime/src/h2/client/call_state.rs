@@ -40,7 +40,7 @@ pub(crate) struct OutboundCall {
     pub(crate) requests: OutboundBody,
     /// Whether the caller reads the response message by message.
     pub(crate) streams_responses: bool,
-    /// The size limit for trailers of the response.
+    /// The size limit for headers, and for trailers, of the response.
     pub(crate) header_limit: Limit,
     pub(crate) permit: StreamPermit,
 }
@@ -78,6 +78,16 @@ impl CallFailure {
 
     pub(crate) fn broken() -> Self {
         Self::Failed(status::broken())
+    }
+
+    /// The status of a call that is not attempted again.
+    pub(crate) fn into_status(self) -> Status {
+        match self {
+            Self::NotSent(None) => Status::unavailable("the connection is gone"),
+            Self::NotSent(Some(status)) | Self::Unprocessed(_, status) | Self::Failed(status) => {
+                status
+            }
+        }
     }
 
     fn not_sent(error: h2::Error) -> Self {
@@ -155,6 +165,7 @@ impl CallState {
     ) -> Poll<CallResult> {
         if let Self::Sent(sent) = self {
             let response = ready!(sent.poll_response(cx)?);
+            sent.header_limit.check_response(response.headers()).map_err(CallFailure::Failed)?;
             let Self::Sent(sent) = self.take() else { return Poll::Pending };
             let streams_responses = sent.streams_responses;
             let mut response = sent.answer(response, unread);

@@ -1,0 +1,205 @@
+//! Retries: a call is attempted again when the server has certainly not processed it.
+//!
+//! Above balancing: each attempt picks a subchannel anew.
+
+use std::{
+    future::{Future, poll_fn},
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll, ready},
+};
+
+use http::Response;
+use tokio::time::Instant;
+use tonic::{Status, codec::EnabledCompressionEncodings};
+
+use super::{
+    h2_transport::{Attempt, H2Transport},
+    replay::{ReplayBudget, ReplayableBody},
+    retryable_call::{RequestHead, RetryableCall},
+};
+use crate::{
+    call::{
+        body::Body,
+        head::ClientCall,
+        reply::{CallFuture, Reply},
+    },
+    h2::{
+        client::call_state::{CallFailure, CallResult, Unprocessed},
+        error::from_transport,
+    },
+    protocol::{http_body::HttpBody, replies::reply},
+};
+
+/// Makes calls over a transport, with as many attempts as a call may have.
+pub(super) struct Retry {
+    transport: H2Transport,
+    budget: Arc<ReplayBudget>,
+}
+
+impl Retry {
+    pub(super) fn new(transport: H2Transport) -> Self {
+        Self { transport, budget: Arc::default() }
+    }
+
+    /// Starts `call`.
+    pub(super) fn start(self: &Arc<Self>, call: ClientCall) -> RetryFuture {
+        let accepted = call.head.accepted;
+        self.begin(RequestHead::Call(call.head), call.body, accepted)
+    }
+
+    /// Sends an HTTP request of another library's client. Its response is not looked into.
+    pub(super) fn send_http(
+        self: &Arc<Self>,
+        request: http::Request<HttpBody>,
+        deadline: Option<Instant>,
+    ) -> CallFuture<'static, Response<HttpBody>> {
+        let (head, body) = request.into_parts();
+        // As tonic's client sends a unary request.
+        let body = body.into_requests(true, from_transport);
+        let head = RequestHead::Http { head: Box::new(head), deadline };
+        let mut response = self.begin(head, body, EnabledCompressionEncodings::default());
+        Box::pin(async move {
+            let response = poll_fn(|cx| response.poll_response(cx)).await;
+            Ok(response.map_err(CallFailure::into_status)?.map(HttpBody::received))
+        })
+    }
+
+    fn begin(
+        self: &Arc<Self>,
+        head: RequestHead,
+        body: Body,
+        accepted: EnabledCompressionEncodings,
+    ) -> RetryFuture {
+        let call = RetryableCall { head, requests: ReplayableBody::new(body, &self.budget) };
+        RetryFuture {
+            retry: Arc::clone(self),
+            accepted,
+            attempt: self.transport.attempt(&call),
+            call: Some(call),
+            retries: TransparentRetries::default(),
+        }
+    }
+}
+
+/// Waits for the headers of a response, over as many attempts as the call may have.
+pub(super) struct RetryFuture {
+    retry: Arc<Retry>,
+    accepted: EnabledCompressionEncodings,
+    /// None once the call is committed to the outcome of an attempt.
+    call: Option<RetryableCall>,
+    /// The current attempt.
+    attempt: Attempt,
+    retries: TransparentRetries,
+}
+
+impl RetryFuture {
+    /// Ready with the response as it was received.
+    #[inline]
+    fn poll_response(&mut self, cx: &mut Context<'_>) -> Poll<CallResult> {
+        let transport = &self.retry.transport;
+        loop {
+            let Some(call) = &self.call else { return Poll::Pending };
+            let outcome = ready!(self.attempt.poll(cx, transport, call));
+            if let Err(failure) = &outcome
+                && self.retries.allow(failure)
+                && call.requests.rewind()
+            {
+                self.attempt = transport.attempt(call);
+                continue;
+            }
+            call.requests.commit();
+            self.call = None;
+            return Poll::Ready(outcome);
+        }
+    }
+}
+
+impl Future for RetryFuture {
+    type Output = Result<Reply, Status>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        match ready!(self.poll_response(cx)) {
+            Ok(response) => {
+                let (head, body) = response.into_parts();
+                Poll::Ready(reply(head, self.accepted, body))
+            }
+            Err(failure) => Poll::Ready(Err(failure.into_status())),
+        }
+    }
+}
+
+/// How often a call is dispatched at most, if its connection turns out to be gone each time.
+const MAX_DISPATCHES: u8 = 8;
+
+/// The retries of a call that the server has not processed, which need no policy.
+///
+/// See [transparent
+/// retries](https://github.com/grpc/proposal/blob/master/A6-client-retries.md#transparent-retries).
+#[derive(Debug)]
+struct TransparentRetries {
+    dispatches: u8,
+    /// Whether the call was retried after the server had refused it.
+    was_refused: bool,
+}
+
+impl Default for TransparentRetries {
+    fn default() -> Self {
+        Self { dispatches: 1, was_refused: false }
+    }
+}
+
+impl TransparentRetries {
+    /// Whether the call may be attempted again after `failure`.
+    fn allow(&mut self, failure: &CallFailure) -> bool {
+        match failure {
+            CallFailure::Failed(_) => false,
+            CallFailure::Unprocessed(Unprocessed::Refused, _) => {
+                !std::mem::replace(&mut self.was_refused, true)
+            }
+            // The connection is going away, or has no stream identifiers left: another one may do.
+            CallFailure::NotSent(_) | CallFailure::Unprocessed(Unprocessed::GoneAway, _) => {
+                self.dispatches += 1;
+                self.dispatches <= MAX_DISPATCHES
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn allowed(failures: impl IntoIterator<Item = CallFailure>) -> usize {
+        let mut retries = TransparentRetries::default();
+        failures.into_iter().take_while(|failure| retries.allow(failure)).count()
+    }
+
+    fn refused() -> CallFailure {
+        CallFailure::Unprocessed(Unprocessed::Refused, Status::unavailable("refused"))
+    }
+
+    fn gone_away() -> CallFailure {
+        CallFailure::Unprocessed(Unprocessed::GoneAway, Status::unavailable("gone"))
+    }
+
+    #[test]
+    fn what_the_server_may_have_processed_is_not_attempted_again() {
+        assert_eq!(allowed([CallFailure::Failed(Status::unavailable("broken"))]), 0);
+    }
+
+    #[test]
+    fn a_refused_call_is_attempted_once_more() {
+        assert_eq!(allowed([refused(), refused()]), 1);
+        assert_eq!(allowed([gone_away(), refused(), gone_away(), refused()]), 3);
+    }
+
+    #[test]
+    fn a_call_whose_connection_goes_away_is_attempted_eight_times() {
+        let failures = (0..20).map(|attempt| match attempt % 2 {
+            0 => gone_away(),
+            _ => CallFailure::NotSent(None),
+        });
+        assert_eq!(1 + allowed(failures), 8);
+    }
+}
