@@ -3,4 +3,4 @@
 pub(crate) mod call_state;
 pub(crate) mod connection;
 pub(crate) mod pending_call;
-pub(crate) mod queue;
+mod queue;
