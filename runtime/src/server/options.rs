@@ -92,7 +92,8 @@ impl Server {
         self
     }
 
-    /// The maximum number of connections, at least 1. Further ones wait to be accepted. Default: 65,536.
+    /// The maximum number of connections, at least 1, with those whose handshakes are in progress. Further
+    /// ones wait to be accepted. Default: 65,536.
     #[must_use]
     pub fn max_connections(mut self, connections: usize) -> Self {
         self.options.max_connections = connections.min(Semaphore::MAX_PERMITS);
