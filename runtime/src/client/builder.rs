@@ -2,7 +2,7 @@
 
 use std::{fmt, future::Future, io, sync::Arc, time::Duration};
 
-use http::{HeaderValue, Uri};
+use http::Uri;
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use super::{
@@ -10,7 +10,7 @@ use super::{
     connector::Connector,
     error::ConnectError,
     h2_transport::H2Transport,
-    options::{Backoff, ChannelOptions, SubchannelOptions},
+    options::{Backoff, ChannelOptions, USER_AGENT},
     picker::PickFirst,
     resolver,
     retry::Retry,
@@ -20,14 +20,10 @@ use super::{
 use crate::{
     call::deadline::FOREVER,
     h2::{
-        client::connection::ClientConnectionOptions,
-        keep_alive::{ChannelPings, Pings},
-        stream::{MAX_FRAME, MAX_WINDOW, MIN_FRAME, Sizes},
+        keep_alive::ChannelPings,
+        stream::{MAX_FRAME, MAX_WINDOW, MIN_FRAME},
     },
 };
-
-/// The name of this library in `user-agent`.
-const USER_AGENT: &str = concat!("grpc-rust-scaffold/", env!("CARGO_PKG_VERSION"));
 
 /// Channels over connections of their own.
 impl Channel {
@@ -84,23 +80,7 @@ impl ChannelBuilder {
             address: address.to_owned(),
             connector: None,
             tcp_nodelay: true,
-            options: ChannelOptions {
-                subchannel: SubchannelOptions {
-                    connect_timeout: Duration::from_secs(20),
-                    backoff: Backoff {
-                        base: Duration::from_secs(1),
-                        max: Duration::from_secs(120),
-                    },
-                    max_connections: 16,
-                    connection: ClientConnectionOptions {
-                        sizes: Sizes::default(),
-                        ping_while_idle: false,
-                    },
-                },
-                keep_alive: Pings { interval: None, timeout: Duration::from_secs(20) },
-                wait_for_ready: false,
-                user_agent: HeaderValue::from_static(USER_AGENT),
-            },
+            options: ChannelOptions::default(),
             user_agent: None,
         }
     }

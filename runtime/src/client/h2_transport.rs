@@ -16,7 +16,7 @@ use super::{
     options::{ChannelOptions, WaitForReady},
     picker::Picker,
     retryable_call::RetryableCall,
-    subchannel::FreeStream,
+    subchannel::ReservedStream,
     target::Target,
 };
 use crate::{
@@ -56,7 +56,7 @@ impl H2Transport {
         if let Some(stream) = subchannel.try_stream() {
             return match self.send_on(stream, call) {
                 Ok(sent) => Attempt::Sent(sent),
-                Err(refusal) => Attempt::Refused(refusal),
+                Err(failure) => Attempt::Oversized(failure),
             };
         }
         let wait_for_ready = match call.head.extensions().get() {
@@ -68,9 +68,9 @@ impl H2Transport {
     }
 
     /// Sends a `call` that has waited for a stream.
-    fn send_late(
+    fn send_waiting(
         &self,
-        stream: Result<FreeStream, Arc<io::Error>>,
+        stream: Result<ReservedStream, Arc<io::Error>>,
         call: &RetryableCall,
     ) -> Result<PendingResponse, Status> {
         let stream = stream.map_err(|cause| self.unreachable(cause))?;
@@ -83,7 +83,7 @@ impl H2Transport {
     /// Sends `call` on a stream.
     fn send_on(
         &self,
-        FreeStream { connection, permit }: FreeStream,
+        ReservedStream { connection, permit }: ReservedStream,
         call: &RetryableCall,
     ) -> Result<PendingResponse, Status> {
         let uri = self.target.uri(call.head.path());
@@ -109,11 +109,11 @@ impl H2Transport {
 /// An attempt to make a call.
 pub(super) enum Attempt {
     /// Waits for a free stream of the subchannel that was picked.
-    Waiting(Pin<Box<dyn Future<Output = Result<FreeStream, Arc<io::Error>>> + Send>>),
+    Waiting(Pin<Box<dyn Future<Output = Result<ReservedStream, Arc<io::Error>>> + Send>>),
     /// Waits for the headers of the response.
     Sent(PendingResponse),
-    /// Not sent, because it exceeds the server's limits.
-    Refused(Status),
+    /// Not sent, because its headers exceed the server's limit.
+    Oversized(Status),
 }
 
 impl Attempt {
@@ -130,10 +130,10 @@ impl Attempt {
                 Self::Sent(response) => return response.poll(cx),
                 Self::Waiting(stream) => {
                     let stream = ready!(stream.as_mut().poll(cx));
-                    let sent = transport.send_late(stream, call).map_err(CallFailure::Failed)?;
+                    let sent = transport.send_waiting(stream, call).map_err(CallFailure::Failed)?;
                     *self = Self::Sent(sent);
                 }
-                Self::Refused(status) => {
+                Self::Oversized(status) => {
                     return Poll::Ready(Err(CallFailure::Failed(status.clone())));
                 }
             }

@@ -5,7 +5,12 @@ use std::time::Duration;
 use http::HeaderValue;
 
 use super::error::ConnectError;
-use crate::h2::{client::connection::ClientConnectionOptions, jitter, keep_alive::Pings};
+use crate::h2::{
+    client::connection::ClientConnectionOptions, jitter, keep_alive::Pings, stream::Sizes,
+};
+
+/// The name of this library in `user-agent`.
+pub(super) const USER_AGENT: &str = concat!("grpc-rust-scaffold/", env!("CARGO_PKG_VERSION"));
 
 /// The methods of [`ChannelBuilder`](crate::ChannelBuilder) with the same names document these.
 #[derive(Clone, Debug)]
@@ -23,6 +28,25 @@ pub(super) struct SubchannelOptions {
     pub(super) backoff: Backoff,
     pub(super) max_connections: usize,
     pub(super) connection: ClientConnectionOptions,
+}
+
+impl Default for ChannelOptions {
+    fn default() -> Self {
+        Self {
+            subchannel: SubchannelOptions {
+                connect_timeout: Duration::from_secs(20),
+                backoff: Backoff { base: Duration::from_secs(1), max: Duration::from_secs(120) },
+                max_connections: 16,
+                connection: ClientConnectionOptions {
+                    sizes: Sizes::default(),
+                    ping_while_idle: false,
+                },
+            },
+            keep_alive: Pings { interval: None, timeout: Duration::from_secs(20) },
+            wait_for_ready: false,
+            user_agent: HeaderValue::from_static(USER_AGENT),
+        }
+    }
 }
 
 impl ChannelOptions {

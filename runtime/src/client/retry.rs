@@ -168,7 +168,69 @@ impl TransparentRetries {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use h2::Reason;
+    use tokio::io::DuplexStream;
+
     use super::*;
+    use crate::{
+        client::{
+            connector::Connector, options::ChannelOptions, picker::Picker, resolver,
+            subchannel::Subchannel, target::Target,
+        },
+        h2::keep_alive::ChannelPings,
+    };
+
+    /// Picks one subchannel after the other.
+    struct RoundRobin {
+        subchannels: [Arc<Subchannel>; 2],
+        picks: Arc<AtomicUsize>,
+    }
+
+    impl Picker for RoundRobin {
+        fn pick(&self) -> &Arc<Subchannel> {
+            &self.subchannels[self.picks.fetch_add(1, Ordering::SeqCst) % 2]
+        }
+    }
+
+    /// A subchannel of a server that refuses all calls, or answers them.
+    fn subchannel(target: &Target, refuses: bool) -> Arc<Subchannel> {
+        let connector = Connector::custom(move |_| async move {
+            let (client, server) = tokio::io::duplex(1 << 16);
+            tokio::spawn(serve(server, refuses));
+            Ok(client)
+        });
+        let ChannelOptions { subchannel, keep_alive, .. } = ChannelOptions::default();
+        let pings = ChannelPings::new(keep_alive);
+        Arc::new(Subchannel::new(resolver::passthrough(target), connector, subchannel, pings))
+    }
+
+    async fn serve(io: DuplexStream, refuses: bool) {
+        let mut connection = h2::server::handshake(io).await.unwrap();
+        while let Some(call) = connection.accept().await {
+            let (_, mut stream) = call.unwrap();
+            match refuses {
+                true => stream.send_reset(Reason::REFUSED_STREAM),
+                false => drop(stream.send_response(Response::new(()), true).unwrap()),
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn each_attempt_picks_a_subchannel_anew() {
+        let target = Target::parse("http://localhost").unwrap();
+        let picks = Arc::<AtomicUsize>::default();
+        let subchannels = [true, false].map(|refuses| subchannel(&target, refuses));
+        let picker = RoundRobin { subchannels, picks: Arc::clone(&picks) };
+        let transport = H2Transport::new(target, ChannelOptions::default(), Box::new(picker));
+        let retry = Arc::new(Retry::new(transport));
+        for attempts in [2, 4] {
+            let request = http::Request::new(HttpBody::request(Body::empty()));
+            assert!(retry.send_http(request, None).await.is_ok());
+            assert_eq!(picks.load(Ordering::SeqCst), attempts);
+        }
+    }
 
     fn allowed(failures: impl IntoIterator<Item = CallFailure>) -> usize {
         let mut retries = TransparentRetries::default();

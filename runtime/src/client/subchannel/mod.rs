@@ -1,6 +1,9 @@
 //! A subchannel: the connections to one server, opened on demand, replaced when lost, and added when the
 //! others have no free streams.
 
+mod connectivity;
+mod dial;
+
 use std::{
     future::{Future as _, poll_fn},
     io,
@@ -12,13 +15,8 @@ use std::{
 
 use tokio::{sync::futures::Notified, time::Instant};
 
-use super::{
-    connectivity::{ConnectDecision, Connectivity},
-    connector::Connector,
-    dial,
-    options::SubchannelOptions,
-    resolver::Resolver,
-};
+use self::connectivity::{ConnectDecision, Connectivity};
+use super::{connector::Connector, options::SubchannelOptions, resolver::Resolver};
 use crate::{
     call::deadline,
     h2::{
@@ -46,15 +44,15 @@ struct SubchannelState {
     connectivity: Connectivity,
 }
 
-/// A stream that was taken for a call.
-pub(super) struct FreeStream {
+/// A stream that is reserved for a call.
+pub(super) struct ReservedStream {
     pub(super) connection: Arc<ConnectionHandle>,
     pub(super) permit: StreamPermit,
 }
 
 impl SubchannelState {
     /// A free stream of the connection with the fewest calls, for a caller that has a permit.
-    fn stream(&self) -> Option<FreeStream> {
+    fn stream(&self) -> Option<ReservedStream> {
         let connection = match &self.connections[..] {
             // The common case, without a comparison.
             [only] => only,
@@ -66,7 +64,7 @@ impl SubchannelState {
         // Only whoever holds the lock takes streams: it fails if the server has just lowered its limit or
         // the connection was closed, and then the permit's stream has vanished.
         let permit = connection.streams().try_acquire()?;
-        Some(FreeStream { connection: Arc::clone(connection), permit })
+        Some(ReservedStream { connection: Arc::clone(connection), permit })
     }
 }
 
@@ -84,7 +82,7 @@ impl Subchannel {
     }
 
     /// A free stream of some connection, if nobody else waits for it.
-    pub(super) fn try_stream(&self) -> Option<FreeStream> {
+    pub(super) fn try_stream(&self) -> Option<ReservedStream> {
         while self.free.try_acquire() {
             // The permit's stream may have vanished: the server has lowered its limit, or the connection
             // was closed.
@@ -102,7 +100,7 @@ impl Subchannel {
     pub(super) async fn stream(
         self: &Arc<Self>,
         wait_for_ready: bool,
-    ) -> Result<FreeStream, Arc<io::Error>> {
+    ) -> Result<ReservedStream, Arc<io::Error>> {
         loop {
             let mut changed = pin!(self.free.changed());
             // Registered before the state is checked, so that no change in between is missed.
@@ -219,12 +217,9 @@ mod tests {
     use tokio::{net::TcpListener, time::timeout};
 
     use super::*;
-    use crate::{
-        client::{
-            options::Backoff,
-            resolver::{Address, Resolution},
-        },
-        h2::{client::connection::ClientConnectionOptions, keep_alive::Pings, stream::Sizes},
+    use crate::client::{
+        options::ChannelOptions,
+        resolver::{Address, Resolution},
     };
 
     const LONG: Duration = Duration::from_secs(30);
@@ -240,14 +235,10 @@ mod tests {
     fn subchannel(listeners: &[&TcpListener]) -> Arc<Subchannel> {
         let address = |listener: &&TcpListener| Address::Tcp(listener.local_addr().unwrap());
         let resolver = Addresses(listeners.iter().map(address).collect());
-        let options = SubchannelOptions {
-            connect_timeout: LONG,
-            backoff: Backoff { base: LONG, max: LONG },
-            max_connections: 2,
-            connection: ClientConnectionOptions { sizes: Sizes::default(), ping_while_idle: false },
-        };
-        let pings = ChannelPings::new(Pings { interval: None, timeout: LONG });
+        let ChannelOptions { subchannel: options, keep_alive, .. } = ChannelOptions::default();
+        let options = SubchannelOptions { max_connections: 2, ..options };
         let connector = Connector::Builtin { tcp_nodelay: true };
+        let pings = ChannelPings::new(keep_alive);
         Arc::new(Subchannel::new(Box::new(resolver), connector, options, pings))
     }
 

@@ -6,8 +6,7 @@ use std::{io, sync::Arc};
 
 use tokio::time::Instant;
 
-use super::options::Backoff;
-use crate::h2::stream_limiter::StreamLimiter;
+use crate::{client::options::Backoff, h2::stream_limiter::StreamLimiter};
 
 /// The history of a subchannel's connection attempts, and what follows from it.
 pub(super) struct Connectivity {
