@@ -54,6 +54,8 @@ mod codec;
 pub mod codegen;
 #[cfg(feature = "_calls")]
 mod h2;
+#[cfg(feature = "_calls")]
+mod intercept;
 #[cfg(feature = "client")]
 mod local;
 #[cfg(feature = "mock")]
@@ -79,6 +81,17 @@ pub use tonic::{
 pub use self::client::{
     BidiCall, Channel, ChannelBuilder, ChannelFuture, ConnectError, ResponseHeaders, WaitForReady,
 };
+#[cfg(feature = "_calls")]
+pub use self::{
+    call::reply::Reply,
+    intercept::{
+        CallEnd, InterceptedCall, Interceptor, Next, RequestInterceptor, Role, SharedInterceptor,
+    },
+    protocol::http_body::HttpBody,
+    protocol::memory::raise_mmap_threshold,
+    protocol::message_counter::MessageCount,
+    server::ServiceServer,
+};
 pub use self::{
     call::{
         method::{IdempotencyLevel, MethodDescriptor, MethodKind, ServiceDescriptor},
@@ -95,10 +108,6 @@ pub use self::{
         handshake::Handshake,
     },
     server::{GeneratedServer, Listener, Routes, RoutesFuture, ServeError, Server},
-};
-#[cfg(feature = "_calls")]
-pub use self::{
-    protocol::http_body::HttpBody, protocol::memory::raise_mmap_threshold, server::ServiceServer,
 };
 
 /// Includes the code that the build script generated for a proto package; the package is `""` for files

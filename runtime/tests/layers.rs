@@ -17,6 +17,7 @@ const LAYERS: &[&[&str]] = &[
     &["codec"],
     &["protocol"],
     &["h2"],
+    &["intercept"],
     &["client", "server"],
     &["local"],
     &["mock"],

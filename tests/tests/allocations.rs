@@ -2,7 +2,10 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use rust_scaffold::{CompressionEncoding, Request, Response, Status, Streaming};
+use rust_scaffold::{
+    Channel, CompressionEncoding, InterceptedCall, Interceptor, Next, Reply, Request, Response,
+    Server, Status, Streaming,
+};
 use telemetry::{Point, Query, Summary, Telemetry, TelemetryClient, TelemetryServer};
 
 #[allow(
@@ -24,7 +27,7 @@ struct Station;
 
 impl Telemetry for Station {
     async fn latest(&self, _: Request<Query>) -> Result<Response<Point>, Status> {
-        Err(Status::unimplemented("streams only"))
+        Ok(Response::new(Point::default()))
     }
 
     async fn watch(&self, request: Request<Query>) -> Result<Response<Streaming<Point>>, Status> {
@@ -77,6 +80,7 @@ async fn stream(client: &TelemetryClient) {
 
 #[tokio::test]
 async fn a_compressed_message_allocates_no_compressor_and_no_copy_of_others() {
+    let _turn = TURN.lock().await;
     let _profiler = dhat::Profiler::builder().testing().build();
     for encoding in
         [CompressionEncoding::Gzip, CompressionEncoding::Deflate, CompressionEncoding::Zstd]
@@ -91,5 +95,63 @@ async fn a_compressed_message_allocates_no_compressor_and_no_copy_of_others() {
         let each = (dhat::HeapStats::get().total_bytes - before) / u64::from(2 * MESSAGES);
         println!("{encoding:?}: {each} bytes are allocated for each message");
         assert!(each < 4 * 1024, "{encoding:?}: {each} bytes for each message");
+    }
+}
+
+struct PassOn;
+
+impl Interceptor for PassOn {
+    async fn intercept(&self, call: InterceptedCall, next: Next<'_>) -> Result<Reply, Status> {
+        next.run(call).await
+    }
+}
+
+/// Channels to `server` in process, with the codec and without, and over a connection.
+async fn channels(server: TelemetryServer<Station>) -> [(&'static str, Channel); 3] {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(Server::new().add_service(server.clone()).serve_listener(listener));
+    [
+        ("direct", Channel::in_process_direct(server.clone())),
+        ("in process", Channel::in_process(server)),
+        ("connection", Channel::connect(format!("http://{address}")).await.unwrap()),
+    ]
+}
+
+/// Blocks that a unary call allocates, in tenths.
+async fn tenths_of_blocks(client: &TelemetryClient) -> u64 {
+    const CALLS: u64 = 1000;
+    let call = async || client.latest(Query::default()).await.unwrap();
+    for _ in 0..CALLS {
+        call().await;
+    }
+    let before = dhat::HeapStats::get().total_blocks;
+    for _ in 0..CALLS {
+        call().await;
+    }
+    (dhat::HeapStats::get().total_blocks - before) * 10 / CALLS
+}
+
+/// Profilers count for the whole process, so the tests take turns.
+static TURN: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
+
+#[tokio::test]
+async fn an_interceptor_allocates_its_future_and_nothing_else() {
+    let _turn = TURN.lock().await;
+    let _profiler = dhat::Profiler::builder().testing().build();
+    let plain = channels(TelemetryServer::new(Station)).await;
+    let intercepted = channels(TelemetryServer::new(Station).intercept(PassOn)).await;
+    for ((name, plain), (_, intercepted)) in plain.into_iter().zip(intercepted) {
+        let client = TelemetryClient::new(plain);
+        let without = tenths_of_blocks(&client).await;
+        let client_only = tenths_of_blocks(&client.intercept(PassOn)).await;
+        let server_only = tenths_of_blocks(&TelemetryClient::new(intercepted)).await;
+        println!(
+            "{name}: {without}, {client_only} and {server_only} tenths of blocks for each call"
+        );
+        for with in [client_only, server_only] {
+            // A connection allocates now and then for itself.
+            assert!((9..=11).contains(&(with - without)), "{name}: {without}, then {with}");
+        }
     }
 }

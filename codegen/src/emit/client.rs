@@ -53,7 +53,7 @@ fn definition(code: &mut Code, cx: &Context) {
     );
 }
 
-/// `connect`, `connect_lazy` and `new`
+/// `connect`, `connect_lazy`, `new`, `with_interceptor` and `with_origin`
 fn constructors(code: &mut Code) {
     code.write(
         "
@@ -76,6 +76,20 @@ fn constructors(code: &mut Code) {
         /// Calls through `channel`: a [`Channel`](rt::Channel), or tonic's.
         pub fn new(channel: impl rt::Into<rt::Channel>) -> Self {
             Self { client: rt::Client::new(channel) }
+        }
+
+        /// Calls through `channel`, behind an interceptor of tonic's: a function from `Request<()>` to
+        /// `Result<Request<()>, Status>`. There is more to [`intercept`](Self::intercept).
+        pub fn with_interceptor(
+            channel: impl rt::Into<rt::Channel>,
+            interceptor: impl rt::RequestInterceptor,
+        ) -> Self {
+            Self { client: rt::Client::with_interceptor(channel, interceptor) }
+        }
+
+        /// Calls through `channel`, with the scheme and the authority of `origin` in the requests.
+        pub fn with_origin(channel: impl rt::Into<rt::Channel>, origin: rt::Uri) -> Self {
+            Self { client: rt::Client::with_origin(channel, origin) }
         }
         ",
         &[],
@@ -102,7 +116,7 @@ fn in_process(code: &mut Code, cx: &Context) {
     );
 }
 
-/// A setter for each limit and encoding.
+/// A setter for each limit and encoding, and for interceptors.
 fn settings(code: &mut Code) {
     code.item();
     code.write(
@@ -132,6 +146,14 @@ fn settings(code: &mut Code) {
         #[must_use]
         pub fn send_compressed(mut self, encoding: rt::CompressionEncoding) -> Self {
             self.client.send_compressed(encoding);
+            self
+        }
+
+        /// Adds an interceptor for the calls of this client, to be called after those that were added
+        /// before, and before those of the channel.
+        #[must_use]
+        pub fn intercept(mut self, interceptor: impl rt::Interceptor) -> Self {
+            self.client.intercept(interceptor);
             self
         }
         ",

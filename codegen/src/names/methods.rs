@@ -15,12 +15,15 @@ const RESERVED: &[&str] = &[
     "new",
     "connect",
     "connect_lazy",
+    "with_interceptor",
+    "with_origin",
     "in_process",
     "in_process_direct",
     "max_decoding_message_size",
     "max_encoding_message_size",
     "accept_compressed",
     "send_compressed",
+    "intercept",
 ];
 
 /// Names the methods of a service, whose modules see their messages from `scope`.

@@ -10,7 +10,7 @@ use http::HeaderMap;
 use tokio::time::Instant;
 use tonic::{Status, metadata::MetadataMap};
 
-use super::{deadline::Deadline, trailers::merge};
+use super::{deadline::Deadline, observer::BoxObserver, trailers::merge};
 
 /// A stream of frames that ends cleanly, with trailers, or with a status.
 pub(crate) struct Body {
@@ -29,6 +29,22 @@ enum BodyKind {
     /// Frames that are encoded on demand.
     Outgoing(Box<dyn OutgoingFrames>),
     Received(Box<dyn HttpStream>, EndOfBody),
+    Observed(Box<ObservedBody>),
+    /// The messages are passed without a codec.
+    Direct(DirectResponses),
+}
+
+/// What holds for responses that are passed without a codec.
+pub(crate) struct DirectResponses {
+    pub(crate) observers: Vec<BoxObserver>,
+    /// When a stream of them ends at the latest.
+    pub(crate) deadline: Option<Instant>,
+}
+
+/// A body whose bytes are shown to an observer.
+struct ObservedBody {
+    inner: Body,
+    observer: BoxObserver,
 }
 
 /// The frames of an outgoing stream of messages.
@@ -97,6 +113,11 @@ impl Body {
         Self::of(BodyKind::Ended)
     }
 
+    /// The body of a call whose messages are in a [`DirectSlot`](super::direct_slot::DirectSlot).
+    pub(crate) fn direct(deadline: Option<Instant>) -> Self {
+        Self::of(BodyKind::Direct(DirectResponses { observers: Vec::new(), deadline }))
+    }
+
     pub(crate) fn once(frame: Bytes) -> Self {
         Self::of(BodyKind::Once(frame, None))
     }
@@ -142,6 +163,47 @@ impl Body {
         self
     }
 
+    /// Shows what passes to `observer`: at once if all of it is here.
+    pub(crate) fn observed(mut self, mut observer: BoxObserver) -> Self {
+        let trailers = self.trailers.as_deref();
+        let none = MetadataMap::new();
+        let clean = Ok(trailers.unwrap_or(&none));
+        match &mut self.kind {
+            BodyKind::Ended => observer.end(clean),
+            BodyKind::Failed(status) => observer.end(Err(status)),
+            BodyKind::Once(frame, status) => {
+                observer.data(frame);
+                observer.end(status.as_ref().map_or(clean, Err));
+            }
+            BodyKind::Direct(responses) => responses.observers.push(observer),
+            BodyKind::Outgoing(_) | BodyKind::Received(..) | BodyKind::Observed(_) => {
+                return Self::of(BodyKind::Observed(Box::new(ObservedBody {
+                    inner: self,
+                    observer,
+                })));
+            }
+        }
+        self
+    }
+
+    /// What holds for responses that are passed without a codec. None if they are in this body.
+    pub(crate) fn take_direct(&mut self) -> Option<DirectResponses> {
+        match std::mem::replace(&mut self.kind, BodyKind::Ended) {
+            BodyKind::Direct(responses) => Some(responses),
+            kind => {
+                self.kind = kind;
+                None
+            }
+        }
+    }
+
+    /// Notes that its reader has ended the body with `status`, which is not the one that it ends with.
+    pub(crate) fn note_failure(&mut self, status: &Status) {
+        if let BodyKind::Observed(observed) = &mut self.kind {
+            observed.observer.end(Err(status));
+        }
+    }
+
     /// The only frame, if it is buffered.
     pub(crate) fn buffered(&self) -> Option<&Bytes> {
         match &self.kind {
@@ -152,7 +214,11 @@ impl Body {
 
     /// Whether the body may have any number of messages.
     pub(crate) fn is_stream(&self) -> bool {
-        matches!(self.kind, BodyKind::Outgoing(_))
+        match &self.kind {
+            BodyKind::Outgoing(_) => true,
+            BodyKind::Observed(observed) => observed.inner.is_stream(),
+            _ => false,
+        }
     }
 
     /// Whether all of the body, one frame at most, is buffered.
@@ -175,7 +241,7 @@ impl Body {
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Bytes, Status>>> {
         let polled = match &mut self.kind {
-            BodyKind::Ended => return Poll::Ready(None),
+            BodyKind::Ended | BodyKind::Direct(_) => return Poll::Ready(None),
             BodyKind::Once(frame, status) => {
                 let frame = std::mem::take(frame);
                 self.kind = status.take().map_or(BodyKind::Ended, BodyKind::Failed);
@@ -190,6 +256,13 @@ impl Body {
                     self.keep_trailers(ended)
                 }
             },
+            BodyKind::Observed(observed) => {
+                let polled = ready!(observed.poll_data(cx));
+                if polled.is_none() {
+                    self.trailers = observed.inner.trailers.take();
+                }
+                polled
+            }
         };
         if !matches!(polled, Some(Ok(_))) {
             self.end();
@@ -214,14 +287,19 @@ impl Body {
 
     /// Whether the body may wait for flow-control window indefinitely.
     pub(crate) fn is_patient(&self) -> bool {
-        self.deadline.is_none()
+        match &self.kind {
+            BodyKind::Observed(observed) => observed.inner.is_patient(),
+            _ => self.deadline.is_none(),
+        }
     }
 
     /// Whether the deadline has passed while the body waits for flow-control window. If so, only the
     /// status is left of it.
     pub(crate) fn poll_expired(&mut self, cx: &mut Context<'_>) -> bool {
-        if let BodyKind::Outgoing(frames) = &mut self.kind {
-            return frames.poll_expired(cx);
+        match &mut self.kind {
+            BodyKind::Outgoing(frames) => return frames.poll_expired(cx),
+            BodyKind::Observed(observed) => return observed.inner.poll_expired(cx),
+            _ => {}
         }
         let Some(deadline) = &mut self.deadline else { return false };
         let Err(late) = deadline.check(cx) else { return false };
@@ -231,15 +309,19 @@ impl Body {
 
     /// Counts what the body holds as unread. Called when the body is handed to code that may not read it.
     pub(crate) fn track(&mut self) {
-        if let BodyKind::Received(stream, _) = &mut self.kind {
-            stream.track();
+        match &mut self.kind {
+            BodyKind::Received(stream, _) => stream.track(),
+            BodyKind::Observed(observed) => observed.inner.track(),
+            _ => {}
         }
     }
 
     /// Notes that the reader of a unary request is waiting for the end of the stream.
     pub(crate) fn note_awaiting(&self) {
-        if let BodyKind::Received(stream, _) = &self.kind {
-            stream.note_awaiting();
+        match &self.kind {
+            BodyKind::Received(stream, _) => stream.note_awaiting(),
+            BodyKind::Observed(observed) => observed.inner.note_awaiting(),
+            _ => {}
         }
     }
 
@@ -264,6 +346,21 @@ impl Body {
             merge(&mut trailers, frames.take_trailers());
             self.trailers = boxed(trailers);
         }
+    }
+}
+
+impl ObservedBody {
+    fn poll_data(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, Status>>> {
+        let polled = ready!(self.inner.poll_data(cx));
+        match &polled {
+            Some(Ok(data)) => self.observer.data(data),
+            Some(Err(status)) => self.observer.end(Err(status)),
+            None => {
+                let none = MetadataMap::new();
+                self.observer.end(Ok(self.inner.trailers.as_deref().unwrap_or(&none)));
+            }
+        }
+        Poll::Ready(polled)
     }
 }
 
@@ -312,6 +409,8 @@ impl fmt::Debug for Body {
             BodyKind::Once(..) => "Once",
             BodyKind::Outgoing(_) => "Outgoing",
             BodyKind::Received(..) => "Received",
+            BodyKind::Observed(_) => "Observed",
+            BodyKind::Direct(_) => "Direct",
         };
         f.debug_struct("Body").field("kind", &kind).finish_non_exhaustive()
     }

@@ -115,7 +115,13 @@ pub(crate) fn has_passed(deadline: Instant) -> bool {
     deadline.saturating_duration_since(Instant::now()) < MIN_TIME_LEFT
 }
 
-/// How long before the deadline a reset from the server is still taken for an expired deadline: its clock
+/// Whether a call with this deadline that is cancelled now is cancelled because of it: the clock and the timers
+/// of whoever has done so differ from ours.
+pub(crate) fn is_near(deadline: Instant) -> bool {
+    deadline <= Instant::now() + RESET_MARGIN
+}
+
+/// How long before the deadline a reset from the peer is still taken for an expired deadline: its clock
 /// and timers differ from the client's.
 const RESET_MARGIN: Duration = Duration::from_millis(10);
 
@@ -185,10 +191,7 @@ impl Deadline {
     /// call without a status, and slightly before the deadline passes here.
     pub(crate) fn explain(&self, status: Status) -> Status {
         match self.instant {
-            Some(instant)
-                if instant <= Instant::now() + RESET_MARGIN
-                    && status::is_cancelled_by_peer(&status) =>
-            {
+            Some(instant) if is_near(instant) && status::is_cancelled_by_peer(&status) => {
                 exceeded()
             }
             _ => status,

@@ -2,28 +2,48 @@
 
 use std::any::Any;
 
-use tonic::Status;
+use tonic::{Status, metadata::MetadataMap};
+
+use super::observer::BoxObserver;
 
 /// The message slot of a call without a codec. It holds what is requested first, then the response: each of
 /// them a message or a stream of messages.
 #[derive(Debug)]
 pub(crate) enum DirectSlot<In, Out> {
-    Request(In),
+    Request(In, ObserveFn<In>),
     Response(Out),
     Taken,
 }
 
-/// A [`DirectSlot`], type-erased.
-pub(crate) trait ErasedSlot: Any + Send {}
+/// Shows a message or a stream of messages to an observer.
+pub(crate) type ObserveFn<T> = fn(&mut T, BoxObserver);
 
-impl<In: Send + 'static, Out: Send + 'static> ErasedSlot for DirectSlot<In, Out> {}
+/// A [`DirectSlot`], type-erased.
+pub(crate) trait ErasedSlot: Any + Send {
+    /// Shows what is requested to `observer`.
+    fn observe_requests(&mut self, observer: BoxObserver);
+}
+
+impl<In: Send + 'static, Out: Send + 'static> ErasedSlot for DirectSlot<In, Out> {
+    fn observe_requests(&mut self, observer: BoxObserver) {
+        if let Self::Request(request, observe) = self {
+            observe(request, observer);
+        }
+    }
+}
+
+/// Shows a single message to `observer`.
+pub(crate) fn observe_one<M>(_message: &mut M, mut observer: BoxObserver) {
+    observer.message();
+    observer.end(Ok(&MetadataMap::new()));
+}
 
 impl<In: 'static, Out: 'static> DirectSlot<In, Out> {
     /// Downcasts `slot` to this slot type, and takes the request.
     pub(crate) fn open(slot: &mut dyn ErasedSlot) -> Result<(&mut Self, In), Status> {
         let slot = Self::downcast(slot)?;
         match std::mem::replace(slot, Self::Taken) {
-            Self::Request(request) => Ok((slot, request)),
+            Self::Request(request, _) => Ok((slot, request)),
             _ => Err(mismatch()),
         }
     }

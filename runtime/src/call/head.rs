@@ -7,7 +7,7 @@ use tonic::{
     metadata::MetadataMap,
 };
 
-use super::{body::Body, direct_slot::ErasedSlot, method::MethodDescriptor};
+use super::{body::Body, direct_slot::ErasedSlot, method::MethodDescriptor, observer::BoxObserver};
 
 /// A call, as a transport sees it.
 #[derive(Debug)]
@@ -45,6 +45,19 @@ pub(crate) enum IncomingMessages<'a> {
     Encoded(Body),
     /// Both are passed through a slot of the method's types, without a codec.
     Direct(&'a mut dyn ErasedSlot),
+}
+
+impl IncomingMessages<'_> {
+    /// Shows the requests to `observer`.
+    pub(crate) fn observe(&mut self, observer: BoxObserver) {
+        match self {
+            Self::Encoded(body) => {
+                let requests = std::mem::replace(body, Body::empty());
+                *body = requests.observed(observer);
+            }
+            Self::Direct(slot) => slot.observe_requests(observer),
+        }
+    }
 }
 
 /// What the request's headers ask for.

@@ -16,6 +16,8 @@ pub(crate) mod method;
 #[cfg(feature = "_calls")]
 pub(crate) mod method_index;
 #[cfg(feature = "_calls")]
+pub(crate) mod observer;
+#[cfg(feature = "_calls")]
 pub(crate) mod panics;
 #[cfg(feature = "_calls")]
 pub(crate) mod reply;

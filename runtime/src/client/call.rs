@@ -2,12 +2,10 @@
 //!
 //! The generic methods only encode, call and decode; everything else is compiled once.
 
-use std::{
-    future::Future,
-    pin::{Pin, pin},
-};
+use std::{future::Future, pin::pin, sync::Arc};
 
 use bytes::Bytes;
+use http::Uri;
 use prost::Message;
 use tonic::{
     IntoRequest, Request, Response, Status,
@@ -18,12 +16,15 @@ use tonic::{
 use super::{
     bidi::BidiCall,
     channel::{Channel, Route, WireTransport},
-    direct::Direct,
+    direct::{Direct, DirectServer},
+    origin::Origin,
+    outgoing::Outgoing,
 };
 use crate::{
     call::{
         body::{Body, Side},
         deadline::{self, Deadline},
+        direct_slot::observe_one,
         head::{CallHead, ClientCall},
         method::MethodDescriptor,
         reply::Reply,
@@ -31,6 +32,10 @@ use crate::{
         trailers::merge,
     },
     codec,
+    intercept::{
+        Interceptor,
+        tonic::{RequestInterceptor, TonicInterceptor},
+    },
     protocol::{
         encoded_stream::EncodedStream,
         frame::{DEFAULT_DECODING_LIMIT, Encoder, Frames},
@@ -42,6 +47,10 @@ use crate::{
 #[derive(Clone, Debug)]
 pub struct Client {
     channel: Channel,
+    /// How many of the channel's interceptors are this client's. They come first.
+    interceptors: usize,
+    /// Replaces the channel's address in requests.
+    origin: Option<Origin>,
     encoder: Encoder,
     decoding_limit: usize,
     accepted: EnabledCompressionEncodings,
@@ -53,10 +62,27 @@ impl Client {
     pub fn new(channel: impl Into<Channel>) -> Self {
         Self {
             channel: channel.into(),
+            interceptors: 0,
+            origin: None,
             encoder: Encoder { encoding: None, limit: usize::MAX },
             decoding_limit: DEFAULT_DECODING_LIMIT,
             accepted: EnabledCompressionEncodings::default(),
         }
+    }
+
+    /// Calls through `channel`, behind an interceptor of tonic's.
+    pub fn with_interceptor(
+        channel: impl Into<Channel>,
+        interceptor: impl RequestInterceptor,
+    ) -> Self {
+        let mut client = Self::new(channel);
+        client.intercept(TonicInterceptor(interceptor));
+        client
+    }
+
+    /// Calls through `channel`, with the scheme and the authority of `origin` in the requests.
+    pub fn with_origin(channel: impl Into<Channel>, origin: Uri) -> Self {
+        Self { origin: Some(Origin::new(origin)), ..Self::new(channel) }
     }
 
     /// The size limit for response messages, in bytes.
@@ -79,6 +105,12 @@ impl Client {
         self.encoder.encoding = Some(encoding);
     }
 
+    /// Adds an interceptor, to be called after those that were added before, and before the channel's.
+    pub fn intercept(&mut self, interceptor: impl Interceptor) {
+        self.channel.interceptors.insert(self.interceptors, interceptor);
+        self.interceptors += 1;
+    }
+
     /// Makes a unary call.
     pub async fn unary<Req, Res>(
         &self,
@@ -92,7 +124,8 @@ impl Client {
         let request = request.into_request();
         match &self.channel.route {
             Route::Direct(server) => {
-                Direct::new(&**server, method, request.metadata())?.message(request).await
+                let call = self.direct(server, method, request.metadata())?;
+                call.message(request, observe_one, codec::decode).await
             }
             Route::Wire(transport) => {
                 let call = self.with_message(method, request)?;
@@ -114,9 +147,9 @@ impl Client {
         let requests = requests.into_streaming_request();
         match &self.channel.route {
             Route::Direct(server) => {
-                let call = Direct::new(&**server, method, requests.metadata())?;
+                let call = self.direct(server, method, requests.metadata())?;
                 let requests = call.requests(requests);
-                call.message(requests).await
+                call.message(requests, Streaming::observe, codec::decode).await
             }
             Route::Wire(transport) => {
                 let call = self.with_messages(method, requests)?;
@@ -138,7 +171,8 @@ impl Client {
         let request = request.into_request();
         match &self.channel.route {
             Route::Direct(server) => {
-                Direct::new(&**server, method, request.metadata())?.messages(request).await
+                let call = self.direct(server, method, request.metadata())?;
+                call.messages(request, observe_one, codec::decode).await
             }
             Route::Wire(transport) => {
                 let call = self.with_message(method, request)?;
@@ -161,9 +195,9 @@ impl Client {
         BidiCall::new(async move {
             match &client.channel.route {
                 Route::Direct(server) => {
-                    let call = Direct::new(&**server, method, requests.metadata())?;
+                    let call = client.direct(server, method, requests.metadata())?;
                     let requests = call.requests(requests);
-                    call.messages(requests).await
+                    call.messages(requests, Streaming::observe, codec::decode).await
                 }
                 Route::Wire(transport) => {
                     let call = client.with_messages(method, requests)?;
@@ -171,6 +205,15 @@ impl Client {
                 }
             }
         })
+    }
+
+    fn direct<'a>(
+        &'a self,
+        server: &'a Arc<dyn DirectServer>,
+        method: &'static MethodDescriptor,
+        metadata: &MetadataMap,
+    ) -> Result<Direct<'a>, Status> {
+        Direct::new(&**server, &self.channel.interceptors, method, metadata)
     }
 
     fn with_message<M: Message>(
@@ -199,7 +242,10 @@ impl Client {
         request: Request<Body>,
     ) -> Result<ClientCall, Status> {
         let deadline = deadline::of_request(request.metadata())?;
-        let (metadata, extensions, body) = request.into_parts();
+        let (metadata, mut extensions, body) = request.into_parts();
+        if let Some(origin) = &self.origin {
+            extensions.insert(origin.clone());
+        }
         let head = CallHead {
             method,
             metadata,
@@ -215,16 +261,15 @@ impl Client {
     ///
     /// Not an `async fn`, so that the call starts at once: a future that held the unsent call would be
     /// large and get copied.
-    fn only(
-        &self,
-        transport: &WireTransport,
+    fn only<'a>(
+        &'a self,
+        transport: &'a WireTransport,
         call: ClientCall,
-    ) -> impl Future<Output = Result<Response<Bytes>, Status>> + Send {
-        let mut deadline = Deadline::at(call.head.deadline);
-        let mut reply = transport.start(call);
+    ) -> impl Future<Output = Result<Response<Bytes>, Status>> + Send + 'a {
+        let mut outgoing = Outgoing::new(&self.channel, transport, call);
         async move {
-            let Reply { mut metadata, extensions, encoding, body } =
-                deadline.limit(Pin::new(&mut reply)).await?;
+            let (reply, mut deadline) = outgoing.reply().await?;
+            let Reply { mut metadata, extensions, encoding, body } = reply;
             let mut messages = self.messages(body, encoding);
             let message = match deadline.limit(pin!(messages.only())).await {
                 Ok(message) => message,
@@ -239,16 +284,15 @@ impl Client {
 
     /// Waits for the headers of a stream of responses. The call starts at once, as in
     /// [`only`](Self::only).
-    fn stream(
-        &self,
-        transport: &WireTransport,
+    fn stream<'a>(
+        &'a self,
+        transport: &'a WireTransport,
         call: ClientCall,
-    ) -> impl Future<Output = Result<Response<Messages>, Status>> + Send {
-        let mut deadline = Deadline::at(call.head.deadline);
-        let mut reply = transport.start(call);
+    ) -> impl Future<Output = Result<Response<Messages>, Status>> + Send + 'a {
+        let mut outgoing = Outgoing::new(&self.channel, transport, call);
         async move {
-            let Reply { metadata, extensions, encoding, body } =
-                deadline.limit(Pin::new(&mut reply)).await?;
+            let (reply, deadline) = outgoing.reply().await?;
+            let Reply { metadata, extensions, encoding, body } = reply;
             let messages = self.messages(body, encoding).with_deadline(deadline);
             Ok(Response::from_parts(metadata, messages, extensions))
         }

@@ -10,6 +10,7 @@ use std::{
 
 use tokio::time::Instant;
 use tonic::Status;
+use tower_layer::Layer;
 use tower_service::Service;
 
 use super::{
@@ -24,6 +25,10 @@ use crate::{
         reply::{CallFuture, Reply, ReplyFuture},
         status::BoxError,
     },
+    intercept::{
+        http::SendHttp,
+        interceptor::{Interceptor, Interceptors},
+    },
     protocol::http_body::{HttpBody, RequestBody},
 };
 
@@ -34,6 +39,7 @@ use crate::{
 #[derive(Clone)]
 pub struct Channel {
     pub(super) route: Route,
+    pub(super) interceptors: Interceptors,
 }
 
 /// How calls are dispatched.
@@ -45,9 +51,8 @@ pub(super) enum Route {
     Direct(Arc<dyn DirectServer>),
 }
 
-impl Route {
-    /// Sends an HTTP request of another library's client. `deadline` is the one in its headers.
-    pub(super) fn send_http(
+impl SendHttp for Route {
+    fn send_http(
         &self,
         request: http::Request<HttpBody>,
         deadline: Option<Instant>,
@@ -109,16 +114,64 @@ impl Channel {
         Self::from_transport(TowerTransport(service))
     }
 
+    /// Adds an interceptor for the calls that are made through this channel, to be called after those that
+    /// were added before. Those of a client are called first. Clones that were made before do not have it.
+    ///
+    /// It sees calls of clients that other libraries have generated, too, if they are gRPC by their content
+    /// type.
+    #[must_use]
+    pub fn intercept(mut self, interceptor: impl Interceptor) -> Self {
+        self.interceptors.insert(self.interceptors.len(), interceptor);
+        self
+    }
+
+    /// Wraps the channel in a tower layer, such as one of tower-http. The layer added last sees requests first.
+    ///
+    /// A layer works on HTTP requests and responses. What concerns calls, with their methods, deadlines and
+    /// statuses, is an [interceptor](Self::intercept). Interceptors that were added before are behind the layer,
+    /// those that are added later in front of it.
+    ///
+    /// ```
+    /// use http::{HeaderValue, Request};
+    /// use rust_scaffold::Channel;
+    /// use tower::util::MapRequestLayer;
+    ///
+    /// # fn channel() -> Result<Channel, rust_scaffold::ConnectError> {
+    /// let add_header = MapRequestLayer::new(|mut request: Request<tonic::body::Body>| {
+    ///     request.headers_mut().insert("x-tenant", HeaderValue::from_static("acme"));
+    ///     request
+    /// });
+    /// let channel = Channel::connect_lazy("http://localhost:50051")?.layer(add_header);
+    /// # Ok(channel)
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn layer<L, B>(self, layer: L) -> Self
+    where
+        L: Layer<Self>,
+        L::Service: Service<http::Request<tonic::body::Body>, Response = http::Response<B>>,
+        L::Service: Clone + Send + Sync + 'static,
+        <L::Service as Service<http::Request<tonic::body::Body>>>::Error: Into<BoxError>,
+        <L::Service as Service<http::Request<tonic::body::Body>>>::Future: Send,
+        B: RequestBody,
+    {
+        Self::new(layer.layer(self))
+    }
+
     pub(crate) fn from_transport(transport: impl Transport + 'static) -> Self {
-        Self { route: Route::Wire(WireTransport::Other(Arc::new(transport))) }
+        Self::of(Route::Wire(WireTransport::Other(Arc::new(transport))))
     }
 
     pub(crate) fn from_direct(server: impl DirectServer + 'static) -> Self {
-        Self { route: Route::Direct(Arc::new(server)) }
+        Self::of(Route::Direct(Arc::new(server)))
     }
 
     pub(super) fn from_h2(h2: Retry) -> Self {
-        Self { route: Route::Wire(WireTransport::H2(Arc::new(h2))) }
+        Self::of(Route::Wire(WireTransport::H2(Arc::new(h2))))
+    }
+
+    fn of(route: Route) -> Self {
+        Self { route, interceptors: Interceptors::NONE }
     }
 }
 
@@ -131,6 +184,6 @@ impl From<tonic::transport::Channel> for Channel {
 
 impl fmt::Debug for Channel {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Channel").finish_non_exhaustive()
+        f.debug_struct("Channel").field("interceptors", &self.interceptors).finish_non_exhaustive()
     }
 }

@@ -1,22 +1,33 @@
 //! The transport without a codec: messages are passed directly to a server in this process.
 
-use std::future::Future;
+use std::{
+    future::Future,
+    pin::Pin,
+    task::{Context, Poll},
+};
 
+use bytes::Bytes;
 use http::Extensions;
 use tokio::time::Instant;
 use tonic::{Request, Response, Status, metadata::MetadataMap};
 
 use crate::{
     call::{
-        deadline,
-        direct_slot::{DirectSlot, ErasedSlot},
+        body::{Body, DirectResponses, Side},
+        deadline::{self, Deadline},
+        direct_slot::{DirectSlot, ErasedSlot, ObserveFn},
         head::{CallOptions, IncomingCall, IncomingMessages},
         method::MethodDescriptor,
+        observer::BoxObserver,
         reply::{CallFuture, Reply, ReplyFuture},
         streaming::Streaming,
         trailers::merge,
     },
-    protocol::http_body::HttpBody,
+    intercept::{
+        InterceptedCall, Role,
+        interceptor::{Interceptors, OutgoingCall},
+    },
+    protocol::{frame::Frames, http_body::HttpBody, messages::Messages},
 };
 
 /// A server in this process to which messages are passed without a codec.
@@ -38,7 +49,8 @@ pub(crate) trait DirectServer: Send + Sync {
 /// A call of `server` whose messages are not encoded.
 pub(crate) struct Direct<'a> {
     server: &'a dyn DirectServer,
-    method: &'static MethodDescriptor,
+    interceptors: &'a Interceptors,
+    pub(crate) method: &'static MethodDescriptor,
     pub(crate) deadline: Option<Instant>,
 }
 
@@ -46,49 +58,74 @@ impl<'a> Direct<'a> {
     /// A call of `method` whose deadline is given by `metadata`.
     pub(crate) fn new(
         server: &'a dyn DirectServer,
+        interceptors: &'a Interceptors,
         method: &'static MethodDescriptor,
         metadata: &MetadataMap,
     ) -> Result<Self, Status> {
-        Ok(Self { server, method, deadline: deadline::of_request(metadata)? })
+        let deadline = deadline::of_request(metadata)?;
+        Ok(Self { server, interceptors, method, deadline })
     }
 
-    /// Waits for the response of a unary or client-streaming call.
+    /// Waits for the response of a unary or client-streaming call. `decode` is for a response of an
+    /// interceptor.
     pub(crate) fn message<In, Out>(
-        self,
+        mut self,
         request: Request<In>,
+        observe: ObserveFn<In>,
+        decode: fn(Bytes) -> Result<Out, Status>,
     ) -> impl Future<Output = Result<Response<Out>, Status>> + Send
     where
         In: Send + 'static,
         Out: Send + 'static,
     {
         let (metadata, extensions, request) = request.into_parts();
-        let mut slot = DirectSlot::Request(request);
+        let mut slot = DirectSlot::Request(request, observe);
         async move {
             let reply = self.run(metadata, extensions, &mut slot).await?;
             let Reply { mut metadata, extensions, mut body, .. } = reply;
-            if let Some(trailers) = body.take_trailers() {
+            let (message, trailers) = match body.take_direct() {
+                Some(DirectResponses { observers, .. }) => {
+                    let trailers = body.take_trailers();
+                    show_one(observers, trailers.as_ref());
+                    (slot.take_response()?, trailers)
+                }
+                None => {
+                    let mut messages = of_interceptor(body);
+                    (decode(messages.only().await?)?, messages.take_trailers())
+                }
+            };
+            if let Some(trailers) = trailers {
                 merge(&mut metadata, trailers);
             }
-            Ok(Response::from_parts(metadata, slot.take_response()?, extensions))
+            Ok(Response::from_parts(metadata, message, extensions))
         }
     }
 
-    /// Waits for the headers of a stream of responses.
+    /// Waits for the headers of a stream of responses. `decode` is for responses of an interceptor.
     pub(crate) async fn messages<In, Out>(
-        self,
+        mut self,
         request: Request<In>,
+        observe: ObserveFn<In>,
+        decode: fn(Bytes) -> Result<Out, Status>,
     ) -> Result<Response<Streaming<Out>>, Status>
     where
         In: Send + 'static,
         Out: Send + 'static,
     {
-        let deadline = self.deadline;
         let (metadata, extensions, request) = request.into_parts();
-        let mut slot = DirectSlot::<_, Streaming<Out>>::Request(request);
+        let mut slot = DirectSlot::<_, Streaming<Out>>::Request(request, observe);
         let reply = self.run(metadata, extensions, &mut slot).await?;
         let Reply { metadata, extensions, mut body, .. } = reply;
-        let trailers = body.take_trailers().unwrap_or_default();
-        let messages = slot.take_response()?.with_trailers(trailers).limited(deadline);
+        let messages = match body.take_direct() {
+            Some(DirectResponses { observers, deadline }) => {
+                let trailers = body.take_trailers().unwrap_or_default();
+                slot.take_response()?.with_trailers(trailers).limited(deadline, observers)
+            }
+            None => {
+                let messages = of_interceptor(body).with_deadline(Deadline::at(self.deadline));
+                Streaming::decoding(messages, decode)
+            }
+        };
         Ok(Response::from_parts(metadata, messages, extensions))
     }
 
@@ -97,11 +134,28 @@ impl<'a> Direct<'a> {
         &self,
         requests: Request<Streaming<M>>,
     ) -> Request<Streaming<M>> {
-        requests.map(|messages| messages.limited(self.deadline))
+        requests.map(|messages| messages.limited(self.deadline, Vec::new()))
     }
 
-    /// Waits until `slot` holds the response.
-    pub(crate) fn run<'s>(
+    /// Waits until `slot` holds the response, or an interceptor has answered.
+    pub(crate) async fn run(
+        &mut self,
+        metadata: MetadataMap,
+        extensions: Extensions,
+        slot: &mut dyn ErasedSlot,
+    ) -> Result<Reply, Status> {
+        if self.interceptors.is_empty() {
+            return self.start(metadata, extensions, slot).await;
+        }
+        let mut deadline = Deadline::at(self.deadline);
+        let call = InterceptedCall::new(Role::Client, self.method, metadata, extensions)
+            .with_deadline(self.deadline);
+        let interceptors = self.interceptors;
+        let mut outgoing = OutgoingDirect { call: self, slot: Some(slot), running: None };
+        deadline.limit(Pin::new(&mut interceptors.send(call, &mut outgoing))).await
+    }
+
+    fn start<'s>(
         &self,
         metadata: MetadataMap,
         extensions: Extensions,
@@ -110,5 +164,48 @@ impl<'a> Direct<'a> {
         let messages = IncomingMessages::Direct(slot);
         let options = CallOptions { deadline: self.deadline, ..CallOptions::default() };
         self.server.start(self.method, IncomingCall { metadata, extensions, messages, options })
+    }
+}
+
+/// A call behind the interceptors of its client.
+struct OutgoingDirect<'a, 's> {
+    call: &'a mut Direct<'s>,
+    /// None once the call has started.
+    slot: Option<&'a mut dyn ErasedSlot>,
+    running: Option<ReplyFuture<'a>>,
+}
+
+impl OutgoingCall for OutgoingDirect<'_, '_> {
+    fn observe_requests(&mut self, observer: BoxObserver) {
+        if let Some(slot) = &mut self.slot {
+            slot.observe_requests(observer);
+        }
+    }
+
+    fn start(&mut self, call: InterceptedCall) {
+        let Some(slot) = self.slot.take() else { return };
+        let (metadata, extensions, deadline) = call.into_parts();
+        self.call.deadline = deadline;
+        self.running = Some(self.call.start(metadata, extensions, slot));
+    }
+
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<Reply, Status>> {
+        match &mut self.running {
+            Some(running) => Pin::new(running).poll(cx),
+            None => Poll::Pending,
+        }
+    }
+}
+
+/// The messages of a reply that an interceptor has made.
+pub(crate) fn of_interceptor(body: Body) -> Messages {
+    Messages::new(body, Frames::new(None, usize::MAX), Side::Response)
+}
+
+/// Shows the only response of a call to its observers.
+pub(crate) fn show_one(observers: Vec<BoxObserver>, trailers: Option<&MetadataMap>) {
+    for mut observer in observers {
+        observer.message();
+        observer.end(Ok(trailers.unwrap_or(&MetadataMap::new())));
     }
 }

@@ -14,6 +14,7 @@ use tonic::Status;
 use super::{
     error::ConnectError,
     options::{ChannelOptions, WaitForReady},
+    origin::Origin,
     picker::Picker,
     retryable_call::RetryableCall,
     subchannel::ReservedStream,
@@ -86,7 +87,11 @@ impl H2Transport {
         ReservedStream { connection, permit }: ReservedStream,
         call: &RetryableCall,
     ) -> Result<PendingResponse, Status> {
-        let uri = self.target.uri(call.head.path());
+        let path = call.head.path();
+        let uri = match call.head.extensions().get::<Origin>() {
+            Some(origin) => origin.uri(path),
+            None => self.target.uri(path),
+        };
         let headers = call.head.headers(&self.options.user_agent);
         connection.settings().header_limit().check_request(&Method::POST, &uri, &headers)?;
         Ok(connection.send(OutboundCall {

@@ -10,6 +10,8 @@ mod error;
 mod h2_transport;
 mod linked_bodies;
 mod options;
+mod origin;
+mod outgoing;
 mod picker;
 mod replay;
 mod resolver;

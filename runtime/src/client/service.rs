@@ -9,6 +9,7 @@ use std::{
 
 use bytes::Bytes;
 use http_body::Frame;
+use tokio::time::Instant;
 use tonic::Status;
 use tower_service::Service;
 
@@ -18,7 +19,14 @@ use crate::{
         deadline::{self, Deadline},
         reply::CallFuture,
     },
-    protocol::http_body::{HttpBody, RequestBody},
+    intercept::{
+        Role,
+        http::{SendHttp as _, intercept_http},
+    },
+    protocol::{
+        headers::GrpcHeaders,
+        http_body::{HttpBody, RequestBody},
+    },
 };
 
 /// For clients of services that other libraries have generated, such as tonic's: they call through the
@@ -50,15 +58,30 @@ impl<B: RequestBody> Service<http::Request<B>> for Channel {
     }
 
     fn call(&mut self, request: http::Request<B>) -> ChannelFuture {
+        let request = request.map(HttpBody::new);
         ChannelFuture(match deadline::of_headers(request.headers()) {
-            Ok(None) => self.route.send_http(request.map(HttpBody::new), None),
+            Ok(None) => self.send(request, None),
             Ok(Some(deadline)) => {
-                let request = request.map(HttpBody::new);
-                let response = self.route.send_http(request, Some(deadline));
+                let response = self.send(request, Some(deadline));
                 Box::pin(limited(response, Deadline::at(Some(deadline))))
             }
             Err(refusal) => Box::pin(std::future::ready(Err(refusal))),
         })
+    }
+}
+
+impl Channel {
+    /// Sends `request`, behind the interceptors if it is a call of gRPC.
+    fn send(
+        &self,
+        request: http::Request<HttpBody>,
+        deadline: Option<Instant>,
+    ) -> CallFuture<'static, http::Response<HttpBody>> {
+        if self.interceptors.is_empty() || !GrpcHeaders::in_headers(request.headers()).is_grpc() {
+            return self.route.send_http(request, deadline);
+        }
+        let Self { route, interceptors } = self.clone();
+        Box::pin(async move { intercept_http(Role::Client, &interceptors, request, &route).await })
     }
 }
 

@@ -9,7 +9,7 @@ use std::{
 use http::{Method, Uri, Version, uri::PathAndQuery};
 use tower_service::Service;
 
-use super::{linked_bodies, transport::Transport};
+use super::{linked_bodies, origin::Origin, transport::Transport};
 use crate::{
     call::{
         body::ReceivedBody,
@@ -96,7 +96,11 @@ fn request(call: ClientCall) -> (http::Request<tonic::body::Body>, CancelLink) {
     *request.headers_mut() = requests::headers(&call, None);
     *request.method_mut() = Method::POST;
     *request.version_mut() = Version::HTTP_2;
-    *request.uri_mut() = Uri::from(PathAndQuery::from_static(call.method.path));
+    let path = PathAndQuery::from_static(call.method.path);
+    *request.uri_mut() = match call.extensions.get::<Origin>() {
+        Some(origin) => origin.uri(path),
+        None => Uri::from(path),
+    };
     *request.extensions_mut() = call.extensions;
     (request, link)
 }

@@ -27,13 +27,12 @@ pub(crate) fn cancel() -> BodyError {
 pub(crate) fn from_transport(error: BoxError) -> Status {
     let cause = find(&*error);
     let is_cancelled = matches!(cause, Some(Cause::Reset(reset)) if is_cancel(reset));
-    let (code, message) = match cause {
+    let mut status = match cause {
         Some(Cause::Timeout) => return deadline::exceeded(),
-        Some(Cause::Reset(reset)) => (from_reset(reset.reason()), describe(&*error)),
-        Some(Cause::Status(status)) => (status.code(), status.message().to_owned()),
-        None => (Code::Unavailable, describe(&*error)),
+        Some(Cause::Reset(reset)) => Status::new(from_reset(reset.reason()), describe(&*error)),
+        Some(Cause::Status(status)) => status.clone(),
+        None => Status::unavailable(describe(&*error)),
     };
-    let mut status = Status::new(code, message);
     status.set_source(match is_cancelled {
         true => Arc::new(CancelledByPeer(error)),
         false => error.into(),

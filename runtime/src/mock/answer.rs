@@ -171,7 +171,7 @@ impl Core {
                 let method = incoming.head.method;
                 let request = incoming.into_request()?;
                 let descriptor = &self.service.methods[method];
-                let call = Direct::new(&*server, descriptor, request.metadata())?;
+                let call = Direct::without_interceptors(&*server, descriptor, request.metadata())?;
                 let mut response = pin!(call.erased(&methods[method], request));
                 poll_fn(|cx| self.noting(|| response.as_mut().poll(cx))).await
             }

@@ -2,15 +2,20 @@
 
 use std::sync::Arc;
 
-use tonic::{Request, Response, Status};
+use tonic::{Request, Response, Status, metadata::MetadataMap};
 
 use super::{Content, Method, handle::Mock};
 use crate::{
     call::{
+        body::DirectResponses,
+        deadline::Deadline,
+        method::MethodDescriptor,
         reply::{Reply, ReplyFuture},
+        streaming::Streaming,
         trailers::merge,
     },
-    client::direct::Direct,
+    client::direct::{Direct, DirectServer, of_interceptor, show_one},
+    intercept::interceptor::Interceptors,
     server::call::{RequestSource, ServerCall, decode, only},
 };
 
@@ -58,29 +63,57 @@ impl<'a> ServerCall<'a> {
     }
 }
 
-impl Direct<'_> {
+impl<'a> Direct<'a> {
+    /// A call that no client makes, so that none has interceptors for it.
+    pub(super) fn without_interceptors(
+        server: &'a dyn DirectServer,
+        method: &'static MethodDescriptor,
+        metadata: &MetadataMap,
+    ) -> Result<Self, Status> {
+        static NONE: Interceptors = Interceptors::NONE;
+        Self::new(server, &NONE, method, metadata)
+    }
+
     /// Makes a call with type-erased messages.
     pub(crate) async fn erased(
-        self,
+        mut self,
         method: &Method,
         request: Request<Content>,
     ) -> Result<Response<Content>, Status> {
-        let deadline = self.deadline;
         let (metadata, extensions, content) = request.into_parts();
         let mut slot = (method.slot)(match content {
-            Content::Many(messages) => Content::Many(messages.limited(deadline)),
+            Content::Many(messages) => Content::Many(messages.limited(self.deadline, Vec::new())),
             one => one,
         })?;
         let reply = self.run(metadata, extensions, &mut *slot).await?;
         let Reply { mut metadata, extensions, mut body, .. } = reply;
-        let trailers = body.take_trailers().unwrap_or_default();
-        let content = match (method.response)(&mut *slot)? {
-            Content::Many(messages) => {
-                Content::Many(messages.with_trailers(trailers).limited(deadline))
+        let mut merge_trailers = |trailers: Option<MetadataMap>| {
+            merge(&mut metadata, trailers.unwrap_or_default());
+        };
+        let content = match body.take_direct() {
+            Some(DirectResponses { observers, deadline }) => {
+                let trailers = body.take_trailers();
+                match (method.response)(&mut *slot)? {
+                    Content::Many(messages) => {
+                        let messages = messages.with_trailers(trailers.unwrap_or_default());
+                        Content::Many(messages.limited(deadline, observers))
+                    }
+                    one => {
+                        show_one(observers, trailers.as_ref());
+                        merge_trailers(trailers);
+                        one
+                    }
+                }
             }
-            one => {
-                merge(&mut metadata, trailers);
-                one
+            None if self.method.kind.streams_responses() => {
+                let messages = of_interceptor(body).with_deadline(Deadline::at(self.deadline));
+                Content::Many(Streaming::decoding(messages, method.decode_response))
+            }
+            None => {
+                let mut messages = of_interceptor(body);
+                let message = (method.decode_response)(messages.only().await?)?;
+                merge_trailers(messages.take_trailers());
+                Content::One(message)
             }
         };
         Ok(Response::from_parts(metadata, content, extensions))

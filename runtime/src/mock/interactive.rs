@@ -10,7 +10,7 @@ use super::{
     core::Core,
     entry::{check_failure, insert},
     message::AnyMessage,
-    offer::{Item, Offer, Offers, Role},
+    offer::{InteractiveRole, Item, Offer, Offers},
     pattern::shown,
     plan::Place,
     verdict::Asked,
@@ -42,7 +42,7 @@ use crate::call::{deadline, streaming::Closed};
 /// ```
 pub struct Interactive<K> {
     offers: mpsc::UnboundedReceiver<Offer>,
-    role: Role,
+    role: InteractiveRole,
     kind: PhantomData<fn() -> K>,
 }
 
@@ -50,7 +50,7 @@ impl<K: Kind> Interactive<K> {
     /// What hands calls to the test, and where the test accepts them.
     pub(crate) fn new(core: &Arc<Core>, place: Place) -> (Offers, Self) {
         let (calls, offers) = mpsc::unbounded_channel();
-        let role = Role::new(core, place);
+        let role = InteractiveRole::new(core, place);
         (Offers { calls, role: role.clone() }, Self { offers, role, kind: PhantomData })
     }
 

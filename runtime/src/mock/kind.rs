@@ -8,7 +8,7 @@ use super::{
     Message,
     message::{AnyMessage, Content, mixed_up},
 };
-use crate::call::streaming::Streaming;
+use crate::call::{direct_slot::observe_one, observer::BoxObserver, streaming::Streaming};
 
 /// A kind of call with its messages: [`Unary`], [`ClientStreaming`], [`ServerStreaming`] or
 /// [`BidiStreaming`]. There are no others.
@@ -246,6 +246,10 @@ pub trait Carried: Sized + Send + 'static {
 
     #[doc(hidden)]
     fn copy(message: &AnyMessage) -> Result<Self, Status>;
+
+    #[doc(hidden)]
+    #[allow(private_interfaces, reason = "nobody else implements or calls it")]
+    fn observe(&mut self, observer: BoxObserver);
 }
 
 impl<M: Message> Carried for M {
@@ -265,6 +269,11 @@ impl<M: Message> Carried for M {
     fn copy(message: &AnyMessage) -> Result<Self, Status> {
         message.view().cloned().ok_or_else(mixed_up)
     }
+
+    #[allow(private_interfaces, reason = "nobody else implements or calls it")]
+    fn observe(&mut self, observer: BoxObserver) {
+        observe_one(self, observer);
+    }
 }
 
 impl<M: Message> Carried for Streaming<M> {
@@ -283,5 +292,10 @@ impl<M: Message> Carried for Streaming<M> {
 
     fn copy(_: &AnyMessage) -> Result<Self, Status> {
         Err(mixed_up())
+    }
+
+    #[allow(private_interfaces, reason = "nobody else implements or calls it")]
+    fn observe(&mut self, observer: BoxObserver) {
+        Streaming::observe(self, observer);
     }
 }

@@ -117,7 +117,8 @@ fn compare<M: Message>(expected: &AnyMessage, got: Option<&AnyMessage>, report: 
 type SlotOf<K> = DirectSlot<<K as Kind>::Requests, <K as Kind>::Responses>;
 
 fn slot<K: Kind>(request: Content) -> Result<Box<dyn ErasedSlot>, Status> {
-    Ok(Box::new(SlotOf::<K>::Request(K::Requests::restore(request)?)))
+    let request = K::Requests::restore(request)?;
+    Ok(Box::new(SlotOf::<K>::Request(request, K::Requests::observe)))
 }
 
 fn request<K: Kind>(slot: &mut dyn ErasedSlot) -> Result<Content, Status> {

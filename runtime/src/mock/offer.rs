@@ -33,14 +33,14 @@ use crate::call::{
 
 /// What the test plays of a server: the calls of an expectation.
 #[derive(Clone)]
-pub(super) struct Role {
+pub(super) struct InteractiveRole {
     core: Weak<Core>,
     place: Place,
     /// Whether it is known that the test has panicked in it.
     has_panicked: Arc<AtomicBool>,
 }
 
-impl Role {
+impl InteractiveRole {
     pub(super) fn new(core: &Arc<Core>, place: Place) -> Self {
         Self { core: Arc::downgrade(core), place, has_panicked: Arc::default() }
     }
@@ -77,7 +77,7 @@ impl Role {
 #[derive(Clone)]
 pub(crate) struct Offers {
     pub(super) calls: mpsc::UnboundedSender<Offer>,
-    pub(super) role: Role,
+    pub(super) role: InteractiveRole,
 }
 
 /// Lets the test answer a call.
@@ -102,7 +102,7 @@ pub(super) async fn offer(
 
 /// Which call it is that the test plays the server of.
 pub(super) struct Hold {
-    pub(super) role: Role,
+    pub(super) role: InteractiveRole,
     call: usize,
     method: &'static MethodDescriptor,
 }

@@ -28,8 +28,12 @@ impl<T> Source<T> for DecodedSource<T> {
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<T, Status>>> {
-        let next = ready!(self.messages.poll_next(cx));
-        Poll::Ready(next.map(|message| (self.decode)(message?)))
+        let Some(message) = ready!(self.messages.poll_next(cx)) else { return Poll::Ready(None) };
+        let decoded = (self.decode)(message?);
+        if let Err(status) = &decoded {
+            self.messages.note_failure(status);
+        }
+        Poll::Ready(Some(decoded))
     }
 
     fn take_trailers(mut self: Pin<&mut Self>) -> MetadataMap {

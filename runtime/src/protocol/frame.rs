@@ -11,7 +11,7 @@ use tonic::{Status, codec::CompressionEncoding};
 use super::{compression, size_limit::check_size};
 use crate::codec::Encode;
 
-const HEADER: usize = 5;
+pub(super) const HEADER: usize = 5;
 /// The default limit for the size of a received message: 4 MiB, as in every gRPC implementation.
 pub(crate) const DEFAULT_DECODING_LIMIT: usize = 4 * 1024 * 1024;
 

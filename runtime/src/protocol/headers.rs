@@ -125,6 +125,16 @@ pub(crate) fn into_metadata(custom: usize, headers: HeaderMap) -> MetadataMap {
     metadata
 }
 
+/// What is gRPC's own in `headers`, without a status.
+pub(crate) fn protocol_only(headers: &HeaderMap) -> HeaderMap {
+    let mut rest = HeaderMap::new();
+    for (name, value) in headers.iter().filter(|(name, _)| is_protocol(name)) {
+        append(&mut rest, name, value);
+    }
+    rest.remove(GRPC_STATUS);
+    rest
+}
+
 /// Copies the user's headers: removing the others from the map in place costs more.
 fn without_protocol(headers: &HeaderMap, custom: usize) -> HeaderMap {
     let mut rest = with_room(custom);

@@ -51,6 +51,19 @@ impl Messages {
         &mut self,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Bytes, Status>>> {
+        let next = self.poll_message(cx);
+        if let Poll::Ready(Some(Err(status))) = &next {
+            self.note_failure(status);
+        }
+        next
+    }
+
+    /// Notes that the stream has ended with `status` for its reader.
+    pub(crate) fn note_failure(&mut self, status: &Status) {
+        self.body.note_failure(status);
+    }
+
+    fn poll_message(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, Status>>> {
         loop {
             if let Some(message) = self.frames.next().transpose() {
                 return Poll::Ready(Some(message));
@@ -77,8 +90,10 @@ impl Messages {
         let mut first = None;
         poll_fn(|cx| {
             let only = self.poll_only(&mut first, cx);
-            if only.is_pending() {
-                self.body.note_awaiting();
+            match &only {
+                Poll::Pending => self.body.note_awaiting(),
+                Poll::Ready(Err(status)) => self.body.note_failure(status),
+                Poll::Ready(Ok(_)) => {}
             }
             only
         })

@@ -23,6 +23,10 @@ use crate::{
         trailers::Trailers,
     },
     codec::{self, Encode},
+    intercept::{
+        InterceptedCall, Role,
+        interceptor::{IncomingService, Interceptors, ServiceCall},
+    },
     protocol::{
         compression,
         encoded_stream::EncodedStream,
@@ -76,6 +80,7 @@ pub(crate) trait Serve: Send + Sync {
 pub(crate) struct ServedService {
     pub(crate) descriptor: &'static ServiceDescriptor,
     pub(crate) config: ServerConfig,
+    pub(crate) interceptors: Interceptors,
     methods: MethodIndex,
     implementation: Arc<dyn Serve>,
 }
@@ -86,7 +91,8 @@ impl ServedService {
         implementation: Arc<dyn Serve>,
     ) -> Self {
         let methods = MethodIndex::new(descriptor);
-        Self { descriptor, config: ServerConfig::default(), methods, implementation }
+        let (config, interceptors) = (ServerConfig::default(), Interceptors::NONE);
+        Self { descriptor, config, interceptors, methods, implementation }
     }
 
     /// The position of the method with this `path` (`/package.Service/Method`).
@@ -94,10 +100,27 @@ impl ServedService {
         self.methods.position(path)
     }
 
-    /// Starts the method at position `method`.
-    pub(crate) fn start<'a>(&self, method: usize, call: IncomingCall<'a>) -> ReplyFuture<'a> {
-        let method_of_call = &self.descriptor.methods[method];
-        self.implementation.call(method, ServerCall::new(&self.config, method_of_call, call))
+    /// Starts the method at position `method`, behind the interceptors.
+    pub(crate) fn start<'a>(
+        self: &Arc<Self>,
+        method: usize,
+        call: IncomingCall<'a>,
+    ) -> ReplyFuture<'a> {
+        match self.interceptors.is_empty() {
+            true => self.serve(method, call),
+            false => self.intercept(method, call),
+        }
+    }
+
+    fn intercept<'a>(self: &Arc<Self>, method: usize, call: IncomingCall<'a>) -> ReplyFuture<'a> {
+        let IncomingCall { metadata, extensions, messages, options } = call;
+        let descriptor = &self.descriptor.methods[method];
+        let call = InterceptedCall::new(Role::Server, descriptor, metadata, extensions)
+            .with_deadline(options.deadline);
+        let service: Arc<dyn IncomingService> = Arc::<Self>::clone(self);
+        let incoming = ServiceCall { service, method, messages, options };
+        let reply = self.interceptors.receive(call, incoming);
+        ReplyFuture::new(Deadline::at(options.deadline), reply)
     }
 
     /// The reply to a call of a method that the service does not have.
@@ -105,6 +128,13 @@ impl ServedService {
         let status =
             Status::unimplemented(format!("{} has no method {path}", self.descriptor.name));
         ReplyFuture::new(Deadline::default(), Box::pin(async { Err(status) }))
+    }
+}
+
+impl IncomingService for ServedService {
+    fn serve<'a>(&self, method: usize, call: IncomingCall<'a>) -> ReplyFuture<'a> {
+        let descriptor = &self.descriptor.methods[method];
+        self.implementation.call(method, ServerCall::new(&self.config, descriptor, call))
     }
 }
 
@@ -316,7 +346,7 @@ impl AnswerOptions {
 
     /// The reply whose messages are in the slot.
     pub(crate) fn in_slot(self, metadata: MetadataMap, extensions: Extensions) -> Reply {
-        self.reply(metadata, extensions, Body::empty())
+        self.reply(metadata, extensions, Body::direct(self.deadline))
     }
 
     /// The request stream, decoded with `decode`. It ends at the deadline even for a task that outlives the

@@ -1,7 +1,7 @@
 //! The entry point for HTTP: `http::Request` in, `http::Response` out, for our own server, tonic, axum
 //! and hyper.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use http::request;
 use tokio::time::Instant;
@@ -27,7 +27,10 @@ use crate::{
 const DEADLINE_MARGIN: Duration = Duration::from_millis(1);
 
 /// Serves one HTTP request.
-pub(crate) fn serve(server: &ServedService, request: http::Request<HttpBody>) -> HttpReplyFuture {
+pub(crate) fn serve(
+    server: &Arc<ServedService>,
+    request: http::Request<HttpBody>,
+) -> HttpReplyFuture {
     let (head, body) = request.into_parts();
     match start(server, head, body) {
         Ok(reply) => HttpReplyFuture::new(reply),
@@ -36,7 +39,7 @@ pub(crate) fn serve(server: &ServedService, request: http::Request<HttpBody>) ->
 }
 
 fn start(
-    server: &ServedService,
+    server: &Arc<ServedService>,
     head: request::Parts,
     body: HttpBody,
 ) -> Result<ReplyFuture<'static>, Box<HttpResponse>> {

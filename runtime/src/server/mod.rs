@@ -7,6 +7,8 @@ mod config;
 mod error;
 pub(crate) mod http;
 #[cfg(all(feature = "server", not(target_family = "wasm")))]
+mod intercepted;
+#[cfg(all(feature = "server", not(target_family = "wasm")))]
 mod layers;
 #[cfg(all(feature = "server", not(target_family = "wasm")))]
 mod listener;

@@ -14,7 +14,7 @@ use http::{Request, Response};
 use tonic::{Status, server::NamedService};
 use tower_service::Service;
 
-use super::{call::ServedService, error::ServeError, http::serve};
+use super::{call::ServedService, error::ServeError, http::serve, intercepted::InterceptedService};
 use crate::{
     call::{
         downcast,
@@ -22,6 +22,7 @@ use crate::{
         status::{self, BoxError},
     },
     h2::server::service::{HttpService, ServiceFuture},
+    intercept::interceptor::Interceptors,
     protocol::{
         http_body::{HttpBody, RequestBody},
         responses::{HttpReplyFuture, failure, no_service},
@@ -94,10 +95,32 @@ impl fmt::Debug for RoutesFuture {
     }
 }
 
+/// A service of a server.
+#[derive(Clone)]
+enum ServiceRoute {
+    Generated(Arc<ServedService>),
+    Tower(Arc<dyn HttpService>),
+}
+
+impl ServiceRoute {
+    fn intercept(&mut self, interceptors: &Interceptors) {
+        match self {
+            Self::Generated(service) => {
+                let service = Arc::make_mut(service);
+                service.interceptors = interceptors.around(&service.interceptors);
+            }
+            Self::Tower(service) => {
+                let (service, interceptors) = (Arc::clone(service), interceptors.clone());
+                *self = Self::Tower(Arc::new(InterceptedService { service, interceptors }));
+            }
+        }
+    }
+}
+
 /// The services of a server, by name.
 #[derive(Clone, Default)]
 pub(super) struct RouteTable {
-    services: BTreeMap<&'static str, Arc<dyn HttpService>>,
+    services: BTreeMap<&'static str, ServiceRoute>,
     /// The name of a service that was added twice.
     duplicate: Option<&'static str>,
     fallback: Option<Arc<dyn HttpService>>,
@@ -105,7 +128,7 @@ pub(super) struct RouteTable {
 
 impl RouteTable {
     pub(super) fn add(&mut self, service: Arc<ServedService>) {
-        self.insert(service.descriptor.name, service);
+        self.insert(service.descriptor.name, ServiceRoute::Generated(service));
     }
 
     pub(super) fn add_tower<S, B>(&mut self, service: S)
@@ -115,12 +138,19 @@ impl RouteTable {
         S::Future: Send + 'static,
         B: RequestBody,
     {
-        self.insert(S::NAME, Arc::new(TowerService(service)));
+        self.insert(S::NAME, ServiceRoute::Tower(Arc::new(TowerService(service))));
     }
 
-    fn insert(&mut self, name: &'static str, service: Arc<dyn HttpService>) {
-        if self.services.insert(name, service).is_some() {
+    fn insert(&mut self, name: &'static str, route: ServiceRoute) {
+        if self.services.insert(name, route).is_some() {
             self.duplicate = Some(name);
+        }
+    }
+
+    /// Puts `interceptors` around all services, but not around the fallback.
+    pub(super) fn intercept(&mut self, interceptors: &Interceptors) {
+        if !interceptors.is_empty() {
+            self.services.values_mut().for_each(|route| route.intercept(interceptors));
         }
     }
 
@@ -148,10 +178,13 @@ impl HttpService for RouteTable {
     fn call(&self, request: Request<HttpBody>) -> ServiceFuture {
         let path = request.uri().path();
         let service = path.strip_prefix('/').and_then(|path| path.split_once('/'));
-        let named = service.and_then(|(name, _)| self.services.get(name));
-        match named.or(self.fallback.as_ref()) {
-            Some(route) => call_contained(&**route, request),
-            None => ServiceFuture::Refused(Some(no_service(&request))),
+        match service.and_then(|(name, _)| self.services.get(name)) {
+            Some(ServiceRoute::Generated(service)) => ServiceFuture::Ours(serve(service, request)),
+            Some(ServiceRoute::Tower(service)) => call_contained(&**service, request),
+            None => match &self.fallback {
+                Some(service) => call_contained(&**service, request),
+                None => ServiceFuture::Refused(Some(no_service(&request))),
+            },
         }
     }
 }
@@ -159,12 +192,6 @@ impl HttpService for RouteTable {
 impl fmt::Debug for RouteTable {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_list().entries(self.services.keys()).finish()
-    }
-}
-
-impl HttpService for ServedService {
-    fn call(&self, request: Request<HttpBody>) -> ServiceFuture {
-        ServiceFuture::Ours(serve(self, request))
     }
 }
 

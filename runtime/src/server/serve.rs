@@ -22,6 +22,7 @@ use super::{
 use crate::{
     call::{deadline, status::BoxError},
     h2::server::{before, connection, handshake::Handshake, shared::ServerShared},
+    intercept::interceptor::{Interceptor, Interceptors},
     protocol::http_body::{HttpBody, RequestBody},
 };
 
@@ -46,6 +47,7 @@ use crate::{
 pub struct Server {
     routes: RouteTable,
     layers: Layers,
+    interceptors: Interceptors,
     pub(super) options: ServerOptions,
 }
 
@@ -97,6 +99,18 @@ impl Server {
         B: RequestBody,
     {
         self.routes.set_fallback(service);
+        self
+    }
+
+    /// Adds an interceptor for the calls of all services, whether they are added before or after this. It is
+    /// called after those that were added before, before those of a service, and behind the layers.
+    ///
+    /// Of tower services that are not generated servers, it sees gRPC calls; other requests to them are refused
+    /// with HTTP's 415 or 405, so that none gets past it. It does not see calls of the
+    /// [fallback](Self::fallback), nor of unknown services.
+    #[must_use]
+    pub fn intercept(mut self, interceptor: impl Interceptor) -> Self {
+        self.interceptors.insert(self.interceptors.len(), interceptor);
         self
     }
 
@@ -312,7 +326,8 @@ impl Server {
 }
 
 impl Server {
-    fn into_routes(self) -> Routes {
+    fn into_routes(mut self) -> Routes {
+        self.routes.intercept(&self.interceptors);
         self.layers.wrap(Routes::new(self.routes))
     }
 

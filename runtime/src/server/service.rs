@@ -17,6 +17,10 @@ use super::{
 };
 use crate::{
     call::reply::ReplyFuture,
+    intercept::{
+        Interceptor,
+        tonic::{RequestInterceptor, TonicInterceptor},
+    },
     protocol::{
         http_body::{HttpBody, RequestBody},
         responses::HttpReplyFuture,
@@ -80,6 +84,24 @@ impl<D: Dispatch<S>, S: Send + Sync + ?Sized + 'static> ServiceServer<D, S> {
     pub fn send_compressed(mut self, encoding: CompressionEncoding) -> Self {
         self.config().sent.enable(encoding);
         self
+    }
+
+    /// Adds an interceptor for the calls of this service, to be called after those that were added before. Those
+    /// of a [`Server`](crate::Server) are called first.
+    #[must_use]
+    pub fn intercept(mut self, interceptor: impl Interceptor) -> Self {
+        let interceptors = &mut Arc::make_mut(&mut self.served).interceptors;
+        interceptors.insert(interceptors.len(), interceptor);
+        self
+    }
+
+    /// Serves `service` behind an interceptor of tonic's, such as a function from `Request<()>` to
+    /// `Result<Request<()>, Status>`.
+    pub fn with_interceptor(service: S, interceptor: impl RequestInterceptor) -> Self
+    where
+        S: Sized,
+    {
+        Self::new(service).intercept(TonicInterceptor(interceptor))
     }
 
     /// Whether to refuse requests without `te: trailers`, with `Internal`. Default: false. gRPC requires

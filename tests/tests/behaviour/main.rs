@@ -17,6 +17,7 @@ mod foreign_clients;
 mod frames;
 mod handshakes;
 mod http;
+mod interceptors;
 mod layers;
 mod limits;
 mod long_headers;

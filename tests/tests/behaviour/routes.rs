@@ -2,7 +2,9 @@
 
 use std::net::SocketAddr;
 
-use rust_scaffold::{Channel, HttpBody, Routes, Server, tonic};
+use rust_scaffold::{
+    Channel, HttpBody, InterceptedCall, Interceptor, Next, Reply, Routes, Server, Status, tonic,
+};
 use tokio::{net::TcpListener, task::JoinHandle};
 use tokio_stream::wrappers::TcpListenerStream;
 use tower::util::MapResponseLayer;
@@ -31,6 +33,8 @@ impl Drop for Route {
 /// Opens every route to `server`.
 pub(crate) async fn all(server: TelemetryServer<Station>) -> Vec<Route> {
     let mut routes = vec![open("direct", Channel::in_process_direct(server.clone()), None)];
+    let intercepted = Channel::in_process_direct(server.clone().intercept(Watching));
+    routes.push(open("direct, intercepted", intercepted.intercept(Watching), None));
     routes.extend(encoding(server).await);
     routes
 }
@@ -38,6 +42,8 @@ pub(crate) async fn all(server: TelemetryServer<Station>) -> Vec<Route> {
 /// Opens the routes to `server` that encode messages.
 pub(crate) async fn encoding(server: TelemetryServer<Station>) -> Vec<Route> {
     let mut routes = vec![open("in process", Channel::in_process(server.clone()), None)];
+    let intercepted = Channel::in_process(server.clone().intercept(Watching));
+    routes.push(open("in process, intercepted", intercepted.intercept(Watching), None));
     routes.extend(over_http(server).await);
     routes
 }
@@ -74,12 +80,43 @@ pub(crate) async fn over_sockets(server: TelemetryServer<Station>) -> Vec<Route>
         let channel = Channel::connect(format!("http://{address}")).await.unwrap();
         routes.push(open(name, channel, Some(task)));
     }
+    routes.extend(intercepted_over_sockets(&server).await);
     let (listener, address) = listen().await;
     let task = serve_ours(server, listener);
     let endpoint = tonic::transport::Endpoint::from_shared(format!("http://{address}")).unwrap();
     let channel = endpoint.initial_stream_window_size(TONICS_WINDOW).connect().await.unwrap();
     routes.push(open("tonic's client", channel.into(), Some(task)));
     routes
+}
+
+/// Opens the routes to `server` on which there are interceptors on both sides.
+async fn intercepted_over_sockets(server: &TelemetryServer<Station>) -> Vec<Route> {
+    let (listener, address) = listen().await;
+    let generated = server.clone().intercept(Watching);
+    let task = serve(Server::new().intercept(Watching).add_service(generated), listener);
+    let channel = Channel::connect(format!("http://{address}")).await.unwrap();
+    let mut routes = vec![open("intercepted", channel.intercept(Watching), Some(task))];
+
+    let (listener, address) = listen().await;
+    let task = serve(Server::new().intercept(Watching).add_tower_service(server.clone()), listener);
+    let channel = Channel::connect(format!("http://{address}")).await.unwrap();
+    let channel = Channel::new(channel.intercept(Watching));
+    routes.push(open("intercepted as tower services", channel, Some(task)));
+    routes
+}
+
+fn serve(server: Server, listener: TcpListener) -> JoinHandle<()> {
+    let incoming = TcpListenerStream::new(listener);
+    tokio::spawn(async move { server.serve_incoming(incoming).await.unwrap() })
+}
+
+/// An interceptor that changes nothing, but has all messages counted.
+struct Watching;
+
+impl Interceptor for Watching {
+    async fn intercept(&self, call: InterceptedCall, next: Next<'_>) -> Result<Reply, Status> {
+        next.on_end(|_| ()).run(call).await
+    }
 }
 
 /// Opens a route to `server` through a channel that is called as a tower service.

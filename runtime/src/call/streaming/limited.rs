@@ -1,8 +1,8 @@
-//! A stream that its call's deadline limits.
+//! A stream that its call's deadline limits, and that observers see pass.
 
 use std::{
     pin::Pin,
-    task::{Context, Poll},
+    task::{Context, Poll, ready},
 };
 
 use tokio::time::Instant;
@@ -11,22 +11,44 @@ use tonic::{Status, metadata::MetadataMap};
 use super::{Source, Streaming, panicked};
 use crate::call::{
     deadline::Deadline,
+    observer::BoxObserver,
     panics::{contain, drop_quietly},
 };
 
 impl<T> Streaming<T> {
-    /// The same messages until `deadline` passes. A panic in their source becomes `Internal`.
-    pub(crate) fn limited(self, deadline: Option<Instant>) -> Self
+    /// The same messages until `deadline` passes, shown to `observers`. A panic in their source becomes
+    /// `Internal`.
+    pub(crate) fn limited(self, deadline: Option<Instant>, observers: Vec<BoxObserver>) -> Self
     where
         T: Send + 'static,
     {
-        Self::from_source(LimitedSource { messages: self, deadline: Deadline::at(deadline) })
+        let deadline = Deadline::at(deadline);
+        Self::from_source(LimitedSource { messages: self, deadline, observers })
+    }
+
+    /// Shows the messages to `observer`.
+    pub(crate) fn observe(&mut self, observer: BoxObserver)
+    where
+        T: Send + 'static,
+    {
+        *self = std::mem::take(self).limited(None, vec![observer]);
     }
 }
 
 struct LimitedSource<T> {
     messages: Streaming<T>,
     deadline: Deadline,
+    observers: Vec<BoxObserver>,
+}
+
+impl<T> LimitedSource<T> {
+    fn poll_limited(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<T, Status>>> {
+        if let Err(late) = self.deadline.check(cx) {
+            return Poll::Ready(Some(Err(late)));
+        }
+        let poll = || self.messages.poll_message(cx);
+        contain(poll).unwrap_or_else(|_| Poll::Ready(Some(Err(panicked()))))
+    }
 }
 
 impl<T: Send> Source<T> for LimitedSource<T> {
@@ -34,11 +56,16 @@ impl<T: Send> Source<T> for LimitedSource<T> {
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<T, Status>>> {
-        if let Err(late) = self.deadline.check(cx) {
-            return Poll::Ready(Some(Err(late)));
+        let next = ready!(self.poll_limited(cx));
+        let Self { observers, messages, .. } = &mut *self;
+        for observer in observers {
+            match &next {
+                Some(Ok(_)) => observer.message(),
+                Some(Err(status)) => observer.end(Err(status)),
+                None => observer.end(Ok(&messages.trailers)),
+            }
         }
-        let poll = || self.messages.poll_message(cx);
-        contain(poll).unwrap_or_else(|_| Poll::Ready(Some(Err(panicked()))))
+        Poll::Ready(next)
     }
 
     fn take_trailers(mut self: Pin<&mut Self>) -> MetadataMap {

@@ -126,6 +126,20 @@ pub mod store_client {
             Self { client: rt::Client::new(channel) }
         }
 
+        /// Calls through `channel`, behind an interceptor of tonic's: a function from `Request<()>` to
+        /// `Result<Request<()>, Status>`. There is more to [`intercept`](Self::intercept).
+        pub fn with_interceptor(
+            channel: impl rt::Into<rt::Channel>,
+            interceptor: impl rt::RequestInterceptor,
+        ) -> Self {
+            Self { client: rt::Client::with_interceptor(channel, interceptor) }
+        }
+
+        /// Calls through `channel`, with the scheme and the authority of `origin` in the requests.
+        pub fn with_origin(channel: impl rt::Into<rt::Channel>, origin: rt::Uri) -> Self {
+            Self { client: rt::Client::with_origin(channel, origin) }
+        }
+
         /// Calls `service` in this process: same codec, metadata, deadlines and limits, no socket.
         pub fn in_process<S: super::store_service::Store>(service: S) -> Self {
             Self::new(rt::Channel::in_process(super::store_server::StoreServer::new(service)))
@@ -164,6 +178,14 @@ pub mod store_client {
         #[must_use]
         pub fn send_compressed(mut self, encoding: rt::CompressionEncoding) -> Self {
             self.client.send_compressed(encoding);
+            self
+        }
+
+        /// Adds an interceptor for the calls of this client, to be called after those that were added
+        /// before, and before those of the channel.
+        #[must_use]
+        pub fn intercept(mut self, interceptor: impl rt::Interceptor) -> Self {
+            self.client.intercept(interceptor);
             self
         }
 
@@ -483,6 +505,20 @@ pub mod log_client {
             Self { client: rt::Client::new(channel) }
         }
 
+        /// Calls through `channel`, behind an interceptor of tonic's: a function from `Request<()>` to
+        /// `Result<Request<()>, Status>`. There is more to [`intercept`](Self::intercept).
+        pub fn with_interceptor(
+            channel: impl rt::Into<rt::Channel>,
+            interceptor: impl rt::RequestInterceptor,
+        ) -> Self {
+            Self { client: rt::Client::with_interceptor(channel, interceptor) }
+        }
+
+        /// Calls through `channel`, with the scheme and the authority of `origin` in the requests.
+        pub fn with_origin(channel: impl rt::Into<rt::Channel>, origin: rt::Uri) -> Self {
+            Self { client: rt::Client::with_origin(channel, origin) }
+        }
+
         /// Calls `service` in this process: same codec, metadata, deadlines and limits, no socket.
         pub fn in_process<S: super::log_service::Log>(service: S) -> Self {
             Self::new(rt::Channel::in_process(super::log_server::LogServer::new(service)))
@@ -519,6 +555,14 @@ pub mod log_client {
         #[must_use]
         pub fn send_compressed(mut self, encoding: rt::CompressionEncoding) -> Self {
             self.client.send_compressed(encoding);
+            self
+        }
+
+        /// Adds an interceptor for the calls of this client, to be called after those that were added
+        /// before, and before those of the channel.
+        #[must_use]
+        pub fn intercept(mut self, interceptor: impl rt::Interceptor) -> Self {
+            self.client.intercept(interceptor);
             self
         }
 
@@ -833,6 +877,20 @@ pub mod log_server_client {
             Self { client: rt::Client::new(channel) }
         }
 
+        /// Calls through `channel`, behind an interceptor of tonic's: a function from `Request<()>` to
+        /// `Result<Request<()>, Status>`. There is more to [`intercept`](Self::intercept).
+        pub fn with_interceptor(
+            channel: impl rt::Into<rt::Channel>,
+            interceptor: impl rt::RequestInterceptor,
+        ) -> Self {
+            Self { client: rt::Client::with_interceptor(channel, interceptor) }
+        }
+
+        /// Calls through `channel`, with the scheme and the authority of `origin` in the requests.
+        pub fn with_origin(channel: impl rt::Into<rt::Channel>, origin: rt::Uri) -> Self {
+            Self { client: rt::Client::with_origin(channel, origin) }
+        }
+
         /// Calls `service` in this process: same codec, metadata, deadlines and limits, no socket.
         pub fn in_process<S: super::log_server_service::LogServer>(service: S) -> Self {
             Self::new(
@@ -875,6 +933,14 @@ pub mod log_server_client {
         #[must_use]
         pub fn send_compressed(mut self, encoding: rt::CompressionEncoding) -> Self {
             self.client.send_compressed(encoding);
+            self
+        }
+
+        /// Adds an interceptor for the calls of this client, to be called after those that were added
+        /// before, and before those of the channel.
+        #[must_use]
+        pub fn intercept(mut self, interceptor: impl rt::Interceptor) -> Self {
+            self.client.intercept(interceptor);
             self
         }
 
@@ -1196,6 +1262,20 @@ pub mod cache_client_ {
             Self { client: rt::Client::new(channel) }
         }
 
+        /// Calls through `channel`, behind an interceptor of tonic's: a function from `Request<()>` to
+        /// `Result<Request<()>, Status>`. There is more to [`intercept`](Self::intercept).
+        pub fn with_interceptor(
+            channel: impl rt::Into<rt::Channel>,
+            interceptor: impl rt::RequestInterceptor,
+        ) -> Self {
+            Self { client: rt::Client::with_interceptor(channel, interceptor) }
+        }
+
+        /// Calls through `channel`, with the scheme and the authority of `origin` in the requests.
+        pub fn with_origin(channel: impl rt::Into<rt::Channel>, origin: rt::Uri) -> Self {
+            Self { client: rt::Client::with_origin(channel, origin) }
+        }
+
         /// Calls `service` in this process: same codec, metadata, deadlines and limits, no socket.
         pub fn in_process<S: super::cache_service::Cache>(service: S) -> Self {
             Self::new(rt::Channel::in_process(super::cache_server_::CacheServer::new(service)))
@@ -1234,6 +1314,14 @@ pub mod cache_client_ {
         #[must_use]
         pub fn send_compressed(mut self, encoding: rt::CompressionEncoding) -> Self {
             self.client.send_compressed(encoding);
+            self
+        }
+
+        /// Adds an interceptor for the calls of this client, to be called after those that were added
+        /// before, and before those of the channel.
+        #[must_use]
+        pub fn intercept(mut self, interceptor: impl rt::Interceptor) -> Self {
+            self.client.intercept(interceptor);
             self
         }
 

@@ -477,6 +477,20 @@ pub mod archive_client {
             Self { client: rt::Client::new(channel) }
         }
 
+        /// Calls through `channel`, behind an interceptor of tonic's: a function from `Request<()>` to
+        /// `Result<Request<()>, Status>`. There is more to [`intercept`](Self::intercept).
+        pub fn with_interceptor(
+            channel: impl rt::Into<rt::Channel>,
+            interceptor: impl rt::RequestInterceptor,
+        ) -> Self {
+            Self { client: rt::Client::with_interceptor(channel, interceptor) }
+        }
+
+        /// Calls through `channel`, with the scheme and the authority of `origin` in the requests.
+        pub fn with_origin(channel: impl rt::Into<rt::Channel>, origin: rt::Uri) -> Self {
+            Self { client: rt::Client::with_origin(channel, origin) }
+        }
+
         /// Calls `service` in this process: same codec, metadata, deadlines and limits, no socket.
         pub fn in_process<S: super::archive_service::Archive>(service: S) -> Self {
             Self::new(rt::Channel::in_process(super::archive_server::ArchiveServer::new(service)))
@@ -515,6 +529,14 @@ pub mod archive_client {
         #[must_use]
         pub fn send_compressed(mut self, encoding: rt::CompressionEncoding) -> Self {
             self.client.send_compressed(encoding);
+            self
+        }
+
+        /// Adds an interceptor for the calls of this client, to be called after those that were added
+        /// before, and before those of the channel.
+        #[must_use]
+        pub fn intercept(mut self, interceptor: impl rt::Interceptor) -> Self {
+            self.client.intercept(interceptor);
             self
         }
 
@@ -1048,6 +1070,20 @@ pub mod silence_client {
             Self { client: rt::Client::new(channel) }
         }
 
+        /// Calls through `channel`, behind an interceptor of tonic's: a function from `Request<()>` to
+        /// `Result<Request<()>, Status>`. There is more to [`intercept`](Self::intercept).
+        pub fn with_interceptor(
+            channel: impl rt::Into<rt::Channel>,
+            interceptor: impl rt::RequestInterceptor,
+        ) -> Self {
+            Self { client: rt::Client::with_interceptor(channel, interceptor) }
+        }
+
+        /// Calls through `channel`, with the scheme and the authority of `origin` in the requests.
+        pub fn with_origin(channel: impl rt::Into<rt::Channel>, origin: rt::Uri) -> Self {
+            Self { client: rt::Client::with_origin(channel, origin) }
+        }
+
         /// Calls `service` in this process: same codec, metadata, deadlines and limits, no socket.
         pub fn in_process<S: super::silence_service::Silence>(service: S) -> Self {
             Self::new(rt::Channel::in_process(super::silence_server::SilenceServer::new(service)))
@@ -1086,6 +1122,14 @@ pub mod silence_client {
         #[must_use]
         pub fn send_compressed(mut self, encoding: rt::CompressionEncoding) -> Self {
             self.client.send_compressed(encoding);
+            self
+        }
+
+        /// Adds an interceptor for the calls of this client, to be called after those that were added
+        /// before, and before those of the channel.
+        #[must_use]
+        pub fn intercept(mut self, interceptor: impl rt::Interceptor) -> Self {
+            self.client.intercept(interceptor);
             self
         }
     }

@@ -473,6 +473,20 @@ pub mod d_client {
             Self { client: rt::Client::new(channel) }
         }
 
+        /// Calls through `channel`, behind an interceptor of tonic's: a function from `Request<()>` to
+        /// `Result<Request<()>, Status>`. There is more to [`intercept`](Self::intercept).
+        pub fn with_interceptor(
+            channel: impl rt::Into<rt::Channel>,
+            interceptor: impl rt::RequestInterceptor,
+        ) -> Self {
+            Self { client: rt::Client::with_interceptor(channel, interceptor) }
+        }
+
+        /// Calls through `channel`, with the scheme and the authority of `origin` in the requests.
+        pub fn with_origin(channel: impl rt::Into<rt::Channel>, origin: rt::Uri) -> Self {
+            Self { client: rt::Client::with_origin(channel, origin) }
+        }
+
         /// Calls `service` in this process: same codec, metadata, deadlines and limits, no socket.
         pub fn in_process<S: super::d_service::D>(service: S) -> Self {
             Self::new(rt::Channel::in_process(super::d_server::DServer::new(service)))
@@ -509,6 +523,14 @@ pub mod d_client {
         #[must_use]
         pub fn send_compressed(mut self, encoding: rt::CompressionEncoding) -> Self {
             self.client.send_compressed(encoding);
+            self
+        }
+
+        /// Adds an interceptor for the calls of this client, to be called after those that were added
+        /// before, and before those of the channel.
+        #[must_use]
+        pub fn intercept(mut self, interceptor: impl rt::Interceptor) -> Self {
+            self.client.intercept(interceptor);
             self
         }
 
@@ -1137,6 +1159,20 @@ pub mod d_decorator_client {
             Self { client: rt::Client::new(channel) }
         }
 
+        /// Calls through `channel`, behind an interceptor of tonic's: a function from `Request<()>` to
+        /// `Result<Request<()>, Status>`. There is more to [`intercept`](Self::intercept).
+        pub fn with_interceptor(
+            channel: impl rt::Into<rt::Channel>,
+            interceptor: impl rt::RequestInterceptor,
+        ) -> Self {
+            Self { client: rt::Client::with_interceptor(channel, interceptor) }
+        }
+
+        /// Calls through `channel`, with the scheme and the authority of `origin` in the requests.
+        pub fn with_origin(channel: impl rt::Into<rt::Channel>, origin: rt::Uri) -> Self {
+            Self { client: rt::Client::with_origin(channel, origin) }
+        }
+
         /// Calls `service` in this process: same codec, metadata, deadlines and limits, no socket.
         pub fn in_process<S: super::d_decorator_service::DDecorator>(service: S) -> Self {
             Self::new(
@@ -1179,6 +1215,14 @@ pub mod d_decorator_client {
         #[must_use]
         pub fn send_compressed(mut self, encoding: rt::CompressionEncoding) -> Self {
             self.client.send_compressed(encoding);
+            self
+        }
+
+        /// Adds an interceptor for the calls of this client, to be called after those that were added
+        /// before, and before those of the channel.
+        #[must_use]
+        pub fn intercept(mut self, interceptor: impl rt::Interceptor) -> Self {
+            self.client.intercept(interceptor);
             self
         }
 
@@ -1508,6 +1552,20 @@ pub mod clone_client {
             Self { client: rt::Client::new(channel) }
         }
 
+        /// Calls through `channel`, behind an interceptor of tonic's: a function from `Request<()>` to
+        /// `Result<Request<()>, Status>`. There is more to [`intercept`](Self::intercept).
+        pub fn with_interceptor(
+            channel: impl rt::Into<rt::Channel>,
+            interceptor: impl rt::RequestInterceptor,
+        ) -> Self {
+            Self { client: rt::Client::with_interceptor(channel, interceptor) }
+        }
+
+        /// Calls through `channel`, with the scheme and the authority of `origin` in the requests.
+        pub fn with_origin(channel: impl rt::Into<rt::Channel>, origin: rt::Uri) -> Self {
+            Self { client: rt::Client::with_origin(channel, origin) }
+        }
+
         /// Calls `service` in this process: same codec, metadata, deadlines and limits, no socket.
         pub fn in_process<S: super::clone_service::Clone>(service: S) -> Self {
             Self::new(rt::Channel::in_process(super::clone_server::CloneServer::new(service)))
@@ -1546,6 +1604,14 @@ pub mod clone_client {
         #[must_use]
         pub fn send_compressed(mut self, encoding: rt::CompressionEncoding) -> Self {
             self.client.send_compressed(encoding);
+            self
+        }
+
+        /// Adds an interceptor for the calls of this client, to be called after those that were added
+        /// before, and before those of the channel.
+        #[must_use]
+        pub fn intercept(mut self, interceptor: impl rt::Interceptor) -> Self {
+            self.client.intercept(interceptor);
             self
         }
     }
@@ -1819,6 +1885,20 @@ pub mod debug_client {
             Self { client: rt::Client::new(channel) }
         }
 
+        /// Calls through `channel`, behind an interceptor of tonic's: a function from `Request<()>` to
+        /// `Result<Request<()>, Status>`. There is more to [`intercept`](Self::intercept).
+        pub fn with_interceptor(
+            channel: impl rt::Into<rt::Channel>,
+            interceptor: impl rt::RequestInterceptor,
+        ) -> Self {
+            Self { client: rt::Client::with_interceptor(channel, interceptor) }
+        }
+
+        /// Calls through `channel`, with the scheme and the authority of `origin` in the requests.
+        pub fn with_origin(channel: impl rt::Into<rt::Channel>, origin: rt::Uri) -> Self {
+            Self { client: rt::Client::with_origin(channel, origin) }
+        }
+
         /// Calls `service` in this process: same codec, metadata, deadlines and limits, no socket.
         pub fn in_process<S: super::debug_service::Debug>(service: S) -> Self {
             Self::new(rt::Channel::in_process(super::debug_server::DebugServer::new(service)))
@@ -1857,6 +1937,14 @@ pub mod debug_client {
         #[must_use]
         pub fn send_compressed(mut self, encoding: rt::CompressionEncoding) -> Self {
             self.client.send_compressed(encoding);
+            self
+        }
+
+        /// Adds an interceptor for the calls of this client, to be called after those that were added
+        /// before, and before those of the channel.
+        #[must_use]
+        pub fn intercept(mut self, interceptor: impl rt::Interceptor) -> Self {
+            self.client.intercept(interceptor);
             self
         }
     }

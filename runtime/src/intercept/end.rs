@@ -1,0 +1,136 @@
+//! How a call has ended, for interceptors that want to know.
+
+use std::{
+    fmt,
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use tokio::time::Instant;
+use tonic::{Code, Status, metadata::MetadataMap};
+
+use crate::{
+    call::{
+        deadline,
+        observer::{BoxObserver, MessageObserver},
+        panics::contain,
+    },
+    protocol::message_counter::{MessageCount, MessageCounter},
+};
+
+/// How a call has ended. [`Next::on_end`](crate::Next::on_end) gives it to interceptors.
+#[derive(Debug)]
+pub struct CallEnd<'a> {
+    ended: Result<&'a MetadataMap, &'a Status>,
+    requests: MessageCount,
+    responses: MessageCount,
+}
+
+impl CallEnd<'_> {
+    /// The code of the status. `Cancelled` if the call was given up by the client.
+    pub fn code(&self) -> Code {
+        self.ended.map_or_else(Status::code, |_| Code::Ok)
+    }
+
+    /// The status of a call that has failed.
+    pub fn error(&self) -> Option<&Status> {
+        self.ended.err()
+    }
+
+    /// The trailers; of a call that has failed, the metadata of its status.
+    pub fn trailers(&self) -> &MetadataMap {
+        self.ended.unwrap_or_else(Status::metadata)
+    }
+
+    /// The requests that have passed. Those of a call that the server has ended early may still be on their
+    /// way.
+    pub fn requests(&self) -> MessageCount {
+        self.requests
+    }
+
+    /// The responses that have passed.
+    pub fn responses(&self) -> MessageCount {
+        self.responses
+    }
+}
+
+/// What an interceptor does at the end of a call.
+pub(super) type EndFn = Box<dyn FnOnce(&CallEnd<'_>) + Send>;
+
+/// Counts the messages of a call, and tells how it has ended.
+pub(super) struct EndObserver {
+    /// None once it has told.
+    tell: Option<EndFn>,
+    deadline: Option<Instant>,
+    requests: Arc<Mutex<MessageCounter>>,
+    responses: MessageCounter,
+}
+
+impl EndObserver {
+    pub(super) fn new(tell: EndFn, deadline: Option<Instant>) -> Self {
+        let (requests, responses) = (Arc::default(), MessageCounter::default());
+        Self { tell: Some(tell), deadline, requests, responses }
+    }
+
+    /// What counts the requests.
+    pub(super) fn of_requests(&self) -> BoxObserver {
+        Box::new(RequestObserver(Arc::clone(&self.requests)))
+    }
+}
+
+impl MessageObserver for EndObserver {
+    fn data(&mut self, data: &[u8]) {
+        self.responses.push(data);
+    }
+
+    fn message(&mut self) {
+        self.responses.push_message();
+    }
+
+    fn end(&mut self, ended: Result<&MetadataMap, &Status>) {
+        let Some(tell) = self.tell.take() else { return };
+        let requests = count(&self.requests);
+        let end = CallEnd { ended, requests, responses: self.responses.count() };
+        // The call is over, whatever the interceptor does; and this may be called by a destructor.
+        let _panic = contain(|| tell(&end));
+    }
+}
+
+impl Drop for EndObserver {
+    fn drop(&mut self) {
+        if self.tell.is_some() {
+            let status = match self.deadline.is_some_and(deadline::is_near) {
+                true => deadline::exceeded(),
+                false => Status::cancelled("the call was cancelled"),
+            };
+            self.end(Err(&status));
+        }
+    }
+}
+
+impl fmt::Debug for EndObserver {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("EndObserver")
+            .field("has_told", &self.tell.is_none())
+            .finish_non_exhaustive()
+    }
+}
+
+/// Counts requests. Locked by the side of a call that sends or reads them, and once by the other at the end:
+/// nothing waits for it.
+struct RequestObserver(Arc<Mutex<MessageCounter>>);
+
+impl MessageObserver for RequestObserver {
+    fn data(&mut self, data: &[u8]) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).push(data);
+    }
+
+    fn message(&mut self) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).push_message();
+    }
+
+    fn end(&mut self, _ended: Result<&MetadataMap, &Status>) {}
+}
+
+fn count(requests: &Mutex<MessageCounter>) -> MessageCount {
+    requests.lock().unwrap_or_else(PoisonError::into_inner).count()
+}

@@ -1,0 +1,124 @@
+//! Interceptors around HTTP requests, for clients and services that other libraries have generated.
+
+use std::task::{Context, Poll, ready};
+
+use http::{HeaderMap, Request, Response, header, request};
+use tokio::time::Instant;
+use tonic::{Status, codec::EnabledCompressionEncodings};
+
+use super::{
+    call::{CallTarget, InterceptedCall, Role},
+    interceptor::{Interceptors, OutgoingCall},
+};
+use crate::{
+    call::{
+        body::ReceivedBody,
+        deadline,
+        observer::BoxObserver,
+        reply::{CallFuture, Reply},
+    },
+    h2::error::from_transport,
+    protocol::{
+        foreign::ForeignStream,
+        headers::{self, GrpcHeaders},
+        http_body::HttpBody,
+        names::GRPC_ENCODING,
+        replies::reply,
+    },
+};
+
+/// What a request goes to after the interceptors.
+pub(crate) trait SendHttp: Send + Sync {
+    /// Sends `request` and returns a future of its response. `deadline` is the one in its headers.
+    fn send_http(
+        &self,
+        request: Request<HttpBody>,
+        deadline: Option<Instant>,
+    ) -> CallFuture<'static, Response<HttpBody>>;
+}
+
+/// The response to a gRPC call that another library has made or serves.
+///
+/// # Errors
+/// The status with which an interceptor or the transport has ended the call before the headers of its response.
+pub(crate) async fn intercept_http(
+    role: Role,
+    interceptors: &Interceptors,
+    request: Request<HttpBody>,
+    sender: &dyn SendHttp,
+) -> Result<Response<HttpBody>, Status> {
+    let (mut head, body) = request.into_parts();
+    let deadline = deadline::of_headers(&head.headers)?;
+    let grpc = GrpcHeaders::in_headers(&head.headers);
+    let call = InterceptedCall {
+        role,
+        target: CallTarget::Path(head.uri.path().into()),
+        metadata: headers::into_metadata(grpc.custom, head.headers.clone()),
+        extensions: std::mem::take(&mut head.extensions),
+        deadline,
+        is_shortened: false,
+    };
+    let mut outgoing = HttpCall { sender, request: Some((head, body)), sent: None, received: None };
+    let reply = interceptors.send(call, &mut outgoing).await?;
+    Ok(outgoing.response(reply))
+}
+
+/// A call as HTTP. What is gRPC's own in its headers passes as it is.
+struct HttpCall<'a> {
+    sender: &'a dyn SendHttp,
+    /// None once it is sent.
+    request: Option<(request::Parts, HttpBody)>,
+    sent: Option<CallFuture<'static, Response<HttpBody>>>,
+    /// What is gRPC's own in the headers of the response.
+    received: Option<HeaderMap>,
+}
+
+impl HttpCall<'_> {
+    /// The response that says what `reply` does.
+    fn response(self, reply: Reply) -> Response<HttpBody> {
+        let mut response = Response::new(HttpBody::response(reply.body));
+        *response.extensions_mut() = reply.extensions;
+        // None: an interceptor has answered.
+        *response.headers_mut() = self.received.unwrap_or_default();
+        response.headers_mut().entry(header::CONTENT_TYPE).or_insert(headers::APPLICATION_GRPC);
+        headers::add_metadata(response.headers_mut(), &reply.metadata);
+        response
+    }
+
+    /// The reply that `response` is the beginning of.
+    fn reply(&mut self, response: Response<HttpBody>) -> Result<Reply, Status> {
+        let (mut head, body) = response.into_parts();
+        self.received = Some(headers::protocol_only(&head.headers));
+        // The client decodes the messages, not this.
+        head.headers.remove(GRPC_ENCODING);
+        let stream = ForeignStream::new(tonic::body::Body::new(body), from_transport);
+        reply(head, EnabledCompressionEncodings::default(), ReceivedBody::Stream(stream))
+    }
+}
+
+impl OutgoingCall for HttpCall<'_> {
+    fn observe_requests(&mut self, observer: BoxObserver) {
+        if let Some((_, body)) = &mut self.request {
+            let requests = std::mem::take(body).into_requests(false, from_transport);
+            *body = HttpBody::request(requests.observed(observer));
+        }
+    }
+
+    fn start(&mut self, call: InterceptedCall) {
+        let Some((mut head, body)) = self.request.take() else { return };
+        let (metadata, extensions, deadline) = call.into_parts();
+        head.headers = headers::protocol_only(&head.headers);
+        headers::add_metadata(&mut head.headers, &metadata);
+        if let Some(deadline) = deadline {
+            deadline::insert_timeout(&mut head.headers, deadline);
+        }
+        head.extensions = extensions;
+        self.sent = Some(self.sender.send_http(Request::from_parts(head, body), deadline));
+    }
+
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<Reply, Status>> {
+        let Some(sent) = &mut self.sent else { return Poll::Pending };
+        let response = ready!(sent.as_mut().poll(cx))?;
+        Poll::Ready(self.reply(response))
+    }
+}

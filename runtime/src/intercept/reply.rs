@@ -1,0 +1,52 @@
+//! What interceptors can do with a reply, or answer by themselves.
+
+use http::Extensions;
+use prost::Message;
+use tonic::{Response, Status, metadata::MetadataMap};
+
+use crate::{
+    call::{body::Body, deadline::Deadline, reply::Reply, streaming::Streaming},
+    protocol::{encoded_stream::EncodedStream, frame::Encoder},
+};
+
+impl Reply {
+    /// A reply with one message, for an interceptor that answers a call by itself. The type must be that of the
+    /// method's response; it is not checked.
+    ///
+    /// # Errors
+    /// `ResourceExhausted` if the message is larger than protobuf allows, 2 GiB.
+    pub fn message<M: Message>(response: Response<M>) -> Result<Self, Status> {
+        let (metadata, message, extensions) = response.into_parts();
+        let body = Body::once(PLAIN.encode_one(&message)?);
+        Ok(Self { metadata, extensions, encoding: None, body })
+    }
+
+    /// A reply with a stream of messages. See [`message`](Self::message).
+    pub fn messages<M: Message + 'static>(response: Response<Streaming<M>>) -> Self {
+        let (metadata, messages, extensions) = response.into_parts();
+        let body = Body::outgoing(EncodedStream::new(messages, PLAIN, Deadline::default()));
+        Self { metadata, extensions, encoding: None, body }
+    }
+
+    /// The metadata in the headers of the response.
+    pub fn metadata(&self) -> &MetadataMap {
+        &self.metadata
+    }
+
+    /// The metadata in the headers of the response, to be changed.
+    pub fn metadata_mut(&mut self) -> &mut MetadataMap {
+        &mut self.metadata
+    }
+
+    /// The extensions of the response.
+    pub fn extensions(&self) -> &Extensions {
+        &self.extensions
+    }
+
+    /// The extensions of the response, to be changed.
+    pub fn extensions_mut(&mut self) -> &mut Extensions {
+        &mut self.extensions
+    }
+}
+
+const PLAIN: Encoder = Encoder { encoding: None, limit: usize::MAX };

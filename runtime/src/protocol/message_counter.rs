@@ -1,0 +1,78 @@
+//! Counts the messages in a stream of frames, without keeping any of it.
+
+use super::frame::HEADER;
+
+/// The number of messages of one direction of a call, and their size.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct MessageCount {
+    /// How many messages there were, with the one that was cut short if the call was.
+    pub messages: u64,
+    /// Their encoded size in bytes: compressed if they were, and without framing. Zero for messages that
+    /// are passed without a codec, in process.
+    pub bytes: u64,
+}
+
+/// Reads the headers of frames that pass in chunks.
+#[derive(Debug, Default)]
+pub(crate) struct MessageCounter {
+    header: [u8; HEADER],
+    /// How much of the header is here.
+    filled: usize,
+    /// How much of the message is still to come.
+    remaining: usize,
+    count: MessageCount,
+}
+
+impl MessageCounter {
+    pub(crate) fn push(&mut self, mut data: &[u8]) {
+        while !data.is_empty() {
+            if self.remaining > 0 {
+                let skipped = self.remaining.min(data.len());
+                self.remaining -= skipped;
+                data = &data[skipped..];
+                continue;
+            }
+            let read = (HEADER - self.filled).min(data.len());
+            self.header[self.filled..self.filled + read].copy_from_slice(&data[..read]);
+            self.filled += read;
+            data = &data[read..];
+            if self.filled == HEADER {
+                let [_, length @ ..] = self.header;
+                self.begin(u32::from_be_bytes(length));
+            }
+        }
+    }
+
+    /// A message without a codec.
+    pub(crate) fn push_message(&mut self) {
+        self.count.messages += 1;
+    }
+
+    pub(crate) fn count(&self) -> MessageCount {
+        self.count
+    }
+
+    fn begin(&mut self, length: u32) {
+        self.filled = 0;
+        self.remaining = length as usize;
+        self.count.messages += 1;
+        self.count.bytes += u64::from(length);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn messages_are_counted_wherever_their_frames_are_cut() {
+        let frames =
+            [&[0, 0, 0, 0, 3][..], b"abc", &[0, 0, 0, 0, 0], &[1, 0, 0, 0, 1], b"d"].concat();
+        for size in 1..=frames.len() {
+            let mut counter = MessageCounter::default();
+            frames.chunks(size).for_each(|chunk| counter.push(chunk));
+            assert_eq!(counter.count(), MessageCount { messages: 3, bytes: 4 }, "chunks of {size}");
+        }
+    }
+}

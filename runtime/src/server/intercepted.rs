@@ -1,0 +1,55 @@
+//! Interceptors around a service that another library has generated.
+
+use std::{future::poll_fn, sync::Arc};
+
+use http::{Request, Response};
+use tokio::time::Instant;
+
+use crate::{
+    call::reply::CallFuture,
+    h2::server::service::{HttpService, ServiceFuture},
+    intercept::{
+        Role,
+        http::{SendHttp, intercept_http},
+        interceptor::Interceptors,
+    },
+    protocol::{
+        headers::GrpcHeaders,
+        http_body::HttpBody,
+        responses::{failure, not_grpc},
+    },
+};
+
+/// A service behind the interceptors of its server.
+pub(super) struct InterceptedService {
+    pub(super) service: Arc<dyn HttpService>,
+    pub(super) interceptors: Interceptors,
+}
+
+impl HttpService for InterceptedService {
+    /// Refuses what is not gRPC: the service might take it for a call, which no interceptor has seen.
+    fn call(&self, request: Request<HttpBody>) -> ServiceFuture {
+        let grpc = GrpcHeaders::in_headers(request.headers());
+        if let Some(refusal) = not_grpc(request.method(), &grpc) {
+            return ServiceFuture::Refused(Some(refusal));
+        }
+        let (interceptors, service) = (self.interceptors.clone(), Inner(Arc::clone(&self.service)));
+        ServiceFuture::Other(Box::pin(async move {
+            let response = intercept_http(Role::Server, &interceptors, request, &service).await;
+            response.unwrap_or_else(|status| failure(&status))
+        }))
+    }
+}
+
+struct Inner(Arc<dyn HttpService>);
+
+impl SendHttp for Inner {
+    fn send_http(
+        &self,
+        request: Request<HttpBody>,
+        _deadline: Option<Instant>,
+    ) -> CallFuture<'static, Response<HttpBody>> {
+        let mut response = self.0.call(request);
+        Box::pin(async move { Ok(poll_fn(|cx| response.poll(cx)).await) })
+    }
+}
