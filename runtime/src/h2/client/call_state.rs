@@ -165,6 +165,7 @@ impl CallState {
     ) -> Poll<CallResult> {
         if let Self::Sent(sent) = self {
             let response = ready!(sent.poll_response(cx)?);
+            sent.permit.note_answer();
             sent.header_limit.check_response(response.headers()).map_err(CallFailure::Failed)?;
             let Self::Sent(sent) = self.take() else { return Poll::Pending };
             let streams_responses = sent.streams_responses;
@@ -215,7 +216,6 @@ impl SentCall {
         response: Response<RecvStream>,
         unread: &Arc<UnreadStreams>,
     ) -> Response<ReceivedStream> {
-        self.permit.note_answer();
         response.map(|body| {
             let stream = CreditedStream::new(body, unread);
             ReceivedStream::response(stream, self.header_limit, self.link, self.permit)

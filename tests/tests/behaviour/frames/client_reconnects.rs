@@ -32,6 +32,8 @@ enum Manners {
     LeavesWithACall,
     /// It answers one call, and goes away.
     Answers,
+    /// It answers one call with more headers than the client takes, and goes away.
+    AnswersAtLength,
 }
 
 /// No test has more connections: without a pause between them, virtual time stands still.
@@ -63,8 +65,14 @@ async fn behave(io: DuplexStream, manners: Manners) {
         Manners::LeavesAtOnce => {}
         Manners::LeavesWithACall => drop(peer.ended(1).await),
         Manners::Answers => serve(&mut peer, 1).await,
+        Manners::AnswersAtLength => {
+            peer.ended(1).await;
+            let fields = [(":status", "200"), ("long", &*"x".repeat(17_000))];
+            peer.send([Frame::headers(1, &fields).ends()]).await;
+        }
     }
-    let answered = u32::from(manners == Manners::Answers);
+    let answers = [Manners::Answers, Manners::AnswersAtLength];
+    let answered = u32::from(answers.contains(&manners));
     peer.send([Frame::goaway(answered, Reason::NO_ERROR)]).await;
 }
 
@@ -123,11 +131,16 @@ async fn a_call_to_a_server_that_always_greets_and_leaves_fails_with_the_reason(
 
 #[tokio::test(start_paused = true)]
 async fn connections_that_answer_are_replaced_at_once_however_short_they_last() {
-    let (client, connections) = client(|_| Manners::Answers);
-    let start = Instant::now();
-    for calls in 1..=10 {
-        client.latest(query("a", 1)).await.unwrap();
-        assert_eq!(connections.load(Ordering::SeqCst), calls);
+    for (answers, code) in
+        [(Manners::Answers, Code::Ok), (Manners::AnswersAtLength, Code::ResourceExhausted)]
+    {
+        let (client, connections) = client(move |_| answers);
+        let start = Instant::now();
+        for calls in 1..=10 {
+            let answer = client.latest(query("a", 1)).await;
+            assert_eq!(answer.map_or_else(|status| status.code(), |_| Code::Ok), code);
+            assert_eq!(connections.load(Ordering::SeqCst), calls);
+        }
+        assert_eq!(start.elapsed(), Duration::ZERO);
     }
-    assert_eq!(start.elapsed(), Duration::ZERO);
 }
