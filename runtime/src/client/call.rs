@@ -268,10 +268,9 @@ impl Client {
     ) -> impl Future<Output = Result<Response<Bytes>, Status>> + Send + 'a {
         let mut outgoing = Outgoing::new(&self.channel, transport, call);
         async move {
-            let (reply, mut deadline) = outgoing.reply().await?;
-            let Reply { mut metadata, extensions, encoding, body } = reply;
+            let Reply { mut metadata, extensions, encoding, body } = outgoing.reply().await?;
             let mut messages = self.messages(body, encoding);
-            let message = match deadline.limit(pin!(messages.only())).await {
+            let message = match outgoing.deadline.limit(pin!(messages.only())).await {
                 Ok(message) => message,
                 Err(status) => return Err(with_headers(status, metadata)),
             };
@@ -291,9 +290,8 @@ impl Client {
     ) -> impl Future<Output = Result<Response<Messages>, Status>> + Send + 'a {
         let mut outgoing = Outgoing::new(&self.channel, transport, call);
         async move {
-            let (reply, deadline) = outgoing.reply().await?;
-            let Reply { metadata, extensions, encoding, body } = reply;
-            let messages = self.messages(body, encoding).with_deadline(deadline);
+            let Reply { metadata, extensions, encoding, body } = outgoing.reply().await?;
+            let messages = self.messages(body, encoding).with_deadline(outgoing.deadline);
             Ok(Response::from_parts(metadata, messages, extensions))
         }
     }

@@ -5,7 +5,6 @@ use std::{
     task::{Context, Poll},
 };
 
-use tokio::time::Instant;
 use tonic::Status;
 
 use super::channel::{Channel, ResponseFuture, WireTransport};
@@ -22,7 +21,8 @@ pub(super) struct Outgoing<'a> {
     transport: &'a WireTransport,
     interceptors: &'a Interceptors,
     state: OutgoingState,
-    deadline: Option<Instant>,
+    /// The call's, or an earlier one of an interceptor.
+    pub(super) deadline: Deadline,
 }
 
 #[allow(clippy::large_enum_variant, reason = "most calls are sent at once")]
@@ -41,7 +41,7 @@ impl<'a> Outgoing<'a> {
         call: ClientCall,
     ) -> Self {
         let interceptors = &channel.interceptors;
-        let deadline = call.head.deadline;
+        let deadline = Deadline::at(call.head.deadline);
         let state = match interceptors.is_empty() {
             true => OutgoingState::Sent(transport.start(call)),
             false => OutgoingState::Unsent(call),
@@ -49,24 +49,19 @@ impl<'a> Outgoing<'a> {
         Self { transport, interceptors, state, deadline }
     }
 
-    /// Waits for the head of the response, and returns the deadline of the rest with it.
-    pub(super) async fn reply(&mut self) -> Result<(Reply, Deadline), Status> {
-        let mut deadline = Deadline::at(self.deadline);
+    /// Waits for the head of the response.
+    pub(super) async fn reply(&mut self) -> Result<Reply, Status> {
         match &mut self.state {
-            OutgoingState::Sent(response) => {
-                let reply = deadline.limit(Pin::new(response)).await?;
-                Ok((reply, deadline))
-            }
+            OutgoingState::Sent(response) => self.deadline.limit(Pin::new(response)).await,
             OutgoingState::Unsent(call) => {
                 let head = &mut call.head;
                 let metadata = std::mem::take(&mut head.metadata);
                 let extensions = std::mem::take(&mut head.extensions);
                 let call = InterceptedCall::new(Role::Client, head.method, metadata, extensions)
                     .with_deadline(head.deadline);
+                let mut deadline = Deadline::at(head.deadline);
                 let interceptors = self.interceptors;
-                let reply = deadline.limit(Pin::new(&mut interceptors.send(call, self))).await?;
-                // An interceptor may have set an earlier one.
-                Ok((reply, Deadline::at(self.deadline)))
+                deadline.limit(Pin::new(&mut interceptors.send(call, self))).await
             }
             OutgoingState::Over => std::future::pending().await,
         }
@@ -86,7 +81,7 @@ impl OutgoingCall for Outgoing<'_> {
         {
             let head = &mut call.head;
             (head.metadata, head.extensions, head.deadline) = intercepted.into_parts();
-            self.deadline = head.deadline;
+            self.deadline = Deadline::at(head.deadline);
             self.state = OutgoingState::Sent(self.transport.start(call));
         }
     }

@@ -5,6 +5,8 @@ pub(crate) mod call;
 mod config;
 #[cfg(all(feature = "server", not(target_family = "wasm")))]
 mod error;
+#[cfg(all(feature = "server", not(target_family = "wasm")))]
+mod generated;
 pub(crate) mod http;
 #[cfg(all(feature = "server", not(target_family = "wasm")))]
 mod intercepted;
@@ -22,11 +24,12 @@ pub(crate) mod service;
 
 pub use self::{
     call::{Dispatch, Handler, ServerCall, unimplemented},
-    service::{GeneratedServer, ServiceServer},
+    service::ServiceServer,
 };
 #[cfg(all(feature = "server", not(target_family = "wasm")))]
 pub use self::{
     error::ServeError,
+    generated::GeneratedServer,
     listener::Listener,
     routes::{Routes, RoutesFuture},
     serve::Server,

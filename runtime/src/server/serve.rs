@@ -14,10 +14,10 @@ use tower_service::Service;
 use super::{
     config::ServerOptions,
     error::ServeError,
+    generated::GeneratedServer,
     layers::Layers,
     listener::{Accepted, Listener, pause_after},
     routes::{RouteTable, Routes},
-    service::GeneratedServer,
 };
 use crate::{
     call::{deadline, status::BoxError},

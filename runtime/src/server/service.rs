@@ -123,36 +123,6 @@ impl<D, S: ?Sized> ServiceServer<D, S> {
     }
 }
 
-/// What [`Server::add_service`](crate::Server::add_service) takes: a generated server, such as
-/// `CalculatorServer`. The trait is sealed.
-#[diagnostic::on_unimplemented(
-    message = "`{Self}` is not a generated server",
-    label = "not a generated server",
-    note = "an implementation is served by what is generated for its contract: \
-            `.add_service(CalculatorServer::new(implementation))`",
-    note = "other tower services, such as tonic's, are added with `.add_tower_service(service)`"
-)]
-pub trait GeneratedServer: sealed::IntoServed {}
-
-impl<D: Dispatch<S>, S: Send + Sync + ?Sized + 'static> GeneratedServer for ServiceServer<D, S> {}
-
-/// Keeps the trait from being implemented elsewhere, so that it can grow.
-mod sealed {
-    use super::{Arc, ServedService, ServiceServer};
-
-    pub trait IntoServed {
-        #[allow(private_interfaces, reason = "nobody else can call or implement it")]
-        fn into_served(self) -> Arc<ServedService>;
-    }
-
-    impl<D, S: ?Sized> IntoServed for ServiceServer<D, S> {
-        #[allow(private_interfaces, reason = "nobody else can call or implement it")]
-        fn into_served(self) -> Arc<ServedService> {
-            self.served
-        }
-    }
-}
-
 /// A service and how its methods are found.
 struct Implementation<D, S: ?Sized> {
     service: Arc<S>,

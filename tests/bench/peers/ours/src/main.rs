@@ -1,4 +1,5 @@
-//! Our runtime under the load of the wire benchmark.
+//! Our runtime under the load of the wire benchmark. With `INTERCEPTORS=2` in the environment, each side has as
+//! many interceptors that do nothing.
 
 use std::{
     net::{SocketAddr, TcpListener},
@@ -7,7 +8,9 @@ use std::{
 
 use bench_load::Peer;
 use bytes::Bytes;
-use rust_scaffold::{Request, Response, Server, Status, Streaming};
+use rust_scaffold::{
+    InterceptedCall, Interceptor, Next, Reply, Request, Response, Server, Status, Streaming,
+};
 use tokio_stream::StreamExt as _;
 
 #[allow(missing_docs, unreachable_pub, clippy::doc_markdown)]
@@ -66,7 +69,9 @@ impl Peer for Ours {
     }
 
     async fn connect(address: SocketAddr) -> Self {
-        Self(BenchClient::connect(format!("http://{address}")).await.expect("a connection"))
+        let client = BenchClient::connect(format!("http://{address}")).await;
+        let client = client.expect("a connection");
+        Self((0..interceptors()).fold(client, |client, _| client.intercept(PassOn)))
     }
 
     async fn add(&self, a: i32, b: i32) -> i32 {
@@ -99,7 +104,20 @@ impl Peer for Ours {
 async fn serve(server: Server, listener: TcpListener) {
     let listener = tokio::net::TcpListener::from_std(listener).expect("a listener");
     let server = server.add_service(BenchServer::new(Service));
+    let server = (0..interceptors()).fold(server, |server, _| server.intercept(PassOn));
     server.serve_listener(listener).await.expect("connections");
+}
+
+fn interceptors() -> usize {
+    std::env::var("INTERCEPTORS").map_or(0, |number| number.parse().expect("a number"))
+}
+
+struct PassOn;
+
+impl Interceptor for PassOn {
+    async fn intercept(&self, call: InterceptedCall, next: Next<'_>) -> Result<Reply, Status> {
+        next.run(call).await
+    }
 }
 
 async fn count(answer: Answer<Streaming<Blob>>) -> u64 {
