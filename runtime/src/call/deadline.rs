@@ -203,11 +203,24 @@ impl Deadline {
         &mut self,
         mut future: Pin<&mut impl Future<Output = Result<T, Status>>>,
     ) -> Result<T, Status> {
-        std::future::poll_fn(|cx| match future.as_mut().poll(cx) {
-            Poll::Pending => self.wait(cx),
-            ready => ready.map_err(|status| self.explain(status)),
+        std::future::poll_fn(|cx| {
+            let polled = future.as_mut().poll(cx);
+            self.limit_poll(polled, cx)
         })
         .await
+    }
+
+    /// What a call that was `polled` has come to, at the deadline at the latest.
+    #[inline]
+    pub(crate) fn limit_poll<T>(
+        &mut self,
+        polled: Poll<Result<T, Status>>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<T, Status>> {
+        match polled {
+            Poll::Pending => self.wait(cx),
+            ready => ready.map_err(|status| self.explain(status)),
+        }
     }
 }
 

@@ -2,10 +2,10 @@
 
 use std::{
     fmt,
-    future::{Future, poll_fn},
-    pin::pin,
+    future::Future,
+    pin::Pin,
     sync::Arc,
-    task::{Context, Poll},
+    task::{Context, Poll, ready},
 };
 
 use tonic::Status;
@@ -300,22 +300,23 @@ impl<'a> Next<'a> {
         self
     }
 
-    /// Passes `call` on, and waits for the headers of its response. Responses that are a stream follow after
-    /// that.
+    /// Passes `call` on at once, and returns a future of the headers of its response. Responses that are a stream
+    /// follow after that. Dropping the future, or the reply, cancels the call.
     ///
     /// # Errors
     /// The status with which the call has failed.
-    pub async fn run(mut self, call: InterceptedCall) -> Result<Reply, Status> {
-        let Some(tell) = self.on_end.take() else { return self.forward(call).await };
-        let mut observer = EndObserver::new(tell, call.deadline);
-        self.observe_requests(observer.of_requests());
-        match self.forward(call).await {
-            Ok(reply) => Ok(Reply { body: reply.body.observed(Box::new(observer)), ..reply }),
-            Err(status) => {
-                observer.end(Err(&status));
-                Err(status)
-            }
-        }
+    pub fn run(
+        mut self,
+        mut call: InterceptedCall,
+    ) -> impl Future<Output = Result<Reply, Status>> + Send + 'a {
+        let observer = self.on_end.take().map(|tell| {
+            let observer = Box::new(EndObserver::new(tell, call.deadline));
+            self.observe_requests(observer.of_requests());
+            observer
+        });
+        let is_shortened = std::mem::take(&mut call.is_shortened);
+        let deadline = Deadline::at(call.deadline.filter(|_| is_shortened));
+        PassedOn { running: self.start(call), deadline, observer }
     }
 
     pub(super) fn observe_requests(&mut self, observer: BoxObserver) {
@@ -325,29 +326,60 @@ impl<'a> Next<'a> {
         }
     }
 
-    async fn forward(self, mut call: InterceptedCall) -> Result<Reply, Status> {
-        let is_shortened = std::mem::take(&mut call.is_shortened);
-        let mut deadline = Deadline::at(call.deadline.filter(|_| is_shortened));
-        deadline.limit(pin!(self.forward_in_time(call))).await
-    }
-
-    async fn forward_in_time(mut self, call: InterceptedCall) -> Result<Reply, Status> {
+    fn start(mut self, call: InterceptedCall) -> PassedTo<'a> {
         if let Some(interceptor) = self.interceptors.get(self.passed) {
             self.passed += 1;
-            return interceptor.start(call, self).await;
+            return PassedTo::Interceptor(interceptor.start(call, self));
         }
         match self.then {
             Then::Outgoing(outgoing) => {
                 outgoing.start(call);
-                poll_fn(|cx| outgoing.poll(cx)).await
+                PassedTo::Outgoing(outgoing)
             }
             Then::Incoming(ServiceCall { service, method, messages, options }) => {
                 let (metadata, extensions, deadline) = call.into_parts();
                 let options = CallOptions { deadline, ..options };
                 let call = IncomingCall { metadata, extensions, messages, options };
-                service.serve(method, call).await
+                PassedTo::Incoming(service.serve(method, call))
             }
         }
+    }
+}
+
+/// A call that an interceptor has passed on. Not an `async fn`, which would copy the call on its way.
+struct PassedOn<'a> {
+    running: PassedTo<'a>,
+    /// None unless the interceptor has set it.
+    deadline: Deadline,
+    /// None unless the interceptor wants to know the end.
+    observer: Option<Box<EndObserver>>,
+}
+
+enum PassedTo<'a> {
+    Interceptor(CallFuture<'a, Reply>),
+    Outgoing(&'a mut (dyn OutgoingCall + 'a)),
+    Incoming(ReplyFuture<'a>),
+}
+
+impl Future for PassedOn<'_> {
+    type Output = Result<Reply, Status>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = &mut *self;
+        let polled = match &mut this.running {
+            PassedTo::Interceptor(reply) => reply.as_mut().poll(cx),
+            PassedTo::Outgoing(call) => call.poll(cx),
+            PassedTo::Incoming(reply) => Pin::new(reply).poll(cx),
+        };
+        let reply = ready!(this.deadline.limit_poll(polled, cx));
+        let Some(mut observer) = this.observer.take() else { return Poll::Ready(reply) };
+        Poll::Ready(match reply {
+            Ok(reply) => Ok(Reply { body: reply.body.observed(observer), ..reply }),
+            Err(status) => {
+                observer.end(Err(&status));
+                Err(status)
+            }
+        })
     }
 }
 
