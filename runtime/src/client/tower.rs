@@ -6,7 +6,7 @@ use std::{
     task::Poll,
 };
 
-use http::{Method, Uri, Version, uri::PathAndQuery};
+use http::{HeaderMap, Method, Uri, Version, header, uri::PathAndQuery};
 use tower_service::Service;
 
 use super::{linked_bodies, origin::Origin, transport::Transport};
@@ -22,6 +22,7 @@ use crate::{
     h2::error::from_transport,
     protocol::{
         foreign::ForeignStream,
+        headers::APPLICATION_GRPC,
         http_body::{HttpBody, RequestBody},
         replies::reply,
         requests,
@@ -58,7 +59,8 @@ where
                     None => answer.map_err(failed),
                 }
             });
-            let (head, body) = response.await?.into_parts();
+            let (mut head, body) = response.await?.into_parts();
+            as_translated(&mut head.headers);
             let body = linked_bodies::hold(tonic::body::Body::new(body), link);
             let stream = ForeignStream::new(body, from_transport);
             let body = match streams_responses {
@@ -82,6 +84,17 @@ where
                 service.call(request.map(tonic::body::Body::new)).await.map_err(failed)?;
             Ok(response.map(HttpBody::new))
         })
+    }
+}
+
+/// Names the content type after the body. tonic-web's client turns the body of a response from gRPC-Web into
+/// gRPC, and leaves its headers.
+fn as_translated(headers: &mut HeaderMap) {
+    let grpc_web = [&b"application/grpc-web"[..], b"application/grpc-web+proto"];
+    if let Some(content_type) = headers.get_mut(header::CONTENT_TYPE)
+        && grpc_web.contains(&content_type.as_bytes())
+    {
+        *content_type = APPLICATION_GRPC;
     }
 }
 

@@ -15,6 +15,7 @@ mod endings;
 mod failures;
 mod foreign_clients;
 mod frames;
+mod grpc_web;
 mod handshakes;
 mod http;
 mod interceptors;
