@@ -6,22 +6,23 @@ use std::{
     slice,
     sync::Arc,
     task::{Context, Poll},
-    time::Duration,
 };
 
-use tonic::{Extensions, Request, Response, Status, metadata::MetadataMap};
+use tonic::{Request, Response, Status, metadata::MetadataMap};
 
 use super::{
-    Carried,
-    condition::CallView,
-    core::{Core, MatchedPlan, Responder, SpyTarget},
+    choose::{MatchedPlan, Responder},
+    core::{Core, SpyTarget},
     explain,
-    inbound::{Inbound, TooLong},
-    message::{AnyMessage, Content, mixed_up},
-    offer,
-    plan::{Behaviour, CannedResponse, ErasedFuture, Place, PlannedResponse},
-    record::{Outcome, Record, Running},
-    script, timer,
+    inbound::{Inbound, Incoming, TooLong},
+    interactive_response,
+    kind::Carried,
+    message::{AnyMessage, Content},
+    place::Place,
+    plan::{Behaviour, CannedResponse, ErasedFuture, PlannedResponse},
+    record::{Head, Outcome, Record},
+    running::Running,
+    script_player, timer,
 };
 use crate::{
     call::{
@@ -29,38 +30,9 @@ use crate::{
         panics::{self, contain},
         status::{self, BrokenConnection},
         streaming::{Source, Streaming},
-        trailers::Trailers,
     },
     client::direct::Direct,
 };
-
-/// What a call brings besides its messages.
-pub(crate) struct Head {
-    pub(crate) method: usize,
-    pub(crate) metadata: MetadataMap,
-    extensions: Extensions,
-    pub(crate) deadline: Option<Duration>,
-}
-
-impl Head {
-    fn view<'a>(&'a self, requests: &'a [AnyMessage]) -> CallView<'a> {
-        CallView { requests, metadata: &self.metadata, deadline: self.deadline }
-    }
-}
-
-/// What an answer is made from.
-pub(crate) struct Incoming {
-    pub(crate) call: usize,
-    pub(crate) head: Head,
-    pub(crate) requests: Inbound,
-}
-
-impl Incoming {
-    pub(crate) fn into_request(self) -> Result<Request<Content>, Status> {
-        let content = self.requests.into_content()?;
-        Ok(Request::from_parts(self.head.metadata, self.head.extensions, content))
-    }
-}
 
 /// A call that has begun: most are answered at once.
 pub(crate) enum Started<'a> {
@@ -213,14 +185,14 @@ impl Core {
                 Caught { core: self, place: &matched.place, handling }.await
             }
             Some(Behaviour::Offers(offers)) => {
-                offer::offer(self, offers, &matched.place, incoming).await
+                interactive_response::offer(self, offers, &matched.place, incoming).await
             }
             Some(Behaviour::Streams(messages)) => {
                 let messages = Arc::clone(messages);
                 let listed = Listed { messages, next: 0, requests: incoming.requests };
                 Ok(Response::new(Content::Many(Streaming::from_source(listed))))
             }
-            Some(Behaviour::Plays(script)) => script::play(self, script, incoming),
+            Some(Behaviour::Plays(script)) => script_player::play(self, script, incoming),
             Some(Behaviour::Hangs) => self.hang(incoming.head.method, &matched.place).await,
             _ => Err(self.fail(format!(
                 "{}: a call came for which no answer was set up: say what it `.returns(…)`, \
@@ -314,102 +286,6 @@ impl Future for Caught<'_> {
         };
         this.core.problem(format!("{}: the answer panicked: {panic}", this.place));
         Poll::Ready(Err(status::panicked()))
-    }
-}
-
-impl Running {
-    /// Gives out the response, and finds out how the call goes on.
-    async fn respond(
-        mut self,
-        method: usize,
-        response: Response<Content>,
-    ) -> Result<Response<Content>, Status> {
-        let (metadata, content, mut extensions) = response.into_parts();
-        self.core.trace(self.call, |trace| trace.header(&metadata));
-        let streams = self.core.service.methods[method].kind.streams_responses();
-        let content = match (content, streams) {
-            (Content::Many(messages), true) => {
-                let trailers = extensions.remove().map_or_else(MetadataMap::new, |Trailers(it)| it);
-                let messages = messages.with_trailers(trailers);
-                Content::Many(Streaming::from_source(Watched { running: self, messages }))
-            }
-            (Content::One(message), false) => {
-                let trailers = extensions.get::<Trailers>().map(|Trailers(it)| it);
-                self.core.trace(self.call, |trace| trace.only(&message, trailers));
-                self.finish(Outcome::Ok);
-                Content::One(message)
-            }
-            (Content::Many(messages), false) => {
-                let (message, trailers) = self.only(messages).await?;
-                if !trailers.is_empty() {
-                    extensions.insert(Trailers(trailers));
-                }
-                Content::One(message)
-            }
-            (Content::One(_), true) => return Err(mixed_up()),
-        };
-        Ok(Response::from_parts(metadata, content, extensions))
-    }
-
-    /// The one message of a script or of a test that plays the server.
-    async fn only(
-        self,
-        messages: Streaming<AnyMessage>,
-    ) -> Result<(AnyMessage, MetadataMap), Status> {
-        let core = Arc::clone(&self.core);
-        let mut messages = Streaming::from_source(Watched { running: self, messages });
-        let only = messages.message().await?;
-        match (only, messages.message().await?) {
-            (Some(message), None) => Ok((message, messages.take_received_trailers())),
-            (None, _) => Err(core.fail("a method with one response was answered with none".into())),
-            (_, Some(_)) => {
-                Err(core.fail("a method with one response was answered with several".into()))
-            }
-        }
-    }
-}
-
-/// A stream of responses, from which it is known how the call goes.
-struct Watched {
-    running: Running,
-    messages: Streaming<AnyMessage>,
-}
-
-impl Source<AnyMessage> for Watched {
-    fn poll_message(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<AnyMessage, Status>>> {
-        let Self { running, messages } = &mut *self;
-        // A stream of the real service of a spy contains its panics itself.
-        let (polled, panic) = panics::note(|| contain(|| messages.poll_message(cx)));
-        if let Some(panic) = panic {
-            running.core.problem(format!("a stream of responses panicked: {panic}"));
-        }
-        let next = match polled {
-            Ok(Poll::Pending) => return Poll::Pending,
-            Ok(Poll::Ready(next)) => next,
-            Err(_) => Some(Err(status::panicked())),
-        };
-        match &next {
-            Some(Ok(message)) => running.core.trace(running.call, |trace| trace.response(message)),
-            Some(Err(status)) => running.finish(Outcome::Failed(status.clone())),
-            None => {
-                let trailers = &messages.trailers;
-                running.core.trace(running.call, |trace| trace.trailers(trailers));
-                running.finish(Outcome::Ok);
-            }
-        }
-        Poll::Ready(next)
-    }
-
-    fn take_trailers(mut self: Pin<&mut Self>) -> MetadataMap {
-        self.messages.take_received_trailers()
-    }
-
-    /// What the caller has not matched was not sent.
-    fn is_counted(&self) -> bool {
-        true
     }
 }
 

@@ -5,7 +5,11 @@ use std::time::Duration;
 use bytes::Bytes;
 use tonic::metadata::MetadataMap;
 
-use super::{Kind, Pattern, kind::Peek, message::AnyMessage, pattern::Report};
+use super::{
+    kind::{Kind, Peek},
+    message::AnyMessage,
+    pattern::{Pattern, Report},
+};
 
 /// Something that must hold for a call.
 pub(crate) trait Condition: Send + Sync {

@@ -3,10 +3,8 @@
 //! The state is locked to look at it or to change it, never while anything of the user's runs.
 
 use std::{
-    ops::Deref,
     panic::Location,
-    slice,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
     task::Waker,
     time::Duration,
 };
@@ -15,22 +13,18 @@ use tokio::{task, time::Instant};
 use tonic::{Status, metadata::MetadataMap};
 
 use super::{
-    Method,
     condition::CallView,
-    explain::{self, Candidate, Problem},
-    home::Home,
-    kind::Peek,
+    explain::{self, Problem},
+    home::{HasVerdict, Home},
     message::AnyMessage,
-    pattern::Report,
-    plan::{Place, Plan},
+    method::Method,
+    place::Place,
+    plan::Plan,
     record::{Outcome, Record},
-    tape::{Recorder, Trace},
+    tape::{recorder::Recorder, trace::Trace},
 };
 use crate::{
-    call::{
-        method::{MethodDescriptor, ServiceDescriptor},
-        panics::{self, contain},
-    },
+    call::method::{MethodDescriptor, ServiceDescriptor},
     client::direct::DirectServer,
 };
 
@@ -45,7 +39,7 @@ pub(crate) struct Core {
     /// The task, if it was made in one.
     pub(super) task: Option<task::Id>,
     /// What takes the calls that nothing else does.
-    spied: Option<SpyTarget>,
+    pub(super) spied: Option<SpyTarget>,
     state: Mutex<MockState>,
 }
 
@@ -61,7 +55,7 @@ pub(super) struct MockState {
     pub(super) plans: Vec<Arc<Vec<Plan>>>,
     pub(super) calls: Vec<Record>,
     pub(super) problems: Vec<Problem>,
-    doubts: Vec<Doubt>,
+    pub(super) doubts: Vec<Doubt>,
     recorder: Option<Arc<Recorder>>,
     /// The last verdict that was heard.
     pub(super) heard: Option<String>,
@@ -76,46 +70,24 @@ pub(super) struct MockState {
 }
 
 /// A call that came while the test was writing on another thread that none like it may come.
-struct Doubt {
-    method: usize,
-    plan: Plan,
+pub(super) struct Doubt {
+    pub(super) method: usize,
+    pub(super) plan: Plan,
     requests: Vec<AnyMessage>,
     metadata: MetadataMap,
     deadline: Option<Duration>,
 }
 
 impl Doubt {
-    fn new(method: usize, plan: &Plan, view: &CallView<'_>) -> Self {
+    pub(super) fn new(method: usize, plan: &Plan, view: &CallView<'_>) -> Self {
         let CallView { requests, metadata, deadline } = *view;
         let (requests, metadata) = (requests.to_vec(), metadata.clone());
         Self { method, plan: plan.clone(), requests, metadata, deadline }
     }
 
-    fn view(&self) -> CallView<'_> {
+    pub(super) fn view(&self) -> CallView<'_> {
         let Self { requests, metadata, deadline, .. } = self;
         CallView { requests, metadata, deadline: *deadline }
-    }
-}
-
-/// What takes a call.
-pub(crate) enum Responder {
-    Plan(MatchedPlan),
-    Spy(SpyTarget),
-}
-
-/// A plan that has taken a call, as it was then.
-pub(crate) struct MatchedPlan {
-    plans: Arc<Vec<Plan>>,
-    position: usize,
-    /// How many calls the plan had taken before.
-    pub(crate) before: usize,
-}
-
-impl Deref for MatchedPlan {
-    type Target = Plan;
-
-    fn deref(&self) -> &Plan {
-        &self.plans[self.position]
     }
 }
 
@@ -141,7 +113,7 @@ impl Core {
         let (home, task) = (Home::here(), task::try_id());
         let state = Mutex::new(state);
         let core = Arc::new(Self { name, service, made_at, home, task, spied, state });
-        core.home.remember(&core);
+        core.home.remember(Arc::downgrade(&core) as Weak<dyn HasVerdict>);
         core
     }
 
@@ -208,20 +180,11 @@ impl Core {
         });
     }
 
-    /// Says that `plan` has been written to its end.
-    pub(crate) fn finish_writing(&self, method: usize, plan: &Plan) {
-        self.edit_plan(method, plan, &|plan| plan.writer = None);
-        self.settle_doubts();
+    pub(super) fn plans(&self, method: usize) -> Arc<Vec<Plan>> {
+        self.with(|state| Arc::clone(&state.plans[method]))
     }
 
     // Calls.
-
-    /// How much of its requests a call of `method` has to show.
-    pub(crate) fn peek(&self, method: usize) -> Peek {
-        let plans = self.plans(method);
-        let conditions = plans.iter().flat_map(|plan| &plan.conditions);
-        conditions.map(|condition| condition.peek()).max().unwrap_or(Peek::Nothing)
-    }
 
     /// Whether calls go onto a tape.
     pub(crate) fn is_recorded(&self) -> bool {
@@ -236,7 +199,7 @@ impl Core {
         state.calls.push(record);
         if state.recorder.is_some() {
             let record = &mut state.calls[call];
-            record.trace = Some(Trace::of(record));
+            record.trace = Some(Trace::of(record.requests()));
         }
         changed(state);
         call
@@ -276,101 +239,33 @@ impl Core {
         }
     }
 
-    /// Finds what takes the call, or refuses it and says why.
-    pub(crate) fn choose(&self, method: usize, view: CallView<'_>) -> Result<Responder, Status> {
-        let plans = self.plans(method);
-        for plan in &*plans {
-            if !plan.forbids() || !self.fits(plan, &view) {
-                continue;
-            }
-            if !plan.is_being_written() {
-                return Err(self.refuse(method, view, slice::from_ref(plan)));
-            }
-            self.doubt(Doubt::new(method, plan, &view));
-        }
-        let taken = self
-            .take_first(&plans, &view, |plan| plan.required && !plan.is_being_written())
-            .or_else(|| {
-                self.take_first(&plans, &view, |plan| !plan.required && !plan.is_being_written())
-            });
-        if let Some((position, before)) = taken {
-            return Ok(Responder::Plan(MatchedPlan { plans, position, before }));
-        }
-        if let Some(target) = &self.spied {
-            return Ok(Responder::Spy(target.clone()));
-        }
-        match self.take_first(&plans, &view, Plan::is_being_written) {
-            Some((position, before)) => {
-                Ok(Responder::Plan(MatchedPlan { plans, position, before }))
-            }
-            None => Err(self.refuse(method, view, &plans)),
-        }
+    // Problems.
+
+    /// Remembers a problem for the verdict, and makes the status of the call that it is about.
+    pub(crate) fn fail(&self, problem: String) -> Status {
+        self.refuse_for(Problem::new(problem))
     }
 
-    /// Remembers a call that one may not come like which is still being written.
-    fn doubt(&self, doubt: Doubt) {
-        self.change(|state| state.doubts.push(doubt));
+    /// The same for a problem that knows more than its text.
+    pub(super) fn refuse_for(&self, problem: Problem) -> Status {
+        let text = explain::trimmed(&format!("{}: {}", self.name, problem.text));
+        self.add(problem);
+        Status::unimplemented(text)
     }
 
-    /// Refuses, afterwards, the calls that may not come, as far as it is written by now which ones those are.
-    pub(super) fn settle_doubts(&self) {
-        let mut state = self.lock();
-        if state.doubts.is_empty() {
-            return;
-        }
-        let doubts = std::mem::take(&mut state.doubts);
-        drop(state);
-        for doubt in doubts {
-            let plans = self.plans(doubt.method);
-            let Some(plan) = plans.iter().find(|plan| plan.is(&doubt.plan)) else { continue };
-            if plan.is_being_written() {
-                self.doubt(doubt);
-            } else if plan.forbids() && self.fits(plan, &doubt.view()) {
-                self.refuse(doubt.method, doubt.view(), slice::from_ref(plan));
+    /// Remembers a problem for the verdict.
+    pub(crate) fn problem(&self, text: String) {
+        self.add(Problem::new(text));
+    }
+
+    fn add(&self, problem: Problem) {
+        self.change(|state| {
+            match state.problems.iter_mut().find(|other| other.text == problem.text) {
+                Some(same) => same.times += 1,
+                None => state.problems.push(problem),
             }
-        }
-    }
-
-    /// Lets the first of the plans that are `meant` take the call: its position, and how many it had taken
-    /// before.
-    fn take_first(
-        &self,
-        plans: &[Plan],
-        view: &CallView<'_>,
-        meant: impl Fn(&Plan) -> bool,
-    ) -> Option<(usize, usize)> {
-        for (position, plan) in plans.iter().enumerate() {
-            if meant(plan)
-                && self.fits(plan, view)
-                && let Ok(before) = self.change(|_| plan.take())
-            {
-                return Some((position, before));
-            }
-        }
-        None
-    }
-
-    pub(super) fn plans(&self, method: usize) -> Arc<Vec<Plan>> {
-        self.with(|state| Arc::clone(&state.plans[method]))
-    }
-
-    /// Whether the plan's conditions hold. They may be the user's code.
-    fn fits(&self, plan: &Plan, view: &CallView<'_>) -> bool {
-        let mut report = Report::quiet();
-        match contain(|| plan.check(view, &mut report)) {
-            Ok(()) => !report.has_failed(),
-            Err(panic) => {
-                let text = panics::text(&*panic);
-                self.problem(format!("{}: a predicate panicked: {text}", plan.place));
-                false
-            }
-        }
-    }
-
-    fn refuse(&self, method: usize, view: CallView<'_>, plans: &[Plan]) -> Status {
-        let candidates = plans.iter().map(|plan| Candidate::new(plan, &view)).collect();
-        let method = &self.service.methods[method];
-        self.refuse_for(explain::unexpected(method, view, candidates))
+        });
+        self.home.ask_after_end(self);
     }
 
     // Records.

@@ -1,67 +1,16 @@
-//! Calls with type-erased messages: to a mock from its server, and from a spy or a tape to a server.
-
-use std::sync::Arc;
+//! Calls with type-erased messages, from a spy or a tape to a server.
 
 use tonic::{Request, Response, Status, metadata::MetadataMap};
 
-use super::{Content, Method, handle::Mock};
+use super::{message::Content, method::Method};
 use crate::{
     call::{
-        body::DirectResponses,
-        deadline::Deadline,
-        method::MethodDescriptor,
-        reply::{Reply, ReplyFuture},
-        streaming::Streaming,
-        trailers::merge,
+        body::DirectResponses, deadline::Deadline, method::MethodDescriptor, reply::Reply,
+        streaming::Streaming, trailers::merge,
     },
     client::direct::{Direct, DirectServer, of_interceptor, show_one},
     intercept::interceptor::Interceptors,
-    server::call::{RequestSource, ServerCall, decode, only},
 };
-
-impl<'a> ServerCall<'a> {
-    /// Has a mock serve the call, with type-erased messages.
-    pub(crate) fn erased(
-        self,
-        mock: Arc<Mock>,
-        method: usize,
-        types: &'static Method,
-    ) -> ReplyFuture<'a> {
-        let answer = self.answer;
-        match self.request {
-            RequestSource::Slot(request) => answer.wait(Box::pin(async move {
-                let (metadata, extensions, slot) = request.into_parts();
-                let content = (types.request)(slot)?;
-                let request = Request::from_parts(metadata, extensions, content);
-                let response = mock.erased(method, request).await?;
-                let (metadata, content, extensions) = response.into_parts();
-                (types.answer)(slot, content)?;
-                Ok(answer.in_slot(metadata, extensions))
-            })),
-            RequestSource::Wire(mut request) => answer.wait(Box::pin(async move {
-                let request = match mock.streams_requests(method) {
-                    true => request.map(|messages| {
-                        Content::Many(answer.requests(messages, types.decode_request))
-                    }),
-                    false => {
-                        let message = only(&mut request).await?;
-                        decode(message, types.decode_request)?.map(Content::One)
-                    }
-                };
-                let response = mock.erased(method, request).await?;
-                let (metadata, content, extensions) = response.into_parts();
-                match content {
-                    Content::One(message) => {
-                        answer.message(Response::from_parts(metadata, message, extensions))
-                    }
-                    Content::Many(messages) => {
-                        Ok(answer.messages(Response::from_parts(metadata, messages, extensions)))
-                    }
-                }
-            })),
-        }
-    }
-}
 
 impl<'a> Direct<'a> {
     /// A call that no client makes, so that none has interceptors for it.

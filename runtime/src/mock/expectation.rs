@@ -6,16 +6,19 @@ use bytes::Bytes;
 use tonic::{Code, Request, Response, Status};
 
 use super::{
-    Carried, Interactive, IntoPattern, IntoTimes, Kind, Message, ResponseStream, Script, Sequence,
-    SingleResponse,
     condition::{
         BinaryMetadataCondition, Condition, DeadlineCondition, MetadataCondition, RequestCondition,
     },
     core::Core,
     entry::{check_failure, check_key},
-    message::AnyMessage,
-    pattern::that,
-    plan::{Behaviour, CannedResponse, Place, Plan, Times},
+    interactive::Interactive,
+    kind::{Carried, Kind, ResponseStream, SingleResponse},
+    message::{AnyMessage, Message},
+    pattern::{IntoPattern, that},
+    place::Place,
+    plan::{Behaviour, CannedResponse, IntoTimes, Plan, Times},
+    script::Script,
+    sequence::Sequence,
     setup::Setup,
 };
 

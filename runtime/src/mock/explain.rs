@@ -10,8 +10,10 @@ use super::{
     kind::Peek,
     message::AnyMessage,
     pattern::{Mismatch, Report, shown},
-    plan::{Place, Plan, count},
+    place::Place,
+    plan::{Plan, count},
     record::{Outcome, Record},
+    script::ScriptProgress,
     timer::Waited,
 };
 use crate::call::{
@@ -230,16 +232,22 @@ pub(super) fn stuck(method: &MethodDescriptor, peek: Peek, plans: &[&Plan]) -> P
     Problem { closest: plans.first().map(|&plan| plan.clone()), ..Problem::new(text) }
 }
 
-/// A call that the test was to answer itself, and has not accepted.
-pub(super) fn not_accepted(method: &MethodDescriptor, place: &Place, call: &Record) -> String {
-    let mut text = format!(
-        "interactive call of {}: the test has not accepted it\n- {place}",
-        full_name(method)
-    );
+/// What is missing in a call that does not go on.
+pub(super) fn unfinished(service: &ServiceDescriptor, call: &Record) -> Option<String> {
+    let stopped = call.script.as_ref().filter(|progress| !progress.may_stop());
+    let problem = "The script was not played to its end: the caller did not wait for this step.";
+    unaccepted(service, call).or_else(|| stopped.map(|progress| script(progress, problem)))
+}
+
+/// A call that the test was to answer itself and has not accepted, if it is one.
+pub(super) fn unaccepted(service: &ServiceDescriptor, call: &Record) -> Option<String> {
+    let place = call.offered.as_ref()?;
+    let method = full_name(&service.methods[call.method]);
+    let mut text = format!("interactive call of {method}: the test has not accepted it\n- {place}");
     if call.requests().next().is_some() {
         let _ = write!(text, "\n  request: {}", messages(call.requests()));
     }
-    text
+    Some(text)
 }
 
 /// A call that waits for the test that is to answer it, by what the test has not done.
@@ -260,14 +268,12 @@ pub(super) fn hangs(method: &MethodDescriptor, place: &Place, waited: Waited) ->
     )
 }
 
-/// What a script of `steps` steps ran into at the step `number`, which says `step`.
-pub(super) fn script(
-    method: &MethodDescriptor,
-    (number, steps): (usize, usize),
-    step: &str,
-    problem: &str,
-) -> String {
-    format!("script of {}, step {number} of {steps}: {step}\n{problem}", full_name(method))
+/// What a script ran into at the step that is due.
+pub(super) fn script(progress: &ScriptProgress, problem: &str) -> String {
+    let ScriptProgress { method, steps, next } = progress;
+    let (method, steps, number) = (full_name(method), &steps.list, next + 1);
+    let step = steps.get(*next).map(|step| format!("{step:?}")).unwrap_or_default();
+    format!("script of {method}, step {number} of {}: {step}\n{problem}", steps.len())
 }
 
 /// The reasons of a report, a line each.

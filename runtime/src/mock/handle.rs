@@ -15,13 +15,16 @@ use std::{
 use tonic::{Request, Response, Status};
 
 use super::{
-    Carried, Expectation, Kind, Message, MockServer, Mocked, Tape, TapeError,
     answer::Started,
     core::{Core, SpyTarget},
-    message::Content,
-    plan::{Place, PlannedResponse},
+    expectation::Expectation,
+    kind::{Carried, Kind},
+    message::{Content, Message},
+    mocked::Mocked,
+    place::Place,
+    plan::PlannedResponse,
     record::{self, Record},
-    tape,
+    tape::{self, Tape, TapeError},
     verdict::Asked,
 };
 use crate::server::{call::Dispatch, service::ServiceServer};
@@ -66,11 +69,6 @@ impl Mock {
             core.add_plan(method, plan);
         }
         Ok(Self::root(core))
-    }
-
-    /// A server of the mock `M`.
-    pub fn server<M: Mocked>(&self) -> MockServer<M> {
-        ServiceServer::new(self.clone())
     }
 
     fn root(core: Arc<Core>) -> Self {

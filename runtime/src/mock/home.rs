@@ -14,7 +14,6 @@ use std::{
 
 use tokio::task;
 
-use super::core::Core;
 use crate::call::panics;
 
 thread_local! {
@@ -31,11 +30,17 @@ pub(crate) struct Home {
 
 #[derive(Default)]
 struct HomeState {
-    mocks: Vec<Weak<Core>>,
+    mocks: Vec<Weak<dyn HasVerdict>>,
     /// How many there were when those were left out that are gone.
     kept: usize,
     /// The verdicts of mocks that are gone.
     unheard: Vec<String>,
+}
+
+/// What a thread knows of the mocks that were made on it.
+pub(super) trait HasVerdict: Send + Sync {
+    /// The verdict, unless it was heard as it is.
+    fn take_untold(&self) -> Option<String>;
 }
 
 /// What becomes of a panic.
@@ -66,13 +71,13 @@ impl Home {
     }
 
     /// Asks `mock` at the end of the thread.
-    pub(crate) fn remember(&self, mock: &Arc<Core>) {
+    pub(super) fn remember(&self, mock: Weak<dyn HasVerdict>) {
         let mut state = self.state();
         if state.mocks.len() > 2 * state.kept + 16 {
             state.mocks.retain(|mock| mock.strong_count() > 0);
             state.kept = state.mocks.len();
         }
-        state.mocks.push(Arc::downgrade(mock));
+        state.mocks.push(mock);
     }
 
     /// Whether this is the thread.
@@ -94,8 +99,17 @@ impl Home {
         }
     }
 
+    /// Asks `mock`, with which something has gone wrong, if nobody else will any more.
+    pub(super) fn ask_after_end(&self, mock: &dyn HasVerdict) {
+        if self.has_ended()
+            && let Some(verdict) = mock.take_untold()
+        {
+            self.leave(verdict);
+        }
+    }
+
     /// Whether nobody will ask for verdicts any more.
-    pub(crate) fn has_ended(&self) -> bool {
+    fn has_ended(&self) -> bool {
         // Whoever asks has changed the state of a mock before, and the end of the thread looks at that state
         // after it has said that it ends: one of the two sees what the other has done.
         self.has_ended.load(Ordering::SeqCst)

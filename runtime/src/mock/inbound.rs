@@ -9,20 +9,35 @@ use std::{
     task::{Context, Poll},
 };
 
-use tonic::Status;
+use tonic::{Request, Status};
 
 use super::{
     core::Core,
     explain,
     kind::Peek,
-    message::{AnyMessage, Content},
-    tape::Trace,
+    message::{AnyMessage, Content, mixed_up},
+    record::Head,
+    tape::trace::Trace,
     timer,
 };
 use crate::call::{
     panics::{self, contain, drop_quietly},
     streaming::{Source, Streaming},
 };
+
+/// What an answer is made from.
+pub(crate) struct Incoming {
+    pub(crate) call: usize,
+    pub(crate) head: Head,
+    pub(crate) requests: Inbound,
+}
+
+impl Incoming {
+    pub(crate) fn into_request(self) -> Result<Request<Content>, Status> {
+        let content = self.requests.into_content()?;
+        Ok(Request::from_parts(self.head.metadata, self.head.extensions, content))
+    }
+}
 
 /// A request was waited for that does not come.
 pub(crate) struct TooLong;
@@ -113,7 +128,7 @@ impl Inbound {
     /// What a method of the contract gets. Nothing must have been taken yet.
     pub(crate) fn into_content(self) -> Result<Content, Status> {
         match self {
-            Self::One(message) => message.map(Content::One).ok_or_else(super::message::mixed_up),
+            Self::One(message) => message.map(Content::One).ok_or_else(mixed_up),
             Self::Many(requests) => Ok(Content::Many(Streaming::from_source(requests))),
         }
     }

@@ -1,18 +1,31 @@
 //! Calls that the test answers itself, as if it were the server.
 
-use std::{fmt, future::Future, marker::PhantomData, sync::Arc, time::Duration};
+use std::{
+    convert::Infallible,
+    fmt,
+    future::{Future, pending},
+    marker::PhantomData,
+    sync::{
+        Arc, Weak,
+        atomic::{AtomicBool, Ordering},
+    },
+    thread,
+    time::Duration,
+};
 
 use tokio::sync::mpsc;
 use tonic::{Status, metadata::MetadataMap};
 
 use super::{
-    Carried, Kind,
     core::Core,
     entry::{check_failure, insert},
+    explain,
+    kind::{Carried, Kind},
     message::AnyMessage,
-    offer::{InteractiveRole, Item, Offer, Offers},
+    offer::{Item, Offer, Offers},
     pattern::shown,
-    plan::Place,
+    place::Place,
+    timer,
     verdict::Asked,
 };
 use crate::call::{deadline, streaming::Closed};
@@ -51,7 +64,7 @@ impl<K: Kind> Interactive<K> {
     pub(crate) fn new(core: &Arc<Core>, place: Place) -> (Offers, Self) {
         let (calls, offers) = mpsc::unbounded_channel();
         let role = InteractiveRole::new(core, place);
-        (Offers { calls, role: role.clone() }, Self { offers, role, kind: PhantomData })
+        (calls, Self { offers, role, kind: PhantomData })
     }
 
     /// Waits for the next call.
@@ -68,11 +81,10 @@ impl<K: Kind> Interactive<K> {
                 offer = self.offers.recv() => offer,
                 never = self.role.in_vain(asked, "no call has come") => match never {},
             };
-            let Some(mut offer) = offer else {
+            let Some(offer) = offer else {
                 asked.panic("no call can come any more: the mock is gone")
             };
-            offer.accept();
-            LiveCall { offer, kind: PhantomData }
+            LiveCall { held: Held::accept(self.role.clone(), offer), kind: PhantomData }
         }
     }
 }
@@ -106,19 +118,19 @@ impl<K> fmt::Debug for Interactive<K> {
 /// caller has gone away; so does one that is never accepted, and one that is finished with requests
 /// in its stream that were not received.
 pub struct LiveCall<K> {
-    offer: Offer,
+    held: Held,
     kind: PhantomData<fn() -> K>,
 }
 
 impl<K: Kind> LiveCall<K> {
     /// The metadata of the request.
     pub fn metadata(&self) -> &MetadataMap {
-        &self.offer.metadata
+        &self.held.offer.metadata
     }
 
     /// The time that the caller has given the call.
     pub fn deadline(&self) -> Option<Duration> {
-        deadline::timeout(self.offer.metadata.as_ref()).ok().flatten()
+        deadline::timeout(self.held.offer.metadata.as_ref()).ok().flatten()
     }
 
     /// Adds to the metadata that the response begins with.
@@ -127,8 +139,8 @@ impl<K: Kind> LiveCall<K> {
     /// When the response has begun; or for what is no metadata.
     #[track_caller]
     pub fn header(&mut self, key: &'static str, value: &str) {
-        assert!(self.offer.begin.is_some(), "the response has begun already");
-        insert(&mut self.offer.header, key, value);
+        assert!(self.held.offer.begin.is_some(), "the response has begun already");
+        insert(&mut self.held.offer.header, key, value);
     }
 
     /// Adds to the trailers that the call ends with, when it ends well.
@@ -137,7 +149,7 @@ impl<K: Kind> LiveCall<K> {
     /// For what is no metadata.
     #[track_caller]
     pub fn trailer(&mut self, key: &'static str, value: &str) {
-        insert(&mut self.offer.trailers, key, value);
+        insert(&mut self.held.offer.trailers, key, value);
     }
 
     /// Waits for the next request. There is none when the requests have ended or failed, or when
@@ -149,14 +161,14 @@ impl<K: Kind> LiveCall<K> {
     #[track_caller]
     pub fn recv(&mut self) -> impl Future<Output = Option<K::Request>> + Send {
         let asked = Asked::here("recv");
-        self.offer.begin();
+        self.held.offer.begin();
         async move {
-            let Offer { hold, requests, responses, has_ended, .. } = &mut self.offer;
+            let Held { role, offer: Offer { requests, responses, has_ended, .. } } = &mut self.held;
             let request = tokio::select! {
                 biased;
                 request = requests.message() => request.ok()?,
                 () = responses.closed() => None,
-                never = hold.role.in_vain(asked, "neither a request nor the end of them has come") => {
+                never = role.in_vain(asked, "neither a request nor the end of them has come") => {
                     match never {}
                 }
             };
@@ -170,11 +182,11 @@ impl<K: Kind> LiveCall<K> {
     /// # Errors
     /// [`Closed`] when the caller has gone away.
     pub async fn send(&mut self, response: K::Response) -> Result<(), Closed> {
-        self.offer.begin();
-        self.offer.put(Item::Message(AnyMessage::new(response)))?;
+        self.held.offer.begin();
+        self.held.offer.put(Item::Message(AnyMessage::new(response)))?;
         match K::Responses::IS_STREAM {
             true => Ok(()),
-            false => self.offer.finish(),
+            false => self.held.offer.finish(),
         }
     }
 
@@ -185,14 +197,14 @@ impl<K: Kind> LiveCall<K> {
     #[track_caller]
     pub fn fail(mut self, status: Status) {
         check_failure(status.code());
-        self.offer.fail(status);
+        self.held.offer.fail(status);
     }
 
     /// Ends the call well.
     pub fn finish(mut self) {
-        self.offer.begin();
+        self.held.offer.begin();
         // Whether the caller still wants to know makes no difference.
-        let _ = self.offer.finish();
+        let _ = self.held.offer.finish();
     }
 
     /// Waits until the caller has gone away.
@@ -203,13 +215,13 @@ impl<K: Kind> LiveCall<K> {
     #[track_caller]
     pub fn cancelled(&mut self) -> impl Future<Output = ()> + Send {
         let asked = Asked::here("cancelled");
-        self.offer.begin();
+        self.held.offer.begin();
         async move {
-            let Offer { hold, responses, .. } = &self.offer;
+            let Held { role, offer: Offer { responses, .. } } = &self.held;
             tokio::select! {
                 biased;
                 () = responses.closed() => {}
-                never = hold.role.in_vain(asked, "the caller has not gone away") => match never {},
+                never = role.in_vain(asked, "the caller has not gone away") => match never {},
             }
         }
     }
@@ -221,13 +233,14 @@ impl<K: Kind> LiveCall<K> {
     #[track_caller]
     pub fn expect_quiet(&mut self, time: Duration) -> impl Future<Output = ()> + Send {
         let asked = Asked::here("expect_quiet");
-        self.offer.begin();
-        let offer = &mut self.offer;
+        let held = &mut self.held;
+        held.offer.begin();
         async move {
             let timer = match asked.sleep(time) {
                 Ok(timer) => timer,
-                Err(problem) => offer.panic(asked, &problem),
+                Err(problem) => held.panic(asked, &problem),
             };
+            let offer = &mut held.offer;
             let problem = tokio::select! {
                 biased;
                 request = offer.requests.message(), if !offer.has_ended => match request {
@@ -239,7 +252,7 @@ impl<K: Kind> LiveCall<K> {
                 },
                 () = timer => return,
             };
-            offer.panic(asked, &problem)
+            held.panic(asked, &problem)
         }
     }
 }
@@ -247,8 +260,88 @@ impl<K: Kind> LiveCall<K> {
 impl<K> fmt::Debug for LiveCall<K> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("LiveCall")
-            .field("metadata", &self.offer.metadata)
-            .field("begun", &self.offer.begin.is_none())
+            .field("metadata", &self.held.offer.metadata)
+            .field("begun", &self.held.offer.begin.is_none())
             .finish_non_exhaustive()
+    }
+}
+
+/// What the test plays of a server: the calls of an expectation.
+#[derive(Clone)]
+struct InteractiveRole {
+    core: Weak<Core>,
+    place: Place,
+    /// Whether it is known that the test has panicked in it.
+    has_panicked: Arc<AtomicBool>,
+}
+
+impl InteractiveRole {
+    fn new(core: &Arc<Core>, place: Place) -> Self {
+        Self { core: Arc::downgrade(core), place, has_panicked: Arc::default() }
+    }
+
+    /// Panics when what the test waits for will not come any more; where only a task waits for it, this
+    /// is printed, and the task waits on.
+    async fn in_vain(&self, asked: Asked, problem: &str) -> Infallible {
+        let waited = timer::patience().await;
+        if let Some(core) = self.core.upgrade() {
+            let problem = format!("{problem} for {waited}\n- {}", self.place);
+            match core.is_heard() {
+                true => core.fail_waiting(asked, &problem),
+                false => core.hint(format!("{asked}: {problem}")),
+            }
+        }
+        pending().await
+    }
+
+    /// Remembers for the verdict that a panic ends the role, if one does.
+    fn note_panic(&self, problem: &str) {
+        if thread::panicking() && !self.has_panicked.swap(true, Ordering::Relaxed) {
+            self.problem(problem);
+        }
+    }
+
+    fn problem(&self, problem: &str) {
+        if let Some(core) = self.core.upgrade() {
+            core.problem_of_test(format!("{}: {problem}", self.place));
+        }
+    }
+}
+
+/// A call that the test has accepted.
+struct Held {
+    role: InteractiveRole,
+    offer: Offer,
+}
+
+impl Held {
+    fn accept(role: InteractiveRole, mut offer: Offer) -> Self {
+        offer.accept();
+        if let Some(core) = role.core.upgrade() {
+            core.note(offer.call, |record| record.offered = None);
+        }
+        Self { role, offer }
+    }
+
+    /// Panics with a problem, which is part of the verdict if nobody else may hear it.
+    fn panic(&self, asked: Asked, problem: &str) -> ! {
+        let Self { role, .. } = self;
+        if let Some(core) = role.core.upgrade().filter(|core| !core.is_heard()) {
+            role.has_panicked.store(true, Ordering::Relaxed);
+            core.problem_of_test(format!("{asked}: {problem}"));
+        }
+        asked.panic(problem)
+    }
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        let Self { role, offer } = self;
+        let method = explain::full_name(offer.method);
+        if thread::panicking() {
+            role.note_panic(&format!("interactive call of {method}: a panic has dropped it"));
+        } else if let Some(problem) = offer.problem() {
+            role.problem(&format!("interactive call of {method}: {problem}"));
+        }
     }
 }

@@ -4,10 +4,7 @@ use std::{fmt::Debug, marker::PhantomData};
 
 use tonic::Status;
 
-use super::{
-    Message,
-    message::{AnyMessage, Content, mixed_up},
-};
+use super::message::{AnyMessage, Content, Message, mixed_up};
 use crate::call::{direct_slot::observe_one, observer::BoxObserver, streaming::Streaming};
 
 /// A kind of call with its messages: [`Unary`], [`ClientStreaming`], [`ServerStreaming`] or

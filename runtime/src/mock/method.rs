@@ -5,8 +5,8 @@ use bytes::Bytes;
 use tonic::Status;
 
 use super::{
-    Carried, Kind, Message,
-    message::{AnyMessage, Content},
+    kind::{Carried, Kind},
+    message::{AnyMessage, Content, Message},
     pattern::{Report, check_equal},
 };
 use crate::{

@@ -23,6 +23,7 @@
 pub mod guide {}
 
 mod answer;
+mod choose;
 mod condition;
 mod converted;
 mod core;
@@ -36,14 +37,19 @@ mod handle;
 mod home;
 mod inbound;
 mod interactive;
+mod interactive_response;
 mod kind;
 mod message;
 mod method;
+mod mocked;
 mod offer;
 mod pattern;
+mod place;
 mod plan;
 mod record;
+mod running;
 mod script;
+mod script_player;
 mod sequence;
 mod serve;
 mod server;
@@ -75,11 +81,12 @@ pub use self::{
     kind::{Carried, ResponseStream, SingleResponse},
     message::{AnyMessage, Content, Message},
     method::{Method, redact, redact_by},
+    mocked::Mocked,
     pattern::{
         Collection, Contained, Fields, Float, Inside, Lengthy, Map, Moment, View, Viewed, Whole,
         view,
     },
     serve::serve,
-    server::{MockDispatch, MockServer, Mocked},
+    server::{MockDispatch, MockServer},
     tape::verify_tape,
 };

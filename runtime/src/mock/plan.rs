@@ -4,7 +4,6 @@ use std::{
     fmt,
     future::Future,
     ops::{Range, RangeFrom, RangeFull, RangeInclusive, RangeTo, RangeToInclusive},
-    panic::Location,
     pin::Pin,
     sync::{
         Arc,
@@ -17,12 +16,13 @@ use std::{
 use tonic::{Code, Extensions, Request, Response, Status, metadata::MetadataMap};
 
 use super::{
-    Sequence,
     condition::{CallView, Condition},
     message::{AnyMessage, Content},
     offer::Offers,
     pattern::Report,
+    place::Place,
     script::Steps,
+    sequence::Sequence,
 };
 
 /// An expectation or a stub.
@@ -84,22 +84,6 @@ pub(crate) type ErasedHandler = Arc<dyn Fn(Request<Content>) -> ErasedFuture + S
 
 pub(crate) type ErasedFuture =
     Pin<Box<dyn Future<Output = Result<Response<Content>, Status>> + Send>>;
-
-/// Where an expectation was made.
-#[derive(Clone, Debug)]
-pub(crate) enum Place {
-    Code(&'static Location<'static>),
-    Tape(String),
-}
-
-impl fmt::Display for Place {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Code(location) => write!(f, "{location}"),
-            Self::Tape(line) => f.write_str(line),
-        }
-    }
-}
 
 impl Plan {
     pub(crate) fn new(place: Place, required: bool) -> Self {

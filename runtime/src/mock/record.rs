@@ -1,15 +1,17 @@
 //! What a mock remembers of its calls.
 
-use std::{sync::Arc, time::Duration};
+use std::time::Duration;
 
 use tokio::time::Instant;
-use tonic::{Code, Status, metadata::MetadataMap};
+use tonic::{Code, Extensions, Status, metadata::MetadataMap};
 
 use super::{
-    Message, answer::Head, core::Core, explain, message::AnyMessage, plan::Place,
-    script::ScriptProgress, tape::Trace,
+    condition::CallView,
+    message::{AnyMessage, Message},
+    place::Place,
+    script::ScriptProgress,
+    tape::trace::Trace,
 };
-use crate::call::method::ServiceDescriptor;
 
 /// A call that a mock has got.
 ///
@@ -102,6 +104,20 @@ impl Outcome {
     }
 }
 
+/// What a call brings besides its messages.
+pub(crate) struct Head {
+    pub(crate) method: usize,
+    pub(crate) metadata: MetadataMap,
+    pub(super) extensions: Extensions,
+    pub(crate) deadline: Option<Duration>,
+}
+
+impl Head {
+    pub(super) fn view<'a>(&'a self, requests: &'a [AnyMessage]) -> CallView<'a> {
+        CallView { requests, metadata: &self.metadata, deadline: self.deadline }
+    }
+}
+
 /// A [`Call`] whose messages have no type yet.
 #[derive(Clone)]
 pub(crate) struct Record {
@@ -174,19 +190,6 @@ impl Record {
         self.offered.is_none() && self.script.as_ref().is_none_or(ScriptProgress::may_stop)
     }
 
-    /// What is missing.
-    pub(crate) fn unfinished(&self, service: &ServiceDescriptor) -> Option<String> {
-        let script =
-            || self.script.as_ref().filter(|it| !it.may_stop()).map(ScriptProgress::unfinished);
-        self.unaccepted(service).or_else(script)
-    }
-
-    /// That the test was to answer the call and has not accepted it, if it has not.
-    pub(crate) fn unaccepted(&self, service: &ServiceDescriptor) -> Option<String> {
-        let place = self.offered.as_ref()?;
-        Some(explain::not_accepted(&service.methods[self.method], place, self))
-    }
-
     pub(crate) fn requests(&self) -> impl Iterator<Item = &AnyMessage> {
         self.first.iter().chain(&self.rest)
     }
@@ -200,31 +203,5 @@ impl Record {
             started: self.started,
             ended: self.ended,
         }
-    }
-}
-
-/// The call while it runs: when this is dropped, the caller has gone away.
-pub(crate) struct Running {
-    pub(crate) core: Arc<Core>,
-    pub(crate) call: usize,
-    is_over: bool,
-}
-
-impl Running {
-    pub(crate) fn new(core: Arc<Core>, call: usize) -> Self {
-        Self { core, call, is_over: false }
-    }
-
-    pub(crate) fn finish(&mut self, outcome: Outcome) {
-        if !self.is_over {
-            self.is_over = true;
-            self.core.finish(self.call, outcome);
-        }
-    }
-}
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        self.finish(Outcome::Cancelled);
     }
 }

@@ -2,24 +2,16 @@
 
 use std::{marker::PhantomData, sync::Arc};
 
-use super::{Method, handle::Mock};
+use tonic::{Request, Response};
+
+use super::{handle::Mock, message::Content, method::Method, mocked::Mocked};
 use crate::{
     call::{method::ServiceDescriptor, reply::ReplyFuture},
     server::{
-        call::{Dispatch, ServerCall},
+        call::{Dispatch, RequestSource, ServerCall, decode, only},
         service::ServiceServer,
     },
 };
-
-/// A generated mock.
-pub trait Mocked: 'static {
-    /// What it is called.
-    const NAME: &'static str;
-    /// The service that it mocks.
-    const SERVICE: &'static ServiceDescriptor;
-    /// What spies, tapes and servers need of the methods, in the order of the service.
-    const METHODS: &'static [Method];
-}
 
 /// The server of the mock `M`: a tower service, for our [`Server`](crate::Server), tonic's, axum
 /// and hyper, and in process.
@@ -36,6 +28,52 @@ impl<M: Mocked> Dispatch<Mock> for MockDispatch<M> {
         match M::METHODS.get(method) {
             Some(types) => call.erased(mock, method, types),
             None => call.unimplemented(),
+        }
+    }
+}
+
+impl Mock {
+    /// A server of the mock `M`.
+    pub fn server<M: Mocked>(&self) -> MockServer<M> {
+        ServiceServer::new(self.clone())
+    }
+}
+
+impl<'a> ServerCall<'a> {
+    /// Has a mock serve the call, with type-erased messages.
+    fn erased(self, mock: Arc<Mock>, method: usize, types: &'static Method) -> ReplyFuture<'a> {
+        let answer = self.answer;
+        match self.request {
+            RequestSource::Slot(request) => answer.wait(Box::pin(async move {
+                let (metadata, extensions, slot) = request.into_parts();
+                let content = (types.request)(slot)?;
+                let request = Request::from_parts(metadata, extensions, content);
+                let response = mock.erased(method, request).await?;
+                let (metadata, content, extensions) = response.into_parts();
+                (types.answer)(slot, content)?;
+                Ok(answer.in_slot(metadata, extensions))
+            })),
+            RequestSource::Wire(mut request) => answer.wait(Box::pin(async move {
+                let request = match mock.streams_requests(method) {
+                    true => request.map(|messages| {
+                        Content::Many(answer.requests(messages, types.decode_request))
+                    }),
+                    false => {
+                        let message = only(&mut request).await?;
+                        decode(message, types.decode_request)?.map(Content::One)
+                    }
+                };
+                let response = mock.erased(method, request).await?;
+                let (metadata, content, extensions) = response.into_parts();
+                match content {
+                    Content::One(message) => {
+                        answer.message(Response::from_parts(metadata, message, extensions))
+                    }
+                    Content::Many(messages) => {
+                        Ok(answer.messages(Response::from_parts(metadata, messages, extensions)))
+                    }
+                }
+            })),
         }
     }
 }

@@ -6,11 +6,11 @@ use std::{fmt, sync::Arc, thread, time::Duration};
 use tonic::Code;
 
 use super::{
-    Sequence,
     condition::Condition,
     core::Core,
     entry::check_failure,
     plan::{Behaviour, Plan, Times, count},
+    sequence::Sequence,
 };
 
 /// An [`Expectation`](super::Expectation), whatever its method's messages are.

@@ -3,13 +3,11 @@
 use std::{fmt, future::poll_fn, panic::Location, sync::Arc, task::Poll, thread, time::Duration};
 
 use tokio::{task, time::Sleep};
-use tonic::Status;
 
 use super::{
     core::{Core, MockState},
     explain::{self, Problem},
-    home::{self, Hearing},
-    kind::Peek,
+    home::{self, HasVerdict, Hearing},
     plan::Plan,
     record::Record,
     timer,
@@ -74,54 +72,6 @@ struct Wrong {
 }
 
 impl Core {
-    // Problems.
-
-    /// Refuses a call of which the requests do not come that decide what takes it.
-    pub(crate) fn fail_stuck(&self, method: usize, peek: Peek) -> Status {
-        let descriptor = &self.service.methods[method];
-        let plans = self.plans(method);
-        let looking = |plan: &&Plan| plan.conditions.iter().any(|it| it.peek() != Peek::Nothing);
-        let looking = plans.iter().filter(looking).collect::<Vec<_>>();
-        self.refuse_for(explain::stuck(descriptor, peek, &looking))
-    }
-
-    /// Refuses a call of which the requests do not end, before which `plan` does not answer.
-    pub(crate) fn fail_unended(&self, method: usize, plan: &Plan) -> Status {
-        let descriptor = &self.service.methods[method];
-        self.refuse_for(explain::stuck(descriptor, Peek::All, &[plan]))
-    }
-
-    /// Remembers a problem for the verdict, and makes the status of the call that it is about.
-    pub(crate) fn fail(&self, problem: String) -> Status {
-        self.refuse_for(Problem::new(problem))
-    }
-
-    /// The same for a problem that knows more than its text.
-    pub(super) fn refuse_for(&self, problem: Problem) -> Status {
-        let text = explain::trimmed(&format!("{}: {}", self.name, problem.text));
-        self.add(problem);
-        Status::unimplemented(text)
-    }
-
-    /// Remembers a problem for the verdict.
-    pub(crate) fn problem(&self, text: String) {
-        self.add(Problem::new(text));
-    }
-
-    fn add(&self, problem: Problem) {
-        self.change(|state| {
-            match state.problems.iter_mut().find(|other| other.text == problem.text) {
-                Some(same) => same.times += 1,
-                None => state.problems.push(problem),
-            }
-        });
-        if self.home.has_ended()
-            && let Some(verdict) = self.take_untold()
-        {
-            self.home.leave(verdict);
-        }
-    }
-
     /// Remembers a problem with how the test plays the server, unless it fails by that anyway. A task
     /// that still does when the mock is gone is no problem: it ends with its runtime.
     pub(crate) fn problem_of_test(&self, text: String) {
@@ -138,7 +88,8 @@ impl Core {
 
     /// That the test was to answer `call` and has not accepted it, if it has not.
     pub(crate) fn unaccepted(&self, call: usize) -> Option<String> {
-        self.with(|state| state.calls[call].clone()).unaccepted(self.service)
+        let call = self.with(|state| state.calls[call].clone());
+        explain::unaccepted(self.service, &call)
     }
 
     /// Whether the test itself waits here, not one of its tasks: then it does nothing else meanwhile.
@@ -179,20 +130,9 @@ impl Core {
                 }
             }
         }
-        let unfinished = calls.iter().filter_map(|call| call.unfinished(self.service));
+        let unfinished = calls.iter().filter_map(|call| explain::unfinished(self.service, call));
         problems.extend(unfinished.map(Problem::new));
         Some(explain::verdict(self.name, self.made_at, &problems))
-    }
-
-    /// The verdict, unless it was heard as it is.
-    pub(crate) fn take_untold(&self) -> Option<String> {
-        let verdict = self.verdict()?;
-        let heard = &mut self.lock().heard;
-        if heard.as_ref() == Some(&verdict) {
-            return None;
-        }
-        *heard = Some(verdict.clone());
-        Some(verdict)
     }
 
     /// Panics with what is wrong, if something is.
@@ -300,6 +240,18 @@ impl Core {
             }
             forgotten
         });
+    }
+}
+
+impl HasVerdict for Core {
+    fn take_untold(&self) -> Option<String> {
+        let verdict = self.verdict()?;
+        let heard = &mut self.lock().heard;
+        if heard.as_ref() == Some(&verdict) {
+            return None;
+        }
+        *heard = Some(verdict.clone());
+        Some(verdict)
     }
 }
 

@@ -5,9 +5,11 @@ use std::fmt::Debug;
 use bytes::Bytes;
 
 use super::{
-    IntoPattern, Map, Match, Pattern, Report,
     debug::shown,
+    matching::{IntoPattern, Match, Pattern},
+    report::Report,
     values::{descriptions, differ, holds},
+    views::Map,
 };
 
 /// Expects a repeated field, map, text or bytes of this length. A text's is in bytes.

@@ -2,7 +2,7 @@
 
 use std::fmt::{Debug, Write as _};
 
-use super::{Mismatch, cut};
+use super::report::{Mismatch, cut};
 
 /// What differs between `expected` and `got`.
 pub(super) fn differences(expected: &dyn Debug, got: &dyn Debug) -> Vec<Mismatch> {

@@ -8,7 +8,12 @@ use std::{
     sync::Arc,
 };
 
-use super::{IntoPattern, Match, Pattern, Report, View, values::differ};
+use super::{
+    matching::{IntoPattern, Match, Pattern},
+    report::Report,
+    values::differ,
+    views::View,
+};
 
 /// What is expected of the fields of an `M`; a field that is not mentioned may be anything.
 ///

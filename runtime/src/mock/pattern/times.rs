@@ -7,7 +7,7 @@ use std::{
 
 use prost_types::Timestamp;
 
-use super::{Pattern, values::holds};
+use super::{matching::Pattern, values::holds};
 
 /// Expects a deadline that is no further away than `limit`, when the call comes in.
 ///

@@ -5,8 +5,9 @@ use std::fmt::Debug;
 use bytes::Bytes;
 
 use super::{
-    IntoPattern, Match, Pattern, Report,
     debug::{differences, shown},
+    matching::{IntoPattern, Match, Pattern},
+    report::Report,
 };
 
 /// Expects a value that is equal to `value`. A value in place of a pattern means the same.
@@ -312,6 +313,12 @@ impl<T: ?Sized> Match<T> for AllOf<T> {
 
 pub(super) fn descriptions<T: ?Sized>(patterns: &[Pattern<T>]) -> String {
     patterns.iter().map(Pattern::describe).collect::<Vec<_>>().join(", ")
+}
+
+impl<T: PartialEq + Debug + Send + Sync + 'static> IntoPattern<T> for T {
+    fn into_pattern(self) -> Pattern<T> {
+        eq(self)
+    }
 }
 
 impl IntoPattern<String> for &str {

@@ -9,6 +9,11 @@ use std::{
 
 use bytes::Bytes;
 
+use super::{
+    matching::{IntoPattern, Pattern},
+    values::eq,
+};
+
 /// The value of a field.
 #[allow(missing_debug_implementations)]
 pub enum View<'a, T: ?Sized + ToOwned> {
@@ -202,8 +207,8 @@ impl<E: TryFrom<i32> + fmt::Debug> fmt::Debug for Enum<E> {
     }
 }
 
-impl<E: Into<i32> + TryFrom<i32> + fmt::Debug + 'static> super::IntoPattern<Enum<E>> for E {
-    fn into_pattern(self) -> super::Pattern<Enum<E>> {
-        super::eq(Enum::new(self.into()))
+impl<E: Into<i32> + TryFrom<i32> + fmt::Debug + 'static> IntoPattern<Enum<E>> for E {
+    fn into_pattern(self) -> Pattern<Enum<E>> {
+        eq(Enum::new(self.into()))
     }
 }

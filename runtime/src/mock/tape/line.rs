@@ -15,11 +15,16 @@ use tonic::{
     },
 };
 
-use super::redaction::{REDACTED, Redaction};
+use super::{
+    redaction::{REDACTED, Redaction},
+    trace::Event,
+};
 use crate::{
     call::deadline::FOREVER,
     codec::Encode as _,
-    mock::{Method, Outcome, entry::is_custom, message::AnyMessage, pattern::shown},
+    mock::{
+        entry::is_custom, message::AnyMessage, method::Method, pattern::shown, record::Outcome,
+    },
 };
 
 /// A call on a tape, with messages that are encoded.
@@ -31,15 +36,6 @@ pub(super) struct TapeLine {
     pub(super) events: Vec<Event<Encoded>>,
     pub(super) trailers: Vec<Entry>,
     pub(super) outcome: Outcome,
-}
-
-/// What happened in a call, in its order.
-#[derive(Clone)]
-pub(crate) enum Event<M> {
-    Request(M),
-    /// The end of a stream of requests.
-    End,
-    Response(M),
 }
 
 pub(super) struct Encoded {

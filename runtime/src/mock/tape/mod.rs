@@ -2,13 +2,11 @@
 
 mod error;
 mod line;
-mod recorder;
+pub(super) mod recorder;
 mod redaction;
 mod replay;
+pub(super) mod trace;
 mod verify;
 
+pub(super) use self::replay::plans;
 pub use self::{error::TapeError, recorder::Tape, verify::verify_tape};
-pub(crate) use self::{
-    recorder::{Recorder, Trace},
-    replay::plans,
-};

@@ -8,11 +8,9 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
-use tonic::metadata::MetadataMap;
-
 use super::{
-    TapeError,
-    line::{Event, TapeLine, entries},
+    error::TapeError,
+    line::{TapeLine, entries},
     redaction::Redaction,
 };
 use crate::{
@@ -20,7 +18,7 @@ use crate::{
         method::ServiceDescriptor,
         panics::{self, contain},
     },
-    mock::{Message, Method, message::AnyMessage, record::Record},
+    mock::{message::Message, method::Method, record::Record},
 };
 
 /// What a mock writes its calls to, each when it is over.
@@ -140,53 +138,5 @@ impl Recorder {
         let mut file = self.file.lock().unwrap_or_else(PoisonError::into_inner);
         file.write_all(text.as_bytes())
             .map_err(|error| format!("cannot write the tape {}: {error}", self.path.display()))
-    }
-}
-
-/// What of a call goes onto a tape, beside what is remembered of every call.
-#[derive(Clone, Default)]
-pub(crate) struct Trace {
-    header: MetadataMap,
-    events: Vec<Event<AnyMessage>>,
-    trailers: MetadataMap,
-}
-
-impl Trace {
-    /// The beginning of a call's.
-    pub(crate) fn of(call: &Record) -> Box<Self> {
-        let mut trace = Box::<Self>::default();
-        for request in call.requests() {
-            trace.request(request);
-        }
-        trace
-    }
-
-    pub(crate) fn header(&mut self, header: &MetadataMap) {
-        self.header = header.clone();
-    }
-
-    pub(crate) fn request(&mut self, request: &AnyMessage) {
-        self.events.push(Event::Request(request.clone()));
-    }
-
-    /// The end of the requests, which is seen as often as they are asked for behind it.
-    pub(crate) fn requests_end(&mut self) {
-        if !self.events.iter().any(|event| matches!(event, Event::End)) {
-            self.events.push(Event::End);
-        }
-    }
-
-    pub(crate) fn response(&mut self, response: &AnyMessage) {
-        self.events.push(Event::Response(response.clone()));
-    }
-
-    /// The response of a method that has one.
-    pub(crate) fn only(&mut self, response: &AnyMessage, trailers: Option<&MetadataMap>) {
-        self.response(response);
-        self.trailers = trailers.cloned().unwrap_or_default();
-    }
-
-    pub(crate) fn trailers(&mut self, trailers: &MetadataMap) {
-        self.trailers = trailers.clone();
     }
 }

@@ -2,7 +2,10 @@
 
 use std::sync::Arc;
 
-use crate::mock::{Message, message::AnyMessage, method};
+use crate::mock::{
+    message::{AnyMessage, Message},
+    method,
+};
 
 /// What stands on a tape for a secret.
 pub(super) const REDACTED: &str = "[redacted]";

@@ -3,8 +3,9 @@
 use std::{fs, path::Path, sync::Arc};
 
 use super::{
-    TapeError,
-    line::{Event, TapeLine, metadata},
+    error::TapeError,
+    line::{TapeLine, metadata},
+    trace::Event,
 };
 use crate::{
     call::{
@@ -12,13 +13,14 @@ use crate::{
         method_index::MethodIndex,
     },
     mock::{
-        Method, Outcome,
         condition::{CallView, Condition},
         kind::Peek,
         message::AnyMessage,
-        method::Comparison,
+        method::{Comparison, Method},
         pattern::{Report, shown},
-        plan::{Behaviour, Place, Plan, Times},
+        place::Place,
+        plan::{Behaviour, Plan, Times},
+        record::Outcome,
         script::{Action, Steps},
     },
 };

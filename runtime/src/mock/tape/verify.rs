@@ -7,9 +7,10 @@ use tokio_stream::wrappers::UnboundedReceiverStream;
 use tonic::{Request, Status};
 
 use super::{
-    TapeError,
-    line::{Encoded, Event, TapeLine, metadata},
+    error::TapeError,
+    line::{Encoded, TapeLine, metadata},
     replay::lines,
+    trace::Event,
 };
 use crate::{
     call::{
@@ -18,9 +19,12 @@ use crate::{
     },
     client::direct::{Direct, DirectServer},
     mock::{
-        Method, Mocked, Outcome, explain,
+        explain,
         message::{AnyMessage, Content},
+        method::Method,
+        mocked::Mocked,
         pattern::{Report, shown},
+        record::Outcome,
     },
     server::{call::Dispatch, service::ServiceServer},
 };
