@@ -325,7 +325,7 @@ impl<K> fmt::Debug for Expectation<K> {
     }
 }
 
-/// What [`Expectation::answers`] takes: an async closure, or a function.
+/// What [`Expectation::answers`] takes: an async closure, or a function. The trait is sealed.
 #[diagnostic::on_unimplemented(
     message = "`.answers(…)` takes an async closure that gives back `Result<_, Status>`",
     label = "this is none",
@@ -334,7 +334,7 @@ impl<K> fmt::Debug for Expectation<K> {
     note = "an answer that does not depend on the request is `.returns(message)`, `.fails(status)` or \
             `.streams([…])`"
 )]
-pub trait AnswerFn<R> {
+pub trait AnswerFn<R>: sealed::SealedAnswer<R> {
     /// What the call is answered with when it goes well.
     type Answer;
     /// Waits for the answer.
@@ -358,7 +358,7 @@ where
     }
 }
 
-/// What an answer can be: what the response carries, or the whole [`Response`].
+/// What an answer can be: what the response carries, or the whole [`Response`]. The trait is sealed.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is no response of `{T}`",
     label = "neither a `{T}` nor a `Response` of it",
@@ -387,7 +387,7 @@ where
 /// # Ok(())
 /// # }
 /// ```
-pub trait IntoResponse<T> {
+pub trait IntoResponse<T>: sealed::SealedResponse<T> {
     /// Makes the response.
     fn into_response(self) -> Response<T>;
 }
@@ -407,4 +407,31 @@ impl<T> IntoResponse<T> for Response<T> {
 fn canned<M: Message>(response: Response<M>) -> CannedResponse {
     let (metadata, message, extensions) = response.into_parts();
     CannedResponse { metadata, message: AnyMessage::new(message), extensions }
+}
+
+/// Keeps the traits from being implemented elsewhere, so that they can grow.
+///
+/// ```compile_fail,E0277
+/// use rust_scaffold::{Response, mock::IntoResponse};
+///
+/// struct Mine;
+///
+/// impl IntoResponse<i32> for Mine {
+///     fn into_response(self) -> Response<i32> {
+///         Response::new(8)
+///     }
+/// }
+/// ```
+mod sealed {
+    use super::Response;
+
+    pub trait SealedAnswer<R> {}
+
+    impl<H: FnOnce(R) -> F, R, F> SealedAnswer<R> for H {}
+
+    pub trait SealedResponse<T> {}
+
+    impl<T> SealedResponse<T> for T {}
+
+    impl<T> SealedResponse<T> for Response<T> {}
 }

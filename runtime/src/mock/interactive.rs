@@ -335,6 +335,7 @@ impl Held {
 }
 
 impl Drop for Held {
+    // This runs before the offer is dropped, which fails the call and makes it look finished.
     fn drop(&mut self) {
         let Self { role, offer } = self;
         let method = explain::full_name(offer.method);

@@ -8,7 +8,7 @@ use super::message::{AnyMessage, Content, Message, mixed_up};
 use crate::call::{direct_slot::observe_one, observer::BoxObserver, streaming::Streaming};
 
 /// A kind of call with its messages: [`Unary`], [`ClientStreaming`], [`ServerStreaming`] or
-/// [`BidiStreaming`]. There are no others.
+/// [`BidiStreaming`]. There are no others: the trait is sealed.
 ///
 /// ```
 /// # mod calculator {
@@ -31,7 +31,7 @@ use crate::call::{direct_slot::observe_one, observer::BoxObserver, streaming::St
 /// # Ok(())
 /// # }
 /// ```
-pub trait Kind: 'static {
+pub trait Kind: sealed::SealedKind + 'static {
     /// The type of a request message.
     type Request: Message;
     /// The type of a response message.
@@ -52,7 +52,7 @@ pub trait Kind: 'static {
     fn look(requests: &[AnyMessage], look: &mut dyn FnMut(Option<&Self::Matched>));
 }
 
-/// A [`Kind`] whose calls have one response.
+/// A [`Kind`] whose calls have one response. The trait is sealed.
 #[diagnostic::on_unimplemented(
     message = "this method has a stream of responses, not one",
     label = "for methods with one response",
@@ -60,7 +60,7 @@ pub trait Kind: 'static {
 )]
 pub trait SingleResponse: Kind {}
 
-/// A [`Kind`] whose calls have a stream of responses.
+/// A [`Kind`] whose calls have a stream of responses. The trait is sealed.
 #[diagnostic::on_unimplemented(
     message = "this method has one response, not a stream",
     label = "for methods with a stream of responses",
@@ -230,8 +230,8 @@ pub enum Peek {
     All,
 }
 
-/// What a request or response carries: a message, or a [`Streaming`] of messages.
-pub trait Carried: Sized + Send + 'static {
+/// What a request or response carries: a message, or a [`Streaming`] of messages. The trait is sealed.
+pub trait Carried: sealed::SealedCarried + Sized + Send + 'static {
     #[doc(hidden)]
     const IS_STREAM: bool;
 
@@ -295,4 +295,25 @@ impl<M: Message> Carried for Streaming<M> {
     fn observe(&mut self, observer: BoxObserver) {
         Streaming::observe(self, observer);
     }
+}
+
+/// Keeps the traits from being implemented elsewhere, so that they can grow.
+mod sealed {
+    use super::{BidiStreaming, ClientStreaming, Message, ServerStreaming, Streaming, Unary};
+
+    pub trait SealedKind {}
+
+    impl<Req, Res> SealedKind for Unary<Req, Res> {}
+
+    impl<Req, Res> SealedKind for ClientStreaming<Req, Res> {}
+
+    impl<Req, Res> SealedKind for ServerStreaming<Req, Res> {}
+
+    impl<Req, Res> SealedKind for BidiStreaming<Req, Res> {}
+
+    pub trait SealedCarried {}
+
+    impl<M: Message> SealedCarried for M {}
+
+    impl<M: Message> SealedCarried for Streaming<M> {}
 }

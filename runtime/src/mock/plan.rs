@@ -287,7 +287,7 @@ pub(crate) fn count(number: usize, noun: &str) -> String {
     format!("{number} {noun}{plural}")
 }
 
-/// How many calls an expectation takes: a number, or a range such as `1..` or `2..=3`.
+/// How many calls an expectation takes: a number, or a range such as `1..` or `2..=3`. The trait is sealed.
 ///
 /// ```
 /// # use rust_scaffold::mock::{Expectation, Unary};
@@ -302,7 +302,7 @@ pub(crate) fn count(number: usize, noun: &str) -> String {
     note = "say `times(3)`, `times(1..)`, `times(2..=3)` or, for a `number` of another type, \
             `times(number as usize)`"
 )]
-pub trait IntoTimes {
+pub trait IntoTimes: sealed::SealedTimes {
     /// The numbers that are in it.
     ///
     /// # Panics
@@ -364,4 +364,39 @@ impl IntoTimes for RangeFull {
     fn into_times(self) -> Times {
         (0..).into_times()
     }
+}
+
+/// Keeps the trait from being implemented elsewhere, so that it can grow.
+///
+/// ```compile_fail,E0277
+/// use rust_scaffold::mock::{IntoTimes, Times};
+///
+/// struct Twice;
+///
+/// impl IntoTimes for Twice {
+///     fn into_times(self) -> Times {
+///         2_usize.into_times()
+///     }
+/// }
+/// ```
+mod sealed {
+    use super::{Range, RangeFrom, RangeFull, RangeInclusive, RangeTo, RangeToInclusive, Times};
+
+    pub trait SealedTimes {}
+
+    impl SealedTimes for Times {}
+
+    impl SealedTimes for usize {}
+
+    impl SealedTimes for Range<usize> {}
+
+    impl SealedTimes for RangeInclusive<usize> {}
+
+    impl SealedTimes for RangeFrom<usize> {}
+
+    impl SealedTimes for RangeTo<usize> {}
+
+    impl SealedTimes for RangeToInclusive<usize> {}
+
+    impl SealedTimes for RangeFull {}
 }

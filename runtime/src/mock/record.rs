@@ -72,6 +72,7 @@ impl<Req> Call<Req> {
 /// # }
 /// ```
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub enum Outcome {
     /// It is not over.
     Pending,

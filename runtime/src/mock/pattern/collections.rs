@@ -35,8 +35,8 @@ pub fn empty<T: Collection + ?Sized>() -> Pattern<T> {
     holds("empty".to_owned(), |got: &T| got.length() == 0)
 }
 
-/// What has a length.
-pub trait Collection: Debug + 'static {
+/// What has a length. The trait is sealed.
+pub trait Collection: sealed::SealedCollection + Debug + 'static {
     /// The number of elements, entries or bytes.
     fn length(&self) -> usize;
 }
@@ -78,8 +78,8 @@ pub fn contains<T: ?Sized>(expected: impl Contained<T>) -> Pattern<T> {
     expected.contained()
 }
 
-/// What can be looked for in a `T`.
-pub trait Contained<T: ?Sized> {
+/// What can be looked for in a `T`. The trait is sealed.
+pub trait Contained<T: ?Sized>: sealed::SealedContained<T> {
     /// Makes the pattern for the whole.
     fn contained(self) -> Pattern<T>;
 }
@@ -287,4 +287,27 @@ where
         let entries = self.into_iter().map(|(key, value)| (key.into(), value.into_pattern()));
         Pattern::new(Entries { entries: entries.collect(), are_all: true })
     }
+}
+
+/// Keeps the traits from being implemented elsewhere, so that they can grow.
+mod sealed {
+    use super::{Bytes, IntoPattern, Map};
+
+    pub trait SealedCollection {}
+
+    impl<T> SealedCollection for [T] {}
+
+    impl<K, V> SealedCollection for Map<K, V> {}
+
+    impl SealedCollection for String {}
+
+    impl SealedCollection for Bytes {}
+
+    pub trait SealedContained<T: ?Sized> {}
+
+    impl<T, P: IntoPattern<T>> SealedContained<[T]> for P {}
+
+    impl<K, V, P: IntoPattern<K>> SealedContained<Map<K, V>> for P {}
+
+    impl SealedContained<String> for &str {}
 }

@@ -41,8 +41,8 @@ where
     })
 }
 
-/// What says when, or how long, in comparison with a well-known type `T`.
-pub trait Moment<T>: Debug {
+/// What says when, or how long, in comparison with a well-known type `T`. The trait is sealed.
+pub trait Moment<T>: sealed::SealedMoment<T> + Debug {
     /// Nanoseconds from the epoch, or from zero.
     fn nanoseconds(&self) -> i128;
 }
@@ -74,4 +74,19 @@ impl Moment<prost_types::Duration> for Duration {
 
 fn nanoseconds(seconds: i64, nanos: i32) -> i128 {
     i128::from(seconds) * 1_000_000_000 + i128::from(nanos)
+}
+
+/// Keeps the trait from being implemented elsewhere, so that it can grow.
+mod sealed {
+    use super::{Duration, SystemTime, Timestamp};
+
+    pub trait SealedMoment<T> {}
+
+    impl SealedMoment<Timestamp> for Timestamp {}
+
+    impl SealedMoment<Timestamp> for SystemTime {}
+
+    impl SealedMoment<prost_types::Duration> for prost_types::Duration {}
+
+    impl SealedMoment<prost_types::Duration> for Duration {}
 }

@@ -85,8 +85,8 @@ pub fn approx<T: Float>(value: T, tolerance: T) -> Pattern<T> {
     })
 }
 
-/// A number that [`approx`] can compare.
-pub trait Float: Into<f64> + Copy + Debug + Send + Sync + 'static {}
+/// A number that [`approx`] can compare. The trait is sealed.
+pub trait Float: sealed::SealedFloat + Into<f64> + Copy + Debug + Send + Sync + 'static {}
 
 impl Float for f32 {}
 impl Float for f64 {}
@@ -116,8 +116,8 @@ pub fn starts_with<T: Lengthy>(start: impl Into<T>) -> Pattern<T> {
     holds(label, move |got: &T| got.as_ref().starts_with(start.as_ref()))
 }
 
-/// What has a beginning: a text, or bytes.
-pub trait Lengthy: AsRef<[u8]> + Debug + Send + Sync + 'static {}
+/// What has a beginning: a text, or bytes. The trait is sealed.
+pub trait Lengthy: sealed::SealedLengthy + AsRef<[u8]> + Debug + Send + Sync + 'static {}
 
 impl Lengthy for String {}
 impl Lengthy for Bytes {}
@@ -355,4 +355,21 @@ impl IntoPattern<Bytes> for Vec<u8> {
     fn into_pattern(self) -> Pattern<Bytes> {
         eq(self.into())
     }
+}
+
+/// Keeps the traits from being implemented elsewhere, so that they can grow.
+mod sealed {
+    use super::Bytes;
+
+    pub trait SealedFloat {}
+
+    impl SealedFloat for f32 {}
+
+    impl SealedFloat for f64 {}
+
+    pub trait SealedLengthy {}
+
+    impl SealedLengthy for String {}
+
+    impl SealedLengthy for Bytes {}
 }

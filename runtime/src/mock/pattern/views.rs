@@ -33,8 +33,8 @@ where
 }
 
 /// A field, or an element, that can be looked at as a `T`. `How` tells a value that is a `T` from
-/// one that has it inside: the compiler finds it.
-pub trait Viewed<T: ?Sized + ToOwned, How = Whole> {
+/// one that has it inside: the compiler finds it. The trait is sealed.
+pub trait Viewed<T: ?Sized + ToOwned, How = Whole>: sealed::SealedViewed<T, How> {
     /// The value as a `T`.
     fn viewed(&self) -> View<'_, T>;
 }
@@ -211,4 +211,31 @@ impl<E: Into<i32> + TryFrom<i32> + fmt::Debug + 'static> IntoPattern<Enum<E>> fo
     fn into_pattern(self) -> Pattern<Enum<E>> {
         eq(Enum::new(self.into()))
     }
+}
+
+/// Keeps the trait from being implemented elsewhere, so that it can grow.
+mod sealed {
+    use super::{BTreeMap, Bytes, Enum, HashMap, Inside, Map, Whole};
+
+    pub trait SealedViewed<T: ?Sized, How> {}
+
+    impl<T> SealedViewed<T, Whole> for T {}
+
+    impl<T> SealedViewed<T, Whole> for Box<T> {}
+
+    impl<T: ?Sized, S, How> SealedViewed<T, Inside<How>> for Option<S> {}
+
+    impl SealedViewed<Bytes, Whole> for Vec<u8> {}
+
+    impl<E> SealedViewed<Enum<E>, Whole> for i32 {}
+
+    impl<T> SealedViewed<[T], Whole> for Vec<T> {}
+
+    impl SealedViewed<[Bytes], Whole> for Vec<Vec<u8>> {}
+
+    impl<E> SealedViewed<[Enum<E>], Whole> for Vec<i32> {}
+
+    impl<K, V, S, How> SealedViewed<Map<K, V>, Inside<How>> for BTreeMap<K, S> {}
+
+    impl<K, V, S, How> SealedViewed<Map<K, V>, Inside<How>> for HashMap<K, S> {}
 }
