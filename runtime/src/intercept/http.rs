@@ -1,6 +1,9 @@
 //! Interceptors around HTTP requests, for clients and services that other libraries have generated.
 
-use std::task::{Context, Poll, ready};
+use std::{
+    pin::Pin,
+    task::{Context, Poll, ready},
+};
 
 use http::{HeaderMap, Request, Response, header, request};
 use tokio::time::Instant;
@@ -13,7 +16,7 @@ use super::{
 use crate::{
     call::{
         body::ReceivedBody,
-        deadline,
+        deadline::{self, Deadline},
         observer::BoxObserver,
         reply::{CallFuture, Reply},
     },
@@ -59,7 +62,9 @@ pub(crate) async fn intercept_http(
         is_shortened: false,
     };
     let mut outgoing = HttpCall { sender, request: Some((head, body)), sent: None, received: None };
-    let reply = interceptors.send(call, &mut outgoing).await?;
+    let mut replying = interceptors.send(call, &mut outgoing);
+    let reply = Deadline::at(deadline).limit(Pin::new(&mut replying)).await?;
+    drop(replying);
     Ok(outgoing.response(reply))
 }
 

@@ -435,6 +435,42 @@ async fn an_interceptor_may_set_an_earlier_deadline() {
     }
 }
 
+#[tokio::test]
+async fn an_interceptor_that_waits_for_ever_is_ended_by_the_deadline() {
+    struct Waiting;
+
+    impl Interceptor for Waiting {
+        async fn intercept(&self, _: InterceptedCall, _: Next<'_>) -> Result<Reply, Status> {
+            std::future::pending().await
+        }
+    }
+
+    let server = Server::new().intercept(Waiting);
+    let tower = server.add_tower_service(TelemetryServer::new(Station::default()));
+    let mut routes = tower.into_service().unwrap();
+    let request = HttpRequest::post("/telemetry.Telemetry/Latest")
+        .header("content-type", "application/grpc")
+        .header("grpc-timeout", "50m");
+    let response = routes.call(request.body(HttpBody::default()).unwrap());
+    let response = timeout(LONG, response).await.expect("an answer").unwrap();
+    assert_eq!(response.headers()["grpc-status"], "4");
+
+    let server = TelemetryServer::new(Station::default());
+    let mut clients = Vec::new();
+    for route in routes::all(server.clone()).await {
+        clients.push((route.client.clone().intercept(Waiting), route));
+    }
+    for route in routes::all(server.intercept(Waiting)).await {
+        clients.push((route.client.clone(), route));
+    }
+    for (client, route) in clients {
+        let mut request = Request::new(query("a", 1));
+        request.set_timeout(Duration::from_millis(50));
+        let late = timeout(LONG, client.latest(request)).await.expect(route.name);
+        assert_eq!(late.unwrap_err().code(), Code::DeadlineExceeded, "{}", route.name);
+    }
+}
+
 /// Panics before the call, after it, or when it is told of the end.
 struct Panicking(&'static str);
 
