@@ -51,25 +51,14 @@ impl Messages {
         &mut self,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Bytes, Status>>> {
-        let next = self.poll_message(cx);
-        if let Poll::Ready(Some(Err(status))) = &next {
-            self.note_failure(status);
-        }
-        next
-    }
-
-    /// Notes that the stream has ended with `status` for its reader.
-    pub(crate) fn note_failure(&mut self, status: &Status) {
-        self.body.note_failure(status);
-    }
-
-    fn poll_message(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, Status>>> {
         loop {
-            if let Some(message) = self.frames.next().transpose() {
-                return Poll::Ready(Some(message));
+            match self.frames.next() {
+                Ok(Some(message)) => return Poll::Ready(Some(Ok(message))),
+                Ok(None) => {}
+                Err(status) => return self.fail(status),
             }
             if let Err(late) = self.deadline.check(cx) {
-                return Poll::Ready(Some(Err(late)));
+                return self.fail(late);
             }
             match ready!(self.body.poll_data(cx)) {
                 Some(Ok(data)) => self.frames.push(data),
@@ -77,9 +66,21 @@ impl Messages {
                     return Poll::Ready(Some(Err(self.deadline.explain(status))));
                 }
                 None if self.frames.is_empty() => return Poll::Ready(None),
-                None => return Poll::Ready(Some(Err(self.cut_short()))),
+                None => return self.fail(self.cut_short()),
             }
         }
+    }
+
+    /// Ends the stream with `status`, which is not the one that its body ends with.
+    #[cold]
+    fn fail(&mut self, status: Status) -> Poll<Option<Result<Bytes, Status>>> {
+        self.note_failure(&status);
+        Poll::Ready(Some(Err(status)))
+    }
+
+    /// Notes that the stream has ended with `status` for its reader.
+    pub(crate) fn note_failure(&mut self, status: &Status) {
+        self.body.note_failure(status);
     }
 
     /// Reads to the end of a stream that must have exactly one message.
