@@ -103,6 +103,7 @@ fn set(builder: Builder, option: &str) -> Builder {
         "boxed" => builder.boxed(value),
         "skip_debug" => builder.skip_debug(value),
         "disable_comments" => builder.disable_comments(value),
+        "codec_path" => builder.codec_path(pair().0, pair().1),
         "enable_type_names" => builder.enable_type_names(value == "true"),
         "type_name_domain" => builder.type_name_domain(pair().0, pair().1),
         "compile_well_known_types" => builder.compile_well_known_types(value == "true"),

@@ -29,6 +29,7 @@ fn the_page_about_generated_code_shows_what_is_generated() {
     }
     page = fill(&page, "tree", &tree);
     page = fill(&page, "decorator", &decorator());
+    page = fill(&page, "codec", &codec());
     if std::env::var_os("BLESS").is_some() {
         fs::write(PAGE, page).unwrap();
         return;
@@ -45,6 +46,15 @@ fn decorator() -> String {
     let (_, items) = module.split_once("    /// Overrides methods of").unwrap();
     let (items, _) = items.split_once("    /// The methods of").unwrap();
     format!("/// Overrides methods of{}", items.replace("\n    ", "\n"))
+}
+
+/// How a server finds the codecs of its methods.
+fn codec() -> String {
+    let ledger = fs::read_to_string("../tests/golden/codec_path/expected/ledger.rs").unwrap();
+    let indent = "\n            ";
+    let (_, arms) = ledger.split_once(&format!("{indent}match method {{")).unwrap();
+    let (arms, _) = arms.split_once(&format!("{indent}}}")).unwrap();
+    format!("match method {{{}\n}}", arms.replace(indent, "\n"))
 }
 
 /// Puts code between `<!-- begin name -->` and `<!-- end name -->`.

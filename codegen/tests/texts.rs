@@ -27,6 +27,7 @@ fn wrong_options() {
             "extern_path=a.b=::c,extern_path=.x=1+,runtime_path=::,type_attribute=.=Eq",
         ),
         ("extern_path_twice", "extern_path=.a=::b,extern_path=.a=::c"),
+        ("wrong_codec_path", "codec_path=.shop=My Codec"),
         ("wrong_extern_traits", "extern_traits=.a=Eq + Ord"),
         ("include_file_outside", "include_file=../mod.rs"),
         ("include_file_of_a_proto", "include_file=shop.rs"),

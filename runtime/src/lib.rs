@@ -84,6 +84,7 @@ pub use self::client::{
 #[cfg(feature = "_calls")]
 pub use self::{
     call::reply::Reply,
+    codec::{Codec, ProstCodec},
     intercept::{
         CallEnd, InterceptedCall, Interceptor, Next, RequestInterceptor, Role, SharedInterceptor,
     },

@@ -15,6 +15,8 @@ pub mod attributes;
 pub mod clashes;
 #[path = "../golden/client_only/expected/mod.rs"]
 pub mod client_only;
+#[path = "../golden/codec_path/expected/mod.rs"]
+pub mod codec_path;
 #[path = "../golden/comments/expected/mod.rs"]
 pub mod comments;
 #[path = "../golden/cross_package/expected/mod.rs"]
@@ -68,7 +70,7 @@ pub mod unary;
 #[path = "../golden/well_known_types/expected/mod.rs"]
 pub mod well_known_types;
 
-/// What the goldens `foreign` and `all_options` take from elsewhere.
+/// What the goldens `foreign`, `all_options` and `codec_path` take from elsewhere.
 pub mod hand;
 
 /// The README's Rust, compiled.

@@ -13,6 +13,8 @@ mod attributes;
 mod clashes;
 #[path = "../golden/client_only/expected/mod.rs"]
 mod client_only;
+#[path = "../golden/codec_path/expected/mod.rs"]
+mod codec_path;
 #[path = "../golden/comments/expected/mod.rs"]
 mod comments;
 #[path = "../golden/cross_package/expected/mod.rs"]

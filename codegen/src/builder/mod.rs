@@ -216,6 +216,20 @@ impl Builder {
         self
     }
 
+    /// Encodes and decodes the messages of services or methods with a [`Codec`] of your own (default: prost's):
+    /// `.codec_path(".shop.Orders", "crate::MyCodec")`. Servers, clients and mocks use it; messages are generated
+    /// as for prost.
+    ///
+    /// Paths as in [`type_attribute`](Self::type_attribute), to services and to methods (`.shop.Orders.Place`);
+    /// the last that matches wins, and `::rust_scaffold::ProstCodec` is the default. Rust paths as in
+    /// [`extern_path`](Self::extern_path).
+    ///
+    /// [`Codec`]: https://docs.rs/rust-scaffold/latest/rust_scaffold/trait.Codec.html
+    pub fn codec_path(mut self, path: impl Into<String>, codec: impl Into<String>) -> Self {
+        self.options.codec_path.push(Pair { proto: path.into(), rust: codec.into() });
+        self
+    }
+
     /// Implements `prost::Name` for messages, so that they know their full names and can be packed
     /// into an `Any` (default: false).
     pub fn enable_type_names(mut self, enable: bool) -> Self {

@@ -175,7 +175,7 @@ fn call(code: &mut Code, method: &Method) {
     code.write(
         "
         pub async fn $name(&self, request: impl $request<$message>) -> $response {
-            self.client.$function(&SERVICE.methods[$index], request).await
+            self.client.$function($descriptor, request).await
         }
         ",
         &[
@@ -184,7 +184,7 @@ fn call(code: &mut Code, method: &Method) {
             ("message", &method.names.input),
             ("response", &method.response_type()),
             ("function", &method.runtime_function()),
-            ("index", &method.index),
+            ("descriptor", &descriptor(method)),
         ],
     );
 }
@@ -196,16 +196,24 @@ fn bidi_call(code: &mut Code, method: &Method) {
     code.write(
         "
         pub fn $name(&self, request: impl rt::IntoStreamingRequest<$message>) -> rt::BidiCall<$output> {
-            self.client.bidi_streaming(&SERVICE.methods[$index], request)
+            self.client.bidi_streaming($descriptor, request)
         }
         ",
         &[
             ("name", &method.names.method),
             ("message", &method.names.input),
             ("output", &method.names.output),
-            ("index", &method.index),
+            ("descriptor", &descriptor(method)),
         ],
     );
+}
+
+/// `&SERVICE.methods[0]`, or `SERVICE.methods[0].with_codec::<crate::MyCodec>()`
+fn descriptor(method: &Method) -> String {
+    match &method.names.codec {
+        None => format!("&SERVICE.methods[{}]", method.index),
+        Some(codec) => format!("SERVICE.methods[{}].with_codec::<{codec}>()", method.index),
+    }
 }
 
 /// `impl super::calculator_service::Calculator for CalculatorClient { … }`

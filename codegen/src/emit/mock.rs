@@ -300,11 +300,14 @@ fn answer(code: &mut Code, method: &Method) {
     );
 }
 
-/// `rt::mock::Method::of::<rt::mock::Unary<super::Login, super::Session>>()`, and what hides the
-/// secrets of its messages
+/// `rt::mock::Method::of::<rt::mock::Unary<super::Login, super::Session>>()`, which names a codec of the
+/// user's, and what hides the secrets of its messages
 fn method_entry(cx: &Context, method: &Method) -> String {
-    let mut entry = format!("rt::mock::Method::of::<{}>()", kind(method));
     let (facts, names) = (method.facts, method.names);
+    let mut entry = match &names.codec {
+        None => format!("rt::mock::Method::of::<{}>()", kind(method)),
+        Some(codec) => format!("rt::mock::Method::with_codec::<{}, {codec}>()", kind(method)),
+    };
     if let Some(redaction) = redaction(cx, (&facts.input, &names.input)) {
         entry += &format!(".redact_requests({redaction})");
     }

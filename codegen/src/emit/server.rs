@@ -82,6 +82,7 @@ fn dispatch(code: &mut Code, cx: &Context) {
 /// ```text
 /// match method {
 ///     0 => call.unary(service, S::add),
+///     1 => call.with_codec::<crate::MyCodec>().unary(service, S::subtract),
 ///     …
 /// }
 /// ```
@@ -89,8 +90,10 @@ fn arms(code: &mut Code, cx: &Context) {
     code.inner(format_args!("match method"), |code| {
         for method in cx.methods() {
             let (index, function) = (method.index, method.runtime_function());
-            let name = &method.names.method;
-            code.line(format_args!("{index} => call.{function}(service, S::{name}),"));
+            let names = method.names;
+            let with_codec = names.codec.as_ref().map(|codec| format!(".with_codec::<{codec}>()"));
+            let (codec, name) = (with_codec.unwrap_or_default(), &names.method);
+            code.line(format_args!("{index} => call{codec}.{function}(service, S::{name}),"));
         }
         code.line(format_args!("_ => call.unimplemented(),"));
     });

@@ -8,6 +8,7 @@ use crate::{
     diagnostics::Problem,
     ident,
     model::{Method, Service},
+    options::Options,
 };
 
 /// What every client has of its own.
@@ -29,8 +30,8 @@ const RESERVED: &[&str] = &[
 /// Names the methods of a service, whose modules see their messages from `scope`.
 pub(super) fn assign(
     service: &Service,
-    scope: &Scope,
-    paths: &Paths,
+    (scope, paths): (&Scope, &Paths),
+    options: &Options,
     notes: &mut Notes,
 ) -> Vec<MethodNames> {
     let mut taken = Taken::these(RESERVED);
@@ -41,7 +42,13 @@ pub(super) fn assign(
             notes.warnings.push(renamed(service, method, &natural, &name));
         }
         let message = |type_name| paths.path(scope, type_name);
-        MethodNames { method: name, input: message(&method.input), output: message(&method.output) }
+        let codec = options.codec(&service.full_name, &method.name);
+        MethodNames {
+            method: name,
+            input: message(&method.input),
+            output: message(&method.output),
+            codec: codec.map(|path| scope.seen_from_package(path)),
+        }
     });
     methods.collect()
 }

@@ -123,6 +123,8 @@ pub(crate) struct MethodNames {
     pub(crate) input: String,
     /// The response message as seen from the service's modules.
     pub(crate) output: String,
+    /// The codec as seen from the service's modules, if it is not prost's.
+    pub(crate) codec: Option<String>,
 }
 
 /// What the pass has to say.

@@ -84,7 +84,7 @@ impl<'a> Package<'a> {
             server,
             client,
             dispatch: ident::upper_camel_with(&service.name, "Dispatch"),
-            methods: methods::assign(service, &scope, paths, notes),
+            methods: methods::assign(service, (&scope, paths), self.options, notes),
             mock: self.mock(service, notes),
         }
     }

@@ -32,6 +32,7 @@ pub(crate) struct Options {
     pub(crate) boxed: Vec<String>,
     pub(crate) skip_debug: Vec<String>,
     pub(crate) disable_comments: Vec<String>,
+    pub(crate) codec_path: Vec<Pair>,
     pub(crate) enable_type_names: bool,
     pub(crate) type_name_domain: Vec<Pair>,
     pub(crate) compile_well_known_types: bool,
@@ -94,6 +95,7 @@ impl Default for Options {
             boxed: Vec::new(),
             skip_debug: Vec::new(),
             disable_comments: Vec::new(),
+            codec_path: Vec::new(),
             enable_type_names: false,
             type_name_domain: Vec::new(),
             compile_well_known_types: false,
@@ -128,6 +130,15 @@ impl Options {
         TABLE.iter().flat_map(|entry| entry.canonical(&mut options)).collect()
     }
 
+    /// The path of the codec of a method, if it is not to be prost's: the last one that is set for the
+    /// service or the method.
+    pub(crate) fn codec(&self, service: &str, method: &str) -> Option<&str> {
+        let service = format!(".{service}");
+        let method = format!("{service}.{method}");
+        let is_for = |pair: &&Pair| matches(&pair.proto, &service) || matches(&pair.proto, &method);
+        self.codec_path.iter().rfind(is_for).map(|pair| pair.rust.as_str())
+    }
+
     /// Finds values that no Rust could come of.
     pub(crate) fn check(&self) -> Result<(), Problems> {
         let mut problems = Problems::default();
@@ -154,6 +165,14 @@ impl Options {
                 problems.push(
                     Problem::new(format!("option `{name}`: `{rust}` is not a Rust attribute"))
                         .help(format!("write it as in `{name}=.shop.Order=#[derive(Eq, Hash)]`")),
+                );
+            }
+        }
+        for Pair { rust, .. } in &self.codec_path {
+            if syn::parse_str::<syn::TypePath>(rust).is_err() {
+                problems.push(
+                    Problem::new(format!("option `codec_path`: `{rust}` is not a Rust path"))
+                        .help("write it as in `codec_path=.shop.Orders=crate::MyCodec`"),
                 );
             }
         }

@@ -66,6 +66,8 @@ pub(crate) const TABLE: &[Entry] = &[
         .about("leave out `Debug`, for one of your own"),
     Entry::new("disable_comments", Takes::Path(|o| &mut o.disable_comments))
         .about("leave out the comments of messages, enums and fields"),
+    Entry::new("codec_path", Takes::Pair(|o| &mut o.codec_path, ".shop.Orders=crate::MyCodec"))
+        .about("encode the messages of services or methods with a codec of your own"),
     Entry::new("enable_type_names", Takes::Switch(|o| &mut o.enable_type_names))
         .about("implement `prost::Name`, with which messages know their names"),
     Entry::new(

@@ -57,6 +57,8 @@ fn values_must_be_rust() {
     assert!(refused("extern_path=a=::b").contains("leading dot"));
     assert!(refused("extern_path=.a=::b,extern_path=.a=::c").contains("maps `.a` twice"));
     assert!(refused("type_attribute=.=derive(Eq)").contains("not a Rust attribute"));
+    assert!(refused("codec_path=.a=My Codec").contains("`My Codec` is not a Rust path"));
+    assert!(refused("codec_path=crate::MyCodec").contains("write it as in `codec_path=.shop"));
     assert!(refused("runtime_path=a b").contains("not a Rust path"));
     assert!(refused("type_attribute=.=#[derive(Eq").contains("is not closed"));
 }
@@ -66,4 +68,22 @@ fn the_header_names_what_is_not_default_in_one_order() {
     let options = Options::parse("bytes=.,include_file=mod.rs,build_client,build_server=false");
     let options = options.expect("all of it is known");
     assert_eq!(options.canonical(), ["build_server=false", "bytes=."]);
+}
+
+#[test]
+fn the_last_codec_that_is_set_for_a_service_or_a_method_wins() {
+    let codec = |paths: &[&str]| {
+        let parameter = paths.iter().map(|path| format!("codec_path={path}"));
+        let options = Options::parse(&parameter.collect::<Vec<_>>().join(","));
+        let options = options.expect("all of it is known");
+        options.codec("shop.Orders", "Place").map(str::to_owned)
+    };
+    for path in [".", ".shop", ".shop.Orders", "Orders", ".shop.Orders.Place", "Orders.Place"] {
+        assert_eq!(codec(&[&format!("{path}=A")]).as_deref(), Some("A"), "{path}");
+    }
+    for path in [".shop.Order", ".shop.Orders.List", "Orders.List", ".Orders", "rders"] {
+        assert_eq!(codec(&[&format!("{path}=A")]), None, "{path}");
+    }
+    assert_eq!(codec(&[".shop.Orders.Place=A", ".shop=B"]).as_deref(), Some("B"));
+    assert_eq!(codec(&[".shop=B", ".shop.Orders.Place=A"]).as_deref(), Some("A"));
 }

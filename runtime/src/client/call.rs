@@ -6,7 +6,6 @@ use std::{future::Future, pin::pin, sync::Arc};
 
 use bytes::Bytes;
 use http::Uri;
-use prost::Message;
 use tonic::{
     IntoRequest, Request, Response, Status,
     codec::{CompressionEncoding, EnabledCompressionEncodings},
@@ -31,7 +30,7 @@ use crate::{
         streaming::{IntoStreamingRequest, Streaming},
         trailers::merge,
     },
-    codec,
+    codec::{Codec, CodecMessage, method::CodecMethod},
     intercept::{
         Interceptor,
         tonic::{RequestInterceptor, TonicInterceptor},
@@ -112,96 +111,105 @@ impl Client {
     }
 
     /// Makes a unary call.
-    pub async fn unary<Req, Res>(
+    pub async fn unary<M, Req, Res>(
         &self,
-        method: &'static MethodDescriptor,
+        method: M,
         request: impl IntoRequest<Req>,
     ) -> Result<Response<Res>, Status>
     where
-        Req: Message + 'static,
-        Res: Message + Default + 'static,
+        M: CodecMethod,
+        M::MessageCodec: Codec<Req> + Codec<Res>,
+        Req: Send + 'static,
+        Res: Send + 'static,
     {
-        let request = request.into_request();
+        let (method, request) = (method.descriptor(), request.into_request());
         match &self.channel.route {
             Route::Direct(server) => {
                 let call = self.direct(server, method, request.metadata())?;
-                call.message(request, observe_one, codec::decode).await
+                call.message(request, observe_one, M::MessageCodec::decode).await
             }
             Route::Wire(transport) => {
-                let call = self.with_message(method, request)?;
-                decode(self.only(transport, call).await?)
+                let call = self.with_message::<M::MessageCodec, _>(method, request)?;
+                decode::<M::MessageCodec, _>(self.only(transport, call).await?)
             }
         }
     }
 
     /// Makes a client-streaming call.
-    pub async fn client_streaming<Req, Res>(
+    pub async fn client_streaming<M, Req, Res>(
         &self,
-        method: &'static MethodDescriptor,
+        method: M,
         requests: impl IntoStreamingRequest<Req>,
     ) -> Result<Response<Res>, Status>
     where
-        Req: Message + 'static,
-        Res: Message + Default + 'static,
+        M: CodecMethod,
+        M::MessageCodec: Codec<Req> + Codec<Res>,
+        Req: Send + 'static,
+        Res: Send + 'static,
     {
-        let requests = requests.into_streaming_request();
+        let (method, requests) = (method.descriptor(), requests.into_streaming_request());
         match &self.channel.route {
             Route::Direct(server) => {
                 let call = self.direct(server, method, requests.metadata())?;
                 let requests = call.requests(requests);
-                call.message(requests, Streaming::observe, codec::decode).await
+                call.message(requests, Streaming::observe, M::MessageCodec::decode).await
             }
             Route::Wire(transport) => {
-                let call = self.with_messages(method, requests)?;
-                decode(self.only(transport, call).await?)
+                let call = self.with_messages::<M::MessageCodec, _>(method, requests)?;
+                decode::<M::MessageCodec, _>(self.only(transport, call).await?)
             }
         }
     }
 
     /// Makes a server-streaming call.
-    pub async fn server_streaming<Req, Res>(
+    pub async fn server_streaming<M, Req, Res>(
         &self,
-        method: &'static MethodDescriptor,
+        method: M,
         request: impl IntoRequest<Req>,
     ) -> Result<Response<Streaming<Res>>, Status>
     where
-        Req: Message + 'static,
-        Res: Message + Default + 'static,
+        M: CodecMethod,
+        M::MessageCodec: Codec<Req> + Codec<Res>,
+        Req: Send + 'static,
+        Res: Send + 'static,
     {
-        let request = request.into_request();
+        let (method, request) = (method.descriptor(), request.into_request());
         match &self.channel.route {
             Route::Direct(server) => {
                 let call = self.direct(server, method, request.metadata())?;
-                call.messages(request, observe_one, codec::decode).await
+                call.messages(request, observe_one, M::MessageCodec::decode).await
             }
             Route::Wire(transport) => {
-                let call = self.with_message(method, request)?;
-                Ok(self.stream(transport, call).await?.map(decoded))
+                let call = self.with_message::<M::MessageCodec, _>(method, request)?;
+                Ok(self.stream(transport, call).await?.map(decoded::<M::MessageCodec, _>))
             }
         }
     }
 
     /// Makes a bidirectional streaming call, which starts when it is awaited or opened.
-    pub fn bidi_streaming<Req, Res>(
+    pub fn bidi_streaming<M, Req, Res>(
         &self,
-        method: &'static MethodDescriptor,
+        method: M,
         requests: impl IntoStreamingRequest<Req>,
     ) -> BidiCall<Res>
     where
-        Req: Message + 'static,
-        Res: Message + Default + 'static,
+        M: CodecMethod,
+        M::MessageCodec: Codec<Req> + Codec<Res>,
+        Req: Send + 'static,
+        Res: Send + 'static,
     {
-        let (client, requests) = (self.clone(), requests.into_streaming_request());
+        let (client, method) = (self.clone(), method.descriptor());
+        let requests = requests.into_streaming_request();
         BidiCall::new(async move {
             match &client.channel.route {
                 Route::Direct(server) => {
                     let call = client.direct(server, method, requests.metadata())?;
                     let requests = call.requests(requests);
-                    call.messages(requests, Streaming::observe, codec::decode).await
+                    call.messages(requests, Streaming::observe, M::MessageCodec::decode).await
                 }
                 Route::Wire(transport) => {
-                    let call = client.with_messages(method, requests)?;
-                    Ok(client.stream(transport, call).await?.map(decoded))
+                    let call = client.with_messages::<M::MessageCodec, _>(method, requests)?;
+                    Ok(client.stream(transport, call).await?.map(decoded::<M::MessageCodec, _>))
                 }
             }
         })
@@ -216,23 +224,25 @@ impl Client {
         Direct::new(&**server, &self.channel.interceptors, method, metadata)
     }
 
-    fn with_message<M: Message>(
+    fn with_message<C: Codec<M>, M>(
         &self,
         method: &'static MethodDescriptor,
         request: Request<M>,
     ) -> Result<ClientCall, Status> {
         let (metadata, extensions, message) = request.into_parts();
-        let body = Body::once(self.encoder.encode_one(&message)?);
+        let body = Body::once(self.encoder.encode_one(&CodecMessage::<C, M>::new(message))?);
         self.prepare(method, Request::from_parts(metadata, extensions, body))
     }
 
-    fn with_messages<M: Message + 'static>(
+    fn with_messages<C: Codec<M>, M: 'static>(
         &self,
         method: &'static MethodDescriptor,
         request: Request<Streaming<M>>,
     ) -> Result<ClientCall, Status> {
         let (metadata, extensions, messages) = request.into_parts();
-        let body = Body::outgoing(EncodedStream::new(messages, self.encoder, Deadline::default()));
+        let wrap = CodecMessage::<C, M>::new;
+        let frames = EncodedStream::new(messages, wrap, self.encoder, Deadline::default());
+        let body = Body::outgoing(frames);
         self.prepare(method, Request::from_parts(metadata, extensions, body))
     }
 
@@ -309,11 +319,11 @@ fn with_headers(mut status: Status, mut headers: MetadataMap) -> Status {
     status
 }
 
-fn decoded<M: Message + Default + 'static>(messages: Messages) -> Streaming<M> {
-    Streaming::decoding(messages, codec::decode)
+fn decoded<C: Codec<M>, M: 'static>(messages: Messages) -> Streaming<M> {
+    Streaming::decoding(messages, C::decode)
 }
 
-fn decode<M: Message + Default>(response: Response<Bytes>) -> Result<Response<M>, Status> {
+fn decode<C: Codec<M>, M>(response: Response<Bytes>) -> Result<Response<M>, Status> {
     let (metadata, message, extensions) = response.into_parts();
-    Ok(Response::from_parts(metadata, codec::decode(message)?, extensions))
+    Ok(Response::from_parts(metadata, C::decode(message)?, extensions))
 }

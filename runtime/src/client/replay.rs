@@ -310,6 +310,7 @@ mod tests {
     use super::*;
     use crate::{
         call::{deadline::Deadline, streaming::Streaming},
+        codec::{CodecMessage, ProstCodec},
         protocol::{encoded_stream::EncodedStream, frame::Encoder},
     };
 
@@ -337,6 +338,7 @@ mod tests {
         let encoder = Encoder { encoding: None, limit: 100 };
         let body = Body::outgoing(EncodedStream::new(
             Streaming::new(stream),
+            CodecMessage::<ProstCodec, _>::new,
             encoder,
             Deadline::default(),
         ));

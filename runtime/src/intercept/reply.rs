@@ -6,6 +6,7 @@ use tonic::{Response, Status, metadata::MetadataMap};
 
 use crate::{
     call::{body::Body, deadline::Deadline, reply::Reply, streaming::Streaming},
+    codec::{Codec, CodecMessage, ProstCodec},
     protocol::{encoded_stream::EncodedStream, frame::Encoder},
 };
 
@@ -15,17 +16,31 @@ impl Reply {
     ///
     /// # Errors
     /// `ResourceExhausted` if the message is larger than protobuf allows, 2 GiB.
-    pub fn message<M: Message>(response: Response<M>) -> Result<Self, Status> {
+    pub fn message<M: Message + Default>(response: Response<M>) -> Result<Self, Status> {
+        Self::message_with_codec::<ProstCodec, M>(response)
+    }
+
+    /// Like [`message`](Self::message), for a method with a codec of its own.
+    ///
+    /// # Errors
+    /// Those of [`message`](Self::message), and of the codec.
+    pub fn message_with_codec<C: Codec<M>, M>(response: Response<M>) -> Result<Self, Status> {
         let (metadata, message, extensions) = response.into_parts();
-        let body = Body::once(PLAIN.encode_one(&message)?);
+        let body = Body::once(PLAIN.encode_one(&CodecMessage::<C, M>::new(message))?);
         Ok(Self { metadata, extensions, encoding: None, body })
     }
 
     /// A reply with a stream of messages. See [`message`](Self::message).
-    pub fn messages<M: Message + 'static>(response: Response<Streaming<M>>) -> Self {
+    pub fn messages<M: Message + Default + 'static>(response: Response<Streaming<M>>) -> Self {
+        Self::messages_with_codec::<ProstCodec, M>(response)
+    }
+
+    /// Like [`messages`](Self::messages), for a method with a codec of its own.
+    pub fn messages_with_codec<C: Codec<M>, M: 'static>(response: Response<Streaming<M>>) -> Self {
         let (metadata, messages, extensions) = response.into_parts();
-        let body = Body::outgoing(EncodedStream::new(messages, PLAIN, Deadline::default()));
-        Self { metadata, extensions, encoding: None, body }
+        let wrap = CodecMessage::<C, M>::new;
+        let frames = EncodedStream::new(messages, wrap, PLAIN, Deadline::default());
+        Self { metadata, extensions, encoding: None, body: Body::outgoing(frames) }
     }
 
     /// The metadata in the headers of the response.

@@ -56,11 +56,11 @@ impl<'a> Direct<'a> {
             }
             None if self.method.kind.streams_responses() => {
                 let messages = of_interceptor(body).with_deadline(Deadline::at(self.deadline));
-                Content::Many(Streaming::decoding(messages, method.decode_response))
+                Content::Many(Streaming::decoding(messages, method.wire.decode_response))
             }
             None => {
                 let mut messages = of_interceptor(body);
-                let message = (method.decode_response)(messages.only().await?)?;
+                let message = (method.wire.decode_response)(messages.only().await?)?;
                 merge_trailers(messages.take_trailers());
                 Content::One(message)
             }

@@ -2,10 +2,10 @@
 
 use std::{any::Any, fmt, fmt::Debug, sync::Arc};
 
-use bytes::BytesMut;
+use bytes::Bytes;
 use tonic::Status;
 
-use crate::{call::streaming::Streaming, codec::Encode};
+use crate::call::streaming::Streaming;
 
 /// What a mock asks of a message. prost derives all of it.
 pub trait Message: prost::Message + Default + Clone + PartialEq + Debug + 'static {}
@@ -17,18 +17,12 @@ impl<M: prost::Message + Default + Clone + PartialEq + Debug + 'static> Message 
 pub struct AnyMessage(Arc<dyn Erased>);
 
 trait Erased: Any + Debug + Send + Sync {
-    fn encoded_len(&self) -> usize;
-
-    fn encode(&self, into: &mut BytesMut);
+    fn to_proto(&self) -> Bytes;
 }
 
 impl<M: Message> Erased for M {
-    fn encoded_len(&self) -> usize {
-        prost::Message::encoded_len(self)
-    }
-
-    fn encode(&self, into: &mut BytesMut) {
-        self.encode_raw(into);
+    fn to_proto(&self) -> Bytes {
+        self.encode_to_vec().into()
     }
 }
 
@@ -42,19 +36,14 @@ impl AnyMessage {
         (&*self.0 as &dyn Any).downcast_ref()
     }
 
+    /// The message in protobuf's binary format, as it is on tapes whatever the method's codec.
+    pub(crate) fn to_proto(&self) -> Bytes {
+        self.0.to_proto()
+    }
+
     pub(crate) fn restore<M: Message>(self) -> Result<M, Status> {
         let message = (self.0 as Arc<dyn Any + Send + Sync>).downcast::<M>();
         message.map(Arc::unwrap_or_clone).map_err(|_| mixed_up())
-    }
-}
-
-impl Encode for AnyMessage {
-    fn encoded_len(&self) -> usize {
-        self.0.encoded_len()
-    }
-
-    fn encode_to(&self, into: &mut BytesMut) {
-        self.0.encode(into);
     }
 }
 

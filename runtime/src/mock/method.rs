@@ -1,25 +1,27 @@
 //! Conversions between a method's messages and type-erased ones, for the entry points of a mock that are
 //! not typed: its server, spies and tapes.
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use tonic::Status;
 
 use super::{
     kind::{Carried, Kind},
-    message::{AnyMessage, Content, Message},
+    message::{AnyMessage, Content, Message, mixed_up},
     pattern::{Report, check_equal},
 };
 use crate::{
     call::direct_slot::{DirectSlot, ErasedSlot},
-    codec,
+    codec::{Codec, Encode, ProstCodec},
     redact::Redact,
 };
 
 /// What those entry points need of a method.
 #[derive(Clone, Copy, Debug)]
 pub struct Method {
-    pub(crate) decode_request: Decode,
-    pub(crate) decode_response: Decode,
+    pub(crate) wire: WireCodec,
+    /// Messages on a tape are in protobuf's binary format, whatever the codec.
+    pub(crate) decode_taped_request: Decode,
+    pub(crate) decode_taped_response: Decode,
     pub(crate) compare_request: Comparison,
     pub(crate) compare_response: Comparison,
     /// Puts a request into a new slot.
@@ -33,6 +35,48 @@ pub struct Method {
 }
 
 type Decode = fn(Bytes) -> Result<AnyMessage, Status>;
+
+/// The codec of a method, type-erased.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct WireCodec {
+    pub(crate) decode_request: Decode,
+    pub(crate) decode_response: Decode,
+    response_len: fn(&AnyMessage) -> Option<usize>,
+    encode_response: fn(&AnyMessage, &mut BytesMut) -> Result<(), Status>,
+}
+
+impl WireCodec {
+    const fn of<K: Kind, C: Codec<K::Request> + Codec<K::Response>>() -> Self {
+        Self {
+            decode_request: decode::<C, K::Request>,
+            decode_response: decode::<C, K::Response>,
+            response_len: encoded_len::<C, K::Response>,
+            encode_response: encode::<C, K::Response>,
+        }
+    }
+
+    /// A response that can be encoded.
+    pub(crate) fn response(&self, message: AnyMessage) -> WireResponse<'_> {
+        WireResponse { message, codec: self }
+    }
+}
+
+/// A response of a mock and the codec of its method.
+pub(crate) struct WireResponse<'a> {
+    message: AnyMessage,
+    codec: &'a WireCodec,
+}
+
+impl Encode for WireResponse<'_> {
+    fn encoded_len(&self) -> Option<usize> {
+        (self.codec.response_len)(&self.message)
+    }
+
+    fn encode_to(&self, into: &mut BytesMut) -> Result<(), Status> {
+        (self.codec.encode_response)(&self.message, into)
+    }
+}
+
 /// Takes the secrets out of a message.
 pub(crate) type RedactFn = fn(&AnyMessage) -> AnyMessage;
 
@@ -62,9 +106,15 @@ impl Comparison {
 impl Method {
     /// The method of this kind.
     pub const fn of<K: Kind>() -> Self {
+        Self::with_codec::<K, ProstCodec>()
+    }
+
+    /// The method of this kind, with a codec of the user's.
+    pub const fn with_codec<K: Kind, C: Codec<K::Request> + Codec<K::Response>>() -> Self {
         Self {
-            decode_request: decode::<K::Request>,
-            decode_response: decode::<K::Response>,
+            wire: WireCodec::of::<K, C>(),
+            decode_taped_request: decode::<ProstCodec, K::Request>,
+            decode_taped_response: decode::<ProstCodec, K::Response>,
             compare_request: Comparison::of::<K::Request>(),
             compare_response: Comparison::of::<K::Response>(),
             slot: slot::<K>,
@@ -101,8 +151,19 @@ pub fn redact_by<M: Message>(message: &AnyMessage, redact: fn(&mut M)) -> AnyMes
     AnyMessage::new(message)
 }
 
-fn decode<M: Message>(bytes: Bytes) -> Result<AnyMessage, Status> {
-    codec::decode::<M>(bytes).map(AnyMessage::new)
+fn decode<C: Codec<M>, M: Message>(encoded: Bytes) -> Result<AnyMessage, Status> {
+    C::decode(encoded).map(AnyMessage::new)
+}
+
+fn encoded_len<C: Codec<M>, M: Message>(message: &AnyMessage) -> Option<usize> {
+    message.view().and_then(C::encoded_len)
+}
+
+fn encode<C: Codec<M>, M: Message>(
+    message: &AnyMessage,
+    into: &mut BytesMut,
+) -> Result<(), Status> {
+    C::encode(message.view().ok_or_else(mixed_up)?, into)
 }
 
 fn compare<M: Message>(expected: &AnyMessage, got: Option<&AnyMessage>, report: &mut Report) {

@@ -56,21 +56,23 @@ impl<'a> ServerCall<'a> {
             RequestSource::Wire(mut request) => answer.wait(Box::pin(async move {
                 let request = match mock.streams_requests(method) {
                     true => request.map(|messages| {
-                        Content::Many(answer.requests(messages, types.decode_request))
+                        Content::Many(answer.requests(messages, types.wire.decode_request))
                     }),
                     false => {
                         let message = only(&mut request).await?;
-                        decode(message, types.decode_request)?.map(Content::One)
+                        decode(message, types.wire.decode_request)?.map(Content::One)
                     }
                 };
                 let response = mock.erased(method, request).await?;
                 let (metadata, content, extensions) = response.into_parts();
                 match content {
                     Content::One(message) => {
-                        answer.message(Response::from_parts(metadata, message, extensions))
+                        let response = Response::from_parts(metadata, message, extensions);
+                        answer.message(response, |message| types.wire.response(message))
                     }
                     Content::Many(messages) => {
-                        Ok(answer.messages(Response::from_parts(metadata, messages, extensions)))
+                        let response = Response::from_parts(metadata, messages, extensions);
+                        Ok(answer.messages(response, |message| types.wire.response(message)))
                     }
                 }
             })),

@@ -43,7 +43,7 @@ pub(crate) struct EncodedStream {
     trailers: MetadataMap,
 }
 
-/// A [`Streaming`] with its message type erased.
+/// A stream of messages, their type and their codec erased.
 trait MessageSource: Send {
     /// Appends the next message to `chunk`.
     fn poll_encode(
@@ -56,31 +56,40 @@ trait MessageSource: Send {
     fn take_trailers(&mut self) -> MetadataMap;
 }
 
-impl<T: Encode> MessageSource for Streaming<T> {
+/// A [`Streaming`] whose messages are encoded as what `wrap` makes of them.
+struct WrappedMessages<M, W> {
+    messages: Streaming<M>,
+    wrap: W,
+}
+
+impl<M, E: Encode, W: Fn(M) -> E + Send> MessageSource for WrappedMessages<M, W> {
     fn poll_encode(
         &mut self,
         encoder: &Encoder,
         chunk: &mut BytesMut,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<(), Status>>> {
-        self.poll_message(cx).map(|next| next.map(|message| encoder.encode(&message?, chunk)))
+        let next = self.messages.poll_message(cx);
+        next.map(|next| next.map(|message| encoder.encode(&(self.wrap)(message?), chunk)))
     }
 
     fn take_trailers(&mut self) -> MetadataMap {
-        self.take_received_trailers()
+        self.messages.take_received_trailers()
     }
 }
 
 impl EncodedStream {
-    pub(crate) fn new<T: Encode + 'static>(
-        messages: Streaming<T>,
+    /// The frames of `messages`, each encoded as what `wrap` makes of it.
+    pub(crate) fn new<M: 'static, E: Encode>(
+        messages: Streaming<M>,
+        wrap: impl Fn(M) -> E + Send + 'static,
         encoder: Encoder,
         deadline: Deadline,
     ) -> Self {
         // A counted stream must not be polled for more messages than are sent.
         let enough = if messages.is_counted() { 1 } else { CHUNK };
         Self {
-            source: Some(Box::new(messages)),
+            source: Some(Box::new(WrappedMessages { messages, wrap })),
             encoder,
             deadline,
             enough,
@@ -191,6 +200,11 @@ mod tests {
     use futures_core::Stream;
 
     use super::*;
+    use crate::codec::{CodecMessage, ProstCodec};
+
+    fn wrap(number: u32) -> CodecMessage<ProstCodec, u32> {
+        CodecMessage::new(number)
+    }
 
     /// Yields messages up to `last`, each followed by one `Pending`; then stays pending.
     struct Pausing {
@@ -215,7 +229,7 @@ mod tests {
     fn chunks_of(last: u32) -> Vec<usize> {
         let messages = Streaming::new(Pausing { last, yielded: 0, paused: true });
         let encoder = Encoder { encoding: None, limit: 100 };
-        let mut outgoing = EncodedStream::new(messages, encoder, Deadline::default());
+        let mut outgoing = EncodedStream::new(messages, wrap, encoder, Deadline::default());
         let mut next = || match outgoing.poll_data(&mut Context::from_waker(Waker::noop())) {
             Poll::Ready(data) => Some(data.expect("no end").expect("no failure").len()),
             Poll::Pending => None,
@@ -250,7 +264,7 @@ mod tests {
     fn messages_that_are_counted_are_taken_one_by_one() {
         let encoder = Encoder { encoding: None, limit: 100 };
         let messages = Streaming::from_source(Counted);
-        let mut outgoing = EncodedStream::new(messages, encoder, Deadline::default());
+        let mut outgoing = EncodedStream::new(messages, wrap, encoder, Deadline::default());
         let first = outgoing.poll_data(&mut Context::from_waker(Waker::noop()));
         assert!(matches!(first, Poll::Ready(Some(Ok(chunk))) if chunk.len() == 7));
     }

@@ -40,14 +40,16 @@ pub(crate) struct Encoder {
 
 impl Encoder {
     /// Encodes one message. Large messages get a buffer of their exact size, small ones a part of the
-    /// thread's chunk.
+    /// thread's chunk, and those of an unknown size a buffer that grows.
     pub(crate) fn encode_one(&self, message: &dyn Encode) -> Result<Bytes, Status> {
-        let length = message.encoded_len();
-        if length > SMALL {
-            let mut frame = BytesMut::new();
-            self.encode_sized(message, length, &mut frame)?;
-            return Ok(frame.freeze());
-        }
+        let length = match message.encoded_len() {
+            Some(length) if length <= SMALL => length,
+            length => {
+                let mut frame = BytesMut::new();
+                self.encode_frame(message, length, &mut frame)?;
+                return Ok(frame.freeze());
+            }
+        };
         // Taken out of the cell, because `encode_to` may panic or encode other messages.
         let mut chunk = CHUNK.take();
         if chunk.capacity() < HEADER + length {
@@ -59,10 +61,21 @@ impl Encoder {
         Ok(frame)
     }
 
-    /// Appends one frame.
+    /// Appends one frame, or part of one if that fails.
     pub(crate) fn encode(&self, message: &impl Encode, into: &mut BytesMut) -> Result<(), Status> {
-        let length = message.encoded_len();
-        self.encode_sized(message, length, into)
+        self.encode_frame(message, message.encoded_len(), into)
+    }
+
+    fn encode_frame(
+        &self,
+        message: &(impl Encode + ?Sized),
+        length: Option<usize>,
+        into: &mut BytesMut,
+    ) -> Result<(), Status> {
+        match length {
+            Some(length) => self.encode_sized(message, length, into),
+            None => self.encode_unsized(message, into),
+        }
     }
 
     fn encode_sized(
@@ -71,45 +84,76 @@ impl Encoder {
         length: usize,
         into: &mut BytesMut,
     ) -> Result<(), Status> {
-        check_size("a message to send", length, self.limit.min(MAX_MESSAGE))?;
+        self.check_size(length)?;
         if let Some(encoding) = self.encoding {
-            return compress_frame(message, length, into, encoding);
+            return append_compressed(encode_plain(message, length)?, into, encoding);
         }
         into.reserve(HEADER + length);
         put_header(into, 0, length);
-        message.encode_to(into);
+        message.encode_to(into)
+    }
+
+    /// The size is only known, and checked, when the message has been encoded.
+    fn encode_unsized(
+        &self,
+        message: &(impl Encode + ?Sized),
+        into: &mut BytesMut,
+    ) -> Result<(), Status> {
+        if let Some(encoding) = self.encoding {
+            let plain = encode_plain(message, 0)?;
+            self.check_size(plain.len())?;
+            return append_compressed(plain, into, encoding);
+        }
+        let start = into.len();
+        put_header(into, 0, 0);
+        message.encode_to(into)?;
+        self.check_size(into.len() - start - HEADER)?;
+        set_length(into, start);
         Ok(())
+    }
+
+    fn check_size(&self, length: usize) -> Result<(), Status> {
+        check_size("a message to send", length, self.limit.min(MAX_MESSAGE))
     }
 }
 
 fn put_header(into: &mut BytesMut, flag: u8, length: usize) {
-    into.put_u8(flag);
-    into.put_u32(length as u32);
+    let [a, b, c, d] = (length as u32).to_be_bytes();
+    into.put_slice(&[flag, a, b, c, d]);
 }
 
-/// Appends a compressed frame. The message is encoded into a separate buffer, so that `into` is never
-/// reallocated for the uncompressed size.
-fn compress_frame(
-    message: &(impl Encode + ?Sized),
-    length: usize,
+/// A message that is to be compressed, in the thread's buffer for these, so that the buffer of the frame is
+/// never reallocated for the uncompressed size.
+fn encode_plain(message: &(impl Encode + ?Sized), capacity: usize) -> Result<BytesMut, Status> {
+    let mut plain = PLAIN.take();
+    plain.clear();
+    plain.reserve(capacity);
+    message.encode_to(&mut plain)?;
+    Ok(plain)
+}
+
+/// Appends the frame of an encoded message, compressed.
+fn append_compressed(
+    plain: BytesMut,
     into: &mut BytesMut,
     encoding: CompressionEncoding,
 ) -> Result<(), Status> {
-    let mut plain = PLAIN.take();
-    plain.clear();
-    plain.reserve(length);
-    message.encode_to(&mut plain);
     let start = into.len();
     put_header(into, 1, 0);
     compression::compress(encoding, &plain, into)?;
     if plain.capacity() <= MAX_SPARE_CAPACITY {
         PLAIN.set(plain);
     }
-    let length = into.len() - start - HEADER;
-    check_size("a compressed message to send", length, MAX_MESSAGE)?;
-    let mut header = &mut into[start + 1..start + HEADER];
-    header.put_u32(length as u32);
+    check_size("a compressed message to send", into.len() - start - HEADER, MAX_MESSAGE)?;
+    set_length(into, start);
     Ok(())
+}
+
+/// Completes the header of the frame that begins at `start` and ends with `frames`.
+fn set_length(frames: &mut BytesMut, start: usize) {
+    let length = frames.len() - start - HEADER;
+    let mut header = &mut frames[start + 1..start + HEADER];
+    header.put_u32(length as u32);
 }
 
 /// Splits received bytes into messages. Only messages that arrive in pieces are copied.
@@ -218,21 +262,27 @@ fn header(received: &[u8]) -> Result<Option<(Flag, usize)>, Status> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::codec::decode;
+    use crate::codec::{Codec as _, CodecMessage, ProstCodec};
 
     fn encoder() -> Encoder {
         Encoder { encoding: None, limit: 100 }
     }
 
+    fn message(text: &str) -> CodecMessage<ProstCodec, String> {
+        CodecMessage::new(text.to_owned())
+    }
+
     fn messages(frames: &mut Frames) -> Vec<String> {
-        std::iter::from_fn(|| frames.next().unwrap()).map(|it| decode(it).unwrap()).collect()
+        std::iter::from_fn(|| frames.next().unwrap())
+            .map(|it| ProstCodec::decode(it).unwrap())
+            .collect()
     }
 
     #[test]
     fn messages_survive_any_cut_of_the_stream() {
         let mut stream = BytesMut::new();
         for message in ["one", "", "three"] {
-            encoder().encode(&message.to_owned(), &mut stream).unwrap();
+            encoder().encode(&self::message(message), &mut stream).unwrap();
         }
         let stream = stream.freeze();
         for size in 1..=stream.len() {
@@ -249,7 +299,7 @@ mod tests {
 
     #[test]
     fn a_message_in_one_piece_is_not_copied() {
-        let frame = encoder().encode_one(&"hello".to_owned()).unwrap();
+        let frame = encoder().encode_one(&message("hello")).unwrap();
         let place = frame.as_ptr();
         let mut frames = Frames::new(None, 100);
         frames.push(frame);
@@ -259,7 +309,7 @@ mod tests {
     #[test]
     fn sizes_over_the_limit_are_resource_exhausted() {
         let long = "x".repeat(99);
-        let sent = encoder().encode_one(&long).unwrap_err();
+        let sent = encoder().encode_one(&message(&long)).unwrap_err();
         assert_eq!(sent.code(), tonic::Code::ResourceExhausted);
         let mut frames = Frames::new(None, 100);
         frames.push(Bytes::from_static(&[0, 0, 0, 0, 101]));
@@ -269,11 +319,11 @@ mod tests {
     struct Vast;
 
     impl Encode for Vast {
-        fn encoded_len(&self) -> usize {
-            MAX_MESSAGE + 1
+        fn encoded_len(&self) -> Option<usize> {
+            Some(MAX_MESSAGE + 1)
         }
 
-        fn encode_to(&self, _: &mut BytesMut) {
+        fn encode_to(&self, _: &mut BytesMut) -> Result<(), Status> {
             unreachable!("it is too large");
         }
     }
@@ -299,7 +349,7 @@ mod tests {
     fn a_compressed_message_may_not_outgrow_the_limit() {
         let encoding = Some(CompressionEncoding::Gzip);
         let sender = Encoder { encoding, limit: usize::MAX };
-        let frame = sender.encode_one(&"x".repeat(100_000)).unwrap();
+        let frame = sender.encode_one(&message(&"x".repeat(100_000))).unwrap();
         assert!(frame.len() < 1000);
         let mut frames = Frames::new(encoding, 1000);
         frames.push(frame);

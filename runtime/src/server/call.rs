@@ -2,11 +2,10 @@
 //!
 //! The generic methods only decode, call and encode; everything else is compiled once.
 
-use std::{fmt, future::Future, sync::Arc};
+use std::{fmt, future::Future, marker::PhantomData, sync::Arc};
 
 use bytes::Bytes;
 use http::Extensions;
-use prost::Message;
 use tokio::time::Instant;
 use tonic::{Request, Response, Status, codec::EnabledCompressionEncodings, metadata::MetadataMap};
 
@@ -22,7 +21,7 @@ use crate::{
         streaming::Streaming,
         trailers::Trailers,
     },
-    codec::{self, Encode},
+    codec::{Codec, CodecMessage, Encode, ProstCodec},
     intercept::{
         InterceptedCall, Role,
         interceptor::{IncomingService, Interceptors, ServiceCall},
@@ -160,11 +159,12 @@ impl Default for ServerConfig {
     }
 }
 
-/// A call to be dispatched to a handler.
+/// A call to be dispatched to a handler, its messages in the encoding of the codec `C`.
 #[derive(Debug)]
-pub struct ServerCall<'a> {
+pub struct ServerCall<'a, C = ProstCodec> {
     pub(crate) request: RequestSource<'a>,
     pub(crate) answer: AnswerOptions,
+    codec: PhantomData<fn() -> C>,
 }
 
 /// Where the request comes from: encoded messages, or a [`DirectSlot`].
@@ -199,31 +199,45 @@ impl<'a> ServerCall<'a> {
                 let messages = Messages::new(body, frames, Side::Request);
                 let request = Request::from_parts(metadata, extensions, messages);
                 let answer = AnswerOptions { encoder, deadline: options.deadline };
-                Self { request: RequestSource::Wire(request), answer }
+                Self { request: RequestSource::Wire(request), answer, codec: PhantomData }
             }
             IncomingMessages::Direct(slot) => {
                 let encoder = Encoder { encoding: None, limit: usize::MAX };
                 let request = Request::from_parts(metadata, extensions, slot);
                 let answer = AnswerOptions { encoder, deadline: options.deadline };
-                Self { request: RequestSource::Slot(request), answer }
+                Self { request: RequestSource::Slot(request), answer, codec: PhantomData }
             }
         }
     }
 
+    /// The same call, of a method with a codec of the user's.
+    pub fn with_codec<C>(self) -> ServerCall<'a, C> {
+        ServerCall { request: self.request, answer: self.answer, codec: PhantomData }
+    }
+
+    /// Fails the call with `Unimplemented`: the service has no such method.
+    pub fn unimplemented(self) -> ReplyFuture<'a> {
+        let status = Status::unimplemented("the service has no such method");
+        self.answer.wait(Box::pin(async { Err(status) }))
+    }
+}
+
+impl<'a, C> ServerCall<'a, C> {
     /// Serves a unary call.
     pub fn unary<S, Req, Res, H>(self, service: Arc<S>, handler: H) -> ReplyFuture<'a>
     where
         S: Send + Sync + ?Sized + 'static,
-        Req: Message + Default + 'static,
-        Res: Message + 'static,
+        C: Codec<Req> + Codec<Res>,
+        Req: Send + 'static,
+        Res: Send + 'static,
         H: for<'s> Handler<'s, S, Req, Res = Res> + 'static,
     {
         let answer = self.answer;
         match self.request {
             RequestSource::Slot(request) => answer.fill(request, service, handler),
             RequestSource::Wire(mut request) => answer.wait(Box::pin(async move {
-                let request = decode(only(&mut request).await?, codec::decode)?;
-                answer.message(handler.handle(&service, request).await?)
+                let request = decode(only(&mut request).await?, C::decode)?;
+                answer.message(handler.handle(&service, request).await?, CodecMessage::<C, _>::new)
             })),
         }
     }
@@ -232,16 +246,17 @@ impl<'a> ServerCall<'a> {
     pub fn client_streaming<S, Req, Res, H>(self, service: Arc<S>, handler: H) -> ReplyFuture<'a>
     where
         S: Send + Sync + ?Sized + 'static,
-        Req: Message + Default + 'static,
-        Res: Message + 'static,
+        C: Codec<Req> + Codec<Res>,
+        Req: Send + 'static,
+        Res: Send + 'static,
         H: for<'s> Handler<'s, S, Streaming<Req>, Res = Res> + 'static,
     {
         let answer = self.answer;
         match self.request {
             RequestSource::Slot(request) => answer.fill(request, service, handler),
             RequestSource::Wire(requests) => answer.wait(Box::pin(async move {
-                let requests = requests.map(|messages| answer.requests(messages, codec::decode));
-                answer.message(handler.handle(&service, requests).await?)
+                let requests = requests.map(|messages| answer.requests(messages, C::decode));
+                answer.message(handler.handle(&service, requests).await?, CodecMessage::<C, _>::new)
             })),
         }
     }
@@ -250,16 +265,18 @@ impl<'a> ServerCall<'a> {
     pub fn server_streaming<S, Req, Res, H>(self, service: Arc<S>, handler: H) -> ReplyFuture<'a>
     where
         S: Send + Sync + ?Sized + 'static,
-        Req: Message + Default + 'static,
-        Res: Message + 'static,
+        C: Codec<Req> + Codec<Res>,
+        Req: Send + 'static,
+        Res: Send + 'static,
         H: for<'s> Handler<'s, S, Req, Res = Streaming<Res>> + 'static,
     {
         let answer = self.answer;
         match self.request {
             RequestSource::Slot(request) => answer.fill(request, service, handler),
             RequestSource::Wire(mut request) => answer.wait(Box::pin(async move {
-                let request = decode(only(&mut request).await?, codec::decode)?;
-                Ok(answer.messages(handler.handle(&service, request).await?))
+                let request = decode(only(&mut request).await?, C::decode)?;
+                let response = handler.handle(&service, request).await?;
+                Ok(answer.messages(response, CodecMessage::<C, _>::new))
             })),
         }
     }
@@ -268,24 +285,20 @@ impl<'a> ServerCall<'a> {
     pub fn bidi_streaming<S, Req, Res, H>(self, service: Arc<S>, handler: H) -> ReplyFuture<'a>
     where
         S: Send + Sync + ?Sized + 'static,
-        Req: Message + Default + 'static,
-        Res: Message + 'static,
+        C: Codec<Req> + Codec<Res>,
+        Req: Send + 'static,
+        Res: Send + 'static,
         H: for<'s> Handler<'s, S, Streaming<Req>, Res = Streaming<Res>> + 'static,
     {
         let answer = self.answer;
         match self.request {
             RequestSource::Slot(request) => answer.fill(request, service, handler),
             RequestSource::Wire(requests) => answer.wait(Box::pin(async move {
-                let requests = requests.map(|messages| answer.requests(messages, codec::decode));
-                Ok(answer.messages(handler.handle(&service, requests).await?))
+                let requests = requests.map(|messages| answer.requests(messages, C::decode));
+                let response = handler.handle(&service, requests).await?;
+                Ok(answer.messages(response, CodecMessage::<C, _>::new))
             })),
         }
-    }
-
-    /// Fails the call with `Unimplemented`: the service has no such method.
-    pub fn unimplemented(self) -> ReplyFuture<'a> {
-        let status = Status::unimplemented("the service has no such method");
-        self.answer.wait(Box::pin(async { Err(status) }))
     }
 }
 
@@ -360,9 +373,14 @@ impl AnswerOptions {
         Streaming::decoding(messages, decode)
     }
 
-    pub(crate) fn message<M: Encode>(self, response: Response<M>) -> Result<Reply, Status> {
+    /// The reply with one message, encoded as what `wrap` makes of it.
+    pub(crate) fn message<M, E: Encode>(
+        self,
+        response: Response<M>,
+        wrap: impl FnOnce(M) -> E,
+    ) -> Result<Reply, Status> {
         let (metadata, message, extensions) = response.into_parts();
-        self.any_message(metadata, extensions, &message)
+        self.any_message(metadata, extensions, &wrap(message))
     }
 
     fn any_message(
@@ -379,11 +397,16 @@ impl AnswerOptions {
         Ok(self.reply(metadata, extensions, body))
     }
 
-    pub(crate) fn messages<M: Encode + 'static>(self, response: Response<Streaming<M>>) -> Reply {
+    /// The reply with a stream of messages, each encoded as what `wrap` makes of it.
+    pub(crate) fn messages<M: 'static, E: Encode>(
+        self,
+        response: Response<Streaming<M>>,
+        wrap: impl Fn(M) -> E + Send + 'static,
+    ) -> Reply {
         let (metadata, messages, extensions) = response.into_parts();
-        let body =
-            Body::outgoing(EncodedStream::new(messages, self.encoder, Deadline::at(self.deadline)));
-        self.reply(metadata, extensions, body)
+        let deadline = Deadline::at(self.deadline);
+        let frames = EncodedStream::new(messages, wrap, self.encoder, deadline);
+        self.reply(metadata, extensions, Body::outgoing(frames))
     }
 
     fn reply(self, metadata: MetadataMap, mut extensions: Extensions, body: Body) -> Reply {

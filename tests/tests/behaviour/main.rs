@@ -5,6 +5,7 @@
 mod broken;
 mod calls;
 mod cancellation;
+mod codecs;
 mod compression;
 mod connect_info;
 mod connections;

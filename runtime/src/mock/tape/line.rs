@@ -6,7 +6,7 @@
 use std::time::Duration;
 
 use base64::{Engine as _, prelude::BASE64_STANDARD};
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use serde_json::{Map, Value, json};
 use tonic::{
     Code, Status,
@@ -21,7 +21,6 @@ use super::{
 };
 use crate::{
     call::deadline::FOREVER,
-    codec::Encode as _,
     mock::{
         entry::is_custom, message::AnyMessage, method::Method, pattern::shown, record::Outcome,
     },
@@ -50,9 +49,7 @@ impl Event<AnyMessage> {
     pub(super) fn redacted(&self, redaction: &Redaction, method: &Method) -> Event<Encoded> {
         let encoded = |message, marked| {
             let message = redaction.message(message, marked);
-            let mut bytes = BytesMut::with_capacity(message.encoded_len());
-            message.encode_to(&mut bytes);
-            Encoded { bytes: bytes.freeze(), text: shown(&message) }
+            Encoded { bytes: message.to_proto(), text: shown(&message) }
         };
         match self {
             Self::Request(message) => {

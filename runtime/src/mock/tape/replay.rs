@@ -70,7 +70,7 @@ fn plan(place: Place, method: &Method, kind: MethodKind, line: &TapeLine) -> Res
     for event in &line.events {
         match event {
             Event::Request(message) => {
-                let message = message.decode(method.decode_request)?;
+                let message = message.decode(method.decode_taped_request)?;
                 requests.push(message.clone());
                 if kind.streams_requests() {
                     steps.push(&place, expect(method.compare_request, message));
@@ -78,7 +78,7 @@ fn plan(place: Place, method: &Method, kind: MethodKind, line: &TapeLine) -> Res
             }
             Event::End => steps.push(&place, Action::ExpectEnd),
             Event::Response(message) => {
-                steps.push(&place, Action::Send(message.decode(method.decode_response)?));
+                steps.push(&place, Action::Send(message.decode(method.decode_taped_response)?));
             }
         }
     }

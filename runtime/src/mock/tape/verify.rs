@@ -109,7 +109,7 @@ impl ReplayedCall<'_> {
             _ => None,
         });
         let request = requests.next().ok_or("the tape has no request")?;
-        Ok((None, Content::One(request.decode(self.method.decode_request)?)))
+        Ok((None, Content::One(request.decode(self.method.decode_taped_request)?)))
     }
 }
 
@@ -129,7 +129,7 @@ impl Dialogue<'_> {
         while let Some(Event::Request(_) | Event::End) = self.events.as_slice().first() {
             match (self.events.next(), &self.requests) {
                 (Some(Event::Request(message)), Some(requests)) => {
-                    let message = message.decode(self.call.method.decode_request);
+                    let message = message.decode(self.call.method.decode_taped_request);
                     // A server that has stopped reading says so with its status.
                     let _ = requests.send(message.map_err(Status::internal));
                 }
@@ -164,7 +164,7 @@ impl Dialogue<'_> {
         let Some(Event::Response(expected)) = self.events.next() else {
             return Err(format!("got a further response: {}", shown(message)));
         };
-        let expected = expected.decode(self.call.method.decode_response)?;
+        let expected = expected.decode(self.call.method.decode_taped_response)?;
         let mut report = Report::explaining();
         self.call.method.compare_response.check(&expected, Some(message), &mut report);
         match report.has_failed() {
