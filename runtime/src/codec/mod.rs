@@ -54,7 +54,8 @@ use tonic::Status;
 ///
 /// let mut encoded = Vec::new();
 /// Checked::encode(&300_u32, &mut encoded)?;
-/// assert_eq!(Checked::decode(encoded.into()), Ok::<_, Status>(300_u32));
+/// let decoded: u32 = Checked::decode(encoded.into())?;
+/// assert_eq!(decoded, 300);
 /// # Ok::<_, Status>(())
 /// ```
 pub trait Codec<M>: 'static {
