@@ -135,6 +135,20 @@ pub mod shop_client {
             Self { client: rt::Client::new(channel) }
         }
 
+        /// Calls through `channel`, behind an interceptor of tonic's: a function from `Request<()>` to
+        /// `Result<Request<()>, Status>`. There is more to [`intercept`](Self::intercept).
+        pub fn with_interceptor(
+            channel: impl rt::Into<rt::Channel>,
+            interceptor: impl rt::RequestInterceptor,
+        ) -> Self {
+            Self { client: rt::Client::with_interceptor(channel, interceptor) }
+        }
+
+        /// Calls through `channel`, with the scheme and the authority of `origin` in the requests.
+        pub fn with_origin(channel: impl rt::Into<rt::Channel>, origin: rt::Uri) -> Self {
+            Self { client: rt::Client::with_origin(channel, origin) }
+        }
+
         /// Calls `service` in this process: same codec, metadata, deadlines and limits, no socket.
         pub fn in_process<S: super::shop_service::Shop>(service: S) -> Self {
             Self::new(rt::Channel::in_process(super::shop_server::ShopServer::new(service)))
@@ -171,6 +185,14 @@ pub mod shop_client {
         #[must_use]
         pub fn send_compressed(mut self, encoding: rt::CompressionEncoding) -> Self {
             self.client.send_compressed(encoding);
+            self
+        }
+
+        /// Adds an interceptor for the calls of this client, to be called after those that were added
+        /// before, and before those of the channel.
+        #[must_use]
+        pub fn intercept(mut self, interceptor: impl rt::Interceptor) -> Self {
+            self.client.intercept(interceptor);
             self
         }
 
