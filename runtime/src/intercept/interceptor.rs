@@ -36,7 +36,7 @@ use crate::call::{
 ///
 /// This one counts calls by method and how they end, on either side:
 /// ```
-/// use std::{collections::BTreeMap, sync::{Arc, Mutex}};
+/// use std::{collections::HashMap, sync::{Arc, Mutex}};
 ///
 /// use rust_scaffold::{Code, InterceptedCall, Interceptor, Next, Reply, Status};
 /// # mod calculator {
@@ -60,7 +60,7 @@ use crate::call::{
 ///
 /// #[derive(Clone, Default)]
 /// struct CountCalls {
-///     ended: Arc<Mutex<BTreeMap<(String, Code), usize>>>,
+///     ended: Arc<Mutex<HashMap<(String, Code), usize>>>,
 /// }
 ///
 /// impl Interceptor for CountCalls {
