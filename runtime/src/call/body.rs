@@ -36,6 +36,8 @@ enum BodyKind {
 
 /// What holds for responses that are passed without a codec.
 pub(crate) struct DirectResponses {
+    pub(crate) is_stream: bool,
+    /// Of a stream. A single message is shown at once.
     pub(crate) observers: Vec<BoxObserver>,
     /// When a stream of them ends at the latest.
     pub(crate) deadline: Option<Instant>,
@@ -58,6 +60,9 @@ pub(crate) trait OutgoingFrames: Send {
     /// Whether the deadline has passed while the stream waits for flow-control window. If so, the stream
     /// ends with that status.
     fn poll_expired(&mut self, cx: &mut Context<'_>) -> bool;
+
+    /// Ends the stream at `deadline`, unless it has a deadline of its own.
+    fn limit(&mut self, deadline: Instant);
 }
 
 /// The receiving half of an HTTP message: data, then trailers.
@@ -114,8 +119,9 @@ impl Body {
     }
 
     /// The body of a call whose messages are in a [`DirectSlot`](super::direct_slot::DirectSlot).
-    pub(crate) fn direct(deadline: Option<Instant>) -> Self {
-        Self::of(BodyKind::Direct(DirectResponses { observers: Vec::new(), deadline }))
+    pub(crate) fn direct(is_stream: bool, deadline: Option<Instant>) -> Self {
+        let observers = Vec::new();
+        Self::of(BodyKind::Direct(DirectResponses { is_stream, observers, deadline }))
     }
 
     pub(crate) fn once(frame: Bytes) -> Self {
@@ -175,7 +181,13 @@ impl Body {
                 observer.data(frame);
                 observer.end(status.as_ref().map_or(clean, Err));
             }
-            BodyKind::Direct(responses) => responses.observers.push(observer),
+            BodyKind::Direct(responses) if responses.is_stream => {
+                responses.observers.push(observer);
+            }
+            BodyKind::Direct(_) => {
+                observer.message();
+                observer.end(clean);
+            }
             BodyKind::Outgoing(_) | BodyKind::Received(..) | BodyKind::Observed(_) => {
                 return Self::of(BodyKind::Observed(Box::new(ObservedBody {
                     inner: self,
@@ -184,6 +196,25 @@ impl Body {
             }
         }
         self
+    }
+
+    /// Like [`observed`](Self::observed), but what is here passes when it is read: its reader may not take it.
+    pub(crate) fn observed_by_reader(self, observer: BoxObserver) -> Self {
+        match &self.kind {
+            BodyKind::Once(..) => {
+                Self::of(BodyKind::Observed(Box::new(ObservedBody { inner: self, observer })))
+            }
+            _ => self.observed(observer),
+        }
+    }
+
+    /// Ends a stream of encoded messages at `deadline`, unless it has a deadline of its own.
+    pub(crate) fn limit(&mut self, deadline: Instant) {
+        match &mut self.kind {
+            BodyKind::Outgoing(frames) => frames.limit(deadline),
+            BodyKind::Observed(observed) => observed.inner.limit(deadline),
+            _ => {}
+        }
     }
 
     /// What holds for responses that are passed without a codec. None if they are in this body.
@@ -201,6 +232,7 @@ impl Body {
     pub(crate) fn note_failure(&mut self, status: &Status) {
         if let BodyKind::Observed(observed) = &mut self.kind {
             observed.observer.end(Err(status));
+            observed.inner.note_failure(status);
         }
     }
 

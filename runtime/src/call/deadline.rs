@@ -183,6 +183,11 @@ impl Deadline {
         self.check(cx).map_or_else(|late| Poll::Ready(Err(late)), |()| Poll::Pending)
     }
 
+    /// Sets the deadline, unless there is one.
+    pub(crate) fn limit_to(&mut self, deadline: Instant) {
+        self.instant.get_or_insert(deadline);
+    }
+
     pub(crate) fn has_passed(&self) -> bool {
         self.instant.is_some_and(has_passed)
     }

@@ -2,6 +2,7 @@
 
 use std::any::Any;
 
+use tokio::time::Instant;
 use tonic::{Status, metadata::MetadataMap};
 
 use super::observer::BoxObserver;
@@ -10,32 +11,47 @@ use super::observer::BoxObserver;
 /// them a message or a stream of messages.
 #[derive(Debug)]
 pub(crate) enum DirectSlot<In, Out> {
-    Request(In, ObserveFn<In>),
+    Request(In, PassFn<In>),
     Response(Out),
     Taken,
 }
 
-/// Shows a message or a stream of messages to an observer.
-pub(crate) type ObserveFn<T> = fn(&mut T, BoxObserver);
+/// Ends a message or a stream of messages at a deadline, and shows it to an observer.
+pub(crate) type PassFn<T> = fn(&mut T, Option<Instant>, Option<BoxObserver>);
 
 /// A [`DirectSlot`], type-erased.
 pub(crate) trait ErasedSlot: Any + Send {
     /// Shows what is requested to `observer`.
     fn observe_requests(&mut self, observer: BoxObserver);
+
+    /// Ends what is requested at `deadline`, if it is a stream.
+    fn limit_requests(&mut self, deadline: Option<Instant>);
 }
 
 impl<In: Send + 'static, Out: Send + 'static> ErasedSlot for DirectSlot<In, Out> {
     fn observe_requests(&mut self, observer: BoxObserver) {
-        if let Self::Request(request, observe) = self {
-            observe(request, observer);
+        if let Self::Request(request, pass) = self {
+            pass(request, None, Some(observer));
+        }
+    }
+
+    fn limit_requests(&mut self, deadline: Option<Instant>) {
+        if let Self::Request(request, pass) = self {
+            pass(request, deadline, None);
         }
     }
 }
 
-/// Shows a single message to `observer`.
-pub(crate) fn observe_one<M>(_message: &mut M, mut observer: BoxObserver) {
-    observer.message();
-    observer.end(Ok(&MetadataMap::new()));
+/// The [`PassFn`] of a single message, which no deadline ends.
+pub(crate) fn pass_one<M>(
+    _message: &mut M,
+    _deadline: Option<Instant>,
+    observer: Option<BoxObserver>,
+) {
+    if let Some(mut observer) = observer {
+        observer.message();
+        observer.end(Ok(&MetadataMap::new()));
+    }
 }
 
 impl<In: 'static, Out: 'static> DirectSlot<In, Out> {

@@ -15,6 +15,7 @@ use super::{
     deadline::{self, Deadline},
     panics::{contain, drop_quietly},
     status,
+    trailers::Trailers,
 };
 
 /// The head of a response, and its body.
@@ -24,6 +25,16 @@ pub struct Reply {
     pub(crate) extensions: Extensions,
     pub(crate) encoding: Option<CompressionEncoding>,
     pub(crate) body: Body,
+}
+
+impl Reply {
+    /// Moves the trailers in the extensions to the end of the body.
+    pub(crate) fn with_trailers(mut self) -> Self {
+        if let Some(Trailers(trailers)) = self.extensions.remove() {
+            self.body = self.body.with_trailers(trailers);
+        }
+        self
+    }
 }
 
 /// A running handler or a call under way, type-erased.

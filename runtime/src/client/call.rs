@@ -23,7 +23,7 @@ use crate::{
     call::{
         body::{Body, Side},
         deadline::{self, Deadline},
-        direct_slot::observe_one,
+        direct_slot::pass_one,
         head::{CallHead, ClientCall},
         method::MethodDescriptor,
         reply::Reply,
@@ -126,7 +126,7 @@ impl Client {
         match &self.channel.route {
             Route::Direct(server) => {
                 let call = self.direct(server, method, request.metadata())?;
-                call.message(request, observe_one, M::MessageCodec::decode).await
+                call.message(request, pass_one, M::MessageCodec::decode).await
             }
             Route::Wire(transport) => {
                 let call = self.with_message::<M::MessageCodec, _>(method, request)?;
@@ -151,8 +151,7 @@ impl Client {
         match &self.channel.route {
             Route::Direct(server) => {
                 let call = self.direct(server, method, requests.metadata())?;
-                let requests = call.requests(requests);
-                call.message(requests, Streaming::observe, M::MessageCodec::decode).await
+                call.message(requests, Streaming::pass, M::MessageCodec::decode).await
             }
             Route::Wire(transport) => {
                 let call = self.with_messages::<M::MessageCodec, _>(method, requests)?;
@@ -177,7 +176,7 @@ impl Client {
         match &self.channel.route {
             Route::Direct(server) => {
                 let call = self.direct(server, method, request.metadata())?;
-                call.messages(request, observe_one, M::MessageCodec::decode).await
+                call.messages(request, pass_one, M::MessageCodec::decode).await
             }
             Route::Wire(transport) => {
                 let call = self.with_message::<M::MessageCodec, _>(method, request)?;
@@ -204,8 +203,7 @@ impl Client {
             match &client.channel.route {
                 Route::Direct(server) => {
                     let call = client.direct(server, method, requests.metadata())?;
-                    let requests = call.requests(requests);
-                    call.messages(requests, Streaming::observe, M::MessageCodec::decode).await
+                    call.messages(requests, Streaming::pass, M::MessageCodec::decode).await
                 }
                 Route::Wire(transport) => {
                     let call = client.with_messages::<M::MessageCodec, _>(method, requests)?;

@@ -117,11 +117,11 @@ impl Channel {
     /// Adds an interceptor for the calls that are made through this channel, to be called after those that
     /// were added before. Those of a client are called first. Clones that were made before do not have it.
     ///
-    /// It sees calls of clients that other libraries have generated, too, if they are gRPC by their content
-    /// type.
+    /// It sees calls of clients that other libraries have generated, too, whatever their codec. Requests that are
+    /// not gRPC by their content type, such as those of gRPC-Web, pass by.
     #[must_use]
     pub fn intercept(mut self, interceptor: impl Interceptor) -> Self {
-        self.interceptors.insert(self.interceptors.len(), interceptor);
+        self.interceptors.push(interceptor);
         self
     }
 

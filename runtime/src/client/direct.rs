@@ -15,7 +15,7 @@ use crate::{
     call::{
         body::{Body, DirectResponses, Side},
         deadline::{self, Deadline},
-        direct_slot::{DirectSlot, ErasedSlot, ObserveFn},
+        direct_slot::{DirectSlot, ErasedSlot, PassFn},
         head::{CallOptions, IncomingCall, IncomingMessages},
         method::MethodDescriptor,
         observer::BoxObserver,
@@ -71,7 +71,7 @@ impl<'a> Direct<'a> {
     pub(crate) fn message<In, Out>(
         mut self,
         request: Request<In>,
-        observe: ObserveFn<In>,
+        pass: PassFn<In>,
         decode: fn(Bytes) -> Result<Out, Status>,
     ) -> impl Future<Output = Result<Response<Out>, Status>> + Send
     where
@@ -79,16 +79,12 @@ impl<'a> Direct<'a> {
         Out: Send + 'static,
     {
         let (metadata, extensions, request) = request.into_parts();
-        let mut slot = DirectSlot::Request(request, observe);
+        let mut slot = DirectSlot::Request(request, pass);
         async move {
             let reply = self.run(metadata, extensions, &mut slot).await?;
             let Reply { mut metadata, extensions, mut body, .. } = reply;
             let (message, trailers) = match body.take_direct() {
-                Some(DirectResponses { observers, .. }) => {
-                    let trailers = body.take_trailers();
-                    show_one(observers, trailers.as_ref());
-                    (slot.take_response()?, trailers)
-                }
+                Some(_) => (slot.take_response()?, body.take_trailers()),
                 None => {
                     let mut messages = of_interceptor(body);
                     (decode(messages.only().await?)?, messages.take_trailers())
@@ -105,7 +101,7 @@ impl<'a> Direct<'a> {
     pub(crate) async fn messages<In, Out>(
         mut self,
         request: Request<In>,
-        observe: ObserveFn<In>,
+        pass: PassFn<In>,
         decode: fn(Bytes) -> Result<Out, Status>,
     ) -> Result<Response<Streaming<Out>>, Status>
     where
@@ -113,11 +109,11 @@ impl<'a> Direct<'a> {
         Out: Send + 'static,
     {
         let (metadata, extensions, request) = request.into_parts();
-        let mut slot = DirectSlot::<_, Streaming<Out>>::Request(request, observe);
+        let mut slot = DirectSlot::<_, Streaming<Out>>::Request(request, pass);
         let reply = self.run(metadata, extensions, &mut slot).await?;
         let Reply { metadata, extensions, mut body, .. } = reply;
         let messages = match body.take_direct() {
-            Some(DirectResponses { observers, deadline }) => {
+            Some(DirectResponses { observers, deadline, .. }) => {
                 let trailers = body.take_trailers().unwrap_or_default();
                 slot.take_response()?.with_trailers(trailers).limited(deadline, observers)
             }
@@ -127,14 +123,6 @@ impl<'a> Direct<'a> {
             }
         };
         Ok(Response::from_parts(metadata, messages, extensions))
-    }
-
-    /// The request stream, limited by the deadline.
-    pub(crate) fn requests<M: Send + 'static>(
-        &self,
-        requests: Request<Streaming<M>>,
-    ) -> Request<Streaming<M>> {
-        requests.map(|messages| messages.limited(self.deadline, Vec::new()))
     }
 
     /// Waits until `slot` holds the response, or an interceptor has answered.
@@ -189,6 +177,10 @@ impl OutgoingCall for OutgoingDirect<'_, '_> {
         self.running = Some(self.call.start(metadata, extensions, slot));
     }
 
+    fn cancel(&mut self) {
+        self.running = None;
+    }
+
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<Reply, Status>> {
         match &mut self.running {
             Some(running) => Pin::new(running).poll(cx),
@@ -200,12 +192,4 @@ impl OutgoingCall for OutgoingDirect<'_, '_> {
 /// The messages of a reply that an interceptor has made.
 pub(crate) fn of_interceptor(body: Body) -> Messages {
     Messages::new(body, Frames::new(None, usize::MAX), Side::Response)
-}
-
-/// Shows the only response of a call to its observers.
-pub(crate) fn show_one(observers: Vec<BoxObserver>, trailers: Option<&MetadataMap>) {
-    for mut observer in observers {
-        observer.message();
-        observer.end(Ok(trailers.unwrap_or(&MetadataMap::new())));
-    }
 }

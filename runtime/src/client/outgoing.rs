@@ -86,6 +86,10 @@ impl OutgoingCall for Outgoing<'_> {
         }
     }
 
+    fn cancel(&mut self) {
+        self.state = OutgoingState::Over;
+    }
+
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<Reply, Status>> {
         match &mut self.state {
             OutgoingState::Sent(response) => Pin::new(response).poll(cx),

@@ -77,11 +77,15 @@ impl Channel {
         request: http::Request<HttpBody>,
         deadline: Option<Instant>,
     ) -> CallFuture<'static, http::Response<HttpBody>> {
-        if self.interceptors.is_empty() || !GrpcHeaders::in_headers(request.headers()).is_grpc() {
+        let grpc = GrpcHeaders::in_headers(request.headers());
+        if self.interceptors.is_empty() || !grpc.is_grpc_of_any_codec() {
             return self.route.send_http(request, deadline);
         }
         let Self { route, interceptors } = self.clone();
-        Box::pin(async move { intercept_http(Role::Client, &interceptors, request, &route).await })
+        Box::pin(async move {
+            let request = (request, deadline);
+            intercept_http(Role::Client, &interceptors, request, &route).await
+        })
     }
 }
 

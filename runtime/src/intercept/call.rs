@@ -6,7 +6,10 @@ use http::Extensions;
 use tokio::time::Instant;
 use tonic::metadata::MetadataMap;
 
-use crate::call::{deadline::FOREVER, method::MethodDescriptor};
+use crate::call::{
+    deadline::{self, FOREVER},
+    method::MethodDescriptor,
+};
 #[cfg(all(feature = "server", not(target_family = "wasm")))]
 use crate::h2::server::connect_info::ConnectInfo;
 
@@ -119,7 +122,10 @@ impl InterceptedCall {
     }
 
     /// What is left for a transport.
-    pub(crate) fn into_parts(self) -> (MetadataMap, Extensions, Option<Instant>) {
+    pub(crate) fn into_parts(mut self) -> (MetadataMap, Extensions, Option<Instant>) {
+        if self.deadline.is_none() {
+            self.metadata.remove(deadline::GRPC_TIMEOUT.as_str());
+        }
         (self.metadata, self.extensions, self.deadline)
     }
 }

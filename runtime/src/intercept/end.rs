@@ -26,7 +26,7 @@ pub struct CallEnd<'a> {
 }
 
 impl CallEnd<'_> {
-    /// The code of the status. `Cancelled` if the call was given up by the client.
+    /// The code of the status. `Cancelled` if the call was given up, by the client or an interceptor.
     pub fn code(&self) -> Code {
         self.ended.map_or_else(Status::code, |_| Code::Ok)
     }

@@ -27,6 +27,7 @@ use crate::{
         http_body::HttpBody,
         names::GRPC_ENCODING,
         replies::reply,
+        responses::failure,
     },
 };
 
@@ -43,15 +44,14 @@ pub(crate) trait SendHttp: Send + Sync {
 /// The response to a gRPC call that another library has made or serves.
 ///
 /// # Errors
-/// The status with which an interceptor or the transport has ended the call before the headers of its response.
+/// The status with which an interceptor or the transport has ended the call before there was a response.
 pub(crate) async fn intercept_http(
     role: Role,
     interceptors: &Interceptors,
-    request: Request<HttpBody>,
+    (request, deadline): (Request<HttpBody>, Option<Instant>),
     sender: &dyn SendHttp,
 ) -> Result<Response<HttpBody>, Status> {
     let (mut head, body) = request.into_parts();
-    let deadline = deadline::of_headers(&head.headers)?;
     let grpc = GrpcHeaders::in_headers(&head.headers);
     let call = InterceptedCall {
         role,
@@ -61,11 +61,17 @@ pub(crate) async fn intercept_http(
         deadline,
         is_shortened: false,
     };
-    let mut outgoing = HttpCall { sender, request: Some((head, body)), sent: None, received: None };
+    let mut outgoing =
+        HttpCall { sender, request: Some((head, body)), sent: None, received: None, deadline };
     let mut replying = interceptors.send(call, &mut outgoing);
-    let reply = Deadline::at(deadline).limit(Pin::new(&mut replying)).await?;
+    let reply = Deadline::at(deadline).limit(Pin::new(&mut replying)).await;
     drop(replying);
-    Ok(outgoing.response(reply))
+    match (reply, &outgoing.received) {
+        (Ok(reply), _) => Ok(outgoing.response(reply)),
+        // As it has come: with a response.
+        (Err(status), Some(Received::Failure)) => Ok(failure(&status)),
+        (Err(status), _) => Err(status),
+    }
 }
 
 /// A call as HTTP. What is gRPC's own in its headers passes as it is.
@@ -74,8 +80,16 @@ struct HttpCall<'a> {
     /// None once it is sent.
     request: Option<(request::Parts, HttpBody)>,
     sent: Option<CallFuture<'static, Response<HttpBody>>>,
-    /// What is gRPC's own in the headers of the response.
-    received: Option<HeaderMap>,
+    received: Option<Received>,
+    /// The call's, or an earlier one of an interceptor.
+    deadline: Option<Instant>,
+}
+
+/// What the response was.
+enum Received {
+    /// The beginning of a reply, with these headers of gRPC's own.
+    Reply(HeaderMap),
+    Failure,
 }
 
 impl HttpCall<'_> {
@@ -83,8 +97,9 @@ impl HttpCall<'_> {
     fn response(self, reply: Reply) -> Response<HttpBody> {
         let mut response = Response::new(HttpBody::response(reply.body));
         *response.extensions_mut() = reply.extensions;
-        // None: an interceptor has answered.
-        *response.headers_mut() = self.received.unwrap_or_default();
+        if let Some(Received::Reply(headers)) = self.received {
+            *response.headers_mut() = headers;
+        }
         response.headers_mut().entry(header::CONTENT_TYPE).or_insert(headers::APPLICATION_GRPC);
         headers::add_metadata(response.headers_mut(), &reply.metadata);
         response
@@ -93,11 +108,19 @@ impl HttpCall<'_> {
     /// The reply that `response` is the beginning of.
     fn reply(&mut self, response: Response<HttpBody>) -> Result<Reply, Status> {
         let (mut head, body) = response.into_parts();
-        self.received = Some(headers::protocol_only(&head.headers));
+        let headers = headers::protocol_only(&head.headers);
+        self.received = Some(Received::Failure);
         // The client decodes the messages, not this.
         head.headers.remove(GRPC_ENCODING);
-        let stream = ForeignStream::new(tonic::body::Body::new(body), from_transport);
-        reply(head, EnabledCompressionEncodings::default(), ReceivedBody::Stream(stream))
+        if GrpcHeaders::in_headers(&head.headers).is_grpc_of_any_codec() {
+            head.headers.insert(header::CONTENT_TYPE, headers::APPLICATION_GRPC);
+        }
+        let stream = ForeignStream::new(tonic::body::Body::new(body), from_transport)
+            .with_deadline(Deadline::at(self.deadline));
+        let accepted = EnabledCompressionEncodings::default();
+        let reply = reply(head, accepted, ReceivedBody::Stream(stream))?;
+        self.received = Some(Received::Reply(headers));
+        Ok(reply)
     }
 }
 
@@ -112,6 +135,7 @@ impl OutgoingCall for HttpCall<'_> {
     fn start(&mut self, call: InterceptedCall) {
         let Some((mut head, body)) = self.request.take() else { return };
         let (metadata, extensions, deadline) = call.into_parts();
+        self.deadline = deadline;
         head.headers = headers::protocol_only(&head.headers);
         headers::add_metadata(&mut head.headers, &metadata);
         if let Some(deadline) = deadline {
@@ -119,6 +143,10 @@ impl OutgoingCall for HttpCall<'_> {
         }
         head.extensions = extensions;
         self.sent = Some(self.sender.send_http(Request::from_parts(head, body), deadline));
+    }
+
+    fn cancel(&mut self) {
+        self.sent = None;
     }
 
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<Reply, Status>> {

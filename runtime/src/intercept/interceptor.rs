@@ -11,7 +11,7 @@ use std::{
 use tonic::Status;
 
 use super::{
-    call::InterceptedCall,
+    call::{InterceptedCall, Role},
     end::{CallEnd, EndFn, EndObserver},
 };
 use crate::call::{
@@ -172,6 +172,10 @@ impl<'n: 'a, 'a, I: Interceptor> OutgoingCall for OtherInterceptors<'a, 'n, I> {
         }
     }
 
+    fn cancel(&mut self) {
+        self.running = None;
+    }
+
     fn start(&mut self, call: InterceptedCall) {
         let next = self.next.take();
         self.running = next.map(|next| intercept_all(self.interceptors, call, next));
@@ -223,7 +227,15 @@ trait ErasedInterceptor: Send + Sync {
 
 impl<I: Interceptor> ErasedInterceptor for I {
     fn erased<'a>(self: Arc<Self>, call: InterceptedCall, next: Next<'a>) -> CallFuture<'a, Reply> {
-        Box::pin(async move { I::intercept(&self, call, next).await })
+        let deadline = call.deadline;
+        Box::pin(async move {
+            let mut reply = I::intercept(&self, call, next).await?;
+            // What it has answered by itself knows no deadline.
+            if let Some(deadline) = deadline {
+                reply.body.limit(deadline);
+            }
+            Ok(reply)
+        })
     }
 
     fn name(&self) -> &'static str {
@@ -264,6 +276,9 @@ pub(crate) trait OutgoingCall: Send {
 
     fn start(&mut self, call: InterceptedCall);
 
+    /// Ends the call, unless it has been answered.
+    fn cancel(&mut self);
+
     /// The reply to a call that has started.
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<Reply, Status>>;
 }
@@ -288,6 +303,7 @@ impl<'a> Next<'a> {
     ///
     /// What `tell` gets is the end as this interceptor sees it: the outer ones and the client may make
     /// something else of it. On a server, a call with one response ends when that is handed to the transport.
+    /// A panic in `tell` has no consequences but its message.
     #[must_use = "the call does not go on until it is run"]
     pub fn on_end(mut self, tell: impl FnOnce(&CallEnd<'_>) + Send + 'static) -> Self {
         self.on_end = Some(match self.on_end.take() {
@@ -300,8 +316,8 @@ impl<'a> Next<'a> {
         self
     }
 
-    /// Passes `call` on at once, and returns a future of the headers of its response. Responses that are a stream
-    /// follow after that. Dropping the future, or the reply, cancels the call.
+    /// Passes `call` on, and returns a future of the headers of its response. Responses that are a stream follow
+    /// after that. Dropping the future, or the reply, cancels the call.
     ///
     /// # Errors
     /// The status with which the call has failed.
@@ -314,9 +330,10 @@ impl<'a> Next<'a> {
             self.observe_requests(observer.of_requests());
             observer
         });
+        let role = call.role;
         let is_shortened = std::mem::take(&mut call.is_shortened);
         let deadline = Deadline::at(call.deadline.filter(|_| is_shortened));
-        PassedOn { running: self.start(call), deadline, observer }
+        PassedOn { running: self.start(call), role, deadline, observer }
     }
 
     pub(super) fn observe_requests(&mut self, observer: BoxObserver) {
@@ -349,6 +366,7 @@ impl<'a> Next<'a> {
 /// A call that an interceptor has passed on. Not an `async fn`, which would copy the call on its way.
 struct PassedOn<'a> {
     running: PassedTo<'a>,
+    role: Role,
     /// None unless the interceptor has set it.
     deadline: Deadline,
     /// None unless the interceptor wants to know the end.
@@ -359,6 +377,15 @@ enum PassedTo<'a> {
     Interceptor(CallFuture<'a, Reply>),
     Outgoing(&'a mut (dyn OutgoingCall + 'a)),
     Incoming(ReplyFuture<'a>),
+}
+
+impl Drop for PassedTo<'_> {
+    /// The call is its caller's, which may go on.
+    fn drop(&mut self) {
+        if let Self::Outgoing(call) = self {
+            call.cancel();
+        }
+    }
 }
 
 impl Future for PassedOn<'_> {
@@ -374,7 +401,13 @@ impl Future for PassedOn<'_> {
         let reply = ready!(this.deadline.limit_poll(polled, cx));
         let Some(mut observer) = this.observer.take() else { return Poll::Ready(reply) };
         Poll::Ready(match reply {
-            Ok(reply) => Ok(Reply { body: reply.body.observed(observer), ..reply }),
+            Ok(reply) => {
+                let body = match this.role {
+                    Role::Client => reply.body.observed_by_reader(observer),
+                    Role::Server => reply.body.observed(observer),
+                };
+                Ok(Reply { body, ..reply })
+            }
             Err(status) => {
                 observer.end(Err(&status));
                 Err(status)
@@ -401,8 +434,9 @@ impl Interceptors {
         self.0.is_none()
     }
 
-    pub(crate) fn len(&self) -> usize {
-        self.as_slice().len()
+    /// Adds an interceptor, to be called after the others.
+    pub(crate) fn push(&mut self, interceptor: impl Interceptor) {
+        self.insert(self.as_slice().len(), interceptor);
     }
 
     /// Adds an interceptor at this position, to be called after those before it.

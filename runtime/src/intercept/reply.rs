@@ -27,7 +27,7 @@ impl Reply {
     pub fn message_with_codec<C: Codec<M>, M>(response: Response<M>) -> Result<Self, Status> {
         let (metadata, message, extensions) = response.into_parts();
         let body = Body::once(PLAIN.encode_one(&CodecMessage::<C, M>::new(message))?);
-        Ok(Self { metadata, extensions, encoding: None, body })
+        Ok(Self { metadata, extensions, encoding: None, body }.with_trailers())
     }
 
     /// A reply with a stream of messages. See [`message`](Self::message).
@@ -40,7 +40,8 @@ impl Reply {
         let (metadata, messages, extensions) = response.into_parts();
         let wrap = CodecMessage::<C, M>::new;
         let frames = EncodedStream::new(messages, wrap, PLAIN, Deadline::default());
-        Self { metadata, extensions, encoding: None, body: Body::outgoing(frames) }
+        let body = Body::outgoing(frames);
+        Self { metadata, extensions, encoding: None, body }.with_trailers()
     }
 
     /// The metadata in the headers of the response.

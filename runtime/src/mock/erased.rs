@@ -8,7 +8,7 @@ use crate::{
         body::DirectResponses, deadline::Deadline, method::MethodDescriptor, reply::Reply,
         streaming::Streaming, trailers::merge,
     },
-    client::direct::{Direct, DirectServer, of_interceptor, show_one},
+    client::direct::{Direct, DirectServer, of_interceptor},
     intercept::interceptor::Interceptors,
 };
 
@@ -30,17 +30,14 @@ impl<'a> Direct<'a> {
         request: Request<Content>,
     ) -> Result<Response<Content>, Status> {
         let (metadata, extensions, content) = request.into_parts();
-        let mut slot = (method.slot)(match content {
-            Content::Many(messages) => Content::Many(messages.limited(self.deadline, Vec::new())),
-            one => one,
-        })?;
+        let mut slot = (method.slot)(content)?;
         let reply = self.run(metadata, extensions, &mut *slot).await?;
         let Reply { mut metadata, extensions, mut body, .. } = reply;
         let mut merge_trailers = |trailers: Option<MetadataMap>| {
             merge(&mut metadata, trailers.unwrap_or_default());
         };
         let content = match body.take_direct() {
-            Some(DirectResponses { observers, deadline }) => {
+            Some(DirectResponses { observers, deadline, .. }) => {
                 let trailers = body.take_trailers();
                 match (method.response)(&mut *slot)? {
                     Content::Many(messages) => {
@@ -48,7 +45,6 @@ impl<'a> Direct<'a> {
                         Content::Many(messages.limited(deadline, observers))
                     }
                     one => {
-                        show_one(observers, trailers.as_ref());
                         merge_trailers(trailers);
                         one
                     }

@@ -2,10 +2,11 @@
 
 use std::{fmt::Debug, marker::PhantomData};
 
+use tokio::time::Instant;
 use tonic::Status;
 
 use super::message::{AnyMessage, Content, Message, mixed_up};
-use crate::call::{direct_slot::observe_one, observer::BoxObserver, streaming::Streaming};
+use crate::call::{direct_slot::pass_one, observer::BoxObserver, streaming::Streaming};
 
 /// A kind of call with its messages: [`Unary`], [`ClientStreaming`], [`ServerStreaming`] or
 /// [`BidiStreaming`]. There are no others: the trait is sealed.
@@ -246,7 +247,7 @@ pub trait Carried: sealed::SealedCarried + Sized + Send + 'static {
 
     #[doc(hidden)]
     #[allow(private_interfaces, reason = "nobody else implements or calls it")]
-    fn observe(&mut self, observer: BoxObserver);
+    fn pass(&mut self, deadline: Option<Instant>, observer: Option<BoxObserver>);
 }
 
 impl<M: Message> Carried for M {
@@ -268,8 +269,8 @@ impl<M: Message> Carried for M {
     }
 
     #[allow(private_interfaces, reason = "nobody else implements or calls it")]
-    fn observe(&mut self, observer: BoxObserver) {
-        observe_one(self, observer);
+    fn pass(&mut self, deadline: Option<Instant>, observer: Option<BoxObserver>) {
+        pass_one(self, deadline, observer);
     }
 }
 
@@ -292,8 +293,8 @@ impl<M: Message> Carried for Streaming<M> {
     }
 
     #[allow(private_interfaces, reason = "nobody else implements or calls it")]
-    fn observe(&mut self, observer: BoxObserver) {
-        Streaming::observe(self, observer);
+    fn pass(&mut self, deadline: Option<Instant>, observer: Option<BoxObserver>) {
+        Streaming::pass(self, deadline, observer);
     }
 }
 

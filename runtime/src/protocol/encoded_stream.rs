@@ -185,6 +185,10 @@ impl OutgoingFrames for EncodedStream {
         self.end(Some(late));
         true
     }
+
+    fn limit(&mut self, deadline: tokio::time::Instant) {
+        self.deadline.limit_to(deadline);
+    }
 }
 
 impl Drop for EncodedStream {

@@ -12,6 +12,7 @@ use tonic::Status;
 
 use crate::call::{
     body::{HttpStream, ReceivedBody},
+    deadline::Deadline,
     status::BoxError,
 };
 
@@ -24,11 +25,24 @@ pub(crate) struct ForeignStream {
     ahead: [Option<Bytes>; 2],
     has_ended: bool,
     trailers: Option<HeaderMap>,
+    deadline: Deadline,
 }
 
 impl ForeignStream {
     pub(crate) fn new(body: tonic::body::Body, explain: fn(BoxError) -> Status) -> Self {
-        Self { body, explain, ahead: [None, None], has_ended: false, trailers: None }
+        Self {
+            body,
+            explain,
+            ahead: [None, None],
+            has_ended: false,
+            trailers: None,
+            deadline: Deadline::default(),
+        }
+    }
+
+    /// Fails the body at `deadline`.
+    pub(crate) fn with_deadline(self, deadline: Deadline) -> Self {
+        Self { deadline, ..self }
     }
 
     /// Reads up to the end, to a second chunk of data, or as far as the body has arrived.
@@ -76,7 +90,10 @@ impl HttpStream for ForeignStream {
     fn poll_data(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, Status>>> {
         match self.ahead.iter_mut().find_map(Option::take) {
             Some(data) => Poll::Ready(Some(Ok(data))),
-            None => self.poll_body(cx),
+            None => match self.poll_body(cx) {
+                Poll::Pending => self.deadline.wait(cx).map(Some),
+                ready => ready,
+            },
         }
     }
 

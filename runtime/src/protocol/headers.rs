@@ -78,6 +78,13 @@ impl<'a> GrpcHeaders<'a> {
         format.is_empty() || format[0] == b';'
     }
 
+    /// Whether `content-type` is gRPC, with messages of whatever codec.
+    pub(crate) fn is_grpc_of_any_codec(&self) -> bool {
+        let value = self.content_type.map(HeaderValue::as_bytes);
+        let rest = value.and_then(|value| value.strip_prefix(b"application/grpc"));
+        rest.is_some_and(|rest| matches!(rest.first(), None | Some(b'+' | b';')))
+    }
+
     /// Whether `te: trailers` is present, which tells that the path to here supports trailers.
     pub(crate) fn takes_trailers(&self) -> bool {
         self.te.is_some_and(|value| value == "trailers")

@@ -68,8 +68,10 @@ impl HttpBody {
 
     /// Counts what the body holds as unread. Called when the body is handed to code that may not read it.
     pub(crate) fn track(&mut self) {
-        if let HttpBodyKind::Received(received) = &mut self.0 {
-            received.track();
+        match &mut self.0 {
+            HttpBodyKind::Received(received) => received.track(),
+            HttpBodyKind::Ours(body, _) => body.track(),
+            HttpBodyKind::Ended | HttpBodyKind::Other(_) => {}
         }
     }
 

@@ -19,7 +19,6 @@ use crate::{
         method_index::MethodIndex,
         reply::{CallFuture, Reply, ReplyFuture},
         streaming::Streaming,
-        trailers::Trailers,
     },
     codec::{Codec, CodecMessage, Encode, ProstCodec},
     intercept::{
@@ -179,6 +178,7 @@ pub(crate) enum RequestSource<'a> {
 pub(crate) struct AnswerOptions {
     encoder: Encoder,
     deadline: Option<Instant>,
+    is_stream: bool,
 }
 
 impl<'a> ServerCall<'a> {
@@ -188,6 +188,7 @@ impl<'a> ServerCall<'a> {
         call: IncomingCall<'a>,
     ) -> Self {
         let IncomingCall { metadata, mut extensions, messages, options } = call;
+        let is_stream = method.kind.streams_responses();
         match messages {
             IncomingMessages::Encoded(body) => {
                 method.describe(&mut extensions);
@@ -198,13 +199,14 @@ impl<'a> ServerCall<'a> {
                 };
                 let messages = Messages::new(body, frames, Side::Request);
                 let request = Request::from_parts(metadata, extensions, messages);
-                let answer = AnswerOptions { encoder, deadline: options.deadline };
+                let answer = AnswerOptions { encoder, deadline: options.deadline, is_stream };
                 Self { request: RequestSource::Wire(request), answer, codec: PhantomData }
             }
             IncomingMessages::Direct(slot) => {
+                slot.limit_requests(options.deadline);
                 let encoder = Encoder { encoding: None, limit: usize::MAX };
                 let request = Request::from_parts(metadata, extensions, slot);
-                let answer = AnswerOptions { encoder, deadline: options.deadline };
+                let answer = AnswerOptions { encoder, deadline: options.deadline, is_stream };
                 Self { request: RequestSource::Slot(request), answer, codec: PhantomData }
             }
         }
@@ -359,7 +361,7 @@ impl AnswerOptions {
 
     /// The reply whose messages are in the slot.
     pub(crate) fn in_slot(self, metadata: MetadataMap, extensions: Extensions) -> Reply {
-        self.reply(metadata, extensions, Body::direct(self.deadline))
+        self.reply(metadata, extensions, Body::direct(self.is_stream, self.deadline))
     }
 
     /// The request stream, decoded with `decode`. It ends at the deadline even for a task that outlives the
@@ -409,12 +411,8 @@ impl AnswerOptions {
         self.reply(metadata, extensions, Body::outgoing(frames))
     }
 
-    fn reply(self, metadata: MetadataMap, mut extensions: Extensions, body: Body) -> Reply {
-        let body = match extensions.remove() {
-            Some(Trailers(trailers)) => body.with_trailers(trailers),
-            None => body,
-        };
-        Reply { metadata, extensions, encoding: self.encoder.encoding, body }
+    fn reply(self, metadata: MetadataMap, extensions: Extensions, body: Body) -> Reply {
+        Reply { metadata, extensions, encoding: self.encoder.encoding, body }.with_trailers()
     }
 }
 

@@ -6,7 +6,7 @@ use http::{Request, Response};
 use tokio::time::Instant;
 
 use crate::{
-    call::reply::CallFuture,
+    call::{deadline, reply::CallFuture},
     h2::server::service::{HttpService, ServiceFuture},
     intercept::{
         Role,
@@ -33,9 +33,14 @@ impl HttpService for InterceptedService {
         if let Some(refusal) = not_grpc(request.method(), &grpc) {
             return ServiceFuture::Refused(Some(refusal));
         }
+        let deadline = match deadline::of_headers(request.headers()) {
+            Ok(deadline) => deadline,
+            Err(status) => return ServiceFuture::Refused(Some(Box::new(failure(&status)))),
+        };
         let (interceptors, service) = (self.interceptors.clone(), Inner(Arc::clone(&self.service)));
         ServiceFuture::Other(Box::pin(async move {
-            let response = intercept_http(Role::Server, &interceptors, request, &service).await;
+            let response =
+                intercept_http(Role::Server, &interceptors, (request, deadline), &service).await;
             response.unwrap_or_else(|status| failure(&status))
         }))
     }

@@ -107,10 +107,11 @@ impl Server {
     ///
     /// Of tower services that are not generated servers, it sees gRPC calls; other requests to them are refused
     /// with HTTP's 415 or 405, so that none gets past it. It does not see calls of the
-    /// [fallback](Self::fallback), nor of unknown services.
+    /// [fallback](Self::fallback), nor those that are refused before: of unknown services and methods, with
+    /// malformed timeouts, or with compressions that are not accepted.
     #[must_use]
     pub fn intercept(mut self, interceptor: impl Interceptor) -> Self {
-        self.interceptors.insert(self.interceptors.len(), interceptor);
+        self.interceptors.push(interceptor);
         self
     }
 

@@ -90,8 +90,7 @@ impl<D: Dispatch<S>, S: Send + Sync + ?Sized + 'static> ServiceServer<D, S> {
     /// of a [`Server`](crate::Server) are called first.
     #[must_use]
     pub fn intercept(mut self, interceptor: impl Interceptor) -> Self {
-        let interceptors = &mut Arc::make_mut(&mut self.served).interceptors;
-        interceptors.insert(interceptors.len(), interceptor);
+        Arc::make_mut(&mut self.served).interceptors.push(interceptor);
         self
     }
 

@@ -226,3 +226,72 @@ async fn a_connection_stops_at_its_limit_and_goes_on_when_somebody_reads() {
     drop(unread);
     timeout(LONG, waiting).await.unwrap().unwrap();
 }
+
+struct Counting;
+
+impl rust_scaffold::Interceptor for Counting {
+    async fn intercept(
+        &self,
+        call: rust_scaffold::InterceptedCall,
+        next: rust_scaffold::Next<'_>,
+    ) -> Result<rust_scaffold::Reply, Status> {
+        next.on_end(|_| ()).run(call).await
+    }
+}
+
+/// Keeps all calls but those of `latest` to itself.
+#[derive(Clone)]
+struct HoldingUploads(TelemetryServer<Idle>);
+
+impl NamedService for HoldingUploads {
+    const NAME: &'static str = <TelemetryServer<Idle> as NamedService>::NAME;
+}
+
+impl Service<http::Request<HttpBody>> for HoldingUploads {
+    type Response = HttpResponse;
+    type Error = Infallible;
+    type Future = Pin<Box<dyn Future<Output = Result<HttpResponse, Infallible>> + Send>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: http::Request<HttpBody>) -> Self::Future {
+        if request.uri().path().ends_with("/Latest") {
+            return Box::pin(self.0.call(request));
+        }
+        Box::pin(async move {
+            let _unread = request;
+            std::future::pending().await
+        })
+    }
+}
+
+/// How many held uploads it takes until another call hangs.
+async fn held_until_others_hang(server: Server) -> Option<usize> {
+    let server = server
+        .initial_stream_window_size(STREAM)
+        .initial_connection_window_size(CONNECTION)
+        .add_tower_service(HoldingUploads(TelemetryServer::new(Idle)));
+    let client = client(server).await;
+    let mut held = Vec::new();
+    for count in 1..=MANY {
+        held.push(tokio::spawn({
+            let client = client.clone();
+            let blocks = std::iter::repeat_with(|| Ok(block()));
+            async move { client.upload(Streaming::new(tokio_stream::iter(blocks))).await }
+        }));
+        let served = is_served(&client, "uploads that a service holds");
+        if timeout(LONG, served).await.is_err() {
+            return Some(count);
+        }
+    }
+    None
+}
+
+#[tokio::test]
+async fn uploads_that_a_tower_service_holds_leave_others_their_window() {
+    assert_eq!(held_until_others_hang(Server::new()).await, None, "without interceptors");
+    let server = Server::new().intercept(Counting);
+    assert_eq!(held_until_others_hang(server).await, None, "behind an interceptor");
+}

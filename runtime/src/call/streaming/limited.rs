@@ -26,12 +26,12 @@ impl<T> Streaming<T> {
         Self::from_source(LimitedSource { messages: self, deadline, observers })
     }
 
-    /// Shows the messages to `observer`.
-    pub(crate) fn observe(&mut self, observer: BoxObserver)
+    /// The [`PassFn`](crate::call::direct_slot::PassFn) of a stream.
+    pub(crate) fn pass(&mut self, deadline: Option<Instant>, observer: Option<BoxObserver>)
     where
         T: Send + 'static,
     {
-        *self = std::mem::take(self).limited(None, vec![observer]);
+        *self = std::mem::take(self).limited(deadline, observer.into_iter().collect());
     }
 }
 

@@ -1,5 +1,7 @@
 //! Interceptors, on both sides and over every transport.
 
+mod edges;
+
 use std::{
     sync::{Arc, Mutex},
     time::Duration,
