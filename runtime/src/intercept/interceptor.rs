@@ -229,12 +229,12 @@ impl<I: Interceptor> ErasedInterceptor for I {
     fn erased<'a>(self: Arc<Self>, call: InterceptedCall, next: Next<'a>) -> CallFuture<'a, Reply> {
         let deadline = call.deadline;
         Box::pin(async move {
-            let mut reply = I::intercept(&self, call, next).await?;
-            // What it has answered by itself knows no deadline.
-            if let Some(deadline) = deadline {
+            let mut reply = I::intercept(&self, call, next).await;
+            // What it has answered by itself knows no deadline. The reply stays where it is: moving it costs.
+            if let (Ok(reply), Some(deadline)) = (&mut reply, deadline) {
                 reply.body.limit(deadline);
             }
-            Ok(reply)
+            reply
         })
     }
 
