@@ -86,7 +86,7 @@ pub use self::{
     call::reply::Reply,
     codec::{Codec, ProstCodec},
     intercept::{
-        CallEnd, InterceptedCall, Interceptor, Next, RequestInterceptor, Role, SharedInterceptor,
+        CallEnd, InterceptedCall, Interceptor, Next, Role, SharedInterceptor, TonicInterceptor,
     },
     protocol::http_body::HttpBody,
     protocol::memory::raise_mmap_threshold,

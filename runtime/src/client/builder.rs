@@ -11,7 +11,7 @@ use super::{
     error::ConnectError,
     h2_transport::H2Transport,
     options::{Backoff, ChannelOptions, USER_AGENT},
-    picker::PickFirst,
+    picker::SingleSubchannel,
     resolver,
     retry::Retry,
     subchannel::Subchannel,
@@ -126,7 +126,7 @@ impl ChannelBuilder {
         };
         let pings = ChannelPings::new(options.keep_alive);
         let subchannel = Subchannel::new(resolver, connector, options.subchannel, pings);
-        let picker = PickFirst(Arc::new(subchannel));
+        let picker = SingleSubchannel(Arc::new(subchannel));
         Ok(H2Transport::new(target, options, Box::new(picker)))
     }
 

@@ -33,7 +33,7 @@ use crate::{
     codec::{Codec, CodecMessage, method::CodecMethod},
     intercept::{
         Interceptor,
-        tonic::{RequestInterceptor, TonicInterceptor},
+        tonic::{TonicAdapter, TonicInterceptor},
     },
     protocol::{
         encoded_stream::EncodedStream,
@@ -69,13 +69,13 @@ impl Client {
         }
     }
 
-    /// Calls through `channel`, behind an interceptor of tonic's.
+    /// Calls through `channel`, behind a tonic interceptor.
     pub fn with_interceptor(
         channel: impl Into<Channel>,
-        interceptor: impl RequestInterceptor,
+        interceptor: impl TonicInterceptor,
     ) -> Self {
         let mut client = Self::new(channel);
-        client.intercept(TonicInterceptor(interceptor));
+        client.intercept(TonicAdapter(interceptor));
         client
     }
 

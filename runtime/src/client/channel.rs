@@ -118,18 +118,19 @@ impl Channel {
     /// were added before. Those of a client are called first. Clones that were made before do not have it.
     ///
     /// It sees calls of clients that other libraries have generated, too, whatever their codec. Requests that are
-    /// not gRPC by their content type, such as those of gRPC-Web, pass by.
+    /// not gRPC by their content type, such as those of gRPC-Web, bypass it.
     #[must_use]
     pub fn intercept(mut self, interceptor: impl Interceptor) -> Self {
         self.interceptors.push(interceptor);
         self
     }
 
-    /// Wraps the channel in a tower layer, such as one of tower-http. The layer added last sees requests first.
+    /// Wraps the channel in a tower layer, such as one of tower-http. The layer added last sees requests first, as it
+    /// wraps those before.
     ///
     /// A layer works on HTTP requests and responses. What concerns calls, with their methods, deadlines and
-    /// statuses, is an [interceptor](Self::intercept). Interceptors that were added before are behind the layer,
-    /// those that are added later in front of it.
+    /// statuses, is an [interceptor](Self::intercept). Interceptors that were added before run inside of the
+    /// layer, those that are added later outside of it.
     ///
     /// ```
     /// use http::{HeaderValue, Request};

@@ -12,9 +12,9 @@ pub(super) trait Picker: Send + Sync {
 }
 
 /// Picks the only subchannel, which connects to the first address that works.
-pub(super) struct PickFirst(pub(super) Arc<Subchannel>);
+pub(super) struct SingleSubchannel(pub(super) Arc<Subchannel>);
 
-impl Picker for PickFirst {
+impl Picker for SingleSubchannel {
     fn pick(&self) -> &Arc<Subchannel> {
         &self.0
     }

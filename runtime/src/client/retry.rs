@@ -130,7 +130,7 @@ impl Future for RetryFuture {
 }
 
 /// How often a call is dispatched at most, if its connection turns out to be gone each time.
-const MAX_DISPATCHES: u8 = 8;
+const MAX_ATTEMPTS: u8 = 8;
 
 /// The retries of a call that the server has not processed, which need no policy.
 ///
@@ -160,7 +160,7 @@ impl TransparentRetries {
             // The connection is going away, or has no stream identifiers left: another one may do.
             CallFailure::NotSent(_) | CallFailure::Unprocessed(Unprocessed::GoneAway, _) => {
                 self.dispatches += 1;
-                self.dispatches <= MAX_DISPATCHES
+                self.dispatches <= MAX_ATTEMPTS
             }
         }
     }

@@ -62,13 +62,13 @@ pub trait Codec<M>: 'static {
     /// Appends the encoded message to `into`.
     ///
     /// # Errors
-    /// The status with which the call fails. For messages that cannot be encoded, gRPC has `Internal`.
+    /// The status with which the call fails. For messages that cannot be encoded, gRPC uses `Internal`.
     fn encode(message: &M, into: &mut impl BufMut) -> Result<(), Status>;
 
     /// Decodes a message from all of `encoded`, which has been decompressed.
     ///
     /// # Errors
-    /// The status with which the call fails. For bytes that cannot be decoded, gRPC has `Internal`.
+    /// The status with which the call fails. For bytes that cannot be decoded, gRPC uses `Internal`.
     fn decode(encoded: Bytes) -> Result<M, Status>;
 
     /// The encoded size in bytes, where it is known beforehand. It must be exact, because it is written into the

@@ -27,7 +27,7 @@ pub use tonic::{IntoRequest, Request, Response, Status, codec::CompressionEncodi
 #[cfg(feature = "client")]
 pub use crate::client::{BidiCall, Channel, Client, ConnectError};
 #[cfg(feature = "client")]
-pub use crate::intercept::{Interceptor, RequestInterceptor};
+pub use crate::intercept::{Interceptor, TonicInterceptor};
 pub use crate::mock::face as mock;
 pub use crate::{
     __mocks as mocks, __mocks_for_tests as mocks_for_tests, __no_mock as no_mock,

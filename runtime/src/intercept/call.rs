@@ -33,12 +33,12 @@ pub(super) enum CallTarget {
     Path(Box<str>),
 }
 
-/// Whether a call is made or served.
+/// The side of a call that an interceptor runs on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Role {
-    /// It is made.
+    /// The client, which makes the call.
     Client,
-    /// It is served.
+    /// The server, which serves it.
     Server,
 }
 
@@ -57,7 +57,7 @@ impl InterceptedCall {
         Self { deadline, ..self }
     }
 
-    /// Whether the call is made or served.
+    /// The side that the interceptor runs on.
     pub fn role(&self) -> Role {
         self.role
     }
@@ -83,25 +83,26 @@ impl InterceptedCall {
         &self.metadata
     }
 
-    /// The metadata of the request, to be changed. A `grpc-timeout` in it does not change the deadline:
+    /// Mutable access to the metadata of the request. A `grpc-timeout` in it does not change the deadline:
     /// [`set_timeout`](Self::set_timeout) does.
     pub fn metadata_mut(&mut self) -> &mut MetadataMap {
         &mut self.metadata
     }
 
-    /// The extensions of the request. Handlers see those of a call that is served, and transports those of
-    /// one that is made.
+    /// The extensions of the request. On a server, handlers see them; on a client, the transport does.
     pub fn extensions(&self) -> &Extensions {
         &self.extensions
     }
 
-    /// The extensions of the request, to be changed.
+    /// Mutable access to the extensions of the request.
     pub fn extensions_mut(&mut self) -> &mut Extensions {
         &mut self.extensions
     }
 
     /// Who calls, if the call has come to a [`Server`](crate::Server) with
-    /// [`connect_info`](crate::Server::connect_info). None on a client.
+    /// [`connect_info`](crate::Server::connect_info).
+    ///
+    /// It is read from the extensions. In process, those are the client's, who may put anything into them.
     #[cfg(all(feature = "server", not(target_family = "wasm")))]
     pub fn peer(&self) -> Option<&ConnectInfo> {
         self.extensions.get()

@@ -109,8 +109,8 @@ use crate::call::{
 /// ```
 ///
 /// # Cost
-/// A call through an interceptor allocates the interceptor's future. Without interceptors, a call costs nothing
-/// more.
+/// A call through an interceptor allocates the interceptor's future, and [`Next::on_end`] a little more. Without
+/// interceptors, a call costs nothing more.
 pub trait Interceptor: Send + Sync + 'static {
     /// Makes the reply to `call`, by passing it on to `next` or in another way.
     fn intercept(
@@ -138,7 +138,7 @@ impl<I: Interceptor> Interceptor for Arc<I> {
     }
 }
 
-/// Several interceptors are one. The first one sees the call first.
+/// A `Vec` of interceptors is itself an interceptor. Its first element is the outermost one.
 impl<I: Interceptor> Interceptor for Vec<I> {
     async fn intercept(&self, call: InterceptedCall, next: Next<'_>) -> Result<Reply, Status> {
         intercept_all(self, call, next).await
@@ -243,7 +243,7 @@ impl<I: Interceptor> ErasedInterceptor for I {
     }
 }
 
-/// What an interceptor passes its call on to.
+/// The rest of the chain: the remaining interceptors, and then the transport or the service.
 pub struct Next<'a> {
     interceptors: Interceptors,
     /// How many of them the call has passed.
@@ -298,26 +298,26 @@ impl<'a> Next<'a> {
         Self { interceptors, passed: 0, then, on_end: None }
     }
 
-    /// Calls `tell` when the call has ended: when the last response has passed, the call has failed, or it was
-    /// given up, whichever comes first. If the call is not [`run`](Self::run), `tell` is dropped.
+    /// Calls `callback` when the call has ended: when the last response has passed, the call has failed, or it was
+    /// cancelled, whichever comes first. If the call is not [`run`](Self::run), `callback` is dropped.
     ///
-    /// What `tell` gets is the end as this interceptor sees it: the outer ones and the client may make
-    /// something else of it. On a server, a call with one response ends when that is handed to the transport.
-    /// A panic in `tell` has no consequences but its message.
+    /// `callback` gets the end as this interceptor sees it: outer interceptors and the client may still change it.
+    /// On a server, a call with one response ends when that is handed to the transport. A panic in `callback` is
+    /// caught; the panic hook still prints it.
     #[must_use = "the call does not go on until it is run"]
-    pub fn on_end(mut self, tell: impl FnOnce(&CallEnd<'_>) + Send + 'static) -> Self {
+    pub fn on_end(mut self, callback: impl FnOnce(&CallEnd<'_>) + Send + 'static) -> Self {
         self.on_end = Some(match self.on_end.take() {
-            None => Box::new(tell),
+            None => Box::new(callback),
             Some(earlier) => Box::new(|end| {
                 earlier(end);
-                tell(end);
+                callback(end);
             }),
         });
         self
     }
 
-    /// Passes `call` on, and returns a future of the headers of its response. Responses that are a stream follow
-    /// after that. Dropping the future, or the reply, cancels the call.
+    /// Passes `call` on, and returns a future of the headers of its response. Streamed responses follow in the body
+    /// of the reply. Dropping the future, or the reply, cancels the call.
     ///
     /// # Errors
     /// The status with which the call has failed.

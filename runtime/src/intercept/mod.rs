@@ -11,5 +11,5 @@ pub use self::{
     call::{InterceptedCall, Role},
     end::CallEnd,
     interceptor::{Interceptor, Next, SharedInterceptor},
-    tonic::RequestInterceptor,
+    tonic::TonicInterceptor,
 };

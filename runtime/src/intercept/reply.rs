@@ -1,4 +1,4 @@
-//! What interceptors can do with a reply, or answer by themselves.
+//! Making and inspecting replies in interceptors.
 
 use http::Extensions;
 use prost::Message;
@@ -49,7 +49,7 @@ impl Reply {
         &self.metadata
     }
 
-    /// The metadata in the headers of the response, to be changed.
+    /// Mutable access to the metadata in the headers of the response.
     pub fn metadata_mut(&mut self) -> &mut MetadataMap {
         &mut self.metadata
     }
@@ -59,7 +59,7 @@ impl Reply {
         &self.extensions
     }
 
-    /// The extensions of the response, to be changed.
+    /// Mutable access to the extensions of the response.
     pub fn extensions_mut(&mut self) -> &mut Extensions {
         &mut self.extensions
     }

@@ -8,17 +8,16 @@ use super::{
 };
 use crate::call::{deadline, reply::Reply};
 
-/// An interceptor of tonic's that can be shared: a function from `Request<()>` to `Result<Request<()>, Status>`
-/// that can be cloned.
-pub trait RequestInterceptor: TonicTrait + Clone + Send + Sync + 'static {}
+/// A cloneable interceptor for tonic: a function from `Request<()>` to `Result<Request<()>, Status>`. It is cloned
+/// for each call.
+pub trait TonicInterceptor: TonicTrait + Clone + Send + Sync + 'static {}
 
-impl<F: TonicTrait + Clone + Send + Sync + 'static> RequestInterceptor for F {}
+impl<F: TonicTrait + Clone + Send + Sync + 'static> TonicInterceptor for F {}
 
-/// An interceptor of tonic's: a function that changes or refuses a request. It is cloned for each call, as
-/// tonic does.
-pub(crate) struct TonicInterceptor<F>(pub(crate) F);
+/// Runs a [`TonicInterceptor`] as an [`Interceptor`].
+pub(crate) struct TonicAdapter<F>(pub(crate) F);
 
-impl<F: RequestInterceptor> Interceptor for TonicInterceptor<F> {
+impl<F: TonicInterceptor> Interceptor for TonicAdapter<F> {
     async fn intercept(&self, mut call: InterceptedCall, next: Next<'_>) -> Result<Reply, Status> {
         let metadata = std::mem::take(call.metadata_mut());
         let extensions = std::mem::take(call.extensions_mut());

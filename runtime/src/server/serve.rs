@@ -75,7 +75,7 @@ impl Server {
     }
 
     /// Adds any tower service that has the name of a gRPC service: a server that tonic has generated, or a
-    /// service in layers or with an interceptor of tonic's. If two services have the same name, serving
+    /// service in layers or with a tonic interceptor. If two services have the same name, serving
     /// fails.
     #[must_use]
     pub fn add_tower_service<S, B>(mut self, service: S) -> Self

@@ -19,7 +19,7 @@ use crate::{
     call::reply::ReplyFuture,
     intercept::{
         Interceptor,
-        tonic::{RequestInterceptor, TonicInterceptor},
+        tonic::{TonicAdapter, TonicInterceptor},
     },
     protocol::{
         http_body::{HttpBody, RequestBody},
@@ -94,13 +94,13 @@ impl<D: Dispatch<S>, S: Send + Sync + ?Sized + 'static> ServiceServer<D, S> {
         self
     }
 
-    /// Serves `service` behind an interceptor of tonic's, such as a function from `Request<()>` to
+    /// Serves `service` behind a tonic interceptor, such as a function from `Request<()>` to
     /// `Result<Request<()>, Status>`.
-    pub fn with_interceptor(service: S, interceptor: impl RequestInterceptor) -> Self
+    pub fn with_interceptor(service: S, interceptor: impl TonicInterceptor) -> Self
     where
         S: Sized,
     {
-        Self::new(service).intercept(TonicInterceptor(interceptor))
+        Self::new(service).intercept(TonicAdapter(interceptor))
     }
 
     /// Whether to refuse requests without `te: trailers`, with `Internal`. Default: false. gRPC requires

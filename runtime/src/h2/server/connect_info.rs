@@ -1,4 +1,4 @@
-//! What is known about a connection: its addresses, the peer's credentials, and what a handshake learnt.
+//! What is known about a connection: its addresses, the peer's credentials, and what a handshake learned.
 
 #[cfg(unix)]
 use std::os::unix::net as unix;
@@ -10,7 +10,7 @@ use http::Extensions;
 /// [`connect_info`](crate::Server::connect_info) puts it into the extensions of each request.
 ///
 /// It comes from the connection's I/O, by [`Connected`](crate::Connected): addresses from TCP, addresses and
-/// the peer's credentials from a Unix socket, and what a [`Handshake`](crate::Handshake) has learnt from the
+/// the peer's credentials from a Unix socket, and what a [`Handshake`](crate::Handshake) has learned from the
 /// I/O that it returns. Clones share their contents.
 ///
 /// ```
@@ -20,7 +20,7 @@ use http::Extensions;
 ///     Some(info.remote_addr()?.ip())
 /// }
 ///
-/// // As a test of a handler makes one.
+/// // In a test of a handler:
 /// let mut request = Request::new(());
 /// let addresses = ["10.0.0.1:50051", "10.0.0.2:40000"].map(|it| it.parse().unwrap());
 /// request.extensions_mut().insert(ConnectInfo::tcp(addresses[0], addresses[1]));
@@ -85,7 +85,7 @@ impl ConnectInfo {
         self.0.peer_credentials.as_ref()
     }
 
-    /// Whatever else is known, by its type: what a [`Handshake`](crate::Handshake) has learnt.
+    /// Whatever else is known, by its type: what a [`Handshake`](crate::Handshake) has learned.
     pub fn extensions(&self) -> &Extensions {
         &self.0.extensions
     }

@@ -105,7 +105,7 @@ impl<T: Connected + AsyncRead + AsyncWrite> Connected for BufStream<T> {
 }
 
 /// Any I/O, with what is known about its connection: for I/O of other crates, and for what a
-/// [`Handshake`](crate::Handshake) has learnt.
+/// [`Handshake`](crate::Handshake) has learned.
 ///
 /// ```
 /// # fn listen() -> impl tokio_stream::Stream<Item = std::io::Result<tokio::io::SimplexStream>> {

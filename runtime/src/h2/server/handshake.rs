@@ -22,7 +22,7 @@ use super::connected::Connected;
 /// };
 /// use tokio_stream::{StreamExt, wrappers::TcpListenerStream};
 ///
-/// /// A connection from a proxy that sends the PROXY protocol's line first, such as
+/// /// A connection from a proxy that starts with a PROXY protocol v1 header, such as
 /// /// `PROXY TCP4 192.0.2.1 192.0.2.2 56324 443`.
 /// struct Proxied(TcpStream);
 ///

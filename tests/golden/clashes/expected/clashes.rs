@@ -126,11 +126,11 @@ pub mod store_client {
             Self { client: rt::Client::new(channel) }
         }
 
-        /// Calls through `channel`, behind an interceptor of tonic's: a function from `Request<()>` to
+        /// Calls through `channel`, behind a tonic interceptor: a function from `Request<()>` to
         /// `Result<Request<()>, Status>`. There is more to [`intercept`](Self::intercept).
         pub fn with_interceptor(
             channel: impl rt::Into<rt::Channel>,
-            interceptor: impl rt::RequestInterceptor,
+            interceptor: impl rt::TonicInterceptor,
         ) -> Self {
             Self { client: rt::Client::with_interceptor(channel, interceptor) }
         }
@@ -505,11 +505,11 @@ pub mod log_client {
             Self { client: rt::Client::new(channel) }
         }
 
-        /// Calls through `channel`, behind an interceptor of tonic's: a function from `Request<()>` to
+        /// Calls through `channel`, behind a tonic interceptor: a function from `Request<()>` to
         /// `Result<Request<()>, Status>`. There is more to [`intercept`](Self::intercept).
         pub fn with_interceptor(
             channel: impl rt::Into<rt::Channel>,
-            interceptor: impl rt::RequestInterceptor,
+            interceptor: impl rt::TonicInterceptor,
         ) -> Self {
             Self { client: rt::Client::with_interceptor(channel, interceptor) }
         }
@@ -877,11 +877,11 @@ pub mod log_server_client {
             Self { client: rt::Client::new(channel) }
         }
 
-        /// Calls through `channel`, behind an interceptor of tonic's: a function from `Request<()>` to
+        /// Calls through `channel`, behind a tonic interceptor: a function from `Request<()>` to
         /// `Result<Request<()>, Status>`. There is more to [`intercept`](Self::intercept).
         pub fn with_interceptor(
             channel: impl rt::Into<rt::Channel>,
-            interceptor: impl rt::RequestInterceptor,
+            interceptor: impl rt::TonicInterceptor,
         ) -> Self {
             Self { client: rt::Client::with_interceptor(channel, interceptor) }
         }
@@ -1262,11 +1262,11 @@ pub mod cache_client_ {
             Self { client: rt::Client::new(channel) }
         }
 
-        /// Calls through `channel`, behind an interceptor of tonic's: a function from `Request<()>` to
+        /// Calls through `channel`, behind a tonic interceptor: a function from `Request<()>` to
         /// `Result<Request<()>, Status>`. There is more to [`intercept`](Self::intercept).
         pub fn with_interceptor(
             channel: impl rt::Into<rt::Channel>,
-            interceptor: impl rt::RequestInterceptor,
+            interceptor: impl rt::TonicInterceptor,
         ) -> Self {
             Self { client: rt::Client::with_interceptor(channel, interceptor) }
         }

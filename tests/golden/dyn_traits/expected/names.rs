@@ -411,11 +411,11 @@ pub mod s_client {
             Self { client: rt::Client::new(channel) }
         }
 
-        /// Calls through `channel`, behind an interceptor of tonic's: a function from `Request<()>` to
+        /// Calls through `channel`, behind a tonic interceptor: a function from `Request<()>` to
         /// `Result<Request<()>, Status>`. There is more to [`intercept`](Self::intercept).
         pub fn with_interceptor(
             channel: impl rt::Into<rt::Channel>,
-            interceptor: impl rt::RequestInterceptor,
+            interceptor: impl rt::TonicInterceptor,
         ) -> Self {
             Self { client: rt::Client::with_interceptor(channel, interceptor) }
         }
@@ -1120,11 +1120,11 @@ pub mod dyn_s_client {
             Self { client: rt::Client::new(channel) }
         }
 
-        /// Calls through `channel`, behind an interceptor of tonic's: a function from `Request<()>` to
+        /// Calls through `channel`, behind a tonic interceptor: a function from `Request<()>` to
         /// `Result<Request<()>, Status>`. There is more to [`intercept`](Self::intercept).
         pub fn with_interceptor(
             channel: impl rt::Into<rt::Channel>,
-            interceptor: impl rt::RequestInterceptor,
+            interceptor: impl rt::TonicInterceptor,
         ) -> Self {
             Self { client: rt::Client::with_interceptor(channel, interceptor) }
         }
@@ -1528,11 +1528,11 @@ pub mod arc_client {
             Self { client: rt::Client::new(channel) }
         }
 
-        /// Calls through `channel`, behind an interceptor of tonic's: a function from `Request<()>` to
+        /// Calls through `channel`, behind a tonic interceptor: a function from `Request<()>` to
         /// `Result<Request<()>, Status>`. There is more to [`intercept`](Self::intercept).
         pub fn with_interceptor(
             channel: impl rt::Into<rt::Channel>,
-            interceptor: impl rt::RequestInterceptor,
+            interceptor: impl rt::TonicInterceptor,
         ) -> Self {
             Self { client: rt::Client::with_interceptor(channel, interceptor) }
         }
@@ -1936,11 +1936,11 @@ pub mod sized_client {
             Self { client: rt::Client::new(channel) }
         }
 
-        /// Calls through `channel`, behind an interceptor of tonic's: a function from `Request<()>` to
+        /// Calls through `channel`, behind a tonic interceptor: a function from `Request<()>` to
         /// `Result<Request<()>, Status>`. There is more to [`intercept`](Self::intercept).
         pub fn with_interceptor(
             channel: impl rt::Into<rt::Channel>,
-            interceptor: impl rt::RequestInterceptor,
+            interceptor: impl rt::TonicInterceptor,
         ) -> Self {
             Self { client: rt::Client::with_interceptor(channel, interceptor) }
         }
@@ -2303,11 +2303,11 @@ pub mod box_future_client {
             Self { client: rt::Client::new(channel) }
         }
 
-        /// Calls through `channel`, behind an interceptor of tonic's: a function from `Request<()>` to
+        /// Calls through `channel`, behind a tonic interceptor: a function from `Request<()>` to
         /// `Result<Request<()>, Status>`. There is more to [`intercept`](Self::intercept).
         pub fn with_interceptor(
             channel: impl rt::Into<rt::Channel>,
-            interceptor: impl rt::RequestInterceptor,
+            interceptor: impl rt::TonicInterceptor,
         ) -> Self {
             Self { client: rt::Client::with_interceptor(channel, interceptor) }
         }

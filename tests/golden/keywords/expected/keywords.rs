@@ -444,11 +444,11 @@ pub mod option_client {
             Self { client: rt::Client::new(channel) }
         }
 
-        /// Calls through `channel`, behind an interceptor of tonic's: a function from `Request<()>` to
+        /// Calls through `channel`, behind a tonic interceptor: a function from `Request<()>` to
         /// `Result<Request<()>, Status>`. There is more to [`intercept`](Self::intercept).
         pub fn with_interceptor(
             channel: impl rt::Into<rt::Channel>,
-            interceptor: impl rt::RequestInterceptor,
+            interceptor: impl rt::TonicInterceptor,
         ) -> Self {
             Self { client: rt::Client::with_interceptor(channel, interceptor) }
         }
@@ -1504,11 +1504,11 @@ pub mod s_client {
             Self { client: rt::Client::new(channel) }
         }
 
-        /// Calls through `channel`, behind an interceptor of tonic's: a function from `Request<()>` to
+        /// Calls through `channel`, behind a tonic interceptor: a function from `Request<()>` to
         /// `Result<Request<()>, Status>`. There is more to [`intercept`](Self::intercept).
         pub fn with_interceptor(
             channel: impl rt::Into<rt::Channel>,
-            interceptor: impl rt::RequestInterceptor,
+            interceptor: impl rt::TonicInterceptor,
         ) -> Self {
             Self { client: rt::Client::with_interceptor(channel, interceptor) }
         }
@@ -1872,11 +1872,11 @@ pub mod b_client {
             Self { client: rt::Client::new(channel) }
         }
 
-        /// Calls through `channel`, behind an interceptor of tonic's: a function from `Request<()>` to
+        /// Calls through `channel`, behind a tonic interceptor: a function from `Request<()>` to
         /// `Result<Request<()>, Status>`. There is more to [`intercept`](Self::intercept).
         pub fn with_interceptor(
             channel: impl rt::Into<rt::Channel>,
-            interceptor: impl rt::RequestInterceptor,
+            interceptor: impl rt::TonicInterceptor,
         ) -> Self {
             Self { client: rt::Client::with_interceptor(channel, interceptor) }
         }
@@ -2242,11 +2242,11 @@ pub mod arc_client {
             Self { client: rt::Client::new(channel) }
         }
 
-        /// Calls through `channel`, behind an interceptor of tonic's: a function from `Request<()>` to
+        /// Calls through `channel`, behind a tonic interceptor: a function from `Request<()>` to
         /// `Result<Request<()>, Status>`. There is more to [`intercept`](Self::intercept).
         pub fn with_interceptor(
             channel: impl rt::Into<rt::Channel>,
-            interceptor: impl rt::RequestInterceptor,
+            interceptor: impl rt::TonicInterceptor,
         ) -> Self {
             Self { client: rt::Client::with_interceptor(channel, interceptor) }
         }
@@ -2612,11 +2612,11 @@ pub mod send_client {
             Self { client: rt::Client::new(channel) }
         }
 
-        /// Calls through `channel`, behind an interceptor of tonic's: a function from `Request<()>` to
+        /// Calls through `channel`, behind a tonic interceptor: a function from `Request<()>` to
         /// `Result<Request<()>, Status>`. There is more to [`intercept`](Self::intercept).
         pub fn with_interceptor(
             channel: impl rt::Into<rt::Channel>,
-            interceptor: impl rt::RequestInterceptor,
+            interceptor: impl rt::TonicInterceptor,
         ) -> Self {
             Self { client: rt::Client::with_interceptor(channel, interceptor) }
         }
@@ -2984,11 +2984,11 @@ pub mod rt_client {
             Self { client: rt::Client::new(channel) }
         }
 
-        /// Calls through `channel`, behind an interceptor of tonic's: a function from `Request<()>` to
+        /// Calls through `channel`, behind a tonic interceptor: a function from `Request<()>` to
         /// `Result<Request<()>, Status>`. There is more to [`intercept`](Self::intercept).
         pub fn with_interceptor(
             channel: impl rt::Into<rt::Channel>,
-            interceptor: impl rt::RequestInterceptor,
+            interceptor: impl rt::TonicInterceptor,
         ) -> Self {
             Self { client: rt::Client::with_interceptor(channel, interceptor) }
         }
@@ -3356,11 +3356,11 @@ pub mod service_client {
             Self { client: rt::Client::new(channel) }
         }
 
-        /// Calls through `channel`, behind an interceptor of tonic's: a function from `Request<()>` to
+        /// Calls through `channel`, behind a tonic interceptor: a function from `Request<()>` to
         /// `Result<Request<()>, Status>`. There is more to [`intercept`](Self::intercept).
         pub fn with_interceptor(
             channel: impl rt::Into<rt::Channel>,
-            interceptor: impl rt::RequestInterceptor,
+            interceptor: impl rt::TonicInterceptor,
         ) -> Self {
             Self { client: rt::Client::with_interceptor(channel, interceptor) }
         }

@@ -352,11 +352,11 @@ pub mod hostile_client {
             Self { client: rt::Client::new(channel) }
         }
 
-        /// Calls through `channel`, behind an interceptor of tonic's: a function from `Request<()>` to
+        /// Calls through `channel`, behind a tonic interceptor: a function from `Request<()>` to
         /// `Result<Request<()>, Status>`. There is more to [`intercept`](Self::intercept).
         pub fn with_interceptor(
             channel: impl rt::Into<rt::Channel>,
-            interceptor: impl rt::RequestInterceptor,
+            interceptor: impl rt::TonicInterceptor,
         ) -> Self {
             Self { client: rt::Client::with_interceptor(channel, interceptor) }
         }
@@ -1322,11 +1322,11 @@ pub mod taken_client {
             Self { client: rt::Client::new(channel) }
         }
 
-        /// Calls through `channel`, behind an interceptor of tonic's: a function from `Request<()>` to
+        /// Calls through `channel`, behind a tonic interceptor: a function from `Request<()>` to
         /// `Result<Request<()>, Status>`. There is more to [`intercept`](Self::intercept).
         pub fn with_interceptor(
             channel: impl rt::Into<rt::Channel>,
-            interceptor: impl rt::RequestInterceptor,
+            interceptor: impl rt::TonicInterceptor,
         ) -> Self {
             Self { client: rt::Client::with_interceptor(channel, interceptor) }
         }
@@ -1674,11 +1674,11 @@ pub mod empty_client {
             Self { client: rt::Client::new(channel) }
         }
 
-        /// Calls through `channel`, behind an interceptor of tonic's: a function from `Request<()>` to
+        /// Calls through `channel`, behind a tonic interceptor: a function from `Request<()>` to
         /// `Result<Request<()>, Status>`. There is more to [`intercept`](Self::intercept).
         pub fn with_interceptor(
             channel: impl rt::Into<rt::Channel>,
-            interceptor: impl rt::RequestInterceptor,
+            interceptor: impl rt::TonicInterceptor,
         ) -> Self {
             Self { client: rt::Client::with_interceptor(channel, interceptor) }
         }

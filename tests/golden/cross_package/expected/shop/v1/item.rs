@@ -113,11 +113,11 @@ pub mod stock_client {
             Self { client: rt::Client::new(channel) }
         }
 
-        /// Calls through `channel`, behind an interceptor of tonic's: a function from `Request<()>` to
+        /// Calls through `channel`, behind a tonic interceptor: a function from `Request<()>` to
         /// `Result<Request<()>, Status>`. There is more to [`intercept`](Self::intercept).
         pub fn with_interceptor(
             channel: impl rt::Into<rt::Channel>,
-            interceptor: impl rt::RequestInterceptor,
+            interceptor: impl rt::TonicInterceptor,
         ) -> Self {
             Self { client: rt::Client::with_interceptor(channel, interceptor) }
         }
