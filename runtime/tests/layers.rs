@@ -29,7 +29,7 @@ const LAYERS: &[&[&str]] = &[
 const CIRCLE: [&str; 2] = ["h2::client::pending_call", "h2::client::queue"];
 
 /// Associated types that mean the same in several traits.
-const SHARED_ASSOCIATED_TYPES: &[&str] = &["Future", "IO"];
+const SHARED_ASSOCIATED_TYPES: &[&str] = &["Future", "Io"];
 
 #[test]
 fn no_two_types_have_the_same_name() {

@@ -112,7 +112,7 @@ impl Context<'_> {
         path_of(&self.names.contract)
     }
 
-    /// The docs of a struct: a line of ours, then what the proto says about the service.
+    /// The docs of a struct: a line about the struct, then what the proto says about the service.
     fn docs_after(&self, code: &mut Code, about: &str) {
         code.docs(&[about]);
         let behind = &self.service.docs.lines;

@@ -12,7 +12,7 @@ use tonic::{Status, metadata::MetadataMap};
 
 use super::{deadline::Deadline, observer::BoxObserver, trailers::merge};
 
-/// A stream of frames that ends cleanly, with trailers, or with a status.
+/// A stream of length-prefixed messages that ends cleanly, with trailers, or with a status.
 pub(crate) struct Body {
     kind: BodyKind,
     trailers: UserTrailers,
@@ -24,11 +24,11 @@ enum BodyKind {
     Ended,
     /// Nothing but a status.
     Failed(Status),
-    /// One buffered frame, and the status after it unless that is OK.
+    /// One buffered message, and the status after it unless that is OK.
     Once(Bytes, Option<Status>),
-    /// Frames that are encoded on demand.
-    Outgoing(Box<dyn OutgoingFrames>),
-    Received(Box<dyn HttpStream>, EndOfBody),
+    /// Messages that are encoded on demand.
+    Outgoing(Box<dyn OutgoingMessages>),
+    Received(Box<dyn RecvBody>, EndOfBody),
     Observed(Box<ObservedBody>),
     /// The messages are passed without a codec.
     Direct(DirectResponses),
@@ -49,9 +49,9 @@ struct ObservedBody {
     observer: BoxObserver,
 }
 
-/// The frames of an outgoing stream of messages.
-pub(crate) trait OutgoingFrames: Send {
-    /// The next chunk of frames. An error is the status that ended the stream.
+/// An outgoing stream of messages, encoded and length-prefixed.
+pub(crate) trait OutgoingMessages: Send {
+    /// The next chunk of messages. An error is the status that ended the stream.
     fn poll_data(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, Status>>>;
 
     /// The trailers of a stream that has ended cleanly.
@@ -66,7 +66,7 @@ pub(crate) trait OutgoingFrames: Send {
 }
 
 /// The receiving half of an HTTP message: data, then trailers.
-pub(crate) trait HttpStream: Send {
+pub(crate) trait RecvBody: Send {
     /// The next data, never empty.
     fn poll_data(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, Status>>>;
 
@@ -104,7 +104,7 @@ pub(crate) enum EndOfBody {
 
 /// The direction of a body. The end of a response carries the status of the call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Side {
+pub(crate) enum Direction {
     Request,
     Response,
 }
@@ -124,16 +124,16 @@ impl Body {
         Self::of(BodyKind::Direct(DirectResponses { is_stream, observers, deadline }))
     }
 
-    pub(crate) fn once(frame: Bytes) -> Self {
-        Self::of(BodyKind::Once(frame, None))
+    pub(crate) fn once(message: Bytes) -> Self {
+        Self::of(BodyKind::Once(message, None))
     }
 
-    pub(crate) fn outgoing(frames: impl OutgoingFrames + 'static) -> Self {
-        Self::of(BodyKind::Outgoing(Box::new(frames)))
+    pub(crate) fn outgoing(messages: impl OutgoingMessages + 'static) -> Self {
+        Self::of(BodyKind::Outgoing(Box::new(messages)))
     }
 
     #[inline]
-    pub(crate) fn received(body: ReceivedBody<impl HttpStream + 'static>, end: EndOfBody) -> Self {
+    pub(crate) fn received(body: ReceivedBody<impl RecvBody + 'static>, end: EndOfBody) -> Self {
         match body {
             ReceivedBody::Stream(stream) => Self::stream(Box::new(stream), end),
             ReceivedBody::Whole(data, trailers) => {
@@ -152,7 +152,7 @@ impl Body {
         }
     }
 
-    pub(crate) fn stream(stream: Box<dyn HttpStream>, end: EndOfBody) -> Self {
+    pub(crate) fn stream(stream: Box<dyn RecvBody>, end: EndOfBody) -> Self {
         Self::of(BodyKind::Received(stream, end))
     }
 
@@ -175,18 +175,18 @@ impl Body {
         let none = MetadataMap::new();
         let clean = Ok(trailers.unwrap_or(&none));
         match &mut self.kind {
-            BodyKind::Ended => observer.end(clean),
-            BodyKind::Failed(status) => observer.end(Err(status)),
-            BodyKind::Once(frame, status) => {
-                observer.data(frame);
-                observer.end(status.as_ref().map_or(clean, Err));
+            BodyKind::Ended => observer.on_end(clean),
+            BodyKind::Failed(status) => observer.on_end(Err(status)),
+            BodyKind::Once(message, status) => {
+                observer.on_data(message);
+                observer.on_end(status.as_ref().map_or(clean, Err));
             }
             BodyKind::Direct(responses) if responses.is_stream => {
                 responses.observers.push(observer);
             }
             BodyKind::Direct(_) => {
-                observer.message();
-                observer.end(clean);
+                observer.on_message();
+                observer.on_end(clean);
             }
             BodyKind::Outgoing(_) | BodyKind::Received(..) | BodyKind::Observed(_) => {
                 return Self::of(BodyKind::Observed(Box::new(ObservedBody {
@@ -211,7 +211,7 @@ impl Body {
     /// Ends a stream of encoded messages at `deadline`, unless it has a deadline of its own.
     pub(crate) fn limit(&mut self, deadline: Instant) {
         match &mut self.kind {
-            BodyKind::Outgoing(frames) => frames.limit(deadline),
+            BodyKind::Outgoing(messages) => messages.limit(deadline),
             BodyKind::Observed(observed) => observed.inner.limit(deadline),
             _ => {}
         }
@@ -231,15 +231,15 @@ impl Body {
     /// Notes that its reader has ended the body with `status`, which is not the one that it ends with.
     pub(crate) fn note_failure(&mut self, status: &Status) {
         if let BodyKind::Observed(observed) = &mut self.kind {
-            observed.observer.end(Err(status));
+            observed.observer.on_end(Err(status));
             observed.inner.note_failure(status);
         }
     }
 
-    /// The only frame, if it is buffered.
+    /// The single message, if it is buffered.
     pub(crate) fn buffered(&self) -> Option<&Bytes> {
         match &self.kind {
-            BodyKind::Once(frame, _) => Some(frame),
+            BodyKind::Once(message, _) => Some(message),
             _ => None,
         }
     }
@@ -253,7 +253,7 @@ impl Body {
         }
     }
 
-    /// Whether all of the body, one frame at most, is buffered.
+    /// Whether all of the body, one message at most, is buffered.
     pub(crate) fn is_buffered(&self) -> bool {
         matches!(self.kind, BodyKind::Once(..) | BodyKind::Ended)
     }
@@ -274,13 +274,13 @@ impl Body {
     ) -> Poll<Option<Result<Bytes, Status>>> {
         let polled = match &mut self.kind {
             BodyKind::Ended | BodyKind::Direct(_) => return Poll::Ready(None),
-            BodyKind::Once(frame, status) => {
-                let frame = std::mem::take(frame);
+            BodyKind::Once(message, status) => {
+                let message = std::mem::take(message);
                 self.kind = status.take().map_or(BodyKind::Ended, BodyKind::Failed);
-                return Poll::Ready(Some(Ok(frame)));
+                return Poll::Ready(Some(Ok(message)));
             }
             BodyKind::Failed(status) => Some(Err(status.clone())),
-            BodyKind::Outgoing(frames) => ready!(frames.poll_data(cx)),
+            BodyKind::Outgoing(messages) => ready!(messages.poll_data(cx)),
             BodyKind::Received(stream, end) => match ready!(stream.poll_data(cx)) {
                 Some(data) => Some(data),
                 None => {
@@ -329,7 +329,7 @@ impl Body {
     /// status is left of it.
     pub(crate) fn poll_expired(&mut self, cx: &mut Context<'_>) -> bool {
         match &mut self.kind {
-            BodyKind::Outgoing(frames) => return frames.poll_expired(cx),
+            BodyKind::Outgoing(messages) => return messages.poll_expired(cx),
             BodyKind::Observed(observed) => return observed.inner.poll_expired(cx),
             _ => {}
         }
@@ -373,9 +373,9 @@ impl Body {
 
     fn end(&mut self) {
         let ended = std::mem::replace(&mut self.kind, BodyKind::Ended);
-        if let BodyKind::Outgoing(mut frames) = ended {
+        if let BodyKind::Outgoing(mut messages) = ended {
             let mut trailers = self.take_trailers().unwrap_or_default();
-            merge(&mut trailers, frames.take_trailers());
+            merge(&mut trailers, messages.take_trailers());
             self.trailers = boxed(trailers);
         }
     }
@@ -385,11 +385,11 @@ impl ObservedBody {
     fn poll_data(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, Status>>> {
         let polled = ready!(self.inner.poll_data(cx));
         match &polled {
-            Some(Ok(data)) => self.observer.data(data),
-            Some(Err(status)) => self.observer.end(Err(status)),
+            Some(Ok(data)) => self.observer.on_data(data),
+            Some(Err(status)) => self.observer.on_end(Err(status)),
             None => {
                 let none = MetadataMap::new();
-                self.observer.end(Ok(self.inner.trailers.as_deref().unwrap_or(&none)));
+                self.observer.on_end(Ok(self.inner.trailers.as_deref().unwrap_or(&none)));
             }
         }
         Poll::Ready(polled)
@@ -400,7 +400,7 @@ impl EndOfBody {
     /// The user's trailers at the end of `stream`, after its data.
     fn poll(
         self,
-        stream: &mut dyn HttpStream,
+        stream: &mut dyn RecvBody,
         cx: &mut Context<'_>,
     ) -> Poll<Result<UserTrailers, Status>> {
         match self {
@@ -420,7 +420,7 @@ impl EndOfBody {
     }
 }
 
-impl<S: HttpStream> ReceivedBody<S> {
+impl<S: RecvBody> ReceivedBody<S> {
     /// Counts what the body holds as unread. Called when it is handed to code that may not read it.
     pub(crate) fn track(&mut self) {
         if let Self::Stream(stream) = self {

@@ -49,8 +49,8 @@ pub(crate) fn pass_one<M>(
     observer: Option<BoxObserver>,
 ) {
     if let Some(mut observer) = observer {
-        observer.message();
-        observer.end(Ok(&MetadataMap::new()));
+        observer.on_message();
+        observer.on_end(Ok(&MetadataMap::new()));
     }
 }
 

@@ -123,7 +123,7 @@ impl MethodDescriptor {
     }
 
     /// Inserts the method into the extensions of a request.
-    pub(crate) fn describe(&'static self, extensions: &mut http::Extensions) {
+    pub(crate) fn insert_into(&'static self, extensions: &mut http::Extensions) {
         let known = extensions.get::<&'static Self>();
         if known.is_none_or(|method| !std::ptr::eq(*method, self)) {
             extensions.insert(self);

@@ -6,13 +6,13 @@ use tonic::{Status, metadata::MetadataMap};
 /// seen the call cancelled.
 pub(crate) trait MessageObserver: Send {
     /// Encoded messages pass, cut into chunks anywhere.
-    fn data(&mut self, data: &[u8]);
+    fn on_data(&mut self, data: &[u8]);
 
     /// A message passes without a codec.
-    fn message(&mut self);
+    fn on_message(&mut self);
 
     /// The messages have ended with these trailers, or with a status.
-    fn end(&mut self, ended: Result<&MetadataMap, &Status>);
+    fn on_end(&mut self, ended: Result<&MetadataMap, &Status>);
 }
 
 pub(crate) type BoxObserver = Box<dyn MessageObserver>;

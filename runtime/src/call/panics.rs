@@ -1,4 +1,4 @@
-//! Contains panics of user code, so that they end one call and nothing else.
+//! Catches panics of user code, so that they end one call and nothing else.
 
 use std::{
     any::Any,
@@ -8,21 +8,21 @@ use std::{
 };
 
 thread_local! {
-    /// How deeply calls of [`contain`] are nested on this thread.
-    static CONTAINED: Cell<usize> = const { Cell::new(0) };
+    /// How deeply calls of [`catch_panic`] are nested on this thread.
+    static CATCHING: Cell<usize> = const { Cell::new(0) };
     /// How deeply calls of [`note`] are nested on this thread.
     static NOTING: Cell<usize> = const { Cell::new(0) };
-    /// The message of the last panic that was contained inside [`note`].
+    /// The message of the last panic that was caught inside [`note`].
     static NOTED: RefCell<Option<String>> = const { RefCell::new(None) };
 }
 
 /// Runs `work`, which may be user code. The panic hook has reported a panic in it; here it becomes an
 /// error.
-pub(crate) fn contain<R>(work: impl FnOnce() -> R) -> thread::Result<R> {
-    let depth = CONTAINED.get();
-    CONTAINED.set(depth + 1);
+pub(crate) fn catch_panic<R>(work: impl FnOnce() -> R) -> thread::Result<R> {
+    let depth = CATCHING.get();
+    CATCHING.set(depth + 1);
     let result = catch_unwind(AssertUnwindSafe(work));
-    CONTAINED.set(depth);
+    CATCHING.set(depth);
     if let Err(panic) = &result
         && NOTING.get() > 0
     {
@@ -31,7 +31,7 @@ pub(crate) fn contain<R>(work: impl FnOnce() -> R) -> thread::Result<R> {
     result
 }
 
-/// Runs `work` and returns the message of the last panic contained in it. `work` itself must not panic.
+/// Runs `work` and returns the message of the last panic caught in it. `work` itself must not panic.
 #[allow(dead_code, reason = "only mocks have to be heard")]
 pub(crate) fn note<R>(work: impl FnOnce() -> R) -> (R, Option<String>) {
     let (depth, former) = (NOTING.get(), NOTED.take());
@@ -60,14 +60,14 @@ pub(crate) fn text(panic: &(dyn Any + Send)) -> String {
     text.unwrap_or_else(|| "a payload that is not a string".to_owned())
 }
 
-/// Whether [`contain`] would catch a panic here, so that no caller above sees it.
+/// Whether [`catch_panic`] would catch a panic here, so that no caller above sees it.
 #[allow(dead_code, reason = "only mocks have to be heard")]
-pub(crate) fn are_contained() -> bool {
-    CONTAINED.get() > 0
+pub(crate) fn are_caught() -> bool {
+    CATCHING.get() > 0
 }
 
-/// Drops `value`, which may be the user's or contain user values. The panic hook has reported a panic in
+/// Drops `value`, which may be user-defined or contain user-defined values. The panic hook has reported a panic in
 /// its destructor; it goes no further.
-pub(crate) fn drop_quietly<T>(value: T) {
-    let _ = contain(|| drop(value));
+pub(crate) fn drop_catching_panics<T>(value: T) {
+    let _ = catch_panic(|| drop(value));
 }

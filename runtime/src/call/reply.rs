@@ -13,7 +13,7 @@ use tonic::{Status, codec::CompressionEncoding, metadata::MetadataMap};
 use super::{
     body::Body,
     deadline::{self, Deadline},
-    panics::{contain, drop_quietly},
+    panics::{catch_panic, drop_catching_panics},
     status,
     trailers::Trailers,
 };
@@ -72,14 +72,14 @@ impl Future for ReplyFuture<'_> {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = &mut *self;
-        let polled = contain(|| {
+        let polled = catch_panic(|| {
             let result = ready!(this.poll_handler(cx));
             // The handler's state is dropped before the response is seen. That may panic, too.
             this.handler = None;
             Poll::Ready(result)
         });
         polled.unwrap_or_else(|_| {
-            drop_quietly(this.handler.take());
+            drop_catching_panics(this.handler.take());
             Poll::Ready(Err(status::panicked()))
         })
     }
@@ -87,7 +87,7 @@ impl Future for ReplyFuture<'_> {
 
 impl Drop for ReplyFuture<'_> {
     fn drop(&mut self) {
-        drop_quietly(self.handler.take());
+        drop_catching_panics(self.handler.take());
     }
 }
 

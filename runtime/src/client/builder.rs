@@ -6,10 +6,10 @@ use http::Uri;
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use super::{
+    balancer::Balancer,
     channel::Channel,
     connector::Connector,
     error::ConnectError,
-    h2_transport::H2Transport,
     options::{Backoff, ChannelOptions, USER_AGENT},
     picker::SingleSubchannel,
     resolver,
@@ -20,7 +20,7 @@ use super::{
 use crate::{
     call::deadline::FOREVER,
     h2::{
-        keep_alive::ChannelPings,
+        keep_alive::ChannelKeepAlive,
         stream::{MAX_FRAME, MAX_WINDOW, MIN_FRAME},
     },
 };
@@ -90,9 +90,9 @@ impl ChannelBuilder {
     /// # Errors
     /// [`ConnectError`] for a malformed address or option, or if the server cannot be reached.
     pub async fn connect(self) -> Result<Channel, ConnectError> {
-        let transport = self.transport()?;
-        transport.connect().await?;
-        Ok(Channel::from_h2(Retry::new(transport)))
+        let balancer = self.balancer()?;
+        balancer.connect().await?;
+        Ok(Channel::from_h2(Retry::new(balancer)))
     }
 
     /// Returns a channel that connects on its first call.
@@ -100,10 +100,10 @@ impl ChannelBuilder {
     /// # Errors
     /// [`ConnectError`] for a malformed address or option.
     pub fn connect_lazy(self) -> Result<Channel, ConnectError> {
-        Ok(Channel::from_h2(Retry::new(self.transport()?)))
+        Ok(Channel::from_h2(Retry::new(self.balancer()?)))
     }
 
-    fn transport(self) -> Result<H2Transport, ConnectError> {
+    fn balancer(self) -> Result<Balancer, ConnectError> {
         let target = Target::parse(&self.address)?;
         if target.is_secure() && self.connector.is_none() {
             return Err(ConnectError::NoTls { address: self.address });
@@ -124,10 +124,10 @@ impl ChannelBuilder {
                 (resolver::of_target(&target), Connector::Builtin { tcp_nodelay })
             }
         };
-        let pings = ChannelPings::new(options.keep_alive);
-        let subchannel = Subchannel::new(resolver, connector, options.subchannel, pings);
+        let keep_alive = ChannelKeepAlive::new(options.keep_alive);
+        let subchannel = Subchannel::new(resolver, connector, options.subchannel, keep_alive);
         let picker = SingleSubchannel(Arc::new(subchannel));
-        Ok(H2Transport::new(target, options, Box::new(picker)))
+        Ok(Balancer::new(target, options, Box::new(picker)))
     }
 
     /// Opens connections with `connect`, which is passed the server's address as a URI with the path `/`.
@@ -143,11 +143,11 @@ impl ChannelBuilder {
     /// # }
     /// ```
     #[must_use]
-    pub fn connector<C, F, IO>(mut self, connect: C) -> Self
+    pub fn connector<C, F, Io>(mut self, connect: C) -> Self
     where
         C: Fn(Uri) -> F + Send + Sync + 'static,
-        F: Future<Output = io::Result<IO>> + Send + 'static,
-        IO: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+        F: Future<Output = io::Result<Io>> + Send + 'static,
+        Io: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
         self.connector = Some(Connector::custom(connect));
         self
@@ -238,7 +238,7 @@ impl ChannelBuilder {
     /// flight or unread. Default: 1 MiB and 64 KiB, which fits a message of 1 MiB in one piece.
     #[must_use]
     pub fn initial_stream_window_size(mut self, bytes: u32) -> Self {
-        self.options.subchannel.connection.sizes.stream_window = bytes.min(MAX_WINDOW);
+        self.options.subchannel.connection.limits.stream_window = bytes.min(MAX_WINDOW);
         self
     }
 
@@ -246,7 +246,7 @@ impl ChannelBuilder {
     /// or unread. Default: 4 MiB.
     #[must_use]
     pub fn initial_connection_window_size(mut self, bytes: u32) -> Self {
-        self.options.subchannel.connection.sizes.connection_window = bytes.min(MAX_WINDOW);
+        self.options.subchannel.connection.limits.connection_window = bytes.min(MAX_WINDOW);
         self
     }
 
@@ -254,11 +254,11 @@ impl ChannelBuilder {
     /// window](Self::initial_connection_window_size) grows by what is unread, so that streams that nobody
     /// reads leave other calls their window, until a full window would take as much memory as this.
     /// Beyond that, the connection stalls until something is read, and a `tracing` event reports it. Each
-    /// frame counts as 256 bytes more than its payload. Default: 64 MiB. With less than the connection's
+    /// DATA frame counts as 256 bytes more than its payload. Default: 64 MiB. With less than the connection's
     /// window, the window does not grow.
     #[must_use]
     pub fn max_receive_buffer_size(mut self, bytes: usize) -> Self {
-        self.options.subchannel.connection.sizes.max_unread = bytes;
+        self.options.subchannel.connection.limits.max_unread = bytes;
         self
     }
 
@@ -266,7 +266,8 @@ impl ChannelBuilder {
     /// MiB.
     #[must_use]
     pub fn max_frame_size(mut self, bytes: u32) -> Self {
-        self.options.subchannel.connection.sizes.max_frame_size = bytes.clamp(MIN_FRAME, MAX_FRAME);
+        self.options.subchannel.connection.limits.max_frame_size =
+            bytes.clamp(MIN_FRAME, MAX_FRAME);
         self
     }
 
@@ -277,7 +278,7 @@ impl ChannelBuilder {
     /// end the connection.
     #[must_use]
     pub fn max_header_list_size(mut self, bytes: u32) -> Self {
-        self.options.subchannel.connection.sizes.max_header_list_size = bytes;
+        self.options.subchannel.connection.limits.max_header_list_size = bytes;
         self
     }
 }

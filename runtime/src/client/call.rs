@@ -14,14 +14,13 @@ use tonic::{
 
 use super::{
     bidi::BidiCall,
-    channel::{Channel, Route, WireTransport},
+    channel::{Channel, ChannelCall, ChannelKind, TransportKind},
     direct::{Direct, DirectServer},
     origin::Origin,
-    outgoing::Outgoing,
 };
 use crate::{
     call::{
-        body::{Body, Side},
+        body::{Body, Direction},
         deadline::{self, Deadline},
         direct_slot::pass_one,
         head::{CallHead, ClientCall},
@@ -37,7 +36,7 @@ use crate::{
     },
     protocol::{
         encoded_stream::EncodedStream,
-        frame::{DEFAULT_DECODING_LIMIT, Encoder, Frames},
+        length_prefixed::{DEFAULT_DECODING_LIMIT, MessageDecoder, MessageEncoder},
         messages::Messages,
     },
 };
@@ -50,7 +49,7 @@ pub struct Client {
     interceptors: usize,
     /// Replaces the channel's address in requests.
     origin: Option<Origin>,
-    encoder: Encoder,
+    encoder: MessageEncoder,
     decoding_limit: usize,
     accepted: EnabledCompressionEncodings,
 }
@@ -63,7 +62,7 @@ impl Client {
             channel: channel.into(),
             interceptors: 0,
             origin: None,
-            encoder: Encoder { encoding: None, limit: usize::MAX },
+            encoder: MessageEncoder { encoding: None, limit: usize::MAX },
             decoding_limit: DEFAULT_DECODING_LIMIT,
             accepted: EnabledCompressionEncodings::default(),
         }
@@ -123,14 +122,14 @@ impl Client {
         Res: Send + 'static,
     {
         let (method, request) = (method.descriptor(), request.into_request());
-        match &self.channel.route {
-            Route::Direct(server) => {
+        match &self.channel.kind {
+            ChannelKind::Direct(server) => {
                 let call = self.direct(server, method, request.metadata())?;
                 call.message(request, pass_one, M::MessageCodec::decode).await
             }
-            Route::Wire(transport) => {
+            ChannelKind::Encoded(transport) => {
                 let call = self.with_message::<M::MessageCodec, _>(method, request)?;
-                decode::<M::MessageCodec, _>(self.only(transport, call).await?)
+                decode::<M::MessageCodec, _>(self.single(transport, call).await?)
             }
         }
     }
@@ -148,14 +147,14 @@ impl Client {
         Res: Send + 'static,
     {
         let (method, requests) = (method.descriptor(), requests.into_streaming_request());
-        match &self.channel.route {
-            Route::Direct(server) => {
+        match &self.channel.kind {
+            ChannelKind::Direct(server) => {
                 let call = self.direct(server, method, requests.metadata())?;
                 call.message(requests, Streaming::pass, M::MessageCodec::decode).await
             }
-            Route::Wire(transport) => {
+            ChannelKind::Encoded(transport) => {
                 let call = self.with_messages::<M::MessageCodec, _>(method, requests)?;
-                decode::<M::MessageCodec, _>(self.only(transport, call).await?)
+                decode::<M::MessageCodec, _>(self.single(transport, call).await?)
             }
         }
     }
@@ -173,12 +172,12 @@ impl Client {
         Res: Send + 'static,
     {
         let (method, request) = (method.descriptor(), request.into_request());
-        match &self.channel.route {
-            Route::Direct(server) => {
+        match &self.channel.kind {
+            ChannelKind::Direct(server) => {
                 let call = self.direct(server, method, request.metadata())?;
                 call.messages(request, pass_one, M::MessageCodec::decode).await
             }
-            Route::Wire(transport) => {
+            ChannelKind::Encoded(transport) => {
                 let call = self.with_message::<M::MessageCodec, _>(method, request)?;
                 Ok(self.stream(transport, call).await?.map(decoded::<M::MessageCodec, _>))
             }
@@ -200,12 +199,12 @@ impl Client {
         let (client, method) = (self.clone(), method.descriptor());
         let requests = requests.into_streaming_request();
         BidiCall::new(async move {
-            match &client.channel.route {
-                Route::Direct(server) => {
+            match &client.channel.kind {
+                ChannelKind::Direct(server) => {
                     let call = client.direct(server, method, requests.metadata())?;
                     call.messages(requests, Streaming::pass, M::MessageCodec::decode).await
                 }
-                Route::Wire(transport) => {
+                ChannelKind::Encoded(transport) => {
                     let call = client.with_messages::<M::MessageCodec, _>(method, requests)?;
                     Ok(client.stream(transport, call).await?.map(decoded::<M::MessageCodec, _>))
                 }
@@ -239,8 +238,8 @@ impl Client {
     ) -> Result<ClientCall, Status> {
         let (metadata, extensions, messages) = request.into_parts();
         let wrap = CodecMessage::<C, M>::new;
-        let frames = EncodedStream::new(messages, wrap, self.encoder, Deadline::default());
-        let body = Body::outgoing(frames);
+        let encoded = EncodedStream::new(messages, wrap, self.encoder, Deadline::default());
+        let body = Body::outgoing(encoded);
         self.prepare(method, Request::from_parts(metadata, extensions, body))
     }
 
@@ -269,16 +268,16 @@ impl Client {
     ///
     /// Not an `async fn`, so that the call starts at once: a future that held the unsent call would be
     /// large and get copied.
-    fn only<'a>(
+    fn single<'a>(
         &'a self,
-        transport: &'a WireTransport,
+        transport: &'a TransportKind,
         call: ClientCall,
     ) -> impl Future<Output = Result<Response<Bytes>, Status>> + Send + 'a {
-        let mut outgoing = Outgoing::new(&self.channel, transport, call);
+        let mut call = ChannelCall::new(&self.channel, transport, call);
         async move {
-            let Reply { mut metadata, extensions, encoding, body } = outgoing.reply().await?;
+            let Reply { mut metadata, extensions, encoding, body } = call.reply().await?;
             let mut messages = self.messages(body, encoding);
-            let message = match outgoing.deadline.limit(pin!(messages.only())).await {
+            let message = match call.deadline.limit(pin!(messages.single())).await {
                 Ok(message) => message,
                 Err(status) => return Err(with_headers(status, metadata)),
             };
@@ -290,22 +289,22 @@ impl Client {
     }
 
     /// Waits for the headers of a stream of responses. The call starts at once, as in
-    /// [`only`](Self::only).
+    /// [`single`](Self::single).
     fn stream<'a>(
         &'a self,
-        transport: &'a WireTransport,
+        transport: &'a TransportKind,
         call: ClientCall,
     ) -> impl Future<Output = Result<Response<Messages>, Status>> + Send + 'a {
-        let mut outgoing = Outgoing::new(&self.channel, transport, call);
+        let mut call = ChannelCall::new(&self.channel, transport, call);
         async move {
-            let Reply { metadata, extensions, encoding, body } = outgoing.reply().await?;
-            let messages = self.messages(body, encoding).with_deadline(outgoing.deadline);
+            let Reply { metadata, extensions, encoding, body } = call.reply().await?;
+            let messages = self.messages(body, encoding).with_deadline(call.deadline);
             Ok(Response::from_parts(metadata, messages, extensions))
         }
     }
 
     fn messages(&self, body: Body, encoding: Option<CompressionEncoding>) -> Messages {
-        Messages::new(body, Frames::new(encoding, self.decoding_limit), Side::Response)
+        Messages::new(body, MessageDecoder::new(encoding, self.decoding_limit), Direction::Response)
     }
 }
 

@@ -1,4 +1,4 @@
-//! [`Channel`]: the route from generated clients to a server.
+//! [`Channel`]: what generated clients call through, and the calls on their way through it.
 
 use std::{
     fmt,
@@ -21,13 +21,17 @@ use super::{
 };
 use crate::{
     call::{
+        body::Body,
+        deadline::Deadline,
         head::ClientCall,
+        observer::BoxObserver,
         reply::{CallFuture, Reply, ReplyFuture},
         status::BoxError,
     },
     intercept::{
+        InterceptedCall, Role,
         http::SendHttp,
-        interceptor::{Interceptor, Interceptors},
+        interceptor::{Interceptor, Interceptors, OutgoingCall},
     },
     protocol::http_body::{HttpBody, RequestBody},
 };
@@ -38,28 +42,28 @@ use crate::{
 /// Cheap to clone; clones share the connections.
 #[derive(Clone)]
 pub struct Channel {
-    pub(super) route: Route,
+    pub(super) kind: ChannelKind,
     pub(super) interceptors: Interceptors,
 }
 
 /// How calls are dispatched.
 #[derive(Clone)]
-pub(super) enum Route {
+pub(super) enum ChannelKind {
     /// Encoded, over some transport.
-    Wire(WireTransport),
+    Encoded(TransportKind),
     /// Without a codec, to a server in this process.
     Direct(Arc<dyn DirectServer>),
 }
 
-impl SendHttp for Route {
+impl SendHttp for ChannelKind {
     fn send_http(
         &self,
         request: http::Request<HttpBody>,
         deadline: Option<Instant>,
     ) -> CallFuture<'static, http::Response<HttpBody>> {
         match self {
-            Self::Wire(WireTransport::H2(h2)) => h2.send_http(request, deadline),
-            Self::Wire(WireTransport::Other(transport)) => transport.send_http(request),
+            Self::Encoded(TransportKind::H2(h2)) => h2.send_http(request, deadline),
+            Self::Encoded(TransportKind::Other(transport)) => transport.send_http(request),
             Self::Direct(server) => server.send_http(request),
         }
     }
@@ -67,13 +71,13 @@ impl SendHttp for Route {
 
 /// The transports for encoded calls.
 #[derive(Clone)]
-pub(super) enum WireTransport {
+pub(super) enum TransportKind {
     /// Our own connections. The common case, so it is not boxed.
     H2(Arc<Retry>),
     Other(Arc<dyn Transport>),
 }
 
-impl WireTransport {
+impl TransportKind {
     pub(super) fn start(&self, call: ClientCall) -> ResponseFuture {
         match self {
             Self::H2(h2) => ResponseFuture::H2(h2.start(call)),
@@ -160,19 +164,19 @@ impl Channel {
     }
 
     pub(crate) fn from_transport(transport: impl Transport + 'static) -> Self {
-        Self::of(Route::Wire(WireTransport::Other(Arc::new(transport))))
+        Self::of(ChannelKind::Encoded(TransportKind::Other(Arc::new(transport))))
     }
 
     pub(crate) fn from_direct(server: impl DirectServer + 'static) -> Self {
-        Self::of(Route::Direct(Arc::new(server)))
+        Self::of(ChannelKind::Direct(Arc::new(server)))
     }
 
     pub(super) fn from_h2(h2: Retry) -> Self {
-        Self::of(Route::Wire(WireTransport::H2(Arc::new(h2))))
+        Self::of(ChannelKind::Encoded(TransportKind::H2(Arc::new(h2))))
     }
 
-    fn of(route: Route) -> Self {
-        Self { route, interceptors: Interceptors::NONE }
+    fn of(kind: ChannelKind) -> Self {
+        Self { kind, interceptors: Interceptors::NONE }
     }
 }
 
@@ -186,5 +190,87 @@ impl From<tonic::transport::Channel> for Channel {
 impl fmt::Debug for Channel {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Channel").field("interceptors", &self.interceptors).finish_non_exhaustive()
+    }
+}
+
+/// A call on its way to a transport, behind the interceptors if there are any.
+pub(super) struct ChannelCall<'a> {
+    transport: &'a TransportKind,
+    interceptors: &'a Interceptors,
+    state: ChannelCallState,
+    /// The call's, or an earlier one of an interceptor.
+    pub(super) deadline: Deadline,
+}
+
+#[allow(clippy::large_enum_variant, reason = "most calls are sent at once")]
+enum ChannelCallState {
+    /// Interceptors come first.
+    Unsent(ClientCall),
+    Sent(ResponseFuture),
+    Over,
+}
+
+impl<'a> ChannelCall<'a> {
+    /// Starts `call` at once if there are no interceptors.
+    pub(super) fn new(
+        channel: &'a Channel,
+        transport: &'a TransportKind,
+        call: ClientCall,
+    ) -> Self {
+        let interceptors = &channel.interceptors;
+        let deadline = Deadline::at(call.head.deadline);
+        let state = match interceptors.is_empty() {
+            true => ChannelCallState::Sent(transport.start(call)),
+            false => ChannelCallState::Unsent(call),
+        };
+        Self { transport, interceptors, state, deadline }
+    }
+
+    /// Waits for the head of the response.
+    pub(super) async fn reply(&mut self) -> Result<Reply, Status> {
+        match &mut self.state {
+            ChannelCallState::Sent(response) => self.deadline.limit(Pin::new(response)).await,
+            ChannelCallState::Unsent(call) => {
+                let head = &mut call.head;
+                let metadata = std::mem::take(&mut head.metadata);
+                let extensions = std::mem::take(&mut head.extensions);
+                let call = InterceptedCall::new(Role::Client, head.method, metadata, extensions)
+                    .with_deadline(head.deadline);
+                let mut deadline = Deadline::at(head.deadline);
+                let interceptors = self.interceptors;
+                deadline.limit(Pin::new(&mut interceptors.send(call, self))).await
+            }
+            ChannelCallState::Over => std::future::pending().await,
+        }
+    }
+}
+
+impl OutgoingCall for ChannelCall<'_> {
+    fn observe_requests(&mut self, observer: BoxObserver) {
+        if let ChannelCallState::Unsent(call) = &mut self.state {
+            call.body = std::mem::replace(&mut call.body, Body::empty()).observed(observer);
+        }
+    }
+
+    fn start(&mut self, intercepted: InterceptedCall) {
+        if let ChannelCallState::Unsent(mut call) =
+            std::mem::replace(&mut self.state, ChannelCallState::Over)
+        {
+            let head = &mut call.head;
+            (head.metadata, head.extensions, head.deadline) = intercepted.into_parts();
+            self.deadline = Deadline::at(head.deadline);
+            self.state = ChannelCallState::Sent(self.transport.start(call));
+        }
+    }
+
+    fn cancel(&mut self) {
+        self.state = ChannelCallState::Over;
+    }
+
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<Reply, Status>> {
+        match &mut self.state {
+            ChannelCallState::Sent(response) => Pin::new(response).poll(cx),
+            _ => Poll::Pending,
+        }
     }
 }

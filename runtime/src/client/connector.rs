@@ -10,9 +10,9 @@ use tokio::net::TcpStream;
 use tokio::net::UnixStream;
 
 use super::resolver::Address;
-use crate::h2::io::Io;
+use crate::h2::io::AsyncIo;
 
-type Connecting = Pin<Box<dyn Future<Output = io::Result<Box<dyn Io>>> + Send>>;
+type Connecting = Pin<Box<dyn Future<Output = io::Result<Box<dyn AsyncIo>>> + Send>>;
 
 /// Opens the connections of a subchannel.
 #[derive(Clone)]
@@ -23,20 +23,20 @@ pub(super) enum Connector {
 
 impl Connector {
     /// Opens connections with `connect`, which is passed the target.
-    pub(super) fn custom<C, F, IO>(connect: C) -> Self
+    pub(super) fn custom<C, F, Io>(connect: C) -> Self
     where
         C: Fn(Uri) -> F + Send + Sync + 'static,
-        F: Future<Output = io::Result<IO>> + Send + 'static,
-        IO: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+        F: Future<Output = io::Result<Io>> + Send + 'static,
+        Io: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
         Self::Custom(Arc::new(move |uri| {
             let connection = connect(uri);
-            Box::pin(async move { Ok(Box::new(connection.await?) as Box<dyn Io>) })
+            Box::pin(async move { Ok(Box::new(connection.await?) as Box<dyn AsyncIo>) })
         }))
     }
 
-    /// Connects to `address`.
-    pub(super) async fn connect(&self, address: Address) -> io::Result<Box<dyn Io>> {
+    /// Opens the I/O to `address`.
+    pub(super) async fn open(&self, address: Address) -> io::Result<Box<dyn AsyncIo>> {
         match (self, address) {
             (Self::Custom(connect), Address::Target(uri)) => connect(uri).await,
             #[cfg(not(target_family = "wasm"))]

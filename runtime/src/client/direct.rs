@@ -13,7 +13,7 @@ use tonic::{Request, Response, Status, metadata::MetadataMap};
 
 use crate::{
     call::{
-        body::{Body, DirectResponses, Side},
+        body::{Body, DirectResponses, Direction},
         deadline::{self, Deadline},
         direct_slot::{DirectSlot, ErasedSlot, PassFn},
         head::{CallOptions, IncomingCall, IncomingMessages},
@@ -27,7 +27,7 @@ use crate::{
         InterceptedCall, Role,
         interceptor::{Interceptors, OutgoingCall},
     },
-    protocol::{frame::Frames, http_body::HttpBody, messages::Messages},
+    protocol::{http_body::HttpBody, length_prefixed::MessageDecoder, messages::Messages},
 };
 
 /// A server in this process to which messages are passed without a codec.
@@ -87,7 +87,7 @@ impl<'a> Direct<'a> {
                 Some(_) => (slot.take_response()?, body.take_trailers()),
                 None => {
                     let mut messages = of_interceptor(body);
-                    (decode(messages.only().await?)?, messages.take_trailers())
+                    (decode(messages.single().await?)?, messages.take_trailers())
                 }
             };
             if let Some(trailers) = trailers {
@@ -191,5 +191,5 @@ impl OutgoingCall for OutgoingDirect<'_, '_> {
 
 /// The messages of a reply that an interceptor has made.
 pub(crate) fn of_interceptor(body: Body) -> Messages {
-    Messages::new(body, Frames::new(None, usize::MAX), Side::Response)
+    Messages::new(body, MessageDecoder::new(None, usize::MAX), Direction::Response)
 }

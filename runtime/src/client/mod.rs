@@ -1,5 +1,6 @@
 //! The client's half of a call: encode the request, send it through a channel, decode the response.
 
+mod balancer;
 mod bidi;
 mod builder;
 mod call;
@@ -7,11 +8,9 @@ mod channel;
 mod connector;
 pub(crate) mod direct;
 mod error;
-mod h2_transport;
 mod linked_bodies;
 mod options;
 mod origin;
-mod outgoing;
 mod picker;
 mod replay;
 mod resolver;

@@ -6,7 +6,8 @@ use http::HeaderValue;
 
 use super::error::ConnectError;
 use crate::h2::{
-    client::connection::ClientConnectionOptions, jitter, keep_alive::Pings, stream::Sizes,
+    client::connection::ClientConnectionOptions, jitter, keep_alive::KeepAliveOptions,
+    stream::Http2Limits,
 };
 
 /// The name of this library in `user-agent`.
@@ -16,7 +17,7 @@ pub(super) const USER_AGENT: &str = concat!("grpc-rust-scaffold/", env!("CARGO_P
 #[derive(Clone, Debug)]
 pub(super) struct ChannelOptions {
     pub(super) subchannel: SubchannelOptions,
-    pub(super) keep_alive: Pings,
+    pub(super) keep_alive: KeepAliveOptions,
     pub(super) wait_for_ready: bool,
     pub(super) user_agent: HeaderValue,
 }
@@ -38,11 +39,11 @@ impl Default for ChannelOptions {
                 backoff: Backoff { base: Duration::from_secs(1), max: Duration::from_secs(120) },
                 max_connections: 16,
                 connection: ClientConnectionOptions {
-                    sizes: Sizes::default(),
+                    limits: Http2Limits::default(),
                     ping_while_idle: false,
                 },
             },
-            keep_alive: Pings { interval: None, timeout: Duration::from_secs(20) },
+            keep_alive: KeepAliveOptions { interval: None, timeout: Duration::from_secs(20) },
             wait_for_ready: false,
             user_agent: HeaderValue::from_static(USER_AGENT),
         }
@@ -50,7 +51,7 @@ impl Default for ChannelOptions {
 }
 
 impl ChannelOptions {
-    /// Rejects values with which every call would fail, or with which the channel would dial without a
+    /// Rejects values with which every call would fail, or with which the channel would connect without a
     /// pause.
     pub(super) fn check(&self) -> Result<(), ConnectError> {
         let SubchannelOptions { connect_timeout, backoff, connection, .. } = &self.subchannel;
@@ -58,7 +59,7 @@ impl ChannelOptions {
             ("connect_timeout", connect_timeout.is_zero()),
             ("backoff", backoff.base.is_zero() || backoff.max.is_zero()),
         ];
-        let mut zeros = zeros.into_iter().chain(connection.sizes.zeros());
+        let mut zeros = zeros.into_iter().chain(connection.limits.zeros());
         match zeros.find(|(_, is_zero)| *is_zero) {
             Some((name, _)) => Err(ConnectError::zero(name)),
             None => Ok(()),

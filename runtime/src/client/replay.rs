@@ -16,7 +16,7 @@ use tonic::Status;
 
 use crate::{
     call::body::Body,
-    h2::{client::call_state::OutboundBody, peer_settings::PeerSettings},
+    h2::{client::call_state::StreamRequestBody, peer_settings::PeerSettings},
     protocol::http_body::HttpBody,
 };
 
@@ -65,11 +65,11 @@ impl ReplayableBody {
     }
 
     /// The body of the next attempt, to a server with these `settings`.
-    pub(super) fn payload(&self, settings: &Arc<PeerSettings>) -> OutboundBody {
+    pub(super) fn payload(&self, settings: &Arc<PeerSettings>) -> StreamRequestBody {
         match self {
-            Self::Message(message) => OutboundBody::Message(message.clone()),
+            Self::Message(message) => StreamRequestBody::Message(message.clone()),
             Self::Stream(requests) => {
-                OutboundBody::Stream(HttpBody::new(requests.attempt(settings)))
+                StreamRequestBody::Stream(HttpBody::new(requests.attempt(settings)))
             }
         }
     }
@@ -311,7 +311,7 @@ mod tests {
     use crate::{
         call::{deadline::Deadline, streaming::Streaming},
         codec::{CodecMessage, ProstCodec},
-        protocol::{encoded_stream::EncodedStream, frame::Encoder},
+        protocol::{encoded_stream::EncodedStream, length_prefixed::MessageEncoder},
     };
 
     /// A stream that ends the attempt by which it is polled.
@@ -335,7 +335,7 @@ mod tests {
         stream: impl Stream<Item = Result<u32, Status>> + Send + 'static,
         budget: &Arc<ReplayBudget>,
     ) -> ReplayBuffer {
-        let encoder = Encoder { encoding: None, limit: 100 };
+        let encoder = MessageEncoder { encoding: None, limit: 100 };
         let body = Body::outgoing(EncodedStream::new(
             Streaming::new(stream),
             CodecMessage::<ProstCodec, _>::new,

@@ -14,7 +14,7 @@ use tokio::time::Instant;
 use tonic::{Status, codec::EnabledCompressionEncodings};
 
 use super::{
-    h2_transport::{Attempt, H2Transport},
+    balancer::{Attempt, Balancer},
     replay::{ReplayBudget, ReplayableBody},
     retryable_call::{RequestHead, RetryableCall},
 };
@@ -31,15 +31,15 @@ use crate::{
     protocol::{http_body::HttpBody, replies::reply},
 };
 
-/// Makes calls over a transport, with as many attempts as a call may have.
+/// Makes calls over HTTP/2, with as many attempts as a call may have.
 pub(super) struct Retry {
-    transport: H2Transport,
+    balancer: Balancer,
     budget: Arc<ReplayBudget>,
 }
 
 impl Retry {
-    pub(super) fn new(transport: H2Transport) -> Self {
-        Self { transport, budget: Arc::default() }
+    pub(super) fn new(balancer: Balancer) -> Self {
+        Self { balancer, budget: Arc::default() }
     }
 
     /// Starts `call`.
@@ -75,7 +75,7 @@ impl Retry {
         RetryFuture {
             retry: Arc::clone(self),
             accepted,
-            attempt: self.transport.attempt(&call),
+            attempt: self.balancer.attempt(&call),
             call: Some(call),
             retries: TransparentRetries::default(),
         }
@@ -97,15 +97,15 @@ impl RetryFuture {
     /// Ready with the response as it was received.
     #[inline]
     fn poll_response(&mut self, cx: &mut Context<'_>) -> Poll<CallResult> {
-        let transport = &self.retry.transport;
+        let balancer = &self.retry.balancer;
         loop {
             let Some(call) = &self.call else { return Poll::Pending };
-            let outcome = ready!(self.attempt.poll(cx, transport, call));
+            let outcome = ready!(self.attempt.poll(cx, balancer, call));
             if let Err(failure) = &outcome
                 && self.retries.allow(failure)
                 && call.requests.rewind()
             {
-                self.attempt = transport.attempt(call);
+                self.attempt = balancer.attempt(call);
                 continue;
             }
             call.requests.commit();
@@ -129,7 +129,7 @@ impl Future for RetryFuture {
     }
 }
 
-/// How often a call is dispatched at most, if its connection turns out to be gone each time.
+/// How often a call is attempted at most, if its connection turns out to be gone each time.
 const MAX_ATTEMPTS: u8 = 8;
 
 /// The retries of a call that the server has not processed, which need no policy.
@@ -138,14 +138,14 @@ const MAX_ATTEMPTS: u8 = 8;
 /// retries](https://github.com/grpc/proposal/blob/master/A6-client-retries.md#transparent-retries).
 #[derive(Debug)]
 struct TransparentRetries {
-    dispatches: u8,
+    attempts: u8,
     /// Whether the call was retried after the server had refused it.
     was_refused: bool,
 }
 
 impl Default for TransparentRetries {
     fn default() -> Self {
-        Self { dispatches: 1, was_refused: false }
+        Self { attempts: 1, was_refused: false }
     }
 }
 
@@ -159,8 +159,8 @@ impl TransparentRetries {
             }
             // The connection is going away, or has no stream identifiers left: another one may do.
             CallFailure::NotSent(_) | CallFailure::Unprocessed(Unprocessed::GoneAway, _) => {
-                self.dispatches += 1;
-                self.dispatches <= MAX_ATTEMPTS
+                self.attempts += 1;
+                self.attempts <= MAX_ATTEMPTS
             }
         }
     }
@@ -179,7 +179,7 @@ mod tests {
             connector::Connector, options::ChannelOptions, picker::Picker, resolver,
             subchannel::Subchannel, target::Target,
         },
-        h2::keep_alive::ChannelPings,
+        h2::keep_alive::ChannelKeepAlive,
     };
 
     /// Picks one subchannel after the other.
@@ -202,8 +202,8 @@ mod tests {
             Ok(client)
         });
         let ChannelOptions { subchannel, keep_alive, .. } = ChannelOptions::default();
-        let pings = ChannelPings::new(keep_alive);
-        Arc::new(Subchannel::new(resolver::passthrough(target), connector, subchannel, pings))
+        let keep_alive = ChannelKeepAlive::new(keep_alive);
+        Arc::new(Subchannel::new(resolver::passthrough(target), connector, subchannel, keep_alive))
     }
 
     async fn serve(io: DuplexStream, refuses: bool) {
@@ -223,8 +223,8 @@ mod tests {
         let picks = Arc::<AtomicUsize>::default();
         let subchannels = [true, false].map(|refuses| subchannel(&target, refuses));
         let picker = RoundRobin { subchannels, picks: Arc::clone(&picks) };
-        let transport = H2Transport::new(target, ChannelOptions::default(), Box::new(picker));
-        let retry = Arc::new(Retry::new(transport));
+        let balancer = Balancer::new(target, ChannelOptions::default(), Box::new(picker));
+        let retry = Arc::new(Retry::new(balancer));
         for attempts in [2, 4] {
             let request = http::Request::new(HttpBody::request(Body::empty()));
             assert!(retry.send_http(request, None).await.is_ok());

@@ -77,14 +77,14 @@ impl Channel {
         request: http::Request<HttpBody>,
         deadline: Option<Instant>,
     ) -> CallFuture<'static, http::Response<HttpBody>> {
-        let grpc = GrpcHeaders::in_headers(request.headers());
+        let grpc = GrpcHeaders::parse(request.headers());
         if self.interceptors.is_empty() || !grpc.is_grpc_of_any_codec() {
-            return self.route.send_http(request, deadline);
+            return self.kind.send_http(request, deadline);
         }
-        let Self { route, interceptors } = self.clone();
+        let Self { kind, interceptors } = self.clone();
         Box::pin(async move {
             let request = (request, deadline);
-            intercept_http(Role::Client, &interceptors, request, &route).await
+            intercept_http(Role::Client, &interceptors, request, &kind).await
         })
     }
 }

@@ -100,7 +100,7 @@ fn as_translated(headers: &mut HeaderMap) {
 
 fn request(call: ClientCall) -> (http::Request<tonic::body::Body>, CancelLink) {
     let ClientCall { head: mut call, body } = call;
-    call.method.describe(&mut call.extensions);
+    call.method.insert_into(&mut call.extensions);
     let (body, link) = match body.is_stream() {
         true => linked_bodies::link(HttpBody::request(body)),
         false => (tonic::body::Body::new(HttpBody::request(body)), CancelLink::default()),

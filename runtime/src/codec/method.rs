@@ -22,7 +22,7 @@ impl CodecMethod for &'static MethodDescriptor {
     }
 }
 
-/// A method whose messages have a codec of the user's.
+/// A method whose messages have a user-defined codec.
 #[derive(Clone, Copy, Debug)]
 pub struct MethodWithCodec<C> {
     descriptor: &'static MethodDescriptor,
@@ -30,7 +30,7 @@ pub struct MethodWithCodec<C> {
 }
 
 impl MethodDescriptor {
-    /// For generated code: the method, with a codec of the user's.
+    /// For generated code: the method, with a user-defined codec.
     #[doc(hidden)]
     pub const fn with_codec<C>(&'static self) -> MethodWithCodec<C> {
         MethodWithCodec { descriptor: self, codec: PhantomData }

@@ -11,7 +11,7 @@ use http::HeaderMap;
 use slab::Slab;
 
 use super::sync::{FlowControl, Mutex, MutexGuard, PoisonError, RecvStream};
-use crate::call::panics::{contain, drop_quietly};
+use crate::call::panics::{catch_panic, drop_catching_panics};
 
 /// The streams of a connection that may hold unread data.
 ///
@@ -40,7 +40,7 @@ impl UnreadStreams {
     }
 
     /// Fails all of these streams after a panic inside h2, which can no longer wake its readers.
-    pub(crate) fn break_off(&self) {
+    pub(crate) fn abort(&self) {
         let mut state = self.state();
         state.is_broken = true;
         let readers = state.streams.iter_mut().filter_map(|(_, stream)| stream.reader.take());
@@ -48,7 +48,7 @@ impl UnreadStreams {
         drop(state);
         for reader in readers {
             // A waker that panics must not keep the others from being woken.
-            let _ = contain(|| reader.wake());
+            let _ = catch_panic(|| reader.wake());
         }
     }
 
@@ -124,7 +124,7 @@ impl CreditedStream {
     /// Calls into h2, unless a panic has broken it.
     fn with_stream<T>(&mut self, work: impl FnOnce(&mut RecvStream) -> T) -> Result<T, Unreadable> {
         let stream = self.stream.as_mut().ok_or(Unreadable::Broken)?;
-        contain(|| work(stream)).map_err(|_| Unreadable::Broken)
+        catch_panic(|| work(stream)).map_err(|_| Unreadable::Broken)
     }
 
     /// Leaves the unreleased bytes to h2, which returns them when the last handle of the stream is
@@ -187,7 +187,7 @@ impl CreditedStream {
     pub(crate) fn is_end_stream(&self) -> bool {
         self.stream
             .as_ref()
-            .is_some_and(|stream| contain(|| stream.is_end_stream()).unwrap_or(false))
+            .is_some_and(|stream| catch_panic(|| stream.is_end_stream()).unwrap_or(false))
     }
 
     /// Adds `more` to the bytes that were read, and returns them as flow-control credit once there are
@@ -211,8 +211,8 @@ impl Drop for CreditedStream {
             let stream = self.unread.state().streams.try_remove(key);
             // Dropped after the lock is released, because dropping the last handle calls into h2, which
             // then resets the stream.
-            drop_quietly(stream);
+            drop_catching_panics(stream);
         }
-        drop_quietly(self.stream.take());
+        drop_catching_panics(self.stream.take());
     }
 }

@@ -16,12 +16,12 @@ use std::{
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt as _, ReadBuf};
 
 use super::{frame_counter::FrameCounter, goaway::GoAway, greeting, peer_settings::PeerSettings};
-use crate::call::panics::contain;
+use crate::call::panics::catch_panic;
 
 /// The I/O of a connection, type-erased.
-pub(crate) trait Io: AsyncRead + AsyncWrite + Unpin + Send {}
+pub(crate) trait AsyncIo: AsyncRead + AsyncWrite + Unpin + Send {}
 
-impl<T: AsyncRead + AsyncWrite + Unpin + Send> Io for T {}
+impl<T: AsyncRead + AsyncWrite + Unpin + Send> AsyncIo for T {}
 
 /// How long the peer may take to close its side after we have closed ours.
 const LINGER: Duration = Duration::from_secs(1);
@@ -124,7 +124,7 @@ impl<T> ConnectionIo<T> {
         let Some(io) = &mut self.io else {
             return Poll::Ready(Err(io::ErrorKind::NotConnected.into()));
         };
-        contain(|| poll(Pin::new(io)))
+        catch_panic(|| poll(Pin::new(io)))
             .unwrap_or_else(|_| Poll::Ready(Err(io::Error::other("the connection's I/O panicked"))))
     }
 }

@@ -24,12 +24,12 @@ const MIN_TIMEOUT: Duration = Duration::from_millis(10);
 
 /// The interval between PINGs, and the timeout for their ACKs.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Pings {
+pub(crate) struct KeepAliveOptions {
     pub(crate) interval: Option<Duration>,
     pub(crate) timeout: Duration,
 }
 
-impl Pings {
+impl KeepAliveOptions {
     pub(crate) fn set_client_interval(&mut self, interval: Option<Duration>) {
         self.interval = interval.map(|interval| interval.clamp(MIN_CLIENT_INTERVAL, FOREVER));
     }
@@ -43,27 +43,27 @@ impl Pings {
     }
 }
 
-/// The PING configuration that the connections of a channel share. The interval doubles when a server
+/// The keepalive options that the connections of a channel share. The interval doubles when a server
 /// closes a connection because of too many PINGs.
 #[derive(Debug)]
-pub(crate) struct ChannelPings(Mutex<Pings>);
+pub(crate) struct ChannelKeepAlive(Mutex<KeepAliveOptions>);
 
-impl ChannelPings {
-    pub(crate) fn new(pings: Pings) -> Arc<Self> {
-        Arc::new(Self(Mutex::new(pings)))
+impl ChannelKeepAlive {
+    pub(crate) fn new(options: KeepAliveOptions) -> Arc<Self> {
+        Arc::new(Self(Mutex::new(options)))
     }
 
-    pub(crate) fn get(&self) -> Pings {
+    pub(crate) fn get(&self) -> KeepAliveOptions {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Doubles the interval of a connection that was closed for its PINGs, for all new connections.
     fn slow_down(&self, interval: Duration) {
-        let mut pings = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut options = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let longer = interval.saturating_mul(2).min(FOREVER);
         // Computed from the closed connection's own interval: several connections closed for the same
         // reason double it only once.
-        pings.interval = pings.interval.map(|interval| interval.max(longer));
+        options.interval = options.interval.map(|interval| interval.max(longer));
     }
 }
 
@@ -81,16 +81,16 @@ pub(crate) struct KeepAlive {
 }
 
 impl KeepAlive {
-    /// None if `config` has no interval.
-    pub(crate) fn new(config: Pings) -> Option<Self> {
-        let interval = config.interval?;
+    /// None if `options` have no interval.
+    pub(crate) fn new(options: KeepAliveOptions) -> Option<Self> {
+        let interval = options.interval?;
         let timer = Box::pin(tokio::time::sleep(interval));
-        Some(Self { pings: None, interval, timeout: config.timeout, timer, waiting: false })
+        Some(Self { pings: None, interval, timeout: options.timeout, timer, waiting: false })
     }
 
     /// Slows down the PINGs of the channel's other connections if the server has closed this one for too
     /// many of them.
-    pub(crate) fn note_end(&self, goaway: Option<&GoAway>, channel: &ChannelPings) {
+    pub(crate) fn note_end(&self, goaway: Option<&GoAway>, channel: &ChannelKeepAlive) {
         if goaway.is_some_and(|goaway| *goaway == GoAway::too_many_pings()) {
             tracing::warn!(interval = ?self.interval, "the server closed a connection for too many pings");
             channel.slow_down(self.interval);

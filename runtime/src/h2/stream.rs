@@ -18,7 +18,7 @@ use tonic::Status;
 use super::{credit::CreditedStream, error, header_list::Limit, stream_limiter::StreamPermit};
 use crate::{
     call::{
-        body::{HttpStream, ReceivedBody},
+        body::{ReceivedBody, RecvBody},
         cancel_link::CancelLink,
     },
     protocol::{grpc_status, http_body::HttpBody},
@@ -32,7 +32,7 @@ pub(crate) const MAX_FRAME: u32 = (1 << 24) - 1;
 
 /// What we allow the peer of a connection to send.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Sizes {
+pub(crate) struct Http2Limits {
     /// The initial flow-control window of a stream, in bytes.
     pub(crate) stream_window: u32,
     /// The flow-control window of the connection, in bytes.
@@ -43,7 +43,7 @@ pub(crate) struct Sizes {
     pub(crate) max_header_list_size: u32,
 }
 
-impl Default for Sizes {
+impl Default for Http2Limits {
     fn default() -> Self {
         Self {
             stream_window: 1088 * 1024,
@@ -55,7 +55,7 @@ impl Default for Sizes {
     }
 }
 
-impl Sizes {
+impl Http2Limits {
     /// The options that would leave no room for any call if they were zero, and whether they are.
     pub(crate) fn zeros(&self) -> [(&'static str, bool); 3] {
         [
@@ -237,7 +237,7 @@ impl ReceivedStream {
     }
 }
 
-impl HttpStream for ReceivedStream {
+impl RecvBody for ReceivedStream {
     fn poll_data(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, Status>>> {
         match self.take_ahead() {
             Some(data) => Poll::Ready(Some(Ok(data))),

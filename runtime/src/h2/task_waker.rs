@@ -89,12 +89,12 @@ impl TaskWaker {
     }
 
     pub(crate) fn is_broken(&self) -> bool {
-        // Acquire, paired with `break_off`: tasks of calls ask as well, and do not go through `state`.
+        // Acquire, paired with `abort`: tasks of calls ask as well, and do not go through `state`.
         self.broken.load(Ordering::Acquire)
     }
 
     /// Aborts the connection: the task ends the next time it runs.
-    pub(crate) fn break_off(&self) {
+    pub(crate) fn abort(&self) {
         self.broken.store(true, Ordering::Release);
         self.wake(OTHER);
     }

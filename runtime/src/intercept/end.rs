@@ -12,7 +12,7 @@ use crate::{
     call::{
         deadline,
         observer::{BoxObserver, MessageObserver},
-        panics::contain,
+        panics::catch_panic,
     },
     protocol::message_counter::{MessageCount, MessageCounter},
 };
@@ -79,20 +79,20 @@ impl EndObserver {
 }
 
 impl MessageObserver for EndObserver {
-    fn data(&mut self, data: &[u8]) {
+    fn on_data(&mut self, data: &[u8]) {
         self.responses.push(data);
     }
 
-    fn message(&mut self) {
+    fn on_message(&mut self) {
         self.responses.push_message();
     }
 
-    fn end(&mut self, ended: Result<&MetadataMap, &Status>) {
+    fn on_end(&mut self, ended: Result<&MetadataMap, &Status>) {
         let Some(tell) = self.tell.take() else { return };
         let requests = count(&self.requests);
         let end = CallEnd { ended, requests, responses: self.responses.count() };
         // The call is over, whatever the interceptor does; and this may be called by a destructor.
-        let _panic = contain(|| tell(&end));
+        let _panic = catch_panic(|| tell(&end));
     }
 }
 
@@ -103,7 +103,7 @@ impl Drop for EndObserver {
                 true => deadline::exceeded(),
                 false => Status::cancelled("the call was cancelled"),
             };
-            self.end(Err(&status));
+            self.on_end(Err(&status));
         }
     }
 }
@@ -121,15 +121,15 @@ impl fmt::Debug for EndObserver {
 struct RequestObserver(Arc<Mutex<MessageCounter>>);
 
 impl MessageObserver for RequestObserver {
-    fn data(&mut self, data: &[u8]) {
+    fn on_data(&mut self, data: &[u8]) {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).push(data);
     }
 
-    fn message(&mut self) {
+    fn on_message(&mut self) {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).push_message();
     }
 
-    fn end(&mut self, _ended: Result<&MetadataMap, &Status>) {}
+    fn on_end(&mut self, _ended: Result<&MetadataMap, &Status>) {}
 }
 
 fn count(requests: &Mutex<MessageCounter>) -> MessageCount {

@@ -52,7 +52,7 @@ pub(crate) async fn intercept_http(
     sender: &dyn SendHttp,
 ) -> Result<Response<HttpBody>, Status> {
     let (mut head, body) = request.into_parts();
-    let grpc = GrpcHeaders::in_headers(&head.headers);
+    let grpc = GrpcHeaders::parse(&head.headers);
     let call = InterceptedCall {
         role,
         target: CallTarget::Path(head.uri.path().into()),
@@ -87,7 +87,7 @@ struct HttpCall<'a> {
 
 /// What the response was.
 enum Received {
-    /// The beginning of a reply, with these headers of gRPC's own.
+    /// The beginning of a reply, with these gRPC headers.
     Reply(HeaderMap),
     Failure,
 }
@@ -112,7 +112,7 @@ impl HttpCall<'_> {
         self.received = Some(Received::Failure);
         // The client decodes the messages, not this.
         head.headers.remove(GRPC_ENCODING);
-        if GrpcHeaders::in_headers(&head.headers).is_grpc_of_any_codec() {
+        if GrpcHeaders::parse(&head.headers).is_grpc_of_any_codec() {
             head.headers.insert(header::CONTENT_TYPE, headers::APPLICATION_GRPC);
         }
         let stream = ForeignStream::new(tonic::body::Body::new(body), from_transport)

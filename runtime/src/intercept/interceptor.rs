@@ -409,7 +409,7 @@ impl Future for PassedOn<'_> {
                 Ok(Reply { body, ..reply })
             }
             Err(status) => {
-                observer.end(Err(&status));
+                observer.on_end(Err(&status));
                 Err(status)
             }
         })

@@ -7,7 +7,7 @@ use tonic::{Response, Status, metadata::MetadataMap};
 use crate::{
     call::{body::Body, deadline::Deadline, reply::Reply, streaming::Streaming},
     codec::{Codec, CodecMessage, ProstCodec},
-    protocol::{encoded_stream::EncodedStream, frame::Encoder},
+    protocol::{encoded_stream::EncodedStream, length_prefixed::MessageEncoder},
 };
 
 impl Reply {
@@ -16,31 +16,33 @@ impl Reply {
     ///
     /// # Errors
     /// `ResourceExhausted` if the message is larger than protobuf allows, 2 GiB.
-    pub fn message<M: Message + Default>(response: Response<M>) -> Result<Self, Status> {
-        Self::message_with_codec::<ProstCodec, M>(response)
+    pub fn with_message<M: Message + Default>(response: Response<M>) -> Result<Self, Status> {
+        Self::with_message_and_codec::<ProstCodec, M>(response)
     }
 
-    /// Like [`message`](Self::message), for a method with a codec of its own.
+    /// Like [`with_message`](Self::with_message), for a method with a codec of its own.
     ///
     /// # Errors
-    /// Those of [`message`](Self::message), and of the codec.
-    pub fn message_with_codec<C: Codec<M>, M>(response: Response<M>) -> Result<Self, Status> {
+    /// Those of [`with_message`](Self::with_message), and of the codec.
+    pub fn with_message_and_codec<C: Codec<M>, M>(response: Response<M>) -> Result<Self, Status> {
         let (metadata, message, extensions) = response.into_parts();
         let body = Body::once(PLAIN.encode_one(&CodecMessage::<C, M>::new(message))?);
         Ok(Self { metadata, extensions, encoding: None, body }.with_trailers())
     }
 
-    /// A reply with a stream of messages. See [`message`](Self::message).
-    pub fn messages<M: Message + Default + 'static>(response: Response<Streaming<M>>) -> Self {
-        Self::messages_with_codec::<ProstCodec, M>(response)
+    /// A reply with a stream of messages. See [`with_message`](Self::with_message).
+    pub fn with_messages<M: Message + Default + 'static>(response: Response<Streaming<M>>) -> Self {
+        Self::with_messages_and_codec::<ProstCodec, M>(response)
     }
 
-    /// Like [`messages`](Self::messages), for a method with a codec of its own.
-    pub fn messages_with_codec<C: Codec<M>, M: 'static>(response: Response<Streaming<M>>) -> Self {
+    /// Like [`with_messages`](Self::with_messages), for a method with a codec of its own.
+    pub fn with_messages_and_codec<C: Codec<M>, M: 'static>(
+        response: Response<Streaming<M>>,
+    ) -> Self {
         let (metadata, messages, extensions) = response.into_parts();
         let wrap = CodecMessage::<C, M>::new;
-        let frames = EncodedStream::new(messages, wrap, PLAIN, Deadline::default());
-        let body = Body::outgoing(frames);
+        let encoded = EncodedStream::new(messages, wrap, PLAIN, Deadline::default());
+        let body = Body::outgoing(encoded);
         Self { metadata, extensions, encoding: None, body }.with_trailers()
     }
 
@@ -65,4 +67,4 @@ impl Reply {
     }
 }
 
-const PLAIN: Encoder = Encoder { encoding: None, limit: usize::MAX };
+const PLAIN: MessageEncoder = MessageEncoder { encoding: None, limit: usize::MAX };

@@ -45,7 +45,7 @@ fn start(
     server: &Arc<ServedService>,
     ClientCall { head, body }: ClientCall,
 ) -> ReplyFuture<'static> {
-    let accepted = server.config.accepted;
+    let accepted = server.options.accepted;
     if let Some(encoding) = head.encoding.filter(|encoding| !accepted.is_enabled(*encoding)) {
         let refusal = headers::unsupported_encoding(compression::name(encoding), accepted);
         return ReplyFuture::new(Deadline::default(), Box::pin(async { Err(refusal) }));

@@ -27,7 +27,7 @@ use super::{
 use crate::{
     call::{
         deadline,
-        panics::{self, contain},
+        panics::{self, catch_panic},
         status::{self, BrokenConnection},
         streaming::{Source, Streaming},
     },
@@ -181,7 +181,7 @@ impl Core {
             Some(Behaviour::Handles(handler)) => {
                 let request = incoming.into_request()?;
                 let handle = || handler(request);
-                let handling = contain(handle);
+                let handling = catch_panic(handle);
                 Caught { core: self, place: &matched.place, handling }.await
             }
             Some(Behaviour::Offers(offers)) => {
@@ -278,7 +278,7 @@ impl Future for Caught<'_> {
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = &mut *self;
         let panic = match &mut this.handling {
-            Ok(handling) => match contain(|| handling.as_mut().poll(cx)) {
+            Ok(handling) => match catch_panic(|| handling.as_mut().poll(cx)) {
                 Ok(polled) => return polled,
                 Err(panic) => panics::text(&*panic),
             },

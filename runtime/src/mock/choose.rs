@@ -12,7 +12,7 @@ use super::{
     pattern::Report,
     plan::Plan,
 };
-use crate::call::panics::{self, contain};
+use crate::call::panics::{self, catch_panic};
 
 /// What takes a call.
 pub(crate) enum Responder {
@@ -121,7 +121,7 @@ impl Core {
     /// Whether the plan's conditions hold. They may be the user's code.
     fn fits(&self, plan: &Plan, view: &CallView<'_>) -> bool {
         let mut report = Report::quiet();
-        match contain(|| plan.check(view, &mut report)) {
+        match catch_panic(|| plan.check(view, &mut report)) {
             Ok(()) => !report.has_failed(),
             Err(panic) => {
                 let text = panics::text(&*panic);

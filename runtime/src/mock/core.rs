@@ -1,6 +1,6 @@
 //! The engine: what a mock knows, whatever its messages are.
 //!
-//! The state is locked to look at it or to change it, never while anything of the user's runs.
+//! The state is locked to look at it or to change it, never while user-defined code runs.
 
 use std::{
     panic::Location,
@@ -141,7 +141,7 @@ impl Core {
         self.change(|state| Arc::make_mut(&mut state.plans[method]).push(plan));
     }
 
-    /// Changes the plan that `plan` is by now: `edit` adds to it, so that nothing of the user's is dropped
+    /// Changes the plan that `plan` is by now: `edit` adds to it, so that nothing user-defined is dropped
     /// while the state is locked.
     pub(crate) fn edit_plan(&self, method: usize, plan: &Plan, edit: &dyn Fn(&mut Plan)) {
         for (sequence, step) in &plan.steps {

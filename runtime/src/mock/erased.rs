@@ -56,7 +56,7 @@ impl<'a> Direct<'a> {
             }
             None => {
                 let mut messages = of_interceptor(body);
-                let message = (method.wire.decode_response)(messages.only().await?)?;
+                let message = (method.wire.decode_response)(messages.single().await?)?;
                 merge_trailers(messages.take_trailers());
                 Content::One(message)
             }

@@ -18,7 +18,7 @@ use super::{
 };
 use crate::call::{
     method::{MethodDescriptor, ServiceDescriptor},
-    panics::contain,
+    panics::catch_panic,
 };
 
 /// How many calls or messages are listed.
@@ -81,7 +81,7 @@ pub(super) struct Candidate {
 impl Candidate {
     pub(super) fn new(plan: &Plan, view: &CallView<'_>) -> Self {
         let mut report = Report::explaining();
-        let mut reasons = match contain(|| plan.check(view, &mut report)) {
+        let mut reasons = match catch_panic(|| plan.check(view, &mut report)) {
             Ok(()) => report.into_mismatches().iter().map(reason).collect(),
             Err(_) => vec!["its predicate panics".to_owned()],
         };

@@ -50,7 +50,7 @@ pub(crate) enum Hearing {
     Heard,
     /// The test is failing already.
     Failing,
-    /// It may be lost: in a task, on another thread than a test's, or where something of ours catches it.
+    /// It may be lost: in a task, on another thread than a test's, or where this library catches it.
     Unsure,
 }
 
@@ -92,7 +92,7 @@ impl Home {
 
     /// What becomes of a panic here and now.
     pub(crate) fn hearing(&self) -> Hearing {
-        match self.is_test() && !panics::are_contained() {
+        match self.is_test() && !panics::are_caught() {
             false => Hearing::Unsure,
             true if thread::panicking() => Hearing::Failing,
             true => Hearing::Heard,
@@ -130,7 +130,7 @@ impl Home {
         let HomeState { mocks, unheard, .. } = std::mem::take(&mut *self.state());
         let living = mocks.iter().filter_map(Weak::upgrade).filter_map(|mock| {
             let verdict = mock.take_untold();
-            panics::drop_quietly(mock);
+            panics::drop_catching_panics(mock);
             verdict
         });
         let verdicts = unheard.into_iter().chain(living).collect::<Vec<_>>();

@@ -21,7 +21,7 @@ use super::{
     timer,
 };
 use crate::call::{
-    panics::{self, contain, drop_quietly},
+    panics::{self, catch_panic, drop_catching_panics},
     streaming::{Source, Streaming},
 };
 
@@ -195,12 +195,12 @@ impl InboundStream {
     /// What the caller gives. A panic of what makes the requests is the caller's, whoever reads them.
     fn poll_caller(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<AnyMessage, Status>>> {
         let stream = &mut self.stream;
-        let (next, panic) = panics::note_apart(|| contain(|| stream.poll_message(cx)));
+        let (next, panic) = panics::note_apart(|| catch_panic(|| stream.poll_message(cx)));
         let Some(panic) = panic else { return next.unwrap_or(Poll::Pending) };
         let method = explain::full_name(self.core.method_of(self.call));
         self.core.problem(format!("call of {method}: its requests panicked: {panic}"));
         self.has_panicked = true;
-        drop_quietly(std::mem::take(&mut self.stream));
+        drop_catching_panics(std::mem::take(&mut self.stream));
         Poll::Ready(Some(Err(Status::internal("the requests of the call panicked"))))
     }
 }

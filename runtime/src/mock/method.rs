@@ -109,7 +109,7 @@ impl Method {
         Self::with_codec::<K, ProstCodec>()
     }
 
-    /// The method of this kind, with a codec of the user's.
+    /// The method of this kind, with a user-defined codec.
     pub const fn with_codec<K: Kind, C: Codec<K::Request> + Codec<K::Response>>() -> Self {
         Self {
             wire: WireCodec::of::<K, C>(),

@@ -11,7 +11,7 @@ use super::{
 };
 use crate::call::{
     method::MethodDescriptor,
-    panics::contain,
+    panics::catch_panic,
     streaming::{Closed, Streaming},
 };
 
@@ -126,7 +126,7 @@ impl Offer {
     /// The next request, if it is there already.
     fn next_request(&mut self) -> Option<AnyMessage> {
         let mut cx = Context::from_waker(Waker::noop());
-        match contain(|| self.requests.poll_message(&mut cx)) {
+        match catch_panic(|| self.requests.poll_message(&mut cx)) {
             Ok(Poll::Ready(Some(Ok(request)))) => Some(request),
             _ => None,
         }

@@ -14,7 +14,7 @@ use super::{
     record::Outcome,
 };
 use crate::call::{
-    panics::{self, contain},
+    panics::{self, catch_panic},
     status,
     streaming::{Source, Streaming},
     trailers::Trailers,
@@ -109,7 +109,7 @@ impl Source<AnyMessage> for Watched {
     ) -> Poll<Option<Result<AnyMessage, Status>>> {
         let Self { running, messages } = &mut *self;
         // A stream of the real service of a spy contains its panics itself.
-        let (polled, panic) = panics::note(|| contain(|| messages.poll_message(cx)));
+        let (polled, panic) = panics::note(|| catch_panic(|| messages.poll_message(cx)));
         if let Some(panic) = panic {
             running.core.problem(format!("a stream of responses panicked: {panic}"));
         }

@@ -8,7 +8,7 @@ use super::{handle::Mock, message::Content, method::Method, mocked::Mocked};
 use crate::{
     call::{method::ServiceDescriptor, reply::ReplyFuture},
     server::{
-        call::{Dispatch, RequestSource, ServerCall, decode, only},
+        call::{Dispatch, RequestSource, ServerCall, decode, single},
         service::ServiceServer,
     },
 };
@@ -42,24 +42,24 @@ impl Mock {
 impl<'a> ServerCall<'a> {
     /// Has a mock serve the call, with type-erased messages.
     fn erased(self, mock: Arc<Mock>, method: usize, types: &'static Method) -> ReplyFuture<'a> {
-        let answer = self.answer;
+        let options = self.response_options;
         match self.request {
-            RequestSource::Slot(request) => answer.wait(Box::pin(async move {
+            RequestSource::Slot(request) => options.wait(Box::pin(async move {
                 let (metadata, extensions, slot) = request.into_parts();
                 let content = (types.request)(slot)?;
                 let request = Request::from_parts(metadata, extensions, content);
                 let response = mock.erased(method, request).await?;
                 let (metadata, content, extensions) = response.into_parts();
                 (types.answer)(slot, content)?;
-                Ok(answer.in_slot(metadata, extensions))
+                Ok(options.in_slot(metadata, extensions))
             })),
-            RequestSource::Wire(mut request) => answer.wait(Box::pin(async move {
+            RequestSource::Encoded(mut request) => options.wait(Box::pin(async move {
                 let request = match mock.streams_requests(method) {
                     true => request.map(|messages| {
-                        Content::Many(answer.requests(messages, types.wire.decode_request))
+                        Content::Many(options.requests(messages, types.wire.decode_request))
                     }),
                     false => {
-                        let message = only(&mut request).await?;
+                        let message = single(&mut request).await?;
                         decode(message, types.wire.decode_request)?.map(Content::One)
                     }
                 };
@@ -68,11 +68,11 @@ impl<'a> ServerCall<'a> {
                 match content {
                     Content::One(message) => {
                         let response = Response::from_parts(metadata, message, extensions);
-                        answer.message(response, |message| types.wire.response(message))
+                        options.message(response, |message| types.wire.response(message))
                     }
                     Content::Many(messages) => {
                         let response = Response::from_parts(metadata, messages, extensions);
-                        Ok(answer.messages(response, |message| types.wire.response(message)))
+                        Ok(options.messages(response, |message| types.wire.response(message)))
                     }
                 }
             })),

@@ -13,7 +13,7 @@ use super::{
     timer,
 };
 
-/// What the test waits for with a word of ours, such as `verify_within`, and where. A panic in a future
+/// What the test waits for with one of our methods, such as `verify_within`, and where. A panic in a future
 /// cannot point there by itself.
 #[derive(Clone, Copy)]
 pub(crate) struct Asked {

@@ -8,12 +8,12 @@ use std::{
 use bytes::{Bytes, BytesMut};
 use tonic::{Status, metadata::MetadataMap};
 
-use super::frame::Encoder;
+use super::length_prefixed::MessageEncoder;
 use crate::{
     call::{
-        body::OutgoingFrames,
+        body::OutgoingMessages,
         deadline::Deadline,
-        panics::{contain, drop_quietly},
+        panics::{catch_panic, drop_catching_panics},
         status,
         streaming::Streaming,
     },
@@ -25,11 +25,11 @@ const CHUNK: usize = 32 * 1024;
 /// How long messages may be delayed to coalesce with later ones.
 const COALESCE_WINDOW: Duration = Duration::from_micros(50);
 
-/// The frames of a [`Streaming`], encoded when the peer's flow-control window has room.
+/// The messages of a [`Streaming`], encoded when the peer's flow-control window has room.
 pub(crate) struct EncodedStream {
     /// None once it has ended, so that the user's stream is dropped as early as possible.
     source: Option<Box<dyn MessageSource>>,
-    encoder: Encoder,
+    encoder: MessageEncoder,
     deadline: Deadline,
     /// The size from which a chunk is sent without waiting for more.
     enough: usize,
@@ -48,7 +48,7 @@ trait MessageSource: Send {
     /// Appends the next message to `chunk`.
     fn poll_encode(
         &mut self,
-        encoder: &Encoder,
+        encoder: &MessageEncoder,
         chunk: &mut BytesMut,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<(), Status>>>;
@@ -65,7 +65,7 @@ struct WrappedMessages<M, W> {
 impl<M, E: Encode, W: Fn(M) -> E + Send> MessageSource for WrappedMessages<M, W> {
     fn poll_encode(
         &mut self,
-        encoder: &Encoder,
+        encoder: &MessageEncoder,
         chunk: &mut BytesMut,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<(), Status>>> {
@@ -79,11 +79,11 @@ impl<M, E: Encode, W: Fn(M) -> E + Send> MessageSource for WrappedMessages<M, W>
 }
 
 impl EncodedStream {
-    /// The frames of `messages`, each encoded as what `wrap` makes of it.
+    /// The stream of `messages`, each encoded as what `wrap` makes of it.
     pub(crate) fn new<M: 'static, E: Encode>(
         messages: Streaming<M>,
         wrap: impl Fn(M) -> E + Send + 'static,
-        encoder: Encoder,
+        encoder: MessageEncoder,
         deadline: Deadline,
     ) -> Self {
         // A counted stream must not be polled for more messages than are sent.
@@ -104,7 +104,7 @@ impl EncodedStream {
     /// Encodes messages until the chunk is full, or the source is pending or ended.
     ///
     /// Many sources return `Pending` between buffered messages to yield to other tasks. Polling them
-    /// again at once coalesces these messages: otherwise, each yield would cost a frame and a write.
+    /// again at once coalesces these messages: otherwise, each yield would cost a DATA frame and a write.
     fn fill(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         let mut first_pause = None;
         loop {
@@ -157,10 +157,10 @@ impl EncodedStream {
     }
 }
 
-impl OutgoingFrames for EncodedStream {
+impl OutgoingMessages for EncodedStream {
     fn poll_data(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, Status>>> {
         self.chunk.reserve(self.last);
-        let filled = contain(|| self.fill(cx));
+        let filled = catch_panic(|| self.fill(cx));
         let pending = filled.unwrap_or_else(|_| self.panicked()).is_pending();
         if !self.chunk.is_empty() {
             self.last = self.chunk.len().min(CHUNK);
@@ -193,7 +193,7 @@ impl OutgoingFrames for EncodedStream {
 
 impl Drop for EncodedStream {
     fn drop(&mut self) {
-        drop_quietly(self.source.take());
+        drop_catching_panics(self.source.take());
     }
 }
 
@@ -232,7 +232,7 @@ mod tests {
 
     fn chunks_of(last: u32) -> Vec<usize> {
         let messages = Streaming::new(Pausing { last, yielded: 0, paused: true });
-        let encoder = Encoder { encoding: None, limit: 100 };
+        let encoder = MessageEncoder { encoding: None, limit: 100 };
         let mut outgoing = EncodedStream::new(messages, wrap, encoder, Deadline::default());
         let mut next = || match outgoing.poll_data(&mut Context::from_waker(Waker::noop())) {
             Poll::Ready(data) => Some(data.expect("no end").expect("no failure").len()),
@@ -266,7 +266,7 @@ mod tests {
 
     #[test]
     fn messages_that_are_counted_are_taken_one_by_one() {
-        let encoder = Encoder { encoding: None, limit: 100 };
+        let encoder = MessageEncoder { encoding: None, limit: 100 };
         let messages = Streaming::from_source(Counted);
         let mut outgoing = EncodedStream::new(messages, wrap, encoder, Deadline::default());
         let first = outgoing.poll_data(&mut Context::from_waker(Waker::noop()));

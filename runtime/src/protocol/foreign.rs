@@ -11,7 +11,7 @@ use http_body::Body as _;
 use tonic::Status;
 
 use crate::call::{
-    body::{HttpStream, ReceivedBody},
+    body::{ReceivedBody, RecvBody},
     deadline::Deadline,
     status::BoxError,
 };
@@ -86,7 +86,7 @@ impl ForeignStream {
     }
 }
 
-impl HttpStream for ForeignStream {
+impl RecvBody for ForeignStream {
     fn poll_data(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, Status>>> {
         match self.ahead.iter_mut().find_map(Option::take) {
             Some(data) => Poll::Ready(Some(Ok(data))),

@@ -37,7 +37,7 @@ pub(crate) fn code(grpc: &GrpcHeaders<'_>) -> Option<Code> {
 /// The user's trailers at the end of a response, if the status in `received` is OK.
 pub(crate) fn end_of_response(received: Option<HeaderMap>) -> Result<UserTrailers, Status> {
     let received = received.unwrap_or_default();
-    let grpc = GrpcHeaders::in_headers(&received);
+    let grpc = GrpcHeaders::parse(&received);
     match code(&grpc) {
         Some(Code::Ok) => {
             let (custom, trailers) = (grpc.custom, received);

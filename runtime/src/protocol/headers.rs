@@ -48,7 +48,7 @@ pub(crate) struct GrpcHeaders<'a> {
 
 impl<'a> GrpcHeaders<'a> {
     /// Collects them in one pass, which is faster than a look-up for each.
-    pub(crate) fn in_headers(headers: &'a HeaderMap) -> Self {
+    pub(crate) fn parse(headers: &'a HeaderMap) -> Self {
         let mut grpc = Self::default();
         for (name, value) in headers {
             let known = match name.as_str() {

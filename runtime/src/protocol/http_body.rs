@@ -12,7 +12,7 @@ use tonic::Status;
 
 use super::{foreign::ForeignStream, grpc_status, headers};
 use crate::call::{
-    body::{Body, EndOfBody, HttpStream, ReceivedBody, Side},
+    body::{Body, Direction, EndOfBody, ReceivedBody, RecvBody},
     downcast,
     status::BoxError,
 };
@@ -35,9 +35,9 @@ enum HttpBodyKind {
     #[default]
     Ended,
     /// A body of this crate, and its direction.
-    Ours(Body, Side),
+    Ours(Body, Direction),
     /// What a connection of this crate receives.
-    Received(Box<dyn HttpStream>),
+    Received(Box<dyn RecvBody>),
     Other(tonic::body::Body),
 }
 
@@ -51,15 +51,15 @@ impl HttpBody {
     }
 
     pub(crate) fn request(body: Body) -> Self {
-        Self(HttpBodyKind::Ours(body, Side::Request))
+        Self(HttpBodyKind::Ours(body, Direction::Request))
     }
 
     pub(crate) fn response(body: Body) -> Self {
-        Self(HttpBodyKind::Ours(body, Side::Response))
+        Self(HttpBodyKind::Ours(body, Direction::Response))
     }
 
     /// The body of a request that a connection of this crate receives.
-    pub(crate) fn received(body: ReceivedBody<impl HttpStream + 'static>) -> Self {
+    pub(crate) fn received(body: ReceivedBody<impl RecvBody + 'static>) -> Self {
         match body {
             ReceivedBody::Stream(stream) => Self(HttpBodyKind::Received(Box::new(stream))),
             whole => Self::request(Body::received(whole, EndOfBody::Data)),
@@ -79,7 +79,7 @@ impl HttpBody {
     /// in such a body is read ahead.
     pub(crate) fn into_requests(self, is_unary: bool, explain: fn(BoxError) -> Status) -> Body {
         let body = match self.0 {
-            HttpBodyKind::Ours(body, Side::Request) => return body,
+            HttpBodyKind::Ours(body, Direction::Request) => return body,
             HttpBodyKind::Received(stream) => return Body::stream(stream, EndOfBody::Data),
             HttpBodyKind::Other(body) => body,
             kind => tonic::body::Body::new(Self(kind)),
@@ -125,7 +125,7 @@ impl http_body::Body for HttpBody {
             HttpBodyKind::Ended => return Poll::Ready(None),
             HttpBodyKind::Other(body) => return Pin::new(body).poll_frame(cx),
             HttpBodyKind::Received(stream) => ready!(poll_received(&mut **stream, cx)),
-            HttpBodyKind::Ours(body, side) => ready!(poll_ours(body, *side, cx)),
+            HttpBodyKind::Ours(body, direction) => ready!(poll_ours(body, *direction, cx)),
         };
         if !matches!(&frame, Some(Ok(frame)) if frame.is_data()) {
             self.0 = HttpBodyKind::Ended;
@@ -136,7 +136,9 @@ impl http_body::Body for HttpBody {
     fn is_end_stream(&self) -> bool {
         match &self.0 {
             HttpBodyKind::Ended => true,
-            HttpBodyKind::Ours(body, side) => *side == Side::Request && body.has_ended(),
+            HttpBodyKind::Ours(body, direction) => {
+                *direction == Direction::Request && body.has_ended()
+            }
             HttpBodyKind::Received(stream) => stream.is_end_stream(),
             HttpBodyKind::Other(body) => body.is_end_stream(),
         }
@@ -145,7 +147,7 @@ impl http_body::Body for HttpBody {
 
 fn poll_ours(
     body: &mut Body,
-    side: Side,
+    direction: Direction,
     cx: &mut Context<'_>,
 ) -> Poll<Option<Result<Frame<Bytes>, Status>>> {
     let ended = match ready!(body.poll_data(cx)) {
@@ -153,18 +155,20 @@ fn poll_ours(
         Some(Err(status)) => Err(status),
         None => Ok(body.take_trailers()),
     };
-    Poll::Ready(match (side, ended) {
-        (Side::Request, Ok(_)) => None,
-        (Side::Request, Err(status)) => Some(Err(status)),
-        (Side::Response, Ok(trailers)) => Some(Ok(Frame::trailers(headers::ok_trailers(trailers)))),
-        (Side::Response, Err(status)) => {
+    Poll::Ready(match (direction, ended) {
+        (Direction::Request, Ok(_)) => None,
+        (Direction::Request, Err(status)) => Some(Err(status)),
+        (Direction::Response, Ok(trailers)) => {
+            Some(Ok(Frame::trailers(headers::ok_trailers(trailers))))
+        }
+        (Direction::Response, Err(status)) => {
             Some(Ok(Frame::trailers(grpc_status::to_headers(&status))))
         }
     })
 }
 
 fn poll_received(
-    received: &mut dyn HttpStream,
+    received: &mut dyn RecvBody,
     cx: &mut Context<'_>,
 ) -> Poll<Option<Result<Frame<Bytes>, Status>>> {
     if let Some(data) = ready!(received.poll_data(cx)) {

@@ -2,7 +2,7 @@
 
 use std::hint::black_box;
 
-use crate::protocol::frame::DEFAULT_DECODING_LIMIT;
+use crate::protocol::length_prefixed::DEFAULT_DECODING_LIMIT;
 
 /// Raises the threshold above which glibc's `malloc` uses `mmap`, so that the memory of messages of up to
 /// 4 MiB is reused.

@@ -1,6 +1,6 @@
-//! Counts the messages in a stream of frames, without keeping any of it.
+//! Counts the messages in a stream of length-prefixed ones, without keeping any of it.
 
-use super::frame::HEADER;
+use super::length_prefixed::HEADER;
 
 /// The number of messages of one direction of a call, and their size.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -13,7 +13,7 @@ pub struct MessageCount {
     pub bytes: u64,
 }
 
-/// Reads the headers of frames that pass in chunks.
+/// Reads the headers of messages that pass in chunks.
 #[derive(Debug, Default)]
 pub(crate) struct MessageCounter {
     header: [u8; HEADER],
@@ -67,11 +67,11 @@ mod tests {
 
     #[test]
     fn messages_are_counted_wherever_their_frames_are_cut() {
-        let frames =
+        let encoded =
             [&[0, 0, 0, 0, 3][..], b"abc", &[0, 0, 0, 0, 0], &[1, 0, 0, 0, 1], b"d"].concat();
-        for size in 1..=frames.len() {
+        for size in 1..=encoded.len() {
             let mut counter = MessageCounter::default();
-            frames.chunks(size).for_each(|chunk| counter.push(chunk));
+            encoded.chunks(size).for_each(|chunk| counter.push(chunk));
             assert_eq!(counter.count(), MessageCount { messages: 3, bytes: 4 }, "chunks of {size}");
         }
     }

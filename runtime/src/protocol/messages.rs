@@ -2,30 +2,32 @@
 
 use std::{
     future::poll_fn,
+    pin::Pin,
     task::{Context, Poll, ready},
 };
 
 use bytes::Bytes;
 use tonic::{Status, metadata::MetadataMap};
 
-use super::frame::Frames;
+use super::length_prefixed::MessageDecoder;
 use crate::call::{
-    body::{Body, Side},
+    body::{Body, Direction},
     deadline::Deadline,
+    streaming::{Source, Streaming},
 };
 
 /// The messages of a [`Body`].
 #[derive(Debug)]
 pub(crate) struct Messages {
     body: Body,
-    frames: Frames,
+    decoder: MessageDecoder,
     deadline: Deadline,
-    side: Side,
+    direction: Direction,
 }
 
 impl Messages {
-    pub(crate) fn new(body: Body, frames: Frames, side: Side) -> Self {
-        Self { body, frames, deadline: Deadline::default(), side }
+    pub(crate) fn new(body: Body, decoder: MessageDecoder, direction: Direction) -> Self {
+        Self { body, decoder, deadline: Deadline::default(), direction }
     }
 
     /// Ends the stream with `DeadlineExceeded` once `deadline` has passed.
@@ -52,7 +54,7 @@ impl Messages {
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Bytes, Status>>> {
         loop {
-            match self.frames.next() {
+            match self.decoder.next() {
                 Ok(Some(message)) => return Poll::Ready(Some(Ok(message))),
                 Ok(None) => {}
                 Err(status) => return self.fail(status),
@@ -61,11 +63,11 @@ impl Messages {
                 return self.fail(late);
             }
             match ready!(self.body.poll_data(cx)) {
-                Some(Ok(data)) => self.frames.push(data),
+                Some(Ok(data)) => self.decoder.push(data),
                 Some(Err(status)) => {
                     return Poll::Ready(Some(Err(self.deadline.explain(status))));
                 }
-                None if self.frames.is_empty() => return Poll::Ready(None),
+                None if self.decoder.is_empty() => return Poll::Ready(None),
                 None => return self.fail(self.cut_short()),
             }
         }
@@ -87,21 +89,21 @@ impl Messages {
     ///
     /// Anything else is `Unimplemented`, according to [gRPC's list of
     /// codes](https://github.com/grpc/grpc/blob/master/doc/statuscodes.md).
-    pub(crate) async fn only(&mut self) -> Result<Bytes, Status> {
+    pub(crate) async fn single(&mut self) -> Result<Bytes, Status> {
         let mut first = None;
         poll_fn(|cx| {
-            let only = self.poll_only(&mut first, cx);
-            match &only {
+            let single = self.poll_single(&mut first, cx);
+            match &single {
                 Poll::Pending => self.body.note_awaiting(),
                 Poll::Ready(Err(status)) => self.body.note_failure(status),
                 Poll::Ready(Ok(_)) => {}
             }
-            only
+            single
         })
         .await
     }
 
-    fn poll_only(
+    fn poll_single(
         &mut self,
         first: &mut Option<Bytes>,
         cx: &mut Context<'_>,
@@ -120,9 +122,9 @@ impl Messages {
 
     /// [`poll_next`](Self::poll_next) with a fast path for end of stream.
     fn poll_end(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, Status>>> {
-        if self.frames.is_empty() {
+        if self.decoder.is_empty() {
             match self.body.poll_end(cx) {
-                Poll::Ready(Some(Ok(data))) => self.frames.push(data),
+                Poll::Ready(Some(Ok(data))) => self.decoder.push(data),
                 Poll::Ready(Some(Err(status))) => {
                     return Poll::Ready(Some(Err(self.deadline.explain(status))));
                 }
@@ -134,14 +136,44 @@ impl Messages {
     }
 
     fn wrong_number(&self, number: &str) -> Status {
-        let what = match self.side {
-            Side::Request => "request",
-            Side::Response => "response",
+        let what = match self.direction {
+            Direction::Request => "request",
+            Direction::Response => "response",
         };
         Status::unimplemented(format!("expected one {what} message, got {number}"))
     }
 
     fn cut_short(&self) -> Status {
         Status::internal("the stream ended inside a message")
+    }
+}
+
+impl<T: 'static> Streaming<T> {
+    /// Decodes `messages` with `decode` as they arrive.
+    pub(crate) fn decoding(messages: Messages, decode: fn(Bytes) -> Result<T, Status>) -> Self {
+        Self::from_source(DecodedSource { messages, decode })
+    }
+}
+
+struct DecodedSource<T> {
+    messages: Messages,
+    decode: fn(Bytes) -> Result<T, Status>,
+}
+
+impl<T> Source<T> for DecodedSource<T> {
+    fn poll_message(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<T, Status>>> {
+        let Some(message) = ready!(self.messages.poll_next(cx)) else { return Poll::Ready(None) };
+        let decoded = (self.decode)(message?);
+        if let Err(status) = &decoded {
+            self.messages.note_failure(status);
+        }
+        Poll::Ready(Some(decoded))
+    }
+
+    fn take_trailers(mut self: Pin<&mut Self>) -> MetadataMap {
+        self.messages.take_trailers().unwrap_or_default()
     }
 }

@@ -1,8 +1,7 @@
-//! gRPC as a protocol: headers, framing, compression, the end of a stream, and statuses.
+//! gRPC as a protocol: headers, length-prefixed messages, compression, the end of a stream, and statuses.
 
 pub(crate) mod binary;
 pub(crate) mod compression;
-mod decoded;
 #[cfg(any(feature = "deflate", feature = "gzip"))]
 #[cfg_attr(
     not(all(feature = "deflate", feature = "gzip")),
@@ -11,11 +10,11 @@ mod decoded;
 mod deflate;
 pub(crate) mod encoded_stream;
 pub(crate) mod foreign;
-pub(crate) mod frame;
 pub(crate) mod grpc_status;
 mod header_maps;
 pub(crate) mod headers;
 pub(crate) mod http_body;
+pub(crate) mod length_prefixed;
 pub(crate) mod memory;
 pub(crate) mod message_counter;
 pub(crate) mod messages;

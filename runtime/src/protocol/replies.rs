@@ -12,7 +12,7 @@ use super::{
     names::GRPC_STATUS,
 };
 use crate::call::{
-    body::{Body, EndOfBody, HttpStream, ReceivedBody},
+    body::{Body, EndOfBody, ReceivedBody, RecvBody},
     reply::Reply,
 };
 
@@ -20,9 +20,9 @@ use crate::call::{
 pub(crate) fn reply(
     head: response::Parts,
     accepted: EnabledCompressionEncodings,
-    body: ReceivedBody<impl HttpStream + 'static>,
+    body: ReceivedBody<impl RecvBody + 'static>,
 ) -> Result<Reply, Status> {
-    let grpc = GrpcHeaders::in_headers(&head.headers);
+    let grpc = GrpcHeaders::parse(&head.headers);
     let code = grpc_status::code(&grpc);
     match code {
         Some(Code::Ok) if is_headers_only(&body) => return Ok(empty(grpc.custom, head)),
@@ -50,7 +50,7 @@ pub(crate) fn reply(
 }
 
 /// Whether the response consists of headers alone.
-fn is_headers_only(body: &ReceivedBody<impl HttpStream>) -> bool {
+fn is_headers_only(body: &ReceivedBody<impl RecvBody>) -> bool {
     match body {
         ReceivedBody::Whole(None, Ok(trailers)) => !has_status(trailers.as_ref()),
         ReceivedBody::Whole(..) => false,
@@ -79,7 +79,7 @@ struct AfterStatus<S> {
     headers: Option<HeaderMap>,
 }
 
-impl<S: HttpStream> HttpStream for AfterStatus<S> {
+impl<S: RecvBody> RecvBody for AfterStatus<S> {
     fn poll_data(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, Status>>> {
         let data = ready!(self.stream.poll_data(cx));
         if data.is_some() {

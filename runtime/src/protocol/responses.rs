@@ -36,7 +36,7 @@ pub(crate) fn not_grpc(method: &Method, grpc: &GrpcHeaders<'_>) -> Option<Box<Ht
 
 /// The response to a call of an unknown service.
 pub(crate) fn no_service(request: &http::Request<HttpBody>) -> Box<HttpResponse> {
-    let grpc = GrpcHeaders::in_headers(request.headers());
+    let grpc = GrpcHeaders::parse(request.headers());
     not_grpc(request.method(), &grpc).unwrap_or_else(|| {
         let path = request.uri().path();
         let status = Status::unimplemented(format!("the server has no service for {path}"));
@@ -46,7 +46,7 @@ pub(crate) fn no_service(request: &http::Request<HttpBody>) -> Box<HttpResponse>
 
 /// The response to a request whose headers are too long, as `refusal` says.
 pub(crate) fn too_long(request: &http::Request<HttpBody>, refusal: &Status) -> Box<HttpResponse> {
-    let grpc = GrpcHeaders::in_headers(request.headers());
+    let grpc = GrpcHeaders::parse(request.headers());
     let mut response = failure(refusal);
     if not_grpc(request.method(), &grpc).is_some() {
         response = http::Response::new(HttpBody::default());

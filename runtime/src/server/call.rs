@@ -11,7 +11,7 @@ use tonic::{Request, Response, Status, codec::EnabledCompressionEncodings, metad
 
 use crate::{
     call::{
-        body::{Body, Side},
+        body::{Body, Direction},
         deadline::Deadline,
         direct_slot::{DirectSlot, ErasedSlot},
         head::{IncomingCall, IncomingMessages},
@@ -28,7 +28,7 @@ use crate::{
     protocol::{
         compression,
         encoded_stream::EncodedStream,
-        frame::{DEFAULT_DECODING_LIMIT, Encoder, Frames},
+        length_prefixed::{DEFAULT_DECODING_LIMIT, MessageDecoder, MessageEncoder},
         messages::Messages,
     },
 };
@@ -77,7 +77,7 @@ pub(crate) trait Serve: Send + Sync {
 #[derive(Clone)]
 pub(crate) struct ServedService {
     pub(crate) descriptor: &'static ServiceDescriptor,
-    pub(crate) config: ServerConfig,
+    pub(crate) options: ServiceOptions,
     pub(crate) interceptors: Interceptors,
     methods: MethodIndex,
     implementation: Arc<dyn Serve>,
@@ -89,8 +89,8 @@ impl ServedService {
         implementation: Arc<dyn Serve>,
     ) -> Self {
         let methods = MethodIndex::new(descriptor);
-        let (config, interceptors) = (ServerConfig::default(), Interceptors::NONE);
-        Self { descriptor, config, interceptors, methods, implementation }
+        let (options, interceptors) = (ServiceOptions::default(), Interceptors::NONE);
+        Self { descriptor, options, interceptors, methods, implementation }
     }
 
     /// The position of the method with this `path` (`/package.Service/Method`).
@@ -132,13 +132,13 @@ impl ServedService {
 impl IncomingService for ServedService {
     fn serve<'a>(&self, method: usize, call: IncomingCall<'a>) -> ReplyFuture<'a> {
         let descriptor = &self.descriptor.methods[method];
-        self.implementation.call(method, ServerCall::new(&self.config, descriptor, call))
+        self.implementation.call(method, ServerCall::new(&self.options, descriptor, call))
     }
 }
 
-/// The limits and compressions of a server.
+/// The limits and compressions of a service.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct ServerConfig {
+pub(crate) struct ServiceOptions {
     pub(crate) decoding_limit: usize,
     pub(crate) encoding_limit: usize,
     pub(crate) accepted: EnabledCompressionEncodings,
@@ -146,7 +146,7 @@ pub(crate) struct ServerConfig {
     pub(crate) requires_te_trailers: bool,
 }
 
-impl Default for ServerConfig {
+impl Default for ServiceOptions {
     fn default() -> Self {
         Self {
             decoding_limit: DEFAULT_DECODING_LIMIT,
@@ -162,28 +162,28 @@ impl Default for ServerConfig {
 #[derive(Debug)]
 pub struct ServerCall<'a, C = ProstCodec> {
     pub(crate) request: RequestSource<'a>,
-    pub(crate) answer: AnswerOptions,
+    pub(crate) response_options: ResponseOptions,
     codec: PhantomData<fn() -> C>,
 }
 
 /// Where the request comes from: encoded messages, or a [`DirectSlot`].
 #[allow(clippy::large_enum_variant, reason = "most come encoded: a box would cost each of them")]
 pub(crate) enum RequestSource<'a> {
-    Wire(Request<Messages>),
+    Encoded(Request<Messages>),
     Slot(Request<&'a mut dyn ErasedSlot>),
 }
 
 /// How the response is encoded, and until when it may be sent.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct AnswerOptions {
-    encoder: Encoder,
+pub(crate) struct ResponseOptions {
+    encoder: MessageEncoder,
     deadline: Option<Instant>,
     is_stream: bool,
 }
 
 impl<'a> ServerCall<'a> {
     fn new(
-        config: &ServerConfig,
+        service: &ServiceOptions,
         method: &'static MethodDescriptor,
         call: IncomingCall<'a>,
     ) -> Self {
@@ -191,36 +191,46 @@ impl<'a> ServerCall<'a> {
         let is_stream = method.kind.streams_responses();
         match messages {
             IncomingMessages::Encoded(body) => {
-                method.describe(&mut extensions);
-                let frames = Frames::new(options.encoding, config.decoding_limit);
-                let encoder = Encoder {
-                    encoding: compression::choose(config.sent, options.accepted),
-                    limit: config.encoding_limit,
+                method.insert_into(&mut extensions);
+                let decoder = MessageDecoder::new(options.encoding, service.decoding_limit);
+                let encoder = MessageEncoder {
+                    encoding: compression::choose(service.sent, options.accepted),
+                    limit: service.encoding_limit,
                 };
-                let messages = Messages::new(body, frames, Side::Request);
+                let messages = Messages::new(body, decoder, Direction::Request);
                 let request = Request::from_parts(metadata, extensions, messages);
-                let answer = AnswerOptions { encoder, deadline: options.deadline, is_stream };
-                Self { request: RequestSource::Wire(request), answer, codec: PhantomData }
+                let response_options =
+                    ResponseOptions { encoder, deadline: options.deadline, is_stream };
+                Self {
+                    request: RequestSource::Encoded(request),
+                    response_options,
+                    codec: PhantomData,
+                }
             }
             IncomingMessages::Direct(slot) => {
                 slot.limit_requests(options.deadline);
-                let encoder = Encoder { encoding: None, limit: usize::MAX };
+                let encoder = MessageEncoder { encoding: None, limit: usize::MAX };
                 let request = Request::from_parts(metadata, extensions, slot);
-                let answer = AnswerOptions { encoder, deadline: options.deadline, is_stream };
-                Self { request: RequestSource::Slot(request), answer, codec: PhantomData }
+                let response_options =
+                    ResponseOptions { encoder, deadline: options.deadline, is_stream };
+                Self { request: RequestSource::Slot(request), response_options, codec: PhantomData }
             }
         }
     }
 
-    /// The same call, of a method with a codec of the user's.
+    /// The same call, of a method with a user-defined codec.
     pub fn with_codec<C>(self) -> ServerCall<'a, C> {
-        ServerCall { request: self.request, answer: self.answer, codec: PhantomData }
+        ServerCall {
+            request: self.request,
+            response_options: self.response_options,
+            codec: PhantomData,
+        }
     }
 
     /// Fails the call with `Unimplemented`: the service has no such method.
     pub fn unimplemented(self) -> ReplyFuture<'a> {
         let status = Status::unimplemented("the service has no such method");
-        self.answer.wait(Box::pin(async { Err(status) }))
+        self.response_options.wait(Box::pin(async { Err(status) }))
     }
 }
 
@@ -234,12 +244,12 @@ impl<'a, C> ServerCall<'a, C> {
         Res: Send + 'static,
         H: for<'s> Handler<'s, S, Req, Res = Res> + 'static,
     {
-        let answer = self.answer;
+        let options = self.response_options;
         match self.request {
-            RequestSource::Slot(request) => answer.fill(request, service, handler),
-            RequestSource::Wire(mut request) => answer.wait(Box::pin(async move {
-                let request = decode(only(&mut request).await?, C::decode)?;
-                answer.message(handler.handle(&service, request).await?, CodecMessage::<C, _>::new)
+            RequestSource::Slot(request) => options.fill(request, service, handler),
+            RequestSource::Encoded(mut request) => options.wait(Box::pin(async move {
+                let request = decode(single(&mut request).await?, C::decode)?;
+                options.message(handler.handle(&service, request).await?, CodecMessage::<C, _>::new)
             })),
         }
     }
@@ -253,12 +263,13 @@ impl<'a, C> ServerCall<'a, C> {
         Res: Send + 'static,
         H: for<'s> Handler<'s, S, Streaming<Req>, Res = Res> + 'static,
     {
-        let answer = self.answer;
+        let options = self.response_options;
         match self.request {
-            RequestSource::Slot(request) => answer.fill(request, service, handler),
-            RequestSource::Wire(requests) => answer.wait(Box::pin(async move {
-                let requests = requests.map(|messages| answer.requests(messages, C::decode));
-                answer.message(handler.handle(&service, requests).await?, CodecMessage::<C, _>::new)
+            RequestSource::Slot(request) => options.fill(request, service, handler),
+            RequestSource::Encoded(requests) => options.wait(Box::pin(async move {
+                let requests = requests.map(|messages| options.requests(messages, C::decode));
+                options
+                    .message(handler.handle(&service, requests).await?, CodecMessage::<C, _>::new)
             })),
         }
     }
@@ -272,13 +283,13 @@ impl<'a, C> ServerCall<'a, C> {
         Res: Send + 'static,
         H: for<'s> Handler<'s, S, Req, Res = Streaming<Res>> + 'static,
     {
-        let answer = self.answer;
+        let options = self.response_options;
         match self.request {
-            RequestSource::Slot(request) => answer.fill(request, service, handler),
-            RequestSource::Wire(mut request) => answer.wait(Box::pin(async move {
-                let request = decode(only(&mut request).await?, C::decode)?;
+            RequestSource::Slot(request) => options.fill(request, service, handler),
+            RequestSource::Encoded(mut request) => options.wait(Box::pin(async move {
+                let request = decode(single(&mut request).await?, C::decode)?;
                 let response = handler.handle(&service, request).await?;
-                Ok(answer.messages(response, CodecMessage::<C, _>::new))
+                Ok(options.messages(response, CodecMessage::<C, _>::new))
             })),
         }
     }
@@ -292,21 +303,21 @@ impl<'a, C> ServerCall<'a, C> {
         Res: Send + 'static,
         H: for<'s> Handler<'s, S, Streaming<Req>, Res = Streaming<Res>> + 'static,
     {
-        let answer = self.answer;
+        let options = self.response_options;
         match self.request {
-            RequestSource::Slot(request) => answer.fill(request, service, handler),
-            RequestSource::Wire(requests) => answer.wait(Box::pin(async move {
-                let requests = requests.map(|messages| answer.requests(messages, C::decode));
+            RequestSource::Slot(request) => options.fill(request, service, handler),
+            RequestSource::Encoded(requests) => options.wait(Box::pin(async move {
+                let requests = requests.map(|messages| options.requests(messages, C::decode));
                 let response = handler.handle(&service, requests).await?;
-                Ok(answer.messages(response, CodecMessage::<C, _>::new))
+                Ok(options.messages(response, CodecMessage::<C, _>::new))
             })),
         }
     }
 }
 
 /// The request with its single message, still encoded.
-pub(crate) async fn only(request: &mut Request<Messages>) -> Result<Request<Bytes>, Status> {
-    let message = request.get_mut().only().await?;
+pub(crate) async fn single(request: &mut Request<Messages>) -> Result<Request<Bytes>, Status> {
+    let message = request.get_mut().single().await?;
     let metadata = std::mem::take(request.metadata_mut());
     let extensions = std::mem::take(request.extensions_mut());
     Ok(Request::from_parts(metadata, extensions, message))
@@ -323,13 +334,13 @@ pub(crate) fn decode<M>(
 impl fmt::Debug for RequestSource<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::Wire(_) => "Wire",
+            Self::Encoded(_) => "Encoded",
             Self::Slot(_) => "Slot",
         })
     }
 }
 
-impl AnswerOptions {
+impl ResponseOptions {
     /// A future of the reply that `handler` makes.
     pub(crate) fn wait(self, handler: CallFuture<'_, Reply>) -> ReplyFuture<'_> {
         ReplyFuture::new(Deadline::at(self.deadline), handler)
@@ -407,8 +418,8 @@ impl AnswerOptions {
     ) -> Reply {
         let (metadata, messages, extensions) = response.into_parts();
         let deadline = Deadline::at(self.deadline);
-        let frames = EncodedStream::new(messages, wrap, self.encoder, deadline);
-        self.reply(metadata, extensions, Body::outgoing(frames))
+        let encoded = EncodedStream::new(messages, wrap, self.encoder, deadline);
+        self.reply(metadata, extensions, Body::outgoing(encoded))
     }
 
     fn reply(self, metadata: MetadataMap, extensions: Extensions, body: Body) -> Reply {

@@ -7,7 +7,7 @@ use http::request;
 use tokio::time::Instant;
 use tonic::Status;
 
-use super::call::{ServedService, ServerConfig};
+use super::call::{ServedService, ServiceOptions};
 use crate::{
     call::{
         deadline,
@@ -43,15 +43,15 @@ fn start(
     head: request::Parts,
     body: HttpBody,
 ) -> Result<ReplyFuture<'static>, Box<HttpResponse>> {
-    let grpc = GrpcHeaders::in_headers(&head.headers);
+    let grpc = GrpcHeaders::parse(&head.headers);
     if let Some(refusal) = not_grpc(&head.method, &grpc) {
         return Err(refusal);
     }
-    if server.config.requires_te_trailers && !grpc.takes_trailers() {
+    if server.options.requires_te_trailers && !grpc.takes_trailers() {
         let status = Status::internal("the request lacks `te: trailers`: does a proxy drop it?");
         return Err(Box::new(failure(&status)));
     }
-    let options = options(&server.config, &grpc).map_err(|status| Box::new(failure(&status)))?;
+    let options = options(&server.options, &grpc).map_err(|status| Box::new(failure(&status)))?;
     let path = head.uri.path();
     let Some(position) = server.position(path) else { return Ok(server.no_method(path)) };
     let is_unary = !server.descriptor.methods[position].kind.streams_requests();
@@ -65,12 +65,12 @@ fn start(
     Ok(server.start(position, call))
 }
 
-fn options(config: &ServerConfig, grpc: &GrpcHeaders<'_>) -> Result<CallOptions, Status> {
+fn options(service: &ServiceOptions, grpc: &GrpcHeaders<'_>) -> Result<CallOptions, Status> {
     let timeout = grpc.timeout.map(deadline::from_header).transpose()?;
     Ok(CallOptions {
         encoding: grpc
-            .encoding(config.accepted)
-            .map_err(|name| headers::unsupported_encoding(&name, config.accepted))?,
+            .encoding(service.accepted)
+            .map_err(|name| headers::unsupported_encoding(&name, service.accepted))?,
         accepted: grpc.accepted(),
         deadline: timeout.map(|timeout| Instant::now() + server_timeout(timeout)),
     })

@@ -29,7 +29,7 @@ pub(super) struct InterceptedService {
 impl HttpService for InterceptedService {
     /// Refuses what is not gRPC: the service might take it for a call, which no interceptor has seen.
     fn call(&self, request: Request<HttpBody>) -> ServiceFuture {
-        let grpc = GrpcHeaders::in_headers(request.headers());
+        let grpc = GrpcHeaders::parse(request.headers());
         if let Some(refusal) = not_grpc(request.method(), &grpc) {
             return ServiceFuture::Refused(Some(refusal));
         }

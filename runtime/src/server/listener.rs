@@ -26,13 +26,13 @@ mod sealed {
 
     /// Private, so that the trait can only be implemented here.
     pub trait Accept: Send {
-        type IO: Handshake;
+        type Io: Handshake;
 
-        fn poll_accept(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<Self::IO>>;
+        fn poll_accept(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<Self::Io>>;
     }
 
     impl Accept for TcpListener {
-        type IO = TcpStream;
+        type Io = TcpStream;
 
         fn poll_accept(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<TcpStream>> {
             Self::poll_accept(self, cx).map_ok(|(stream, _)| stream)
@@ -41,9 +41,9 @@ mod sealed {
 
     #[cfg(unix)]
     impl Accept for tokio::net::UnixListener {
-        type IO = tokio::net::UnixStream;
+        type Io = tokio::net::UnixStream;
 
-        fn poll_accept(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<Self::IO>> {
+        fn poll_accept(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<Self::Io>> {
             Self::poll_accept(self, cx).map_ok(|(stream, _)| stream)
         }
     }
@@ -56,7 +56,7 @@ pub(super) struct Accepted<L> {
 }
 
 impl<L: Listener + Unpin> Stream for Accepted<L> {
-    type Item = io::Result<L::IO>;
+    type Item = io::Result<L::Io>;
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         let nodelay = self.nodelay;

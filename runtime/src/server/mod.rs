@@ -1,8 +1,8 @@
 //! The server's half of a call: from any entry point to the handler, and back.
 
-pub(crate) mod call;
 #[cfg(all(feature = "server", not(target_family = "wasm")))]
-mod config;
+mod builder;
+pub(crate) mod call;
 #[cfg(all(feature = "server", not(target_family = "wasm")))]
 mod error;
 #[cfg(all(feature = "server", not(target_family = "wasm")))]

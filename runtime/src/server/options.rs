@@ -1,190 +1,44 @@
-//! The options of a server: limits and lifetimes of its connections.
+//! The values of a server's options.
 
 use std::time::Duration;
 
-use tokio::sync::Semaphore;
+use super::error::ServeError;
+use crate::h2::server::options::ServerConnectionOptions;
 
-use super::serve::Server;
-use crate::{
-    call::deadline::FOREVER,
-    h2::stream::{MAX_FRAME, MAX_WINDOW, MIN_FRAME},
-};
+/// The methods of [`Server`](crate::Server) with the same names document these.
+#[derive(Clone, Debug)]
+pub(super) struct ServerOptions {
+    pub(super) tcp_nodelay: bool,
+    pub(super) max_connections: usize,
+    pub(super) connection: ServerConnectionOptions,
+}
 
-/// Options of connections.
-impl Server {
-    /// Whether TCP sends small packets without delay (`TCP_NODELAY`). Default: true.
-    #[must_use]
-    pub fn tcp_nodelay(mut self, nodelay: bool) -> Self {
-        self.options.tcp_nodelay = nodelay;
-        self
+impl Default for ServerOptions {
+    fn default() -> Self {
+        Self {
+            tcp_nodelay: true,
+            max_connections: 65_536,
+            connection: ServerConnectionOptions::default(),
+        }
     }
+}
 
-    /// Whether requests carry a [`ConnectInfo`](crate::ConnectInfo) in their extensions, for layers and
-    /// handlers; with the feature `tonic-transport`, those over TCP also carry tonic's own, for
-    /// `Request::remote_addr`. Default: false, because it takes memory for every call.
-    #[must_use]
-    pub fn connect_info(mut self, enabled: bool) -> Self {
-        self.options.connection.connect_info = enabled;
-        self
-    }
-
-    /// How long a handler may compute before its first wait while it runs on the connection's task, where
-    /// it delays the other calls. After three slow calls in a row, calls of that method get tasks of
-    /// their own, until another try some calls later is quick. Default: 50 microseconds. With zero, every
-    /// call gets its own task.
-    #[must_use]
-    pub fn inline_limit(mut self, time: Duration) -> Self {
-        self.options.connection.inline_limit = time;
-        self
-    }
-
-    /// The initial flow-control window of a stream, in bytes: how much of one call's requests may be in
-    /// flight or unread. Default: 1 MiB and 64 KiB, which fits a message of 1 MiB in one piece.
-    #[must_use]
-    pub fn initial_stream_window_size(mut self, bytes: u32) -> Self {
-        self.options.connection.sizes.stream_window = bytes.min(MAX_WINDOW);
-        self
-    }
-
-    /// The flow-control window of a connection, in bytes: how much of all its requests may be in flight
-    /// or unread. Default: 4 MiB.
-    #[must_use]
-    pub fn initial_connection_window_size(mut self, bytes: u32) -> Self {
-        self.options.connection.sizes.connection_window = bytes.min(MAX_WINDOW);
-        self
-    }
-
-    /// The memory limit for unread requests of a connection, in bytes. [The connection's
-    /// window](Self::initial_connection_window_size) grows by what is unread, so that handlers that do
-    /// not read leave other calls their window, until a full window would take as much memory as this.
-    /// Beyond that, the connection stalls until something is read, and a `tracing` event reports it. Each
-    /// frame counts as 256 bytes more than its payload. Default: 64 MiB. With less than the connection's
-    /// window, the window does not grow.
-    #[must_use]
-    pub fn max_receive_buffer_size(mut self, bytes: usize) -> Self {
-        self.options.connection.sizes.max_unread = bytes;
-        self
-    }
-
-    /// The largest HTTP/2 frame that clients may send, in bytes, from 16 KiB to 16 MiB − 1. Default: 1
-    /// MiB.
-    #[must_use]
-    pub fn max_frame_size(mut self, bytes: u32) -> Self {
-        self.options.connection.sizes.max_frame_size = bytes.clamp(MIN_FRAME, MAX_FRAME);
-        self
-    }
-
-    /// The size limit for the headers of a request, in bytes as [HTTP/2 counts
-    /// them](https://www.rfc-editor.org/rfc/rfc9113#SETTINGS_MAX_HEADER_LIST_SIZE). Default: 16 KiB.
-    ///
-    /// A call that exceeds it fails with `ResourceExhausted`; with more than 16 times the limit, it gets
-    /// HTTP status 431. Headers of more than 64 times the limit end the connection.
-    #[must_use]
-    pub fn max_header_list_size(mut self, bytes: u32) -> Self {
-        self.options.connection.sizes.max_header_list_size = bytes;
-        self
-    }
-
-    /// The maximum number of concurrent calls on a connection, at least 1. Default: 1000.
-    #[must_use]
-    pub fn max_concurrent_streams(mut self, calls: u32) -> Self {
-        self.options.connection.max_concurrent_streams = calls;
-        self
-    }
-
-    /// The maximum number of connections, at least 1, with those whose handshakes are in progress. Further
-    /// ones wait to be accepted. Default: 65,536.
-    #[must_use]
-    pub fn max_connections(mut self, connections: usize) -> Self {
-        self.options.max_connections = connections.min(Semaphore::MAX_PERMITS);
-        self
-    }
-
-    /// How many calls of a connection the client may reset before the server has processed them. One more
-    /// closes the connection (the "rapid reset" attack, CVE-2023-44487). Each processed call makes up for
-    /// ten resets, so that clients are not blamed for a server that is slow for a while. Default: 10,000.
-    #[must_use]
-    pub fn max_pending_accept_reset_streams(mut self, calls: usize) -> Self {
-        self.options.connection.max_pending_accept_reset_streams = calls;
-        self
-    }
-
-    /// The timeout for the handshakes on a new connection: its own, if it has a
-    /// [`Handshake`](crate::Handshake), and HTTP/2's, together. When it ends, the connection is closed.
-    /// Default: 10 seconds.
-    #[must_use]
-    pub fn handshake_timeout(mut self, timeout: Duration) -> Self {
-        self.options.connection.handshake_timeout = timeout;
-        self
-    }
-
-    /// The interval between HTTP/2 keepalive PINGs to clients, or `None` for no PINGs. Default: 5
-    /// minutes; minimum: 1 second.
-    #[must_use]
-    pub fn keep_alive_interval(mut self, interval: Option<Duration>) -> Self {
-        self.options.connection.keep_alive.set_server_interval(interval);
-        self
-    }
-
-    /// The timeout for the answer to a keepalive PING. When it ends, the connection is closed. Default:
-    /// 20 seconds; minimum: 10 milliseconds.
-    #[must_use]
-    pub fn keep_alive_timeout(mut self, timeout: Duration) -> Self {
-        self.options.connection.keep_alive.set_timeout(timeout);
-        self
-    }
-
-    /// The shortest interval at which a client with calls may ping. After three early PINGs without
-    /// anything sent to the client in between, the connection is closed with GOAWAY `too_many_pings`.
-    /// Default: 5 minutes; zero allows any number.
-    ///
-    /// See [gRFC
-    /// A8](https://github.com/grpc/proposal/blob/master/A8-client-side-keepalive.md#server-enforcement).
-    #[must_use]
-    pub fn permit_keep_alive_interval(mut self, interval: Duration) -> Self {
-        self.options.connection.ping_policy.interval = interval;
-        self
-    }
-
-    /// Whether the same interval applies to clients without calls. Default: false, they may ping every
-    /// two hours.
-    #[must_use]
-    pub fn permit_keep_alive_while_idle(mut self, permit: bool) -> Self {
-        self.options.connection.ping_policy.while_idle = permit;
-        self
-    }
-
-    /// How long a connection may be without calls before it is closed, or `None` for no limit. Default:
-    /// 30 minutes. Clients reconnect when they need to.
-    #[must_use]
-    pub fn max_connection_idle(mut self, time: Option<Duration>) -> Self {
-        self.options.connection.max_connection_idle = time.map(|time| time.min(FOREVER));
-        self
-    }
-
-    /// The maximum age of a connection, after which it is drained, for example to spread clients over
-    /// servers. Default: `None`, no limit. A jitter of ± 10 % keeps clients from reconnecting all at
-    /// once. For calls in progress, see [`max_connection_age_grace`](Self::max_connection_age_grace).
-    ///
-    /// See [gRFC A9](https://github.com/grpc/proposal/blob/master/A9-server-side-conn-mgt.md).
-    #[must_use]
-    pub fn max_connection_age(mut self, age: Option<Duration>) -> Self {
-        self.options.connection.max_connection_age = age.map(|age| age.min(FOREVER));
-        self
-    }
-
-    /// How long calls may continue after their connection has reached its maximum age. Default: `None`,
-    /// no limit.
-    #[must_use]
-    pub fn max_connection_age_grace(mut self, grace: Option<Duration>) -> Self {
-        self.options.connection.max_connection_age_grace = grace.map(|grace| grace.min(FOREVER));
-        self
-    }
-
-    /// How long calls may continue after the server has started to shut down. Default: `None`, no limit.
-    #[must_use]
-    pub fn shutdown_timeout(mut self, timeout: Option<Duration>) -> Self {
-        self.options.connection.shutdown_timeout = timeout.map(|timeout| timeout.min(FOREVER));
-        self
+impl ServerOptions {
+    /// Rejects values with which every call would fail.
+    pub(super) fn check(&self) -> Result<(), ServeError> {
+        let connection = &self.connection;
+        let is_zero = |time: Option<Duration>| time.is_some_and(|time| time.is_zero());
+        let zeros = [
+            ("max_connections", self.max_connections == 0),
+            ("max_concurrent_streams", connection.max_concurrent_streams == 0),
+            ("handshake_timeout", connection.handshake_timeout.is_zero()),
+            ("max_connection_idle", is_zero(connection.max_connection_idle)),
+            ("max_connection_age", is_zero(connection.max_connection_age)),
+        ];
+        let mut zeros = zeros.into_iter().chain(connection.limits.zeros());
+        match zeros.find(|(_, is_zero)| *is_zero) {
+            Some((name, _)) => Err(ServeError::zero(name)),
+            None => Ok(()),
+        }
     }
 }

@@ -18,7 +18,7 @@ use super::{call::ServedService, error::ServeError, http::serve, intercepted::In
 use crate::{
     call::{
         downcast,
-        panics::contain,
+        panics::catch_panic,
         status::{self, BoxError},
     },
     h2::server::service::{HttpService, ServiceFuture},
@@ -210,7 +210,7 @@ where
 /// Calls `service`. A panic in it fails this call only.
 fn call_contained(service: &dyn HttpService, request: Request<HttpBody>) -> ServiceFuture {
     // Layers and interceptors may do all of their work in `call`, and panic.
-    contain(|| service.call(request)).unwrap_or_else(|_| refused(&status::panicked()))
+    catch_panic(|| service.call(request)).unwrap_or_else(|_| refused(&status::panicked()))
 }
 
 struct TowerService<S>(S);

@@ -12,16 +12,16 @@ use tower_layer::Layer;
 use tower_service::Service;
 
 use super::{
-    config::ServerOptions,
     error::ServeError,
     generated::GeneratedServer,
     layers::Layers,
     listener::{Accepted, Listener, pause_after},
+    options::ServerOptions,
     routes::{RouteTable, Routes},
 };
 use crate::{
     call::{deadline, status::BoxError},
-    h2::server::{before, connection, handshake::Handshake, shared::ServerShared},
+    h2::server::{connection, handshake::Handshake, run_until, shared::ServerShared},
     intercept::interceptor::{Interceptor, Interceptors},
     protocol::http_body::{HttpBody, RequestBody},
 };
@@ -278,7 +278,7 @@ impl Server {
     /// struct Versioned(TcpStream);
     ///
     /// impl Handshake for Versioned {
-    ///     type IO = TcpStream;
+    ///     type Io = TcpStream;
     ///
     ///     async fn handshake(mut self) -> io::Result<TcpStream> {
     ///         match self.0.read_u8().await? {
@@ -319,7 +319,7 @@ impl Server {
         let connections = Connections::new(self);
         let mut signal = pin!(signal);
         if let Accepting::Ended = connections.accept_all(incoming, signal.as_mut()).await? {
-            before(signal, connections.ended()).await;
+            run_until(signal, connections.ended()).await;
         }
         connections.shut_down().await;
         Ok(())
@@ -382,7 +382,7 @@ impl Connections {
         stop: impl Future<Output = ()>,
     ) -> io::Result<Accepting> {
         let (mut incoming, mut stop) = (pin!(incoming), pin!(stop));
-        while let Some(next) = before(stop.as_mut(), self.accept(incoming.as_mut())).await {
+        while let Some(next) = run_until(stop.as_mut(), self.accept(incoming.as_mut())).await {
             match next {
                 (Some(Ok(accepted)), permit) => self.serve(accepted, permit),
                 (Some(Err(error)), _) => tokio::time::sleep(pause_after(error)?).await,

@@ -12,7 +12,7 @@ use tonic::{codec::CompressionEncoding, server::NamedService};
 use tower_service::Service;
 
 use super::{
-    call::{Dispatch, Serve, ServedService, ServerCall, ServerConfig},
+    call::{Dispatch, Serve, ServedService, ServerCall, ServiceOptions},
     http,
 };
 use crate::{
@@ -60,21 +60,21 @@ impl<D: Dispatch<S>, S: Send + Sync + ?Sized + 'static> ServiceServer<D, S> {
     /// The size limit for request messages, in bytes. Larger ones fail with `ResourceExhausted`.
     #[must_use]
     pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
-        self.config().decoding_limit = limit;
+        self.options().decoding_limit = limit;
         self
     }
 
     /// The size limit for response messages, in bytes. Larger ones fail with `ResourceExhausted`.
     #[must_use]
     pub fn max_encoding_message_size(mut self, limit: usize) -> Self {
-        self.config().encoding_limit = limit;
+        self.options().encoding_limit = limit;
         self
     }
 
     /// Accepts requests compressed with `encoding`, besides encodings accepted before.
     #[must_use]
     pub fn accept_compressed(mut self, encoding: CompressionEncoding) -> Self {
-        self.config().accepted.enable(encoding);
+        self.options().accepted.enable(encoding);
         self
     }
 
@@ -82,7 +82,7 @@ impl<D: Dispatch<S>, S: Send + Sync + ?Sized + 'static> ServiceServer<D, S> {
     /// encodings.
     #[must_use]
     pub fn send_compressed(mut self, encoding: CompressionEncoding) -> Self {
-        self.config().sent.enable(encoding);
+        self.options().sent.enable(encoding);
         self
     }
 
@@ -111,14 +111,14 @@ impl<D: Dispatch<S>, S: Send + Sync + ?Sized + 'static> ServiceServer<D, S> {
     /// HTTP/2](https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md#requests).
     #[must_use]
     pub fn require_te_trailers(mut self, require: bool) -> Self {
-        self.config().requires_te_trailers = require;
+        self.options().requires_te_trailers = require;
         self
     }
 }
 
 impl<D, S: ?Sized> ServiceServer<D, S> {
-    fn config(&mut self) -> &mut ServerConfig {
-        &mut Arc::make_mut(&mut self.served).config
+    fn options(&mut self) -> &mut ServiceOptions {
+        &mut Arc::make_mut(&mut self.served).options
     }
 }
 
@@ -164,7 +164,7 @@ impl<D, S: ?Sized> fmt::Debug for ServiceServer<D, S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ServiceServer")
             .field("service", &self.served.descriptor.name)
-            .field("config", &self.served.config)
+            .field("options", &self.served.options)
             .finish_non_exhaustive()
     }
 }

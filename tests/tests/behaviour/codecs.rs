@@ -1,4 +1,4 @@
-//! Codecs of the user's own: whatever holds for a call holds with another codec.
+//! User-defined codecs: whatever holds for a call holds with another codec.
 
 use bytes::{BufMut as _, BytesMut};
 use http_body_util::{BodyExt as _, Full};
@@ -318,11 +318,11 @@ impl Interceptor for Answering {
         match (call.role() == self.role, is_stream, self.with_codec) {
             (false, ..) => next.run(call).await,
             (true, false, true) => {
-                Reply::message_with_codec::<Reversed, _>(Response::new(entry("a")))
+                Reply::with_message_and_codec::<Reversed, _>(Response::new(entry("a")))
             }
-            (true, false, false) => Reply::message(Response::new(entry("a"))),
-            (true, true, true) => Ok(Reply::messages_with_codec::<Reversed, _>(streamed())),
-            (true, true, false) => Ok(Reply::messages(streamed())),
+            (true, false, false) => Reply::with_message(Response::new(entry("a"))),
+            (true, true, true) => Ok(Reply::with_messages_and_codec::<Reversed, _>(streamed())),
+            (true, true, false) => Ok(Reply::with_messages(streamed())),
         }
     }
 }

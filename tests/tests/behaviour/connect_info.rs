@@ -242,9 +242,9 @@ struct Tenant(&'static str);
 struct Learns(TcpStream);
 
 impl Handshake for Learns {
-    type IO = ConnectedIo<TcpStream>;
+    type Io = ConnectedIo<TcpStream>;
 
-    async fn handshake(self) -> io::Result<Self::IO> {
+    async fn handshake(self) -> io::Result<Self::Io> {
         tokio::task::yield_now().await;
         let info = self.0.connect_info();
         let info = info.with_remote_addr("192.0.2.1:1234".parse().unwrap());

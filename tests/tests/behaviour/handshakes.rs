@@ -53,7 +53,7 @@ struct Accepted {
 }
 
 impl Handshake for Accepted {
-    type IO = DuplexStream;
+    type Io = DuplexStream;
 
     fn handshake(self) -> impl Future<Output = io::Result<DuplexStream>> + Send {
         let Self { mut io, does, busy } = self;

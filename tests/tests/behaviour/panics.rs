@@ -1,4 +1,4 @@
-//! Code of the user's that panics, wherever a server runs it: its call fails, and nothing else does.
+//! User code that panics, wherever a server runs it: its call fails, and nothing else does.
 
 use std::{
     convert::Infallible,

@@ -178,7 +178,7 @@ fn serve_layered(server: TelemetryServer<Station>, listener: TcpListener) -> Joi
     tokio::spawn(async move { layered(server).serve_incoming(incoming).await.unwrap() })
 }
 
-/// Serves `routes` beside a page of axum's.
+/// Serves `routes` beside an axum page.
 pub(crate) fn serve_routes_in_axum(routes: Routes, listener: TcpListener) -> JoinHandle<()> {
     let router = axum::Router::new()
         .route("/page", axum::routing::get(|| async { "a page beside the services" }))

@@ -256,7 +256,7 @@ async fn methods_that_an_arc_has_too_get_to_the_implementation() {
     assert_eq!(names::S::dyn_clone(&chosen, stream).await.unwrap_err().message(), "dyn_clone");
 }
 
-/// A family of services of the user's.
+/// A family of user-defined services.
 trait Polite: Send + Sync + 'static {
     fn greeting(&self) -> &str;
 }

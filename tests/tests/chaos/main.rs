@@ -130,7 +130,7 @@ async fn call(client: &CalculatorClient, number: i32, fault: &Fault, ledger: &Le
     code
 }
 
-/// Calls a server of ours that is started again and again on the same port: a server that takes its
+/// Calls our server, which is started again and again on the same port: a server that takes its
 /// time to end loses no call.
 async fn restarts(numbers: std::ops::Range<i32>) {
     let ledger = Arc::new(Ledger::default());

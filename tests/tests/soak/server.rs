@@ -16,7 +16,7 @@ use crate::{
     telemetry::TelemetryServer,
 };
 
-/// How long a server of ours may take to shut down, where it is not to wait for its calls.
+/// How long our server may take to shut down, where it is not to wait for its calls.
 pub(crate) const SHUTDOWN: Duration = Duration::from_secs(2);
 
 pub(crate) struct Served {

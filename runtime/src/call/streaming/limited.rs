@@ -12,7 +12,7 @@ use super::{Source, Streaming, panicked};
 use crate::call::{
     deadline::Deadline,
     observer::BoxObserver,
-    panics::{contain, drop_quietly},
+    panics::{catch_panic, drop_catching_panics},
 };
 
 impl<T> Streaming<T> {
@@ -47,7 +47,7 @@ impl<T> LimitedSource<T> {
             return Poll::Ready(Some(Err(late)));
         }
         let poll = || self.messages.poll_message(cx);
-        contain(poll).unwrap_or_else(|_| Poll::Ready(Some(Err(panicked()))))
+        catch_panic(poll).unwrap_or_else(|_| Poll::Ready(Some(Err(panicked()))))
     }
 }
 
@@ -60,9 +60,9 @@ impl<T: Send> Source<T> for LimitedSource<T> {
         let Self { observers, messages, .. } = &mut *self;
         for observer in observers {
             match &next {
-                Some(Ok(_)) => observer.message(),
-                Some(Err(status)) => observer.end(Err(status)),
-                None => observer.end(Ok(&messages.trailers)),
+                Some(Ok(_)) => observer.on_message(),
+                Some(Err(status)) => observer.on_end(Err(status)),
+                None => observer.on_end(Ok(&messages.trailers)),
             }
         }
         Poll::Ready(next)
@@ -81,6 +81,6 @@ impl<T> Drop for LimitedSource<T> {
     /// The messages come from the user's code on the other side of an in-process call, and may panic when
     /// dropped.
     fn drop(&mut self) {
-        drop_quietly(std::mem::take(&mut self.messages));
+        drop_catching_panics(std::mem::take(&mut self.messages));
     }
 }

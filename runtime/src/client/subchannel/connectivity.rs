@@ -85,7 +85,7 @@ impl Connectivity {
 
     /// Backs off if the server has closed the last two connections before they answered a call.
     /// Handshakes succeed, so calls wait for the next connection rather than fail, but the server must
-    /// not be dialled without a pause.
+    /// not be connected to without a pause.
     fn note_departure(&mut self) {
         let Some(latest) = self.latest.take_if(|streams| streams.is_closed()) else { return };
         self.departures = if latest.has_answered() { 0 } else { self.departures.saturating_add(1) };

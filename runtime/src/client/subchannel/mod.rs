@@ -2,7 +2,7 @@
 //! others have no free streams.
 
 mod connectivity;
-mod dial;
+mod happy_eyeballs;
 
 use std::{
     future::{Future as _, poll_fn},
@@ -21,7 +21,7 @@ use crate::{
     call::deadline,
     h2::{
         client::connection::ConnectionHandle,
-        keep_alive::ChannelPings,
+        keep_alive::ChannelKeepAlive,
         stream_limiter::{FreeStreams, StreamLimiter, StreamPermit},
     },
 };
@@ -32,7 +32,7 @@ pub(super) struct Subchannel {
     connector: Connector,
     options: SubchannelOptions,
     /// Shared by all connections of the channel.
-    pings: Arc<ChannelPings>,
+    keep_alive: Arc<ChannelKeepAlive>,
     /// Locked for bookkeeping alone, never while connecting.
     state: Mutex<SubchannelState>,
     /// The free streams of all connections. A stream may only be taken with a permit from here.
@@ -73,12 +73,12 @@ impl Subchannel {
         resolver: Box<dyn Resolver>,
         connector: Connector,
         options: SubchannelOptions,
-        pings: Arc<ChannelPings>,
+        keep_alive: Arc<ChannelKeepAlive>,
     ) -> Self {
         let connectivity = Connectivity::new(options.backoff, options.max_connections);
         let state = Mutex::new(SubchannelState { connections: Vec::new(), connectivity });
         let free = FreeStreams::new();
-        Self { resolver, connector, options, pings, state, free }
+        Self { resolver, connector, options, keep_alive, state, free }
     }
 
     /// A free stream of some connection, if nobody else waits for it.
@@ -110,7 +110,7 @@ impl Subchannel {
             }
             let until = match self.decide() {
                 ConnectDecision::Connect => {
-                    tokio::spawn(connect(ConnectGuard(Arc::clone(self))));
+                    tokio::spawn(attempt(ConnectGuard(Arc::clone(self))));
                     None
                 }
                 ConnectDecision::Wait(until) => until,
@@ -157,36 +157,42 @@ impl Subchannel {
         state.connections.push(connection);
     }
 
-    /// Opens a connection within the time that this may take.
-    async fn open(&self) -> io::Result<ConnectionHandle> {
+    /// Connects within the time that this may take.
+    async fn connect(&self) -> io::Result<ConnectionHandle> {
         let limit = self.options.connect_timeout;
         let late = deadline::timer("connecting", || tokio::time::sleep(limit))
             .map_err(io::Error::other)?;
-        let (mut late, mut opening) = (pin!(late), pin!(self.dial()));
-        poll_fn(|cx| match opening.as_mut().poll(cx) {
-            Poll::Ready(opened) => Poll::Ready(opened),
+        let (mut late, mut racing) = (pin!(late), pin!(self.race_addresses()));
+        poll_fn(|cx| match racing.as_mut().poll(cx) {
+            Poll::Ready(connected) => Poll::Ready(connected),
             Poll::Pending => late.as_mut().poll(cx).map(|()| Err(no_answer(limit))),
         })
         .await
     }
 
-    /// Connects to the first address whose handshake succeeds: a server that accepts connections but does
+    /// Dials the addresses, and takes the first one whose handshake succeeds: a server that accepts connections but does
     /// not respond is as dead as one that refuses them.
-    async fn dial(&self) -> io::Result<ConnectionHandle> {
+    async fn race_addresses(&self) -> io::Result<ConnectionHandle> {
         let addresses = self.resolver.resolve().await?;
-        let open = |address| async {
-            let io = self.connector.connect(address).await?;
+        let dial = |address| async {
+            let io = self.connector.open(address).await?;
             let streams = StreamLimiter::new(Arc::clone(&self.free));
-            ConnectionHandle::open(io, self.options.connection, streams, Arc::clone(&self.pings))
-                .await
+            ConnectionHandle::handshake(
+                io,
+                self.options.connection,
+                streams,
+                Arc::clone(&self.keep_alive),
+            )
+            .await
         };
-        dial::race(addresses, open).await
+        happy_eyeballs::race(addresses, dial).await
     }
 }
 
-async fn connect(guard: ConnectGuard) {
+/// The attempt to connect that `guard` stands for.
+async fn attempt(guard: ConnectGuard) {
     let subchannel = &guard.0;
-    match subchannel.open().await {
+    match subchannel.connect().await {
         Ok(connection) => {
             let connection = Arc::new(connection);
             subchannel.connected(Arc::clone(&connection));
@@ -238,8 +244,8 @@ mod tests {
         let ChannelOptions { subchannel: options, keep_alive, .. } = ChannelOptions::default();
         let options = SubchannelOptions { max_connections: 2, ..options };
         let connector = Connector::Builtin { tcp_nodelay: true };
-        let pings = ChannelPings::new(keep_alive);
-        Arc::new(Subchannel::new(Box::new(resolver), connector, options, pings))
+        let keep_alive = ChannelKeepAlive::new(keep_alive);
+        Arc::new(Subchannel::new(Box::new(resolver), connector, options, keep_alive))
     }
 
     async fn serve(listener: TcpListener) {

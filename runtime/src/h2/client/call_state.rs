@@ -33,11 +33,11 @@ pub(crate) type RequestSender = SendRequest<Bytes>;
 
 pub(crate) type CallResult = Result<Response<ReceivedBody<ReceivedStream>>, CallFailure>;
 
-/// A call that is to be sent.
-pub(crate) struct OutboundCall {
+/// What a client sends on a stream, and what holds for its response.
+pub(crate) struct StreamRequest {
     pub(crate) uri: Uri,
     pub(crate) headers: HeaderMap,
-    pub(crate) requests: OutboundBody,
+    pub(crate) requests: StreamRequestBody,
     /// Whether the caller reads the response message by message.
     pub(crate) streams_responses: bool,
     /// The size limit for headers, and for trailers, of the response.
@@ -45,8 +45,8 @@ pub(crate) struct OutboundCall {
     pub(crate) permit: StreamPermit,
 }
 
-/// The body of a call.
-pub(crate) enum OutboundBody {
+/// The body of a [`StreamRequest`].
+pub(crate) enum StreamRequestBody {
     /// A buffered request, sent with `END_STREAM`.
     Message(Bytes),
     Stream(HttpBody),
@@ -116,7 +116,7 @@ impl Unprocessed {
 
 pub(crate) enum CallState {
     /// Not sent yet.
-    New(OutboundCall),
+    New(StreamRequest),
     Sent(SentCall),
     /// The headers of a unary response have arrived, its message has not.
     Reading(Response<ReceivedStream>),
@@ -138,9 +138,9 @@ impl CallState {
     /// Sends a new call through `requests`, which is `None` if the connection is closed.
     pub(crate) fn begin(&mut self, requests: Option<&RequestSender>) -> Result<(), CallFailure> {
         let Self::New(_) = self else { return Ok(()) };
-        let Self::New(outbound) = self.take() else { return Ok(()) };
+        let Self::New(request) = self.take() else { return Ok(()) };
         let requests = requests.ok_or(CallFailure::NotSent(None))?;
-        let sent = send(outbound, requests).map_err(CallFailure::not_sent)?;
+        let sent = send(request, requests).map_err(CallFailure::not_sent)?;
         *self = Self::Sent(sent);
         Ok(())
     }
@@ -234,8 +234,8 @@ fn read_ahead(
 }
 
 /// Sends the headers, and the message if it is buffered.
-fn send(outbound: OutboundCall, requests: &RequestSender) -> Result<SentCall, h2::Error> {
-    let OutboundCall { uri, headers, streams_responses, header_limit, mut permit, .. } = outbound;
+fn send(request: StreamRequest, requests: &RequestSender) -> Result<SentCall, h2::Error> {
+    let StreamRequest { uri, headers, streams_responses, header_limit, mut permit, .. } = request;
     // Each call uses a clone of the handle. An h2 handle keeps a reference to a stream that is still
     // waiting to be opened: if that call were cancelled, its stream would not be reset before the next
     // call is sent. And polling the handle until the stream is open, as the next call would have to,
@@ -247,12 +247,12 @@ fn send(outbound: OutboundCall, requests: &RequestSender) -> Result<SentCall, h2
     // and it checks for waiting streams in every poll.
     let sent = requests.clone().send_request(head(uri, headers), false);
     let (response, mut stream) = sent.inspect_err(|_| permit.close())?;
-    let link = match outbound.requests {
-        OutboundBody::Message(message) => {
+    let link = match request.requests {
+        StreamRequestBody::Message(message) => {
             stream.send_data(message, true)?;
             CancelLink::default()
         }
-        OutboundBody::Stream(requests) => {
+        StreamRequestBody::Stream(requests) => {
             let (failure, link) = CancelLink::new();
             // The request stream may outlive the response; the HTTP/2 stream stays occupied until both
             // are done.

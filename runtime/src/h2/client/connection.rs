@@ -12,19 +12,19 @@ use bytes::Bytes;
 use h2::Reason;
 
 use super::{
-    call_state::{OutboundCall, RequestSender},
+    call_state::{RequestSender, StreamRequest},
     pending_call::PendingResponse,
     queue::{Queue, Work},
 };
 use crate::{
-    call::panics::contain,
+    call::panics::catch_panic,
     h2::{
         header_list,
-        io::{ConnectionIo, Io, IoHandle},
-        keep_alive::{ChannelPings, KeepAlive},
+        io::{AsyncIo, ConnectionIo, IoHandle},
+        keep_alive::{ChannelKeepAlive, KeepAlive},
         peer_settings::PeerSettings,
         receive_window::ReceiveWindow,
-        stream::{SEND_BUFFER, Sizes},
+        stream::{Http2Limits, SEND_BUFFER},
         stream_limiter::StreamLimiter,
     },
 };
@@ -32,7 +32,7 @@ use crate::{
 /// The options of a connection.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct ClientConnectionOptions {
-    pub(crate) sizes: Sizes,
+    pub(crate) limits: Http2Limits,
     /// Whether to send keepalive PINGs while there are no calls.
     pub(crate) ping_while_idle: bool,
 }
@@ -48,13 +48,13 @@ impl ConnectionHandle {
     /// Performs the HTTP/2 handshake on `io`, and waits for the server's SETTINGS: a call sent earlier
     /// might be lost with no way to tell. Dropping the future drops the connection. If the server has
     /// already closed the connection gracefully, this succeeds with a closed connection.
-    pub(crate) async fn open(
-        io: Box<dyn Io>,
+    pub(crate) async fn handshake(
+        io: Box<dyn AsyncIo>,
         options: ClientConnectionOptions,
         streams: Arc<StreamLimiter>,
-        pings: Arc<ChannelPings>,
+        channel_keep_alive: Arc<ChannelKeepAlive>,
     ) -> io::Result<Self> {
-        let mut driver = Driver::new(io, options, Arc::clone(&streams), pings).await?;
+        let mut driver = Driver::new(io, options, Arc::clone(&streams), channel_keep_alive).await?;
         let queue = Arc::clone(&driver.ending.queue);
         let waker = Waker::from(Arc::clone(&queue.task_waker));
         let is_over = poll_fn(|cx| {
@@ -84,8 +84,8 @@ impl ConnectionHandle {
     }
 
     /// Queues a call for the connection's task.
-    pub(crate) fn send(&self, outbound: OutboundCall) -> PendingResponse {
-        PendingResponse::new(outbound, &self.queue)
+    pub(crate) fn send(&self, request: StreamRequest) -> PendingResponse {
+        PendingResponse::new(request, &self.queue)
     }
 }
 
@@ -97,8 +97,8 @@ impl Drop for ConnectionHandle {
 
 /// Drives a connection. It runs on the connection's task.
 struct Driver {
-    h2: h2::client::Connection<ConnectionIo<Box<dyn Io>>, Bytes>,
-    io: IoHandle<Box<dyn Io>>,
+    h2: h2::client::Connection<ConnectionIo<Box<dyn AsyncIo>>, Bytes>,
+    io: IoHandle<Box<dyn AsyncIo>>,
     window: ReceiveWindow,
     /// The waker that h2 is polled with.
     waker: Waker,
@@ -107,7 +107,7 @@ struct Driver {
     keep_alive: Option<KeepAlive>,
     ping_while_idle: bool,
     /// Shared by all connections of the channel.
-    pings: Arc<ChannelPings>,
+    channel_keep_alive: Arc<ChannelKeepAlive>,
     /// The error that h2 has ended with.
     error: Option<h2::Error>,
     /// Declared last, so that it is dropped after `h2`, which fails all open calls when dropped.
@@ -116,20 +116,20 @@ struct Driver {
 
 impl Driver {
     async fn new(
-        io: Box<dyn Io>,
+        io: Box<dyn AsyncIo>,
         options: ClientConnectionOptions,
         streams: Arc<StreamLimiter>,
-        pings: Arc<ChannelPings>,
+        channel_keep_alive: Arc<ChannelKeepAlive>,
     ) -> io::Result<Self> {
-        let ClientConnectionOptions { sizes, ping_while_idle } = options;
+        let ClientConnectionOptions { limits, ping_while_idle } = options;
         let (h2_io, io) = ConnectionIo::of_client(io);
         let (requests, h2) = h2::client::Builder::new()
             .enable_push(false)
-            .initial_window_size(sizes.stream_window)
-            .initial_connection_window_size(sizes.connection_window)
-            .max_frame_size(sizes.max_frame_size)
-            .max_header_list_size(header_list::h2_response_limit(sizes.max_header_list_size))
-            .data_frame_budget(sizes.data_frame_budget())
+            .initial_window_size(limits.stream_window)
+            .initial_connection_window_size(limits.connection_window)
+            .max_frame_size(limits.max_frame_size)
+            .max_header_list_size(header_list::h2_response_limit(limits.max_header_list_size))
+            .data_frame_budget(limits.data_frame_budget())
             .max_send_buffer_size(SEND_BUFFER)
             .initial_max_send_streams(0)
             // This limit protects servers from their clients. A client's resets are its own.
@@ -137,7 +137,7 @@ impl Driver {
             .handshake(h2_io)
             .await
             .map_err(io::Error::other)?;
-        let window = ReceiveWindow::new(sizes.connection_window, sizes.max_unread);
+        let window = ReceiveWindow::new(limits.connection_window, limits.max_unread);
         let queue = Queue::new(Arc::clone(window.streams()));
         Ok(Self {
             h2,
@@ -145,8 +145,8 @@ impl Driver {
             window,
             waker: queue.task_waker.h2_waker(),
             requests: Some(requests),
-            keep_alive: KeepAlive::new(pings.get()),
-            pings,
+            keep_alive: KeepAlive::new(channel_keep_alive.get()),
+            channel_keep_alive,
             error: None,
             ping_while_idle,
             ending: Ending { work: Work::default(), queue, streams, is_broken: false },
@@ -155,7 +155,7 @@ impl Driver {
 
     /// Ready when the connection is closed, its peer is dead, or a panic has broken it.
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        contain(|| self.advance(cx)).unwrap_or_else(|_| {
+        catch_panic(|| self.advance(cx)).unwrap_or_else(|_| {
             self.ending.is_broken = true;
             Poll::Ready(())
         })
@@ -171,7 +171,7 @@ impl Driver {
             if let Poll::Ready(ended) = polled {
                 self.error = ended.err();
                 if let Some(keep_alive) = &self.keep_alive {
-                    keep_alive.note_end(self.io.goaway(), &self.pings);
+                    keep_alive.note_end(self.io.goaway(), &self.channel_keep_alive);
                 }
                 return Poll::Ready(());
             }
@@ -214,7 +214,7 @@ impl Driver {
 }
 
 fn poll_h2(
-    h2: &mut h2::client::Connection<ConnectionIo<Box<dyn Io>>, Bytes>,
+    h2: &mut h2::client::Connection<ConnectionIo<Box<dyn AsyncIo>>, Bytes>,
     waker: &Waker,
 ) -> Poll<Result<(), h2::Error>> {
     Pin::new(h2).poll(&mut Context::from_waker(waker))
@@ -234,8 +234,8 @@ impl Drop for Ending {
     fn drop(&mut self) {
         self.streams.close();
         if self.is_broken {
-            self.work.break_off();
-            self.queue.unread.break_off();
+            self.work.abort();
+            self.queue.unread.abort();
         }
         self.queue.close(&mut self.work);
     }

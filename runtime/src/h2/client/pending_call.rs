@@ -10,11 +10,11 @@ use std::{
 };
 
 use super::{
-    call_state::{CallFailure, CallResult, CallState, OutboundCall, RequestSender},
+    call_state::{CallFailure, CallResult, CallState, RequestSender, StreamRequest},
     queue::Queue,
 };
 use crate::{
-    call::panics::{contain, drop_quietly},
+    call::panics::{catch_panic, drop_catching_panics},
     h2::sync::{AtomicBool, Mutex, MutexGuard, Ordering, PoisonError},
 };
 
@@ -64,13 +64,13 @@ impl PendingCall {
     }
 
     /// Fails the call after h2 was broken by a panic.
-    pub(crate) fn break_off(&self) {
+    pub(crate) fn abort(&self) {
         self.guard(|| {
             let mut state = self.state();
             if state.call_state.is_waiting() {
                 let sent = state.call_state.take();
                 answer(state, Err(CallFailure::broken()));
-                drop_quietly(sent);
+                drop_catching_panics(sent);
             }
             false
         });
@@ -100,7 +100,7 @@ impl PendingCall {
     /// Runs `work`. A panic in it, for example in a waker or in a user's destructor, fails this call
     /// only.
     fn guard(&self, work: impl FnOnce() -> bool) -> bool {
-        contain(work).unwrap_or_else(|_| {
+        catch_panic(work).unwrap_or_else(|_| {
             let mut state = self.state();
             let failed = match &state.call_state {
                 CallState::Answered(_) => None,
@@ -111,9 +111,9 @@ impl PendingCall {
             };
             let caller = state.caller.take();
             drop(state);
-            drop_quietly(failed);
+            drop_catching_panics(failed);
             // If the waker panics as well, there is nobody else to notify.
-            let _ = contain(|| caller.map(Waker::wake));
+            let _ = catch_panic(|| caller.map(Waker::wake));
             false
         })
     }
@@ -166,8 +166,8 @@ pub(crate) struct PendingResponse(Arc<PendingCall>);
 
 impl PendingResponse {
     /// Sends a call on the connection that `queue` belongs to.
-    pub(crate) fn new(outbound: OutboundCall, queue: &Arc<Queue>) -> Self {
-        let state = PendingState { call_state: CallState::New(outbound), caller: None };
+    pub(crate) fn new(request: StreamRequest, queue: &Arc<Queue>) -> Self {
+        let state = PendingState { call_state: CallState::New(request), caller: None };
         let call = Arc::new(PendingCall {
             state: Mutex::new(state),
             is_queued: AtomicBool::new(false),
@@ -200,7 +200,7 @@ impl Drop for PendingResponse {
             let was_waiting = state.call_state.is_waiting();
             let call_state = state.call_state.take();
             drop(state);
-            drop_quietly(call_state);
+            drop_catching_panics(call_state);
             if was_waiting {
                 // Wakes the connection's task, which removes the call from those sent.
                 self.0.wake_by_ref();

@@ -84,9 +84,9 @@ impl Work {
     }
 
     /// Fails all calls that wait for h2, after a panic has broken it.
-    pub(crate) fn break_off(&mut self) {
+    pub(crate) fn abort(&mut self) {
         for call in self.sent.drain() {
-            call.break_off();
+            call.abort();
         }
     }
 
@@ -170,7 +170,7 @@ impl Queue {
         work.resume();
         work.send(None);
         // h2 has failed all others, unless it was broken.
-        work.break_off();
+        work.abort();
     }
 
     fn state(&self) -> MutexGuard<'_, QueueState> {

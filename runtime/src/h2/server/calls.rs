@@ -17,15 +17,15 @@ use http::Request;
 use tokio::sync::Notify;
 
 use super::{
-    before,
     connect_info::ConnectInfo,
+    run_until,
     service::ServiceFuture,
     shared::ServerShared,
     slow_methods::MethodSlot,
     stream::{CallOutcome, ServerStream},
 };
 use crate::{
-    call::panics::drop_quietly,
+    call::panics::drop_catching_panics,
     h2::{
         credit::{CreditedStream, UnreadStreams},
         header_list::Limit,
@@ -138,10 +138,10 @@ impl Calls {
             HttpBody::received(stream.arrived())
         });
         if let Some(info) = &self.info {
-            info.describe(request.extensions_mut());
+            info.insert_into(request.extensions_mut());
         }
         let slot = MethodSlot::of(request.uri().path());
-        let limit = Limit::Ours(self.shared.options.sizes.max_header_list_size);
+        let limit = Limit::Ours(self.shared.options.limits.max_header_list_size);
         let service_future =
             match limit.check_request(request.method(), request.uri(), request.headers()) {
                 Ok(()) => self.shared.services.call(request),
@@ -187,7 +187,7 @@ impl Calls {
         self.resets.record(polled == Poll::Ready(CallOutcome::Reset));
         let Poll::Ready(outcome) = polled else { return Advance::Waiting };
         if outcome == CallOutcome::AbortConnection {
-            self.task_waker.break_off();
+            self.task_waker.abort();
         }
         Advance::Ended
     }
@@ -200,7 +200,7 @@ impl Calls {
         let were_any = !calls.is_empty();
         for mut call in calls.drain(..) {
             match Pin::new(&mut call).poll(&mut Context::from_waker(&self.waker)) {
-                Poll::Ready(CallOutcome::AbortConnection) => self.task_waker.break_off(),
+                Poll::Ready(CallOutcome::AbortConnection) => self.task_waker.abort(),
                 Poll::Ready(CallOutcome::Done | CallOutcome::Reset) => {}
                 Poll::Pending => self.spawn(call),
             }
@@ -223,22 +223,22 @@ impl Calls {
                     false => Some((&mut call).await),
                 }
             };
-            match before(broken, work).await {
+            match run_until(broken, work).await {
                 Some(None) => answered.push(call),
-                Some(Some(CallOutcome::AbortConnection)) => answered.task_waker.break_off(),
+                Some(Some(CallOutcome::AbortConnection)) => answered.task_waker.abort(),
                 Some(Some(CallOutcome::Done | CallOutcome::Reset)) => {}
-                None => drop_quietly(call),
+                None => drop_catching_panics(call),
             }
         });
     }
 
     /// Drops all calls, after a panic has broken h2.
-    pub(crate) fn break_off(&mut self) {
-        self.arrived.drain(..).for_each(drop_quietly);
-        self.partial.drain(..).for_each(drop_quietly);
-        self.taken.drain(..).for_each(drop_quietly);
+    pub(crate) fn abort(&mut self) {
+        self.arrived.drain(..).for_each(drop_catching_panics);
+        self.partial.drain(..).for_each(drop_catching_panics);
+        self.taken.drain(..).for_each(drop_catching_panics);
         self.answered.swap(&mut self.taken);
-        self.taken.drain(..).for_each(drop_quietly);
+        self.taken.drain(..).for_each(drop_catching_panics);
         self.answered.broken.notify_waiters();
     }
 }

@@ -122,7 +122,7 @@ impl ConnectInfo {
     }
 
     /// Puts it into a request's extensions.
-    pub(super) fn describe(&self, extensions: &mut Extensions) {
+    pub(super) fn insert_into(&self, extensions: &mut Extensions) {
         #[cfg(feature = "tonic-transport")]
         if self.0.local_addr.is_some() || self.0.remote_addr.is_some() {
             extensions.insert(tonic::transport::server::TcpConnectInfo {
@@ -188,7 +188,7 @@ mod tests {
             [(ConnectInfo::default(), 1), (ConnectInfo::tcp(addr, addr), 1 + tonics)]
         {
             let mut extensions = Extensions::new();
-            info.describe(&mut extensions);
+            info.insert_into(&mut extensions);
             assert_eq!(extensions.len(), expected);
             let told = extensions.get::<ConnectInfo>().and_then(ConnectInfo::remote_addr);
             assert_eq!(told, info.remote_addr());

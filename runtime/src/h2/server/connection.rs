@@ -18,12 +18,12 @@ use tokio::{
 };
 
 use super::{
-    before, calls::Calls, connect_info::ConnectInfo, connected::Connected as _, drain::Drain,
+    calls::Calls, connect_info::ConnectInfo, connected::Connected as _, drain::Drain,
     handshake::Handshake, options::ServerConnectionOptions, ping_strikes::PingStrikes, preface,
-    shared::ServerShared,
+    run_until, shared::ServerShared,
 };
 use crate::{
-    call::panics::{contain, drop_quietly},
+    call::panics::{catch_panic, drop_catching_panics},
     h2::{
         frame_counter::CLIENT_PREFACE,
         goaway::GoAway,
@@ -43,7 +43,7 @@ pub(crate) async fn serve<C: Handshake>(
     accepted: C,
     shared: Arc<ServerShared>,
     mut shutdown: watch::Receiver<bool>,
-    _place: Option<OwnedSemaphorePermit>,
+    _permit: Option<OwnedSemaphorePermit>,
 ) {
     // An error means that the server was dropped, which is a shutdown as well.
     let shut_down = async { drop(shutdown.wait_for(|shut_down| *shut_down).await) };
@@ -51,7 +51,7 @@ pub(crate) async fn serve<C: Handshake>(
     let limit = shared.options.handshake_timeout;
     // Boxed: otherwise, the task would reserve space for it for the life of the connection.
     let opening = Box::pin(tokio::time::timeout(limit, open(accepted, &shared.options)));
-    let Opened { h2, handle, info } = match before(shut_down.as_mut(), opening).await {
+    let Opened { h2, handle, info } = match run_until(shut_down.as_mut(), opening).await {
         Some(Ok(Ok(opened))) => opened,
         Some(Ok(Err(error))) => return report(&error),
         Some(Err(elapsed)) => return report(&elapsed.into()),
@@ -71,7 +71,7 @@ pub(crate) async fn serve<C: Handshake>(
     let waker = Waker::from(Arc::clone(&task_waker));
     poll_fn(|cx| {
         task_waker.poll(&waker, cx, |cx| {
-            let polled = contain(|| {
+            let polled = catch_panic(|| {
                 if !is_draining && shut_down.as_mut().poll(cx).is_ready() {
                     is_draining = true;
                     connection.start_drain(connection.shared.options.shutdown_timeout);
@@ -79,24 +79,24 @@ pub(crate) async fn serve<C: Handshake>(
                 connection.poll(cx)
             });
             polled.unwrap_or_else(|_| {
-                connection.break_off();
+                connection.abort();
                 Poll::Ready(())
             })
         })
     })
     .await;
     let goaway = connection.pings_too_often.then(GoAway::too_many_pings);
-    drop_quietly(connection);
+    drop_catching_panics(connection);
     if !task_waker.is_broken() {
         handle.close(goaway).await;
     }
 }
 
 /// A connection after its own handshake.
-struct Opened<IO> {
+struct Opened<Io> {
     /// Failed if the client does not speak HTTP/2. It has been sent an explanation then.
-    h2: io::Result<h2::server::Connection<ConnectionIo<IO>, Bytes>>,
-    handle: IoHandle<IO>,
+    h2: io::Result<h2::server::Connection<ConnectionIo<Io>, Bytes>>,
+    handle: IoHandle<Io>,
     info: Option<ConnectInfo>,
 }
 
@@ -106,7 +106,7 @@ struct Opened<IO> {
 async fn open<C: Handshake>(
     accepted: C,
     options: &ServerConnectionOptions,
-) -> io::Result<Opened<C::IO>> {
+) -> io::Result<Opened<C::Io>> {
     let io = accepted.handshake().await?;
     let info = options.connect_info.then(|| io.connect_info());
     let (io, handle) = ConnectionIo::of_server(io);
@@ -119,24 +119,24 @@ fn report(error: &io::Error) {
 }
 
 /// Performs the HTTP/2 handshake once the client has sent its preface.
-async fn handshake<IO>(
-    mut io: ConnectionIo<IO>,
+async fn handshake<Io>(
+    mut io: ConnectionIo<Io>,
     options: &ServerConnectionOptions,
-) -> io::Result<h2::server::Connection<ConnectionIo<IO>, Bytes>>
+) -> io::Result<h2::server::Connection<ConnectionIo<Io>, Bytes>>
 where
-    IO: AsyncRead + AsyncWrite + Unpin,
+    Io: AsyncRead + AsyncWrite + Unpin,
 {
     preface::read(&mut io).await?;
     io.replay(CLIENT_PREFACE);
-    let sizes = options.sizes;
+    let limits = options.limits;
     h2::server::Builder::new()
-        .initial_window_size(sizes.stream_window)
-        .initial_connection_window_size(sizes.connection_window)
-        .max_frame_size(sizes.max_frame_size)
-        .max_header_list_size(header_list::h2_request_limit(sizes.max_header_list_size))
-        .data_frame_budget(sizes.data_frame_budget())
+        .initial_window_size(limits.stream_window)
+        .initial_connection_window_size(limits.connection_window)
+        .max_frame_size(limits.max_frame_size)
+        .max_header_list_size(header_list::h2_request_limit(limits.max_header_list_size))
+        .data_frame_budget(limits.data_frame_budget())
         .max_concurrent_streams(options.max_concurrent_streams)
-        .max_pending_accept_reset_streams(MAX_RESETS_A_TURN)
+        .max_pending_accept_reset_streams(MAX_RESETS_PER_READ)
         .max_concurrent_reset_streams(REMEMBERED_RESETS)
         .reset_stream_duration(RESETS_REMEMBERED_FOR)
         .max_local_error_reset_streams(Some(MAX_STRAY_FRAMES))
@@ -147,10 +147,10 @@ where
 }
 
 /// How many bytes are read before the calls in them are started.
-const TURN: usize = 256 * 1024;
+const READ_BUDGET: usize = 256 * 1024;
 /// How many unaccepted calls may be reset within one such read: as many as fit, since a HEADERS and a
 /// `RST_STREAM` frame take at least 27 bytes. [`Calls`] enforces the configured limit.
-const MAX_RESETS_A_TURN: usize = TURN / 27;
+const MAX_RESETS_PER_READ: usize = READ_BUDGET / 27;
 /// For how many reset streams, and how long, frames are ignored that the client sent before it saw the
 /// reset.
 const REMEMBERED_RESETS: usize = 10_000;
@@ -162,9 +162,9 @@ const MAX_STRAY_FRAMES: usize = 100_000;
 /// The jitter of the connections' maximum age.
 const AGE_JITTER: f64 = 0.1;
 
-struct ServerConnection<'a, IO> {
-    h2: h2::server::Connection<ConnectionIo<IO>, Bytes>,
-    io: &'a IoHandle<IO>,
+struct ServerConnection<'a, Io> {
+    h2: h2::server::Connection<ConnectionIo<Io>, Bytes>,
+    io: &'a IoHandle<Io>,
     window: ReceiveWindow,
     /// The waker that h2 is polled with.
     waker: Waker,
@@ -181,16 +181,17 @@ struct ServerConnection<'a, IO> {
     drain: Drain,
 }
 
-impl<'a, IO: AsyncRead + AsyncWrite + Unpin> ServerConnection<'a, IO> {
+impl<'a, Io: AsyncRead + AsyncWrite + Unpin> ServerConnection<'a, Io> {
     fn new(
-        h2: h2::server::Connection<ConnectionIo<IO>, Bytes>,
-        io: &'a IoHandle<IO>,
+        h2: h2::server::Connection<ConnectionIo<Io>, Bytes>,
+        io: &'a IoHandle<Io>,
         info: Option<ConnectInfo>,
         shared: Arc<ServerShared>,
     ) -> Self {
         let timer = |time: Option<Duration>| time.map(|time| Box::pin(tokio::time::sleep(time)));
         let options = &shared.options;
-        let window = ReceiveWindow::new(options.sizes.connection_window, options.sizes.max_unread);
+        let window =
+            ReceiveWindow::new(options.limits.connection_window, options.limits.max_unread);
         let task_waker = TaskWaker::new();
         let calls =
             Calls::new(info, Arc::clone(&shared), Arc::clone(&task_waker), window.streams());
@@ -295,15 +296,15 @@ impl<'a, IO: AsyncRead + AsyncWrite + Unpin> ServerConnection<'a, IO> {
     }
 
     /// Ends all calls after a panic. h2's lock is most likely poisoned then, so h2 cannot notify them.
-    fn break_off(&mut self) {
-        self.task_waker.break_off();
-        self.window.streams().break_off();
-        self.calls.break_off();
+    fn abort(&mut self) {
+        self.task_waker.abort();
+        self.window.streams().abort();
+        self.calls.abort();
     }
 
     /// Accepts calls, and writes pending frames. Ready when the connection is closed.
     fn poll_h2(&mut self) -> Poll<()> {
-        self.io.allow(TURN);
+        self.io.allow(READ_BUDGET);
         let cx = &mut Context::from_waker(&self.waker);
         while let Poll::Ready(call) = self.h2.poll_accept(cx) {
             // Read here because the client's SETTINGS arrive before its first call.

@@ -27,9 +27,9 @@ use super::connected::Connected;
 /// struct Proxied(TcpStream);
 ///
 /// impl Handshake for Proxied {
-///     type IO = ConnectedIo<BufReader<TcpStream>>;
+///     type Io = ConnectedIo<BufReader<TcpStream>>;
 ///
-///     async fn handshake(self) -> io::Result<Self::IO> {
+///     async fn handshake(self) -> io::Result<Self::Io> {
 ///         let info = self.0.connect_info();
 ///         let mut io = BufReader::new(self.0);
 ///         let mut line = String::new();
@@ -64,7 +64,7 @@ use super::connected::Connected;
 )]
 pub trait Handshake: Send + 'static {
     /// The I/O on which the client speaks HTTP/2 afterwards.
-    type IO: Connected + AsyncRead + AsyncWrite + Unpin + Send + 'static;
+    type Io: Connected + AsyncRead + AsyncWrite + Unpin + Send + 'static;
 
     /// Performs the handshake. It runs on the connection's own task, so it delays no other connection as
     /// long as it does not block the thread. Together with HTTP/2's handshake, it is limited by
@@ -73,12 +73,12 @@ pub trait Handshake: Send + 'static {
     ///
     /// # Errors
     /// Any, and a panic, closes this connection and nothing else.
-    fn handshake(self) -> impl Future<Output = io::Result<Self::IO>> + Send;
+    fn handshake(self) -> impl Future<Output = io::Result<Self::Io>> + Send;
 }
 
 #[diagnostic::do_not_recommend]
 impl<T: Connected + AsyncRead + AsyncWrite + Unpin + Send + 'static> Handshake for T {
-    type IO = Self;
+    type Io = Self;
 
     async fn handshake(self) -> io::Result<Self> {
         Ok(self)

@@ -21,7 +21,7 @@ use std::{
 };
 
 /// The output of `future`, or `None` if `end` completes first.
-pub(crate) async fn before<T>(
+pub(crate) async fn run_until<T>(
     mut end: Pin<&mut impl Future<Output = ()>>,
     future: impl Future<Output = T>,
 ) -> Option<T> {

@@ -3,18 +3,18 @@
 use std::time::Duration;
 
 use super::ping_strikes::PingPolicy;
-use crate::h2::{keep_alive::Pings, stream::Sizes};
+use crate::h2::{keep_alive::KeepAliveOptions, stream::Http2Limits};
 
 /// The methods of [`Server`](crate::Server) with the same names document these.
 #[derive(Clone, Debug)]
 pub(crate) struct ServerConnectionOptions {
-    pub(crate) sizes: Sizes,
+    pub(crate) limits: Http2Limits,
     pub(crate) max_concurrent_streams: u32,
     pub(crate) max_pending_accept_reset_streams: usize,
     pub(crate) connect_info: bool,
     pub(crate) inline_limit: Duration,
     pub(crate) handshake_timeout: Duration,
-    pub(crate) keep_alive: Pings,
+    pub(crate) keep_alive: KeepAliveOptions,
     pub(crate) ping_policy: PingPolicy,
     pub(crate) max_connection_idle: Option<Duration>,
     pub(crate) max_connection_age: Option<Duration>,
@@ -25,13 +25,13 @@ pub(crate) struct ServerConnectionOptions {
 impl Default for ServerConnectionOptions {
     fn default() -> Self {
         Self {
-            sizes: Sizes::default(),
+            limits: Http2Limits::default(),
             max_concurrent_streams: 1000,
             max_pending_accept_reset_streams: 10_000,
             connect_info: false,
             inline_limit: Duration::from_micros(50),
             handshake_timeout: Duration::from_secs(10),
-            keep_alive: Pings {
+            keep_alive: KeepAliveOptions {
                 interval: Some(Duration::from_secs(5 * 60)),
                 timeout: Duration::from_secs(20),
             },

@@ -9,7 +9,7 @@ use std::{
 use http::{Request, Response};
 
 use crate::{
-    call::{panics::contain, status},
+    call::{panics::catch_panic, status},
     protocol::{
         http_body::HttpBody,
         responses::{HttpReplyFuture, failure},
@@ -33,7 +33,7 @@ impl ServiceFuture {
     pub(crate) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Response<HttpBody>> {
         match self {
             Self::Ours(reply) => Pin::new(reply).poll(cx).map(|Ok(response)| response),
-            Self::Other(response) => contain(|| response.as_mut().poll(cx))
+            Self::Other(response) => catch_panic(|| response.as_mut().poll(cx))
                 .unwrap_or_else(|_| Poll::Ready(failure(&status::panicked()))),
             Self::Refused(refusal) => match refusal.take() {
                 Some(response) => Poll::Ready(*response),

@@ -14,7 +14,7 @@ use http_body::Body as _;
 use super::service::ServiceFuture;
 use crate::{
     call::{
-        panics::{contain, drop_quietly},
+        panics::{catch_panic, drop_catching_panics},
         status,
     },
     h2::{
@@ -70,7 +70,7 @@ impl ServerStream {
 
     /// Ready when the service has answered, or the client has gone.
     pub(crate) fn poll_service(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        let advanced = contain(|| self.advance_service(cx));
+        let advanced = catch_panic(|| self.advance_service(cx));
         advanced.unwrap_or_else(|_| {
             self.fail();
             Poll::Ready(())
@@ -81,7 +81,7 @@ impl ServerStream {
     /// been answered: to h2, it is an error to ask this once the response has begun.
     pub(crate) fn poll_reset(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         // h2 panics if an earlier panic has broken it; the client is then unreachable as well.
-        contain(|| self.stream.poll_reset(cx).map(drop)).unwrap_or(Poll::Ready(()))
+        catch_panic(|| self.stream.poll_reset(cx).map(drop)).unwrap_or(Poll::Ready(()))
     }
 
     /// Whether the service has answered and the whole response is buffered.
@@ -132,7 +132,7 @@ impl ServerStream {
         let progress = match self.progress.take() {
             ResponseState::Sending(mut sending) => {
                 sending.fail(&status);
-                drop_quietly(sending);
+                drop_catching_panics(sending);
                 ResponseState::Over
             }
             // The panic lost the send half, so the trailers cannot be sent.
@@ -141,7 +141,7 @@ impl ServerStream {
                 ResponseState::Over
             }
             progress => {
-                drop_quietly(progress);
+                drop_catching_panics(progress);
                 ResponseState::Answered(failure(&status))
             }
         };
@@ -154,10 +154,10 @@ impl Future for ServerStream {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<CallOutcome> {
         let this = &mut *self;
-        let advanced = contain(|| this.advance(cx));
+        let advanced = catch_panic(|| this.advance(cx));
         advanced.unwrap_or_else(|_| {
             // No user code is left in the call. If it panics again, h2 is broken.
-            let failed = contain(|| {
+            let failed = catch_panic(|| {
                 this.fail();
                 this.advance(cx)
             });
@@ -168,7 +168,7 @@ impl Future for ServerStream {
 
 impl Drop for ServerStream {
     fn drop(&mut self) {
-        drop_quietly(self.progress.take());
+        drop_catching_panics(self.progress.take());
     }
 }
 
@@ -185,7 +185,7 @@ fn respond(
     header_limit: Limit,
 ) -> ResponseState {
     if let Err(refusal) = header_limit.fit_response(response.headers_mut()) {
-        drop_quietly(std::mem::replace(&mut response, failure(&refusal)));
+        drop_catching_panics(std::mem::replace(&mut response, failure(&refusal)));
     }
     let (head, body) = response.into_parts();
     let ended = body.is_end_stream();

@@ -16,7 +16,7 @@ use super::{
 use crate::{
     call::{
         method::ServiceDescriptor,
-        panics::{self, contain},
+        panics::{self, catch_panic},
     },
     mock::{message::Message, method::Method, record::Record},
 };
@@ -121,7 +121,7 @@ impl Recorder {
         let redaction = self.redaction.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let method = &self.methods[call.method];
         let events = trace.events.iter().map(|event| event.redacted(&redaction, method));
-        let events = contain(|| events.collect::<Vec<_>>()).map_err(|panic| {
+        let events = catch_panic(|| events.collect::<Vec<_>>()).map_err(|panic| {
             let (path, panic) = (self.path.display(), panics::text(&*panic));
             format!("a closure of `redact` panicked: {panic}\nThe tape {path} is without the call.")
         })?;

@@ -39,7 +39,7 @@ pub mod ledger_service {
 
     const _: () = rt::check_generation(1);
 
-    /// All methods but one have a codec of the user's.
+    /// All methods but one have a user-defined codec.
     #[diagnostic::on_unimplemented(
         message = "`{Self}` does not implement `Ledger`, the contract of `ledger.Ledger`",
     )]
@@ -150,7 +150,7 @@ pub mod ledger_server {
 
     /// Serves a [`Ledger`] over gRPC, in any tower-based server or in process.
     ///
-    /// All methods but one have a codec of the user's.
+    /// All methods but one have a user-defined codec.
     pub type LedgerServer<S> = rt::ServiceServer<LedgerDispatch, S>;
 
     /// Hands the calls of a [`LedgerServer`] to its methods.
@@ -181,7 +181,7 @@ pub mod ledger_client {
 
     /// Calls a [`Ledger`](super::ledger_service::Ledger) over gRPC. Cheap to clone.
     ///
-    /// All methods but one have a codec of the user's.
+    /// All methods but one have a user-defined codec.
     #[derive(rt::Debug, rt::Clone)]
     pub struct LedgerClient {
         client: rt::Client,
@@ -713,7 +713,7 @@ pub mod auditor_service {
 
     const _: () = rt::check_generation(1);
 
-    /// One method has a codec of the user's, by a path that is seen from the module of the package.
+    /// One method has a user-defined codec, by a path that is seen from the module of the package.
     #[diagnostic::on_unimplemented(
         message = "`{Self}` does not implement `Auditor`, the contract of `ledger.Auditor`",
     )]
@@ -773,7 +773,7 @@ pub mod auditor_server {
 
     /// Serves a [`Auditor`] over gRPC, in any tower-based server or in process.
     ///
-    /// One method has a codec of the user's, by a path that is seen from the module of the package.
+    /// One method has a user-defined codec, by a path that is seen from the module of the package.
     pub type AuditorServer<S> = rt::ServiceServer<AuditorDispatch, S>;
 
     /// Hands the calls of a [`AuditorServer`] to its methods.
@@ -801,7 +801,7 @@ pub mod auditor_client {
 
     /// Calls a [`Auditor`](super::auditor_service::Auditor) over gRPC. Cheap to clone.
     ///
-    /// One method has a codec of the user's, by a path that is seen from the module of the package.
+    /// One method has a user-defined codec, by a path that is seen from the module of the package.
     #[derive(rt::Debug, rt::Clone)]
     pub struct AuditorClient {
         client: rt::Client,

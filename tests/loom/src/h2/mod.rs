@@ -95,7 +95,7 @@ pub fn a_break_is_not_missed() {
     explore(|| {
         let (task_waker, events) = (TaskWaker::new(), Events::new());
         let breaking = Arc::clone(&task_waker);
-        thread::spawn(move || breaking.break_off());
+        thread::spawn(move || breaking.abort());
         run(&task_waker, &events);
     });
 }

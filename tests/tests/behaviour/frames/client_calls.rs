@@ -1,4 +1,4 @@
-//! How a client of ours takes the frames of one call.
+//! How our client takes the frames of one call.
 
 use std::future::Future;
 

@@ -1,4 +1,4 @@
-//! How a client of ours takes the frames of a connection: windows, settings, going away.
+//! How our client takes the frames of a connection: windows, settings, going away.
 
 use std::time::Duration;
 

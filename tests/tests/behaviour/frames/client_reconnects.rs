@@ -1,4 +1,4 @@
-//! When a client of ours connects again to a server that ends its connections.
+//! When our client connects again to a server that ends its connections.
 
 use std::{
     sync::{

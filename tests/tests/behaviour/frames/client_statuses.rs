@@ -1,4 +1,4 @@
-//! What a client of ours makes of the headers and trailers of an answer, however odd they are.
+//! What our client makes of the headers and trailers of an answer, however odd they are.
 
 use rust_scaffold::{Code, Response, Status};
 use tokio::{task::JoinHandle, time::timeout};

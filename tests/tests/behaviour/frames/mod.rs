@@ -1,4 +1,4 @@
-//! What comes frame by frame, from peers that do what no library would: each side of ours against
+//! What comes frame by frame, from peers that do what no library would: each of our sides against
 //! HTTP/2 by hand, over a socket.
 
 mod client_calls;

@@ -243,7 +243,7 @@ fn unpadded(frame: &Frame) -> &[u8] {
 
 /// A client by hand.
 impl Peer {
-    /// Connects to a server of ours that has the default settings.
+    /// Connects to our server with the default settings.
     pub(crate) async fn of_server(station: &Station) -> Self {
         Self::of(Server::new(), station, &[]).await
     }
@@ -323,7 +323,7 @@ impl Peer {
     }
 }
 
-/// A server by hand, for a client of ours.
+/// A server by hand, for our client.
 pub(crate) struct RawServer {
     listener: TcpListener,
     pub(crate) client: TelemetryClient,

@@ -1,4 +1,4 @@
-//! How a server of ours takes the frames of one call.
+//! How our server takes the frames of one call.
 
 use std::time::Duration;
 

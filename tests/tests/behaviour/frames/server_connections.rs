@@ -1,4 +1,4 @@
-//! How a server of ours takes the frames of a connection: windows, settings, going away.
+//! How our server takes the frames of a connection: windows, settings, going away.
 
 use std::time::Duration;
 

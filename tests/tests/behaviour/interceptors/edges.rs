@@ -88,7 +88,7 @@ async fn what_a_client_does_not_take_of_a_unary_call_is_its_end_too() {
     assert!(seen.iter().all(|(_, got, told)| got == told), "{seen:?}");
 }
 
-/// A tower service that knows no deadlines, as those of tonic's services.
+/// A tower service that knows no deadlines, as tonic's services.
 #[derive(Clone)]
 struct Timeless(TelemetryServer<Station>);
 
@@ -183,7 +183,7 @@ struct Endless;
 impl Interceptor for Endless {
     async fn intercept(&self, _: InterceptedCall, _: Next<'_>) -> Result<Reply, Status> {
         let points = Streaming::<Point>::new(tokio_stream::pending());
-        Ok(Reply::messages(Response::new(points)))
+        Ok(Reply::with_messages(Response::new(points)))
     }
 }
 
@@ -222,7 +222,7 @@ impl Interceptor for WithTrailers {
         trailers.insert("last-word", "mine".parse().unwrap());
         let mut response = Response::new(point("mine"));
         response.extensions_mut().insert(Trailers(trailers));
-        Reply::message(response)
+        Reply::with_message(response)
     }
 }
 
@@ -243,7 +243,7 @@ struct Rescuing;
 impl Interceptor for Rescuing {
     async fn intercept(&self, call: InterceptedCall, next: Next<'_>) -> Result<Reply, Status> {
         match next.run(call).await {
-            Err(_) => Reply::message(Response::new(point("rescued"))),
+            Err(_) => Reply::with_message(Response::new(point("rescued"))),
             reply => reply,
         }
     }

@@ -217,11 +217,11 @@ impl Interceptor for Answering {
             "/telemetry.Telemetry/Latest" => {
                 let mut response = Response::new(point("mine"));
                 response.metadata_mut().insert("by", "interceptor".parse().unwrap());
-                Reply::message(response)
+                Reply::with_message(response)
             }
             "/telemetry.Telemetry/Watch" => {
                 let points = Streaming::from_iter([point("mine"), point("too")]);
-                Ok(Reply::messages(Response::new(points)))
+                Ok(Reply::with_messages(Response::new(points)))
             }
             _ => next.run(call).await,
         }

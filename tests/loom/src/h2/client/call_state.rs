@@ -123,12 +123,12 @@ impl Http2 {
 
 /// A call that is to be sent.
 #[derive(Clone, Debug)]
-pub(super) struct OutboundCall {
+pub(super) struct StreamRequest {
     http2: Http2,
     link: Arc<Mutex<CancelLink>>,
 }
 
-impl OutboundCall {
+impl StreamRequest {
     pub(super) fn new(http2: &Http2) -> Self {
         Self { http2: http2.clone(), link: Arc::default() }
     }
@@ -146,22 +146,22 @@ impl OutboundCall {
 }
 
 pub(super) enum CallState {
-    New(OutboundCall),
+    New(StreamRequest),
     SentCall(SentCall),
     Answered(CallResult),
     Over,
 }
 
 /// A call that has been sent.
-pub(super) struct SentCall(OutboundCall);
+pub(super) struct SentCall(StreamRequest);
 
 impl CallState {
     pub(super) fn begin(&mut self, requests: Option<&RequestSender>) -> Result<(), CallFailure> {
         let Self::New(_) = self else { return Ok(()) };
-        let Self::New(outbound) = self.take() else { return Ok(()) };
+        let Self::New(request) = self.take() else { return Ok(()) };
         requests.ok_or(CallFailure::NotSent)?;
-        outbound.http2.state().open += 1;
-        *self = Self::SentCall(SentCall(outbound));
+        request.http2.state().open += 1;
+        *self = Self::SentCall(SentCall(request));
         Ok(())
     }
 
@@ -187,7 +187,7 @@ impl CallState {
 
 impl SentCall {
     fn poll(&self, cx: &mut Context<'_>) -> Poll<CallResult> {
-        let OutboundCall { http2, link } = &self.0;
+        let StreamRequest { http2, link } = &self.0;
         let mut state = http2.state();
         let (answered, ended) = (state.missing == 0, state.ended);
         if !answered && !ended {

@@ -17,7 +17,7 @@ use std::{
 use loom::{future::block_on, thread};
 
 use self::{
-    call_state::{CallFailure, CallResult, Http2, OutboundCall, RequestSender},
+    call_state::{CallFailure, CallResult, Http2, RequestSender, StreamRequest},
     pending_call::PendingResponse,
     queue::{Queue, Work},
 };
@@ -37,7 +37,7 @@ impl Connection {
     }
 
     fn send(&self) -> PendingResponse {
-        PendingResponse::new(OutboundCall::new(&self.http2), &self.queue)
+        PendingResponse::new(StreamRequest::new(&self.http2), &self.queue)
     }
 }
 
@@ -128,11 +128,11 @@ pub fn calls_whose_requests_fail_are_told() {
     explore(|| {
         let connection = Connection::new();
         let mut driver = Driver::new(&connection);
-        let outbound = OutboundCall::new(&connection.http2);
-        let response = PendingResponse::new(outbound.clone(), &connection.queue);
+        let request = StreamRequest::new(&connection.http2);
+        let response = PendingResponse::new(request.clone(), &connection.queue);
         let _ = driver.poll();
         connection.http2.receive(1);
-        thread::spawn(move || outbound.fail());
+        thread::spawn(move || request.fail());
         drop(connection);
         driver.run();
         assert_eq!(wait_for(response), Err(CallFailure::Requests));
@@ -201,10 +201,10 @@ pub fn calls_of_a_connection_that_ends_are_answered() {
     explore(|| {
         let connection = Connection::new();
         let mut driver = Driver::new(&connection);
-        let outbound = OutboundCall::new(&connection.http2);
-        let response = PendingResponse::new(outbound.clone(), &connection.queue);
+        let request = StreamRequest::new(&connection.http2);
+        let response = PendingResponse::new(request.clone(), &connection.queue);
         let _ = driver.poll();
-        thread::spawn(move || outbound.fail());
+        thread::spawn(move || request.fail());
         driver.end();
         let answer = wait_for(response);
         assert!(matches!(answer, Err(CallFailure::Requests | CallFailure::Ended)), "{answer:?}");

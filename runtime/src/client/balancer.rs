@@ -1,4 +1,4 @@
-//! The HTTP/2 transport: each attempt to make a call is a stream of a connection.
+//! Sends each attempt to make a call on a stream of the subchannel that the picker picks.
 
 use std::{
     future::Future,
@@ -24,21 +24,21 @@ use crate::{
     call::deadline,
     h2::{
         client::{
-            call_state::{CallFailure, CallResult, OutboundCall},
+            call_state::{CallFailure, CallResult, StreamRequest},
             pending_call::PendingResponse,
         },
         header_list::Limit,
     },
 };
 
-/// The route over HTTP/2 connections to a server.
-pub(super) struct H2Transport {
+/// Distributes attempts over the subchannels of a channel.
+pub(super) struct Balancer {
     target: Target,
     options: ChannelOptions,
     picker: Box<dyn Picker>,
 }
 
-impl H2Transport {
+impl Balancer {
     pub(super) fn new(target: Target, options: ChannelOptions, picker: Box<dyn Picker>) -> Self {
         Self { target, options, picker }
     }
@@ -94,13 +94,13 @@ impl H2Transport {
         };
         let headers = call.head.headers(&self.options.user_agent);
         connection.settings().header_limit().check_request(&Method::POST, &uri, &headers)?;
-        Ok(connection.send(OutboundCall {
+        Ok(connection.send(StreamRequest {
             uri,
             headers,
             requests: call.requests.payload(connection.settings()),
             streams_responses: call.head.streams_responses(),
             header_limit: Limit::Ours(
-                self.options.subchannel.connection.sizes.max_header_list_size,
+                self.options.subchannel.connection.limits.max_header_list_size,
             ),
             permit,
         }))
@@ -122,12 +122,12 @@ pub(super) enum Attempt {
 }
 
 impl Attempt {
-    /// Ready with the response as it was received. `call` is the one that is attempted over `transport`.
+    /// Ready with the response as it was received. `call` is the one that `balancer` attempts.
     #[inline]
     pub(super) fn poll(
         &mut self,
         cx: &mut Context<'_>,
-        transport: &H2Transport,
+        balancer: &Balancer,
         call: &RetryableCall,
     ) -> Poll<CallResult> {
         loop {
@@ -135,7 +135,7 @@ impl Attempt {
                 Self::Sent(response) => return response.poll(cx),
                 Self::Waiting(stream) => {
                     let stream = ready!(stream.as_mut().poll(cx));
-                    let sent = transport.send_waiting(stream, call).map_err(CallFailure::Failed)?;
+                    let sent = balancer.send_waiting(stream, call).map_err(CallFailure::Failed)?;
                     *self = Self::Sent(sent);
                 }
                 Self::Oversized(status) => {

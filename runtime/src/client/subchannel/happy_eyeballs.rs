@@ -47,10 +47,10 @@ where
 }
 
 /// An address and its pending connection attempt.
-type DialAttempt<A, F> = (A, Pin<Box<F>>);
+type AddressAttempt<A, F> = (A, Pin<Box<F>>);
 
 /// Waits until one of `attempts` completes, and removes it.
-async fn first_to_end<A, F: Future>(attempts: &mut Vec<DialAttempt<A, F>>) -> (A, F::Output) {
+async fn first_to_end<A, F: Future>(attempts: &mut Vec<AddressAttempt<A, F>>) -> (A, F::Output) {
     poll_fn(|cx| {
         for (position, (_, attempt)) in attempts.iter_mut().enumerate() {
             if let Poll::Ready(outcome) = attempt.as_mut().poll(cx) {

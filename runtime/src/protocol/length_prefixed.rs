@@ -1,4 +1,4 @@
-//! The length-prefixed framing of gRPC messages: a flag, a four-byte length, the message.
+//! Length-prefixed messages, as gRPC sends them: a flag, a four-byte length, the message.
 //!
 //! See `Length-Prefixed-Message` in [gRPC over
 //! HTTP/2](https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md#requests).
@@ -33,21 +33,21 @@ thread_local! {
 
 /// How messages are encoded: the compression, and the size limit.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Encoder {
+pub(crate) struct MessageEncoder {
     pub(crate) encoding: Option<CompressionEncoding>,
     pub(crate) limit: usize,
 }
 
-impl Encoder {
+impl MessageEncoder {
     /// Encodes one message. Large messages get a buffer of their exact size, small ones a part of the
     /// thread's chunk, and those of an unknown size a buffer that grows.
     pub(crate) fn encode_one(&self, message: &dyn Encode) -> Result<Bytes, Status> {
         let length = match message.encoded_len() {
             Some(length) if length <= SMALL => length,
             length => {
-                let mut frame = BytesMut::new();
-                self.encode_frame(message, length, &mut frame)?;
-                return Ok(frame.freeze());
+                let mut encoded = BytesMut::new();
+                self.append(message, length, &mut encoded)?;
+                return Ok(encoded.freeze());
             }
         };
         // Taken out of the cell, because `encode_to` may panic or encode other messages.
@@ -56,17 +56,17 @@ impl Encoder {
             chunk.reserve(CHUNK_SIZE);
         }
         self.encode_sized(message, length, &mut chunk)?;
-        let frame = chunk.split().freeze();
+        let encoded = chunk.split().freeze();
         CHUNK.with(|kept| kept.set(chunk));
-        Ok(frame)
+        Ok(encoded)
     }
 
-    /// Appends one frame, or part of one if that fails.
+    /// Appends one message, or part of one if that fails.
     pub(crate) fn encode(&self, message: &impl Encode, into: &mut BytesMut) -> Result<(), Status> {
-        self.encode_frame(message, message.encoded_len(), into)
+        self.append(message, message.encoded_len(), into)
     }
 
-    fn encode_frame(
+    fn append(
         &self,
         message: &(impl Encode + ?Sized),
         length: Option<usize>,
@@ -122,7 +122,7 @@ fn put_header(into: &mut BytesMut, flag: u8, length: usize) {
     into.put_slice(&[flag, a, b, c, d]);
 }
 
-/// A message that is to be compressed, in the thread's buffer for these, so that the buffer of the frame is
+/// A message that is to be compressed, in the thread's buffer for these, so that the buffer it goes into is
 /// never reallocated for the uncompressed size.
 fn encode_plain(message: &(impl Encode + ?Sized), capacity: usize) -> Result<BytesMut, Status> {
     let mut plain = PLAIN.take();
@@ -132,7 +132,7 @@ fn encode_plain(message: &(impl Encode + ?Sized), capacity: usize) -> Result<Byt
     Ok(plain)
 }
 
-/// Appends the frame of an encoded message, compressed.
+/// Appends an encoded message, compressed.
 fn append_compressed(
     plain: BytesMut,
     into: &mut BytesMut,
@@ -149,16 +149,16 @@ fn append_compressed(
     Ok(())
 }
 
-/// Completes the header of the frame that begins at `start` and ends with `frames`.
-fn set_length(frames: &mut BytesMut, start: usize) {
-    let length = frames.len() - start - HEADER;
-    let mut header = &mut frames[start + 1..start + HEADER];
+/// Completes the header of the message that begins at `start` and ends with `into`.
+fn set_length(into: &mut BytesMut, start: usize) {
+    let length = into.len() - start - HEADER;
+    let mut header = &mut into[start + 1..start + HEADER];
     header.put_u32(length as u32);
 }
 
 /// Splits received bytes into messages. Only messages that arrive in pieces are copied.
 #[derive(Debug)]
-pub(crate) struct Frames {
+pub(crate) struct MessageDecoder {
     encoding: Option<CompressionEncoding>,
     limit: usize,
     /// Received bytes that were not yet returned. At most one of the two fields is non-empty.
@@ -166,7 +166,7 @@ pub(crate) struct Frames {
     pieces: BytesMut,
 }
 
-impl Frames {
+impl MessageDecoder {
     pub(crate) fn new(encoding: Option<CompressionEncoding>, limit: usize) -> Self {
         Self { encoding, limit, whole: Bytes::new(), pieces: BytesMut::new() }
     }
@@ -187,7 +187,7 @@ impl Frames {
         self.pieces.extend_from_slice(&data);
     }
 
-    /// The size of the frame that starts with `known`, if it is within the limit.
+    /// The size of the message that starts with `known`, with its header, if it is within the limit.
     fn announced(&self, known: &[u8]) -> Option<usize> {
         let length = u32::from_be_bytes(known.get(1..HEADER)?.try_into().ok()?) as usize;
         (length <= self.limit).then_some(HEADER + length)
@@ -213,12 +213,12 @@ impl Frames {
         if received.len() < HEADER + length {
             return Ok(None);
         }
-        let mut frame = self.take(HEADER + length);
-        frame.advance(HEADER);
+        let mut message = self.take(HEADER + length);
+        message.advance(HEADER);
         match (flag, self.encoding) {
-            (Flag::Plain, _) => Ok(Some(frame)),
+            (Flag::Plain, _) => Ok(Some(message)),
             (Flag::Compressed, Some(encoding)) => {
-                compression::decompress(encoding, &frame, self.limit).map(Some)
+                compression::decompress(encoding, &message, self.limit).map(Some)
             }
             (Flag::Compressed, None) => Err(Status::internal(
                 "a message is marked as compressed, but grpc-encoding names no compression",
@@ -264,16 +264,16 @@ mod tests {
     use super::*;
     use crate::codec::{Codec as _, CodecMessage, ProstCodec};
 
-    fn encoder() -> Encoder {
-        Encoder { encoding: None, limit: 100 }
+    fn encoder() -> MessageEncoder {
+        MessageEncoder { encoding: None, limit: 100 }
     }
 
     fn message(text: &str) -> CodecMessage<ProstCodec, String> {
         CodecMessage::new(text.to_owned())
     }
 
-    fn messages(frames: &mut Frames) -> Vec<String> {
-        std::iter::from_fn(|| frames.next().unwrap())
+    fn messages(decoder: &mut MessageDecoder) -> Vec<String> {
+        std::iter::from_fn(|| decoder.next().unwrap())
             .map(|it| ProstCodec::decode(it).unwrap())
             .collect()
     }
@@ -286,24 +286,24 @@ mod tests {
         }
         let stream = stream.freeze();
         for size in 1..=stream.len() {
-            let mut frames = Frames::new(None, 100);
+            let mut decoder = MessageDecoder::new(None, 100);
             let mut seen = Vec::new();
             for start in (0..stream.len()).step_by(size) {
-                frames.push(stream.slice(start..stream.len().min(start + size)));
-                seen.extend(messages(&mut frames));
+                decoder.push(stream.slice(start..stream.len().min(start + size)));
+                seen.extend(messages(&mut decoder));
             }
             assert_eq!(seen, ["one", "", "three"], "in pieces of {size}");
-            assert!(frames.is_empty());
+            assert!(decoder.is_empty());
         }
     }
 
     #[test]
     fn a_message_in_one_piece_is_not_copied() {
-        let frame = encoder().encode_one(&message("hello")).unwrap();
-        let place = frame.as_ptr();
-        let mut frames = Frames::new(None, 100);
-        frames.push(frame);
-        assert_eq!(frames.next().unwrap().unwrap().as_ptr(), place.wrapping_add(HEADER));
+        let encoded = encoder().encode_one(&message("hello")).unwrap();
+        let place = encoded.as_ptr();
+        let mut decoder = MessageDecoder::new(None, 100);
+        decoder.push(encoded);
+        assert_eq!(decoder.next().unwrap().unwrap().as_ptr(), place.wrapping_add(HEADER));
     }
 
     #[test]
@@ -311,9 +311,9 @@ mod tests {
         let long = "x".repeat(99);
         let sent = encoder().encode_one(&message(&long)).unwrap_err();
         assert_eq!(sent.code(), tonic::Code::ResourceExhausted);
-        let mut frames = Frames::new(None, 100);
-        frames.push(Bytes::from_static(&[0, 0, 0, 0, 101]));
-        assert_eq!(frames.next().unwrap_err().code(), tonic::Code::ResourceExhausted);
+        let mut decoder = MessageDecoder::new(None, 100);
+        decoder.push(Bytes::from_static(&[0, 0, 0, 0, 101]));
+        assert_eq!(decoder.next().unwrap_err().code(), tonic::Code::ResourceExhausted);
     }
 
     struct Vast;
@@ -330,7 +330,7 @@ mod tests {
 
     #[test]
     fn what_no_window_can_hold_is_resource_exhausted_whatever_the_limit() {
-        let encoder = Encoder { encoding: None, limit: usize::MAX };
+        let encoder = MessageEncoder { encoding: None, limit: usize::MAX };
         let one = encoder.encode_one(&Vast).unwrap_err();
         assert_eq!(one.code(), tonic::Code::ResourceExhausted);
     }
@@ -338,9 +338,9 @@ mod tests {
     #[test]
     fn broken_headers_are_internal() {
         for bytes in [[2, 0, 0, 0, 0], [1, 0, 0, 0, 0]] {
-            let mut frames = Frames::new(None, 100);
-            frames.push(Bytes::copy_from_slice(&bytes));
-            assert_eq!(frames.next().unwrap_err().code(), tonic::Code::Internal);
+            let mut decoder = MessageDecoder::new(None, 100);
+            decoder.push(Bytes::copy_from_slice(&bytes));
+            assert_eq!(decoder.next().unwrap_err().code(), tonic::Code::Internal);
         }
     }
 
@@ -348,11 +348,11 @@ mod tests {
     #[test]
     fn a_compressed_message_may_not_outgrow_the_limit() {
         let encoding = Some(CompressionEncoding::Gzip);
-        let sender = Encoder { encoding, limit: usize::MAX };
-        let frame = sender.encode_one(&message(&"x".repeat(100_000))).unwrap();
-        assert!(frame.len() < 1000);
-        let mut frames = Frames::new(encoding, 1000);
-        frames.push(frame);
-        assert_eq!(frames.next().unwrap_err().code(), tonic::Code::ResourceExhausted);
+        let sender = MessageEncoder { encoding, limit: usize::MAX };
+        let encoded = sender.encode_one(&message(&"x".repeat(100_000))).unwrap();
+        assert!(encoded.len() < 1000);
+        let mut decoder = MessageDecoder::new(encoding, 1000);
+        decoder.push(encoded);
+        assert_eq!(decoder.next().unwrap_err().code(), tonic::Code::ResourceExhausted);
     }
 }
