@@ -18,6 +18,11 @@ fn main() -> Result<(), Box<dyn Error>> {
         .decorators(true)
         .mock(Mock::Always)
         .compile_protos(&["calculator.proto", "greeter.proto", "telemetry.proto"], &["../proto"])?;
+    // The clients of services that the runtime brings.
+    rust_scaffold_build::configure()
+        .build_server(false)
+        .mock(Mock::Never)
+        .compile_protos(&["grpc/health/v1/health.proto"], &["../runtime/proto"])?;
     let mut tests = String::new();
     for (name, path, fence) in GUIDES {
         println!("cargo:rerun-if-changed={path}");

@@ -29,6 +29,8 @@
 //!
 //! Off by default:
 //! - `gzip`, `deflate`, `zstd`: compression of messages.
+//! - `health`: [`Server::health`], which serves the health of a server to probes and load balancers. Adds no
+//!   crate.
 //! - `mock`: mocks of generated services, for tests.
 //! - `tonic-transport`: conversion of tonic's channels to [`Channel`], and tonic's `Request::remote_addr`
 //!   on a [`Server`] with [`connect_info`](Server::connect_info).
@@ -54,6 +56,8 @@ mod codec;
 pub mod codegen;
 #[cfg(feature = "_calls")]
 mod h2;
+#[cfg(all(feature = "health", not(target_family = "wasm")))]
+mod health;
 #[cfg(feature = "_calls")]
 mod intercept;
 #[cfg(feature = "client")]
@@ -81,6 +85,8 @@ pub use tonic::{
 pub use self::client::{
     BidiCall, Channel, ChannelBuilder, ChannelFuture, ConnectError, ResponseHeaders, WaitForReady,
 };
+#[cfg(all(feature = "health", not(target_family = "wasm")))]
+pub use self::health::{HealthReporter, HealthStatus};
 #[cfg(feature = "_calls")]
 pub use self::{
     call::reply::Reply,

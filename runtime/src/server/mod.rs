@@ -15,6 +15,8 @@ mod layers;
 #[cfg(all(feature = "server", not(target_family = "wasm")))]
 mod listener;
 #[cfg(all(feature = "server", not(target_family = "wasm")))]
+pub(crate) mod observer;
+#[cfg(all(feature = "server", not(target_family = "wasm")))]
 mod options;
 #[cfg(all(feature = "server", not(target_family = "wasm")))]
 mod routes;

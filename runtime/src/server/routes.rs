@@ -14,7 +14,10 @@ use http::{Request, Response};
 use tonic::{Status, server::NamedService};
 use tower_service::Service;
 
-use super::{call::ServedService, error::ServeError, http::serve, intercepted::InterceptedService};
+use super::{
+    call::ServedService, error::ServeError, http::serve, intercepted::InterceptedService,
+    observer::ServiceEntry,
+};
 use crate::{
     call::{
         downcast,
@@ -145,6 +148,11 @@ impl RouteTable {
         if self.services.insert(name, route).is_some() {
             self.duplicate = Some(name);
         }
+    }
+
+    /// The services, in the order of their names.
+    pub(super) fn entries(&self) -> Vec<ServiceEntry> {
+        self.services.keys().map(|name| ServiceEntry { name }).collect()
     }
 
     /// Puts `interceptors` around all services, but not around the fallback.

@@ -16,6 +16,7 @@ use super::{
     generated::GeneratedServer,
     layers::Layers,
     listener::{Accepted, Listener, pause_after},
+    observer::Observers,
     options::ServerOptions,
     routes::{RouteTable, Routes},
 };
@@ -48,6 +49,7 @@ pub struct Server {
     routes: RouteTable,
     layers: Layers,
     interceptors: Interceptors,
+    observers: Observers,
     pub(super) options: ServerOptions,
 }
 
@@ -327,7 +329,15 @@ impl Server {
 }
 
 impl Server {
+    /// Has `observer` told of what is served, and of the beginning of shutdown.
+    #[cfg(feature = "health")]
+    pub(crate) fn observe(mut self, observer: Arc<dyn super::observer::ServerObserver>) -> Self {
+        self.observers.add(observer);
+        self
+    }
+
     fn into_routes(mut self) -> Routes {
+        self.observers.starts(&self.routes.entries());
         self.routes.intercept(&self.interceptors);
         self.layers.wrap(Routes::new(self.routes))
     }
@@ -363,15 +373,17 @@ struct Connections {
     shared: Arc<ServerShared>,
     permits: Arc<Semaphore>,
     shutdown: watch::Sender<bool>,
+    observers: Observers,
 }
 
 impl Connections {
     fn new(server: Server) -> Self {
         let permits = Arc::new(Semaphore::new(server.options.max_connections));
         let connection_options = server.options.connection.clone();
+        let observers = server.observers.clone();
         let services = server.into_routes().into_http_service();
         let shared = Arc::new(ServerShared::new(services, connection_options));
-        Self { shared, permits, shutdown: watch::Sender::new(false) }
+        Self { shared, permits, shutdown: watch::Sender::new(false), observers }
     }
 
     /// Serves what `incoming` accepts until that ends or `stop` completes. Drops `incoming` before it
@@ -415,6 +427,9 @@ impl Connections {
 
     /// Asks all connections to drain, and waits until they are closed.
     async fn shut_down(&self) {
+        // First, so that a client that is told to leave its connection does not come back to a server that
+        // still calls itself healthy.
+        self.observers.shutdown_begins();
         self.shutdown.send_replace(true);
         self.ended().await;
     }
@@ -422,5 +437,13 @@ impl Connections {
     /// Waits until all connections are closed.
     async fn ended(&self) {
         self.shutdown.closed().await;
+    }
+}
+
+impl Drop for Connections {
+    fn drop(&mut self) {
+        // Serving may have been given up: calls that wait for the beginning of shutdown would keep their
+        // connections open.
+        self.observers.shutdown_begins();
     }
 }

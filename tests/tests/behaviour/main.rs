@@ -18,6 +18,7 @@ mod foreign_clients;
 mod frames;
 mod grpc_web;
 mod handshakes;
+mod health;
 mod http;
 mod interceptors;
 mod layers;
@@ -56,9 +57,12 @@ mod contracts {
     pub mod greeter {
         rust_scaffold::include_proto!("greeter");
     }
+    pub mod health_v1 {
+        rust_scaffold::include_proto!("grpc.health.v1");
+    }
     pub mod telemetry {
         rust_scaffold::include_proto!("telemetry");
     }
 }
 
-use contracts::{calculator, greeter, telemetry};
+use contracts::{calculator, greeter, health_v1, telemetry};

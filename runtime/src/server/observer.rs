@@ -1,0 +1,48 @@
+//! What a server tells those of its services that answer for it, such as its health: what it serves, and that
+//! it stops.
+
+// Without such services, nobody observes.
+#![cfg_attr(not(feature = "health"), allow(dead_code))]
+
+use std::{fmt, sync::Arc};
+
+/// What is told of the life of a server.
+pub(crate) trait ServerObserver: Send + Sync {
+    /// The server is complete: it will serve these services, and no others.
+    fn starts(&self, services: &[ServiceEntry]);
+
+    /// Shutdown begins: no more connections are accepted, and those that are open will be asked to drain. Said at
+    /// least once, also if serving is given up.
+    fn shutdown_begins(&self) {}
+}
+
+/// A service of a server.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct ServiceEntry {
+    /// The full name, such as `calculator.Calculator`.
+    pub(crate) name: &'static str,
+}
+
+/// The observers of a server.
+#[derive(Clone, Default)]
+pub(super) struct Observers(Vec<Arc<dyn ServerObserver>>);
+
+impl Observers {
+    pub(super) fn add(&mut self, observer: Arc<dyn ServerObserver>) {
+        self.0.push(observer);
+    }
+
+    pub(super) fn starts(&self, services: &[ServiceEntry]) {
+        self.0.iter().for_each(|observer| observer.starts(services));
+    }
+
+    pub(super) fn shutdown_begins(&self) {
+        self.0.iter().for_each(|observer| observer.shutdown_begins());
+    }
+}
+
+impl fmt::Debug for Observers {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Observers").field(&self.0.len()).finish()
+    }
+}
