@@ -6,10 +6,11 @@ use rust_scaffold_build::Mock;
 
 /// Where blocks are, and how the line before a block reads. rustdoc compiles the others of the
 /// README, which are whole programs; those of the page about generated code are goldens.
-const GUIDES: [(&str, &str, &str); 3] = [
+const GUIDES: [(&str, &str, &str); 4] = [
     ("guide", "../docs/testing.md", "```rust"),
     ("readme", "../README.md", "```rust,ignore"),
     ("page", "../docs/generated-code.md", "```rust,ignore"),
+    ("operations", "../docs/operations.md", "```rust"),
 ];
 
 fn main() -> Result<(), Box<dyn Error>> {
@@ -19,10 +20,14 @@ fn main() -> Result<(), Box<dyn Error>> {
         .mock(Mock::Always)
         .compile_protos(&["calculator.proto", "greeter.proto", "telemetry.proto"], &["../proto"])?;
     // The clients of services that the runtime brings.
+    rust_scaffold_build::configure().build_server(false).mock(Mock::Never).compile_protos(
+        &["grpc/health/v1/health.proto", "grpc/reflection/v1/reflection.proto"],
+        &["../runtime/proto"],
+    )?;
+    // Has extensions, for reflection.
     rust_scaffold_build::configure()
-        .build_server(false)
         .mock(Mock::Never)
-        .compile_protos(&["grpc/health/v1/health.proto"], &["../runtime/proto"])?;
+        .compile_protos(&["custom_options.proto"], &["golden/custom_options/input"])?;
     let mut tests = String::new();
     for (name, path, fence) in GUIDES {
         println!("cargo:rerun-if-changed={path}");

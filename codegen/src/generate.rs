@@ -43,7 +43,7 @@ pub(crate) type Sink<'a> = &'a (dyn Fn(String, String) -> Result<(), Error> + Sy
 pub(crate) fn generate(input: Input<'_>, sink: Sink<'_>) -> Result<Generated, Error> {
     let Input { set, wanted, options } = input;
     options.check()?;
-    let model = descriptor::lower(set, &wanted, options.file_descriptor_set)?;
+    let model = descriptor::lower(set, &wanted, options)?;
     let types = Types::new(&model);
     check::check(&model, &types, options)?;
     let names = names::assign(&model, &types, options);

@@ -3,7 +3,7 @@
 //! Nothing here is a Rust name yet; [`crate::names`] gives those. Full names of types start with
 //! a dot, as in `.shop.Order.Item`.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, sync::Arc};
 
 use crate::{diagnostics::Location, docs::Docs};
 
@@ -40,6 +40,9 @@ pub(crate) struct File {
     pub(crate) services: Vec<Service>,
     /// This file and its imports as an encoded `FileDescriptorSet`, if that is asked for.
     pub(crate) descriptor_set: Option<Vec<u8>>,
+    /// This file, after those of its imports that the runtime does not have, each as an encoded
+    /// `FileDescriptorProto`, if servers are generated for its services.
+    pub(crate) embedded: Vec<Arc<[u8]>>,
 }
 
 /// A message; what stands for the entries of a map is none.

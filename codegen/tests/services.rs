@@ -3,7 +3,7 @@
 
 #![allow(clippy::unwrap_used)]
 
-use std::{fs, path::Path};
+use std::{fs, path::Path, process::Command};
 
 use rust_scaffold_build::{Builder, Mock};
 
@@ -13,6 +13,46 @@ const PROTOS: &str = "../runtime/proto";
 fn health_is_what_its_proto_generates() {
     same(server(), "grpc/health/v1/health.proto", "health/generated.rs");
 }
+
+/// Both versions have the same messages, and one implementation.
+#[test]
+fn reflection_is_what_its_protos_generate() {
+    let v1 = server().bytes(".");
+    same(v1, "grpc/reflection/v1/reflection.proto", "reflection/v1/generated.rs");
+    let v1alpha =
+        server().extern_path(".grpc.reflection.v1alpha", "crate::reflection::v1::generated");
+    same(v1alpha, "grpc/reflection/v1alpha/reflection.proto", "reflection/v1alpha/generated.rs");
+}
+
+#[test]
+fn the_well_known_files_are_those_of_protoc() {
+    let directory = tempfile::tempdir().unwrap();
+    let set = directory.path().join("set");
+    let protoc = Command::new(protoc_bin_vendored::protoc_bin_path().unwrap())
+        .args(["--include_imports", "-o"])
+        .arg(&set)
+        .arg("-I")
+        .arg(protoc_bin_vendored::include_path().unwrap())
+        .args(WELL_KNOWN.map(|name| format!("google/protobuf/{name}.proto")))
+        .status();
+    assert!(protoc.unwrap().success());
+    compare(&fs::read(set).unwrap(), "reflection/well_known.binpb");
+}
+
+/// The files of `google/protobuf/` that generated code leaves out of what it embeds.
+const WELL_KNOWN: [&str; 11] = [
+    "any",
+    "api",
+    "descriptor",
+    "duration",
+    "empty",
+    "field_mask",
+    "source_context",
+    "struct",
+    "timestamp",
+    "type",
+    "wrappers",
+];
 
 /// Servers alone, for the crate that is the runtime of others.
 fn server() -> Builder {
@@ -28,13 +68,17 @@ fn same(builder: Builder, proto: &str, checked_in: &str) {
         .compile_protos(&[Path::new(PROTOS).join(proto)], &[PROTOS])
         .unwrap();
     let path = directory.path().join(Path::new(proto).with_extension("rs"));
-    let generated = fs::read_to_string(path).unwrap();
+    compare(&fs::read(path).unwrap(), checked_in);
+}
+
+/// Fails unless `generated` is in the file `checked_in`, below the sources of the runtime.
+fn compare(generated: &[u8], checked_in: &str) {
     let path = Path::new("../runtime/src").join(checked_in);
     if std::env::var_os("BLESS").is_some() {
-        fs::write(&path, &generated).unwrap();
+        fs::write(&path, generated).unwrap();
     }
     assert!(
-        fs::read_to_string(&path).unwrap_or_default() == generated,
+        fs::read(&path).unwrap_or_default() == generated,
         "{} is not what comes out now.\n\
          If that is what you meant: BLESS=1 cargo test -p rust-scaffold-build --test services",
         path.display()

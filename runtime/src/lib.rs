@@ -31,6 +31,8 @@
 //! - `gzip`, `deflate`, `zstd`: compression of messages.
 //! - `health`: [`Server::health`], which serves the health of a server to probes and load balancers. Adds no
 //!   crate.
+//! - `reflection`: [`Server::reflection`], which shows clients without the protos what a server has. Adds no crate,
+//!   but the descriptors of the services to the program.
 //! - `mock`: mocks of generated services, for tests.
 //! - `tonic-transport`: conversion of tonic's channels to [`Channel`], and tonic's `Request::remote_addr`
 //!   on a [`Server`] with [`connect_info`](Server::connect_info).
@@ -71,6 +73,8 @@ pub mod mock;
 #[cfg(feature = "_calls")]
 mod protocol;
 mod redact;
+#[cfg(all(feature = "reflection", not(target_family = "wasm")))]
+mod reflection;
 #[cfg(feature = "_calls")]
 mod server;
 

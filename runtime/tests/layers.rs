@@ -22,7 +22,7 @@ const LAYERS: &[&[&str]] = &[
     &["local"],
     &["mock"],
     &["codegen"],
-    &["health"],
+    &["health", "reflection"],
 ];
 
 /// The one circle of files: a connection's queue holds its calls, and each of them the queue in which it

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Runs the plugin under the real buf: in every layout, nothing is lost, and the files are those that
-# protoc writes. Needs Rust, Python with pip, and protoc.
+# protoc writes. Then it calls a server without its protos. Needs Rust, Python with pip, and protoc.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 
@@ -25,6 +25,26 @@ main() {
     with_imports
     managed
     torture
+    curl
+}
+
+# buf calls a server of which it has no proto: it asks for the descriptors.
+curl() {
+    cargo build --quiet --package interop
+    # It prints its address.
+    "${CARGO_TARGET_DIR:-$root/target}/debug/interop" serve > "$scratch/server" &
+    trap "kill $!; rm -r '$scratch'" EXIT
+    until grep --quiet --no-messages listening "$scratch/server"; do sleep 0.1; done
+    local address protocol
+    address=http://$(sed 's/^listening on //' "$scratch/server")
+    for protocol in grpc-v1 grpc-v1alpha; do
+        local ask=(buf curl --protocol grpc --http2-prior-knowledge --reflect-protocol "$protocol")
+        "${ask[@]}" --data '{"a": 5, "b": 3}' "$address/calculator.Calculator/Add" > "$scratch/said"
+        grep --quiet '"result": 8' "$scratch/said"
+        "${ask[@]}" --list-methods "$address" > "$scratch/said"
+        grep --quiet '^telemetry.Telemetry/Watch$' "$scratch/said"
+        echo "buf curl, $protocol: called"
+    done
 }
 
 # The code of the example that is checked in.

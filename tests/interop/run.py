@@ -54,6 +54,11 @@ def main():
     passed += sum(results.values())
     failed += len(results) - sum(results.values())
 
+    print("\npython client, the rust server's own services", flush=True)
+    results = run_own_services_checks()
+    passed += sum(results.values())
+    failed += len(results) - sum(results.values())
+
     for client, names in checks.items():
         missing = MISSING["client"].get(client, set())
         for name in sorted((checks["rust"] | checks["python"]) ^ (names | missing)):
@@ -75,6 +80,20 @@ def run_unix_socket_checks():
             return results_of([sys.executable, str(HERE / "python" / "unix_socket.py"), address])
 
 
+def run_own_services_checks():
+    """They stop the server in the end, while a watch of its health is open."""
+    with started("rust") as (server, address):
+        script = str(HERE / "python" / "own_services.py")
+        results = results_of([sys.executable, script, address, str(server.pid)])
+        name = "a watch does not keep a server that was stopped"
+        try:
+            results[name] = server.wait(timeout=60) == 0
+        except subprocess.TimeoutExpired:
+            results[name] = False
+        print("ok" if results[name] else "FAILED", name, flush=True)
+        return results
+
+
 def results_of(command):
     results = {}
     checker = subprocess.Popen(command, cwd=HERE, stdout=subprocess.PIPE, text=True)
@@ -92,6 +111,13 @@ def results_of(command):
 @contextmanager
 def serving(peer, *address):
     """The address of a server that is terminated in the end."""
+    with started(peer, *address) as (_, address):
+        yield address
+
+
+@contextmanager
+def started(peer, *address):
+    """A server that is terminated in the end, if it is still there, and its address."""
     server = subprocess.Popen(
         [*PEERS[peer], "serve", *address], cwd=HERE, stdout=subprocess.PIPE, text=True
     )
@@ -99,7 +125,7 @@ def serving(peer, *address):
         line = server.stdout.readline().strip()
         if not line.startswith(LISTENING):
             sys.exit(f"the {peer} server says {line!r} instead of its address")
-        yield line.removeprefix(LISTENING)
+        yield server, line.removeprefix(LISTENING)
     finally:
         server.terminate()
         server.wait()

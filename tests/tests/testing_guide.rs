@@ -1,5 +1,5 @@
-//! Compiles and runs every block of Rust in `docs/testing.md`, that of the README about mocks, and
-//! those of `docs/generated-code.md` about trait objects and decorators.
+//! Compiles and runs every block of Rust in `docs/testing.md`, that of the README about mocks, those of
+//! `docs/generated-code.md` about trait objects and decorators, and those of `docs/operations.md`.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -13,7 +13,7 @@ use std::{
 };
 
 use rust_scaffold::{
-    Channel, Code, Request, Response, Status, Streaming,
+    Channel, Code, HealthReporter, HealthStatus, Request, Response, Server, Status, Streaming,
     mock::{Sequence, ge, script, within},
 };
 
@@ -21,11 +21,17 @@ use calculator::{
     AddRequest, AddResponse, Calculator, CalculatorClient, CalculatorDecorator, CalculatorServer,
     DecoratedCalculator, DynCalculator, MockCalculator, SubtractRequest, SubtractResponse,
 };
+use health::{HealthCheckRequest, HealthClient, health_check_response::ServingStatus};
 use telemetry::{MockTelemetry, Point, Query};
 
 #[allow(missing_docs, unreachable_pub, clippy::doc_markdown, clippy::too_many_arguments)]
 mod calculator {
     rust_scaffold::include_proto!("calculator");
+}
+
+#[allow(dead_code, missing_docs, unreachable_pub, clippy::doc_markdown)]
+mod health {
+    rust_scaffold::include_proto!("grpc.health.v1");
 }
 
 #[allow(missing_docs, unreachable_pub, clippy::doc_markdown, clippy::too_many_arguments)]

@@ -252,7 +252,8 @@ impl Builder {
         self
     }
 
-    /// Embeds the descriptors of each file as a constant, which reflection needs (default: false).
+    /// Embeds the descriptors of each file as a public constant, and in its method tables (default: false). The
+    /// runtime's own reflection does not need it.
     pub fn file_descriptor_set(mut self, enable: bool) -> Self {
         self.options.file_descriptor_set = enable;
         self

@@ -1,4 +1,4 @@
-//! The descriptors of a file as a constant, for reflection.
+//! The descriptors of a file as constants, for reflection.
 
 use super::{byte_string, code::Code, one_line};
 use crate::model::File;
@@ -12,5 +12,25 @@ pub(super) fn constant(code: &mut Code, file: &File, name: &str) {
         "`{file}` and what it imports, as an encoded `google.protobuf.FileDescriptorSet`."
     )]);
     code.line(format_args!("pub const {name}: &[u8] = {};", byte_string(set)));
+    code.end_item();
+}
+
+/// A constant, because one that nobody uses is in no binary: the runtime uses it with its feature `reflection`.
+///
+/// ```text
+/// /// `calculator.proto` and its imports, each as an encoded descriptor.
+/// pub(super) const FILES: &[&[u8]] = &[
+///     b"…",
+/// ];
+/// ```
+pub(super) fn files(code: &mut Code, file: &File) {
+    let name = one_line(&file.name).replace('`', "'");
+    code.item();
+    code.docs(&[format!("`{name}` and its imports, each as an encoded descriptor.")]);
+    code.line(format_args!("pub(super) const FILES: &[&[u8]] = &["));
+    for file in &file.embedded {
+        code.line(format_args!("    {},", byte_string(file)));
+    }
+    code.line(format_args!("];"));
     code.end_item();
 }

@@ -32,14 +32,22 @@ pub(crate) fn services(file: &File, cx: &messages::Context) -> String {
     let paths = &cx.names.paths;
     let descriptor_set = file.descriptor_set.as_ref().map(|_| names.descriptor_set.as_str());
     let contexts = file.services.iter().zip(&names.services);
-    let context =
-        |(service, names)| Context { options, paths, secrets, service, names, descriptor_set };
+    let embedded = names.services.first().map_or("", |first| &first.server.module);
+    let context = |(service, names)| Context {
+        options,
+        paths,
+        secrets,
+        service,
+        names,
+        descriptor_set,
+        embedded,
+    };
     let contexts = contexts.map(context).collect::<Vec<_>>();
     let mut code = Code::default();
     for cx in &contexts {
         contract::contract(&mut code, cx);
         if options.build_server {
-            server::server(&mut code, cx);
+            server::server(&mut code, cx, file);
         }
         if options.build_client {
             client::client(&mut code, cx);
@@ -92,6 +100,8 @@ struct Context<'a> {
     names: &'a ServiceNames,
     /// The constant with the file's descriptors, if there is one.
     descriptor_set: Option<&'a str>,
+    /// The module with the descriptors for reflection: that of the file's first server.
+    embedded: &'a str,
 }
 
 /// An rpc, with its place in the table of methods.

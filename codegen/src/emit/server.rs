@@ -1,6 +1,7 @@
 //! The server: the runtime's, with the way from a method's position to its handler.
 
-use super::{Context, code::Code, service_module};
+use super::{Context, code::Code, descriptor, service_module};
+use crate::model::File;
 
 /// ```text
 /// /// The server side of `calculator.Calculator`.
@@ -14,9 +15,11 @@ use super::{Context, code::Code, service_module};
 ///     pub enum CalculatorDispatch {}
 ///
 ///     impl<S: super::calculator_service::Calculator + ?rt::Sized> rt::Dispatch<S> for CalculatorDispatch { … }
+///
+///     pub(super) const FILES: &[&[u8]] = &[…];
 /// }
 /// ```
-pub(super) fn server(code: &mut Code, cx: &Context) {
+pub(super) fn server(code: &mut Code, cx: &Context, file: &File) {
     service_module(code, cx, (&cx.names.server, "server side"), |code| {
         code.item();
         code.line(format_args!("#[allow(unused_imports)]"));
@@ -24,6 +27,9 @@ pub(super) fn server(code: &mut Code, cx: &Context) {
         code.end_item();
         definition(code, cx);
         dispatch(code, cx);
+        if cx.embedded == cx.names.server.module {
+            descriptor::files(code, file);
+        }
     });
 }
 
@@ -61,8 +67,11 @@ fn dispatch(code: &mut Code, cx: &Context) {
     code.item();
     code.block(format_args!("impl<S: {contract} + ?rt::Sized> rt::Dispatch<S> for {name}"), |code| {
         code.write(
-            "const SERVICE: &'static rt::ServiceDescriptor = &super::$module::SERVICE;",
-            &[("module", contract_module)],
+            "
+            const SERVICE: &'static rt::ServiceDescriptor = &super::$contract::SERVICE;
+            const FILES: &'static [&'static [u8]] = super::$embedded::FILES;
+            ",
+            &[("contract", contract_module), ("embedded", &cx.embedded)],
         );
         code.item();
         cx.allow_deprecated(code);

@@ -78,7 +78,7 @@ pub(crate) const TABLE: &[Entry] = &[
     Entry::new("compile_well_known_types", Takes::Switch(|o| &mut o.compile_well_known_types))
         .about("generate google.protobuf.* too"),
     Entry::new("file_descriptor_set", Takes::Switch(|o| &mut o.file_descriptor_set))
-        .about("embed the descriptors, for reflection"),
+        .about("embed the descriptors in a public constant"),
     Entry::new("runtime_path", Takes::Text(|o| &mut o.runtime_path, "::rust_scaffold"))
         .about("where the runtime is (default: ::rust_scaffold)"),
     Entry::new("include_file", Takes::Text(|o| &mut o.include_file, "mod.rs"))

@@ -219,6 +219,7 @@ pub mod health_server {
 
     impl<S: super::health_service::Health + ?rt::Sized> rt::Dispatch<S> for HealthDispatch {
         const SERVICE: &'static rt::ServiceDescriptor = &super::health_service::SERVICE;
+        const FILES: &'static [&'static [u8]] = super::health_server::FILES;
 
         fn call(service: rt::Arc<S>, method: usize, call: rt::ServerCall<'_>) -> rt::ReplyFuture<'_> {
             match method {
@@ -229,6 +230,11 @@ pub mod health_server {
             }
         }
     }
+
+    /// `grpc/health/v1/health.proto` and its imports, each as an encoded descriptor.
+    pub(super) const FILES: &[&[u8]] = &[
+        b"\n\x1bgrpc/health/v1/health.proto\x12\x0egrpc.health.v1\"\x13\n\x11HealthListRequest\"\xc4\x01\n\x12HealthListResponse\x12L\n\x08statuses\x18\x01 \x03(\x0b20.grpc.health.v1.HealthListResponse.StatusesEntryR\x08statuses\x1a`\n\rStatusesEntry\x12\x10\n\x03key\x18\x01 \x01(\tR\x03key\x129\n\x05value\x18\x02 \x01(\x0b2#.grpc.health.v1.HealthCheckResponseR\x05value:\x028\x01\".\n\x12HealthCheckRequest\x12\x18\n\x07service\x18\x01 \x01(\tR\x07service\"\xb1\x01\n\x13HealthCheckResponse\x12I\n\x06status\x18\x01 \x01(\x0e21.grpc.health.v1.HealthCheckResponse.ServingStatusR\x06status\"O\n\rServingStatus\x12\x0b\n\x07UNKNOWN\x10\x00\x12\x0b\n\x07SERVING\x10\x01\x12\x0f\n\x0bNOT_SERVING\x10\x02\x12\x13\n\x0fSERVICE_UNKNOWN\x10\x032\xfd\x01\n\x06Health\x12P\n\x05Check\x12\".grpc.health.v1.HealthCheckRequest\x1a#.grpc.health.v1.HealthCheckResponse\x12R\n\x05Watch\x12\".grpc.health.v1.HealthCheckRequest\x1a#.grpc.health.v1.HealthCheckResponse0\x01\x12M\n\x04List\x12!.grpc.health.v1.HealthListRequest\x1a\".grpc.health.v1.HealthListResponseBa\n\x11io.grpc.health.v1B\x0bHealthProtoP\x01Z,google.golang.org/grpc/health/grpc_health_v1\xaa\x02\x0eGrpc.Health.V1b\x06proto3",
+    ];
 }
 
 #[allow(unused_imports)]

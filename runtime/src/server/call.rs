@@ -38,6 +38,11 @@ pub trait Dispatch<S: ?Sized>: 'static {
     /// The service that these methods belong to.
     const SERVICE: &'static ServiceDescriptor;
 
+    /// The file of the service and its imports, but for the well-known ones, each as an encoded
+    /// `google.protobuf.FileDescriptorProto`. Used with the feature `reflection` only, so that no other program
+    /// has them in it.
+    const FILES: &'static [&'static [u8]] = &[];
+
     /// Dispatches `call` to the method at position `method` in [`SERVICE`](Self::SERVICE).
     fn call(service: Arc<S>, method: usize, call: ServerCall<'_>) -> ReplyFuture<'_>;
 }
@@ -79,6 +84,9 @@ pub(crate) struct ServedService {
     pub(crate) descriptor: &'static ServiceDescriptor,
     pub(crate) options: ServiceOptions,
     pub(crate) interceptors: Interceptors,
+    /// See [`Dispatch::FILES`].
+    #[cfg(feature = "reflection")]
+    pub(crate) files: &'static [&'static [u8]],
     methods: MethodIndex,
     implementation: Arc<dyn Serve>,
 }
@@ -90,7 +98,23 @@ impl ServedService {
     ) -> Self {
         let methods = MethodIndex::new(descriptor);
         let (options, interceptors) = (ServiceOptions::default(), Interceptors::NONE);
-        Self { descriptor, options, interceptors, methods, implementation }
+        Self {
+            descriptor,
+            options,
+            interceptors,
+            #[cfg(feature = "reflection")]
+            files: &[],
+            methods,
+            implementation,
+        }
+    }
+
+    /// Adds its files. They are not an argument of [`new`](Self::new), so that nothing refers to them without the
+    /// feature.
+    #[cfg(feature = "reflection")]
+    pub(crate) fn with_files(mut self, files: &'static [&'static [u8]]) -> Self {
+        self.files = files;
+        self
     }
 
     /// The position of the method with this `path` (`/package.Service/Method`).

@@ -2,7 +2,7 @@
 //! it stops.
 
 // Without such services, nobody observes.
-#![cfg_attr(not(feature = "health"), allow(dead_code))]
+#![cfg_attr(not(any(feature = "health", feature = "reflection")), allow(dead_code))]
 
 use std::{fmt, sync::Arc};
 
@@ -21,6 +21,9 @@ pub(crate) trait ServerObserver: Send + Sync {
 pub(crate) struct ServiceEntry {
     /// The full name, such as `calculator.Calculator`.
     pub(crate) name: &'static str,
+    /// The descriptors of a generated service. See [`Dispatch::FILES`](super::Dispatch::FILES).
+    #[cfg(feature = "reflection")]
+    pub(crate) files: &'static [&'static [u8]],
 }
 
 /// The observers of a server.
@@ -28,7 +31,7 @@ pub(crate) struct ServiceEntry {
 pub(super) struct Observers(Vec<Arc<dyn ServerObserver>>);
 
 impl Observers {
-    pub(super) fn add(&mut self, observer: Arc<dyn ServerObserver>) {
+    pub(super) fn add(&mut self, observer: Arc<dyn super::observer::ServerObserver>) {
         self.0.push(observer);
     }
 

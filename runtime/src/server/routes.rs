@@ -152,7 +152,15 @@ impl RouteTable {
 
     /// The services, in the order of their names.
     pub(super) fn entries(&self) -> Vec<ServiceEntry> {
-        self.services.keys().map(|name| ServiceEntry { name }).collect()
+        let entry = |(name, _route): (&&'static str, &ServiceRoute)| ServiceEntry {
+            name,
+            #[cfg(feature = "reflection")]
+            files: match _route {
+                ServiceRoute::Generated(service) => service.files,
+                ServiceRoute::Tower(_) => &[],
+            },
+        };
+        self.services.iter().map(entry).collect()
     }
 
     /// Puts `interceptors` around all services, but not around the fallback.

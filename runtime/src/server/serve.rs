@@ -330,7 +330,7 @@ impl Server {
 
 impl Server {
     /// Has `observer` told of what is served, and of the beginning of shutdown.
-    #[cfg(feature = "health")]
+    #[cfg(any(feature = "health", feature = "reflection"))]
     pub(crate) fn observe(mut self, observer: Arc<dyn super::observer::ServerObserver>) -> Self {
         self.observers.add(observer);
         self

@@ -53,7 +53,10 @@ impl<D: Dispatch<S>, S: Send + Sync + ?Sized + 'static> ServiceServer<D, S> {
     pub fn from_arc(service: Arc<S>) -> Self {
         let implementation =
             Arc::new(Implementation { service, dispatch: PhantomData::<fn() -> D> });
-        let served = Arc::new(ServedService::new(D::SERVICE, implementation));
+        let served = ServedService::new(D::SERVICE, implementation);
+        #[cfg(feature = "reflection")]
+        let served = served.with_files(D::FILES);
+        let served = Arc::new(served);
         Self { served, dispatch: PhantomData, implementation: PhantomData }
     }
 

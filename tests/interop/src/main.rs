@@ -7,7 +7,10 @@ mod scenarios;
 
 use std::{env, error::Error, io, process::ExitCode};
 
-use tokio::net::{TcpListener, UnixListener};
+use tokio::{
+    net::{TcpListener, UnixListener},
+    signal::unix::{SignalKind, signal},
+};
 
 const USAGE: &str = "\
 Usage: interop serve               serve on a free port of 127.0.0.1 and print it
@@ -34,13 +37,24 @@ async fn main() -> Result<ExitCode, Box<dyn Error>> {
 async fn serve() -> io::Result<()> {
     let listener = TcpListener::bind("127.0.0.1:0").await?;
     println!("listening on {}", listener.local_addr()?);
-    scenarios::serve(listener).await
+    scenarios::serve(listener, terminated()).await
 }
 
 async fn serve_unix(address: &str) -> io::Result<()> {
     let listener = UnixListener::bind(address.trim_start_matches("unix:"))?;
     println!("listening on {address}");
-    scenarios::serve(listener).await
+    scenarios::serve(listener, terminated()).await
+}
+
+/// Completes when this process is to end.
+async fn terminated() {
+    match signal(SignalKind::terminate()) {
+        Ok(mut terminated) => drop(terminated.recv().await),
+        Err(error) => {
+            eprintln!("SIGTERM cannot be caught: {error}");
+            std::future::pending::<()>().await;
+        }
+    }
 }
 
 #[cfg(test)]
@@ -51,7 +65,7 @@ mod tests {
     async fn our_client_and_our_server_pass_every_check() {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap().to_string();
-        tokio::spawn(scenarios::serve(listener));
+        tokio::spawn(scenarios::serve(listener, std::future::pending()));
         assert!(checks::run(&address).await, "see the lines above");
     }
 }

@@ -230,16 +230,19 @@ async fn tonics_client_is_told_the_same() {
     let unknown = client.check(request("no.Service")).await.unwrap_err();
     assert_eq!(unknown.code(), Code::NotFound);
     let mut watch = client.watch(request(STATION)).await.unwrap().into_inner();
-    let mut told = Vec::new();
-    told.push(watch.message().await.unwrap().unwrap().status);
+    let mut next = async || {
+        let told = timeout(LONG, watch.message()).await.expect("the watch tells nothing");
+        told.unwrap().map(|told| told.status)
+    };
+    let mut told = vec![next().await];
     health.set_status(STATION, HealthStatus::NotServing);
-    told.push(watch.message().await.unwrap().unwrap().status);
+    told.push(next().await);
     health.set_status(STATION, HealthStatus::Serving);
-    told.push(watch.message().await.unwrap().unwrap().status);
+    told.push(next().await);
     stop.send(()).unwrap();
-    told.push(watch.message().await.unwrap().unwrap().status);
-    assert_eq!(told, [1, 2, 1, 2]);
-    assert!(watch.message().await.unwrap().is_none());
+    told.push(next().await);
+    told.push(next().await);
+    assert_eq!(told, [Some(1), Some(2), Some(1), Some(2), None]);
     drop(client);
     timeout(LONG, served).await.expect("the server is kept").unwrap();
 }

@@ -31,6 +31,7 @@ mod other_protocols;
 mod panics;
 mod parts;
 mod peer;
+mod reflection;
 mod resets;
 mod retries;
 mod routes;
@@ -54,15 +55,21 @@ mod contracts {
     pub mod calculator {
         rust_scaffold::include_proto!("calculator");
     }
+    pub mod custom_options {
+        rust_scaffold::include_proto!("custom_options");
+    }
     pub mod greeter {
         rust_scaffold::include_proto!("greeter");
     }
     pub mod health_v1 {
         rust_scaffold::include_proto!("grpc.health.v1");
     }
+    pub mod reflection_v1 {
+        rust_scaffold::include_proto!("grpc.reflection.v1");
+    }
     pub mod telemetry {
         rust_scaffold::include_proto!("telemetry");
     }
 }
 
-use contracts::{calculator, greeter, health_v1, telemetry};
+use contracts::{calculator, custom_options, greeter, health_v1, reflection_v1, telemetry};

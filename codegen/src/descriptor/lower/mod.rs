@@ -6,6 +6,7 @@ mod services;
 
 use std::collections::{BTreeSet, HashMap};
 
+use self::embedded::Embedder;
 use super::{
     features::{self, Features},
     protos::{Edition, FileDescriptorProto, FileDescriptorSet, FileOptions},
@@ -14,6 +15,7 @@ use super::{
 use crate::{
     diagnostics::{Location, NOT_OF_PROTOC, Problem, Problems},
     model::{File, Model},
+    options::Options,
 };
 
 /// Field numbers of `descriptor.proto`, of which descriptor paths consist.
@@ -35,15 +37,23 @@ mod number {
     pub(super) const METHOD: i32 = 2;
 }
 
-/// Lowers a whole request. `with_sets` also encodes a descriptor set for each wanted file.
+/// Lowers a whole request. `options` say which descriptors are encoded for the wanted files.
 ///
 /// Descriptors are let go of one by one: of a large API, they take more than what comes of them.
 pub(crate) fn lower(
     set: FileDescriptorSet,
     wanted: &BTreeSet<String>,
-    with_sets: bool,
+    options: &Options,
 ) -> Result<Model, Problems> {
-    let mut sets = if with_sets { embedded::sets(&set, wanted) } else { HashMap::new() };
+    let mut embedder = Embedder::new(&set);
+    let mut sets = match options.file_descriptor_set {
+        true => embedder.sets(wanted),
+        false => HashMap::new(),
+    };
+    let mut embedded = match options.build_server {
+        true => embedder.files(wanted),
+        false => HashMap::new(),
+    };
     let mut problems = Problems::default();
     let mut files = Vec::new();
     for file in set.file {
@@ -52,6 +62,7 @@ pub(crate) fn lower(
         let mut lowered = Lowering { source, problems: &mut problems }.file(&file);
         lowered.wanted = is_wanted;
         lowered.descriptor_set = sets.remove(file.name());
+        lowered.embedded = embedded.remove(file.name()).unwrap_or_default();
         files.push(lowered);
     }
     problems.stop()?;
@@ -102,6 +113,7 @@ impl Lowering<'_> {
                 .map(|(service, index)| self.service(service, &root.inner(number::SERVICE, index)))
                 .collect(),
             descriptor_set: None,
+            embedded: Vec::new(),
             location,
         }
     }

@@ -148,6 +148,7 @@ pub mod blobs_server {
 
     impl<S: super::blobs_service::Blobs + ?rt::Sized> rt::Dispatch<S> for BlobsDispatch {
         const SERVICE: &'static rt::ServiceDescriptor = &super::blobs_service::SERVICE;
+        const FILES: &'static [&'static [u8]] = super::blobs_server::FILES;
 
         fn call(service: rt::Arc<S>, method: usize, call: rt::ServerCall<'_>) -> rt::ReplyFuture<'_> {
             match method {
@@ -156,6 +157,11 @@ pub mod blobs_server {
             }
         }
     }
+
+    /// `attributes.proto` and its imports, each as an encoded descriptor.
+    pub(super) const FILES: &[&[u8]] = &[
+        b"\n\x10attributes.proto\x12\nattributes\"\xd6\x01\n\x04Blob\x12\x12\n\x04data\x18\x01 \x01(\x0cR\x04data\x121\n\x05sizes\x18\x02 \x03(\x0b2\x1b.attributes.Blob.SizesEntryR\x05sizes\x12,\n\x05inner\x18\x03 \x01(\x0b2\x16.attributes.Blob.InnerR\x05inner\x1a8\n\nSizesEntry\x12\x10\n\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n\x05value\x18\x02 \x01(\x05R\x05value:\x028\x01\x1a\x1f\n\x05Inner\x12\x16\n\x06number\x18\x01 \x01(\x05R\x06number\"\xa9\x01\n\x05Order\x12\x0e\n\x02id\x18\x01 \x01(\x03R\x02id\x12\x12\n\x04note\x18\x02 \x01(\tR\x04note\x12-\n\x05state\x18\x03 \x01(\x0e2\x17.attributes.Order.StateR\x05state\x12\x14\n\x04cash\x18\x04 \x01(\x05H\x00R\x04cash\x12\x14\n\x04card\x18\x05 \x01(\tH\x00R\x04card\"\x1b\n\x05State\x12\x08\n\x04OPEN\x10\x00\x12\x08\n\x04PAID\x10\x01B\x04\n\x02by\"\x1e\n\x06Weight\x12\x14\n\x05grams\x18\x01 \x01(\x01R\x05grams28\n\x05Blobs\x12/\n\x03Get\x12\x10.attributes.Blob\x1a\x16.attributes.Blob.Innerb\x06proto3",
+    ];
 }
 
 /// The client side of `attributes.Blobs`.

@@ -105,6 +105,7 @@ pub mod library_server {
 
     impl<S: super::library_service::Library + ?rt::Sized> rt::Dispatch<S> for LibraryDispatch {
         const SERVICE: &'static rt::ServiceDescriptor = &super::library_service::SERVICE;
+        const FILES: &'static [&'static [u8]] = super::library_server::FILES;
 
         #[allow(deprecated)]
         fn call(service: rt::Arc<S>, method: usize, call: rt::ServerCall<'_>) -> rt::ReplyFuture<'_> {
@@ -116,6 +117,12 @@ pub mod library_server {
             }
         }
     }
+
+    /// `custom_options.proto` and its imports, each as an encoded descriptor.
+    pub(super) const FILES: &[&[u8]] = &[
+        b"\n\x1cgoogle/api/annotations.proto\x12\ngoogle.api\x1a google/protobuf/descriptor.proto\"S\n\x08HttpRule\x12\x12\n\x03get\x18\x02 \x01(\tH\x00R\x03get\x12\x14\n\x04post\x18\x04 \x01(\tH\x00R\x04post\x12\x12\n\x04body\x18\x07 \x01(\tR\x04bodyB\t\n\x07pattern:K\n\x04http\x12\x1e.google.protobuf.MethodOptions\x18\xb0\xca\xbc\" \x01(\x0b2\x14.google.api.HttpRuleR\x04httpb\x06proto3",
+        b"\n\x14custom_options.proto\x12\x0ecustom_options\x1a\x1cgoogle/api/annotations.proto\x1a google/protobuf/descriptor.proto\"$\n\x0eGetBookRequest\x12\x12\n\x04name\x18\x01 \x01(\tR\x04name\"\x1a\n\x04Book\x12\x12\n\x04name\x18\x01 \x01(\tR\x04name2\x87\x02\n\x07Library\x12[\n\x07GetBook\x12\x1e.custom_options.GetBookRequest\x1a\x14.custom_options.Book\"\x1a\x82\xd3\xe4\x93\x02\x14\x12\x12/v1/{name=books/*}\x12Q\n\nCreateBook\x12\x14.custom_options.Book\x1a\x14.custom_options.Book\"\x17\x88\x02\x01\x82\xd3\xe4\x93\x02\x0e\"\t/v1/books:\x01*\x123\n\x05Plain\x12\x14.custom_options.Book\x1a\x14.custom_options.Book\x1a\x17\x8a\xb5\x18\x13library.example.com:5\n\x04host\x12\x1f.google.protobuf.ServiceOptions\x18\xd1\x86\x03 \x01(\tR\x04hostb\x06proto3",
+    ];
 }
 
 /// The client side of `custom_options.Library`.

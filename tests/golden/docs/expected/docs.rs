@@ -226,6 +226,7 @@ pub mod library_server {
 
     impl<S: super::library_service::Library + ?rt::Sized> rt::Dispatch<S> for LibraryDispatch {
         const SERVICE: &'static rt::ServiceDescriptor = &super::library_service::SERVICE;
+        const FILES: &'static [&'static [u8]] = super::library_server::FILES;
 
         fn call(service: rt::Arc<S>, method: usize, call: rt::ServerCall<'_>) -> rt::ReplyFuture<'_> {
             match method {
@@ -237,6 +238,11 @@ pub mod library_server {
             }
         }
     }
+
+    /// `docs.proto` and its imports, each as an encoded descriptor.
+    pub(super) const FILES: &[&[u8]] = &[
+        b"\n\ndocs.proto\x12\x04docs\"\x1c\n\nGetRequest\x12\x0e\n\x02id\x18\x01 \x01(\x05R\x02id\"\xa7\x01\n\x04Book\x12\x14\n\x05title\x18\x01 \x01(\tR\x05title\x12\x16\n\x05shelf\x18\x02 \x01(\x05H\x00R\x05shelf\x12\x18\n\x06reader\x18\x03 \x01(\tH\x00R\x06reader\x12&\n\x05state\x18\x04 \x01(\x0e2\x10.docs.Book.StateR\x05state\"&\n\x05State\x12\r\n\tSTATE_NEW\x10\x00\x12\x0e\n\nSTATE_WORN\x10\x01B\x07\n\x05place\"\x08\n\x06Hidden2\xa3\x01\n\x07Library\x12#\n\x03Get\x12\x10.docs.GetRequest\x1a\n.docs.Book\x12#\n\x03Put\x12\n.docs.Book\x1a\x10.docs.GetRequest\x12&\n\x04List\x12\x10.docs.GetRequest\x1a\n.docs.Book0\x01\x12&\n\x0cUndocumented\x12\n.docs.Book\x1a\n.docs.Bookb\x06proto3",
+    ];
 }
 
 /// The client side of `docs.Library`.

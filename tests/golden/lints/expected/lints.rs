@@ -373,6 +373,7 @@ pub mod shop_server {
 
     impl<S: super::shop_service::Shop + ?rt::Sized> rt::Dispatch<S> for ShopDispatch {
         const SERVICE: &'static rt::ServiceDescriptor = &super::shop_service::SERVICE;
+        const FILES: &'static [&'static [u8]] = super::shop_server::FILES;
 
         fn call(service: rt::Arc<S>, method: usize, call: rt::ServerCall<'_>) -> rt::ReplyFuture<'_> {
             match method {
@@ -387,6 +388,11 @@ pub mod shop_server {
             }
         }
     }
+
+    /// `lints.proto` and its imports, each as an encoded descriptor.
+    pub(super) const FILES: &[&[u8]] = &[
+        b"\n\x0blints.proto\x12\x05lints\"\xea\x07\n\x04Part\x12\x1d\n\ttext_data\x18\x01 \x01(\tH\x00R\x08textData\x12\x1d\n\tblob_data\x18\x02 \x01(\x0cH\x00R\x08blobData\x12&\n\x0eprice_in_cents\x18\x03 \x01(\x05H\x01R\x0cpriceInCents\x12&\n\x0eprice_in_euros\x18\x04 \x01(\x05H\x01R\x0cpriceInEuros\x12*\n\x10price_in_dollars\x18\x05 \x01(\x05H\x01R\x0epriceInDollars\x12\x1f\n\nvalue_text\x18\x06 \x01(\tH\x02R\tvalueText\x12\x17\n\x07is_open\x18\x07 \x01(\x08R\x06isOpen\x12\x1b\n\tfrom_date\x18\x08 \x01(\tR\x08fromDate\x12\x17\n\x07to_date\x18\t \x01(\tR\x06toDate\x12 \n\tinto_text\x18\n \x01(\tH\x03R\x08intoText\x88\x01\x01\x12$\n\x0bfrom_number\x18\x0b \x01(\x05H\x04R\nfromNumber\x88\x01\x01\x12-\n\tfrom_kind\x18\x0c \x01(\x0e2\x10.lints.Part.KindR\x08fromKind\x122\n\tinto_kind\x18\r \x01(\x0e2\x10.lints.Part.KindH\x05R\x08intoKind\x88\x01\x01\x12+\n\x08as_kinds\x18\x0e \x03(\x0e2\x10.lints.Part.KindR\x07asKinds\x12=\n\x0cto_kinds_mut\x18\x0f \x03(\x0b2\x1b.lints.Part.ToKindsMutEntryR\ntoKindsMut\x12,\n\x08is_state\x18\x10 \x01(\x0e2\x11.lints.Part.STATER\x07isState\x12\x10\n\x03len\x18\x11 \x01(\x08R\x03len\x12\x10\n\x03not\x18\x12 \x01(\x08R\x03not\x12\x1f\n\x04next\x18\x13 \x01(\x0b2\x0b.lints.PartR\x04next\x125\n\x0bto_kind_mut\x18\x14 \x01(\x0e2\x10.lints.Part.KindH\x06R\ttoKindMut\x88\x01\x01\x1aO\n\x0fToKindsMutEntry\x12\x10\n\x03key\x18\x01 \x01(\tR\x03key\x12&\n\x05value\x18\x02 \x01(\x0e2\x10.lints.Part.KindR\x05value:\x028\x01\",\n\x04Kind\x12\x14\n\x10KIND_UNSPECIFIED\x10\x00\x12\x0e\n\nFIRST_KIND\x10\x01\"#\n\x05STATE\x12\x06\n\x02OK\x10\x00\x12\x06\n\x02IO\x10\x01\x12\n\n\x06TCP_IP\x10\x02B\x06\n\x04dataB\x06\n\x04unitB\x07\n\x05valueB\x0c\n\n_into_textB\x0e\n\x0c_from_numberB\x0c\n\n_into_kindB\x0e\n\x0c_to_kind_mut\"=\n\x03New\x12\x0c\n\x01a\x18\x01 \x01(\x08R\x01a\x12\x0c\n\x01b\x18\x02 \x01(\x08R\x01b\x12\x0c\n\x01c\x18\x03 \x01(\x08R\x01c\x12\x0c\n\x01d\x18\x04 \x01(\x08R\x01d\"X\n\x05R_G_B\x12\x14\n\x05h_s_v\x18\x01 \x01(\x05H\x00R\x03hSV\x12\x14\n\x04name\x18\x02 \x01(\x05H\x00R\x04name\"\x19\n\x05e_n_u\x12\t\n\x05L_A_B\x10\x00\x12\x05\n\x01X\x10\x01B\x08\n\x06colour\"\x18\n\x04HTTP\x12\x10\n\x03url\x18\x01 \x01(\tR\x03url*,\n\x0bFromStrName\x12\x1d\n\x19FROM_STR_NAME_UNSPECIFIED\x10\x002\x8d\x02\n\x04Shop\x12$\n\x08IntoCart\x12\x0b.lints.Part\x1a\x0b.lints.Part\x12$\n\x08FromUser\x12\x0b.lints.Part\x1a\x0b.lints.Part\x12&\n\x08ToAllMut\x12\x0b.lints.Part\x1a\x0b.lints.Part0\x01\x12\"\n\x06ToCart\x12\x0b.lints.Part\x1a\x0b.lints.Part\x12$\n\x06AsList\x12\x0b.lints.Part\x1a\x0b.lints.Part(\x01\x12&\n\x06IsOpen\x12\x0b.lints.Part\x1a\x0b.lints.Part(\x010\x01\x12\x1f\n\x04Next\x12\x0b.lints.Part\x1a\n.lints.New2*\n\x05s_i_p\x12!\n\x03Get\x12\x0c.lints.R_G_B\x1a\x0c.lints.R_G_Bb\x06proto3",
+    ];
 }
 
 /// The client side of `lints.Shop`.
@@ -1041,6 +1047,7 @@ pub mod s_i_p_server {
 
     impl<S: super::s_i_p_service::SIP + ?rt::Sized> rt::Dispatch<S> for SIPDispatch {
         const SERVICE: &'static rt::ServiceDescriptor = &super::s_i_p_service::SERVICE;
+        const FILES: &'static [&'static [u8]] = super::shop_server::FILES;
 
         fn call(service: rt::Arc<S>, method: usize, call: rt::ServerCall<'_>) -> rt::ReplyFuture<'_> {
             match method {

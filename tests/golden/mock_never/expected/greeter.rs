@@ -74,6 +74,7 @@ pub mod greeter_server {
 
     impl<S: super::greeter_service::Greeter + ?rt::Sized> rt::Dispatch<S> for GreeterDispatch {
         const SERVICE: &'static rt::ServiceDescriptor = &super::greeter_service::SERVICE;
+        const FILES: &'static [&'static [u8]] = super::greeter_server::FILES;
 
         fn call(service: rt::Arc<S>, method: usize, call: rt::ServerCall<'_>) -> rt::ReplyFuture<'_> {
             match method {
@@ -82,6 +83,11 @@ pub mod greeter_server {
             }
         }
     }
+
+    /// `greeter.proto` and its imports, each as an encoded descriptor.
+    pub(super) const FILES: &[&[u8]] = &[
+        b"\n\rgreeter.proto\x12\x07greeter\"\"\n\x0cHelloRequest\x12\x12\n\x04name\x18\x01 \x01(\tR\x04name\"&\n\nHelloReply\x12\x18\n\x07message\x18\x01 \x01(\tR\x07message2A\n\x07Greeter\x126\n\x08SayHello\x12\x15.greeter.HelloRequest\x1a\x13.greeter.HelloReplyb\x06proto3",
+    ];
 }
 
 /// The client side of `greeter.Greeter`.

@@ -24,15 +24,21 @@ use crate::contract::{
 pub(crate) const ERROR_MESSAGE: &str = "100 % naïve: 日本語\nmore";
 pub(crate) const ERROR_DETAILS: &[u8] = b"\x00\x01\xfe\xff";
 
-/// Serves the scenarios to every connection of `listener`.
-pub(crate) async fn serve(listener: impl Listener + Unpin) -> io::Result<()> {
+/// Serves the scenarios to every connection of `listener`, until `stop` and for as long as calls take.
+pub(crate) async fn serve(
+    listener: impl Listener + Unpin,
+    stop: impl Future<Output = ()>,
+) -> io::Result<()> {
     let telemetry = TelemetryServer::new(Scenarios::default())
         .accept_compressed(CompressionEncoding::Gzip)
         .send_compressed(CompressionEncoding::Gzip);
     Server::new()
         .add_service(CalculatorServer::new(CheckedCalculator))
         .add_service(telemetry)
-        .serve_listener(listener)
+        .health()
+        .reflection()
+        .shutdown_timeout(None)
+        .serve_listener_with_shutdown(listener, stop)
         .await
 }
 

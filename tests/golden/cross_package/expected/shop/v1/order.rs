@@ -90,6 +90,7 @@ pub mod orders_server {
 
     impl<S: super::orders_service::Orders + ?rt::Sized> rt::Dispatch<S> for OrdersDispatch {
         const SERVICE: &'static rt::ServiceDescriptor = &super::orders_service::SERVICE;
+        const FILES: &'static [&'static [u8]] = super::orders_server::FILES;
 
         fn call(service: rt::Arc<S>, method: usize, call: rt::ServerCall<'_>) -> rt::ReplyFuture<'_> {
             match method {
@@ -99,6 +100,15 @@ pub mod orders_server {
             }
         }
     }
+
+    /// `shop/v1/order.proto` and its imports, each as an encoded descriptor.
+    pub(super) const FILES: &[&[u8]] = &[
+        b"\n\x12common/money.proto\x12\x06common\"\x89\x01\n\x05Money\x12\x14\n\x05cents\x18\x01 \x01(\x03R\x05cents\x122\n\x08currency\x18\x02 \x01(\x0e2\x16.common.Money.CurrencyR\x08currency\"6\n\x08Currency\x12\x18\n\x14CURRENCY_UNSPECIFIED\x10\x00\x12\x10\n\x0cCURRENCY_EUR\x10\x01b\x06proto3",
+        b"\n\nroot.proto\"\x1a\n\x04Root\x12\x12\n\x04name\x18\x01 \x01(\tR\x04name2\x1c\n\x05Roots\x12\x13\n\x03Get\x12\x05.Root\x1a\x05.Rootb\x06proto3",
+        b"\n\x14shop/catalogue.proto\x12\x04shop\"]\n\tCatalogue\x12/\n\x07entries\x18\x01 \x03(\x0b2\x15.shop.Catalogue.EntryR\x07entries\x1a\x1f\n\x05Entry\x12\x16\n\x06number\x18\x01 \x01(\rR\x06numberb\x06proto3",
+        b"\n\x12shop/v1/item.proto\x12\x07shop.v1\x1a\x14shop/catalogue.proto\"G\n\x04Item\x12\x12\n\x04name\x18\x01 \x01(\tR\x04name\x12+\n\x05entry\x18\x02 \x01(\x0b2\x15.shop.Catalogue.EntryR\x05entry26\n\x05Stock\x12-\n\x05Count\x12\r.shop.v1.Item\x1a\x15.shop.Catalogue.Entryb\x06proto3",
+        b"\n\x13shop/v1/order.proto\x12\x07shop.v1\x1a\x12common/money.proto\x1a\nroot.proto\x1a\x12shop/v1/item.proto\"\xa0\x01\n\x05Order\x12#\n\x05items\x18\x01 \x03(\x0b2\r.shop.v1.ItemR\x05items\x12#\n\x05total\x18\x02 \x01(\x0b2\r.common.MoneyR\x05total\x12\x19\n\x04root\x18\x03 \x01(\x0b2\x05.RootR\x04root\x122\n\x08currency\x18\x04 \x01(\x0e2\x16.common.Money.CurrencyR\x08currency2S\n\x06Orders\x12&\n\x05Place\x12\x0e.shop.v1.Order\x1a\r.common.Money\x12!\n\x05Watch\x12\r.shop.v1.Item\x1a\x05.Root(\x010\x01b\x06proto3",
+    ];
 }
 
 /// The client side of `shop.v1.Orders`.
