@@ -33,6 +33,8 @@
 //!   crate.
 //! - `reflection`: [`Server::reflection`], which shows clients without the protos what a server has. Adds no crate,
 //!   but the descriptors of the services to the program.
+//! - `tls`, `tls-aws-lc`: TLS by rustls, on a [`Server`] and for addresses with `https://`. The cryptography is
+//!   that of ring, or with `tls-aws-lc` that of AWS-LC, which needs a C compiler to build.
 //! - `mock`: mocks of generated services, for tests.
 //! - `tonic-transport`: conversion of tonic's channels to [`Channel`], and tonic's `Request::remote_addr`
 //!   on a [`Server`] with [`connect_info`](Server::connect_info).
@@ -77,6 +79,8 @@ mod redact;
 mod reflection;
 #[cfg(feature = "_calls")]
 mod server;
+#[cfg(all(feature = "_tls", not(target_family = "wasm")))]
+mod tls;
 
 pub use prost;
 pub use prost_types;
@@ -91,6 +95,8 @@ pub use self::client::{
 };
 #[cfg(all(feature = "health", not(target_family = "wasm")))]
 pub use self::health::{HealthReporter, HealthStatus};
+#[cfg(all(feature = "_tls", not(target_family = "wasm")))]
+pub use self::tls::{ClientTls, ServerTls, TlsError, TlsInfo};
 #[cfg(feature = "_calls")]
 pub use self::{
     call::reply::Reply,

@@ -14,7 +14,7 @@ use syn::{Attribute, Item, TraitItem};
 /// The layers, lowest first. Those of one row know nothing of each other.
 const LAYERS: &[&[&str]] = &[
     &["call", "redact"],
-    &["codec"],
+    &["codec", "tls"],
     &["protocol"],
     &["h2"],
     &["intercept"],

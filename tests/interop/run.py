@@ -34,6 +34,22 @@ MISSING = {
     },
     "server": {"node": {"responses are compressed with gzip"}},
 }
+# How each serves and checks TLS, with the certificates in a folder.
+TLS_PEERS = {
+    "rust": {
+        "serve": lambda folder: [*PEERS["rust"], "serve", "tls", folder],
+        "check": lambda address, folder: [*PEERS["rust"], "check", address, "tls", folder],
+    },
+    "python": {
+        name: lambda *arguments, name=name: [
+            sys.executable,
+            str(HERE / "python" / "tls.py"),
+            name,
+            *arguments,
+        ]
+        for name in ("serve", "check")
+    },
+}
 LISTENING = "listening on "
 
 
@@ -59,6 +75,12 @@ def main():
     passed += sum(results.values())
     failed += len(results) - sum(results.values())
 
+    for client, server in itertools.product(TLS_PEERS, repeat=2):
+        print(f"\n{client} client, {server} server, with TLS", flush=True)
+        results = run_tls_checks(client, server)
+        passed += sum(results.values())
+        failed += len(results) - sum(results.values())
+
     for client, names in checks.items():
         missing = MISSING["client"].get(client, set())
         for name in sorted((checks["rust"] | checks["python"]) ^ (names | missing)):
@@ -82,7 +104,7 @@ def run_unix_socket_checks():
 
 def run_own_services_checks():
     """They stop the server in the end, while a watch of its health is open."""
-    with started("rust") as (server, address):
+    with started([*PEERS["rust"], "serve"]) as (server, address):
         script = str(HERE / "python" / "own_services.py")
         results = results_of([sys.executable, script, address, str(server.pid)])
         name = "a watch does not keep a server that was stopped"
@@ -92,6 +114,28 @@ def run_own_services_checks():
             results[name] = False
         print("ok" if results[name] else "FAILED", name, flush=True)
         return results
+
+
+def run_tls_checks(client, server):
+    with tempfile.TemporaryDirectory() as folder:
+        make_certificates(folder)
+        with running(TLS_PEERS[server]["serve"](folder)) as address:
+            return results_of(TLS_PEERS[client]["check"](address, folder))
+
+
+def make_certificates(folder):
+    """Two CAs, and the certificates that the first one has issued to a server and to a client."""
+    make = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2"]
+    for name, arguments in {
+        "ca": [],
+        "other": [],
+        "server": ["-CA", "ca.crt", "-CAkey", "ca.key", "-addext", "subjectAltName=DNS:localhost"],
+        "client": ["-CA", "ca.crt", "-CAkey", "ca.key"],
+    }.items():
+        if "-CA" in arguments:
+            arguments = [*arguments, "-addext", "basicConstraints=critical,CA:FALSE"]
+        files = ["-keyout", f"{name}.key", "-out", f"{name}.crt", "-subj", f"/CN={name}"]
+        subprocess.run([*make, *files, *arguments], cwd=folder, check=True, capture_output=True)
 
 
 def results_of(command):
@@ -108,23 +152,25 @@ def results_of(command):
     return results
 
 
-@contextmanager
 def serving(peer, *address):
+    return running([*PEERS[peer], "serve", *address])
+
+
+@contextmanager
+def running(command):
     """The address of a server that is terminated in the end."""
-    with started(peer, *address) as (_, address):
+    with started(command) as (_, address):
         yield address
 
 
 @contextmanager
-def started(peer, *address):
+def started(command):
     """A server that is terminated in the end, if it is still there, and its address."""
-    server = subprocess.Popen(
-        [*PEERS[peer], "serve", *address], cwd=HERE, stdout=subprocess.PIPE, text=True
-    )
+    server = subprocess.Popen(command, cwd=HERE, stdout=subprocess.PIPE, text=True)
     try:
         line = server.stdout.readline().strip()
         if not line.startswith(LISTENING):
-            sys.exit(f"the {peer} server says {line!r} instead of its address")
+            sys.exit(f"{' '.join(command)} says {line!r} instead of its address")
         yield server, line.removeprefix(LISTENING)
     finally:
         server.terminate()

@@ -77,3 +77,8 @@ pub mod hand;
 #[cfg(doctest)]
 #[doc = include_str!("../../README.md")]
 pub struct Readme;
+
+/// The Rust of the guide to TLS, compiled.
+#[cfg(doctest)]
+#[doc = include_str!("../../docs/tls.md")]
+pub struct Tls;

@@ -5,6 +5,8 @@ use std::{fmt, future::Future, io, sync::Arc, time::Duration};
 use http::Uri;
 use tokio::io::{AsyncRead, AsyncWrite};
 
+#[cfg(all(feature = "_tls", not(target_family = "wasm")))]
+use super::tls_connector::TlsConnector;
 use super::{
     balancer::Balancer,
     channel::Channel,
@@ -17,6 +19,8 @@ use super::{
     subchannel::Subchannel,
     target::Target,
 };
+#[cfg(all(feature = "_tls", not(target_family = "wasm")))]
+use crate::tls::ClientTls;
 use crate::{
     call::deadline::FOREVER,
     h2::{
@@ -72,6 +76,8 @@ pub struct ChannelBuilder {
     tcp_nodelay: bool,
     options: ChannelOptions,
     user_agent: Option<String>,
+    #[cfg(all(feature = "_tls", not(target_family = "wasm")))]
+    tls: Option<ClientTls>,
 }
 
 impl ChannelBuilder {
@@ -82,6 +88,8 @@ impl ChannelBuilder {
             tcp_nodelay: true,
             options: ChannelOptions::default(),
             user_agent: None,
+            #[cfg(all(feature = "_tls", not(target_family = "wasm")))]
+            tls: None,
         }
     }
 
@@ -104,7 +112,11 @@ impl ChannelBuilder {
     }
 
     fn balancer(self) -> Result<Balancer, ConnectError> {
-        let target = Target::parse(&self.address)?;
+        #[cfg_attr(any(not(feature = "_tls"), target_family = "wasm"), allow(unused_mut))]
+        let mut target = Target::parse(&self.address)?;
+        #[cfg(all(feature = "_tls", not(target_family = "wasm")))]
+        let tls = self.tls_connector(&mut target)?;
+        #[cfg(any(not(feature = "_tls"), target_family = "wasm"))]
         if target.is_secure() && self.connector.is_none() {
             return Err(ConnectError::NoTls { address: self.address });
         }
@@ -119,15 +131,55 @@ impl ChannelBuilder {
         let (resolver, connector) = match self.connector {
             // Names are its own matter: it may reach them through a proxy.
             Some(connector) => (resolver::passthrough(&target), connector),
-            None => {
-                let tcp_nodelay = self.tcp_nodelay;
-                (resolver::of_target(&target), Connector::Builtin { tcp_nodelay })
-            }
+            None => (resolver::of_target(&target), Connector::builtin(self.tcp_nodelay)),
         };
+        #[cfg(all(feature = "_tls", not(target_family = "wasm")))]
+        let connector = connector.with_tls(tls);
         let keep_alive = ChannelKeepAlive::new(options.keep_alive);
         let subchannel = Subchannel::new(resolver, connector, options.subchannel, keep_alive);
         let picker = SingleSubchannel(Arc::new(subchannel));
         Ok(Balancer::new(target, options, Box::new(picker)))
+    }
+
+    /// Which TLS to speak, if any.
+    #[cfg(all(feature = "_tls", not(target_family = "wasm")))]
+    fn tls_connector(&self, target: &mut Target) -> Result<Option<TlsConnector>, ConnectError> {
+        let tls = match &self.tls {
+            Some(tls) => {
+                target.secure_unix();
+                if !target.is_secure() {
+                    let reason =
+                        format!("is set, and {} asks for none: use https://", self.address);
+                    return Err(ConnectError::InvalidOption { option: "tls", reason });
+                }
+                tls.clone()
+            }
+            // A connector speaks it by itself.
+            None if target.is_secure() && self.connector.is_none() => ClientTls::new(),
+            None => return Ok(None),
+        };
+        Ok(Some(TlsConnector::new(tls, target.host())?))
+    }
+
+    /// Speaks TLS as `tls` says, with CAs of your own or a certificate of the client. The address begins with
+    /// `https://`, or with `unix:`. Default: addresses with `https://` are connected to as
+    /// [`ClientTls::new`] says. With a [`connector`](Self::connector), TLS is spoken on its connections only
+    /// if this is set.
+    ///
+    /// Making the channel fails with [`ConnectError::Tls`] if a certificate or a key cannot be used.
+    ///
+    /// ```no_run
+    /// # use rust_scaffold::{Channel, ClientTls, ConnectError};
+    /// # async fn channel() -> Result<Channel, ConnectError> {
+    /// let tls = ClientTls::new().ca("/etc/tls/ca.crt").server_name("calculator.internal");
+    /// Channel::builder("https://10.0.0.7:50051").tls(tls).connect().await
+    /// # }
+    /// ```
+    #[cfg(all(feature = "_tls", not(target_family = "wasm")))]
+    #[must_use]
+    pub fn tls(mut self, tls: ClientTls) -> Self {
+        self.tls = Some(tls);
+        self
     }
 
     /// Opens connections with `connect`, which is passed the server's address as a URI with the path `/`.
@@ -289,5 +341,21 @@ impl fmt::Debug for ChannelBuilder {
             .field("address", &self.address)
             .field("options", &self.options)
             .finish_non_exhaustive()
+    }
+}
+
+#[cfg(all(test, not(feature = "_tls")))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn without_the_feature_an_address_that_asks_for_tls_names_it() {
+        let error = Channel::connect_lazy("https://localhost").unwrap_err();
+        assert!(
+            matches!(&error, ConnectError::NoTls { address } if address == "https://localhost")
+        );
+        assert!(error.to_string().contains("the feature `tls`"), "{error}");
+        let connector = |_| tokio::net::TcpStream::connect("127.0.0.1:1");
+        Channel::builder("https://localhost").connector(connector).connect_lazy().unwrap();
     }
 }

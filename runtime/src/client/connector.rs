@@ -10,18 +10,32 @@ use tokio::net::TcpStream;
 use tokio::net::UnixStream;
 
 use super::resolver::Address;
+#[cfg(all(feature = "_tls", not(target_family = "wasm")))]
+use super::tls_connector::TlsConnector;
 use crate::h2::io::AsyncIo;
 
 type Connecting = Pin<Box<dyn Future<Output = io::Result<Box<dyn AsyncIo>>> + Send>>;
 
 /// Opens the connections of a subchannel.
 #[derive(Clone)]
-pub(super) enum Connector {
+pub(super) struct Connector {
+    kind: ConnectorKind,
+    #[cfg(all(feature = "_tls", not(target_family = "wasm")))]
+    tls: Option<Arc<TlsConnector>>,
+}
+
+#[derive(Clone)]
+enum ConnectorKind {
     Builtin { tcp_nodelay: bool },
     Custom(Arc<dyn Fn(Uri) -> Connecting + Send + Sync>),
 }
 
 impl Connector {
+    /// Opens connections over sockets.
+    pub(super) fn builtin(tcp_nodelay: bool) -> Self {
+        Self::new(ConnectorKind::Builtin { tcp_nodelay })
+    }
+
     /// Opens connections with `connect`, which is passed the target.
     pub(super) fn custom<C, F, Io>(connect: C) -> Self
     where
@@ -29,14 +43,40 @@ impl Connector {
         F: Future<Output = io::Result<Io>> + Send + 'static,
         Io: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
-        Self::Custom(Arc::new(move |uri| {
+        Self::new(ConnectorKind::Custom(Arc::new(move |uri| {
             let connection = connect(uri);
             Box::pin(async move { Ok(Box::new(connection.await?) as Box<dyn AsyncIo>) })
-        }))
+        })))
     }
 
-    /// Opens the I/O to `address`.
+    fn new(kind: ConnectorKind) -> Self {
+        Self {
+            kind,
+            #[cfg(all(feature = "_tls", not(target_family = "wasm")))]
+            tls: None,
+        }
+    }
+
+    /// Speaks TLS on the connections, if there is a `tls` to.
+    #[cfg(all(feature = "_tls", not(target_family = "wasm")))]
+    pub(super) fn with_tls(mut self, tls: Option<TlsConnector>) -> Self {
+        self.tls = tls.map(Arc::new);
+        self
+    }
+
+    /// Opens the I/O to `address`, on which HTTP/2 is to be spoken.
     pub(super) async fn open(&self, address: Address) -> io::Result<Box<dyn AsyncIo>> {
+        let io = self.kind.open(address).await?;
+        #[cfg(all(feature = "_tls", not(target_family = "wasm")))]
+        if let Some(tls) = &self.tls {
+            return tls.handshake(io).await;
+        }
+        Ok(io)
+    }
+}
+
+impl ConnectorKind {
+    async fn open(&self, address: Address) -> io::Result<Box<dyn AsyncIo>> {
         match (self, address) {
             (Self::Custom(connect), Address::Target(uri)) => connect(uri).await,
             #[cfg(not(target_family = "wasm"))]

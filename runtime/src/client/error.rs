@@ -34,7 +34,7 @@ pub enum ConnectError {
         /// What is wrong with it.
         reason: String,
     },
-    /// The address asks for TLS, and there is no
+    /// The address asks for TLS, the feature `tls` is off, and there is no
     /// [`connector`](crate::ChannelBuilder::connector) that speaks it.
     #[non_exhaustive]
     NoTls {
@@ -48,6 +48,13 @@ pub enum ConnectError {
         option: &'static str,
         /// What is wrong with its value, and what to do about it.
         reason: String,
+    },
+    /// A certificate, a key or another option of TLS cannot be used.
+    #[cfg(all(feature = "_tls", not(target_family = "wasm")))]
+    #[non_exhaustive]
+    Tls {
+        /// What is wrong, and where.
+        source: crate::tls::TlsError,
     },
     /// The server cannot be reached, or does not speak HTTP/2.
     #[non_exhaustive]
@@ -80,11 +87,14 @@ impl fmt::Display for ConnectError {
             ),
             Self::NoTls { address } => write!(
                 f,
-                "{address} asks for TLS: set a `ChannelBuilder::connector` that speaks it, or use http://"
+                "{address} asks for TLS: turn on the feature `tls` of rust-scaffold, set a \
+                 `ChannelBuilder::connector` that speaks it, or use http://"
             ),
             Self::InvalidOption { option, reason } => {
                 write!(f, "`ChannelBuilder::{option}` {reason}")
             }
+            #[cfg(all(feature = "_tls", not(target_family = "wasm")))]
+            Self::Tls { source } => write!(f, "cannot connect with TLS: {source}"),
             Self::Unreachable { address, source } => {
                 write!(f, "cannot connect to {address}: {}", describe(&**source))?;
                 match source.kind() {
@@ -108,9 +118,18 @@ impl fmt::Debug for ConnectError {
 impl Error for ConnectError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         match self {
+            #[cfg(all(feature = "_tls", not(target_family = "wasm")))]
+            Self::Tls { source } => Some(source),
             Self::Unreachable { source, .. } => Some(&**source),
             _ => None,
         }
+    }
+}
+
+#[cfg(all(feature = "_tls", not(target_family = "wasm")))]
+impl From<crate::tls::TlsError> for ConnectError {
+    fn from(source: crate::tls::TlsError) -> Self {
+        Self::Tls { source }
     }
 }
 

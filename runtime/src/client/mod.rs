@@ -19,6 +19,8 @@ mod retryable_call;
 mod service;
 mod subchannel;
 mod target;
+#[cfg(all(feature = "_tls", not(target_family = "wasm")))]
+mod tls_connector;
 mod tower;
 pub(crate) mod transport;
 

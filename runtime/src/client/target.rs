@@ -78,6 +78,23 @@ impl Target {
         self.scheme == Scheme::HTTPS
     }
 
+    /// The host that the address names, for which the server's certificate has to be.
+    #[cfg(all(feature = "_tls", not(target_family = "wasm")))]
+    pub(super) fn host(&self) -> &str {
+        match &self.endpoint {
+            Endpoint::Tcp { host, .. } => host,
+            Endpoint::Unix(_) => "localhost",
+        }
+    }
+
+    /// A Unix socket has no scheme of its own: it takes on that of TLS.
+    #[cfg(all(feature = "_tls", not(target_family = "wasm")))]
+    pub(super) fn secure_unix(&mut self) {
+        if let Endpoint::Unix(_) = self.endpoint {
+            self.scheme = Scheme::HTTPS;
+        }
+    }
+
     /// The URI of `path` on this server.
     pub(super) fn uri(&self, path: PathAndQuery) -> Uri {
         let mut parts = http::uri::Parts::default();

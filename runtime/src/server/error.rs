@@ -50,6 +50,13 @@ pub enum ServeError {
         /// Why listening on the last of them failed, or resolving.
         source: io::Error,
     },
+    /// A certificate, a key or another option of TLS cannot be used.
+    #[cfg(feature = "_tls")]
+    #[non_exhaustive]
+    Tls {
+        /// What is wrong, and where.
+        source: crate::tls::TlsError,
+    },
     /// Accepting connections has failed for good.
     #[non_exhaustive]
     Accept {
@@ -84,6 +91,8 @@ impl fmt::Display for ServeError {
                     _ => Ok(()),
                 }
             }
+            #[cfg(feature = "_tls")]
+            Self::Tls { source } => write!(f, "cannot serve with TLS: {source}"),
             Self::Accept { source } => write!(f, "cannot accept connections: {source}"),
         }
     }
@@ -100,8 +109,17 @@ impl Error for ServeError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         match self {
             Self::Bind { source, .. } | Self::Accept { source } => Some(source),
+            #[cfg(feature = "_tls")]
+            Self::Tls { source } => Some(source),
             _ => None,
         }
+    }
+}
+
+#[cfg(feature = "_tls")]
+impl From<crate::tls::TlsError> for ServeError {
+    fn from(source: crate::tls::TlsError) -> Self {
+        Self::Tls { source }
     }
 }
 
@@ -110,6 +128,8 @@ impl From<ServeError> for io::Error {
         use io::ErrorKind::{InvalidInput, Other};
         let kind = match &error {
             ServeError::InvalidOption { .. } | ServeError::DuplicateService { .. } => InvalidInput,
+            #[cfg(feature = "_tls")]
+            ServeError::Tls { .. } => InvalidInput,
             ServeError::NoTimers { .. } => Other,
             ServeError::Bind { source, .. } | ServeError::Accept { source } => source.kind(),
         };

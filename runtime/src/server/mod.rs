@@ -23,6 +23,8 @@ mod routes;
 #[cfg(all(feature = "server", not(target_family = "wasm")))]
 pub(crate) mod serve;
 pub(crate) mod service;
+#[cfg(all(feature = "server", feature = "_tls", not(target_family = "wasm")))]
+mod tls_handshake;
 
 pub use self::{
     call::{Dispatch, Handler, ServerCall, unimplemented},

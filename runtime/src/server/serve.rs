@@ -11,6 +11,8 @@ use tonic::server::NamedService;
 use tower_layer::Layer;
 use tower_service::Service;
 
+#[cfg(feature = "_tls")]
+use super::tls_handshake::TlsServer;
 use super::{
     error::ServeError,
     generated::GeneratedServer,
@@ -20,6 +22,8 @@ use super::{
     options::ServerOptions,
     routes::{RouteTable, Routes},
 };
+#[cfg(feature = "_tls")]
+use crate::tls::ServerTls;
 use crate::{
     call::{deadline, status::BoxError},
     h2::server::{connection, handshake::Handshake, run_until, shared::ServerShared},
@@ -51,6 +55,8 @@ pub struct Server {
     interceptors: Interceptors,
     observers: Observers,
     pub(super) options: ServerOptions,
+    #[cfg(feature = "_tls")]
+    tls: Option<ServerTls>,
 }
 
 impl Server {
@@ -166,6 +172,25 @@ impl Server {
         B: RequestBody,
     {
         self.layers.add(layer);
+        self
+    }
+
+    /// Serves with TLS: on sockets, and on what `serve_incoming` takes after its own
+    /// [`Handshake`]. Default: without. The handshake runs on the connection's own task, and
+    /// [`handshake_timeout`](Self::handshake_timeout) limits it together with the others.
+    ///
+    /// Serving fails with [`ServeError::Tls`] if a certificate, a key or a CA cannot be used.
+    ///
+    /// ```
+    /// use rust_scaffold::{Server, ServerTls};
+    ///
+    /// let tls = ServerTls::from_pem_files("/etc/tls/tls.crt", "/etc/tls/tls.key");
+    /// let server = Server::new().tls(tls);
+    /// ```
+    #[cfg(feature = "_tls")]
+    #[must_use]
+    pub fn tls(mut self, tls: ServerTls) -> Self {
+        self.tls = Some(tls);
         self
     }
 
@@ -318,13 +343,14 @@ impl Server {
         signal: impl Future<Output = ()>,
     ) -> io::Result<()> {
         self.check()?;
-        let connections = Connections::new(self);
-        let mut signal = pin!(signal);
-        if let Accepting::Ended = connections.accept_all(incoming, signal.as_mut()).await? {
-            run_until(signal, connections.ended()).await;
+        #[cfg(feature = "_tls")]
+        if let Some(tls) = &self.tls {
+            let tls = TlsServer::new(tls.clone(), self.options.connection.connect_info)?;
+            let _watching = tls.watch_files();
+            let incoming = incoming.map(|accepted| accepted.map(|io| tls.handshake(io)));
+            return Connections::new(self).run(incoming, signal).await;
         }
-        connections.shut_down().await;
-        Ok(())
+        Connections::new(self).run(incoming, signal).await
     }
 }
 
@@ -346,6 +372,8 @@ impl Server {
     pub(crate) fn check(&self) -> Result<(), ServeError> {
         self.options.check()?;
         self.routes.check()?;
+        #[cfg(feature = "_tls")]
+        self.tls.as_ref().map_or(Ok(()), ServerTls::check)?;
         let timer = deadline::timer("serving", || tokio::time::sleep(Duration::ZERO));
         timer.map(drop).map_err(|reason| ServeError::NoTimers { reason })
     }
@@ -384,6 +412,20 @@ impl Connections {
         let services = server.into_routes().into_http_service();
         let shared = Arc::new(ServerShared::new(services, connection_options));
         Self { shared, permits, shutdown: watch::Sender::new(false), observers }
+    }
+
+    /// Serves what `incoming` accepts until `signal` completes, or it ends, and all calls have ended.
+    async fn run<C: Handshake>(
+        self,
+        incoming: impl Stream<Item = io::Result<C>>,
+        signal: impl Future<Output = ()>,
+    ) -> io::Result<()> {
+        let mut signal = pin!(signal);
+        if let Accepting::Ended = self.accept_all(incoming, signal.as_mut()).await? {
+            run_until(signal, self.ended()).await;
+        }
+        self.shut_down().await;
+        Ok(())
     }
 
     /// Serves what `incoming` accepts until that ends or `stop` completes. Drops `incoming` before it

@@ -4,8 +4,9 @@ mod checks;
 mod contract;
 mod relay;
 mod scenarios;
+mod tls;
 
-use std::{env, error::Error, io, process::ExitCode};
+use std::{env, error::Error, io, path::Path, process::ExitCode};
 
 use tokio::{
     net::{TcpListener, UnixListener},
@@ -15,7 +16,10 @@ use tokio::{
 const USAGE: &str = "\
 Usage: interop serve               serve on a free port of 127.0.0.1 and print it
        interop serve unix:PATH     serve on a Unix socket
-       interop check HOST:PORT     run every check";
+       interop serve tls FOLDER    serve with TLS and the certificates in a folder
+       interop check HOST:PORT     run every check
+       interop check HOST:PORT tls FOLDER
+                                   run those of TLS";
 
 #[tokio::main]
 async fn main() -> Result<ExitCode, Box<dyn Error>> {
@@ -24,8 +28,10 @@ async fn main() -> Result<ExitCode, Box<dyn Error>> {
     match args[..] {
         ["serve"] => serve().await?,
         ["serve", address] if address.starts_with("unix:") => serve_unix(address).await?,
+        ["serve", "tls", folder] => tls::serve(Path::new(folder)).await?,
+        ["check", address, "tls", folder] if tls::check(address, Path::new(folder)).await => {}
         ["check", address] if checks::run(address).await => {}
-        ["check", _] => return Ok(ExitCode::FAILURE),
+        ["check", _] | ["check", _, "tls", _] => return Ok(ExitCode::FAILURE),
         _ => {
             eprintln!("{USAGE}");
             return Ok(ExitCode::from(2));

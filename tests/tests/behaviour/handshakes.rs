@@ -210,7 +210,7 @@ async fn a_shutdown_does_not_wait_for_handshakes() {
 
 /// The events of this crate, as text.
 #[derive(Clone, Default)]
-struct Log(Arc<Mutex<Vec<String>>>);
+pub(crate) struct Log(pub(crate) Arc<Mutex<Vec<String>>>);
 
 impl Subscriber for Log {
     fn enabled(&self, metadata: &Metadata<'_>) -> bool {

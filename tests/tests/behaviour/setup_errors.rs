@@ -34,10 +34,6 @@ async fn what_is_wrong_with_a_channel_is_in_the_error_by_its_name() {
         }
         other => panic!("{other}"),
     }
-    match lazy("https://localhost") {
-        ConnectError::NoTls { address, .. } => assert_eq!(address, "https://localhost"),
-        other => panic!("{other}"),
-    }
     match Channel::builder("http://a").user_agent("a\nb").connect_lazy().unwrap_err() {
         ConnectError::InvalidOption { option, .. } => assert_eq!(option, "user_agent"),
         other => panic!("{other}"),

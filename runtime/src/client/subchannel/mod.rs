@@ -243,7 +243,7 @@ mod tests {
         let resolver = Addresses(listeners.iter().map(address).collect());
         let ChannelOptions { subchannel: options, keep_alive, .. } = ChannelOptions::default();
         let options = SubchannelOptions { max_connections: 2, ..options };
-        let connector = Connector::Builtin { tcp_nodelay: true };
+        let connector = Connector::builtin(true);
         let keep_alive = ChannelKeepAlive::new(keep_alive);
         Arc::new(Subchannel::new(Box::new(resolver), connector, options, keep_alive))
     }

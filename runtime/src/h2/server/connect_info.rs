@@ -6,6 +6,9 @@ use std::{net::SocketAddr, sync::Arc};
 
 use http::Extensions;
 
+#[cfg(feature = "_tls")]
+use crate::tls::TlsInfo;
+
 /// What is known about a connection. A [`Server`](crate::Server) with
 /// [`connect_info`](crate::Server::connect_info) puts it into the extensions of each request.
 ///
@@ -38,6 +41,8 @@ struct ConnectionFacts {
     #[cfg(unix)]
     remote_unix_addr: Option<unix::SocketAddr>,
     peer_credentials: Option<PeerCredentials>,
+    #[cfg(feature = "_tls")]
+    tls: Option<TlsInfo>,
     extensions: Extensions,
 }
 
@@ -85,6 +90,13 @@ impl ConnectInfo {
         self.0.peer_credentials.as_ref()
     }
 
+    /// What the TLS handshake has negotiated, and the names in the client's certificate, if the server has
+    /// [`tls`](crate::Server::tls).
+    #[cfg(feature = "_tls")]
+    pub fn tls(&self) -> Option<&TlsInfo> {
+        self.0.tls.as_ref()
+    }
+
     /// Whatever else is known, by its type: what a [`Handshake`](crate::Handshake) has learned.
     pub fn extensions(&self) -> &Extensions {
         &self.0.extensions
@@ -106,6 +118,13 @@ impl ConnectInfo {
     #[must_use]
     pub fn with_peer_credentials(self, credentials: PeerCredentials) -> Self {
         self.update(|facts| facts.peer_credentials = Some(credentials))
+    }
+
+    /// Sets what a TLS handshake has shown.
+    #[cfg(feature = "_tls")]
+    #[must_use]
+    pub fn with_tls(self, tls: TlsInfo) -> Self {
+        self.update(|facts| facts.tls = Some(tls))
     }
 
     /// Adds a value to the [`extensions`](Self::extensions), in place of one of the same type.

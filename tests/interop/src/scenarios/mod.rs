@@ -29,6 +29,11 @@ pub(crate) async fn serve(
     listener: impl Listener + Unpin,
     stop: impl Future<Output = ()>,
 ) -> io::Result<()> {
+    server().serve_listener_with_shutdown(listener, stop).await
+}
+
+/// A server of the scenarios.
+pub(crate) fn server() -> Server {
     let telemetry = TelemetryServer::new(Scenarios::default())
         .accept_compressed(CompressionEncoding::Gzip)
         .send_compressed(CompressionEncoding::Gzip);
@@ -38,8 +43,6 @@ pub(crate) async fn serve(
         .health()
         .reflection()
         .shutdown_timeout(None)
-        .serve_listener_with_shutdown(listener, stop)
-        .await
 }
 
 /// One point with each kind of value; `python/scenarios.py` has the same.

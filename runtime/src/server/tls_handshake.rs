@@ -1,0 +1,90 @@
+//! The handshake of TLS on a server's connection, after its own and before HTTP/2's.
+
+use std::{io, sync::Arc};
+
+use tokio::{
+    io::{AsyncRead, AsyncWrite},
+    sync::Semaphore,
+    task::JoinSet,
+};
+use tokio_rustls::{LazyConfigAcceptor, server::TlsStream};
+
+use super::error::ServeError;
+use crate::{
+    h2::{
+        io::ConnectionIo,
+        server::{
+            connected::{Connected as _, ConnectedIo},
+            handshake::Handshake,
+        },
+    },
+    tls::{ServerTls, TlsInfo, failure, reload::Reloading},
+};
+
+/// The TLS of a server that serves.
+pub(super) struct TlsServer {
+    config: Arc<Reloading<ServerTls>>,
+    /// The handshakes that may be in progress.
+    permits: Semaphore,
+    connect_info: bool,
+}
+
+impl TlsServer {
+    /// Reads the certificates. Connections show what is known of them if `connect_info` says so.
+    pub(super) fn new(tls: ServerTls, connect_info: bool) -> Result<Arc<Self>, ServeError> {
+        let permits = Semaphore::new(tls.max_handshakes);
+        let config = Reloading::new(tls)?;
+        Ok(Arc::new(Self { config, permits, connect_info }))
+    }
+
+    /// Reads the files again when they change, until the result is dropped.
+    pub(super) fn watch_files(&self) -> JoinSet<()> {
+        let mut watching = JoinSet::new();
+        watching.spawn(Arc::clone(&self.config).watch());
+        watching
+    }
+
+    /// `accepted`, on which TLS is to be spoken.
+    pub(super) fn handshake<C>(self: &Arc<Self>, accepted: C) -> TlsHandshake<C> {
+        TlsHandshake { accepted, server: Arc::clone(self) }
+    }
+}
+
+/// A connection on which TLS is to be spoken.
+pub(super) struct TlsHandshake<C> {
+    accepted: C,
+    server: Arc<TlsServer>,
+}
+
+impl<C: Handshake> Handshake for TlsHandshake<C> {
+    type Io = ConnectedIo<TlsStream<C::Io>>;
+
+    async fn handshake(self) -> io::Result<Self::Io> {
+        let Self { accepted, server } = self;
+        let io = accepted.handshake().await?;
+        let info = server.connect_info.then(|| io.connect_info());
+        let hello = LazyConfigAcceptor::new(Default::default(), io);
+        let hello = hello.await.map_err(failure::with_client)?;
+        // Only now: a client that says nothing would keep others from theirs. The semaphore is never closed.
+        let permit = server.permits.acquire().await;
+        let accepting = hello.into_stream(server.config.current()).into_fallible();
+        let stream = match accepting.await {
+            Ok(stream) => stream,
+            Err((error, io)) => {
+                drop(permit);
+                close(io).await;
+                return Err(failure::with_client(error));
+            }
+        };
+        let info = info.map(|info| info.with_tls(TlsInfo::of(stream.get_ref().1)));
+        Ok(ConnectedIo::new(stream, info.unwrap_or_default()))
+    }
+}
+
+/// Closes a connection so that the client can read the alert that says why.
+async fn close(io: impl AsyncRead + AsyncWrite + Unpin) {
+    let (io, handle) = ConnectionIo::of_server(io);
+    // The handle gets the I/O.
+    drop(io);
+    handle.close(None).await;
+}

@@ -1,0 +1,173 @@
+//! [`ClientTls`]: which servers a client trusts, and the certificate that it has itself.
+
+use std::{path::PathBuf, sync::Arc, time::Duration};
+
+use rustls::{ClientConfig, pki_types::ServerName, sign::SingleCertAndKey};
+
+use super::{
+    crypto::{ALPN_H2, VERSIONS, provider},
+    error::TlsError,
+    identity::Identity,
+    pem::PemSource,
+    reload::{Material, RELOAD_INTERVAL},
+    roots,
+};
+
+/// TLS for a [`Channel`](crate::Channel): the CAs that are trusted, and a certificate of the client (mTLS).
+///
+/// An address with `https://` needs none to be set if the system trusts the server's CA.
+///
+/// ```no_run
+/// use rust_scaffold::{Channel, ClientTls, ConnectError};
+///
+/// # async fn connect() -> Result<(), ConnectError> {
+/// let public = Channel::connect("https://calculator.example.com").await?;
+///
+/// let tls = ClientTls::new()
+///     .ca("/etc/tls/ca.crt")
+///     .client_certificate("/etc/tls/tls.crt", "/etc/tls/tls.key");
+/// let internal = Channel::builder("https://calculator.internal:50051").tls(tls).connect().await?;
+/// # Ok(())
+/// # }
+/// ```
+///
+/// TLS 1.2 and 1.3 are spoken. A server that does not choose HTTP/2 by ALPN is not connected to.
+///
+/// # Rotation
+/// Before it connects, a channel looks at the files if that was [`reload_interval`](Self::reload_interval)
+/// ago, and reads them again when one has changed. If everything is valid, new connections use it; otherwise
+/// they use what was read before. Either is logged once by a `tracing` event. Open connections go on.
+#[derive(Clone, Debug)]
+pub struct ClientTls {
+    ca: Vec<PemSource>,
+    identity: Option<Identity>,
+    server_name: Option<String>,
+    reload_interval: Option<Duration>,
+}
+
+impl ClientTls {
+    /// Trusts the CAs that the system trusts, which are read when a channel is made. On Unix, the environment
+    /// variables `SSL_CERT_FILE` and `SSL_CERT_DIR` name others.
+    pub fn new() -> Self {
+        Self {
+            ca: Vec::new(),
+            identity: None,
+            server_name: None,
+            reload_interval: Some(RELOAD_INTERVAL),
+        }
+    }
+
+    /// Trusts the CAs in this PEM file, and no longer those of the system. More can be added.
+    #[must_use]
+    pub fn ca(mut self, file: impl Into<PathBuf>) -> Self {
+        self.ca.push(PemSource::File(file.into()));
+        self
+    }
+
+    /// As [`ca`](Self::ca), with the CAs in PEM.
+    #[must_use]
+    pub fn ca_pem(mut self, pem: impl AsRef<[u8]>) -> Self {
+        self.ca.push(PemSource::memory(pem, "ClientTls::ca_pem"));
+        self
+    }
+
+    /// The client's certificate and private key, in PEM files, for servers that ask for one. The first
+    /// certificate in the file is the client's own; those of the CAs that lead to a root follow. The key is of
+    /// PKCS #8, PKCS #1 or SEC 1, and not encrypted. The files may be one.
+    #[must_use]
+    pub fn client_certificate(
+        mut self,
+        certificate: impl Into<PathBuf>,
+        key: impl Into<PathBuf>,
+    ) -> Self {
+        let [certificate, key] = [certificate.into(), key.into()].map(PemSource::File);
+        self.identity = Some(Identity { certificate, key });
+        self
+    }
+
+    /// As [`client_certificate`](Self::client_certificate), in PEM.
+    #[must_use]
+    pub fn client_certificate_pem(
+        mut self,
+        certificate: impl AsRef<[u8]>,
+        key: impl AsRef<[u8]>,
+    ) -> Self {
+        let pem = |pem: &[u8]| PemSource::memory(pem, "ClientTls::client_certificate_pem");
+        let [certificate, key] = [pem(certificate.as_ref()), pem(key.as_ref())];
+        self.identity = Some(Identity { certificate, key });
+        self
+    }
+
+    /// The DNS name or IP address that the server's certificate has to be for, which is also sent to the server
+    /// (SNI). Default: the host of the address; for a Unix socket, `localhost`.
+    #[must_use]
+    pub fn server_name(mut self, name: impl Into<String>) -> Self {
+        self.server_name = Some(name.into());
+        self
+    }
+
+    /// How long ago the files have to have been looked at to be looked at before connecting, or `None` if
+    /// they are only read once. Default: 10 seconds.
+    #[must_use]
+    pub fn reload_interval(mut self, interval: Option<Duration>) -> Self {
+        self.reload_interval = interval;
+        self
+    }
+
+    /// Reads and validates everything, as making a channel does first.
+    ///
+    /// # Errors
+    /// [`TlsError`] for the first file that cannot be used, with its name, or for a name that is none.
+    pub fn check(&self) -> Result<(), TlsError> {
+        self.name_of_server("localhost")?;
+        self.load().map(drop)
+    }
+
+    /// The name that a server's certificate has to be for whose address has this `host`.
+    pub(crate) fn name_of_server(&self, host: &str) -> Result<ServerName<'static>, TlsError> {
+        let name = self.server_name.as_deref().unwrap_or(host).to_owned();
+        ServerName::try_from(name.clone()).map_err(|_| TlsError::InvalidOption {
+            option: "ClientTls::server_name",
+            reason: format!("has to be a DNS name or an IP address, and `{name}` is neither"),
+        })
+    }
+}
+
+impl Default for ClientTls {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Material for ClientTls {
+    type Config = ClientConfig;
+
+    fn load(&self) -> Result<ClientConfig, TlsError> {
+        let roots = match &*self.ca {
+            [] => roots::of_the_system()?,
+            given => roots::given(given)?,
+        };
+        let builder = ClientConfig::builder_with_provider(provider());
+        let builder = builder.with_protocol_versions(VERSIONS).map_err(|error| {
+            TlsError::InvalidOption { option: "ChannelBuilder::tls", reason: error.to_string() }
+        })?;
+        let builder = builder.with_root_certificates(roots);
+        let mut config = match &self.identity {
+            None => builder.with_no_client_auth(),
+            Some(identity) => {
+                let resolver = Arc::new(SingleCertAndKey::from(identity.load()?));
+                builder.with_client_cert_resolver(resolver)
+            }
+        };
+        config.alpn_protocols = vec![ALPN_H2.to_vec()];
+        Ok(config)
+    }
+
+    fn sources(&self) -> Vec<&PemSource> {
+        self.identity.iter().flat_map(Identity::sources).chain(&self.ca).collect()
+    }
+
+    fn reload_interval(&self) -> Option<Duration> {
+        self.reload_interval
+    }
+}

@@ -1,0 +1,196 @@
+//! [`ServerTls`]: the certificate of a server, and what it demands of clients.
+
+use std::{path::PathBuf, sync::Arc, time::Duration};
+
+use rustls::{
+    ServerConfig,
+    server::{VerifierBuilderError, WebPkiClientVerifier, danger::ClientCertVerifier},
+    sign::SingleCertAndKey,
+};
+
+use super::{
+    crypto::{ALPN_H2, VERSIONS, provider},
+    error::TlsError,
+    identity::Identity,
+    pem::PemSource,
+    reload::{Material, RELOAD_INTERVAL},
+    roots,
+};
+
+/// TLS for a [`Server`](crate::Server): its certificate and key, and whether clients need one (mTLS).
+///
+/// ```no_run
+/// use rust_scaffold::{Server, ServerTls};
+/// # use rust_scaffold::GeneratedServer;
+///
+/// # async fn serve(calculator: impl GeneratedServer) -> std::io::Result<()> {
+/// let tls = ServerTls::from_pem_files("/etc/tls/tls.crt", "/etc/tls/tls.key")
+///     .client_ca("/etc/tls/ca.crt");
+/// Server::new().add_service(calculator).tls(tls).serve("[::]:50051").await
+/// # }
+/// ```
+///
+/// TLS 1.2 and 1.3 are spoken. A client that offers other protocols by ALPN and not HTTP/2 is refused; one without
+/// ALPN may go on. What a client's certificate says is in [`ConnectInfo::tls`](crate::ConnectInfo::tls).
+///
+/// # Rotation
+/// Files are looked at every [`reload_interval`](Self::reload_interval), and read again when one has changed;
+/// it may also be replaced, or be behind a symbolic link that is, as in a volume of Kubernetes. If everything
+/// is valid, new connections use it; otherwise they use what was read before, until it is. Either is logged once
+/// by a `tracing` event. Open connections go on. Sessions are resumed only with the certificates with which
+/// they began.
+#[derive(Clone, Debug)]
+pub struct ServerTls {
+    identity: Identity,
+    client_ca: Vec<PemSource>,
+    client_auth_optional: bool,
+    crls: Vec<PemSource>,
+    reload_interval: Option<Duration>,
+    pub(crate) max_handshakes: usize,
+}
+
+impl ServerTls {
+    /// With a certificate and its private key in PEM files. The first certificate in the file is the server's
+    /// own; those of the CAs that lead to a root follow. The key is of PKCS #8, PKCS #1 or SEC 1, and not
+    /// encrypted. The files may be one.
+    pub fn from_pem_files(certificate: impl Into<PathBuf>, key: impl Into<PathBuf>) -> Self {
+        Self::new(PemSource::File(certificate.into()), PemSource::File(key.into()))
+    }
+
+    /// With a certificate and its private key in PEM, as in [`from_pem_files`](Self::from_pem_files).
+    pub fn from_pem(certificate: impl AsRef<[u8]>, key: impl AsRef<[u8]>) -> Self {
+        let pem = |pem: &[u8]| PemSource::memory(pem, "ServerTls::from_pem");
+        Self::new(pem(certificate.as_ref()), pem(key.as_ref()))
+    }
+
+    fn new(certificate: PemSource, key: PemSource) -> Self {
+        Self {
+            identity: Identity { certificate, key },
+            client_ca: Vec::new(),
+            client_auth_optional: false,
+            crls: Vec::new(),
+            reload_interval: Some(RELOAD_INTERVAL),
+            max_handshakes: 1024,
+        }
+    }
+
+    /// Demands that clients have a certificate that a CA in this PEM file has issued, directly or through
+    /// others. It may have several, and more can be added. Default: none, clients are not asked for a certificate.
+    #[must_use]
+    pub fn client_ca(mut self, file: impl Into<PathBuf>) -> Self {
+        self.client_ca.push(PemSource::File(file.into()));
+        self
+    }
+
+    /// As [`client_ca`](Self::client_ca), with the CAs in PEM.
+    #[must_use]
+    pub fn client_ca_pem(mut self, pem: impl AsRef<[u8]>) -> Self {
+        self.client_ca.push(PemSource::memory(pem, "ServerTls::client_ca_pem"));
+        self
+    }
+
+    /// Whether clients without a certificate are served, too, if there is a [`client_ca`](Self::client_ca).
+    /// One that is sent has to be valid nevertheless. Default: false.
+    #[must_use]
+    pub fn client_auth_optional(mut self, optional: bool) -> Self {
+        self.client_auth_optional = optional;
+        self
+    }
+
+    /// Refuses clients whose certificates are revoked by a list in this PEM file, or of whose CAs up to the root
+    /// one has no list in it. More files can be added. A list that should have been replaced by now is used on.
+    /// Default: none, nothing is revoked.
+    #[must_use]
+    pub fn crl(mut self, file: impl Into<PathBuf>) -> Self {
+        self.crls.push(PemSource::File(file.into()));
+        self
+    }
+
+    /// As [`crl`](Self::crl), with the lists in PEM.
+    #[must_use]
+    pub fn crl_pem(mut self, pem: impl AsRef<[u8]>) -> Self {
+        self.crls.push(PemSource::memory(pem, "ServerTls::crl_pem"));
+        self
+    }
+
+    /// The interval at which files are looked at, or `None` if they are only read at the start. Default: 10
+    /// seconds; minimum: 10 milliseconds.
+    #[must_use]
+    pub fn reload_interval(mut self, interval: Option<Duration>) -> Self {
+        self.reload_interval = interval.map(|it| it.max(Duration::from_millis(10)));
+        self
+    }
+
+    /// The maximum number of TLS handshakes in progress, at least 1. Further connections wait for their turn,
+    /// within [`handshake_timeout`](crate::Server::handshake_timeout). A handshake begins when the client has
+    /// sent its part, so connections on which nothing comes take no place. Default: 1024.
+    #[must_use]
+    pub fn max_handshakes(mut self, handshakes: usize) -> Self {
+        self.max_handshakes = handshakes.clamp(1, tokio::sync::Semaphore::MAX_PERMITS);
+        self
+    }
+
+    /// Reads and validates everything, as serving does first.
+    ///
+    /// # Errors
+    /// [`TlsError`] for the first file that cannot be used, with its name.
+    pub fn check(&self) -> Result<(), TlsError> {
+        self.load().map(drop)
+    }
+
+    fn client_verifier(&self) -> Result<Arc<dyn ClientCertVerifier>, TlsError> {
+        let mut crls = Vec::new();
+        for source in &self.crls {
+            crls.extend(source.crls()?);
+        }
+        if self.client_ca.is_empty() {
+            return match self.crls.first() {
+                None => Ok(WebPkiClientVerifier::no_client_auth()),
+                Some(crl) => {
+                    let reason = "without a `ServerTls::client_ca`, there is nothing to be revoked";
+                    Err(TlsError::invalid(crl, reason))
+                }
+            };
+        }
+        let roots = roots::given(&self.client_ca)?;
+        let builder = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider());
+        let builder = builder.with_crls(crls);
+        let builder = match self.client_auth_optional {
+            true => builder.allow_unauthenticated(),
+            false => builder,
+        };
+        builder.build().map_err(|error| {
+            let sources = match error {
+                VerifierBuilderError::InvalidCrl(_) => &self.crls,
+                _ => &self.client_ca,
+            };
+            let sources: Vec<_> = sources.iter().map(ToString::to_string).collect();
+            TlsError::invalid(sources.join(", "), error.to_string())
+        })
+    }
+}
+
+impl Material for ServerTls {
+    type Config = ServerConfig;
+
+    fn load(&self) -> Result<ServerConfig, TlsError> {
+        let identity = self.identity.load()?;
+        let builder = ServerConfig::builder_with_provider(provider());
+        let builder = builder.with_protocol_versions(VERSIONS).map_err(|error| {
+            TlsError::InvalidOption { option: "Server::tls", reason: error.to_string() }
+        })?;
+        let mut config = builder
+            .with_client_cert_verifier(self.client_verifier()?)
+            .with_cert_resolver(Arc::new(SingleCertAndKey::from(identity)));
+        config.alpn_protocols = vec![ALPN_H2.to_vec()];
+        Ok(config)
+    }
+
+    fn sources(&self) -> Vec<&PemSource> {
+        self.identity.sources().chain(&self.client_ca).chain(&self.crls).collect()
+    }
+
+    fn reload_interval(&self) -> Option<Duration> {
+        self.reload_interval
+    }
+}
