@@ -36,13 +36,15 @@
 //! - `tls`, `tls-aws-lc`: TLS by rustls, on a [`Server`] and for addresses with `https://`. The cryptography is
 //!   that of ring, or with `tls-aws-lc` that of AWS-LC, which needs a C compiler to build.
 //! - `mock`: mocks of generated services, for tests.
+//! - `web`: gRPC-Web, in servers beside gRPC, and in a [`Channel`] by [`Protocol`]. Adds no dependency.
+//!   Browsers also need HTTP/1.1 or TLS, and CORS, which axum or a proxy in front provides.
 //! - `tonic-transport`: conversion of tonic's channels to [`Channel`], and tonic's `Request::remote_addr`
 //!   on a [`Server`] with [`connect_info`](Server::connect_info).
 //!
 //! # WebAssembly
 //! With default features or without, the crate builds for `wasm32-unknown-unknown`. There are no sockets,
 //! so there is no [`Server`], and calls through a [`Channel`]'s own connections are `Unavailable`. Use a
-//! tower service ([`Channel::new`]), such as one that speaks gRPC-Web, or a connector. The target has no
+//! tower service ([`Channel::new`]), which may speak gRPC-Web (`Channel::with_protocol`), or a connector. The target has no
 //! clock either, so calls with a deadline do not work there.
 
 // The client and the server each use only part of what they share.
@@ -104,6 +106,7 @@ pub use self::{
     intercept::{
         CallEnd, InterceptedCall, Interceptor, Next, Role, SharedInterceptor, TonicInterceptor,
     },
+    protocol::Protocol,
     protocol::http_body::HttpBody,
     protocol::memory::raise_mmap_threshold,
     protocol::message_counter::MessageCount,

@@ -83,7 +83,7 @@ pub(crate) trait RecvBody: Send {
 }
 
 /// An HTTP message's body, as far as it was read ahead.
-pub(crate) enum ReceivedBody<S> {
+pub(crate) enum PrefetchedBody<S> {
     /// All of it: at most one chunk of data, and the trailers or a failure.
     Whole(Option<Bytes>, Result<Option<HeaderMap>, Status>),
     Stream(S),
@@ -133,10 +133,10 @@ impl Body {
     }
 
     #[inline]
-    pub(crate) fn received(body: ReceivedBody<impl RecvBody + 'static>, end: EndOfBody) -> Self {
+    pub(crate) fn received(body: PrefetchedBody<impl RecvBody + 'static>, end: EndOfBody) -> Self {
         match body {
-            ReceivedBody::Stream(stream) => Self::stream(Box::new(stream), end),
-            ReceivedBody::Whole(data, trailers) => {
+            PrefetchedBody::Stream(stream) => Self::stream(Box::new(stream), end),
+            PrefetchedBody::Whole(data, trailers) => {
                 let ended = trailers.and_then(|trailers| end.of_trailers(trailers));
                 let (trailers, failure) = match ended {
                     Ok(trailers) => (trailers, None),
@@ -318,9 +318,9 @@ impl Body {
     }
 
     /// Whether the body may wait for flow-control window indefinitely.
-    pub(crate) fn is_patient(&self) -> bool {
+    pub(crate) fn may_wait_for_window(&self) -> bool {
         match &self.kind {
-            BodyKind::Observed(observed) => observed.inner.is_patient(),
+            BodyKind::Observed(observed) => observed.inner.may_wait_for_window(),
             _ => self.deadline.is_none(),
         }
     }
@@ -420,7 +420,7 @@ impl EndOfBody {
     }
 }
 
-impl<S: RecvBody> ReceivedBody<S> {
+impl<S: RecvBody> PrefetchedBody<S> {
     /// Counts what the body holds as unread. Called when it is handed to code that may not read it.
     pub(crate) fn track(&mut self) {
         if let Self::Stream(stream) = self {

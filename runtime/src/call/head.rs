@@ -11,7 +11,7 @@ use super::{body::Body, direct_slot::ErasedSlot, method::MethodDescriptor, obser
 
 /// A call, as a transport sees it.
 #[derive(Debug)]
-pub(crate) struct ClientCall {
+pub(crate) struct OutgoingCall {
     pub(crate) head: CallHead,
     pub(crate) body: Body,
 }
@@ -35,7 +35,7 @@ pub(crate) struct IncomingCall<'a> {
     pub(crate) metadata: MetadataMap,
     pub(crate) extensions: Extensions,
     pub(crate) messages: IncomingMessages<'a>,
-    pub(crate) options: CallOptions,
+    pub(crate) options: RequestParams,
 }
 
 /// The requests of an incoming call, and where its responses go.
@@ -62,7 +62,7 @@ impl IncomingMessages<'_> {
 
 /// What the request's headers ask for.
 #[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct CallOptions {
+pub(crate) struct RequestParams {
     /// The compression of the requests. The server accepts it.
     pub(crate) encoding: Option<CompressionEncoding>,
     /// The compressions that the client accepts.

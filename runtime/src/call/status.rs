@@ -53,17 +53,17 @@ pub(crate) fn describe(error: &(dyn Error + 'static)) -> String {
 
 /// Marks a status that is not sent: the server closes the connection instead, as a mock asked it to.
 #[derive(Debug)]
-pub(crate) struct BrokenConnection;
+pub(crate) struct AbortRequested;
 
-impl std::fmt::Display for BrokenConnection {
+impl std::fmt::Display for AbortRequested {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("the connection broke before the call was answered")
     }
 }
 
-impl Error for BrokenConnection {}
+impl Error for AbortRequested {}
 
 /// Whether the status asks for the connection to be closed abruptly.
-pub(crate) fn breaks_connection(status: &Status) -> bool {
-    status.source().is_some_and(<dyn Error>::is::<BrokenConnection>)
+pub(crate) fn aborts_connection(status: &Status) -> bool {
+    status.source().is_some_and(<dyn Error>::is::<AbortRequested>)
 }

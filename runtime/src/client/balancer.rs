@@ -24,10 +24,10 @@ use crate::{
     call::deadline,
     h2::{
         client::{
-            call_state::{CallFailure, CallResult, StreamRequest},
+            call_state::{CallFailure, CallResult, OutboundRequest},
             pending_call::PendingResponse,
         },
-        header_list::Limit,
+        header_list::HeaderLimit,
     },
 };
 
@@ -41,6 +41,10 @@ pub(super) struct Balancer {
 impl Balancer {
     pub(super) fn new(target: Target, options: ChannelOptions, picker: Box<dyn Picker>) -> Self {
         Self { target, options, picker }
+    }
+
+    pub(super) fn options(&self) -> &ChannelOptions {
+        &self.options
     }
 
     /// Waits until there is a connection.
@@ -94,12 +98,12 @@ impl Balancer {
         };
         let headers = call.head.headers(&self.options.user_agent);
         connection.settings().header_limit().check_request(&Method::POST, &uri, &headers)?;
-        Ok(connection.send(StreamRequest {
+        Ok(connection.send(OutboundRequest {
             uri,
             headers,
             requests: call.requests.payload(connection.settings()),
             streams_responses: call.head.streams_responses(),
-            header_limit: Limit::Ours(
+            header_limit: HeaderLimit::Local(
                 self.options.subchannel.connection.limits.max_header_list_size,
             ),
             permit,

@@ -27,6 +27,7 @@ use crate::{
         keep_alive::ChannelKeepAlive,
         stream::{MAX_FRAME, MAX_WINDOW, MIN_FRAME},
     },
+    protocol::Protocol,
 };
 
 /// Channels over connections of their own.
@@ -202,6 +203,14 @@ impl ChannelBuilder {
         Io: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
         self.connector = Some(Connector::custom(connect));
+        self
+    }
+
+    /// The protocol of the calls of generated clients. Default: [`Protocol::Grpc`]. Clients of other libraries
+    /// write their requests themselves.
+    #[must_use]
+    pub fn protocol(mut self, protocol: Protocol) -> Self {
+        self.options.protocol = protocol;
         self
     }
 

@@ -23,7 +23,7 @@ use crate::{
         body::{Body, Direction},
         deadline::{self, Deadline},
         direct_slot::pass_one,
-        head::{CallHead, ClientCall},
+        head::{CallHead, OutgoingCall},
         method::MethodDescriptor,
         reply::Reply,
         streaming::{IntoStreamingRequest, Streaming},
@@ -225,7 +225,7 @@ impl Client {
         &self,
         method: &'static MethodDescriptor,
         request: Request<M>,
-    ) -> Result<ClientCall, Status> {
+    ) -> Result<OutgoingCall, Status> {
         let (metadata, extensions, message) = request.into_parts();
         let body = Body::once(self.encoder.encode_one(&CodecMessage::<C, M>::new(message))?);
         self.prepare(method, Request::from_parts(metadata, extensions, body))
@@ -235,7 +235,7 @@ impl Client {
         &self,
         method: &'static MethodDescriptor,
         request: Request<Streaming<M>>,
-    ) -> Result<ClientCall, Status> {
+    ) -> Result<OutgoingCall, Status> {
         let (metadata, extensions, messages) = request.into_parts();
         let wrap = CodecMessage::<C, M>::new;
         let encoded = EncodedStream::new(messages, wrap, self.encoder, Deadline::default());
@@ -247,7 +247,7 @@ impl Client {
         &self,
         method: &'static MethodDescriptor,
         request: Request<Body>,
-    ) -> Result<ClientCall, Status> {
+    ) -> Result<OutgoingCall, Status> {
         let deadline = deadline::of_request(request.metadata())?;
         let (metadata, mut extensions, body) = request.into_parts();
         if let Some(origin) = &self.origin {
@@ -261,7 +261,7 @@ impl Client {
             encoding: self.encoder.encoding,
             accepted: self.accepted,
         };
-        Ok(ClientCall { head, body })
+        Ok(OutgoingCall { head, body })
     }
 
     /// Waits for the single, still encoded response message.
@@ -271,7 +271,7 @@ impl Client {
     fn single<'a>(
         &'a self,
         transport: &'a TransportKind,
-        call: ClientCall,
+        call: OutgoingCall,
     ) -> impl Future<Output = Result<Response<Bytes>, Status>> + Send + 'a {
         let mut call = ChannelCall::new(&self.channel, transport, call);
         async move {
@@ -293,7 +293,7 @@ impl Client {
     fn stream<'a>(
         &'a self,
         transport: &'a TransportKind,
-        call: ClientCall,
+        call: OutgoingCall,
     ) -> impl Future<Output = Result<Response<Messages>, Status>> + Send + 'a {
         let mut call = ChannelCall::new(&self.channel, transport, call);
         async move {

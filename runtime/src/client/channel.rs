@@ -23,7 +23,7 @@ use crate::{
     call::{
         body::Body,
         deadline::Deadline,
-        head::ClientCall,
+        head::OutgoingCall,
         observer::BoxObserver,
         reply::{CallFuture, Reply, ReplyFuture},
         status::BoxError,
@@ -31,9 +31,12 @@ use crate::{
     intercept::{
         InterceptedCall, Role,
         http::SendHttp,
-        interceptor::{Interceptor, Interceptors, OutgoingCall},
+        interceptor::{Interceptor, Interceptors, StartCall},
     },
-    protocol::http_body::{HttpBody, RequestBody},
+    protocol::{
+        Protocol,
+        http_body::{BytesBody, HttpBody},
+    },
 };
 
 /// A route to a server: over HTTP/2 connections, through another tower service, or to a server in this
@@ -78,7 +81,7 @@ pub(super) enum TransportKind {
 }
 
 impl TransportKind {
-    pub(super) fn start(&self, call: ClientCall) -> ResponseFuture {
+    pub(super) fn start(&self, call: OutgoingCall) -> ResponseFuture {
         match self {
             Self::H2(h2) => ResponseFuture::H2(h2.start(call)),
             Self::Other(transport) => ResponseFuture::Other(transport.start(call)),
@@ -113,9 +116,22 @@ impl Channel {
         S: Clone + Send + Sync + 'static,
         S::Error: Into<BoxError>,
         S::Future: Send,
-        B: RequestBody,
+        B: BytesBody,
     {
-        Self::from_transport(TowerTransport(service))
+        Self::with_protocol(service, Protocol::Grpc)
+    }
+
+    /// Calls through `service`, a tower service that speaks `protocol`: for example gRPC-Web to a proxy, over
+    /// HTTP/1.1.
+    pub fn with_protocol<S, B>(service: S, protocol: Protocol) -> Self
+    where
+        S: Service<http::Request<tonic::body::Body>, Response = http::Response<B>>,
+        S: Clone + Send + Sync + 'static,
+        S::Error: Into<BoxError>,
+        S::Future: Send,
+        B: BytesBody,
+    {
+        Self::from_transport(TowerTransport { service, protocol })
     }
 
     /// Adds an interceptor for the calls that are made through this channel, to be called after those that
@@ -134,7 +150,7 @@ impl Channel {
     ///
     /// A layer works on HTTP requests and responses. What concerns calls, with their methods, deadlines and
     /// statuses, is an [interceptor](Self::intercept). Interceptors that were added before run inside of the
-    /// layer, those that are added later outside of it.
+    /// layer, those that are added later outside of it. On a channel that speaks gRPC-Web, all run outside of it.
     ///
     /// ```
     /// use http::{HeaderValue, Request};
@@ -158,9 +174,19 @@ impl Channel {
         L::Service: Clone + Send + Sync + 'static,
         <L::Service as Service<http::Request<tonic::body::Body>>>::Error: Into<BoxError>,
         <L::Service as Service<http::Request<tonic::body::Body>>>::Future: Send,
-        B: RequestBody,
+        B: BytesBody,
     {
-        Self::new(layer.layer(self))
+        let protocol = self.protocol();
+        let Self { kind, interceptors } = self;
+        let (inner, outer) = match protocol {
+            Protocol::Grpc => (interceptors, Interceptors::NONE),
+            // They see calls of gRPC, which are something else on the way through the layer.
+            #[cfg(feature = "web")]
+            Protocol::GrpcWeb | Protocol::GrpcWebText => (Interceptors::NONE, interceptors),
+        };
+        let layered =
+            Self::with_protocol(layer.layer(Self { kind, interceptors: inner }), protocol);
+        Self { interceptors: outer, ..layered }
     }
 
     pub(crate) fn from_transport(transport: impl Transport + 'static) -> Self {
@@ -173,6 +199,15 @@ impl Channel {
 
     pub(super) fn from_h2(h2: Retry) -> Self {
         Self::of(ChannelKind::Encoded(TransportKind::H2(Arc::new(h2))))
+    }
+
+    /// The protocol of its generated clients' calls.
+    fn protocol(&self) -> Protocol {
+        match &self.kind {
+            ChannelKind::Encoded(TransportKind::H2(h2)) => h2.protocol(),
+            ChannelKind::Encoded(TransportKind::Other(transport)) => transport.protocol(),
+            ChannelKind::Direct(_) => Protocol::Grpc,
+        }
     }
 
     fn of(kind: ChannelKind) -> Self {
@@ -205,7 +240,7 @@ pub(super) struct ChannelCall<'a> {
 #[allow(clippy::large_enum_variant, reason = "most calls are sent at once")]
 enum ChannelCallState {
     /// Interceptors come first.
-    Unsent(ClientCall),
+    Unsent(OutgoingCall),
     Sent(ResponseFuture),
     Over,
 }
@@ -215,7 +250,7 @@ impl<'a> ChannelCall<'a> {
     pub(super) fn new(
         channel: &'a Channel,
         transport: &'a TransportKind,
-        call: ClientCall,
+        call: OutgoingCall,
     ) -> Self {
         let interceptors = &channel.interceptors;
         let deadline = Deadline::at(call.head.deadline);
@@ -245,7 +280,7 @@ impl<'a> ChannelCall<'a> {
     }
 }
 
-impl OutgoingCall for ChannelCall<'_> {
+impl StartCall for ChannelCall<'_> {
     fn observe_requests(&mut self, observer: BoxObserver) {
         if let ChannelCallState::Unsent(call) = &mut self.state {
             call.body = std::mem::replace(&mut call.body, Body::empty()).observed(observer);

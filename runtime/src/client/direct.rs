@@ -16,7 +16,7 @@ use crate::{
         body::{Body, DirectResponses, Direction},
         deadline::{self, Deadline},
         direct_slot::{DirectSlot, ErasedSlot, PassFn},
-        head::{CallOptions, IncomingCall, IncomingMessages},
+        head::{IncomingCall, IncomingMessages, RequestParams},
         method::MethodDescriptor,
         observer::BoxObserver,
         reply::{CallFuture, Reply, ReplyFuture},
@@ -25,7 +25,7 @@ use crate::{
     },
     intercept::{
         InterceptedCall, Role,
-        interceptor::{Interceptors, OutgoingCall},
+        interceptor::{Interceptors, StartCall},
     },
     protocol::{http_body::HttpBody, length_prefixed::MessageDecoder, messages::Messages},
 };
@@ -150,7 +150,7 @@ impl<'a> Direct<'a> {
         slot: &'s mut dyn ErasedSlot,
     ) -> ReplyFuture<'s> {
         let messages = IncomingMessages::Direct(slot);
-        let options = CallOptions { deadline: self.deadline, ..CallOptions::default() };
+        let options = RequestParams { deadline: self.deadline, ..RequestParams::default() };
         self.server.start(self.method, IncomingCall { metadata, extensions, messages, options })
     }
 }
@@ -163,7 +163,7 @@ struct OutgoingDirect<'a, 's> {
     running: Option<ReplyFuture<'a>>,
 }
 
-impl OutgoingCall for OutgoingDirect<'_, '_> {
+impl StartCall for OutgoingDirect<'_, '_> {
     fn observe_requests(&mut self, observer: BoxObserver) {
         if let Some(slot) = &mut self.slot {
             slot.observe_requests(observer);

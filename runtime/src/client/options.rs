@@ -5,9 +5,12 @@ use std::time::Duration;
 use http::HeaderValue;
 
 use super::error::ConnectError;
-use crate::h2::{
-    client::connection::ClientConnectionOptions, jitter, keep_alive::KeepAliveOptions,
-    stream::Http2Limits,
+use crate::{
+    h2::{
+        client::connection::ClientConnectionOptions, jitter, keep_alive::KeepAliveOptions,
+        stream::Http2Limits,
+    },
+    protocol::Protocol,
 };
 
 /// The name of this library in `user-agent`.
@@ -16,6 +19,7 @@ pub(super) const USER_AGENT: &str = concat!("grpc-rust-scaffold/", env!("CARGO_P
 /// The methods of [`ChannelBuilder`](crate::ChannelBuilder) with the same names document these.
 #[derive(Clone, Debug)]
 pub(super) struct ChannelOptions {
+    pub(super) protocol: Protocol,
     pub(super) subchannel: SubchannelOptions,
     pub(super) keep_alive: KeepAliveOptions,
     pub(super) wait_for_ready: bool,
@@ -34,6 +38,7 @@ pub(super) struct SubchannelOptions {
 impl Default for ChannelOptions {
     fn default() -> Self {
         Self {
+            protocol: Protocol::default(),
             subchannel: SubchannelOptions {
                 connect_timeout: Duration::from_secs(20),
                 backoff: Backoff { base: Duration::from_secs(1), max: Duration::from_secs(120) },

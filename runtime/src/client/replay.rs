@@ -16,8 +16,8 @@ use tonic::Status;
 
 use crate::{
     call::body::Body,
-    h2::{client::call_state::StreamRequestBody, peer_settings::PeerSettings},
-    protocol::http_body::HttpBody,
+    h2::{client::call_state::OutboundBody, peer_settings::PeerSettings},
+    protocol::{Protocol, http_body::HttpBody},
 };
 
 /// The memory that all calls of a channel together may use to buffer requests for a replay.
@@ -57,19 +57,19 @@ pub(super) enum ReplayableBody {
 
 impl ReplayableBody {
     /// The requests in `body`. If they are a stream, they are buffered within `budget`.
-    pub(super) fn new(body: Body, budget: &Arc<ReplayBudget>) -> Self {
+    pub(super) fn new(body: Body, protocol: Protocol, budget: &Arc<ReplayBudget>) -> Self {
         match body.buffered() {
-            Some(message) => Self::Message(message.clone()),
-            None => Self::Stream(ReplayBuffer::new(body, budget)),
+            Some(message) => Self::Message(protocol.encode_data(message.clone())),
+            None => Self::Stream(ReplayBuffer::new(HttpBody::request(body, protocol), budget)),
         }
     }
 
     /// The body of the next attempt, to a server with these `settings`.
-    pub(super) fn payload(&self, settings: &Arc<PeerSettings>) -> StreamRequestBody {
+    pub(super) fn payload(&self, settings: &Arc<PeerSettings>) -> OutboundBody {
         match self {
-            Self::Message(message) => StreamRequestBody::Message(message.clone()),
+            Self::Message(message) => OutboundBody::Message(message.clone()),
             Self::Stream(requests) => {
-                StreamRequestBody::Stream(HttpBody::new(requests.attempt(settings)))
+                OutboundBody::Stream(HttpBody::new(requests.attempt(settings)))
             }
         }
     }
@@ -147,8 +147,8 @@ impl Drop for Buffered {
 }
 
 impl ReplayBuffer {
-    fn new(body: Body, budget: &Arc<ReplayBudget>) -> Self {
-        let remaining = Remaining { body: HttpBody::request(body), next: None };
+    fn new(body: HttpBody, budget: &Arc<ReplayBudget>) -> Self {
+        let remaining = Remaining { body, next: None };
         let buffered = Buffered { chunks: Vec::new(), size: 0, budget: Arc::clone(budget) };
         Self(Arc::new(Mutex::new(ReplayState {
             remaining: Some(Box::new(remaining)),
@@ -342,7 +342,7 @@ mod tests {
             encoder,
             Deadline::default(),
         ));
-        ReplayBuffer::new(body, budget)
+        ReplayBuffer::new(HttpBody::request(body, Protocol::Grpc), budget)
     }
 
     fn attempt(requests: &ReplayBuffer) -> ReplayAttempt {

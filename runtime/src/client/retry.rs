@@ -20,15 +20,14 @@ use super::{
 };
 use crate::{
     call::{
-        body::Body,
-        head::ClientCall,
+        head::OutgoingCall,
         reply::{CallFuture, Reply},
     },
     h2::{
         client::call_state::{CallFailure, CallResult, Unprocessed},
         error::from_transport,
     },
-    protocol::{http_body::HttpBody, replies::reply},
+    protocol::{Protocol, http_body::HttpBody},
 };
 
 /// Makes calls over HTTP/2, with as many attempts as a call may have.
@@ -42,10 +41,17 @@ impl Retry {
         Self { balancer, budget: Arc::default() }
     }
 
+    pub(super) fn protocol(&self) -> Protocol {
+        self.balancer.options().protocol
+    }
+
     /// Starts `call`.
-    pub(super) fn start(self: &Arc<Self>, call: ClientCall) -> RetryFuture {
+    pub(super) fn start(self: &Arc<Self>, call: OutgoingCall) -> RetryFuture {
         let accepted = call.head.accepted;
-        self.begin(RequestHead::Call(call.head), call.body, accepted)
+        let protocol = self.protocol();
+        let requests = ReplayableBody::new(call.body, protocol, &self.budget);
+        let head = RequestHead::Call(call.head, protocol);
+        self.begin(RetryableCall { head, requests }, protocol, accepted)
     }
 
     /// Sends an HTTP request of another library's client. Its response is not looked into.
@@ -57,8 +63,11 @@ impl Retry {
         let (head, body) = request.into_parts();
         // As tonic's client sends a unary request.
         let body = body.into_requests(true, from_transport);
+        let requests = ReplayableBody::new(body, Protocol::Grpc, &self.budget);
         let head = RequestHead::Http { head: Box::new(head), deadline };
-        let mut response = self.begin(head, body, EnabledCompressionEncodings::default());
+        let call = RetryableCall { head, requests };
+        let accepted = EnabledCompressionEncodings::default();
+        let mut response = self.begin(call, Protocol::Grpc, accepted);
         Box::pin(async move {
             let response = poll_fn(|cx| response.poll_response(cx)).await;
             Ok(response.map_err(CallFailure::into_status)?.map(HttpBody::received))
@@ -67,13 +76,13 @@ impl Retry {
 
     fn begin(
         self: &Arc<Self>,
-        head: RequestHead,
-        body: Body,
+        call: RetryableCall,
+        protocol: Protocol,
         accepted: EnabledCompressionEncodings,
     ) -> RetryFuture {
-        let call = RetryableCall { head, requests: ReplayableBody::new(body, &self.budget) };
         RetryFuture {
             retry: Arc::clone(self),
+            protocol,
             accepted,
             attempt: self.balancer.attempt(&call),
             call: Some(call),
@@ -85,6 +94,7 @@ impl Retry {
 /// Waits for the headers of a response, over as many attempts as the call may have.
 pub(super) struct RetryFuture {
     retry: Arc<Retry>,
+    protocol: Protocol,
     accepted: EnabledCompressionEncodings,
     /// None once the call is committed to the outcome of an attempt.
     call: Option<RetryableCall>,
@@ -122,7 +132,7 @@ impl Future for RetryFuture {
         match ready!(self.poll_response(cx)) {
             Ok(response) => {
                 let (head, body) = response.into_parts();
-                Poll::Ready(reply(head, self.accepted, body))
+                Poll::Ready(self.protocol.decode_reply(head, self.accepted, body))
             }
             Err(failure) => Poll::Ready(Err(failure.into_status())),
         }
@@ -175,6 +185,7 @@ mod tests {
 
     use super::*;
     use crate::{
+        call::body::Body,
         client::{
             connector::Connector, options::ChannelOptions, picker::Picker, resolver,
             subchannel::Subchannel, target::Target,
@@ -226,7 +237,7 @@ mod tests {
         let balancer = Balancer::new(target, ChannelOptions::default(), Box::new(picker));
         let retry = Arc::new(Retry::new(balancer));
         for attempts in [2, 4] {
-            let request = http::Request::new(HttpBody::request(Body::empty()));
+            let request = http::Request::new(HttpBody::request(Body::empty(), Protocol::Grpc));
             assert!(retry.send_http(request, None).await.is_ok());
             assert_eq!(picks.load(Ordering::SeqCst), attempts);
         }

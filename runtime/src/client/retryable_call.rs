@@ -6,7 +6,7 @@ use tokio::time::Instant;
 use super::replay::ReplayableBody;
 use crate::{
     call::{deadline, head::CallHead},
-    protocol::requests,
+    protocol::Protocol,
 };
 
 /// A call that may have to be sent again.
@@ -18,7 +18,7 @@ pub(super) struct RetryableCall {
 /// A call without its requests.
 pub(super) enum RequestHead {
     /// Of a generated client.
-    Call(CallHead),
+    Call(CallHead, Protocol),
     /// Of another library's client.
     Http { head: Box<request::Parts>, deadline: Option<Instant> },
 }
@@ -27,7 +27,7 @@ impl RequestHead {
     #[inline]
     pub(super) fn path(&self) -> PathAndQuery {
         match self {
-            Self::Call(call) => PathAndQuery::from_static(call.method.path),
+            Self::Call(call, _) => PathAndQuery::from_static(call.method.path),
             Self::Http { head, .. } => {
                 head.uri.path_and_query().cloned().unwrap_or_else(|| PathAndQuery::from_static("/"))
             }
@@ -38,7 +38,7 @@ impl RequestHead {
     #[inline]
     pub(super) fn headers(&self, user_agent: &HeaderValue) -> HeaderMap {
         match self {
-            Self::Call(call) => requests::headers(call, Some(user_agent)),
+            Self::Call(call, protocol) => protocol.request_headers(call, Some(user_agent)),
             Self::Http { head, deadline } => {
                 let mut headers = head.headers.clone();
                 headers.entry(header::USER_AGENT).or_insert_with(|| user_agent.clone());
@@ -52,21 +52,21 @@ impl RequestHead {
 
     pub(super) fn streams_responses(&self) -> bool {
         match self {
-            Self::Call(call) => call.method.kind.streams_responses(),
+            Self::Call(call, _) => call.method.kind.streams_responses(),
             Self::Http { .. } => true,
         }
     }
 
     pub(super) fn extensions(&self) -> &Extensions {
         match self {
-            Self::Call(call) => &call.extensions,
+            Self::Call(call, _) => &call.extensions,
             Self::Http { head, .. } => &head.extensions,
         }
     }
 
     pub(super) fn deadline(&self) -> Option<Instant> {
         match self {
-            Self::Call(call) => call.deadline,
+            Self::Call(call, _) => call.deadline,
             Self::Http { deadline, .. } => *deadline,
         }
     }

@@ -25,7 +25,7 @@ use crate::{
     },
     protocol::{
         headers::GrpcHeaders,
-        http_body::{HttpBody, RequestBody},
+        http_body::{BytesBody, HttpBody},
     },
 };
 
@@ -47,7 +47,7 @@ use crate::{
 /// # Ok(client)
 /// # }
 /// ```
-impl<B: RequestBody> Service<http::Request<B>> for Channel {
+impl<B: BytesBody> Service<http::Request<B>> for Channel {
     type Response = http::Response<HttpBody>;
     type Error = Status;
     type Future = ChannelFuture;

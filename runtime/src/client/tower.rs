@@ -12,25 +12,26 @@ use tower_service::Service;
 use super::{linked_bodies, origin::Origin, transport::Transport};
 use crate::{
     call::{
-        body::ReceivedBody,
+        body::PrefetchedBody,
         cancel_link::CancelLink,
         deadline::{self, Deadline},
-        head::ClientCall,
+        head::OutgoingCall,
         reply::{CallFuture, ReplyFuture},
         status::BoxError,
     },
     h2::error::from_transport,
     protocol::{
+        Protocol,
         foreign::ForeignStream,
-        headers::APPLICATION_GRPC,
-        http_body::{HttpBody, RequestBody},
-        replies::reply,
-        requests,
+        http_body::{BytesBody, HttpBody},
     },
 };
 
 /// A tower service that speaks gRPC.
-pub(super) struct TowerTransport<S>(pub(super) S);
+pub(super) struct TowerTransport<S> {
+    pub(super) service: S,
+    pub(super) protocol: Protocol,
+}
 
 impl<S, B> Transport for TowerTransport<S>
 where
@@ -38,10 +39,11 @@ where
     S: Clone + Send + Sync + 'static,
     S::Error: Into<BoxError>,
     S::Future: Send,
-    B: RequestBody,
+    B: BytesBody,
 {
-    fn start(&self, call: ClientCall) -> ReplyFuture<'static> {
-        let mut service = self.0.clone();
+    fn start(&self, call: OutgoingCall) -> ReplyFuture<'static> {
+        let mut service = self.service.clone();
+        let protocol = self.protocol;
         let reply = async move {
             let failed = |error: S::Error| from_transport(error.into());
             poll_fn(|cx| service.poll_ready(cx)).await.map_err(failed)?;
@@ -50,7 +52,7 @@ where
             }
             let accepted = call.head.accepted;
             let streams_responses = call.head.method.kind.streams_responses();
-            let (request, mut link) = request(call);
+            let (request, mut link) = request(call, protocol);
             let mut answer = pin!(service.call(request));
             let response = poll_fn(|cx| {
                 let answer = answer.as_mut().poll(cx);
@@ -60,23 +62,29 @@ where
                 }
             });
             let (mut head, body) = response.await?.into_parts();
-            as_translated(&mut head.headers);
+            if protocol == Protocol::Grpc {
+                as_translated(&mut head.headers);
+            }
             let body = linked_bodies::hold(tonic::body::Body::new(body), link);
             let stream = ForeignStream::new(body, from_transport);
             let body = match streams_responses {
-                true => ReceivedBody::Stream(stream),
+                true => PrefetchedBody::Stream(stream),
                 false => stream.read_ahead(),
             };
-            reply(head, accepted, body)
+            protocol.decode_reply(head, accepted, body)
         };
         ReplyFuture::new(Deadline::default(), Box::pin(reply))
+    }
+
+    fn protocol(&self) -> Protocol {
+        self.protocol
     }
 
     fn send_http(
         &self,
         request: http::Request<HttpBody>,
     ) -> CallFuture<'static, http::Response<HttpBody>> {
-        let mut service = self.0.clone();
+        let mut service = self.service.clone();
         Box::pin(async move {
             let failed = |error: S::Error| from_transport(error.into());
             poll_fn(|cx| service.poll_ready(cx)).await.map_err(failed)?;
@@ -94,21 +102,28 @@ fn as_translated(headers: &mut HeaderMap) {
     if let Some(content_type) = headers.get_mut(header::CONTENT_TYPE)
         && grpc_web.contains(&content_type.as_bytes())
     {
-        *content_type = APPLICATION_GRPC;
+        *content_type = Protocol::Grpc.content_type();
     }
 }
 
-fn request(call: ClientCall) -> (http::Request<tonic::body::Body>, CancelLink) {
-    let ClientCall { head: mut call, body } = call;
+fn request(
+    call: OutgoingCall,
+    protocol: Protocol,
+) -> (http::Request<tonic::body::Body>, CancelLink) {
+    let OutgoingCall { head: mut call, body } = call;
     call.method.insert_into(&mut call.extensions);
-    let (body, link) = match body.is_stream() {
-        true => linked_bodies::link(HttpBody::request(body)),
-        false => (tonic::body::Body::new(HttpBody::request(body)), CancelLink::default()),
+    let is_stream = body.is_stream();
+    let body = HttpBody::request(body, protocol);
+    let (body, link) = match is_stream {
+        true => linked_bodies::link(body),
+        false => (tonic::body::Body::new(body), CancelLink::default()),
     };
     let mut request = http::Request::new(body);
-    *request.headers_mut() = requests::headers(&call, None);
+    *request.headers_mut() = protocol.request_headers(&call, None);
     *request.method_mut() = Method::POST;
-    *request.version_mut() = Version::HTTP_2;
+    if protocol.has_http_trailers() {
+        *request.version_mut() = Version::HTTP_2;
+    }
     let path = PathAndQuery::from_static(call.method.path);
     *request.uri_mut() = match call.extensions.get::<Origin>() {
         Some(origin) => origin.uri(path),

@@ -2,16 +2,21 @@
 
 use crate::{
     call::{
-        head::ClientCall,
+        head::OutgoingCall,
         reply::{CallFuture, ReplyFuture},
     },
-    protocol::http_body::HttpBody,
+    protocol::{Protocol, http_body::HttpBody},
 };
 
 /// A transport for calls.
 pub(crate) trait Transport: Send + Sync {
     /// Starts `call` and returns a future of its response headers.
-    fn start(&self, call: ClientCall) -> ReplyFuture<'static>;
+    fn start(&self, call: OutgoingCall) -> ReplyFuture<'static>;
+
+    /// The protocol of generated clients' calls.
+    fn protocol(&self) -> Protocol {
+        Protocol::Grpc
+    }
 
     /// Sends an HTTP request of another library's client, and returns a future of its response.
     fn send_http(

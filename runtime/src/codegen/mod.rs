@@ -36,7 +36,7 @@ pub use crate::{
 #[cfg(feature = "_calls")]
 pub use crate::{
     call::reply::ReplyFuture,
-    protocol::{http_body::RequestBody, responses::HttpReplyFuture},
+    protocol::{http_body::BytesBody, http_reply::HttpReplyFuture},
     server::{Dispatch, Handler, ServerCall, ServiceServer, unimplemented},
 };
 pub use crate::{

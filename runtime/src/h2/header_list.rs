@@ -49,19 +49,19 @@ fn request_size(method: &Method, uri: &Uri, headers: &HeaderMap) -> usize {
 
 /// A size limit for headers.
 #[derive(Clone, Copy, Debug)]
-pub(crate) enum Limit {
+pub(crate) enum HeaderLimit {
     /// Our own limit, for received headers.
-    Ours(u32),
+    Local(u32),
     /// The limit that the peer announced, for headers that we send.
-    Peers(u32),
+    Remote(u32),
 }
 
-impl Limit {
+impl HeaderLimit {
     fn bytes(self) -> usize {
         match self {
-            Self::Ours(limit) => limit as usize,
+            Self::Local(limit) => limit as usize,
             // Some peers, h2 among them, accept one byte less than they announce.
-            Self::Peers(limit) => (limit as usize).saturating_sub(1),
+            Self::Remote(limit) => (limit as usize).saturating_sub(1),
         }
     }
 
@@ -73,8 +73,8 @@ impl Limit {
     #[cold]
     fn exceeded(self, what: &str, size: usize) -> Status {
         let (limit, whose) = match self {
-            Self::Ours(limit) => (limit, "`max_header_list_size` of its receiver"),
-            Self::Peers(limit) => (limit, "announced by its receiver"),
+            Self::Local(limit) => (limit, "`max_header_list_size` of its receiver"),
+            Self::Remote(limit) => (limit, "announced by its receiver"),
         };
         Status::resource_exhausted(format!(
             "{what} have {size} bytes, over the limit of {limit} bytes ({whose})"

@@ -15,7 +15,9 @@ use std::{
 
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt as _, ReadBuf};
 
-use super::{frame_counter::FrameCounter, goaway::GoAway, greeting, peer_settings::PeerSettings};
+use super::{
+    frame_inspector::FrameInspector, goaway::GoAway, greeting, peer_settings::PeerSettings,
+};
 use crate::call::panics::catch_panic;
 
 /// The I/O of a connection, type-erased.
@@ -31,9 +33,9 @@ const LINGER: Duration = Duration::from_secs(1);
 pub(crate) struct ConnectionIo<T> {
     /// None only during `drop`.
     io: Option<T>,
-    received: FrameCounter,
+    received: FrameInspector,
     /// None until the peer's first PING: only the ping policy needs it.
-    sent: Option<FrameCounter>,
+    sent: Option<FrameInspector>,
     /// Bytes that were read before h2 took over, and that it still has to read.
     replayed: &'static [u8],
     state: Arc<IoState<T>>,
@@ -85,15 +87,15 @@ pub(crate) struct ReceiveCounts {
 impl<T> ConnectionIo<T> {
     /// The client's side of a connection.
     pub(crate) fn of_client(io: T) -> (Self, IoHandle<T>) {
-        Self::new(io, FrameCounter::of_frames())
+        Self::new(io, FrameInspector::of_frames())
     }
 
     /// The server's side of a connection.
     pub(crate) fn of_server(io: T) -> (Self, IoHandle<T>) {
-        Self::new(io, FrameCounter::of_client())
+        Self::new(io, FrameInspector::of_client())
     }
 
-    fn new(io: T, received: FrameCounter) -> (Self, IoHandle<T>) {
+    fn new(io: T, received: FrameInspector) -> (Self, IoHandle<T>) {
         let state = Arc::new(IoState {
             received: AtomicU64::new(0),
             frames: AtomicU64::new(0),
@@ -172,7 +174,7 @@ impl<T> ConnectionIo<T> {
     fn note_flush(&mut self) {
         self.state.is_between_frames.store(true, Ordering::Relaxed);
         if self.sent.is_none() && self.received.counts().pings > 0 {
-            self.sent = Some(FrameCounter::of_frames());
+            self.sent = Some(FrameInspector::of_frames());
         }
     }
 }

@@ -4,7 +4,7 @@
 pub(crate) mod client;
 mod credit;
 pub(crate) mod error;
-mod frame_counter;
+mod frame_inspector;
 mod goaway;
 mod greeting;
 pub(crate) mod header_list;

@@ -4,7 +4,7 @@
 
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use super::header_list::Limit;
+use super::header_list::HeaderLimit;
 
 const INITIAL_WINDOW_SIZE: u16 = 4;
 const MAX_HEADER_LIST_SIZE: u16 = 6;
@@ -38,8 +38,8 @@ impl PeerSettings {
     }
 
     /// The peer's size limit for headers.
-    pub(crate) fn header_limit(&self) -> Limit {
-        Limit::Peers(self.max_header_list_size.load(Ordering::Relaxed))
+    pub(crate) fn header_limit(&self) -> HeaderLimit {
+        HeaderLimit::Remote(self.max_header_list_size.load(Ordering::Relaxed))
     }
 
     /// The largest initial stream window that the peer has announced. More than this can only be sent

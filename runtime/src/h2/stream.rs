@@ -15,13 +15,15 @@ use http::HeaderMap;
 use http_body::Body as _;
 use tonic::Status;
 
-use super::{credit::CreditedStream, error, header_list::Limit, stream_limiter::StreamPermit};
+use super::{
+    credit::CreditedStream, error, header_list::HeaderLimit, stream_limiter::StreamPermit,
+};
 use crate::{
     call::{
-        body::{ReceivedBody, RecvBody},
+        body::{PrefetchedBody, RecvBody},
         cancel_link::CancelLink,
     },
-    protocol::{grpc_status, http_body::HttpBody},
+    protocol::{Protocol, grpc_status, http_body::HttpBody},
 };
 
 /// The largest HTTP/2 flow-control window.
@@ -84,7 +86,7 @@ pub(crate) struct ReceivedStream {
     link: CancelLink,
     awaiting: AwaitingHalfClose,
     /// The size limit for trailers.
-    header_limit: Limit,
+    header_limit: HeaderLimit,
     /// The stream slot of a client call. None for requests.
     permit: Option<StreamPermit>,
 }
@@ -107,7 +109,7 @@ struct ReadAhead {
 pub(crate) struct AwaitingHalfClose(Option<Arc<AtomicBool>>);
 
 impl AwaitingHalfClose {
-    pub(crate) fn to_be_noted() -> Self {
+    pub(crate) fn enabled() -> Self {
         Self(Some(Arc::default()))
     }
 
@@ -133,14 +135,14 @@ impl ReceivedStream {
             link: CancelLink::default(),
             awaiting,
             // Trailers of requests carry nothing and are ignored.
-            header_limit: Limit::Ours(u32::MAX),
+            header_limit: HeaderLimit::Local(u32::MAX),
             permit: None,
         }
     }
 
     pub(crate) fn response(
         stream: CreditedStream,
-        header_limit: Limit,
+        header_limit: HeaderLimit,
         link: CancelLink,
         permit: StreamPermit,
     ) -> Self {
@@ -209,20 +211,20 @@ impl ReceivedStream {
 
     /// The body, which is whole if all of it has arrived, in one chunk. One that has not is not counted as
     /// read.
-    pub(crate) fn arrived(mut self) -> ReceivedBody<Self> {
+    pub(crate) fn arrived(mut self) -> PrefetchedBody<Self> {
         // Whoever reads the rest registers a waker.
         let cx = &mut Context::from_waker(Waker::noop());
         let Some((first, is_all)) = self.stream.take_arrived(cx) else {
-            return ReceivedBody::Stream(self);
+            return PrefetchedBody::Stream(self);
         };
         if is_all {
             self.stream.consume_held();
-            return ReceivedBody::Whole(Some(first).filter(|first| !first.is_empty()), Ok(None));
+            return PrefetchedBody::Whole(Some(first).filter(|first| !first.is_empty()), Ok(None));
         }
         if !first.is_empty() {
             self.ahead = Some(Box::new(ReadAhead { first, second: None }));
         }
-        ReceivedBody::Stream(self)
+        PrefetchedBody::Stream(self)
     }
 
     fn poll_end_of_stream(
@@ -279,6 +281,8 @@ impl Drop for ReceivedStream {
 pub(crate) enum SendFailure {
     /// The body failed.
     Body(Status),
+    /// The deadline has passed inside a message of a body that cannot end there.
+    Expired,
     /// The stream was reset, or the connection is closed.
     Stream,
 }
@@ -295,13 +299,19 @@ pub(crate) struct Sending {
     stream: SendStream<Bytes>,
     /// Data that waits for flow-control window.
     chunk: Bytes,
+    /// Whether part of it has been sent.
+    is_cut: bool,
     /// The peer's size limit for trailers.
-    header_limit: Limit,
+    header_limit: HeaderLimit,
 }
 
 impl Sending {
-    pub(crate) fn new(body: HttpBody, stream: SendStream<Bytes>, header_limit: Limit) -> Self {
-        Self { body, stream, chunk: Bytes::new(), header_limit }
+    pub(crate) fn new(
+        body: HttpBody,
+        stream: SendStream<Bytes>,
+        header_limit: HeaderLimit,
+    ) -> Self {
+        Self { body, stream, chunk: Bytes::new(), is_cut: false, header_limit }
     }
 
     /// Completes once the whole body was handed to h2, which may still buffer part of it.
@@ -317,11 +327,16 @@ impl Sending {
                 return Poll::Ready(Ok(()));
             };
             match frame.into_data() {
+                // A status in the body waits for no window, as trailers do not.
+                Ok(data) if self.body.has_ended() => {
+                    self.stream.send_data(data, true)?;
+                    return Poll::Ready(Ok(()));
+                }
                 // The data is in memory already, so waiting for window would save nothing.
-                Ok(data) if buffered && self.may_be_left(&data) => {
+                Ok(data) if buffered && self.may_queue(&data) => {
                     self.stream.send_data(data, false)?;
                 }
-                Ok(data) => self.chunk = data,
+                Ok(data) => (self.chunk, self.is_cut) = (data, false),
                 Err(frame) => {
                     let trailers = frame.into_trailers().unwrap_or_default();
                     let trailers = self.header_limit.fit_trailers(trailers);
@@ -335,8 +350,8 @@ impl Sending {
     /// Whether `data` may be queued in h2 beyond the available window. h2 keeps queued data until it is
     /// sent or the stream is reset, even past the call's deadline; so a body with a deadline is queued
     /// only if the window is large enough.
-    fn may_be_left(&mut self, data: &Bytes) -> bool {
-        if self.body.is_patient() {
+    fn may_queue(&mut self, data: &Bytes) -> bool {
+        if self.body.may_wait_for_window() {
             return true;
         }
         self.stream.reserve_capacity(data.len());
@@ -353,21 +368,29 @@ impl Sending {
                     Poll::Ready(Some(Err(_)) | None) => {
                         return Poll::Ready(Err(SendFailure::Stream));
                     }
-                    // Trailers are not subject to flow control.
-                    Poll::Pending if self.body.poll_expired(cx) => self.chunk.clear(),
+                    Poll::Pending if self.body.poll_expired(cx) => {
+                        // A status that follows half a message would be read as the rest of it.
+                        if self.is_cut && self.body.has_status_in_data() {
+                            return Poll::Ready(Err(SendFailure::Expired));
+                        }
+                        self.chunk.clear();
+                    }
                     Poll::Pending => return Poll::Pending,
                 }
                 continue;
             }
             let room = self.stream.capacity().min(self.chunk.len());
+            self.is_cut = room < self.chunk.len();
             self.stream.send_data(self.chunk.split_to(room), false)?;
         }
         Poll::Ready(Ok(()))
     }
 
-    /// Ends the stream with `status` in the trailers.
-    pub(crate) fn fail(&mut self, status: &Status) {
-        if self.stream.send_trailers(grpc_status::to_headers(status)).is_err() {
+    /// Ends the stream with `status` in the trailers. Without HTTP trailers, it is reset: its body may have
+    /// stopped inside a message.
+    pub(crate) fn fail(&mut self, protocol: Protocol, status: &Status) {
+        let trailers = grpc_status::to_headers(status);
+        if !protocol.has_http_trailers() || self.stream.send_trailers(trailers).is_err() {
             self.reset(h2::Reason::INTERNAL_ERROR);
         }
     }

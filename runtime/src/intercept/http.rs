@@ -11,23 +11,22 @@ use tonic::{Status, codec::EnabledCompressionEncodings};
 
 use super::{
     call::{CallTarget, InterceptedCall, Role},
-    interceptor::{Interceptors, OutgoingCall},
+    interceptor::{Interceptors, StartCall},
 };
 use crate::{
     call::{
-        body::ReceivedBody,
+        body::PrefetchedBody,
         deadline::{self, Deadline},
         observer::BoxObserver,
         reply::{CallFuture, Reply},
     },
     h2::error::from_transport,
     protocol::{
+        Protocol,
         foreign::ForeignStream,
         headers::{self, GrpcHeaders},
         http_body::HttpBody,
         names::GRPC_ENCODING,
-        replies::reply,
-        responses::failure,
     },
 };
 
@@ -69,7 +68,7 @@ pub(crate) async fn intercept_http(
     match (reply, &outgoing.received) {
         (Ok(reply), _) => Ok(outgoing.response(reply)),
         // As it has come: with a response.
-        (Err(status), Some(Received::Failure)) => Ok(failure(&status)),
+        (Err(status), Some(Received::Failure)) => Ok(Protocol::Grpc.trailers_only(&status)),
         (Err(status), _) => Err(status),
     }
 }
@@ -95,12 +94,12 @@ enum Received {
 impl HttpCall<'_> {
     /// The response that says what `reply` does.
     fn response(self, reply: Reply) -> Response<HttpBody> {
-        let mut response = Response::new(HttpBody::response(reply.body));
+        let mut response = Response::new(HttpBody::response(reply.body, Protocol::Grpc));
         *response.extensions_mut() = reply.extensions;
         if let Some(Received::Reply(headers)) = self.received {
             *response.headers_mut() = headers;
         }
-        response.headers_mut().entry(header::CONTENT_TYPE).or_insert(headers::APPLICATION_GRPC);
+        response.headers_mut().entry(header::CONTENT_TYPE).or_insert(Protocol::Grpc.content_type());
         headers::add_metadata(response.headers_mut(), &reply.metadata);
         response
     }
@@ -113,22 +112,22 @@ impl HttpCall<'_> {
         // The client decodes the messages, not this.
         head.headers.remove(GRPC_ENCODING);
         if GrpcHeaders::parse(&head.headers).is_grpc_of_any_codec() {
-            head.headers.insert(header::CONTENT_TYPE, headers::APPLICATION_GRPC);
+            head.headers.insert(header::CONTENT_TYPE, Protocol::Grpc.content_type());
         }
         let stream = ForeignStream::new(tonic::body::Body::new(body), from_transport)
             .with_deadline(Deadline::at(self.deadline));
         let accepted = EnabledCompressionEncodings::default();
-        let reply = reply(head, accepted, ReceivedBody::Stream(stream))?;
+        let reply = Protocol::Grpc.decode_reply(head, accepted, PrefetchedBody::Stream(stream))?;
         self.received = Some(Received::Reply(headers));
         Ok(reply)
     }
 }
 
-impl OutgoingCall for HttpCall<'_> {
+impl StartCall for HttpCall<'_> {
     fn observe_requests(&mut self, observer: BoxObserver) {
         if let Some((_, body)) = &mut self.request {
             let requests = std::mem::take(body).into_requests(false, from_transport);
-            *body = HttpBody::request(requests.observed(observer));
+            *body = HttpBody::request(requests.observed(observer), Protocol::Grpc);
         }
     }
 

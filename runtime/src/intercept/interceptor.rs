@@ -16,7 +16,7 @@ use super::{
 };
 use crate::call::{
     deadline::Deadline,
-    head::{CallOptions, IncomingCall, IncomingMessages},
+    head::{IncomingCall, IncomingMessages, RequestParams},
     observer::{BoxObserver, MessageObserver},
     reply::{CallFuture, Reply, ReplyFuture},
 };
@@ -165,7 +165,7 @@ struct OtherInterceptors<'a, 'n, I> {
     running: Option<CallFuture<'a, Reply>>,
 }
 
-impl<'n: 'a, 'a, I: Interceptor> OutgoingCall for OtherInterceptors<'a, 'n, I> {
+impl<'n: 'a, 'a, I: Interceptor> StartCall for OtherInterceptors<'a, 'n, I> {
     fn observe_requests(&mut self, observer: BoxObserver) {
         if let Some(next) = &mut self.next {
             next.observe_requests(observer);
@@ -255,7 +255,7 @@ pub struct Next<'a> {
 /// What comes after the interceptors.
 enum Then<'a> {
     /// A call in its caller's future, so that it is not boxed.
-    Outgoing(&'a mut (dyn OutgoingCall + 'a)),
+    Outgoing(&'a mut (dyn StartCall + 'a)),
     /// A call of a service, which outlives whoever has received it.
     Incoming(ServiceCall<'a>),
 }
@@ -266,11 +266,11 @@ pub(crate) struct ServiceCall<'a> {
     /// The position of the method in the service.
     pub(crate) method: usize,
     pub(crate) messages: IncomingMessages<'a>,
-    pub(crate) options: CallOptions,
+    pub(crate) options: RequestParams,
 }
 
 /// A call that is made once interceptors have passed it on.
-pub(crate) trait OutgoingCall: Send {
+pub(crate) trait StartCall: Send {
     /// Shows the requests to `observer`. Called before the start.
     fn observe_requests(&mut self, observer: BoxObserver);
 
@@ -290,7 +290,7 @@ pub(crate) trait IncomingService: Send + Sync {
 }
 
 impl<'a> Next<'a> {
-    pub(super) fn outgoing(call: &'a mut (dyn OutgoingCall + 'a)) -> Self {
+    pub(super) fn outgoing(call: &'a mut (dyn StartCall + 'a)) -> Self {
         Self::new(Interceptors::NONE, Then::Outgoing(call))
     }
 
@@ -355,7 +355,7 @@ impl<'a> Next<'a> {
             }
             Then::Incoming(ServiceCall { service, method, messages, options }) => {
                 let (metadata, extensions, deadline) = call.into_parts();
-                let options = CallOptions { deadline, ..options };
+                let options = RequestParams { deadline, ..options };
                 let call = IncomingCall { metadata, extensions, messages, options };
                 PassedTo::Incoming(service.serve(method, call))
             }
@@ -375,7 +375,7 @@ struct PassedOn<'a> {
 
 enum PassedTo<'a> {
     Interceptor(CallFuture<'a, Reply>),
-    Outgoing(&'a mut (dyn OutgoingCall + 'a)),
+    Outgoing(&'a mut (dyn StartCall + 'a)),
     Incoming(ReplyFuture<'a>),
 }
 
@@ -459,7 +459,7 @@ impl Interceptors {
     pub(crate) fn send<'a>(
         &self,
         call: InterceptedCall,
-        outgoing: &'a mut (dyn OutgoingCall + 'a),
+        outgoing: &'a mut (dyn StartCall + 'a),
     ) -> CallFuture<'a, Reply> {
         self.start(call, Next::new(self.clone(), Then::Outgoing(outgoing)))
     }

@@ -11,17 +11,17 @@ use crate::{
     },
     client::direct::DirectServer,
     protocol::http_body::HttpBody,
-    server::call::ServedService,
+    server::call::RegisteredService,
 };
 
-impl DirectServer for Arc<ServedService> {
+impl DirectServer for Arc<RegisteredService> {
     fn start<'a>(
         &self,
         method: &'static MethodDescriptor,
         call: IncomingCall<'a>,
     ) -> ReplyFuture<'a> {
         match self.position(method.path) {
-            Some(position) => ServedService::start(self, position, call),
+            Some(position) => RegisteredService::start(self, position, call),
             None => self.no_method(method.path),
         }
     }

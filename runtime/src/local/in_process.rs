@@ -5,19 +5,19 @@ use std::sync::Arc;
 use crate::{
     call::{
         deadline::Deadline,
-        head::{CallOptions, ClientCall, IncomingCall, IncomingMessages},
+        head::{IncomingCall, IncomingMessages, OutgoingCall, RequestParams},
         reply::{CallFuture, ReplyFuture},
     },
     client::transport::Transport,
     protocol::{compression, headers, http_body::HttpBody},
-    server::{call::ServedService, http::serve},
+    server::{call::RegisteredService, http::serve},
 };
 
 /// A server in this process.
-pub(crate) struct InProcess(pub(crate) Arc<ServedService>);
+pub(crate) struct InProcess(pub(crate) Arc<RegisteredService>);
 
 impl Transport for InProcess {
-    fn start(&self, call: ClientCall) -> ReplyFuture<'static> {
+    fn start(&self, call: OutgoingCall) -> ReplyFuture<'static> {
         start(&self.0, call)
     }
 
@@ -31,7 +31,7 @@ impl Transport for InProcess {
 
 /// Serves an HTTP request as a server on a socket would.
 pub(super) fn send_http(
-    server: &Arc<ServedService>,
+    server: &Arc<RegisteredService>,
     request: http::Request<HttpBody>,
 ) -> CallFuture<'static, http::Response<HttpBody>> {
     let response = serve(server, request);
@@ -42,8 +42,8 @@ pub(super) fn send_http(
 }
 
 fn start(
-    server: &Arc<ServedService>,
-    ClientCall { head, body }: ClientCall,
+    server: &Arc<RegisteredService>,
+    OutgoingCall { head, body }: OutgoingCall,
 ) -> ReplyFuture<'static> {
     let accepted = server.options.accepted;
     if let Some(encoding) = head.encoding.filter(|encoding| !accepted.is_enabled(*encoding)) {
@@ -54,7 +54,7 @@ fn start(
         metadata: head.metadata,
         extensions: head.extensions,
         messages: IncomingMessages::Encoded(body),
-        options: CallOptions {
+        options: RequestParams {
             encoding: head.encoding,
             accepted: head.accepted,
             deadline: head.deadline,

@@ -28,7 +28,7 @@ use crate::{
     call::{
         deadline,
         panics::{self, catch_panic},
-        status::{self, BrokenConnection},
+        status::{self, AbortRequested},
         streaming::{Source, Streaming},
     },
     client::direct::Direct,
@@ -315,7 +315,7 @@ impl Source<AnyMessage> for Listed {
 
 /// The status of a call whose connection the server is to close abruptly.
 fn broken_connection() -> Status {
-    let mut status = Status::unavailable(BrokenConnection.to_string());
-    status.set_source(Arc::new(BrokenConnection));
+    let mut status = Status::unavailable(AbortRequested.to_string());
+    status.set_source(Arc::new(AbortRequested));
     status
 }

@@ -32,12 +32,12 @@ pub(crate) struct EncodedStream {
     encoder: MessageEncoder,
     deadline: Deadline,
     /// The size from which a chunk is sent without waiting for more.
-    enough: usize,
+    flush_threshold: usize,
     chunk: BytesMut,
     /// How many bytes of `chunk` are complete messages.
-    whole: usize,
+    complete_len: usize,
     /// The size of the last chunk, which predicts that of the next.
-    last: usize,
+    last_chunk_len: usize,
     /// The failure of the source, delivered after the buffered chunk.
     failure: Option<Status>,
     trailers: MetadataMap,
@@ -87,15 +87,15 @@ impl EncodedStream {
         deadline: Deadline,
     ) -> Self {
         // A counted stream must not be polled for more messages than are sent.
-        let enough = if messages.is_counted() { 1 } else { CHUNK };
+        let flush_threshold = if messages.is_counted() { 1 } else { CHUNK };
         Self {
             source: Some(Box::new(WrappedMessages { messages, wrap })),
             encoder,
             deadline,
-            enough,
+            flush_threshold,
             chunk: BytesMut::new(),
-            whole: 0,
-            last: 0,
+            complete_len: 0,
+            last_chunk_len: 0,
             failure: None,
             trailers: MetadataMap::new(),
         }
@@ -108,12 +108,14 @@ impl EncodedStream {
     fn fill(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         let mut first_pause = None;
         loop {
-            let before = self.whole;
+            let before = self.complete_len;
             if self.encode_ready(cx).is_ready() {
                 return Poll::Ready(());
             }
             let now = Instant::now();
-            if self.whole == before || now - *first_pause.get_or_insert(now) > COALESCE_WINDOW {
+            if self.complete_len == before
+                || now - *first_pause.get_or_insert(now) > COALESCE_WINDOW
+            {
                 return Poll::Pending;
             }
         }
@@ -126,13 +128,13 @@ impl EncodedStream {
                 self.end(Some(late));
                 break;
             }
-            if self.chunk.len() >= self.enough {
+            if self.chunk.len() >= self.flush_threshold {
                 break;
             }
             match ready!(source.poll_encode(&self.encoder, &mut self.chunk, cx)) {
-                Some(Ok(())) => self.whole = self.chunk.len(),
+                Some(Ok(())) => self.complete_len = self.chunk.len(),
                 Some(Err(status)) => {
-                    self.chunk.truncate(self.whole);
+                    self.chunk.truncate(self.complete_len);
                     self.end(Some(status));
                 }
                 None => {
@@ -146,7 +148,7 @@ impl EncodedStream {
 
     /// Ends the stream after the last complete message.
     fn panicked(&mut self) -> Poll<()> {
-        self.chunk.truncate(self.whole);
+        self.chunk.truncate(self.complete_len);
         self.end(Some(status::panicked()));
         Poll::Ready(())
     }
@@ -159,12 +161,12 @@ impl EncodedStream {
 
 impl OutgoingMessages for EncodedStream {
     fn poll_data(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, Status>>> {
-        self.chunk.reserve(self.last);
+        self.chunk.reserve(self.last_chunk_len);
         let filled = catch_panic(|| self.fill(cx));
         let pending = filled.unwrap_or_else(|_| self.panicked()).is_pending();
         if !self.chunk.is_empty() {
-            self.last = self.chunk.len().min(CHUNK);
-            self.whole = 0;
+            self.last_chunk_len = self.chunk.len().min(CHUNK);
+            self.complete_len = 0;
             return Poll::Ready(Some(Ok(self.chunk.split().freeze())));
         }
         if pending {

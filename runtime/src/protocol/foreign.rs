@@ -11,7 +11,7 @@ use http_body::Body as _;
 use tonic::Status;
 
 use crate::call::{
-    body::{ReceivedBody, RecvBody},
+    body::{PrefetchedBody, RecvBody},
     deadline::Deadline,
     status::BoxError,
 };
@@ -47,21 +47,21 @@ impl ForeignStream {
 
     /// Reads up to the end, to a second chunk of data, or as far as the body has arrived.
     /// Registers no waker: whoever reads the rest does.
-    pub(crate) fn read_ahead(mut self) -> ReceivedBody<Self> {
+    pub(crate) fn read_ahead(mut self) -> PrefetchedBody<Self> {
         let cx = &mut Context::from_waker(Waker::noop());
         let first = match self.poll_body(cx) {
-            Poll::Pending => return ReceivedBody::Stream(self),
-            Poll::Ready(Some(Err(status))) => return ReceivedBody::Whole(None, Err(status)),
+            Poll::Pending => return PrefetchedBody::Stream(self),
+            Poll::Ready(Some(Err(status))) => return PrefetchedBody::Whole(None, Err(status)),
             Poll::Ready(first) => first.and_then(Result::ok),
         };
         let second = match self.poll_body(cx) {
-            Poll::Ready(None) => return ReceivedBody::Whole(first, Ok(self.trailers)),
-            Poll::Ready(Some(Err(status))) => return ReceivedBody::Whole(first, Err(status)),
+            Poll::Ready(None) => return PrefetchedBody::Whole(first, Ok(self.trailers)),
+            Poll::Ready(Some(Err(status))) => return PrefetchedBody::Whole(first, Err(status)),
             Poll::Ready(Some(Ok(second))) => Some(second),
             Poll::Pending => None,
         };
         self.ahead = [first, second];
-        ReceivedBody::Stream(self)
+        PrefetchedBody::Stream(self)
     }
 
     /// The next data of the body, never empty.

@@ -6,13 +6,11 @@ use tonic::{
 };
 
 use super::{
-    binary, compression,
+    Protocol, binary, compression,
     header_maps::{empty, keep, with_room},
     names::{GRPC_ACCEPT_ENCODING, GRPC_STATUS, GRPC_STATUS_DETAILS},
 };
 pub(crate) use crate::call::trailers::append;
-
-pub(crate) const APPLICATION_GRPC: HeaderValue = HeaderValue::from_static("application/grpc");
 
 /// Whether gRPC uses the header itself, or HTTP/2 forbids it.
 fn is_protocol(name: &HeaderName) -> bool {
@@ -68,14 +66,9 @@ impl<'a> GrpcHeaders<'a> {
         grpc
     }
 
-    /// Whether `content-type` is gRPC with protobuf messages.
-    pub(crate) fn is_grpc(&self) -> bool {
-        let value = self.content_type.map(HeaderValue::as_bytes);
-        let Some(rest) = value.and_then(|value| value.strip_prefix(b"application/grpc")) else {
-            return false;
-        };
-        let format = rest.strip_prefix(b"+proto").unwrap_or(rest);
-        format.is_empty() || format[0] == b';'
+    /// The protocol that `content-type` names, with messages in protobuf.
+    pub(crate) fn protocol(&self) -> Option<Protocol> {
+        self.content_type.and_then(Protocol::of_content_type)
     }
 
     /// Whether `content-type` is gRPC, with messages of whatever codec.

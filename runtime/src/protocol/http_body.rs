@@ -10,20 +10,17 @@ use bytes::Bytes;
 use http_body::Frame;
 use tonic::Status;
 
-use super::{foreign::ForeignStream, grpc_status, headers};
+use super::{Protocol, foreign::ForeignStream};
 use crate::call::{
-    body::{Body, Direction, EndOfBody, ReceivedBody, RecvBody},
+    body::{Body, Direction, EndOfBody, PrefetchedBody, RecvBody},
     downcast,
     status::BoxError,
 };
 
 /// A request body of any HTTP library.
-pub trait RequestBody:
-    http_body::Body<Data = Bytes, Error: Into<BoxError>> + Send + 'static
-{
-}
+pub trait BytesBody: http_body::Body<Data = Bytes, Error: Into<BoxError>> + Send + 'static {}
 
-impl<B: http_body::Body<Data = Bytes, Error: Into<BoxError>> + Send + 'static> RequestBody for B {}
+impl<B: http_body::Body<Data = Bytes, Error: Into<BoxError>> + Send + 'static> BytesBody for B {}
 
 /// The body type of requests that a [`Server`](crate::Server) passes to its services, and of responses
 /// from generated servers.
@@ -34,8 +31,8 @@ pub struct HttpBody(HttpBodyKind);
 enum HttpBodyKind {
     #[default]
     Ended,
-    /// A body of this crate, and its direction.
-    Ours(Body, Direction),
+    /// A body of this crate, its direction, and how it is written.
+    Ours(Body, Direction, Protocol),
     /// What a connection of this crate receives.
     Received(Box<dyn RecvBody>),
     Other(tonic::body::Body),
@@ -43,26 +40,27 @@ enum HttpBodyKind {
 
 impl HttpBody {
     /// Wraps any body. A body that already has this type is returned as it is.
-    pub fn new<B: RequestBody>(body: B) -> Self {
+    pub fn new<B: BytesBody>(body: B) -> Self {
         let mut body = Some(body);
         let same = downcast::take(&mut body);
         let new = || body.map(|body| Self(HttpBodyKind::Other(tonic::body::Body::new(body))));
         same.or_else(new).unwrap_or_default()
     }
 
-    pub(crate) fn request(body: Body) -> Self {
-        Self(HttpBodyKind::Ours(body, Direction::Request))
+    pub(crate) fn request(body: Body, protocol: Protocol) -> Self {
+        Self(HttpBodyKind::Ours(body, Direction::Request, protocol))
     }
 
-    pub(crate) fn response(body: Body) -> Self {
-        Self(HttpBodyKind::Ours(body, Direction::Response))
+    pub(crate) fn response(body: Body, protocol: Protocol) -> Self {
+        Self(HttpBodyKind::Ours(body, Direction::Response, protocol))
     }
 
     /// The body of a request that a connection of this crate receives.
-    pub(crate) fn received(body: ReceivedBody<impl RecvBody + 'static>) -> Self {
+    pub(crate) fn received(body: PrefetchedBody<impl RecvBody + 'static>) -> Self {
         match body {
-            ReceivedBody::Stream(stream) => Self(HttpBodyKind::Received(Box::new(stream))),
-            whole => Self::request(Body::received(whole, EndOfBody::Data)),
+            PrefetchedBody::Stream(stream) => Self(HttpBodyKind::Received(Box::new(stream))),
+            // As it was received, whatever the protocol.
+            whole => Self::request(Body::received(whole, EndOfBody::Data), Protocol::Grpc),
         }
     }
 
@@ -70,38 +68,79 @@ impl HttpBody {
     pub(crate) fn track(&mut self) {
         match &mut self.0 {
             HttpBodyKind::Received(received) => received.track(),
-            HttpBodyKind::Ours(body, _) => body.track(),
+            HttpBodyKind::Ours(body, ..) => body.track(),
             HttpBodyKind::Ended | HttpBodyKind::Other(_) => {}
         }
     }
 
-    /// The messages of a request. `explain` turns an error of a foreign body into a status; a unary request
-    /// in such a body is read ahead.
-    pub(crate) fn into_requests(self, is_unary: bool, explain: fn(BoxError) -> Status) -> Body {
+    /// The messages of a request. `explain` turns an error of another library's body into a status; a
+    /// single request in such a body is read ahead.
+    pub(crate) fn into_requests(
+        self,
+        has_single_request: bool,
+        explain: fn(BoxError) -> Status,
+    ) -> Body {
         let body = match self.0 {
-            HttpBodyKind::Ours(body, Direction::Request) => return body,
+            HttpBodyKind::Ours(body, Direction::Request, _) => return body,
             HttpBodyKind::Received(stream) => return Body::stream(stream, EndOfBody::Data),
             HttpBodyKind::Other(body) => body,
             kind => tonic::body::Body::new(Self(kind)),
         };
         let stream = ForeignStream::new(body, explain);
-        let body = match is_unary {
+        let body = match has_single_request {
             true => stream.read_ahead(),
-            false => ReceivedBody::Stream(stream),
+            false => PrefetchedBody::Stream(stream),
         };
         Body::received(body, EndOfBody::Data)
     }
 
+    /// The bytes of a body, as they are sent.
+    #[cfg(feature = "web")]
+    pub(crate) fn into_stream(self, explain: fn(BoxError) -> Status) -> Box<dyn RecvBody> {
+        match self.0 {
+            HttpBodyKind::Received(stream) => stream,
+            HttpBodyKind::Other(body) => Box::new(ForeignStream::new(body, explain)),
+            kind => Box::new(ForeignStream::new(tonic::body::Body::new(Self(kind)), explain)),
+        }
+    }
+
+    /// Whether there is nothing more of the body.
+    pub(crate) fn has_ended(&self) -> bool {
+        matches!(self.0, HttpBodyKind::Ended)
+    }
+
+    /// Whether the body is a response whose status is part of its data.
+    pub(crate) fn has_status_in_data(&self) -> bool {
+        match &self.0 {
+            HttpBodyKind::Ours(_, Direction::Response, protocol) => !protocol.has_http_trailers(),
+            _ => false,
+        }
+    }
+
+    /// The last frame of a body of this crate that has ended.
+    fn end(&mut self, end: Result<(), Status>) -> Option<Result<Frame<Bytes>, Status>> {
+        let HttpBodyKind::Ours(mut body, direction, protocol) = std::mem::take(&mut self.0) else {
+            return None;
+        };
+        match (direction, end) {
+            (Direction::Request, end) => end.err().map(Err),
+            (Direction::Response, Ok(())) => {
+                Some(Ok(protocol.end_of_response(Ok(body.take_trailers()))))
+            }
+            (Direction::Response, Err(status)) => Some(Ok(protocol.end_of_response(Err(&status)))),
+        }
+    }
+
     /// Whether the body may wait for flow-control window indefinitely.
-    pub(crate) fn is_patient(&self) -> bool {
-        !matches!(&self.0, HttpBodyKind::Ours(body, _) if !body.is_patient())
+    pub(crate) fn may_wait_for_window(&self) -> bool {
+        !matches!(&self.0, HttpBodyKind::Ours(body, ..) if !body.may_wait_for_window())
     }
 
     /// Whether the body's deadline has passed while it waits for flow-control window. If so, the body
     /// ends with that status.
     pub(crate) fn poll_expired(&mut self, cx: &mut Context<'_>) -> bool {
         match &mut self.0 {
-            HttpBodyKind::Ours(body, _) => body.poll_expired(cx),
+            HttpBodyKind::Ours(body, ..) => body.poll_expired(cx),
             _ => false,
         }
     }
@@ -109,7 +148,7 @@ impl HttpBody {
     /// Whether all of the body, one message at most, is buffered.
     pub(crate) fn is_buffered(&self) -> bool {
         matches!(&self.0, HttpBodyKind::Ended)
-            || matches!(&self.0, HttpBodyKind::Ours(body, _) if body.is_buffered())
+            || matches!(&self.0, HttpBodyKind::Ours(body, ..) if body.is_buffered())
     }
 }
 
@@ -125,7 +164,11 @@ impl http_body::Body for HttpBody {
             HttpBodyKind::Ended => return Poll::Ready(None),
             HttpBodyKind::Other(body) => return Pin::new(body).poll_frame(cx),
             HttpBodyKind::Received(stream) => ready!(poll_received(&mut **stream, cx)),
-            HttpBodyKind::Ours(body, direction) => ready!(poll_ours(body, *direction, cx)),
+            HttpBodyKind::Ours(body, _, protocol) => match ready!(body.poll_data(cx)) {
+                Some(Ok(data)) => Some(Ok(Frame::data(protocol.encode_data(data)))),
+                Some(Err(status)) => return Poll::Ready(self.end(Err(status))),
+                None => return Poll::Ready(self.end(Ok(()))),
+            },
         };
         if !matches!(&frame, Some(Ok(frame)) if frame.is_data()) {
             self.0 = HttpBodyKind::Ended;
@@ -136,35 +179,13 @@ impl http_body::Body for HttpBody {
     fn is_end_stream(&self) -> bool {
         match &self.0 {
             HttpBodyKind::Ended => true,
-            HttpBodyKind::Ours(body, direction) => {
+            HttpBodyKind::Ours(body, direction, _) => {
                 *direction == Direction::Request && body.has_ended()
             }
             HttpBodyKind::Received(stream) => stream.is_end_stream(),
             HttpBodyKind::Other(body) => body.is_end_stream(),
         }
     }
-}
-
-fn poll_ours(
-    body: &mut Body,
-    direction: Direction,
-    cx: &mut Context<'_>,
-) -> Poll<Option<Result<Frame<Bytes>, Status>>> {
-    let ended = match ready!(body.poll_data(cx)) {
-        Some(Ok(data)) => return Poll::Ready(Some(Ok(Frame::data(data)))),
-        Some(Err(status)) => Err(status),
-        None => Ok(body.take_trailers()),
-    };
-    Poll::Ready(match (direction, ended) {
-        (Direction::Request, Ok(_)) => None,
-        (Direction::Request, Err(status)) => Some(Err(status)),
-        (Direction::Response, Ok(trailers)) => {
-            Some(Ok(Frame::trailers(headers::ok_trailers(trailers))))
-        }
-        (Direction::Response, Err(status)) => {
-            Some(Ok(Frame::trailers(grpc_status::to_headers(&status))))
-        }
-    })
 }
 
 fn poll_received(

@@ -73,14 +73,14 @@ where
 }
 
 /// The implementation of a service with its [`Dispatch`], type-erased.
-pub(crate) trait Serve: Send + Sync {
+pub(crate) trait ErasedDispatch: Send + Sync {
     /// Dispatches `call` to the method at position `method`.
     fn call<'a>(&self, method: usize, call: ServerCall<'a>) -> ReplyFuture<'a>;
 }
 
 /// A service, as entry points serve it.
 #[derive(Clone)]
-pub(crate) struct ServedService {
+pub(crate) struct RegisteredService {
     pub(crate) descriptor: &'static ServiceDescriptor,
     pub(crate) options: ServiceOptions,
     pub(crate) interceptors: Interceptors,
@@ -88,13 +88,13 @@ pub(crate) struct ServedService {
     #[cfg(feature = "reflection")]
     pub(crate) files: &'static [&'static [u8]],
     methods: MethodIndex,
-    implementation: Arc<dyn Serve>,
+    implementation: Arc<dyn ErasedDispatch>,
 }
 
-impl ServedService {
+impl RegisteredService {
     pub(crate) fn new(
         descriptor: &'static ServiceDescriptor,
-        implementation: Arc<dyn Serve>,
+        implementation: Arc<dyn ErasedDispatch>,
     ) -> Self {
         let methods = MethodIndex::new(descriptor);
         let (options, interceptors) = (ServiceOptions::default(), Interceptors::NONE);
@@ -153,7 +153,7 @@ impl ServedService {
     }
 }
 
-impl IncomingService for ServedService {
+impl IncomingService for RegisteredService {
     fn serve<'a>(&self, method: usize, call: IncomingCall<'a>) -> ReplyFuture<'a> {
         let descriptor = &self.descriptor.methods[method];
         self.implementation.call(method, ServerCall::new(&self.options, descriptor, call))

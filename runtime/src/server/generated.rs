@@ -19,16 +19,16 @@ impl<D: Dispatch<S>, S: Send + Sync + ?Sized + 'static> GeneratedServer for Serv
 mod sealed {
     use std::sync::Arc;
 
-    use crate::server::{call::ServedService, service::ServiceServer};
+    use crate::server::{call::RegisteredService, service::ServiceServer};
 
     pub trait IntoServed {
         #[allow(private_interfaces, reason = "nobody else can call or implement it")]
-        fn into_served(self) -> Arc<ServedService>;
+        fn into_served(self) -> Arc<RegisteredService>;
     }
 
     impl<D, S: ?Sized> IntoServed for ServiceServer<D, S> {
         #[allow(private_interfaces, reason = "nobody else can call or implement it")]
-        fn into_served(self) -> Arc<ServedService> {
+        fn into_served(self) -> Arc<RegisteredService> {
             self.served
         }
     }

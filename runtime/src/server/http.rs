@@ -3,22 +3,21 @@
 
 use std::{sync::Arc, time::Duration};
 
-use http::request;
 use tokio::time::Instant;
 use tonic::Status;
 
-use super::call::{ServedService, ServiceOptions};
+use super::call::{RegisteredService, ServiceOptions};
 use crate::{
     call::{
         deadline,
-        head::{CallOptions, IncomingCall, IncomingMessages},
-        reply::ReplyFuture,
+        head::{IncomingCall, IncomingMessages, RequestParams},
     },
     h2::error::from_transport,
     protocol::{
+        Protocol,
         headers::{self, GrpcHeaders},
         http_body::HttpBody,
-        responses::{HttpReplyFuture, HttpResponse, failure, not_grpc},
+        http_reply::HttpReplyFuture,
     },
 };
 
@@ -28,46 +27,46 @@ const DEADLINE_MARGIN: Duration = Duration::from_millis(1);
 
 /// Serves one HTTP request.
 pub(crate) fn serve(
-    server: &Arc<ServedService>,
+    server: &Arc<RegisteredService>,
     request: http::Request<HttpBody>,
 ) -> HttpReplyFuture {
     let (head, body) = request.into_parts();
-    match start(server, head, body) {
-        Ok(reply) => HttpReplyFuture::new(reply),
-        Err(refusal) => HttpReplyFuture::refused(refusal),
-    }
-}
-
-fn start(
-    server: &Arc<ServedService>,
-    head: request::Parts,
-    body: HttpBody,
-) -> Result<ReplyFuture<'static>, Box<HttpResponse>> {
     let grpc = GrpcHeaders::parse(&head.headers);
-    if let Some(refusal) = not_grpc(&head.method, &grpc) {
-        return Err(refusal);
-    }
-    if server.options.requires_te_trailers && !grpc.takes_trailers() {
-        let status = Status::internal("the request lacks `te: trailers`: does a proxy drop it?");
-        return Err(Box::new(failure(&status)));
-    }
-    let options = options(&server.options, &grpc).map_err(|status| Box::new(failure(&status)))?;
+    let protocol = match Protocol::of_request(&head.method, &grpc) {
+        Ok(protocol) => protocol,
+        Err(refusal) => return HttpReplyFuture::refused(refusal),
+    };
+    let options = match options(&server.options, protocol, &grpc) {
+        Ok(options) => options,
+        Err(status) => return HttpReplyFuture::refused(Box::new(protocol.trailers_only(&status))),
+    };
     let path = head.uri.path();
-    let Some(position) = server.position(path) else { return Ok(server.no_method(path)) };
-    let is_unary = !server.descriptor.methods[position].kind.streams_requests();
-    let requests = body.into_requests(is_unary, from_transport);
+    let Some(position) = server.position(path) else {
+        return HttpReplyFuture::new(protocol, server.no_method(path));
+    };
+    let has_single_request = !server.descriptor.methods[position].kind.streams_requests();
+    let response_protocol = protocol.of_response(&head.headers);
+    let requests = protocol.decode_requests(body, has_single_request, from_transport);
     let call = IncomingCall {
         messages: IncomingMessages::Encoded(requests),
         metadata: headers::into_metadata(grpc.custom, head.headers),
         extensions: head.extensions,
         options,
     };
-    Ok(server.start(position, call))
+    HttpReplyFuture::new(response_protocol, server.start(position, call))
 }
 
-fn options(service: &ServiceOptions, grpc: &GrpcHeaders<'_>) -> Result<CallOptions, Status> {
+fn options(
+    service: &ServiceOptions,
+    protocol: Protocol,
+    grpc: &GrpcHeaders<'_>,
+) -> Result<RequestParams, Status> {
+    if service.requires_te_trailers && protocol.has_http_trailers() && !grpc.takes_trailers() {
+        let lacking = "the request lacks `te: trailers`: does a proxy drop it?";
+        return Err(Status::internal(lacking));
+    }
     let timeout = grpc.timeout.map(deadline::from_header).transpose()?;
-    Ok(CallOptions {
+    Ok(RequestParams {
         encoding: grpc
             .encoding(service.accepted)
             .map_err(|name| headers::unsupported_encoding(&name, service.accepted))?,

@@ -5,6 +5,8 @@ use std::{future::poll_fn, sync::Arc};
 use http::{Request, Response};
 use tokio::time::Instant;
 
+#[cfg(feature = "web")]
+use crate::protocol::http_reply::unsupported_media_type;
 use crate::{
     call::{deadline, reply::CallFuture},
     h2::server::service::{HttpService, ServiceFuture},
@@ -13,11 +15,7 @@ use crate::{
         http::{SendHttp, intercept_http},
         interceptor::Interceptors,
     },
-    protocol::{
-        headers::GrpcHeaders,
-        http_body::HttpBody,
-        responses::{failure, not_grpc},
-    },
+    protocol::{Protocol, headers::GrpcHeaders, http_body::HttpBody},
 };
 
 /// A service behind the interceptors of its server.
@@ -30,19 +28,32 @@ impl HttpService for InterceptedService {
     /// Refuses what is not gRPC: the service might take it for a call, which no interceptor has seen.
     fn call(&self, request: Request<HttpBody>) -> ServiceFuture {
         let grpc = GrpcHeaders::parse(request.headers());
-        if let Some(refusal) = not_grpc(request.method(), &grpc) {
-            return ServiceFuture::Refused(Some(refusal));
+        match Protocol::of_request(request.method(), &grpc) {
+            Ok(Protocol::Grpc) => {}
+            #[cfg(feature = "web")]
+            Ok(Protocol::GrpcWeb | Protocol::GrpcWebText) => {
+                return ServiceFuture::Refused(Some(unsupported_media_type()));
+            }
+            Err(refusal) => return ServiceFuture::Refused(Some(refusal)),
         }
         let deadline = match deadline::of_headers(request.headers()) {
             Ok(deadline) => deadline,
-            Err(status) => return ServiceFuture::Refused(Some(Box::new(failure(&status)))),
+            Err(status) => {
+                return ServiceFuture::Refused(Some(Box::new(
+                    Protocol::Grpc.trailers_only(&status),
+                )));
+            }
         };
         let (interceptors, service) = (self.interceptors.clone(), Inner(Arc::clone(&self.service)));
-        ServiceFuture::Other(Box::pin(async move {
-            let response =
-                intercept_http(Role::Server, &interceptors, (request, deadline), &service).await;
-            response.unwrap_or_else(|status| failure(&status))
-        }))
+        ServiceFuture::Other(
+            Protocol::Grpc,
+            Box::pin(async move {
+                let response =
+                    intercept_http(Role::Server, &interceptors, (request, deadline), &service)
+                        .await;
+                response.unwrap_or_else(|status| Protocol::Grpc.trailers_only(&status))
+            }),
+        )
     }
 }
 

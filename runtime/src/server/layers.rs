@@ -9,7 +9,7 @@ use tower_service::Service;
 use super::routes::Routes;
 use crate::{
     call::status::BoxError,
-    protocol::http_body::{HttpBody, RequestBody},
+    protocol::http_body::{BytesBody, HttpBody},
 };
 
 /// Layers, the outermost one first.
@@ -31,7 +31,7 @@ impl Layers {
         L::Service: Clone + Send + Sync + 'static,
         <L::Service as Service<Request<HttpBody>>>::Error: Into<BoxError>,
         <L::Service as Service<Request<HttpBody>>>::Future: Send + 'static,
-        B: RequestBody,
+        B: BytesBody,
     {
         let wrap = move |routes| Routes::layered(layer.layer(routes));
         self.0.push(ErasedLayer { name: type_name::<L>(), wrap: Arc::new(wrap) });

@@ -15,7 +15,7 @@ use tonic::{Status, server::NamedService};
 use tower_service::Service;
 
 use super::{
-    call::ServedService, error::ServeError, http::serve, intercepted::InterceptedService,
+    call::RegisteredService, error::ServeError, http::serve, intercepted::InterceptedService,
     observer::ServiceEntry,
 };
 use crate::{
@@ -27,8 +27,9 @@ use crate::{
     h2::server::service::{HttpService, ServiceFuture},
     intercept::interceptor::Interceptors,
     protocol::{
-        http_body::{HttpBody, RequestBody},
-        responses::{HttpReplyFuture, failure, no_service},
+        Protocol,
+        http_body::{BytesBody, HttpBody},
+        http_reply::{HttpReplyFuture, no_service},
     },
 };
 
@@ -50,7 +51,7 @@ impl Routes {
         S: Clone + Send + Sync + 'static,
         S::Error: Into<BoxError>,
         S::Future: Send + 'static,
-        B: RequestBody,
+        B: BytesBody,
     {
         Self(Arc::new(Layered(TowerService(service))))
     }
@@ -60,7 +61,7 @@ impl Routes {
     }
 }
 
-impl<B: RequestBody> Service<Request<B>> for Routes {
+impl<B: BytesBody> Service<Request<B>> for Routes {
     type Response = Response<HttpBody>;
     type Error = Infallible;
     type Future = RoutesFuture;
@@ -101,7 +102,7 @@ impl fmt::Debug for RoutesFuture {
 /// A service of a server.
 #[derive(Clone)]
 enum ServiceRoute {
-    Generated(Arc<ServedService>),
+    Generated(Arc<RegisteredService>),
     Tower(Arc<dyn HttpService>),
 }
 
@@ -130,7 +131,7 @@ pub(super) struct RouteTable {
 }
 
 impl RouteTable {
-    pub(super) fn add(&mut self, service: Arc<ServedService>) {
+    pub(super) fn add(&mut self, service: Arc<RegisteredService>) {
         self.insert(service.descriptor.name, ServiceRoute::Generated(service));
     }
 
@@ -139,7 +140,7 @@ impl RouteTable {
         S: Service<Request<HttpBody>, Response = Response<B>, Error = Infallible>,
         S: NamedService + Clone + Send + Sync + 'static,
         S::Future: Send + 'static,
-        B: RequestBody,
+        B: BytesBody,
     {
         self.insert(S::NAME, ServiceRoute::Tower(Arc::new(TowerService(service))));
     }
@@ -183,7 +184,7 @@ impl RouteTable {
         S: Service<Request<HttpBody>, Response = Response<B>, Error = Infallible>,
         S: Clone + Send + Sync + 'static,
         S::Future: Send + 'static,
-        B: RequestBody,
+        B: BytesBody,
     {
         self.fallback = Some(Arc::new(TowerService(service)));
     }
@@ -225,8 +226,9 @@ where
 
 /// Calls `service`. A panic in it fails this call only.
 fn call_contained(service: &dyn HttpService, request: Request<HttpBody>) -> ServiceFuture {
+    let protocol = Protocol::of_headers(request.headers());
     // Layers and interceptors may do all of their work in `call`, and panic.
-    catch_panic(|| service.call(request)).unwrap_or_else(|_| refused(&status::panicked()))
+    catch_panic(|| service.call(request)).unwrap_or_else(|_| refused(protocol, &status::panicked()))
 }
 
 struct TowerService<S>(S);
@@ -237,35 +239,40 @@ where
     S: Clone + Send + Sync + 'static,
     S::Error: Into<BoxError>,
     S::Future: Send + 'static,
-    B: RequestBody,
+    B: BytesBody,
 {
     fn call(&self, mut request: Request<HttpBody>) -> ServiceFuture {
         // Our own services read the body at once, or track it themselves. Others may keep it unread.
         if !downcast::is::<S::Future, HttpReplyFuture>() {
             request.body_mut().track();
         }
+        let protocol = Protocol::of_headers(request.headers());
         let mut service = self.0.clone();
         match service.poll_ready(&mut Context::from_waker(Waker::noop())) {
-            Poll::Ready(Ok(())) => service_future(service.call(request)),
-            Poll::Ready(Err(error)) => refused(&Status::from_error(error.into())),
-            Poll::Pending => ServiceFuture::Other(Box::pin(async move {
-                // Converted at once: the error of a service need not be `Send`.
-                let ready =
-                    |cx: &mut Context<'_>| service.poll_ready(cx).map_err(Into::<BoxError>::into);
-                match poll_fn(ready).await {
-                    Ok(()) => response(service.call(request).await),
-                    Err(error) => failure(&Status::from_error(error)),
-                }
-            })),
+            Poll::Ready(Ok(())) => service_future(protocol, service.call(request)),
+            Poll::Ready(Err(error)) => refused(protocol, &Status::from_error(error.into())),
+            Poll::Pending => ServiceFuture::Other(
+                protocol,
+                Box::pin(async move {
+                    // Converted at once: the error of a service need not be `Send`.
+                    let ready = |cx: &mut Context<'_>| {
+                        service.poll_ready(cx).map_err(Into::<BoxError>::into)
+                    };
+                    match poll_fn(ready).await {
+                        Ok(()) => response(protocol, service.call(request).await),
+                        Err(error) => protocol.trailers_only(&Status::from_error(error)),
+                    }
+                }),
+            ),
         }
     }
 }
 
 /// Wraps `future`, which is boxed unless it is our own.
-fn service_future<F, B, E>(future: F) -> ServiceFuture
+fn service_future<F, B, E>(protocol: Protocol, future: F) -> ServiceFuture
 where
     F: Future<Output = Result<Response<B>, E>> + Send + 'static,
-    B: RequestBody,
+    B: BytesBody,
     E: Into<BoxError>,
 {
     let mut future = Some(future);
@@ -275,24 +282,28 @@ where
     if let Some(RoutesFuture(inner)) = downcast::take(&mut future) {
         return inner;
     }
-    ServiceFuture::Other(Box::pin(async move {
-        match future {
-            Some(future) => response(future.await),
-            None => failure(&status::panicked()),
-        }
-    }))
+    ServiceFuture::Other(
+        protocol,
+        Box::pin(async move {
+            match future {
+                Some(future) => response(protocol, future.await),
+                None => protocol.trailers_only(&status::panicked()),
+            }
+        }),
+    )
 }
 
 /// The response to a call that a service has ended with `result`.
-fn response<B: RequestBody, E: Into<BoxError>>(
+fn response<B: BytesBody, E: Into<BoxError>>(
+    protocol: Protocol,
     result: Result<Response<B>, E>,
 ) -> Response<HttpBody> {
     match result {
         Ok(response) => response.map(HttpBody::new),
-        Err(error) => failure(&Status::from_error(error.into())),
+        Err(error) => protocol.trailers_only(&Status::from_error(error.into())),
     }
 }
 
-fn refused(status: &Status) -> ServiceFuture {
-    ServiceFuture::Refused(Some(Box::new(failure(status))))
+fn refused(protocol: Protocol, status: &Status) -> ServiceFuture {
+    ServiceFuture::Refused(Some(Box::new(protocol.trailers_only(status))))
 }

@@ -28,7 +28,7 @@ use crate::{
     call::{deadline, status::BoxError},
     h2::server::{connection, handshake::Handshake, run_until, shared::ServerShared},
     intercept::interceptor::{Interceptor, Interceptors},
-    protocol::http_body::{HttpBody, RequestBody},
+    protocol::http_body::{BytesBody, HttpBody},
 };
 
 /// Serves gRPC services over HTTP/2.
@@ -91,7 +91,7 @@ impl Server {
         S: Service<http::Request<HttpBody>, Response = http::Response<B>, Error = Infallible>,
         S: NamedService + Clone + Send + Sync + 'static,
         S::Future: Send + 'static,
-        B: RequestBody,
+        B: BytesBody,
     {
         self.routes.add_tower(service);
         self
@@ -104,7 +104,7 @@ impl Server {
         S: Service<http::Request<HttpBody>, Response = http::Response<B>, Error = Infallible>,
         S: Clone + Send + Sync + 'static,
         S::Future: Send + 'static,
-        B: RequestBody,
+        B: BytesBody,
     {
         self.routes.set_fallback(service);
         self
@@ -169,7 +169,7 @@ impl Server {
         L::Service: Clone + Send + Sync + 'static,
         <L::Service as Service<http::Request<HttpBody>>>::Error: Into<BoxError>,
         <L::Service as Service<http::Request<HttpBody>>>::Future: Send + 'static,
-        B: RequestBody,
+        B: BytesBody,
     {
         self.layers.add(layer);
         self

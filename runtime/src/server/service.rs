@@ -12,7 +12,7 @@ use tonic::{codec::CompressionEncoding, server::NamedService};
 use tower_service::Service;
 
 use super::{
-    call::{Dispatch, Serve, ServedService, ServerCall, ServiceOptions},
+    call::{Dispatch, ErasedDispatch, RegisteredService, ServerCall, ServiceOptions},
     http,
 };
 use crate::{
@@ -22,8 +22,8 @@ use crate::{
         tonic::{TonicAdapter, TonicInterceptor},
     },
     protocol::{
-        http_body::{HttpBody, RequestBody},
-        responses::HttpReplyFuture,
+        http_body::{BytesBody, HttpBody},
+        http_reply::HttpReplyFuture,
     },
 };
 
@@ -35,7 +35,7 @@ use crate::{
 /// By default, it accepts messages of up to 4 MiB, sends messages of up to 2 GiB, and neither accepts nor
 /// sends compressed messages.
 pub struct ServiceServer<D, S: ?Sized> {
-    pub(crate) served: Arc<ServedService>,
+    pub(crate) served: Arc<RegisteredService>,
     dispatch: PhantomData<fn() -> D>,
     implementation: PhantomData<Arc<S>>,
 }
@@ -53,7 +53,7 @@ impl<D: Dispatch<S>, S: Send + Sync + ?Sized + 'static> ServiceServer<D, S> {
     pub fn from_arc(service: Arc<S>) -> Self {
         let implementation =
             Arc::new(Implementation { service, dispatch: PhantomData::<fn() -> D> });
-        let served = ServedService::new(D::SERVICE, implementation);
+        let served = RegisteredService::new(D::SERVICE, implementation);
         #[cfg(feature = "reflection")]
         let served = served.with_files(D::FILES);
         let served = Arc::new(served);
@@ -131,7 +131,7 @@ struct Implementation<D, S: ?Sized> {
     dispatch: PhantomData<fn() -> D>,
 }
 
-impl<D: Dispatch<S>, S: Send + Sync + ?Sized> Serve for Implementation<D, S> {
+impl<D: Dispatch<S>, S: Send + Sync + ?Sized> ErasedDispatch for Implementation<D, S> {
     fn call<'a>(&self, method: usize, call: ServerCall<'a>) -> ReplyFuture<'a> {
         D::call(Arc::clone(&self.service), method, call)
     }
@@ -141,7 +141,7 @@ impl<D: Dispatch<S>, S: ?Sized> NamedService for ServiceServer<D, S> {
     const NAME: &'static str = D::SERVICE.name;
 }
 
-impl<D: Dispatch<S>, S: Send + Sync + ?Sized, B: RequestBody> Service<::http::Request<B>>
+impl<D: Dispatch<S>, S: Send + Sync + ?Sized, B: BytesBody> Service<::http::Request<B>>
     for ServiceServer<D, S>
 {
     type Response = ::http::Response<HttpBody>;

@@ -59,7 +59,9 @@ async fn a_request_that_is_not_grpc_gets_an_http_error() {
     for accepted in ["application/grpc", "application/grpc+proto", "application/grpc;v=1"] {
         assert_eq!(status_of(content_type(accepted)).await, (StatusCode::OK, "0".into()));
     }
-    for refused in ["text/html", "application/grpc-web", "application/grpc+json", "application/g"] {
+    for refused in
+        ["text/html", "application/grpc-web+json", "application/grpc+json", "application/g"]
+    {
         let (status, grpc) = status_of(content_type(refused)).await;
         assert_eq!((status, grpc.as_str()), (StatusCode::UNSUPPORTED_MEDIA_TYPE, ""), "{refused}");
     }

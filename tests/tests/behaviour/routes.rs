@@ -3,7 +3,8 @@
 use std::net::SocketAddr;
 
 use rust_scaffold::{
-    Channel, HttpBody, InterceptedCall, Interceptor, Next, Reply, Routes, Server, Status, tonic,
+    Channel, HttpBody, InterceptedCall, Interceptor, Next, Protocol, Reply, Routes, Server, Status,
+    tonic,
 };
 use tokio::{net::TcpListener, task::JoinHandle};
 use tokio_stream::wrappers::TcpListenerStream;
@@ -80,12 +81,30 @@ pub(crate) async fn over_sockets(server: TelemetryServer<Station>) -> Vec<Route>
         let channel = Channel::connect(format!("http://{address}")).await.unwrap();
         routes.push(open(name, channel, Some(task)));
     }
+    routes.extend(grpc_web_over_sockets(&server).await);
     routes.extend(intercepted_over_sockets(&server).await);
     let (listener, address) = listen().await;
     let task = serve_ours(server, listener);
     let endpoint = tonic::transport::Endpoint::from_shared(format!("http://{address}")).unwrap();
     let channel = endpoint.initial_stream_window_size(TONICS_WINDOW).connect().await.unwrap();
     routes.push(open("tonic's client", channel.into(), Some(task)));
+    routes
+}
+
+/// Opens the routes to `server` on which gRPC-Web is spoken.
+async fn grpc_web_over_sockets(server: &TelemetryServer<Station>) -> Vec<Route> {
+    let mut routes = Vec::new();
+    for (name, protocol, serve) in [
+        ("gRPC-Web", Protocol::GrpcWeb, serve_ours as fn(_, _) -> _),
+        ("gRPC-Web as text", Protocol::GrpcWebText, serve_ours),
+        ("gRPC-Web with a layer", Protocol::GrpcWeb, serve_layered),
+        ("gRPC-Web to axum", Protocol::GrpcWeb, serve_axum),
+    ] {
+        let (listener, address) = listen().await;
+        let task = serve(server.clone(), listener);
+        let builder = Channel::builder(format!("http://{address}")).protocol(protocol);
+        routes.push(open(name, builder.connect().await.unwrap(), Some(task)));
+    }
     routes
 }
 
@@ -111,7 +130,7 @@ fn serve(server: Server, listener: TcpListener) -> JoinHandle<()> {
 }
 
 /// An interceptor that changes nothing, but has all messages counted.
-struct Watching;
+pub(crate) struct Watching;
 
 impl Interceptor for Watching {
     async fn intercept(&self, call: InterceptedCall, next: Next<'_>) -> Result<Reply, Status> {

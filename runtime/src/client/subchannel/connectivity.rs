@@ -20,7 +20,7 @@ pub(super) struct Connectivity {
     /// The streams of the latest connection.
     latest: Option<Arc<StreamLimiter>>,
     /// How many connections in a row were closed before they answered a call.
-    departures: i32,
+    early_closes: i32,
 }
 
 /// The state of connecting.
@@ -42,7 +42,7 @@ pub(super) enum ConnectDecision {
     Fail(Arc<io::Error>, Instant),
 }
 
-/// After more departures in a row than this, connecting counts as failed: the server can be reached, but
+/// After more early closes in a row than this, connecting counts as failed: the server can be reached, but
 /// calls must not wait for ever.
 const MAX_DEPARTURES: i32 = 8;
 
@@ -55,14 +55,14 @@ impl Connectivity {
             attempted: None,
             failures: 0,
             latest: None,
-            departures: 0,
+            early_closes: 0,
         }
     }
 
     /// Starts an attempt at the time `now` if it may help a call for which none of so many `connections`
     /// has a free stream.
     pub(super) fn decide(&mut self, connections: usize, now: Instant) -> ConnectDecision {
-        self.note_departure();
+        self.record_early_close();
         match &self.state {
             ConnectState::Connecting => return ConnectDecision::Wait(None),
             ConnectState::BackingOff(failure, until) if *until > now => {
@@ -86,13 +86,14 @@ impl Connectivity {
     /// Backs off if the server has closed the last two connections before they answered a call.
     /// Handshakes succeed, so calls wait for the next connection rather than fail, but the server must
     /// not be connected to without a pause.
-    fn note_departure(&mut self) {
+    fn record_early_close(&mut self) {
         let Some(latest) = self.latest.take_if(|streams| streams.is_closed()) else { return };
-        self.departures = if latest.has_answered() { 0 } else { self.departures.saturating_add(1) };
-        let (Some(attempted), 2..) = (self.attempted, self.departures) else { return };
+        self.early_closes =
+            if latest.has_answered() { 0 } else { self.early_closes.saturating_add(1) };
+        let (Some(attempted), 2..) = (self.attempted, self.early_closes) else { return };
         if let ConnectState::Idle = self.state {
-            let until = attempted + self.backoff.after(self.departures - 2);
-            let failure = (self.departures > MAX_DEPARTURES).then(|| Arc::new(departed()));
+            let until = attempted + self.backoff.after(self.early_closes - 2);
+            let failure = (self.early_closes > MAX_DEPARTURES).then(|| Arc::new(departed()));
             self.state = ConnectState::BackingOff(failure, until);
         }
     }
@@ -197,13 +198,13 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn connections_that_left_without_an_answer_are_replaced_ever_later_and_then_a_failure() {
         let (mut connectivity, mut now) = (connectivity(), Instant::now());
-        for departures in 0..20 {
+        for early_closes in 0..20 {
             let mut until = None;
             match connectivity.decide(0, now) {
-                Connect if departures < 2 => {}
-                Wait(Some(time)) if (2..9).contains(&departures) => until = Some(time),
-                Fail(_, time) if departures >= 9 => until = Some(time),
-                other => panic!("{departures}: {other:?}"),
+                Connect if early_closes < 2 => {}
+                Wait(Some(time)) if (2..9).contains(&early_closes) => until = Some(time),
+                Fail(_, time) if early_closes >= 9 => until = Some(time),
+                other => panic!("{early_closes}: {other:?}"),
             }
             if let Some(until) = until {
                 now = until;

@@ -17,11 +17,11 @@ use tokio::sync::oneshot;
 use tonic::Status;
 
 use crate::{
-    call::{body::ReceivedBody, cancel_link::CancelLink, status},
+    call::{body::PrefetchedBody, cancel_link::CancelLink, status},
     h2::{
         credit::{CreditedStream, UnreadStreams},
         error,
-        header_list::Limit,
+        header_list::HeaderLimit,
         stream::{Ahead, ReceivedStream, SendFailure, Sending},
         stream_limiter::StreamPermit,
     },
@@ -31,22 +31,22 @@ use crate::{
 /// h2's handle for opening streams.
 pub(crate) type RequestSender = SendRequest<Bytes>;
 
-pub(crate) type CallResult = Result<Response<ReceivedBody<ReceivedStream>>, CallFailure>;
+pub(crate) type CallResult = Result<Response<PrefetchedBody<ReceivedStream>>, CallFailure>;
 
 /// What a client sends on a stream, and what holds for its response.
-pub(crate) struct StreamRequest {
+pub(crate) struct OutboundRequest {
     pub(crate) uri: Uri,
     pub(crate) headers: HeaderMap,
-    pub(crate) requests: StreamRequestBody,
+    pub(crate) requests: OutboundBody,
     /// Whether the caller reads the response message by message.
     pub(crate) streams_responses: bool,
     /// The size limit for headers, and for trailers, of the response.
-    pub(crate) header_limit: Limit,
+    pub(crate) header_limit: HeaderLimit,
     pub(crate) permit: StreamPermit,
 }
 
-/// The body of a [`StreamRequest`].
-pub(crate) enum StreamRequestBody {
+/// The body of a [`OutboundRequest`].
+pub(crate) enum OutboundBody {
     /// A buffered request, sent with `END_STREAM`.
     Message(Bytes),
     Stream(HttpBody),
@@ -116,7 +116,7 @@ impl Unprocessed {
 
 pub(crate) enum CallState {
     /// Not sent yet.
-    New(StreamRequest),
+    New(OutboundRequest),
     Sent(SentCall),
     /// The headers of a unary response have arrived, its message has not.
     Reading(Response<ReceivedStream>),
@@ -129,7 +129,7 @@ pub(crate) enum CallState {
 pub(crate) struct SentCall {
     response: ResponseFuture,
     streams_responses: bool,
-    header_limit: Limit,
+    header_limit: HeaderLimit,
     permit: StreamPermit,
     link: CancelLink,
 }
@@ -171,7 +171,7 @@ impl CallState {
             let streams_responses = sent.streams_responses;
             let mut response = sent.answer(response, unread);
             if streams_responses {
-                return Poll::Ready(Ok(response.map(ReceivedBody::Stream)));
+                return Poll::Ready(Ok(response.map(PrefetchedBody::Stream)));
             }
             return match response.body_mut().poll_ahead(cx) {
                 Poll::Ready(ahead) => Poll::Ready(Ok(read_ahead(response, ahead))),
@@ -226,16 +226,16 @@ impl SentCall {
 fn read_ahead(
     response: Response<ReceivedStream>,
     ahead: Ahead,
-) -> Response<ReceivedBody<ReceivedStream>> {
+) -> Response<PrefetchedBody<ReceivedStream>> {
     response.map(|stream| match ahead {
-        Ahead::More => ReceivedBody::Stream(stream),
-        Ahead::Ended(data, end) => ReceivedBody::Whole(data, end),
+        Ahead::More => PrefetchedBody::Stream(stream),
+        Ahead::Ended(data, end) => PrefetchedBody::Whole(data, end),
     })
 }
 
 /// Sends the headers, and the message if it is buffered.
-fn send(request: StreamRequest, requests: &RequestSender) -> Result<SentCall, h2::Error> {
-    let StreamRequest { uri, headers, streams_responses, header_limit, mut permit, .. } = request;
+fn send(request: OutboundRequest, requests: &RequestSender) -> Result<SentCall, h2::Error> {
+    let OutboundRequest { uri, headers, streams_responses, header_limit, mut permit, .. } = request;
     // Each call uses a clone of the handle. An h2 handle keeps a reference to a stream that is still
     // waiting to be opened: if that call were cancelled, its stream would not be reset before the next
     // call is sent. And polling the handle until the stream is open, as the next call would have to,
@@ -248,11 +248,11 @@ fn send(request: StreamRequest, requests: &RequestSender) -> Result<SentCall, h2
     let sent = requests.clone().send_request(head(uri, headers), false);
     let (response, mut stream) = sent.inspect_err(|_| permit.close())?;
     let link = match request.requests {
-        StreamRequestBody::Message(message) => {
+        OutboundBody::Message(message) => {
             stream.send_data(message, true)?;
             CancelLink::default()
         }
-        StreamRequestBody::Stream(requests) => {
+        OutboundBody::Stream(requests) => {
             let (failure, link) = CancelLink::new();
             // The request stream may outlive the response; the HTTP/2 stream stays occupied until both
             // are done.
@@ -281,7 +281,7 @@ async fn send_stream(
     _permit: StreamPermit,
 ) {
     let mut failure = failure;
-    let mut sending = Sending::new(requests, stream, Limit::Peers(u32::MAX));
+    let mut sending = Sending::new(requests, stream, HeaderLimit::Remote(u32::MAX));
     let unsent = poll_fn(|cx| match failure.poll_closed(cx) {
         Poll::Ready(()) => Poll::Ready(None),
         Poll::Pending => sending.poll(cx).map(Result::err),

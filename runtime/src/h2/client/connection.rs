@@ -12,7 +12,7 @@ use bytes::Bytes;
 use h2::Reason;
 
 use super::{
-    call_state::{RequestSender, StreamRequest},
+    call_state::{OutboundRequest, RequestSender},
     pending_call::PendingResponse,
     queue::{Queue, Work},
 };
@@ -55,7 +55,7 @@ impl ConnectionHandle {
         channel_keep_alive: Arc<ChannelKeepAlive>,
     ) -> io::Result<Self> {
         let mut driver = Driver::new(io, options, Arc::clone(&streams), channel_keep_alive).await?;
-        let queue = Arc::clone(&driver.ending.queue);
+        let queue = Arc::clone(&driver.guard.queue);
         let waker = Waker::from(Arc::clone(&queue.task_waker));
         let is_over = poll_fn(|cx| {
             let polled = queue.task_waker.poll(&waker, cx, |cx| driver.poll(cx));
@@ -84,7 +84,7 @@ impl ConnectionHandle {
     }
 
     /// Queues a call for the connection's task.
-    pub(crate) fn send(&self, request: StreamRequest) -> PendingResponse {
+    pub(crate) fn send(&self, request: OutboundRequest) -> PendingResponse {
         PendingResponse::new(request, &self.queue)
     }
 }
@@ -111,7 +111,7 @@ struct Driver {
     /// The error that h2 has ended with.
     error: Option<h2::Error>,
     /// Declared last, so that it is dropped after `h2`, which fails all open calls when dropped.
-    ending: Ending,
+    guard: ConnectionGuard,
 }
 
 impl Driver {
@@ -149,20 +149,20 @@ impl Driver {
             channel_keep_alive,
             error: None,
             ping_while_idle,
-            ending: Ending { work: Work::default(), queue, streams, is_broken: false },
+            guard: ConnectionGuard { work: Work::default(), queue, streams, is_broken: false },
         })
     }
 
     /// Ready when the connection is closed, its peer is dead, or a panic has broken it.
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         catch_panic(|| self.advance(cx)).unwrap_or_else(|_| {
-            self.ending.is_broken = true;
+            self.guard.is_broken = true;
             Poll::Ready(())
         })
     }
 
     fn advance(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        let Ending { work, queue, streams, .. } = &mut self.ending;
+        let ConnectionGuard { work, queue, streams, .. } = &mut self.guard;
         // h2 first: until pending resets are written, they still occupy streams that new calls need.
         if queue.task_waker.take_h2() {
             let polled = poll_h2(&mut self.h2, &self.waker);
@@ -221,7 +221,7 @@ fn poll_h2(
 }
 
 /// Ends what is left of a connection when its task ends, even if that is because its runtime shuts down.
-struct Ending {
+struct ConnectionGuard {
     work: Work,
     queue: Arc<Queue>,
     streams: Arc<StreamLimiter>,
@@ -230,7 +230,7 @@ struct Ending {
     is_broken: bool,
 }
 
-impl Drop for Ending {
+impl Drop for ConnectionGuard {
     fn drop(&mut self) {
         self.streams.close();
         if self.is_broken {
@@ -242,7 +242,7 @@ impl Drop for Ending {
 }
 
 async fn drive(mut driver: Driver) {
-    let task_waker = Arc::clone(&driver.ending.queue.task_waker);
+    let task_waker = Arc::clone(&driver.guard.queue.task_waker);
     let waker = Waker::from(Arc::clone(&task_waker));
     poll_fn(|cx| task_waker.poll(&waker, cx, |cx| driver.poll(cx))).await;
 }

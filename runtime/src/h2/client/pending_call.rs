@@ -10,7 +10,7 @@ use std::{
 };
 
 use super::{
-    call_state::{CallFailure, CallResult, CallState, RequestSender, StreamRequest},
+    call_state::{CallFailure, CallResult, CallState, OutboundRequest, RequestSender},
     queue::Queue,
 };
 use crate::{
@@ -166,7 +166,7 @@ pub(crate) struct PendingResponse(Arc<PendingCall>);
 
 impl PendingResponse {
     /// Sends a call on the connection that `queue` belongs to.
-    pub(crate) fn new(request: StreamRequest, queue: &Arc<Queue>) -> Self {
+    pub(crate) fn new(request: OutboundRequest, queue: &Arc<Queue>) -> Self {
         let state = PendingState { call_state: CallState::New(request), caller: None };
         let call = Arc::new(PendingCall {
             state: Mutex::new(state),

@@ -28,11 +28,11 @@ use crate::{
     call::panics::drop_catching_panics,
     h2::{
         credit::{CreditedStream, UnreadStreams},
-        header_list::Limit,
+        header_list::HeaderLimit,
         stream::{AwaitingHalfClose, ReceivedStream},
         task_waker::TaskWaker,
     },
-    protocol::{http_body::HttpBody, responses::too_long},
+    protocol::{Protocol, http_body::HttpBody, http_reply::too_long},
 };
 
 /// Runs handlers on the connection's task until they first wait, unless their methods are slow, and on
@@ -50,7 +50,7 @@ pub(crate) struct Calls {
     resets: EarlyResets,
     unread: Arc<UnreadStreams>,
     /// The client's size limit for headers.
-    pub(crate) header_limit: Limit,
+    pub(crate) header_limit: HeaderLimit,
     info: Option<ConnectInfo>,
     shared: Arc<ServerShared>,
     task_waker: Arc<TaskWaker>,
@@ -80,12 +80,12 @@ impl Calls {
             partial: Vec::new(),
             answered,
             taken: Vec::new(),
-            awaiting: AwaitingHalfClose::to_be_noted(),
+            awaiting: AwaitingHalfClose::enabled(),
             waker: Waker::from(Arc::clone(&partial_waker)),
             partial_waker,
             resets: EarlyResets::new(shared.options.max_pending_accept_reset_streams),
             unread: Arc::clone(unread),
-            header_limit: Limit::Peers(u32::MAX),
+            header_limit: HeaderLimit::Remote(u32::MAX),
             info,
             shared,
             task_waker,
@@ -140,14 +140,15 @@ impl Calls {
         if let Some(info) = &self.info {
             info.insert_into(request.extensions_mut());
         }
+        let protocol = Protocol::of_headers(request.headers());
         let slot = MethodSlot::of(request.uri().path());
-        let limit = Limit::Ours(self.shared.options.limits.max_header_list_size);
+        let limit = HeaderLimit::Local(self.shared.options.limits.max_header_list_size);
         let service_future =
             match limit.check_request(request.method(), request.uri(), request.headers()) {
                 Ok(()) => self.shared.services.call(request),
                 Err(refusal) => ServiceFuture::Refused(Some(too_long(&request, &refusal))),
             };
-        let mut call = ServerStream::new(service_future, stream, self.header_limit);
+        let mut call = ServerStream::new(protocol, service_future, stream, self.header_limit);
         if !self.runs_inline(slot) {
             return self.spawn_unless_reset(call);
         }

@@ -25,7 +25,7 @@ use super::{
 use crate::{
     call::panics::{catch_panic, drop_catching_panics},
     h2::{
-        frame_counter::CLIENT_PREFACE,
+        frame_inspector::CLIENT_PREFACE,
         goaway::GoAway,
         header_list,
         io::{ConnectionIo, IoHandle},
@@ -329,7 +329,7 @@ mod tests {
     use super::*;
     use crate::{
         h2::server::service::{HttpService, ServiceFuture},
-        protocol::{http_body::HttpBody, responses::no_service},
+        protocol::{http_body::HttpBody, http_reply::no_service},
     };
 
     struct Refusing;

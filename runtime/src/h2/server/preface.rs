@@ -4,7 +4,7 @@ use std::io;
 
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 
-use crate::h2::frame_counter::CLIENT_PREFACE;
+use crate::h2::frame_inspector::CLIENT_PREFACE;
 
 /// Sent to peers that do not speak HTTP/2, for people to read. It tells TLS clients that the server does
 /// not speak TLS.

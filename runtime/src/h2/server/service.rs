@@ -10,10 +10,7 @@ use http::{Request, Response};
 
 use crate::{
     call::{panics::catch_panic, status},
-    protocol::{
-        http_body::HttpBody,
-        responses::{HttpReplyFuture, failure},
-    },
+    protocol::{Protocol, http_body::HttpBody, http_reply::HttpReplyFuture},
 };
 
 /// A service, type-erased.
@@ -24,7 +21,8 @@ pub(crate) trait HttpService: Send + Sync {
 /// A future of a service's response.
 pub(crate) enum ServiceFuture {
     Ours(HttpReplyFuture),
-    Other(Pin<Box<dyn Future<Output = Response<HttpBody>> + Send>>),
+    /// The future of another library's service, and the protocol of the call.
+    Other(Protocol, Pin<Box<dyn Future<Output = Response<HttpBody>> + Send>>),
     Refused(Option<Box<Response<HttpBody>>>),
 }
 
@@ -33,8 +31,8 @@ impl ServiceFuture {
     pub(crate) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Response<HttpBody>> {
         match self {
             Self::Ours(reply) => Pin::new(reply).poll(cx).map(|Ok(response)| response),
-            Self::Other(response) => catch_panic(|| response.as_mut().poll(cx))
-                .unwrap_or_else(|_| Poll::Ready(failure(&status::panicked()))),
+            Self::Other(protocol, response) => catch_panic(|| response.as_mut().poll(cx))
+                .unwrap_or_else(|_| Poll::Ready(protocol.trailers_only(&status::panicked()))),
             Self::Refused(refusal) => match refusal.take() {
                 Some(response) => Poll::Ready(*response),
                 None => Poll::Pending,

@@ -18,13 +18,10 @@ use crate::{
         status,
     },
     h2::{
-        header_list::Limit,
+        header_list::HeaderLimit,
         stream::{SendFailure, Sending},
     },
-    protocol::{
-        http_body::HttpBody,
-        responses::{BreakConnection, failure},
-    },
+    protocol::{Protocol, http_body::HttpBody, http_reply::AbortConnection},
 };
 
 /// A call, until it is answered or its client has cancelled it.
@@ -32,9 +29,11 @@ use crate::{
 /// It runs user code: handlers, layers, bodies and their destructors. A panic in any of them fails this
 /// call only.
 pub(crate) struct ServerStream {
+    /// Says what has become of a call that has failed without a response.
+    protocol: Protocol,
     stream: SendResponse<Bytes>,
     /// The client's size limit for headers.
-    header_limit: Limit,
+    header_limit: HeaderLimit,
     progress: ResponseState,
 }
 
@@ -61,11 +60,12 @@ pub(crate) enum CallOutcome {
 
 impl ServerStream {
     pub(crate) fn new(
+        protocol: Protocol,
         service_future: ServiceFuture,
         stream: SendResponse<Bytes>,
-        header_limit: Limit,
+        header_limit: HeaderLimit,
     ) -> Self {
-        Self { stream, header_limit, progress: ResponseState::Waiting(service_future) }
+        Self { protocol, stream, header_limit, progress: ResponseState::Waiting(service_future) }
     }
 
     /// Ready when the service has answered, or the client has gone.
@@ -109,21 +109,39 @@ impl ServerStream {
         if let ResponseState::Answered(_) = &self.progress
             && let ResponseState::Answered(response) = self.progress.take()
         {
-            if response.extensions().get::<BreakConnection>().is_some() {
+            if response.extensions().get::<AbortConnection>().is_some() {
                 return Poll::Ready(CallOutcome::AbortConnection);
             }
-            self.progress = respond(response, &mut self.stream, self.header_limit);
+            self.progress = self.respond(response);
         }
         match &mut self.progress {
             ResponseState::Reset => return Poll::Ready(CallOutcome::Reset),
-            ResponseState::Sending(sending) => {
-                if let Err(SendFailure::Body(_)) = ready!(sending.poll(cx)) {
-                    sending.reset(Reason::INTERNAL_ERROR);
-                }
-            }
+            ResponseState::Sending(sending) => match ready!(sending.poll(cx)) {
+                Err(SendFailure::Body(_)) => sending.reset(Reason::INTERNAL_ERROR),
+                Err(SendFailure::Expired) => sending.reset(Reason::CANCEL),
+                Ok(()) | Err(SendFailure::Stream) => {}
+            },
             _ => {}
         }
         Poll::Ready(CallOutcome::Done)
+    }
+
+    /// Sends the head of `response`. Returns the state in which the body is sent.
+    fn respond(&mut self, mut response: Response<HttpBody>) -> ResponseState {
+        if let Err(refusal) = self.header_limit.fit_response(response.headers_mut()) {
+            drop_catching_panics(std::mem::replace(
+                &mut response,
+                self.protocol.trailers_only(&refusal),
+            ));
+        }
+        let (head, body) = response.into_parts();
+        let ended = body.is_end_stream();
+        match self.stream.send_response(Response::from_parts(head, ()), ended) {
+            Ok(_) if ended => ResponseState::Over,
+            Ok(stream) => ResponseState::Sending(Sending::new(body, stream, self.header_limit)),
+            // The stream is closed, probably by its client.
+            Err(_) => ResponseState::Reset,
+        }
     }
 
     /// Turns a call that has panicked into a failed one.
@@ -131,7 +149,7 @@ impl ServerStream {
         let status = status::panicked();
         let progress = match self.progress.take() {
             ResponseState::Sending(mut sending) => {
-                sending.fail(&status);
+                sending.fail(self.protocol, &status);
                 drop_catching_panics(sending);
                 ResponseState::Over
             }
@@ -142,7 +160,7 @@ impl ServerStream {
             }
             progress => {
                 drop_catching_panics(progress);
-                ResponseState::Answered(failure(&status))
+                ResponseState::Answered(self.protocol.trailers_only(&status))
             }
         };
         self.progress = progress;
@@ -175,24 +193,5 @@ impl Drop for ServerStream {
 impl ResponseState {
     fn take(&mut self) -> Self {
         std::mem::replace(self, Self::Over)
-    }
-}
-
-/// Sends the head of `response`. Returns the state in which the body is sent.
-fn respond(
-    mut response: Response<HttpBody>,
-    stream: &mut SendResponse<Bytes>,
-    header_limit: Limit,
-) -> ResponseState {
-    if let Err(refusal) = header_limit.fit_response(response.headers_mut()) {
-        drop_catching_panics(std::mem::replace(&mut response, failure(&refusal)));
-    }
-    let (head, body) = response.into_parts();
-    let ended = body.is_end_stream();
-    match stream.send_response(Response::from_parts(head, ()), ended) {
-        Ok(_) if ended => ResponseState::Over,
-        Ok(stream) => ResponseState::Sending(Sending::new(body, stream, header_limit)),
-        // The stream is closed, probably by its client.
-        Err(_) => ResponseState::Reset,
     }
 }

@@ -109,10 +109,10 @@ impl Interceptor for Adding {
         assert_eq!(call.path(), "/telemetry.Telemetry/Latest");
         assert!(call.method().is_none_or(|method| method.path == call.path()));
         let word = call.metadata().get("word").map_or("", |word| word.to_str().unwrap());
-        let word = format!("{word}{:?} ", self.0);
+        let word = format!("{word}{:?}.", self.0);
         call.metadata_mut().insert("word", word.parse().unwrap());
         let mut reply = next.run(call).await?;
-        assert_eq!(reply.metadata().get("word").unwrap(), "Client Server ");
+        assert_eq!(reply.metadata().get("word").unwrap(), "Client.Server.");
         reply.metadata_mut().append("passed", format!("{:?}", self.0).parse().unwrap());
         Ok(reply)
     }
@@ -124,10 +124,10 @@ async fn metadata_can_be_changed_on_both_sides_and_in_both_directions() {
     for route in routes::all(server).await {
         let client = route.client.clone().intercept(Adding(Role::Client));
         let response = client.latest(query("a", 1)).await.unwrap();
-        assert_eq!(response.metadata().get("word").unwrap(), "Client Server ", "{}", route.name);
+        assert_eq!(response.metadata().get("word").unwrap(), "Client.Server.", "{}", route.name);
         assert_eq!(
             response.metadata().get("last-word").unwrap(),
-            "Client Server ",
+            "Client.Server.",
             "{}",
             route.name
         );

@@ -123,12 +123,12 @@ impl Http2 {
 
 /// A call that is to be sent.
 #[derive(Clone, Debug)]
-pub(super) struct StreamRequest {
+pub(super) struct OutboundRequest {
     http2: Http2,
     link: Arc<Mutex<CancelLink>>,
 }
 
-impl StreamRequest {
+impl OutboundRequest {
     pub(super) fn new(http2: &Http2) -> Self {
         Self { http2: http2.clone(), link: Arc::default() }
     }
@@ -146,14 +146,14 @@ impl StreamRequest {
 }
 
 pub(super) enum CallState {
-    New(StreamRequest),
+    New(OutboundRequest),
     SentCall(SentCall),
     Answered(CallResult),
     Over,
 }
 
 /// A call that has been sent.
-pub(super) struct SentCall(StreamRequest);
+pub(super) struct SentCall(OutboundRequest);
 
 impl CallState {
     pub(super) fn begin(&mut self, requests: Option<&RequestSender>) -> Result<(), CallFailure> {
@@ -187,7 +187,7 @@ impl CallState {
 
 impl SentCall {
     fn poll(&self, cx: &mut Context<'_>) -> Poll<CallResult> {
-        let StreamRequest { http2, link } = &self.0;
+        let OutboundRequest { http2, link } = &self.0;
         let mut state = http2.state();
         let (answered, ended) = (state.missing == 0, state.ended);
         if !answered && !ended {

@@ -17,7 +17,7 @@ use std::{
 use loom::{future::block_on, thread};
 
 use self::{
-    call_state::{CallFailure, CallResult, Http2, RequestSender, StreamRequest},
+    call_state::{CallFailure, CallResult, Http2, OutboundRequest, RequestSender},
     pending_call::PendingResponse,
     queue::{Queue, Work},
 };
@@ -37,7 +37,7 @@ impl Connection {
     }
 
     fn send(&self) -> PendingResponse {
-        PendingResponse::new(StreamRequest::new(&self.http2), &self.queue)
+        PendingResponse::new(OutboundRequest::new(&self.http2), &self.queue)
     }
 }
 
@@ -128,7 +128,7 @@ pub fn calls_whose_requests_fail_are_told() {
     explore(|| {
         let connection = Connection::new();
         let mut driver = Driver::new(&connection);
-        let request = StreamRequest::new(&connection.http2);
+        let request = OutboundRequest::new(&connection.http2);
         let response = PendingResponse::new(request.clone(), &connection.queue);
         let _ = driver.poll();
         connection.http2.receive(1);
@@ -201,7 +201,7 @@ pub fn calls_of_a_connection_that_ends_are_answered() {
     explore(|| {
         let connection = Connection::new();
         let mut driver = Driver::new(&connection);
-        let request = StreamRequest::new(&connection.http2);
+        let request = OutboundRequest::new(&connection.http2);
         let response = PendingResponse::new(request.clone(), &connection.queue);
         let _ = driver.poll();
         thread::spawn(move || request.fail());

@@ -1,26 +1,63 @@
-//! Replies of a gRPC server, as its client receives them.
+//! gRPC over HTTP: the heads of requests and responses, and how a response ends. gRPC-Web shares them, but for
+//! the place of the trailers.
 
 use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
-use http::{HeaderMap, StatusCode, response};
+use http::{HeaderMap, HeaderValue, StatusCode, header, response};
 use tonic::{Code, Status, codec::EnabledCompressionEncodings};
 
 use super::{
-    grpc_status,
+    Protocol, compression, grpc_status, header_maps,
     headers::{self, GrpcHeaders},
-    names::GRPC_STATUS,
+    http_body::HttpBody,
+    http_reply::{AbortConnection, HttpResponse},
+    names::{self, GRPC_STATUS},
 };
 use crate::call::{
-    body::{Body, EndOfBody, ReceivedBody, RecvBody},
+    body::{Body, EndOfBody, PrefetchedBody, RecvBody},
+    deadline,
+    head::CallHead,
     reply::Reply,
+    status,
 };
 
+/// The headers of a request.
+pub(super) fn request_headers(
+    protocol: Protocol,
+    call: &CallHead,
+    user_agent: Option<&HeaderValue>,
+) -> HeaderMap {
+    let mut fields = header_maps::empty();
+    match protocol.has_http_trailers() {
+        true => fields.insert(header::TE, HeaderValue::from_static("trailers")),
+        // Names the format of the response.
+        false => fields.insert(header::ACCEPT, protocol.content_type()),
+    };
+    fields.insert(header::CONTENT_TYPE, protocol.content_type());
+    if let Some(user_agent) = user_agent {
+        fields.insert(header::USER_AGENT, user_agent.clone());
+    }
+    if let Some(encoding) = call.encoding {
+        let name = HeaderValue::from_static(compression::name(encoding));
+        fields.insert(names::GRPC_ENCODING, name);
+    }
+    if let Some(accepted) = compression::accept_header(call.accepted) {
+        fields.insert(names::GRPC_ACCEPT_ENCODING, accepted);
+    }
+    headers::add_metadata(&mut fields, &call.metadata);
+    if let Some(deadline) = call.deadline {
+        deadline::insert_timeout(&mut fields, deadline);
+    }
+    fields
+}
+
 /// The reply that starts with `head`. `body` is the rest.
-pub(crate) fn reply(
+pub(super) fn reply(
+    protocol: Protocol,
     head: response::Parts,
     accepted: EnabledCompressionEncodings,
-    body: ReceivedBody<impl RecvBody + 'static>,
+    body: PrefetchedBody<impl RecvBody + 'static>,
 ) -> Result<Reply, Status> {
     let grpc = GrpcHeaders::parse(&head.headers);
     let code = grpc_status::code(&grpc);
@@ -29,15 +66,15 @@ pub(crate) fn reply(
         Some(code) if is_headers_only(&body) => {
             return Err(grpc_status::from_headers(code, head.headers));
         }
-        _ if head.status.is_success() && grpc.is_grpc() => {}
-        _ => return Err(not_grpc(head.status, &head.headers)),
+        _ if head.status.is_success() && grpc.protocol() == Some(protocol) => {}
+        _ => return Err(not_a_reply(protocol, head.status, &head.headers)),
     }
     let encoding = grpc.encoding(accepted).map_err(|name| unreadable(&name))?;
     let end = EndOfBody::Status(grpc_status::end_of_response);
     let body = match body {
-        ReceivedBody::Stream(stream) if code.is_some() => {
+        PrefetchedBody::Stream(stream) if code.is_some() => {
             let stream = AfterStatus { stream, headers: Some(head.headers.clone()) };
-            Body::received(ReceivedBody::Stream(stream), end)
+            Body::received(PrefetchedBody::Stream(stream), end)
         }
         body => Body::received(body, end),
     };
@@ -50,11 +87,11 @@ pub(crate) fn reply(
 }
 
 /// Whether the response consists of headers alone.
-fn is_headers_only(body: &ReceivedBody<impl RecvBody>) -> bool {
+fn is_headers_only(body: &PrefetchedBody<impl RecvBody>) -> bool {
     match body {
-        ReceivedBody::Whole(None, Ok(trailers)) => !has_status(trailers.as_ref()),
-        ReceivedBody::Whole(..) => false,
-        ReceivedBody::Stream(stream) => stream.is_end_stream(),
+        PrefetchedBody::Whole(None, Ok(trailers)) => !has_status(trailers.as_ref()),
+        PrefetchedBody::Whole(..) => false,
+        PrefetchedBody::Stream(stream) => stream.is_end_stream(),
     }
 }
 
@@ -111,7 +148,7 @@ fn unreadable(encoding: &str) -> Status {
 ///
 /// See [the mapping of HTTP to gRPC
 /// statuses](https://github.com/grpc/grpc/blob/master/doc/http-grpc-status-mapping.md).
-fn not_grpc(status: StatusCode, headers: &HeaderMap) -> Status {
+fn not_a_reply(protocol: Protocol, status: StatusCode, headers: &HeaderMap) -> Status {
     let code = match status {
         StatusCode::BAD_REQUEST => Code::Internal,
         StatusCode::UNAUTHORIZED => Code::Unauthenticated,
@@ -130,6 +167,33 @@ fn not_grpc(status: StatusCode, headers: &HeaderMap) -> Status {
         content_type.map_or("none".into(), |it| String::from_utf8_lossy(it.as_bytes()));
     Status::new(
         code,
-        format!("the response is not gRPC: HTTP status {status}, content type {content_type}"),
+        format!(
+            "the response is not {protocol}: HTTP status {status}, content type {content_type}"
+        ),
     )
+}
+
+/// The response that starts `reply`.
+pub(super) fn response(protocol: Protocol, reply: Reply) -> HttpResponse {
+    let mut response = http::Response::new(HttpBody::response(reply.body, protocol));
+    *response.extensions_mut() = reply.extensions;
+    let fields = response.headers_mut();
+    *fields = headers::from_metadata(reply.metadata);
+    fields.insert(header::CONTENT_TYPE, protocol.content_type());
+    if let Some(encoding) = reply.encoding {
+        let name = HeaderValue::from_static(compression::name(encoding));
+        fields.insert(names::GRPC_ENCODING, name);
+    }
+    response
+}
+
+/// A trailers-only response.
+pub(super) fn trailers_only(protocol: Protocol, status: &Status) -> HttpResponse {
+    let mut response = http::Response::new(HttpBody::default());
+    *response.headers_mut() = grpc_status::to_headers(status);
+    response.headers_mut().insert(header::CONTENT_TYPE, protocol.content_type());
+    if status::aborts_connection(status) {
+        response.extensions_mut().insert(AbortConnection);
+    }
+    response
 }

@@ -29,7 +29,7 @@ const SETTING: usize = 6;
 
 /// Parses frame headers from bytes that arrive in pieces of any size.
 #[derive(Debug)]
-pub(crate) struct FrameCounter {
+pub(crate) struct FrameInspector {
     /// A partly received header.
     header: [u8; HEADER],
     /// How many bytes of `header` have arrived.
@@ -63,7 +63,7 @@ pub(crate) struct FrameCounts {
     pub(crate) last_stream: u32,
 }
 
-impl FrameCounter {
+impl FrameInspector {
     /// Counts what a client sends, its preface first.
     pub(crate) fn of_client() -> Self {
         Self { rest: CLIENT_PREFACE.len(), ..Self::of_frames() }
@@ -203,7 +203,7 @@ mod tests {
     use h2::Reason;
 
     use super::*;
-    use crate::h2::header_list::Limit;
+    use crate::h2::header_list::HeaderLimit;
 
     fn frame(kind: u8, flags: u8, stream: u8, payload: &[u8]) -> Vec<u8> {
         let length = u8::try_from(payload.len()).unwrap();
@@ -222,7 +222,7 @@ mod tests {
         ]
         .concat();
         for size in 1..bytes.len() {
-            let mut counter = FrameCounter::of_client();
+            let mut counter = FrameInspector::of_client();
             bytes.chunks(size).for_each(|piece| counter.read(piece));
             let counts = FrameCounts { all: 5, of_calls: 2, pings: 1, last_stream: 3 };
             assert_eq!(counter.counts(), counts, "pieces of {size} bytes");
@@ -238,7 +238,7 @@ mod tests {
         let bytes =
             [early.frame(u32::MAX >> 1), frame(PING, 0, 0, &[9; 8]), goaway.frame(7)].concat();
         for size in 1..bytes.len() {
-            let mut counter = FrameCounter::of_frames();
+            let mut counter = FrameInspector::of_frames();
             bytes.chunks(size).for_each(|piece| counter.read(piece));
             assert_eq!(counter.goaway().unwrap(), goaway, "pieces of {size} bytes");
         }
@@ -248,7 +248,7 @@ mod tests {
 
     #[test]
     fn a_long_goaway_is_truncated() {
-        let mut counter = FrameCounter::of_frames();
+        let mut counter = FrameInspector::of_frames();
         counter.read(&[&[0, 0xff, 0xff, GOAWAY, 0, 0, 0, 0, 0], &[b'x'; 0xff00][..]].concat());
         assert_eq!(counter.goaway().unwrap().debug_data.len(), GoAway::MAX_LENGTH - 8);
         assert!(!counter.is_between_frames());
@@ -266,13 +266,16 @@ mod tests {
             [first, frame(DATA, 0, 1, &[9; 200]), settings(ACK, &[]), frame(DATA, 0, 1, &[9; 6])]
                 .concat();
         for size in 1..bytes.len() {
-            let mut counter = FrameCounter::of_frames();
-            assert!(matches!(counter.settings().header_limit(), Limit::Peers(u32::MAX)));
+            let mut counter = FrameInspector::of_frames();
+            assert!(matches!(counter.settings().header_limit(), HeaderLimit::Remote(u32::MAX)));
             bytes.chunks(size).for_each(|piece| counter.read(piece));
             let limit = counter.settings().header_limit();
-            assert!(matches!(limit, Limit::Peers(0x7_0000)), "{limit:?}, pieces of {size} bytes");
+            assert!(
+                matches!(limit, HeaderLimit::Remote(0x7_0000)),
+                "{limit:?}, pieces of {size} bytes"
+            );
             counter.read(&settings(0, &[(6, 1)]));
-            assert!(matches!(counter.settings().header_limit(), Limit::Peers(0x1_0000)));
+            assert!(matches!(counter.settings().header_limit(), HeaderLimit::Remote(0x1_0000)));
         }
     }
 }
