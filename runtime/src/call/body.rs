@@ -198,7 +198,8 @@ impl Body {
         self
     }
 
-    /// Like [`observed`](Self::observed), but what is here passes when it is read: its reader may not take it.
+    /// Like [`observed`](Self::observed), but shows a buffered message only when it is read: its reader may never
+    /// take it.
     pub(crate) fn observed_by_reader(self, observer: BoxObserver) -> Self {
         match &self.kind {
             BodyKind::Once(..) => {
@@ -228,7 +229,7 @@ impl Body {
         }
     }
 
-    /// Notes that its reader has ended the body with `status`, which is not the one that it ends with.
+    /// Records that the reader gave up on the body with `status`, which is not the body's own.
     pub(crate) fn note_failure(&mut self, status: &Status) {
         if let BodyKind::Observed(observed) = &mut self.kind {
             observed.observer.on_end(Err(status));

@@ -115,8 +115,7 @@ pub(crate) fn has_passed(deadline: Instant) -> bool {
     deadline.saturating_duration_since(Instant::now()) < MIN_TIME_LEFT
 }
 
-/// Whether a call with this deadline that is cancelled now is cancelled because of it: the clock and the timers
-/// of whoever has done so differ from ours.
+/// Whether a cancellation now counts as caused by this deadline: the peer's clock and timers differ from ours.
 pub(crate) fn is_near(deadline: Instant) -> bool {
     deadline <= Instant::now() + RESET_MARGIN
 }

@@ -2,8 +2,8 @@
 
 use tonic::{Status, metadata::MetadataMap};
 
-/// Sees the messages of one direction of a call pass, and how they end. Dropped before their end, it has
-/// seen the call cancelled.
+/// Observes the messages of one direction of a call, and how they end. If it is dropped before `on_end`, the call
+/// was cancelled.
 pub(crate) trait MessageObserver: Send {
     /// Encoded messages pass, cut into chunks anywhere.
     fn on_data(&mut self, data: &[u8]);

@@ -89,7 +89,7 @@ impl Channel {
     }
 }
 
-/// `response` as far as it comes before the deadline.
+/// `response`, cut off at the deadline.
 async fn limited(
     mut response: CallFuture<'static, http::Response<HttpBody>>,
     mut deadline: Deadline,

@@ -47,7 +47,7 @@ impl HealthReporter {
     }
 
     /// Sets the status of `service`, which need not be one of the server's: any name can be asked for. Those
-    /// who watch it are told, but not of a status that another has replaced before they could be.
+    /// who watch it are notified, except of a status that was replaced before it could be sent.
     ///
     /// After [`shut_down`](Self::shut_down), it is remembered but not reported.
     pub fn set_status(&self, service: &str, status: HealthStatus) {
@@ -65,11 +65,11 @@ impl HealthReporter {
         self.statuses.borrow().get(service)
     }
 
-    /// Reports every service as [`NotServing`](HealthStatus::NotServing) from now on, and ends all watches, each
-    /// after it has told so. There is no way back.
+    /// Reports every service as [`NotServing`](HealthStatus::NotServing) from now on, and ends every
+    /// watch once it has reported that. This cannot be undone.
     ///
     /// A server does so when its shutdown begins. Call it earlier to have load balancers look elsewhere before
-    /// the server stops to accept connections.
+    /// the server stops accepting connections.
     pub fn shut_down(&self) {
         self.update(|statuses| !std::mem::replace(&mut statuses.is_shut_down, true));
     }

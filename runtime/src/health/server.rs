@@ -40,8 +40,8 @@ impl Server {
     /// Serves the health of this server and of its services, as [`health`](Self::health) does, with a status for
     /// each that `reporter` sets. Needs the feature `health`.
     ///
-    /// Of a reporter that several servers have, each service of theirs is known to all of them, and the first
-    /// one whose shutdown begins shuts it down for all.
+    /// If several servers share a reporter, each reports the services of all, and the first to shut down shuts it
+    /// down for all.
     ///
     /// A server that others serve ([`into_service`](Self::into_service)) does not hear of their shutdown: call
     /// [`HealthReporter::shut_down`] when it begins.

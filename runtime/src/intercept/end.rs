@@ -26,8 +26,8 @@ pub struct CallEnd<'a> {
 }
 
 impl CallEnd<'_> {
-    /// The code of the status. Of a call that was dropped before it ended, by the client or an interceptor, it is
-    /// `DeadlineExceeded` if its deadline had passed or was about to, and otherwise `Cancelled`.
+    /// The status code. For a call that the client or an interceptor dropped before it ended, `DeadlineExceeded` if
+    /// its deadline had passed or was about to, otherwise `Cancelled`.
     pub fn code(&self) -> Code {
         self.ended.map_or_else(Status::code, |_| Code::Ok)
     }

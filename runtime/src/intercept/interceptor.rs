@@ -230,7 +230,7 @@ impl<I: Interceptor> ErasedInterceptor for I {
         let deadline = call.deadline;
         Box::pin(async move {
             let mut reply = I::intercept(&self, call, next).await;
-            // What it has answered by itself knows no deadline. The reply stays where it is: moving it costs.
+            // A reply that the interceptor made itself has no deadline yet. Changed in place: moving it costs.
             if let (Ok(reply), Some(deadline)) = (&mut reply, deadline) {
                 reply.body.limit(deadline);
             }
@@ -380,7 +380,7 @@ enum PassedTo<'a> {
 }
 
 impl Drop for PassedTo<'_> {
-    /// The call is its caller's, which may go on.
+    /// The call belongs to its caller, who may live on, so it has to be cancelled here.
     fn drop(&mut self) {
         if let Self::Outgoing(call) = self {
             call.cancel();

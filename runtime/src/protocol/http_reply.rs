@@ -21,7 +21,7 @@ pub(crate) type HttpResponse = http::Response<HttpBody>;
 pub(crate) struct AbortConnection;
 
 impl Protocol {
-    /// The protocol of a request. An error is the response to one in a protocol that the server does not speak.
+    /// The protocol of a request. An error is the response that refuses one that the server does not speak.
     pub(crate) fn of_request(
         method: &Method,
         headers: &GrpcHeaders<'_>,
@@ -78,7 +78,7 @@ fn plain(status: StatusCode) -> Box<HttpResponse> {
 pub struct HttpReplyFuture(HttpReplyState);
 
 impl HttpReplyFuture {
-    /// The response that says in `protocol` what `reply` does.
+    /// A future of `reply`, encoded in `protocol`.
     pub(crate) fn new(protocol: Protocol, reply: ReplyFuture<'static>) -> Self {
         Self(HttpReplyState::Waiting(protocol, reply))
     }

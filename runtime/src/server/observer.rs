@@ -1,18 +1,17 @@
-//! What a server tells those of its services that answer for it, such as its health: what it serves, and that
-//! it stops.
+//! Notifies services that report on the server itself, such as its health: of what is served, and of shutdown.
 
 // Without such services, nobody observes.
 #![cfg_attr(not(any(feature = "health", feature = "reflection")), allow(dead_code))]
 
 use std::{fmt, sync::Arc};
 
-/// What is told of the life of a server.
+/// Is notified of the life of a server.
 pub(crate) trait ServerObserver: Send + Sync {
     /// The server is complete: it will serve these services, and no others.
     fn starts(&self, services: &[ServiceEntry]);
 
-    /// Shutdown begins: no more connections are accepted, and those that are open will be asked to drain. Said at
-    /// least once, also if serving is given up.
+    /// Shutdown begins: no more connections are accepted, and those that are open will be asked to drain. Called
+    /// at least once, even if serving is abandoned.
     fn shutdown_begins(&self) {}
 }
 

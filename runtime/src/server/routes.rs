@@ -66,7 +66,7 @@ impl<B: BytesBody> Service<Request<B>> for Routes {
     type Error = Infallible;
     type Future = RoutesFuture;
 
-    /// Always ready: each service is waited for by the calls that it gets.
+    /// Always ready: each call waits for its own service.
     fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
         Poll::Ready(Ok(()))
     }

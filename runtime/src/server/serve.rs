@@ -113,8 +113,8 @@ impl Server {
     /// Adds an interceptor for the calls of all services, whether they are added before or after this. It is
     /// called after those that were added before, before those of a service, and behind the layers.
     ///
-    /// Of tower services that are not generated servers, it sees gRPC calls; other requests to them are refused
-    /// with HTTP's 415 or 405, so that none gets past it. It does not see calls of the
+    /// For tower services that are not generated servers, it sees only gRPC calls; other requests to them are
+    /// refused with HTTP 415 or 405, so that none bypasses it. It does not see calls of the
     /// [fallback](Self::fallback), nor those that are refused before: of unknown services and methods, with
     /// malformed timeouts, or with compressions that are not accepted.
     #[must_use]
@@ -355,7 +355,7 @@ impl Server {
 }
 
 impl Server {
-    /// Has `observer` told of what is served, and of the beginning of shutdown.
+    /// Notifies `observer` of what is served, and when shutdown begins.
     #[cfg(any(feature = "health", feature = "reflection"))]
     pub(crate) fn observe(mut self, observer: Arc<dyn super::observer::ServerObserver>) -> Self {
         self.observers.add(observer);

@@ -102,7 +102,7 @@ struct Opened<Io> {
 
 /// Performs the handshake of `accepted`, and HTTP/2's after it.
 ///
-/// Nothing of the first one may be done before this is polled: accepting connections would wait for it.
+/// The connection's own handshake must not start before this is polled: it would hold up accepting.
 async fn open<C: Handshake>(
     accepted: C,
     options: &ServerConnectionOptions,
