@@ -8,7 +8,9 @@ use http::{HeaderMap, HeaderValue, StatusCode, header, response};
 use tonic::{Code, Status, codec::EnabledCompressionEncodings};
 
 use super::{
-    Protocol, compression, grpc_status, header_maps,
+    compression,
+    content_type::Protocol,
+    grpc_status, header_maps,
     headers::{self, GrpcHeaders},
     http_body::HttpBody,
     http_reply::{AbortConnection, HttpResponse},

@@ -6,11 +6,11 @@ use std::task::{Context, Poll, ready};
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use bytes::{Buf as _, BufMut as _, Bytes, BytesMut};
-use http::{HeaderMap, HeaderName, HeaderValue, header};
+use http::{HeaderMap, HeaderName, HeaderValue};
 use tonic::{Status, codec::CompressionEncoding};
 
 use super::{
-    Protocol, compression::decompress, headers::append, length_prefixed::HEADER,
+    compression::decompress, content_type::Protocol, headers::append, length_prefixed::HEADER,
     size_limit::check_size,
 };
 use crate::call::body::{Body, EndOfBody, PrefetchedBody, RecvBody};
@@ -19,26 +19,6 @@ use crate::call::body::{Body, EndOfBody, PrefetchedBody, RecvBody};
 const TRAILERS: u8 = 0x80;
 /// The size limit for received trailers, in bytes.
 const MAX_TRAILERS: usize = 64 * 1024;
-
-/// Strips the name of gRPC-Web from `format`, the part of a content type after `application/grpc`. Returns the
-/// protocol and the rest.
-pub(super) fn protocol_of_format(format: &[u8]) -> Option<(Protocol, &[u8])> {
-    let format = format.strip_prefix(b"-web")?;
-    Some(match format.strip_prefix(b"-text") {
-        Some(rest) => (Protocol::GrpcWebText, rest),
-        None => (Protocol::GrpcWeb, format),
-    })
-}
-
-/// The format of gRPC-Web that `accept` names first.
-pub(super) fn accepted(headers: &HeaderMap) -> Option<Protocol> {
-    let values = headers.get_all(header::ACCEPT).iter();
-    let names = values.flat_map(|value| value.as_bytes().split(|byte| *byte == b','));
-    let protocols = names.filter_map(|name| {
-        Protocol::of_content_type(&HeaderValue::from_bytes(name.trim_ascii()).ok()?)
-    });
-    protocols.into_iter().find(|protocol| !protocol.has_http_trailers())
-}
 
 /// The part of a body that holds `trailers`, as `name: value` lines.
 pub(super) fn trailers_frame(trailers: &HeaderMap) -> Bytes {

@@ -6,7 +6,8 @@ use tonic::{
 };
 
 use super::{
-    Protocol, binary, compression,
+    binary, compression,
+    content_type::Protocol,
     header_maps::{empty, keep, with_room},
     names::{GRPC_ACCEPT_ENCODING, GRPC_STATUS, GRPC_STATUS_DETAILS},
 };

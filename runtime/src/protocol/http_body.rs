@@ -10,7 +10,7 @@ use bytes::Bytes;
 use http_body::Frame;
 use tonic::Status;
 
-use super::{Protocol, foreign::ForeignStream};
+use super::{content_type::Protocol, foreign::ForeignStream};
 use crate::call::{
     body::{Body, Direction, EndOfBody, PrefetchedBody, RecvBody},
     downcast,

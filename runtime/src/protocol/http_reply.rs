@@ -11,7 +11,7 @@ use std::{
 use http::{HeaderValue, Method, StatusCode, header};
 use tonic::Status;
 
-use super::{Protocol, headers::GrpcHeaders, http_body::HttpBody};
+use super::{content_type::Protocol, headers::GrpcHeaders, http_body::HttpBody};
 use crate::call::reply::ReplyFuture;
 
 pub(crate) type HttpResponse = http::Response<HttpBody>;

@@ -2,6 +2,7 @@
 
 pub(crate) mod binary;
 pub(crate) mod compression;
+mod content_type;
 #[cfg(any(feature = "deflate", feature = "gzip"))]
 #[cfg_attr(
     not(all(feature = "deflate", feature = "gzip")),
@@ -27,13 +28,12 @@ mod size_limit;
 #[cfg(feature = "zstd")]
 mod zstd;
 
-use std::fmt;
-
 use ::http_body::Frame;
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, response};
 use tonic::{Status, codec::EnabledCompressionEncodings, metadata::MetadataMap};
 
+pub use self::content_type::Protocol;
 #[cfg(feature = "web")]
 use self::headers::GrpcHeaders;
 use self::{http_body::HttpBody, http_reply::HttpResponse};
@@ -44,95 +44,9 @@ use crate::call::{
     status::BoxError,
 };
 
-/// A protocol on HTTP: how the head, the messages and the end of a call are written.
-///
-/// A server knows the protocol of a call by the `content-type` of its request. A client is told:
-/// [`ChannelBuilder::protocol`](crate::ChannelBuilder::protocol).
-// Above HTTP, calls are the same in all of them: a body is a stream of gRPC's length-prefixed messages, and
-// ends with a status (`call/body`). A protocol translates between that and HTTP.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum Protocol {
-    /// gRPC: the status is in HTTP trailers.
-    ///
-    /// See [gRPC over HTTP/2](https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md).
-    #[default]
-    Grpc,
-    /// gRPC-Web, for browsers, and for proxies that drop HTTP trailers: the status is the last part of the
-    /// response's body.
-    ///
-    /// See [gRPC-Web](https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-WEB.md).
-    #[cfg(feature = "web")]
-    GrpcWeb,
-    /// gRPC-Web with bodies in Base64, for clients that cannot read bytes while they arrive.
-    #[cfg(feature = "web")]
-    GrpcWebText,
-}
-
-impl fmt::Display for Protocol {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Grpc => "gRPC",
-            #[cfg(feature = "web")]
-            Self::GrpcWeb | Self::GrpcWebText => "gRPC-Web",
-        })
-    }
-}
-
+/// Calls on HTTP. Above it, they are the same in all protocols: a body is a stream of gRPC's length-prefixed
+/// messages, and ends with a status (`call/body`).
 impl Protocol {
-    /// The protocol that `content-type` names, with messages in protobuf.
-    pub(crate) fn of_content_type(value: &HeaderValue) -> Option<Self> {
-        let format = value.as_bytes().strip_prefix(b"application/grpc")?;
-        #[cfg(feature = "web")]
-        let (protocol, format) =
-            grpc_web::protocol_of_format(format).unwrap_or((Self::Grpc, format));
-        #[cfg(not(feature = "web"))]
-        let protocol = Self::Grpc;
-        let rest = format.strip_prefix(b"+proto").unwrap_or(format);
-        matches!(rest.first(), None | Some(b';')).then_some(protocol)
-    }
-
-    /// The protocol in which a request with these `headers` is answered, whatever it is.
-    #[cfg_attr(not(feature = "web"), allow(unused_variables, reason = "there is only one"))]
-    pub(crate) fn of_headers(headers: &HeaderMap) -> Self {
-        #[cfg(feature = "web")]
-        let protocol = headers.get(::http::header::CONTENT_TYPE).and_then(Self::of_content_type);
-        #[cfg(feature = "web")]
-        let protocol = protocol.unwrap_or_default();
-        #[cfg(not(feature = "web"))]
-        let protocol = Self::Grpc;
-        protocol
-    }
-
-    pub(crate) fn content_type(self) -> HeaderValue {
-        HeaderValue::from_static(match self {
-            Self::Grpc => "application/grpc",
-            #[cfg(feature = "web")]
-            Self::GrpcWeb => "application/grpc-web+proto",
-            #[cfg(feature = "web")]
-            Self::GrpcWebText => "application/grpc-web-text+proto",
-        })
-    }
-
-    /// Whether the response ends with HTTP trailers.
-    pub(crate) fn has_http_trailers(self) -> bool {
-        match self {
-            Self::Grpc => true,
-            #[cfg(feature = "web")]
-            Self::GrpcWeb | Self::GrpcWebText => false,
-        }
-    }
-
-    /// The protocol of the response to a request in this protocol with these `headers`.
-    #[cfg_attr(not(feature = "web"), allow(unused_variables, reason = "there is only one"))]
-    pub(crate) fn of_response(self, headers: &HeaderMap) -> Self {
-        match self {
-            Self::Grpc => self,
-            #[cfg(feature = "web")]
-            Self::GrpcWeb | Self::GrpcWebText => grpc_web::accepted(headers).unwrap_or(self),
-        }
-    }
-
     /// The headers of a client's request.
     pub(crate) fn request_headers(
         self,
