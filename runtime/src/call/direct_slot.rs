@@ -11,13 +11,13 @@ use super::observer::BoxObserver;
 /// them a message or a stream of messages.
 #[derive(Debug)]
 pub(crate) enum DirectSlot<In, Out> {
-    Request(In, PassFn<In>),
+    Request(In, InstrumentFn<In>),
     Response(Out),
     Taken,
 }
 
 /// Ends a message or a stream of messages at a deadline, and shows it to an observer.
-pub(crate) type PassFn<T> = fn(&mut T, Option<Instant>, Option<BoxObserver>);
+pub(crate) type InstrumentFn<T> = fn(&mut T, Option<Instant>, Option<BoxObserver>);
 
 /// A [`DirectSlot`], type-erased.
 pub(crate) trait ErasedSlot: Any + Send {
@@ -42,8 +42,8 @@ impl<In: Send + 'static, Out: Send + 'static> ErasedSlot for DirectSlot<In, Out>
     }
 }
 
-/// The [`PassFn`] of a single message, which no deadline ends.
-pub(crate) fn pass_one<M>(
+/// The [`InstrumentFn`] of a single message, which no deadline ends.
+pub(crate) fn instrument_one<M>(
     _message: &mut M,
     _deadline: Option<Instant>,
     observer: Option<BoxObserver>,

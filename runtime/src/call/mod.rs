@@ -14,8 +14,6 @@ pub(crate) mod downcast;
 pub(crate) mod head;
 pub(crate) mod method;
 #[cfg(feature = "_calls")]
-pub(crate) mod method_index;
-#[cfg(feature = "_calls")]
 pub(crate) mod observer;
 #[cfg(feature = "_calls")]
 pub(crate) mod panics;

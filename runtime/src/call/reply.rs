@@ -43,24 +43,24 @@ pub(crate) type CallFuture<'a, T> = Pin<Box<dyn Future<Output = Result<T, Status
 /// A future of the reply to a call: runs the handler, and drops it when it has answered, when the deadline
 /// passes, or when this future is dropped. A panic fails this call only.
 pub struct ReplyFuture<'a> {
-    handler: Option<CallFuture<'a, Reply>>,
+    inner: Option<CallFuture<'a, Reply>>,
     has_begun: bool,
     deadline: Deadline,
 }
 
 impl<'a> ReplyFuture<'a> {
-    /// A future of the reply that `handler` makes.
-    pub(crate) fn new(deadline: Deadline, handler: CallFuture<'a, Reply>) -> Self {
-        Self { handler: Some(handler), has_begun: false, deadline }
+    /// A future of the reply that `inner` makes.
+    pub(crate) fn new(deadline: Deadline, inner: CallFuture<'a, Reply>) -> Self {
+        Self { inner: Some(inner), has_begun: false, deadline }
     }
 
-    fn poll_handler(&mut self, cx: &mut Context<'_>) -> Poll<Result<Reply, Status>> {
-        let Some(handler) = &mut self.handler else { return Poll::Pending };
+    fn poll_inner(&mut self, cx: &mut Context<'_>) -> Poll<Result<Reply, Status>> {
+        let Some(inner) = &mut self.inner else { return Poll::Pending };
         // A call that has expired before it starts is not run.
         if !std::mem::replace(&mut self.has_begun, true) && self.deadline.has_passed() {
             return Poll::Ready(Err(deadline::exceeded()));
         }
-        match handler.as_mut().poll(cx) {
+        match inner.as_mut().poll(cx) {
             Poll::Pending => self.deadline.wait(cx),
             answered => answered,
         }
@@ -73,13 +73,13 @@ impl Future for ReplyFuture<'_> {
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = &mut *self;
         let polled = catch_panic(|| {
-            let result = ready!(this.poll_handler(cx));
+            let result = ready!(this.poll_inner(cx));
             // The handler's state is dropped before the response is seen. That may panic, too.
-            this.handler = None;
+            this.inner = None;
             Poll::Ready(result)
         });
         polled.unwrap_or_else(|_| {
-            drop_catching_panics(this.handler.take());
+            drop_catching_panics(this.inner.take());
             Poll::Ready(Err(status::panicked()))
         })
     }
@@ -87,13 +87,13 @@ impl Future for ReplyFuture<'_> {
 
 impl Drop for ReplyFuture<'_> {
     fn drop(&mut self) {
-        drop_catching_panics(self.handler.take());
+        drop_catching_panics(self.inner.take());
     }
 }
 
 impl fmt::Debug for ReplyFuture<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let answered = self.handler.is_none();
+        let answered = self.inner.is_none();
         f.debug_struct("ReplyFuture").field("answered", &answered).finish_non_exhaustive()
     }
 }

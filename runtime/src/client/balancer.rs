@@ -1,4 +1,6 @@
 //! Sends each attempt to make a call on a stream of the subchannel that the picker picks.
+//!
+//! See [gRPC's load balancing](https://github.com/grpc/grpc/blob/master/doc/load-balancing.md).
 
 use std::{
     future::Future,
@@ -8,20 +10,19 @@ use std::{
     task::{Context, Poll, ready},
 };
 
-use http::Method;
+use http::{Extensions, HeaderMap, HeaderValue, Method, header, request, uri::PathAndQuery};
+use tokio::time::Instant;
 use tonic::Status;
 
 use super::{
     error::ConnectError,
     options::{ChannelOptions, WaitForReady},
-    origin::Origin,
-    picker::Picker,
-    retryable_call::RetryableCall,
-    subchannel::ReservedStream,
-    target::Target,
+    replay::ReplayableBody,
+    subchannel::{ReservedStream, Subchannel},
+    target::{Origin, Target},
 };
 use crate::{
-    call::deadline,
+    call::{deadline, head::CallHead},
     h2::{
         client::{
             call_state::{CallFailure, CallResult, OutboundRequest},
@@ -29,6 +30,7 @@ use crate::{
         },
         header_list::HeaderLimit,
     },
+    protocol::Protocol,
 };
 
 /// Distributes attempts over the subchannels of a channel.
@@ -101,7 +103,7 @@ impl Balancer {
         Ok(connection.send(OutboundRequest {
             uri,
             headers,
-            requests: call.requests.payload(connection.settings()),
+            body: call.requests.payload(connection.settings()),
             streams_responses: call.head.streams_responses(),
             header_limit: HeaderLimit::Local(
                 self.options.subchannel.connection.limits.max_header_list_size,
@@ -146,6 +148,83 @@ impl Attempt {
                     return Poll::Ready(Err(CallFailure::Failed(status.clone())));
                 }
             }
+        }
+    }
+}
+
+/// Chooses the subchannel of a call, for each of its attempts anew.
+pub(super) trait Picker: Send + Sync {
+    fn pick(&self) -> &Arc<Subchannel>;
+}
+
+/// Picks the only subchannel, which connects to the first address that works.
+pub(super) struct SingleSubchannel(pub(super) Arc<Subchannel>);
+
+impl Picker for SingleSubchannel {
+    fn pick(&self) -> &Arc<Subchannel> {
+        &self.0
+    }
+}
+
+/// A call that may have to be sent again.
+pub(super) struct RetryableCall {
+    pub(super) head: RequestHead,
+    pub(super) requests: ReplayableBody,
+}
+
+/// A call without its requests.
+pub(super) enum RequestHead {
+    /// Of a generated client.
+    Call(CallHead, Protocol),
+    /// Of another library's client.
+    Http { head: Box<request::Parts>, deadline: Option<Instant> },
+}
+
+impl RequestHead {
+    #[inline]
+    pub(super) fn path(&self) -> PathAndQuery {
+        match self {
+            Self::Call(call, _) => PathAndQuery::from_static(call.method.path),
+            Self::Http { head, .. } => {
+                head.uri.path_and_query().cloned().unwrap_or_else(|| PathAndQuery::from_static("/"))
+            }
+        }
+    }
+
+    /// The headers, with the time that is left until the deadline.
+    #[inline]
+    pub(super) fn headers(&self, user_agent: &HeaderValue) -> HeaderMap {
+        match self {
+            Self::Call(call, protocol) => protocol.request_headers(call, Some(user_agent)),
+            Self::Http { head, deadline } => {
+                let mut headers = head.headers.clone();
+                headers.entry(header::USER_AGENT).or_insert_with(|| user_agent.clone());
+                if let Some(deadline) = *deadline {
+                    deadline::insert_timeout(&mut headers, deadline);
+                }
+                headers
+            }
+        }
+    }
+
+    pub(super) fn streams_responses(&self) -> bool {
+        match self {
+            Self::Call(call, _) => call.method.kind.streams_responses(),
+            Self::Http { .. } => true,
+        }
+    }
+
+    pub(super) fn extensions(&self) -> &Extensions {
+        match self {
+            Self::Call(call, _) => &call.extensions,
+            Self::Http { head, .. } => &head.extensions,
+        }
+    }
+
+    pub(super) fn deadline(&self) -> Option<Instant> {
+        match self {
+            Self::Call(call, _) => call.deadline,
+            Self::Http { deadline, .. } => *deadline,
         }
     }
 }

@@ -9,13 +9,13 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use super::tls_connector::TlsConnector;
 use super::{
     balancer::Balancer,
+    balancer::SingleSubchannel,
     channel::Channel,
     connector::Connector,
     error::ConnectError,
     options::{Backoff, ChannelOptions, USER_AGENT},
-    picker::SingleSubchannel,
     resolver,
-    retry::Retry,
+    retry::RetryTransport,
     subchannel::Subchannel,
     target::Target,
 };
@@ -101,7 +101,7 @@ impl ChannelBuilder {
     pub async fn connect(self) -> Result<Channel, ConnectError> {
         let balancer = self.balancer()?;
         balancer.connect().await?;
-        Ok(Channel::from_h2(Retry::new(balancer)))
+        Ok(Channel::from_h2(RetryTransport::new(balancer)))
     }
 
     /// Returns a channel that connects on its first call.
@@ -109,7 +109,7 @@ impl ChannelBuilder {
     /// # Errors
     /// [`ConnectError`] for a malformed address or option.
     pub fn connect_lazy(self) -> Result<Channel, ConnectError> {
-        Ok(Channel::from_h2(Retry::new(self.balancer()?)))
+        Ok(Channel::from_h2(RetryTransport::new(self.balancer()?)))
     }
 
     fn balancer(self) -> Result<Balancer, ConnectError> {

@@ -15,7 +15,7 @@ use tower_service::Service;
 
 use super::{
     direct::DirectServer,
-    retry::{Retry, RetryFuture},
+    retry::{RetryFuture, RetryTransport},
     tower::TowerTransport,
     transport::Transport,
 };
@@ -76,27 +76,27 @@ impl SendHttp for ChannelKind {
 #[derive(Clone)]
 pub(super) enum TransportKind {
     /// Our own connections. The common case, so it is not boxed.
-    H2(Arc<Retry>),
+    H2(Arc<RetryTransport>),
     Other(Arc<dyn Transport>),
 }
 
 impl TransportKind {
-    pub(super) fn start(&self, call: OutgoingCall) -> ResponseFuture {
+    pub(super) fn start(&self, call: OutgoingCall) -> TransportFuture {
         match self {
-            Self::H2(h2) => ResponseFuture::H2(h2.start(call)),
-            Self::Other(transport) => ResponseFuture::Other(transport.start(call)),
+            Self::H2(h2) => TransportFuture::H2(h2.start(call)),
+            Self::Other(transport) => TransportFuture::Other(transport.start(call)),
         }
     }
 }
 
 /// Waits for the headers of a response.
 #[allow(clippy::large_enum_variant, reason = "most calls are of the large one")]
-pub(super) enum ResponseFuture {
+pub(super) enum TransportFuture {
     H2(RetryFuture),
     Other(ReplyFuture<'static>),
 }
 
-impl Future for ResponseFuture {
+impl Future for TransportFuture {
     type Output = Result<Reply, Status>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
@@ -197,7 +197,7 @@ impl Channel {
         Self::of(ChannelKind::Direct(Arc::new(server)))
     }
 
-    pub(super) fn from_h2(h2: Retry) -> Self {
+    pub(super) fn from_h2(h2: RetryTransport) -> Self {
         Self::of(ChannelKind::Encoded(TransportKind::H2(Arc::new(h2))))
     }
 
@@ -241,7 +241,7 @@ pub(super) struct ChannelCall<'a> {
 enum ChannelCallState {
     /// Interceptors come first.
     Unsent(OutgoingCall),
-    Sent(ResponseFuture),
+    Sent(TransportFuture),
     Over,
 }
 

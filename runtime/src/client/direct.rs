@@ -15,7 +15,7 @@ use crate::{
     call::{
         body::{Body, DirectResponses, Direction},
         deadline::{self, Deadline},
-        direct_slot::{DirectSlot, ErasedSlot, PassFn},
+        direct_slot::{DirectSlot, ErasedSlot, InstrumentFn},
         head::{IncomingCall, IncomingMessages, RequestParams},
         method::MethodDescriptor,
         observer::BoxObserver,
@@ -71,7 +71,7 @@ impl<'a> Direct<'a> {
     pub(crate) fn message<In, Out>(
         mut self,
         request: Request<In>,
-        pass: PassFn<In>,
+        instrument: InstrumentFn<In>,
         decode: fn(Bytes) -> Result<Out, Status>,
     ) -> impl Future<Output = Result<Response<Out>, Status>> + Send
     where
@@ -79,7 +79,7 @@ impl<'a> Direct<'a> {
         Out: Send + 'static,
     {
         let (metadata, extensions, request) = request.into_parts();
-        let mut slot = DirectSlot::Request(request, pass);
+        let mut slot = DirectSlot::Request(request, instrument);
         async move {
             let reply = self.run(metadata, extensions, &mut slot).await?;
             let Reply { mut metadata, extensions, mut body, .. } = reply;
@@ -101,7 +101,7 @@ impl<'a> Direct<'a> {
     pub(crate) async fn messages<In, Out>(
         mut self,
         request: Request<In>,
-        pass: PassFn<In>,
+        instrument: InstrumentFn<In>,
         decode: fn(Bytes) -> Result<Out, Status>,
     ) -> Result<Response<Streaming<Out>>, Status>
     where
@@ -109,7 +109,7 @@ impl<'a> Direct<'a> {
         Out: Send + 'static,
     {
         let (metadata, extensions, request) = request.into_parts();
-        let mut slot = DirectSlot::<_, Streaming<Out>>::Request(request, pass);
+        let mut slot = DirectSlot::<_, Streaming<Out>>::Request(request, instrument);
         let reply = self.run(metadata, extensions, &mut slot).await?;
         let Reply { metadata, extensions, mut body, .. } = reply;
         let messages = match body.take_direct() {

@@ -3,20 +3,17 @@
 mod balancer;
 mod bidi;
 mod builder;
-mod call;
 mod channel;
 mod connector;
 pub(crate) mod direct;
 mod error;
 mod linked_bodies;
 mod options;
-mod origin;
-mod picker;
 mod replay;
 mod resolver;
 mod retry;
-mod retryable_call;
 mod service;
+mod stub;
 mod subchannel;
 mod target;
 #[cfg(all(feature = "_tls", not(target_family = "wasm")))]
@@ -27,9 +24,9 @@ pub(crate) mod transport;
 pub use self::{
     bidi::{BidiCall, ResponseHeaders},
     builder::ChannelBuilder,
-    call::Client,
     channel::Channel,
     error::ConnectError,
     options::WaitForReady,
     service::ChannelFuture,
+    stub::Client,
 };

@@ -15,8 +15,8 @@ use tonic::{Status, codec::EnabledCompressionEncodings};
 
 use super::{
     balancer::{Attempt, Balancer},
+    balancer::{RequestHead, RetryableCall},
     replay::{ReplayBudget, ReplayableBody},
-    retryable_call::{RequestHead, RetryableCall},
 };
 use crate::{
     call::{
@@ -31,12 +31,12 @@ use crate::{
 };
 
 /// Makes calls over HTTP/2, with as many attempts as a call may have.
-pub(super) struct Retry {
+pub(super) struct RetryTransport {
     balancer: Balancer,
     budget: Arc<ReplayBudget>,
 }
 
-impl Retry {
+impl RetryTransport {
     pub(super) fn new(balancer: Balancer) -> Self {
         Self { balancer, budget: Arc::default() }
     }
@@ -93,7 +93,7 @@ impl Retry {
 
 /// Waits for the headers of a response, over as many attempts as the call may have.
 pub(super) struct RetryFuture {
-    retry: Arc<Retry>,
+    retry: Arc<RetryTransport>,
     protocol: Protocol,
     accepted: EnabledCompressionEncodings,
     /// None once the call is committed to the outcome of an attempt.
@@ -187,7 +187,7 @@ mod tests {
     use crate::{
         call::body::Body,
         client::{
-            connector::Connector, options::ChannelOptions, picker::Picker, resolver,
+            balancer::Picker, connector::Connector, options::ChannelOptions, resolver,
             subchannel::Subchannel, target::Target,
         },
         h2::keep_alive::ChannelKeepAlive,
@@ -235,7 +235,7 @@ mod tests {
         let subchannels = [true, false].map(|refuses| subchannel(&target, refuses));
         let picker = RoundRobin { subchannels, picks: Arc::clone(&picks) };
         let balancer = Balancer::new(target, ChannelOptions::default(), Box::new(picker));
-        let retry = Arc::new(Retry::new(balancer));
+        let retry = Arc::new(RetryTransport::new(balancer));
         for attempts in [2, 4] {
             let request = http::Request::new(HttpBody::request(Body::empty(), Protocol::Grpc));
             assert!(retry.send_http(request, None).await.is_ok());

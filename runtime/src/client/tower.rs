@@ -9,7 +9,7 @@ use std::{
 use http::{HeaderMap, Method, Uri, Version, header, uri::PathAndQuery};
 use tower_service::Service;
 
-use super::{linked_bodies, origin::Origin, transport::Transport};
+use super::{linked_bodies, target::Origin, transport::Transport};
 use crate::{
     call::{
         body::PrefetchedBody,

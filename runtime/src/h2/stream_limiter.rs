@@ -70,7 +70,7 @@ struct StreamsChange {
 /// Limits the streams of one connection.
 #[derive(Debug)]
 pub(crate) struct StreamLimiter {
-    streams: Streams,
+    streams: AtomicLimiterState,
     free: Arc<FreeStreams>,
     /// Whether the server has answered a call on this connection.
     has_answered: AtomicBool,
@@ -79,11 +79,11 @@ pub(crate) struct StreamLimiter {
 impl StreamLimiter {
     pub(crate) fn new(free: Arc<FreeStreams>) -> Arc<Self> {
         let has_answered = AtomicBool::new(false);
-        Arc::new(Self { streams: Streams::default(), free, has_answered })
+        Arc::new(Self { streams: AtomicLimiterState::default(), free, has_answered })
     }
 
     /// Offers the connection's streams to callers.
-    pub(crate) fn open(&self) {
+    pub(crate) fn offer(&self) {
         self.free.apply(self.streams.update(|state| state.offered = !state.closed));
     }
 
@@ -176,9 +176,9 @@ impl Drop for StreamPermit {
 
 /// The state of a connection's streams, packed so that it changes atomically.
 #[derive(Debug, Default)]
-struct Streams(AtomicU64);
+struct AtomicLimiterState(AtomicU64);
 
-/// A snapshot of [`Streams`].
+/// A snapshot of [`AtomicLimiterState`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 struct LimiterState {
     calls: usize,
@@ -191,8 +191,8 @@ struct LimiterState {
 impl LimiterState {
     const OFFERED: u64 = 1 << 62;
     const CLOSED: u64 = 1 << 63;
-    const HALF: u32 = 31;
-    const MASK: u64 = (1 << Self::HALF) - 1;
+    const COUNT_BITS: u32 = 31;
+    const MASK: u64 = (1 << Self::COUNT_BITS) - 1;
 
     fn free(self) -> usize {
         match self.offered && !self.closed {
@@ -204,7 +204,7 @@ impl LimiterState {
     fn from_bits(bits: u64) -> Self {
         Self {
             calls: (bits & Self::MASK) as usize,
-            limit: ((bits >> Self::HALF) & Self::MASK) as usize,
+            limit: ((bits >> Self::COUNT_BITS) & Self::MASK) as usize,
             offered: bits & Self::OFFERED != 0,
             closed: bits & Self::CLOSED != 0,
         }
@@ -212,13 +212,13 @@ impl LimiterState {
 
     fn to_bits(self) -> u64 {
         self.calls as u64
-            | ((self.limit as u64) << Self::HALF)
+            | ((self.limit as u64) << Self::COUNT_BITS)
             | (u64::from(self.offered) * Self::OFFERED)
             | (u64::from(self.closed) * Self::CLOSED)
     }
 }
 
-impl Streams {
+impl AtomicLimiterState {
     fn get(&self) -> LimiterState {
         // Acquire: whoever sees the connection closed also sees `has_answered`.
         LimiterState::from_bits(self.0.load(Ordering::Acquire))
@@ -267,7 +267,7 @@ mod tests {
     fn limiter(free: &Arc<FreeStreams>, limit: usize) -> Arc<StreamLimiter> {
         let limiter = StreamLimiter::new(Arc::clone(free));
         limiter.set_limit(limit);
-        limiter.open();
+        limiter.offer();
         limiter
     }
 
@@ -337,7 +337,7 @@ mod tests {
         limiter.set_limit(5);
         assert!(!free.try_acquire());
         limiter.close();
-        limiter.open();
+        limiter.offer();
         assert!(!free.try_acquire());
     }
 

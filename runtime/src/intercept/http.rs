@@ -24,9 +24,9 @@ use crate::{
     protocol::{
         Protocol,
         foreign::ForeignStream,
+        headers::GRPC_ENCODING,
         headers::{self, GrpcHeaders},
         http_body::HttpBody,
-        names::GRPC_ENCODING,
     },
 };
 

@@ -11,7 +11,7 @@ use crate::{
     },
     client::direct::DirectServer,
     protocol::http_body::HttpBody,
-    server::call::RegisteredService,
+    server::dispatch::RegisteredService,
 };
 
 impl DirectServer for Arc<RegisteredService> {

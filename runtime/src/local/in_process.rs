@@ -10,7 +10,7 @@ use crate::{
     },
     client::transport::Transport,
     protocol::{compression, headers, http_body::HttpBody},
-    server::{call::RegisteredService, http::serve},
+    server::{dispatch::RegisteredService, http::serve},
 };
 
 /// A server in this process.

@@ -27,7 +27,7 @@ use super::{
     tape::{self, Tape, TapeError},
     verdict::Asked,
 };
-use crate::server::{call::Dispatch, service::ServiceServer};
+use crate::server::{dispatch::Dispatch, service::ServiceServer};
 
 /// The engine of a mock, as generated mocks hold it.
 ///

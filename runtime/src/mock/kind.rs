@@ -6,7 +6,7 @@ use tokio::time::Instant;
 use tonic::Status;
 
 use super::message::{AnyMessage, Content, Message, mixed_up};
-use crate::call::{direct_slot::pass_one, observer::BoxObserver, streaming::Streaming};
+use crate::call::{direct_slot::instrument_one, observer::BoxObserver, streaming::Streaming};
 
 /// A kind of call with its messages: [`Unary`], [`ClientStreaming`], [`ServerStreaming`] or
 /// [`BidiStreaming`]. There are no others: the trait is sealed.
@@ -247,7 +247,7 @@ pub trait Carried: sealed::SealedCarried + Sized + Send + 'static {
 
     #[doc(hidden)]
     #[allow(private_interfaces, reason = "nobody else implements or calls it")]
-    fn pass(&mut self, deadline: Option<Instant>, observer: Option<BoxObserver>);
+    fn instrument(&mut self, deadline: Option<Instant>, observer: Option<BoxObserver>);
 }
 
 impl<M: Message> Carried for M {
@@ -269,8 +269,8 @@ impl<M: Message> Carried for M {
     }
 
     #[allow(private_interfaces, reason = "nobody else implements or calls it")]
-    fn pass(&mut self, deadline: Option<Instant>, observer: Option<BoxObserver>) {
-        pass_one(self, deadline, observer);
+    fn instrument(&mut self, deadline: Option<Instant>, observer: Option<BoxObserver>) {
+        instrument_one(self, deadline, observer);
     }
 }
 
@@ -293,8 +293,8 @@ impl<M: Message> Carried for Streaming<M> {
     }
 
     #[allow(private_interfaces, reason = "nobody else implements or calls it")]
-    fn pass(&mut self, deadline: Option<Instant>, observer: Option<BoxObserver>) {
-        Streaming::pass(self, deadline, observer);
+    fn instrument(&mut self, deadline: Option<Instant>, observer: Option<BoxObserver>) {
+        Streaming::instrument(self, deadline, observer);
     }
 }
 

@@ -179,7 +179,7 @@ type SlotOf<K> = DirectSlot<<K as Kind>::Requests, <K as Kind>::Responses>;
 
 fn slot<K: Kind>(request: Content) -> Result<Box<dyn ErasedSlot>, Status> {
     let request = K::Requests::restore(request)?;
-    Ok(Box::new(SlotOf::<K>::Request(request, K::Requests::pass)))
+    Ok(Box::new(SlotOf::<K>::Request(request, K::Requests::instrument)))
 }
 
 fn request<K: Kind>(slot: &mut dyn ErasedSlot) -> Result<Content, Status> {

@@ -4,7 +4,7 @@ use std::{fmt, io, net::SocketAddr};
 
 use tokio::{net::TcpListener, sync::oneshot};
 
-use crate::server::{call::Dispatch, serve::Server, service::ServiceServer};
+use crate::server::{dispatch::Dispatch, serve::Server, service::ServiceServer};
 
 /// Serves `service` on a free port of 127.0.0.1, on the runtime of the caller.
 ///

@@ -8,7 +8,7 @@ use super::{handle::Mock, message::Content, method::Method, mocked::Mocked};
 use crate::{
     call::{method::ServiceDescriptor, reply::ReplyFuture},
     server::{
-        call::{Dispatch, RequestSource, ServerCall, decode, single},
+        dispatch::{Dispatch, RequestSource, ServerCall, decode, single},
         service::ServiceServer,
     },
 };

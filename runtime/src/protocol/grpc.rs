@@ -11,10 +11,9 @@ use super::{
     compression,
     content_type::Protocol,
     grpc_status, header_maps,
-    headers::{self, GrpcHeaders},
+    headers::{self, GRPC_STATUS, GrpcHeaders},
     http_body::HttpBody,
     http_reply::{AbortConnection, HttpResponse},
-    names::{self, GRPC_STATUS},
 };
 use crate::call::{
     body::{Body, EndOfBody, PrefetchedBody, RecvBody},
@@ -42,10 +41,10 @@ pub(super) fn request_headers(
     }
     if let Some(encoding) = call.encoding {
         let name = HeaderValue::from_static(compression::name(encoding));
-        fields.insert(names::GRPC_ENCODING, name);
+        fields.insert(headers::GRPC_ENCODING, name);
     }
     if let Some(accepted) = compression::accept_header(call.accepted) {
-        fields.insert(names::GRPC_ACCEPT_ENCODING, accepted);
+        fields.insert(headers::GRPC_ACCEPT_ENCODING, accepted);
     }
     headers::add_metadata(&mut fields, &call.metadata);
     if let Some(deadline) = call.deadline {
@@ -184,7 +183,7 @@ pub(super) fn response(protocol: Protocol, reply: Reply) -> HttpResponse {
     fields.insert(header::CONTENT_TYPE, protocol.content_type());
     if let Some(encoding) = reply.encoding {
         let name = HeaderValue::from_static(compression::name(encoding));
-        fields.insert(names::GRPC_ENCODING, name);
+        fields.insert(headers::GRPC_ENCODING, name);
     }
     response
 }

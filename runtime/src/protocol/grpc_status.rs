@@ -15,8 +15,7 @@ use tonic::{Code, Status, metadata::MetadataMap};
 
 use super::{
     binary,
-    headers::{self, GrpcHeaders},
-    names::{GRPC_MESSAGE, GRPC_STATUS, GRPC_STATUS_DETAILS},
+    headers::{self, GRPC_MESSAGE, GRPC_STATUS, GRPC_STATUS_DETAILS, GrpcHeaders},
 };
 use crate::call::{body::UserTrailers, status};
 

@@ -9,9 +9,15 @@ use super::{
     binary, compression,
     content_type::Protocol,
     header_maps::{empty, keep, with_room},
-    names::{GRPC_ACCEPT_ENCODING, GRPC_STATUS, GRPC_STATUS_DETAILS},
 };
 pub(crate) use crate::call::trailers::append;
+
+pub(crate) const GRPC_ENCODING: HeaderName = HeaderName::from_static("grpc-encoding");
+pub(crate) const GRPC_ACCEPT_ENCODING: HeaderName = HeaderName::from_static("grpc-accept-encoding");
+pub(crate) const GRPC_STATUS: HeaderName = HeaderName::from_static("grpc-status");
+pub(crate) const GRPC_MESSAGE: HeaderName = HeaderName::from_static("grpc-message");
+pub(crate) const GRPC_STATUS_DETAILS: HeaderName =
+    HeaderName::from_static("grpc-status-details-bin");
 
 /// Whether gRPC uses the header itself, or HTTP/2 forbids it.
 fn is_protocol(name: &HeaderName) -> bool {

@@ -23,7 +23,6 @@ pub(crate) mod length_prefixed;
 pub(crate) mod memory;
 pub(crate) mod message_counter;
 pub(crate) mod messages;
-pub(crate) mod names;
 mod size_limit;
 #[cfg(feature = "zstd")]
 mod zstd;

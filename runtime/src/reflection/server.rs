@@ -9,6 +9,9 @@ use super::{
 };
 use crate::server::Server;
 
+/// The size limit for requests, in bytes: they name a file or a symbol.
+const MAX_REQUEST: usize = 4096;
+
 impl Server {
     /// Serves the descriptors of all services of this server, whether they are added before or after this, to
     /// clients that do not have the protos: grpcurl, `buf curl`, Postman and the like. Needs the feature
@@ -46,8 +49,10 @@ impl Server {
     pub fn reflection(self) -> Self {
         let reflected = Arc::new(Reflected::default());
         let service = Arc::new(ReflectionService { reflected: Arc::clone(&reflected) });
-        self.add_service(ServerReflectionServer::from_arc(Arc::clone(&service)))
-            .add_service(ServerReflectionAlphaServer::from_arc(service))
-            .observe(reflected)
+        let v1 = ServerReflectionServer::from_arc(Arc::clone(&service))
+            .max_decoding_message_size(MAX_REQUEST);
+        let v1alpha =
+            ServerReflectionAlphaServer::from_arc(service).max_decoding_message_size(MAX_REQUEST);
+        self.add_service(v1).add_service(v1alpha).observe(reflected)
     }
 }

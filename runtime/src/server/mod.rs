@@ -1,12 +1,8 @@
 //! The server's half of a call: from any entry point to the handler, and back.
 
-#[cfg(all(feature = "server", not(target_family = "wasm")))]
-mod builder;
-pub(crate) mod call;
+pub(crate) mod dispatch;
 #[cfg(all(feature = "server", not(target_family = "wasm")))]
 mod error;
-#[cfg(all(feature = "server", not(target_family = "wasm")))]
-mod generated;
 pub(crate) mod http;
 #[cfg(all(feature = "server", not(target_family = "wasm")))]
 mod intercepted;
@@ -23,18 +19,20 @@ mod routes;
 #[cfg(all(feature = "server", not(target_family = "wasm")))]
 pub(crate) mod serve;
 pub(crate) mod service;
+#[cfg(all(feature = "server", not(target_family = "wasm")))]
+mod settings;
 #[cfg(all(feature = "server", feature = "_tls", not(target_family = "wasm")))]
 mod tls_handshake;
 
 pub use self::{
-    call::{Dispatch, Handler, ServerCall, unimplemented},
+    dispatch::{Dispatch, Handler, ServerCall, unimplemented},
     service::ServiceServer,
 };
 #[cfg(all(feature = "server", not(target_family = "wasm")))]
 pub use self::{
     error::ServeError,
-    generated::GeneratedServer,
     listener::Listener,
     routes::{Routes, RoutesFuture},
     serve::Server,
+    service::GeneratedServer,
 };

@@ -15,7 +15,7 @@ use tonic::{Status, server::NamedService};
 use tower_service::Service;
 
 use super::{
-    call::RegisteredService, error::ServeError, http::serve, intercepted::InterceptedService,
+    dispatch::RegisteredService, error::ServeError, http::serve, intercepted::InterceptedService,
     observer::ServiceEntry,
 };
 use crate::{

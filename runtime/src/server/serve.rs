@@ -15,18 +15,18 @@ use tower_service::Service;
 use super::tls_handshake::TlsServer;
 use super::{
     error::ServeError,
-    generated::GeneratedServer,
     layers::Layers,
     listener::{Accepted, Listener, pause_after},
     observer::Observers,
     options::ServerOptions,
     routes::{RouteTable, Routes},
+    service::GeneratedServer,
 };
 #[cfg(feature = "_tls")]
 use crate::tls::ServerTls;
 use crate::{
     call::{deadline, status::BoxError},
-    h2::server::{connection, handshake::Handshake, run_until, shared::ServerShared},
+    h2::server::{calls::ServerShared, connection, handshake::Handshake, run_until},
     intercept::interceptor::{Interceptor, Interceptors},
     protocol::http_body::{BytesBody, HttpBody},
 };

@@ -12,7 +12,7 @@ use tonic::{codec::CompressionEncoding, server::NamedService};
 use tower_service::Service;
 
 use super::{
-    call::{Dispatch, ErasedDispatch, RegisteredService, ServerCall, ServiceOptions},
+    dispatch::{Dispatch, ErasedDispatch, RegisteredService, ServerCall, ServiceOptions},
     http,
 };
 use crate::{
@@ -169,5 +169,40 @@ impl<D, S: ?Sized> fmt::Debug for ServiceServer<D, S> {
             .field("service", &self.served.descriptor.name)
             .field("options", &self.served.options)
             .finish_non_exhaustive()
+    }
+}
+
+/// What [`Server::add_service`](crate::Server::add_service) takes: a generated server, such as
+/// `CalculatorServer`. The trait is sealed.
+#[cfg(all(feature = "server", not(target_family = "wasm")))]
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a generated server",
+    label = "not a generated server",
+    note = "an implementation is served by what is generated for its contract: \
+            `.add_service(CalculatorServer::new(implementation))`",
+    note = "other tower services, such as tonic's, are added with `.add_tower_service(service)`"
+)]
+pub trait GeneratedServer: sealed::IntoServed {}
+
+#[cfg(all(feature = "server", not(target_family = "wasm")))]
+impl<D: Dispatch<S>, S: Send + Sync + ?Sized + 'static> GeneratedServer for ServiceServer<D, S> {}
+
+/// Keeps the trait from being implemented elsewhere, so that it can grow.
+#[cfg(all(feature = "server", not(target_family = "wasm")))]
+mod sealed {
+    use std::sync::Arc;
+
+    use crate::server::{dispatch::RegisteredService, service::ServiceServer};
+
+    pub trait IntoServed {
+        #[allow(private_interfaces, reason = "nobody else can call or implement it")]
+        fn into_served(self) -> Arc<RegisteredService>;
+    }
+
+    impl<D, S: ?Sized> IntoServed for ServiceServer<D, S> {
+        #[allow(private_interfaces, reason = "nobody else can call or implement it")]
+        fn into_served(self) -> Arc<RegisteredService> {
+            self.served
+        }
     }
 }

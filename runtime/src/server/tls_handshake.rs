@@ -1,11 +1,12 @@
 //! The handshake of TLS on a server's connection, after its own and before HTTP/2's.
 
-use std::{io, sync::Arc};
+use std::{io, sync::Arc, time::Duration};
 
 use tokio::{
     io::{AsyncRead, AsyncWrite},
     sync::Semaphore,
     task::JoinSet,
+    time::timeout,
 };
 use tokio_rustls::{LazyConfigAcceptor, server::TlsStream};
 
@@ -20,6 +21,10 @@ use crate::{
     },
     tls::{ServerTls, TlsInfo, failure, reload::Reloading},
 };
+
+/// How long a client may take to answer the server's part of a handshake. Clients that begin one and leave it
+/// would otherwise keep all permits for as long as the whole handshake may take.
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// The TLS of a server that serves.
 pub(super) struct TlsServer {
@@ -68,7 +73,13 @@ impl<C: Handshake> Handshake for TlsHandshake<C> {
         // Only now: a client that says nothing would keep others from theirs. The semaphore is never closed.
         let permit = server.permits.acquire().await;
         let accepting = hello.into_stream(server.config.current()).into_fallible();
-        let stream = match accepting.await {
+        let Ok(accepted) = timeout(ANSWER_TIMEOUT, accepting).await else {
+            return Err(io::Error::new(
+                io::ErrorKind::TimedOut,
+                "the client left the TLS handshake",
+            ));
+        };
+        let stream = match accepted {
             Ok(stream) => stream,
             Err((error, io)) => {
                 drop(permit);

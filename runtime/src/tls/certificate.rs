@@ -3,7 +3,7 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use der::{
-    AnyRef, DateTime, Reader, Result, SliceReader, Tag, TagNumber,
+    AnyRef, DateTime, Reader, Result, SliceReader, Tag, TagNumber, Tagged as _,
     asn1::{GeneralizedTime, UtcTime},
 };
 
@@ -58,6 +58,31 @@ impl Certificate {
         }
         Ok(Self { not_before, not_after, names })
     }
+}
+
+/// The name of the CA that has issued a revocation list ([RFC
+/// 5280](https://www.rfc-editor.org/rfc/rfc5280#section-5.1)), encoded.
+pub(super) fn issuer_of_crl(crl: &[u8]) -> Result<Vec<u8>> {
+    let mut reader = SliceReader::new(crl)?;
+    let list: AnyRef<'_> = reader.decode()?;
+    list.sequence(|list| {
+        let issuer = list.decode::<AnyRef<'_>>()?.sequence(|fields| {
+            let first: AnyRef<'_> = fields.decode()?;
+            if first.tag() == Tag::Integer {
+                // That was the version; this is the algorithm.
+                fields.decode::<AnyRef<'_>>()?;
+            }
+            let issuer = fields.decode::<AnyRef<'_>>()?.value().to_vec();
+            while !fields.is_finished() {
+                fields.decode::<AnyRef<'_>>()?;
+            }
+            Ok::<_, der::Error>(issuer)
+        })?;
+        // The signature's algorithm, and the signature.
+        list.decode::<AnyRef<'_>>()?;
+        list.decode::<AnyRef<'_>>()?;
+        Ok(issuer)
+    })
 }
 
 impl SubjectAltNames {

@@ -101,14 +101,18 @@ impl PemSource {
                 format!("it has no {name}: expected a PEM section `{label}`, got {found}")
             }
             pem::Error::MissingSectionEnd { end_marker } => {
-                let label = String::from_utf8_lossy(end_marker);
-                format!("its PEM is cut off: expected a line `-----END {label}-----`")
+                match std::str::from_utf8(end_marker).ok().filter(|label| is_label(label)) {
+                    Some(label) => {
+                        format!("its PEM is cut off: expected a line `-----END {label}-----`")
+                    }
+                    None => BROKEN_LINES.to_owned(),
+                }
             }
-            pem::Error::IllegalSectionStart { line } => {
-                let line = String::from_utf8_lossy(line);
-                format!("`{}` does not begin a PEM section", line.trim_end())
+            pem::Error::IllegalSectionStart { .. } => BROKEN_LINES.to_owned(),
+            pem::Error::Base64Decode(_) => {
+                "it is not PEM: a section of it is not Base64".to_owned()
             }
-            error => format!("it is not PEM: {error}"),
+            _ => "it is not PEM".to_owned(),
         };
         TlsError::invalid(self, reason)
     }
@@ -133,8 +137,20 @@ impl fmt::Debug for PemSource {
     }
 }
 
+/// Without the line itself, which may hold the whole key.
+const BROKEN_LINES: &str =
+    "a line begins a PEM section, and does not end as one: are its line breaks lost?";
+
+/// Whether this is what PEM calls its sections, and not what stands in them.
+fn is_label(text: &str) -> bool {
+    let is_capital = |byte: u8| matches!(byte, b'A'..=b'Z' | b'0'..=b'9' | b' ');
+    text.len() <= 40 && text.bytes().all(is_capital)
+}
+
 /// The labels of the PEM sections.
 fn labels(pem: &[u8]) -> impl Iterator<Item = &str> {
     let lines = pem.split(|byte| *byte == b'\n').filter_map(|line| std::str::from_utf8(line).ok());
-    lines.filter_map(|line| line.trim_end().strip_prefix("-----BEGIN ")?.strip_suffix("-----"))
+    let labels =
+        lines.filter_map(|line| line.trim_end().strip_prefix("-----BEGIN ")?.strip_suffix("-----"));
+    labels.filter(|label| is_label(label))
 }

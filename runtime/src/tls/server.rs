@@ -1,14 +1,19 @@
 //! [`ServerTls`]: the certificate of a server, and what it demands of clients.
 
-use std::{path::PathBuf, sync::Arc, time::Duration};
+use std::{collections::HashSet, path::PathBuf, sync::Arc, time::Duration};
 
 use rustls::{
     ServerConfig,
-    server::{VerifierBuilderError, WebPkiClientVerifier, danger::ClientCertVerifier},
+    pki_types::CertificateRevocationListDer,
+    server::{
+        NoServerSessionStorage, VerifierBuilderError, WebPkiClientVerifier,
+        danger::ClientCertVerifier,
+    },
     sign::SingleCertAndKey,
 };
 
 use super::{
+    certificate::issuer_of_crl,
     crypto::{ALPN_H2, VERSIONS, provider},
     error::TlsError,
     identity::Identity,
@@ -98,7 +103,7 @@ impl ServerTls {
     }
 
     /// Refuses clients whose certificates are revoked by a list in this PEM file, or of whose CAs up to the root
-    /// one has no list in it. More files can be added. A list that should have been replaced by now is used on.
+    /// one has no list in it. More files can be added, with one list of each CA. A list that should have been replaced by now is used on.
     /// Default: none, nothing is revoked.
     #[must_use]
     pub fn crl(mut self, file: impl Into<PathBuf>) -> Self {
@@ -123,7 +128,8 @@ impl ServerTls {
 
     /// The maximum number of TLS handshakes in progress, at least 1. Further connections wait for their turn,
     /// within [`handshake_timeout`](crate::Server::handshake_timeout). A handshake begins when the client has
-    /// sent its part, so connections on which nothing comes take no place. Default: 1024.
+    /// sent its part, so connections on which nothing comes take no place, and the client has 3 seconds to answer
+    /// the server's. Default: 1024.
     #[must_use]
     pub fn max_handshakes(mut self, handshakes: usize) -> Self {
         self.max_handshakes = handshakes.clamp(1, tokio::sync::Semaphore::MAX_PERMITS);
@@ -138,11 +144,27 @@ impl ServerTls {
         self.load().map(drop)
     }
 
-    fn client_verifier(&self) -> Result<Arc<dyn ClientCertVerifier>, TlsError> {
-        let mut crls = Vec::new();
+    /// At most one list of each CA: rustls would use the first one alone.
+    fn revocation_lists(&self) -> Result<Vec<CertificateRevocationListDer<'static>>, TlsError> {
+        let (mut crls, mut issuers) = (Vec::new(), HashSet::new());
         for source in &self.crls {
-            crls.extend(source.crls()?);
+            for crl in source.crls()? {
+                let issuer = issuer_of_crl(&crl).map_err(|error| {
+                    TlsError::invalid(source, format!("a revocation list is malformed: {error}"))
+                })?;
+                if !issuers.insert(issuer) {
+                    let reason =
+                        "there is another revocation list of the same CA: keep the newest alone";
+                    return Err(TlsError::invalid(source, reason));
+                }
+                crls.push(crl);
+            }
         }
+        Ok(crls)
+    }
+
+    fn client_verifier(&self) -> Result<Arc<dyn ClientCertVerifier>, TlsError> {
+        let crls = self.revocation_lists()?;
         if self.client_ca.is_empty() {
             return match self.crls.first() {
                 None => Ok(WebPkiClientVerifier::no_client_auth()),
@@ -183,6 +205,11 @@ impl Material for ServerTls {
             .with_client_cert_verifier(self.client_verifier()?)
             .with_cert_resolver(Arc::new(SingleCertAndKey::from(identity)));
         config.alpn_protocols = vec![ALPN_H2.to_vec()];
+        if !self.client_ca.is_empty() {
+            // A session that is resumed is not verified again, and a certificate may have expired since.
+            config.session_storage = Arc::new(NoServerSessionStorage {});
+            config.send_tls13_tickets = 0;
+        }
         Ok(config)
     }
 

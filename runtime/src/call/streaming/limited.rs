@@ -26,8 +26,8 @@ impl<T> Streaming<T> {
         Self::from_source(LimitedSource { messages: self, deadline, observers })
     }
 
-    /// The [`PassFn`](crate::call::direct_slot::PassFn) of a stream.
-    pub(crate) fn pass(&mut self, deadline: Option<Instant>, observer: Option<BoxObserver>)
+    /// The [`InstrumentFn`](crate::call::direct_slot::InstrumentFn) of a stream.
+    pub(crate) fn instrument(&mut self, deadline: Option<Instant>, observer: Option<BoxObserver>)
     where
         T: Send + 'static,
     {

@@ -147,7 +147,7 @@ mod tests {
         let free = FreeStreams::new();
         let streams = StreamLimiter::new(Arc::clone(&free));
         streams.set_limit(1);
-        streams.open();
+        streams.offer();
         if has_answered {
             streams.try_acquire().unwrap().note_answer();
         }

@@ -197,7 +197,7 @@ async fn attempt(guard: ConnectGuard) {
             let connection = Arc::new(connection);
             subchannel.connected(Arc::clone(&connection));
             // Only after the subchannel has it: a caller with a permit must find the connection.
-            connection.streams().open();
+            connection.streams().offer();
         }
         Err(cause) => subchannel.state().connectivity.failed(cause, Instant::now()),
     }

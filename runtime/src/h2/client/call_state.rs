@@ -37,7 +37,7 @@ pub(crate) type CallResult = Result<Response<PrefetchedBody<ReceivedStream>>, Ca
 pub(crate) struct OutboundRequest {
     pub(crate) uri: Uri,
     pub(crate) headers: HeaderMap,
-    pub(crate) requests: OutboundBody,
+    pub(crate) body: OutboundBody,
     /// Whether the caller reads the response message by message.
     pub(crate) streams_responses: bool,
     /// The size limit for headers, and for trailers, of the response.
@@ -135,12 +135,15 @@ pub(crate) struct SentCall {
 }
 
 impl CallState {
-    /// Sends a new call through `requests`, which is `None` if the connection is closed.
-    pub(crate) fn begin(&mut self, requests: Option<&RequestSender>) -> Result<(), CallFailure> {
+    /// Sends a new call through `send_request`, which is `None` if the connection is closed.
+    pub(crate) fn begin(
+        &mut self,
+        send_request: Option<&RequestSender>,
+    ) -> Result<(), CallFailure> {
         let Self::New(_) = self else { return Ok(()) };
         let Self::New(request) = self.take() else { return Ok(()) };
-        let requests = requests.ok_or(CallFailure::NotSent(None))?;
-        let sent = send(request, requests).map_err(CallFailure::not_sent)?;
+        let send_request = send_request.ok_or(CallFailure::NotSent(None))?;
+        let sent = send(request, send_request).map_err(CallFailure::not_sent)?;
         *self = Self::Sent(sent);
         Ok(())
     }
@@ -234,7 +237,7 @@ fn read_ahead(
 }
 
 /// Sends the headers, and the message if it is buffered.
-fn send(request: OutboundRequest, requests: &RequestSender) -> Result<SentCall, h2::Error> {
+fn send(request: OutboundRequest, send_request: &RequestSender) -> Result<SentCall, h2::Error> {
     let OutboundRequest { uri, headers, streams_responses, header_limit, mut permit, .. } = request;
     // Each call uses a clone of the handle. An h2 handle keeps a reference to a stream that is still
     // waiting to be opened: if that call were cancelled, its stream would not be reset before the next
@@ -245,9 +248,9 @@ fn send(request: OutboundRequest, requests: &RequestSender) -> Result<SentCall, 
     // are only sent when h2 is polled next, and the server may just have lowered its limit. h2 opens the
     // waiting stream once it has sent a reset or a stream has ended. Both happen only while it is polled,
     // and it checks for waiting streams in every poll.
-    let sent = requests.clone().send_request(head(uri, headers), false);
+    let sent = send_request.clone().send_request(head(uri, headers), false);
     let (response, mut stream) = sent.inspect_err(|_| permit.close())?;
-    let link = match request.requests {
+    let link = match request.body {
         OutboundBody::Message(message) => {
             stream.send_data(message, true)?;
             CancelLink::default()

@@ -103,7 +103,7 @@ struct Driver {
     /// The waker that h2 is polled with.
     waker: Waker,
     /// None once no more calls will come.
-    requests: Option<RequestSender>,
+    send_request: Option<RequestSender>,
     keep_alive: Option<KeepAlive>,
     ping_while_idle: bool,
     /// Shared by all connections of the channel.
@@ -123,7 +123,7 @@ impl Driver {
     ) -> io::Result<Self> {
         let ClientConnectionOptions { limits, ping_while_idle } = options;
         let (h2_io, io) = ConnectionIo::of_client(io);
-        let (requests, h2) = h2::client::Builder::new()
+        let (send_request, h2) = h2::client::Builder::new()
             .enable_push(false)
             .initial_window_size(limits.stream_window)
             .initial_connection_window_size(limits.connection_window)
@@ -144,7 +144,7 @@ impl Driver {
             io,
             window,
             waker: queue.task_waker.h2_waker(),
-            requests: Some(requests),
+            send_request: Some(send_request),
             keep_alive: KeepAlive::new(channel_keep_alive.get()),
             channel_keep_alive,
             error: None,
@@ -176,7 +176,7 @@ impl Driver {
                 return Poll::Ready(());
             }
         }
-        queue.run(work, &mut self.requests, self.io.is_blocked());
+        queue.run(work, &mut self.send_request, self.io.is_blocked());
         // After `run` has passed responses on to callers: only then are they tracked as unread.
         if let Some(size) = self.window.update(self.io.received()) {
             self.h2.set_target_window_size(size);

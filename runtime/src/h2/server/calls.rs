@@ -18,10 +18,10 @@ use tokio::sync::Notify;
 
 use super::{
     connect_info::ConnectInfo,
+    options::ServerConnectionOptions,
     run_until,
-    service::ServiceFuture,
-    shared::ServerShared,
-    slow_methods::MethodSlot,
+    service::{HttpService, ServiceFuture},
+    slow_methods::{MethodSlot, SlowMethods},
     stream::{CallOutcome, ServerStream},
 };
 use crate::{
@@ -34,6 +34,19 @@ use crate::{
     },
     protocol::{Protocol, http_body::HttpBody, http_reply::too_long},
 };
+
+/// Shared by all connections of a server.
+pub(crate) struct ServerShared {
+    pub(super) services: Arc<dyn HttpService>,
+    pub(super) options: ServerConnectionOptions,
+    pub(super) slow_methods: SlowMethods,
+}
+
+impl ServerShared {
+    pub(crate) fn new(services: Arc<dyn HttpService>, options: ServerConnectionOptions) -> Self {
+        Self { services, options, slow_methods: SlowMethods::new() }
+    }
+}
 
 /// Runs handlers on the connection's task until they first wait, unless their methods are slow, and on
 /// tasks of their own after that.

@@ -18,9 +18,9 @@ use tokio::{
 };
 
 use super::{
-    calls::Calls, connect_info::ConnectInfo, connected::Connected as _, drain::Drain,
-    handshake::Handshake, options::ServerConnectionOptions, ping_strikes::PingStrikes, preface,
-    run_until, shared::ServerShared,
+    calls::Calls, calls::ServerShared, connect_info::ConnectInfo, connected::Connected as _,
+    drain::Drain, handshake::Handshake, options::ServerConnectionOptions,
+    ping_strikes::PingStrikes, preface, run_until,
 };
 use crate::{
     call::panics::{catch_panic, drop_catching_panics},

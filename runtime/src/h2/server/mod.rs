@@ -10,7 +10,6 @@ pub(crate) mod options;
 pub(crate) mod ping_strikes;
 mod preface;
 pub(crate) mod service;
-pub(crate) mod shared;
 mod slow_methods;
 mod stream;
 

@@ -9,8 +9,8 @@ use super::{
 };
 use crate::{
     call::{
+        method::MethodIndex,
         method::{MethodKind, ServiceDescriptor},
-        method_index::MethodIndex,
     },
     mock::{
         condition::{CallView, Condition},

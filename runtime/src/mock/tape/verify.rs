@@ -26,7 +26,7 @@ use crate::{
         pattern::{Report, shown},
         record::Outcome,
     },
-    server::{call::Dispatch, service::ServiceServer},
+    server::{dispatch::Dispatch, service::ServiceServer},
 };
 
 /// Makes the calls of the tape of `M` at `path` to `server`, one after the other, and compares what comes

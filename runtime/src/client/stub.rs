@@ -16,13 +16,13 @@ use super::{
     bidi::BidiCall,
     channel::{Channel, ChannelCall, ChannelKind, TransportKind},
     direct::{Direct, DirectServer},
-    origin::Origin,
+    target::Origin,
 };
 use crate::{
     call::{
         body::{Body, Direction},
         deadline::{self, Deadline},
-        direct_slot::pass_one,
+        direct_slot::instrument_one,
         head::{CallHead, OutgoingCall},
         method::MethodDescriptor,
         reply::Reply,
@@ -125,7 +125,7 @@ impl Client {
         match &self.channel.kind {
             ChannelKind::Direct(server) => {
                 let call = self.direct(server, method, request.metadata())?;
-                call.message(request, pass_one, M::MessageCodec::decode).await
+                call.message(request, instrument_one, M::MessageCodec::decode).await
             }
             ChannelKind::Encoded(transport) => {
                 let call = self.with_message::<M::MessageCodec, _>(method, request)?;
@@ -150,7 +150,7 @@ impl Client {
         match &self.channel.kind {
             ChannelKind::Direct(server) => {
                 let call = self.direct(server, method, requests.metadata())?;
-                call.message(requests, Streaming::pass, M::MessageCodec::decode).await
+                call.message(requests, Streaming::instrument, M::MessageCodec::decode).await
             }
             ChannelKind::Encoded(transport) => {
                 let call = self.with_messages::<M::MessageCodec, _>(method, requests)?;
@@ -175,7 +175,7 @@ impl Client {
         match &self.channel.kind {
             ChannelKind::Direct(server) => {
                 let call = self.direct(server, method, request.metadata())?;
-                call.messages(request, pass_one, M::MessageCodec::decode).await
+                call.messages(request, instrument_one, M::MessageCodec::decode).await
             }
             ChannelKind::Encoded(transport) => {
                 let call = self.with_message::<M::MessageCodec, _>(method, request)?;
@@ -202,7 +202,7 @@ impl Client {
             match &client.channel.kind {
                 ChannelKind::Direct(server) => {
                     let call = client.direct(server, method, requests.metadata())?;
-                    call.messages(requests, Streaming::pass, M::MessageCodec::decode).await
+                    call.messages(requests, Streaming::instrument, M::MessageCodec::decode).await
                 }
                 ChannelKind::Encoded(transport) => {
                     let call = client.with_messages::<M::MessageCodec, _>(method, requests)?;
