@@ -1,4 +1,5 @@
-//! Every folder of `tests/golden` generates what it holds; `BLESS=1` accepts what came out.
+//! Every folder of `tests/golden` generates what it holds, and so does the example of buf; `BLESS=1`
+//! accepts what came out.
 
 #![allow(clippy::unwrap_used)]
 
@@ -14,17 +15,19 @@ use rust_scaffold_build::{Builder, Mock};
 fn every_case_generates_what_it_is_expected_to() {
     let bless = std::env::var_os("BLESS").is_some();
     let mut differences = Vec::new();
-    for case in cases() {
-        let expected = case.join("expected");
-        let generated = generate(&case);
+    let golden = cases().into_iter().map(|case| (case.join("input"), case.join("expected")));
+    let example = Path::new("../examples/buf");
+    let checked_in = [(example.join("proto"), example.join("src/generated"))];
+    for (input, expected) in golden.chain(checked_in) {
+        let generated = generate(&input);
         if bless {
             replace(&expected, &generated);
             continue;
         }
-        let expected = read_tree(&expected);
-        let names = expected.keys().chain(generated.keys());
-        for name in names.filter(|name| expected.get(*name) != generated.get(*name)) {
-            differences.push(explain(&case.join("expected").join(name), &expected, &generated));
+        let found = read_tree(&expected);
+        let names = found.keys().chain(generated.keys());
+        for name in names.filter(|name| found.get(*name) != generated.get(*name)) {
+            differences.push(explain(&expected.join(name), &found, &generated));
         }
     }
     differences.sort();
@@ -59,20 +62,20 @@ fn cases() -> Vec<PathBuf> {
     cases
 }
 
-fn generate(case: &Path) -> BTreeMap<PathBuf, String> {
-    let input = case.join("input");
-    let protos = read_tree(&input).into_keys().map(|name| input.join(name)).collect::<Vec<_>>();
+/// With the options of the file `options` beside the folder of protos, where there is one.
+fn generate(input: &Path) -> BTreeMap<PathBuf, String> {
+    let protos = read_tree(input).into_keys().map(|name| input.join(name)).collect::<Vec<_>>();
     let directory = tempfile::tempdir().unwrap();
     let mut builder = rust_scaffold_build::configure()
         .emit_rerun_if_changed(false)
         .include_file("mod.rs")
         .out_dir(directory.path());
-    for option in fs::read_to_string(case.join("options")).unwrap_or_default().lines() {
+    for option in fs::read_to_string(input.with_file_name("options")).unwrap_or_default().lines() {
         builder = set(builder, option);
     }
     builder
-        .compile_protos(&protos, &[&input])
-        .unwrap_or_else(|error| panic!("{}: {error}", case.display()));
+        .compile_protos(&protos, &[input])
+        .unwrap_or_else(|error| panic!("{}: {error}", input.display()));
     read_tree(directory.path())
 }
 
