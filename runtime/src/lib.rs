@@ -29,8 +29,8 @@
 //!
 //! Off by default:
 //! - `gzip`, `deflate`, `zstd`: compression of messages.
-//! - `health`: [`Server::health`], which serves the health of a server to probes and load balancers. Adds no
-//!   crate.
+//! - `health`: [`Server::health`] and [`Server::probe`], which serve the health of a server to probes and load balancers,
+//!   beside its services and on a port of its own. Adds no crate.
 //! - `reflection`: [`Server::reflection`], which shows clients without the protos what a server has. Adds no crate,
 //!   but the descriptors of the services to the program.
 //! - `tls`, `tls-aws-lc`: TLS by rustls, on a [`Server`] and for addresses with `https://`. The cryptography is

@@ -2,8 +2,15 @@
 
 use std::sync::Arc;
 
+use tokio::net::{TcpListener, ToSocketAddrs};
+use tonic::server::NamedService as _;
+
 use super::{generated::HealthServer, reporter::HealthReporter, service::HealthService};
-use crate::server::Server;
+use crate::server::{
+    Server,
+    builtins::{BuiltinServices, MakeBuiltins},
+    probe::Probe,
+};
 
 /// The longest request that is read. It holds the name of a service, which a watch keeps for as long as it runs.
 const MAX_REQUEST: usize = 4096;
@@ -34,7 +41,7 @@ impl Server {
     /// See [the health checking protocol](https://github.com/grpc/grpc/blob/master/doc/health-checking.md).
     #[must_use]
     pub fn health(self) -> Self {
-        self.health_with(&HealthReporter::new())
+        self.add_builtins(make_health())
     }
 
     /// Serves the health of this server and of its services, as [`health`](Self::health) does, with a status for
@@ -47,8 +54,65 @@ impl Server {
     /// [`HealthReporter::shut_down`] when it begins.
     #[must_use]
     pub fn health_with(self, reporter: &HealthReporter) -> Self {
-        let service = HealthServer::new(HealthService { reporter: reporter.clone() });
-        self.add_service(service.max_decoding_message_size(MAX_REQUEST))
-            .observe(Arc::new(reporter.clone()))
+        let reporter = reporter.clone();
+        self.add_builtins(Arc::new(move || builtin(reporter.clone())))
     }
+
+    /// Answers probes on a second port, in plaintext: it serves `grpc.health.v1.Health` and nothing else. Kubelets and
+    /// load balancers that speak no TLS, or have no certificate, ask there. Needs the feature `health`.
+    ///
+    /// ```
+    /// use rust_scaffold::Server;
+    /// # use rust_scaffold::{ServiceServer, codegen::Dispatch};
+    ///
+    /// # async fn serve<D: Dispatch<S>, S: Send + Sync + 'static>(
+    /// #     calculator: ServiceServer<D, S>,
+    /// # ) -> std::io::Result<()> {
+    /// Server::new().probe("[::]:8086").add_service(calculator).serve("[::]:50051").await
+    /// # }
+    /// ```
+    ///
+    /// The statuses are those of [`health`](Self::health) or [`health_with`](Self::health_with), if the server has
+    /// either, and those that `health` would have, if not. Interceptors and layers of the server do not see these
+    /// calls, nor do its options apply: there may be 256 connections, with 16 calls each.
+    ///
+    /// It is listened on when serving starts, which fails with [`ServeError::Bind`](crate::ServeError::Bind) if that
+    /// does. Probes are answered until serving ends: while the server drains, with `NOT_SERVING`. An open
+    /// connection or watch here delays nothing. A second call replaces the first one's address.
+    ///
+    /// A server that others serve ([`into_service`](Self::into_service)) has no such port.
+    #[must_use]
+    pub fn probe(self, address: impl ToSocketAddrs + Clone + Send + Sync + 'static) -> Self {
+        self.with_probe(Probe::bound_to(
+            address,
+            HealthServer::<HealthService>::NAME,
+            make_health(),
+        ))
+    }
+
+    /// Answers probes on a bound `listener`, as [`probe`](Self::probe) does on an address. Clones of a server that
+    /// serve at the same time take turns. Needs the feature `health`.
+    ///
+    /// ```
+    /// # async fn serve() -> std::io::Result<()> {
+    /// let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
+    /// println!("answering probes on {}", listener.local_addr()?);
+    /// rust_scaffold::Server::new().probe_listener(listener).serve("[::]:50051").await
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn probe_listener(self, listener: TcpListener) -> Self {
+        self.with_probe(Probe::on(listener, HealthServer::<HealthService>::NAME, make_health()))
+    }
+}
+
+/// Makes the service for a server with a reporter of its own.
+fn make_health() -> MakeBuiltins {
+    Arc::new(|| builtin(HealthReporter::new()))
+}
+
+fn builtin(reporter: HealthReporter) -> BuiltinServices {
+    let service = HealthServer::new(HealthService { reporter: reporter.clone() });
+    let service = service.max_decoding_message_size(MAX_REQUEST);
+    BuiltinServices { services: vec![service.served], observer: Arc::new(reporter) }
 }

@@ -15,13 +15,12 @@ where
     D: Dispatch<S>,
     S: Send + Sync + ?Sized + 'static,
 {
-    let server = Server::new().add_service(service);
     // What it would end with is heard nowhere else.
-    server.check()?;
+    let server = Server::new().add_service(service).prepare()?;
     let listener = TcpListener::bind("127.0.0.1:0").await?;
     let address = listener.local_addr()?;
     let (stop, stopped) = oneshot::channel::<()>();
-    tokio::spawn(server.serve_listener_with_shutdown(listener, async {
+    tokio::spawn(server.serve_listener(listener, async {
         // Either way, the other end is gone.
         let _ = stopped.await;
     }));

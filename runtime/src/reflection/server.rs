@@ -7,7 +7,7 @@ use super::{
     v1::generated::ServerReflectionServer,
     v1alpha::generated::server_reflection_server::ServerReflectionServer as ServerReflectionAlphaServer,
 };
-use crate::server::Server;
+use crate::server::{Server, builtins::BuiltinServices};
 
 /// The size limit for requests, in bytes: they name a file or a symbol.
 const MAX_REQUEST: usize = 4096;
@@ -47,12 +47,14 @@ impl Server {
     /// See [server reflection](https://github.com/grpc/grpc/blob/master/doc/server-reflection.md).
     #[must_use]
     pub fn reflection(self) -> Self {
-        let reflected = Arc::new(Reflected::default());
-        let service = Arc::new(ReflectionService { reflected: Arc::clone(&reflected) });
-        let v1 = ServerReflectionServer::from_arc(Arc::clone(&service))
-            .max_decoding_message_size(MAX_REQUEST);
-        let v1alpha =
-            ServerReflectionAlphaServer::from_arc(service).max_decoding_message_size(MAX_REQUEST);
-        self.add_service(v1).add_service(v1alpha).observe(reflected)
+        self.add_builtins(Arc::new(|| {
+            let reflected = Arc::new(Reflected::default());
+            let service = Arc::new(ReflectionService { reflected: Arc::clone(&reflected) });
+            let v1 = ServerReflectionServer::from_arc(Arc::clone(&service))
+                .max_decoding_message_size(MAX_REQUEST);
+            let v1alpha = ServerReflectionAlphaServer::from_arc(service)
+                .max_decoding_message_size(MAX_REQUEST);
+            BuiltinServices { services: vec![v1.served, v1alpha.served], observer: reflected }
+        }))
     }
 }

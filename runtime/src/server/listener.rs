@@ -7,7 +7,7 @@ use std::{
     time::Duration,
 };
 
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{TcpListener, TcpStream, ToSocketAddrs, lookup_host};
 use tokio_stream::Stream;
 
 use super::error::ServeError;
@@ -69,6 +69,17 @@ impl<L: Listener + Unpin> Stream for Accepted<L> {
             }))
         })
     }
+}
+
+/// Listens on the first of the addresses that `address` is resolved to with which it succeeds.
+pub(super) async fn bind(address: impl ToSocketAddrs) -> Result<TcpListener, ServeError> {
+    // Resolved here rather than by tokio, to name the addresses in the error.
+    let addresses: Vec<_> = match lookup_host(address).await {
+        Ok(addresses) => addresses.collect(),
+        Err(source) => return Err(ServeError::Bind { addresses: Vec::new(), source }),
+    };
+    let bound = TcpListener::bind(&*addresses).await;
+    bound.map_err(|source| ServeError::Bind { addresses, source })
 }
 
 /// How long to pause before accepting again after `error`, or the error if it is permanent.

@@ -1,5 +1,9 @@
 //! The server's half of a call: from any entry point to the handler, and back.
 
+#[cfg(all(feature = "server", not(target_family = "wasm")))]
+pub(crate) mod builtins;
+#[cfg(all(feature = "server", not(target_family = "wasm")))]
+mod connections;
 pub(crate) mod dispatch;
 #[cfg(all(feature = "server", not(target_family = "wasm")))]
 mod error;
@@ -15,12 +19,18 @@ pub(crate) mod observer;
 #[cfg(all(feature = "server", not(target_family = "wasm")))]
 mod options;
 #[cfg(all(feature = "server", not(target_family = "wasm")))]
+mod prepared;
+#[cfg(all(feature = "health", not(target_family = "wasm")))]
+pub(crate) mod probe;
+#[cfg(all(feature = "server", not(target_family = "wasm")))]
 mod routes;
 #[cfg(all(feature = "server", not(target_family = "wasm")))]
 pub(crate) mod serve;
 pub(crate) mod service;
 #[cfg(all(feature = "server", not(target_family = "wasm")))]
 mod settings;
+#[cfg(all(feature = "server", not(target_family = "wasm")))]
+mod shutdown_limit;
 #[cfg(all(feature = "server", feature = "_tls", not(target_family = "wasm")))]
 mod tls_handshake;
 

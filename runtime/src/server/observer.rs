@@ -3,7 +3,7 @@
 // Without such services, nobody observes.
 #![cfg_attr(not(any(feature = "health", feature = "reflection")), allow(dead_code))]
 
-use std::{fmt, sync::Arc};
+use std::sync::Arc;
 
 /// Is notified of the life of a server.
 pub(crate) trait ServerObserver: Send + Sync {
@@ -30,7 +30,7 @@ pub(crate) struct ServiceEntry {
 pub(super) struct Observers(Vec<Arc<dyn ServerObserver>>);
 
 impl Observers {
-    pub(super) fn add(&mut self, observer: Arc<dyn super::observer::ServerObserver>) {
+    pub(super) fn add(&mut self, observer: Arc<dyn ServerObserver>) {
         self.0.push(observer);
     }
 
@@ -40,11 +40,5 @@ impl Observers {
 
     pub(super) fn shutdown_begins(&self) {
         self.0.iter().for_each(|observer| observer.shutdown_begins());
-    }
-}
-
-impl fmt::Debug for Observers {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Observers").field(&self.0.len()).finish()
     }
 }

@@ -151,6 +151,18 @@ impl RouteTable {
         }
     }
 
+    /// The service of this name, or nothing.
+    #[cfg(feature = "health")]
+    pub(super) fn only(&self, name: &'static str) -> Self {
+        let service = self.services.get(name).map(|route| (name, route.clone()));
+        Self { services: service.into_iter().collect(), ..Self::default() }
+    }
+
+    #[cfg(feature = "health")]
+    pub(super) fn is_empty(&self) -> bool {
+        self.services.is_empty()
+    }
+
     /// The services, in the order of their names.
     pub(super) fn entries(&self) -> Vec<ServiceEntry> {
         let entry = |(name, _route): (&&'static str, &ServiceRoute)| ServiceEntry {

@@ -1,24 +1,27 @@
 //! [`Server`]: serves generated services, and any other tower gRPC service, on sockets.
 
-use std::{convert::Infallible, future::Future, io, pin::pin, sync::Arc, time::Duration};
+use std::{convert::Infallible, future::Future, io, time::Duration};
 
-use tokio::{
-    net::{TcpListener, ToSocketAddrs, lookup_host},
-    sync::{OwnedSemaphorePermit, Semaphore, watch},
-};
-use tokio_stream::{Stream, StreamExt as _};
+use tokio::net::ToSocketAddrs;
+use tokio_stream::Stream;
 use tonic::server::NamedService;
 use tower_layer::Layer;
 use tower_service::Service;
 
+#[cfg(any(feature = "health", feature = "reflection"))]
+use super::builtins::MakeBuiltins;
+#[cfg(feature = "health")]
+use super::probe::Probe;
 #[cfg(feature = "_tls")]
 use super::tls_handshake::TlsServer;
 use super::{
+    builtins::Builtins,
     error::ServeError,
     layers::Layers,
-    listener::{Accepted, Listener, pause_after},
+    listener::{Listener, bind},
     observer::Observers,
     options::ServerOptions,
+    prepared::{PreparedServer, ServedRoutes},
     routes::{RouteTable, Routes},
     service::GeneratedServer,
 };
@@ -26,7 +29,7 @@ use super::{
 use crate::tls::ServerTls;
 use crate::{
     call::{deadline, status::BoxError},
-    h2::server::{calls::ServerShared, connection, handshake::Handshake, run_until},
+    h2::server::handshake::Handshake,
     intercept::interceptor::{Interceptor, Interceptors},
     protocol::http_body::{BytesBody, HttpBody},
 };
@@ -53,7 +56,9 @@ pub struct Server {
     routes: RouteTable,
     layers: Layers,
     interceptors: Interceptors,
-    observers: Observers,
+    builtins: Builtins,
+    #[cfg(feature = "health")]
+    probe: Option<Probe>,
     pub(super) options: ServerOptions,
     #[cfg(feature = "_tls")]
     tls: Option<ServerTls>,
@@ -214,8 +219,9 @@ impl Server {
     /// # Errors
     /// [`ServeError::DuplicateService`] if a service was added twice.
     pub fn into_service(self) -> Result<Routes, ServeError> {
-        self.routes.check()?;
-        Ok(self.into_routes())
+        let served = self.complete()?;
+        served.starts();
+        Ok(served.routes)
     }
 
     /// Serves on `address` until the process ends.
@@ -240,8 +246,9 @@ impl Server {
         address: impl ToSocketAddrs,
         signal: impl Future<Output = ()>,
     ) -> io::Result<()> {
-        self.check()?;
-        self.serve_listener_with_shutdown(bind(address).await?, signal).await
+        // First, so that nothing is listened on if it fails.
+        let server = self.prepare()?;
+        server.serve_listener(bind(address).await?, signal).await
     }
 
     /// Serves on a bound `listener` until the process ends: a TCP listener, or on Unix that of a Unix
@@ -283,8 +290,7 @@ impl Server {
         listener: impl Listener + Unpin,
         signal: impl Future<Output = ()>,
     ) -> io::Result<()> {
-        let incoming = Accepted { listener, nodelay: self.options.tcp_nodelay };
-        self.serve_incoming_with_shutdown(incoming, signal).await
+        self.prepare()?.serve_listener(listener, signal).await
     }
 
     /// Serves the connections that `incoming` accepts, until it ends and all connections are closed. TCP
@@ -342,150 +348,56 @@ impl Server {
         incoming: impl Stream<Item = io::Result<C>>,
         signal: impl Future<Output = ()>,
     ) -> io::Result<()> {
-        self.check()?;
-        #[cfg(feature = "_tls")]
-        if let Some(tls) = &self.tls {
-            let tls = TlsServer::new(tls.clone(), self.options.connection.connect_info)?;
-            let _watching = tls.watch_files();
-            let incoming = incoming.map(|accepted| accepted.map(|io| tls.handshake(io)));
-            return Connections::new(self).run(incoming, signal).await;
-        }
-        Connections::new(self).run(incoming, signal).await
+        self.prepare()?.serve_incoming(incoming, signal).await
     }
 }
 
 impl Server {
-    /// Notifies `observer` of what is served, and when shutdown begins.
+    /// Adds services that answer for the server itself.
     #[cfg(any(feature = "health", feature = "reflection"))]
-    pub(crate) fn observe(mut self, observer: Arc<dyn super::observer::ServerObserver>) -> Self {
-        self.observers.add(observer);
+    pub(crate) fn add_builtins(mut self, make: MakeBuiltins) -> Self {
+        self.builtins.add(make);
         self
     }
 
-    fn into_routes(mut self) -> Routes {
-        self.observers.starts(&self.routes.entries());
-        self.routes.intercept(&self.interceptors);
-        self.layers.wrap(Routes::new(self.routes))
+    /// Sets where probes are answered.
+    #[cfg(feature = "health")]
+    pub(crate) fn with_probe(mut self, probe: Probe) -> Self {
+        self.probe = Some(probe);
+        self
     }
 
-    /// Fails if the services or the options are invalid, or the runtime has no timers.
-    pub(crate) fn check(&self) -> Result<(), ServeError> {
+    /// Reads the certificates. Fails if something about the server is invalid, or the runtime has no timers.
+    pub(crate) fn prepare(self) -> Result<PreparedServer, ServeError> {
         self.options.check()?;
-        self.routes.check()?;
-        #[cfg(feature = "_tls")]
-        self.tls.as_ref().map_or(Ok(()), ServerTls::check)?;
         let timer = deadline::timer("serving", || tokio::time::sleep(Duration::ZERO));
-        timer.map(drop).map_err(|reason| ServeError::NoTimers { reason })
-    }
-}
-
-/// Listens on the first of the addresses that `address` is resolved to with which it succeeds.
-async fn bind(address: impl ToSocketAddrs) -> Result<TcpListener, ServeError> {
-    // Resolved here rather than by tokio, to name the addresses in the error.
-    let addresses: Vec<_> = match lookup_host(address).await {
-        Ok(addresses) => addresses.collect(),
-        Err(source) => return Err(ServeError::Bind { addresses: Vec::new(), source }),
-    };
-    let bound = TcpListener::bind(&*addresses).await;
-    bound.map_err(|source| ServeError::Bind { addresses, source })
-}
-
-/// Why the server stopped accepting connections.
-enum Accepting {
-    Stopped,
-    Ended,
-}
-
-/// The open connections of a server. Dropping it asks them to drain.
-struct Connections {
-    shared: Arc<ServerShared>,
-    permits: Arc<Semaphore>,
-    shutdown: watch::Sender<bool>,
-    observers: Observers,
-}
-
-impl Connections {
-    fn new(server: Server) -> Self {
-        let permits = Arc::new(Semaphore::new(server.options.max_connections));
-        let connection_options = server.options.connection.clone();
-        let observers = server.observers.clone();
-        let services = server.into_routes().into_http_service();
-        let shared = Arc::new(ServerShared::new(services, connection_options));
-        Self { shared, permits, shutdown: watch::Sender::new(false), observers }
+        timer.map(drop).map_err(|reason| ServeError::NoTimers { reason })?;
+        Ok(PreparedServer {
+            options: self.options.clone(),
+            #[cfg(feature = "_tls")]
+            tls: match self.tls.clone() {
+                Some(tls) => Some(TlsServer::new(tls, self.options.connection.connect_info)?),
+                None => None,
+            },
+            services: self.complete()?,
+        })
     }
 
-    /// Serves what `incoming` accepts until `signal` completes, or it ends, and all calls have ended.
-    async fn run<C: Handshake>(
-        self,
-        incoming: impl Stream<Item = io::Result<C>>,
-        signal: impl Future<Output = ()>,
-    ) -> io::Result<()> {
-        let mut signal = pin!(signal);
-        if let Accepting::Ended = self.accept_all(incoming, signal.as_mut()).await? {
-            run_until(signal, self.ended()).await;
-        }
-        self.shut_down().await;
-        Ok(())
-    }
-
-    /// Serves what `incoming` accepts until that ends or `stop` completes. Drops `incoming` before it
-    /// returns, so that no more connections are accepted without being served.
-    async fn accept_all<C: Handshake>(
-        &self,
-        incoming: impl Stream<Item = io::Result<C>>,
-        stop: impl Future<Output = ()>,
-    ) -> io::Result<Accepting> {
-        let (mut incoming, mut stop) = (pin!(incoming), pin!(stop));
-        while let Some(next) = run_until(stop.as_mut(), self.accept(incoming.as_mut())).await {
-            match next {
-                (Some(Ok(accepted)), permit) => self.serve(accepted, permit),
-                (Some(Err(error)), _) => tokio::time::sleep(pause_after(error)?).await,
-                (None, _) => return Ok(Accepting::Ended),
-            }
-        }
-        Ok(Accepting::Stopped)
-    }
-
-    /// The next connection, once the limit allows another.
-    async fn accept<T>(
-        &self,
-        mut incoming: impl Stream<Item = T> + Unpin,
-    ) -> (Option<T>, Option<OwnedSemaphorePermit>) {
-        // The semaphore is never closed.
-        let permit = Arc::clone(&self.permits).acquire_owned().await.ok();
-        (incoming.next().await, permit)
-    }
-
-    fn serve<C: Handshake>(&self, accepted: C, permit: Option<OwnedSemaphorePermit>) {
-        // Spawned as it is: an `async` block around it would contain it twice, before and after its first
-        // poll.
-        tokio::spawn(connection::serve(
-            accepted,
-            Arc::clone(&self.shared),
-            self.shutdown.subscribe(),
-            permit,
-        ));
-    }
-
-    /// Asks all connections to drain, and waits until they are closed.
-    async fn shut_down(&self) {
-        // First, so that a client that is told to leave its connection does not come back to a server that
-        // still calls itself healthy.
-        self.observers.shutdown_begins();
-        self.shutdown.send_replace(true);
-        self.ended().await;
-    }
-
-    /// Waits until all connections are closed.
-    async fn ended(&self) {
-        self.shutdown.closed().await;
-    }
-}
-
-impl Drop for Connections {
-    fn drop(&mut self) {
-        // Serving may have been given up: calls that wait for the beginning of shutdown would keep their
-        // connections open.
-        self.observers.shutdown_begins();
+    /// Puts everything that is served together. Fails if two services have the same name.
+    fn complete(self) -> Result<ServedRoutes, ServeError> {
+        let (mut routes, mut observers) = (self.routes, Observers::default());
+        self.builtins.iter().for_each(|make| make().add_to(&mut routes, &mut observers));
+        routes.check()?;
+        #[cfg(feature = "health")]
+        let probe = self.probe.map(|probe| probe.prepare(&routes, &mut observers));
+        let entries = routes.entries();
+        routes.intercept(&self.interceptors);
+        Ok(ServedRoutes {
+            routes: self.layers.wrap(Routes::new(routes)),
+            entries,
+            observers,
+            #[cfg(feature = "health")]
+            probe,
+        })
     }
 }

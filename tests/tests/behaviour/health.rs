@@ -2,10 +2,17 @@
 
 use std::time::Duration;
 
+use bytes::Bytes;
+use http::Request;
 use rust_scaffold::{
     Channel, Code, HealthReporter, HealthStatus, Server, Streaming, tonic::transport::Endpoint,
 };
-use tokio::{net::TcpListener, sync::oneshot, task::JoinHandle, time::timeout};
+use tokio::{
+    net::{TcpListener, TcpStream},
+    sync::oneshot,
+    task::JoinHandle,
+    time::timeout,
+};
 use tonic_health::pb as tonics;
 
 use crate::{
@@ -175,6 +182,30 @@ async fn shutdown_ends_every_watch_after_it_has_told_so() {
     assert_eq!(health.status(STATION), Some(HealthStatus::NotServing));
 }
 
+/// What a client reads without a watch being told, it would keep open for ever.
+#[tokio::test]
+async fn a_watch_whose_client_takes_no_data_keeps_no_server() {
+    let Running { client, stop, served, address } = serve(Server::new().health()).await;
+    drop(client);
+    let io = TcpStream::connect(address.strip_prefix("http://").unwrap()).await.unwrap();
+    let built = h2::client::Builder::new().initial_window_size(0).handshake::<_, Bytes>(io).await;
+    let (calls, connection) = built.unwrap();
+    tokio::spawn(connection);
+    let request = Request::post("http://localhost/grpc.health.v1.Health/Watch")
+        .header("content-type", "application/grpc")
+        .body(())
+        .unwrap();
+    let mut calls = calls.ready().await.unwrap();
+    let (response, mut request) = calls.send_request(request, false).unwrap();
+    // The name of no service, which is that of the server.
+    request.send_data(Bytes::from_static(&[0; 5]), true).unwrap();
+    let mut watch = response.await.unwrap().into_body();
+    stop.send(()).unwrap();
+    timeout(LONG, served).await.expect("the server is kept").unwrap();
+    assert!(watch.data().await.is_none());
+    assert_eq!(watch.trailers().await.unwrap().unwrap()["grpc-status"], "14");
+}
+
 #[tokio::test]
 async fn a_server_that_nobody_awaits_any_more_ends_its_watches() {
     let Running { client, served, .. } = serve(Server::new().health()).await;
@@ -208,6 +239,31 @@ async fn no_watch_keeps_a_name_that_is_no_name() {
     let client = client_of(Server::new().health());
     let refused = client.watch(named(&"x".repeat(5000))).await.unwrap_err();
     assert_eq!(refused.code(), Code::ResourceExhausted);
+}
+
+#[tokio::test]
+async fn clones_of_a_server_have_a_health_of_their_own() {
+    let common = Server::new().health();
+    let Running { client: first, stop, served, .. } =
+        serve(common.clone().add_service(station())).await;
+    let second = client_of(common);
+    assert_eq!(check(&first, STATION).await, Ok(Told::Serving));
+    assert_eq!(check(&second, STATION).await, Err(Code::NotFound));
+    stop.send(()).unwrap();
+    drop(first);
+    timeout(LONG, served).await.expect("the server is kept").unwrap();
+    assert_eq!(check(&second, "").await, Ok(Told::Serving));
+}
+
+#[tokio::test]
+async fn clones_of_a_server_share_a_reporter_that_was_given_to_them() {
+    let health = HealthReporter::new();
+    let common = Server::new().health_with(&health);
+    let [first, second] = [client_of(common.clone().add_service(station())), client_of(common)];
+    health.set_status(STATION, HealthStatus::NotServing);
+    for client in [first, second] {
+        assert_eq!(check(&client, STATION).await, Ok(Told::NotServing));
+    }
 }
 
 #[tokio::test]

@@ -6,7 +6,12 @@ use rust_scaffold::{
     Channel, Code, Request, Response, Server, Status, prost::Message as _,
     prost_types::FileDescriptorProto, tonic::transport::Endpoint,
 };
-use tokio::{task::JoinHandle, time::timeout};
+use tokio::{
+    sync::{mpsc, oneshot},
+    task::JoinHandle,
+    time::timeout,
+};
+use tokio_stream::wrappers::UnboundedReceiverStream;
 use tonic_reflection::pb;
 
 use crate::{
@@ -118,12 +123,6 @@ fn failure(answer: &MessageResponse) -> Code {
 async fn all_services_are_listed_whatever_the_order() {
     let calculator = CalculatorServer::new(MockCalculator::new());
     let server = server().health().add_tower_service(calculator);
-    let client = ServerReflectionClient::new(Channel::new(server.into_service().unwrap()));
-    let requests = tokio_stream::iter([asking(MessageRequest::ListServices(String::new()))]);
-    let mut responses = client.server_reflection_info(requests).await.unwrap().into_inner();
-    let response = responses.message().await.unwrap().unwrap().message_response.unwrap();
-    let MessageResponse::ListServicesResponse(listed) = response else { panic!("{response:?}") };
-    let listed: Vec<_> = listed.service.into_iter().map(|service| service.name).collect();
     let expected = [
         "calculator.Calculator",
         "custom_options.Library",
@@ -132,7 +131,30 @@ async fn all_services_are_listed_whatever_the_order() {
         "grpc.reflection.v1alpha.ServerReflection",
         "telemetry.Telemetry",
     ];
-    assert_eq!(listed, expected);
+    assert_eq!(listed(server).await, expected);
+}
+
+/// The names of the services that `server` lists.
+async fn listed(server: Server) -> Vec<String> {
+    let client = ServerReflectionClient::new(Channel::new(server.into_service().unwrap()));
+    let requests = tokio_stream::iter([asking(MessageRequest::ListServices(String::new()))]);
+    let mut responses = client.server_reflection_info(requests).await.unwrap().into_inner();
+    let response = responses.message().await.unwrap().unwrap().message_response.unwrap();
+    let MessageResponse::ListServicesResponse(listed) = response else { panic!("{response:?}") };
+    listed.service.into_iter().map(|service| service.name).collect()
+}
+
+#[tokio::test]
+async fn clones_of_a_server_list_their_own_services() {
+    let common = Server::new().reflection();
+    let library = common.clone().add_service(LibraryServer::new(NoBooks));
+    let telemetry = common.add_service(TelemetryServer::new(Station::default()));
+    for (server, name) in [(library, "custom_options.Library"), (telemetry, "telemetry.Telemetry")]
+    {
+        let mut names = listed(server).await;
+        names.retain(|it| !it.starts_with("grpc."));
+        assert_eq!(names, [name]);
+    }
 }
 
 #[tokio::test]
@@ -271,6 +293,30 @@ async fn serve() -> (Endpoint, JoinHandle<()>) {
     let (listener, address) = listen().await;
     let served = tokio::spawn(async move { server().serve_listener(listener).await.unwrap() });
     (Endpoint::from_shared(format!("http://{address}")).unwrap(), served)
+}
+
+/// Clients keep it open without asking anything, and would keep the server.
+#[tokio::test]
+async fn a_stream_ends_when_shutdown_begins() {
+    let (listener, address) = listen().await;
+    let (stop, stopped) = oneshot::channel::<()>();
+    let server = server().shutdown_timeout(None);
+    let served = tokio::spawn(server.serve_listener_with_shutdown(listener, async {
+        let _ = stopped.await;
+    }));
+    let channel = Channel::connect(format!("http://{address}")).await.unwrap();
+    let (requests, asked) = mpsc::unbounded_channel();
+    requests.send(asking(file("telemetry.proto"))).unwrap();
+    let responses = ServerReflectionClient::new(channel)
+        .server_reflection_info(UnboundedReceiverStream::new(asked))
+        .await;
+    let mut responses = responses.unwrap().into_inner();
+    responses.message().await.unwrap().unwrap();
+    stop.send(()).unwrap();
+    let ended = timeout(LONG, responses.message()).await.expect("the stream goes on");
+    assert_eq!(ended.unwrap_err().code(), Code::Unavailable);
+    timeout(LONG, served).await.expect("the server is kept").unwrap().unwrap();
+    drop(requests);
 }
 
 /// The file with `telemetry.Telemetry.Latest` as tonic's client of a version gets it.

@@ -4,6 +4,7 @@ mod files;
 mod handshakes;
 mod identities;
 mod openssl;
+mod probes;
 mod rotation;
 
 use std::{
