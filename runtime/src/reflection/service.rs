@@ -9,7 +9,7 @@ use tokio_stream::StreamExt as _;
 use tonic::{Code, Request, Response, Status};
 
 use super::{
-    descriptors::Descriptors,
+    descriptors::{Descriptors, FileId},
     v1::generated::{
         ErrorResponse, ExtensionNumberResponse, FileDescriptorResponse, ListServiceResponse,
         ServerReflection, ServerReflectionRequest, ServerReflectionResponse, ServiceResponse,
@@ -39,19 +39,20 @@ impl Reflected {
     }
 
     fn descriptors(&self) -> &Descriptors {
-        let files = || self.services().iter().flat_map(|service| service.files.iter().copied());
+        let files = || self.services().iter().map(|service| service.files);
         self.descriptors.get_or_init(|| Descriptors::new(files()))
     }
 
-    /// Answers a request. `sent` are the names of the files that the client has.
+    /// Answers a request. `sent` are the files that the client has.
     fn answer(
         &self,
         request: &MessageRequest,
-        sent: &mut BTreeSet<String>,
+        sent: &mut BTreeSet<FileId>,
     ) -> Result<MessageResponse, ErrorResponse> {
         match request {
             MessageRequest::FileByFilename(name) => {
-                self.files(Some(name), sent).ok_or_else(|| not_found(&format!("file `{name}`")))
+                let file = self.descriptors().named(name);
+                self.files(file, sent).ok_or_else(|| not_found(&format!("file `{name}`")))
             }
             MessageRequest::FileContainingSymbol(symbol) => self
                 .files(self.descriptors().declaring(symbol), sent)
@@ -77,8 +78,8 @@ impl Reflected {
         }
     }
 
-    fn files(&self, name: Option<&str>, sent: &mut BTreeSet<String>) -> Option<MessageResponse> {
-        let file_descriptor_proto = self.descriptors().with_imports(name?, sent)?;
+    fn files(&self, file: Option<FileId>, sent: &mut BTreeSet<FileId>) -> Option<MessageResponse> {
+        let file_descriptor_proto = self.descriptors().with_imports(file?, sent);
         let response = FileDescriptorResponse { file_descriptor_proto };
         Some(MessageResponse::FileDescriptorResponse(response))
     }
@@ -86,7 +87,7 @@ impl Reflected {
 
 impl ServerObserver for Reflected {
     fn starts(&self, services: &[ServiceEntry]) {
-        // Clones of a server have the same services.
+        // A server starts once.
         let _ = self.services.set(services.to_vec());
     }
 }

@@ -76,7 +76,8 @@ impl<'a> Embedder<'a> {
                 files.push(file);
             } else if seen.insert(file.name()) {
                 stack.push((file, true));
-                let imports = file.dependency.iter().rev();
+                // Those of `import option` bring options alone, which clients read with them.
+                let imports = file.dependency.iter().chain(&file.option_dependency).rev();
                 let known = imports.filter_map(|name| self.by_name.get(name.as_str()));
                 stack.extend(known.map(|file| (*file, false)));
             }
@@ -106,5 +107,33 @@ fn drop_declarations(message: &mut DescriptorProto) {
         options.verification = None;
         let rest = options.encode_to_vec();
         range.options = Some(rest).filter(|rest| !rest.is_empty());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn files_that_are_imported_for_their_options_come_along() {
+        let file = |name: &str, imports: &[&str], option_imports: &[&str]| FileDescriptorProto {
+            name: Some(name.into()),
+            dependency: imports.iter().map(|&name| name.into()).collect(),
+            option_dependency: option_imports.iter().map(|&name| name.into()).collect(),
+            ..FileDescriptorProto::default()
+        };
+        let set = FileDescriptorSet {
+            file: vec![
+                file("base.proto", &[], &[]),
+                file("options.proto", &["base.proto"], &[]),
+                file("types.proto", &[], &[]),
+                file("api.proto", &["types.proto"], &["options.proto"]),
+                file("other.proto", &[], &[]),
+            ],
+        };
+        let sets = Embedder::new(&set).sets(&["api.proto".to_owned()].into());
+        let embedded = FileDescriptorSet::decode(&*sets["api.proto"]).unwrap();
+        let names: Vec<_> = embedded.file.iter().map(FileDescriptorProto::name).collect();
+        assert_eq!(names, ["types.proto", "base.proto", "options.proto", "api.proto"]);
     }
 }
