@@ -1,8 +1,15 @@
 //! The handshake of TLS on a client's connection, before HTTP/2's.
 
-use std::{io, sync::Arc};
+use std::{
+    io,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll},
+};
 
 use rustls::pki_types::ServerName;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio_rustls::client::TlsStream;
 
 use crate::{
     h2::io::AsyncIo,
@@ -30,8 +37,51 @@ impl TlsConnector {
         let connecting = connector.connect(self.server_name.clone(), io);
         let stream = connecting.await.map_err(failure::with_server)?;
         match stream.get_ref().1.alpn_protocol() {
-            Some(ALPN_H2) => Ok(Box::new(stream)),
+            Some(ALPN_H2) => Ok(Box::new(ExplainedIo(stream))),
             other => Err(io::Error::new(io::ErrorKind::InvalidData, failure::no_http2(other))),
         }
+    }
+}
+
+/// A connection whose errors say what to do.
+struct ExplainedIo(TlsStream<Box<dyn AsyncIo>>);
+
+impl AsyncRead for ExplainedIo {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.0).poll_read(cx, buffer).map_err(failure::with_server)
+    }
+}
+
+impl AsyncWrite for ExplainedIo {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.0).poll_write(cx, bytes).map_err(failure::with_server)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        slices: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.0).poll_write_vectored(cx, slices).map_err(failure::with_server)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.0.is_write_vectored()
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.0).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.0).poll_shutdown(cx)
     }
 }

@@ -13,9 +13,7 @@ pub(crate) fn describe(bytes: &[u8]) -> String {
     let line = bytes.split(|byte| matches!(byte, b'\r' | b'\n')).next().unwrap_or_default();
     match (bytes, std::str::from_utf8(line)) {
         ([0x14..=0x17, 3, ..] | [0x14..=0x17], _) => {
-            "the server answered in TLS: this takes an address with https:// and a connector that \
-             speaks TLS"
-                .into()
+            "the server answered in TLS: use an address with https://".into()
         }
         (_, Ok(line)) if line.starts_with("HTTP/1.") => format!(
             "the server answered with an HTTP/1 response, `{}`: is there a proxy that does not speak \

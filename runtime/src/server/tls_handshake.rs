@@ -68,8 +68,16 @@ impl<C: Handshake> Handshake for TlsHandshake<C> {
         let Self { accepted, server } = self;
         let io = accepted.handshake().await?;
         let info = server.connect_info.then(|| io.connect_info());
-        let hello = LazyConfigAcceptor::new(Default::default(), io);
-        let hello = hello.await.map_err(failure::with_client)?;
+        let mut hello = LazyConfigAcceptor::new(Default::default(), io);
+        let hello = match (&mut hello).await {
+            Ok(hello) => hello,
+            Err(error) => {
+                if let Some(io) = hello.take_io() {
+                    close(io).await;
+                }
+                return Err(failure::with_client(error));
+            }
+        };
         // Only now: a client that says nothing would keep others from theirs. The semaphore is never closed.
         let permit = server.permits.acquire().await;
         let accepting = hello.into_stream(server.config.current()).into_fallible();

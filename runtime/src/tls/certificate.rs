@@ -21,6 +21,8 @@ pub(super) struct Certificate {
 pub(super) struct SubjectAltNames {
     pub(super) dns: Vec<String>,
     pub(super) uris: Vec<String>,
+    /// How many there are, with those that are left out.
+    pub(super) uri_count: usize,
     pub(super) ips: Vec<IpAddr>,
 }
 
@@ -117,6 +119,7 @@ impl SubjectAltNames {
         if let Some(bytes) = context(name, 2) {
             self.dns.extend(text(bytes));
         } else if let Some(bytes) = context(name, 6) {
+            self.uri_count += 1;
             self.uris.extend(text(bytes));
         } else if let Some(bytes) = context(name, 7) {
             let v4 = <[u8; 4]>::try_from(bytes).map(|it| IpAddr::V4(Ipv4Addr::from(it)));
@@ -156,7 +159,7 @@ fn time<'a>(times: &mut impl Reader<'a>) -> Result<DateTime> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use rustls::pki_types::{CertificateDer, pem::PemObject};
 
     use super::*;
@@ -176,7 +179,7 @@ AAAAAAAAAAAAAAGBBWFAYi5jMAoGCCqGSM49BAMCA0cAMEQCIDNJopvttKGN9QmV
 zOQ0RjoUeQ==
 -----END CERTIFICATE-----";
 
-    fn der() -> Vec<u8> {
+    pub(in super::super) fn der() -> Vec<u8> {
         CertificateDer::from_pem_slice(CERTIFICATE).unwrap().to_vec()
     }
 
@@ -186,7 +189,7 @@ zOQ0RjoUeQ==
         assert_eq!(not_before.to_string(), "2026-11-27T18:39:30Z");
         assert_eq!(not_after.to_string(), "2126-11-03T18:39:30Z");
         assert_eq!(names.dns, ["a.example"]);
-        assert_eq!(names.uris, ["spiffe://a/b"]);
+        assert_eq!((names.uris, names.uri_count), (vec!["spiffe://a/b".to_owned()], 1));
         assert_eq!(names.ips, ["10.0.0.1", "::1"].map(|ip| ip.parse::<IpAddr>().unwrap()));
     }
 

@@ -2,7 +2,7 @@
 
 use std::{path::PathBuf, sync::Arc, time::Duration};
 
-use rustls::{ClientConfig, pki_types::ServerName, sign::SingleCertAndKey};
+use rustls::{ClientConfig, RootCertStore, pki_types::ServerName, sign::SingleCertAndKey};
 
 use super::{
     crypto::{ALPN_H2, VERSIONS, provider},
@@ -35,8 +35,9 @@ use super::{
 ///
 /// # Rotation
 /// Before it connects, a channel looks at the files if that was [`reload_interval`](Self::reload_interval)
-/// ago, and reads them again when one has changed. If everything is valid, new connections use it; otherwise
-/// they use what was read before. Either is logged once by a `tracing` event. Open connections go on.
+/// ago, and reads them again when one has changed. New connections use the client's certificate and key once they
+/// are valid together, and the CAs once all of them are; until then, they use what was read before. Either is
+/// logged once by a `tracing` event. Open connections go on.
 #[derive(Clone, Debug)]
 pub struct ClientTls {
     ca: Vec<PemSource>,
@@ -46,7 +47,7 @@ pub struct ClientTls {
 }
 
 impl ClientTls {
-    /// Trusts the CAs that the system trusts, which are read when a channel is made. On Unix, the environment
+    /// Trusts the CAs that the system trusts, which are read once, when the first channel is made. On Unix, the environment
     /// variables `SSL_CERT_FILE` and `SSL_CERT_DIR` name others.
     pub fn new() -> Self {
         Self {
@@ -80,8 +81,7 @@ impl ClientTls {
         certificate: impl Into<PathBuf>,
         key: impl Into<PathBuf>,
     ) -> Self {
-        let [certificate, key] = [certificate.into(), key.into()].map(PemSource::File);
-        self.identity = Some(Identity { certificate, key });
+        self.identity = Some(Identity::files(certificate, key));
         self
     }
 
@@ -92,9 +92,9 @@ impl ClientTls {
         certificate: impl AsRef<[u8]>,
         key: impl AsRef<[u8]>,
     ) -> Self {
-        let pem = |pem: &[u8]| PemSource::memory(pem, "ClientTls::client_certificate_pem");
-        let [certificate, key] = [pem(certificate.as_ref()), pem(key.as_ref())];
-        self.identity = Some(Identity { certificate, key });
+        let (certificate, key) = (certificate.as_ref(), key.as_ref());
+        let method = "ClientTls::client_certificate_pem";
+        self.identity = Some(Identity::memory(certificate, key, method));
         self
     }
 
@@ -120,7 +120,8 @@ impl ClientTls {
     /// [`TlsError`] for the first file that cannot be used, with its name, or for a name that is none.
     pub fn check(&self) -> Result<(), TlsError> {
         self.name_of_server("localhost")?;
-        self.load().map(drop)
+        self.load_identity()?;
+        self.load_trust().map(drop)
     }
 
     /// The name that a server's certificate has to be for whose address has this `host`.
@@ -140,31 +141,48 @@ impl Default for ClientTls {
 }
 
 impl Material for ClientTls {
+    /// None if the client has none.
+    type CertifiedKey = Option<Arc<SingleCertAndKey>>;
+    type Trust = Arc<RootCertStore>;
     type Config = ClientConfig;
 
-    fn load(&self) -> Result<ClientConfig, TlsError> {
-        let roots = match &*self.ca {
-            [] => roots::of_the_system()?,
-            given => roots::given(given)?,
-        };
+    fn load_identity(&self) -> Result<Self::CertifiedKey, TlsError> {
+        self.identity.as_ref().map(Identity::load).transpose()
+    }
+
+    fn load_trust(&self) -> Result<Self::Trust, TlsError> {
+        match &*self.ca {
+            [] => roots::of_the_system(),
+            given => roots::given(given),
+        }
+    }
+
+    fn config(
+        &self,
+        identity: &Self::CertifiedKey,
+        trust: &Self::Trust,
+    ) -> Result<ClientConfig, TlsError> {
         let builder = ClientConfig::builder_with_provider(provider());
         let builder = builder.with_protocol_versions(VERSIONS).map_err(|error| {
             TlsError::InvalidOption { option: "ChannelBuilder::tls", reason: error.to_string() }
         })?;
-        let builder = builder.with_root_certificates(roots);
-        let mut config = match &self.identity {
+        let builder = builder.with_root_certificates(Arc::clone(trust));
+        let mut config = match identity {
             None => builder.with_no_client_auth(),
             Some(identity) => {
-                let resolver = Arc::new(SingleCertAndKey::from(identity.load()?));
-                builder.with_client_cert_resolver(resolver)
+                builder.with_client_cert_resolver(Arc::<SingleCertAndKey>::clone(identity))
             }
         };
         config.alpn_protocols = vec![ALPN_H2.to_vec()];
         Ok(config)
     }
 
-    fn sources(&self) -> Vec<&PemSource> {
-        self.identity.iter().flat_map(Identity::sources).chain(&self.ca).collect()
+    fn identity_sources(&self) -> Vec<&PemSource> {
+        self.identity.iter().flat_map(Identity::sources).collect()
+    }
+
+    fn trust_sources(&self) -> Vec<&PemSource> {
+        self.ca.iter().collect()
     }
 
     fn reload_interval(&self) -> Option<Duration> {

@@ -19,7 +19,8 @@ pub(crate) fn with_client(error: io::Error) -> io::Error {
     io::Error::new(error.kind(), text)
 }
 
-/// Why the handshake with a server has failed.
+/// Why the handshake with a server has failed, or the first read after it: with TLS 1.3, a server looks at the
+/// client's certificate when the client's part of the handshake is over.
 pub(crate) fn with_server(error: io::Error) -> io::Error {
     let text = match tls_error(&error) {
         Some(Error::InvalidMessage(InvalidMessage::InvalidContentType)) => {
@@ -59,6 +60,19 @@ fn hint(error: &Error) -> Option<&'static str> {
         Error::AlertReceived(AlertDescription::UnknownCA) => {
             "the server does not trust the CA of the client's certificate"
         }
+        Error::AlertReceived(AlertDescription::CertificateExpired) => {
+            "to the server, the client's certificate has expired"
+        }
+        Error::AlertReceived(AlertDescription::CertificateRevoked) => {
+            "the client's certificate has been revoked"
+        }
+        // Servers differ in which of these they send, some also if the client has no certificate.
+        Error::AlertReceived(
+            AlertDescription::BadCertificate
+            | AlertDescription::UnsupportedCertificate
+            | AlertDescription::CertificateUnknown
+            | AlertDescription::AccessDenied,
+        ) => "the server does not accept the client's certificate, or demands one",
         _ => return None,
     })
 }

@@ -1,9 +1,12 @@
 //! A certificate and its private key.
 
-use std::time::SystemTime;
+use std::{path::PathBuf, sync::Arc, time::SystemTime};
 
 use der::DateTime;
-use rustls::{Error, InconsistentKeys, sign::CertifiedKey};
+use rustls::{
+    Error, InconsistentKeys,
+    sign::{CertifiedKey, SingleCertAndKey},
+};
 
 use super::{certificate::Certificate, crypto::provider, error::TlsError, pem::PemSource};
 
@@ -15,30 +18,43 @@ pub(super) struct Identity {
 }
 
 impl Identity {
+    pub(super) fn files(certificate: impl Into<PathBuf>, key: impl Into<PathBuf>) -> Self {
+        let [certificate, key] = [certificate.into(), key.into()].map(PemSource::File);
+        Self { certificate, key }
+    }
+
+    /// Both in PEM, as they were passed to `method`.
+    pub(super) fn memory(certificate: &[u8], key: &[u8], method: &'static str) -> Self {
+        let [certificate, key] = [certificate, key].map(|pem| PemSource::memory(pem, method));
+        Self { certificate, key }
+    }
+
     /// Reads both, which have to belong together and to be valid now.
-    pub(super) fn load(&self) -> Result<CertifiedKey, TlsError> {
+    pub(super) fn load(&self) -> Result<Arc<SingleCertAndKey>, TlsError> {
         let chain = self.certificate.certificates()?;
         let key = self.key.private_key()?;
         if let Some(first) = chain.first() {
             self.check_validity(first)?;
         }
-        CertifiedKey::from_der(chain, key, &provider()).map_err(|error| match error {
-            Error::InconsistentKeys(InconsistentKeys::KeyMismatch) => {
-                let reason = format!(
-                    "the private key does not belong to the first certificate of {}",
-                    self.certificate
-                );
-                TlsError::invalid(&self.key, reason)
-            }
-            Error::InvalidCertificate(error) => {
-                let reason = format!("the first certificate cannot be used: {error}");
-                TlsError::invalid(&self.certificate, reason)
-            }
-            error => {
-                let reason = format!("the private key cannot be used: {error}");
-                TlsError::invalid(&self.key, reason)
-            }
-        })
+        let both =
+            CertifiedKey::from_der(chain, key, &provider()).map_err(|error| match error {
+                Error::InconsistentKeys(InconsistentKeys::KeyMismatch) => {
+                    let reason = format!(
+                        "the private key does not belong to the first certificate of {}",
+                        self.certificate
+                    );
+                    TlsError::invalid(&self.key, reason)
+                }
+                Error::InvalidCertificate(error) => {
+                    let reason = format!("the first certificate cannot be used: {error}");
+                    TlsError::invalid(&self.certificate, reason)
+                }
+                error => {
+                    let reason = format!("the private key cannot be used: {error}");
+                    TlsError::invalid(&self.key, reason)
+                }
+            })?;
+        Ok(Arc::new(SingleCertAndKey::from(both)))
     }
 
     /// Checks only the holder's own certificate: peers know other ways around an expired one of a CA.

@@ -88,7 +88,7 @@ impl TlsInfo {
     /// certificate, if there is only one and it begins with `spiffe://`.
     pub fn spiffe_id(&self) -> Option<&str> {
         match self.uris() {
-            [id] if id.starts_with("spiffe://") => Some(id),
+            [id] if self.0.names.uri_count == 1 && id.starts_with("spiffe://") => Some(id),
             _ => None,
         }
     }
@@ -101,5 +101,24 @@ impl TlsInfo {
         let facts = Arc::make_mut(&mut self.0);
         (facts.certificates, facts.names) = (certificates, names);
         self
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{super::certificate::tests::der, *};
+
+    /// A SPIFFE ID is the only URI of its certificate; a second one may be what others go by.
+    #[test]
+    fn a_uri_that_is_none_is_one_more_all_the_same() {
+        let of = |der| TlsInfo::default().with_peer_certificates(vec![der]);
+        assert_eq!(of(der()).spiffe_id(), Some("spiffe://a/b"));
+        // The email address as a URI that is not ASCII.
+        let mut two = der();
+        let email = two.windows(7).position(|bytes| bytes == b"\x81\x05a@b.c").unwrap();
+        (two[email], two[email + 2]) = (0x86, 0xe4);
+        let two = of(two);
+        assert_eq!((two.uris().len(), two.dns_names().len()), (1, 1));
+        assert_eq!(two.spiffe_id(), None);
     }
 }

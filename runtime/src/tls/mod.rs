@@ -6,6 +6,7 @@ mod client;
 pub(crate) mod crypto;
 mod error;
 pub(crate) mod failure;
+mod file_state;
 mod identity;
 pub(crate) mod info;
 mod pem;

@@ -1,11 +1,13 @@
 //! The certificates of CAs that are trusted.
 
+use std::sync::{Arc, Mutex, PoisonError};
+
 use rustls::RootCertStore;
 
 use super::{error::TlsError, pem::PemSource};
 
 /// Those that are given, of which each has to be valid.
-pub(super) fn given(sources: &[PemSource]) -> Result<RootCertStore, TlsError> {
+pub(super) fn given(sources: &[PemSource]) -> Result<Arc<RootCertStore>, TlsError> {
     let mut roots = RootCertStore::empty();
     for source in sources {
         for (position, certificate) in source.certificates()?.into_iter().enumerate() {
@@ -15,11 +17,24 @@ pub(super) fn given(sources: &[PemSource]) -> Result<RootCertStore, TlsError> {
             })?;
         }
     }
-    Ok(roots)
+    Ok(Arc::new(roots))
 }
 
-/// Those of the system, without those that are malformed: each system has some.
-pub(super) fn of_the_system() -> Result<RootCertStore, TlsError> {
+/// Those of the system, which are read once: there are more than a hundred.
+pub(super) fn of_the_system() -> Result<Arc<RootCertStore>, TlsError> {
+    static ROOTS: Mutex<Option<Arc<RootCertStore>>> = Mutex::new(None);
+
+    // Locked while they are read, so that nobody reads them beside.
+    let mut roots = ROOTS.lock().unwrap_or_else(PoisonError::into_inner);
+    let roots = match &mut *roots {
+        Some(roots) => roots,
+        none => none.insert(Arc::new(read_from_the_system()?)),
+    };
+    Ok(Arc::clone(roots))
+}
+
+/// Without those that are malformed: each system has some.
+fn read_from_the_system() -> Result<RootCertStore, TlsError> {
     let found = rustls_native_certs::load_native_certs();
     let mut roots = RootCertStore::empty();
     let (added, ignored) = roots.add_parsable_certificates(found.certs);

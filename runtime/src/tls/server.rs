@@ -40,9 +40,10 @@ use super::{
 ///
 /// # Rotation
 /// Files are looked at every [`reload_interval`](Self::reload_interval), and read again when one has changed;
-/// it may also be replaced, or be behind a symbolic link that is, as in a volume of Kubernetes. If everything
-/// is valid, new connections use it; otherwise they use what was read before, until it is. Either is logged once
-/// by a `tracing` event. Open connections go on. Sessions are resumed only with the certificates with which
+/// it may also be replaced, or be behind a symbolic link that is, as in a volume of Kubernetes. One that has
+/// changed within the last second is looked at again first, as it may not be complete. New connections use the
+/// certificate and key once they are valid together, and the CAs and revocation lists once all of them are;
+/// until then, they use what was read before. Either is logged once by a `tracing` event. Open connections go on. Sessions are resumed only with the certificates with which
 /// they began.
 #[derive(Clone, Debug)]
 pub struct ServerTls {
@@ -59,18 +60,18 @@ impl ServerTls {
     /// own; those of the CAs that lead to a root follow. The key is of PKCS #8, PKCS #1 or SEC 1, and not
     /// encrypted. The files may be one.
     pub fn from_pem_files(certificate: impl Into<PathBuf>, key: impl Into<PathBuf>) -> Self {
-        Self::new(PemSource::File(certificate.into()), PemSource::File(key.into()))
+        Self::new(Identity::files(certificate, key))
     }
 
     /// With a certificate and its private key in PEM, as in [`from_pem_files`](Self::from_pem_files).
     pub fn from_pem(certificate: impl AsRef<[u8]>, key: impl AsRef<[u8]>) -> Self {
-        let pem = |pem: &[u8]| PemSource::memory(pem, "ServerTls::from_pem");
-        Self::new(pem(certificate.as_ref()), pem(key.as_ref()))
+        let (certificate, key) = (certificate.as_ref(), key.as_ref());
+        Self::new(Identity::memory(certificate, key, "ServerTls::from_pem"))
     }
 
-    fn new(certificate: PemSource, key: PemSource) -> Self {
+    fn new(identity: Identity) -> Self {
         Self {
-            identity: Identity { certificate, key },
+            identity,
             client_ca: Vec::new(),
             client_auth_optional: false,
             crls: Vec::new(),
@@ -141,7 +142,8 @@ impl ServerTls {
     /// # Errors
     /// [`TlsError`] for the first file that cannot be used, with its name.
     pub fn check(&self) -> Result<(), TlsError> {
-        self.load().map(drop)
+        self.load_identity()?;
+        self.load_trust().map(drop)
     }
 
     /// At most one list of each CA: rustls would use the first one alone.
@@ -175,7 +177,7 @@ impl ServerTls {
             };
         }
         let roots = roots::given(&self.client_ca)?;
-        let builder = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider());
+        let builder = WebPkiClientVerifier::builder_with_provider(roots, provider());
         let builder = builder.with_crls(crls);
         let builder = match self.client_auth_optional {
             true => builder.allow_unauthenticated(),
@@ -193,17 +195,30 @@ impl ServerTls {
 }
 
 impl Material for ServerTls {
+    type CertifiedKey = Arc<SingleCertAndKey>;
+    type Trust = Arc<dyn ClientCertVerifier>;
     type Config = ServerConfig;
 
-    fn load(&self) -> Result<ServerConfig, TlsError> {
-        let identity = self.identity.load()?;
+    fn load_identity(&self) -> Result<Self::CertifiedKey, TlsError> {
+        self.identity.load()
+    }
+
+    fn load_trust(&self) -> Result<Self::Trust, TlsError> {
+        self.client_verifier()
+    }
+
+    fn config(
+        &self,
+        identity: &Self::CertifiedKey,
+        trust: &Self::Trust,
+    ) -> Result<ServerConfig, TlsError> {
         let builder = ServerConfig::builder_with_provider(provider());
         let builder = builder.with_protocol_versions(VERSIONS).map_err(|error| {
             TlsError::InvalidOption { option: "Server::tls", reason: error.to_string() }
         })?;
         let mut config = builder
-            .with_client_cert_verifier(self.client_verifier()?)
-            .with_cert_resolver(Arc::new(SingleCertAndKey::from(identity)));
+            .with_client_cert_verifier(Arc::clone(trust))
+            .with_cert_resolver(Arc::<SingleCertAndKey>::clone(identity));
         config.alpn_protocols = vec![ALPN_H2.to_vec()];
         if !self.client_ca.is_empty() {
             // A session that is resumed is not verified again, and a certificate may have expired since.
@@ -213,8 +228,12 @@ impl Material for ServerTls {
         Ok(config)
     }
 
-    fn sources(&self) -> Vec<&PemSource> {
-        self.identity.sources().chain(&self.client_ca).chain(&self.crls).collect()
+    fn identity_sources(&self) -> Vec<&PemSource> {
+        self.identity.sources().collect()
+    }
+
+    fn trust_sources(&self) -> Vec<&PemSource> {
+        self.client_ca.iter().chain(&self.crls).collect()
     }
 
     fn reload_interval(&self) -> Option<Duration> {

@@ -6,11 +6,16 @@ use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 
 use crate::h2::frame_inspector::CLIENT_PREFACE;
 
-/// Sent to peers that do not speak HTTP/2, for people to read. It tells TLS clients that the server does
-/// not speak TLS.
+/// Sent to peers that do not speak HTTP/2, for people to read.
 const TEXT: &str = "This port serves gRPC, which takes HTTP/2: see https://grpc.io. A client that was \
                     to speak HTTP/2 here has to begin with it at once, without an upgrade from \
-                    HTTP/1.1, and without TLS.\n";
+                    HTTP/1.1.\n";
+
+/// Sent to peers that speak TLS where none is expected. They recognize by the first byte that this is none.
+const TEXT_FOR_TLS: &str = "This port serves gRPC without TLS: use an address with http://.\n";
+
+/// How a handshake of TLS begins: the type of its record, and the major version.
+const TLS_HANDSHAKE: &[u8] = &[22, 3];
 
 /// Reads the HTTP/2 connection preface. Answers a client that sends anything else.
 ///
@@ -35,10 +40,11 @@ pub(crate) async fn read(io: &mut (impl AsyncRead + AsyncWrite + Unpin)) -> io::
 
 /// See [RFC 9110](https://www.rfc-editor.org/rfc/rfc9110#section-15.6.6).
 fn answer(request: &[u8]) -> String {
-    let body = if request.starts_with(b"HEAD ") { "" } else { TEXT };
+    let text = if request.starts_with(TLS_HANDSHAKE) { TEXT_FOR_TLS } else { TEXT };
+    let body = if request.starts_with(b"HEAD ") { "" } else { text };
     format!(
         "HTTP/1.1 505 HTTP Version Not Supported\r\ncontent-type: text/plain; charset=utf-8\r\n\
          content-length: {}\r\nconnection: close\r\n\r\n{body}",
-        TEXT.len()
+        text.len()
     )
 }

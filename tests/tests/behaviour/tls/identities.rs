@@ -66,7 +66,8 @@ async fn a_spiffe_id_is_the_only_uri() {
 async fn a_client_without_a_certificate_is_refused_unless_it_needs_none() {
     let both = Mutual::new();
     let server = Listening::start(both.server()).await;
-    says(&server.refusal(both.anonymous()).await, &["CertificateRequired"]);
+    let refusal = server.refusal(both.anonymous()).await;
+    says(&refusal, &["CertificateRequired", "`ClientTls::client_certificate`"]);
     let server = Listening::start(both.server().client_auth_optional(true)).await;
     assert!(server.call(both.anonymous()).await.unwrap().peer_certificates().is_empty());
     let pair = both.clients.issue(&["billing"]);
@@ -74,7 +75,8 @@ async fn a_client_without_a_certificate_is_refused_unless_it_needs_none() {
     assert_eq!(tls.dns_names(), ["billing"]);
     // One that is sent is checked all the same.
     let stranger = Authority::new().issue(&["billing"]);
-    says(&server.refusal(both.client(&stranger)).await, &["UnknownCA"]);
+    let refusal = server.refusal(both.client(&stranger)).await;
+    says(&refusal, &["UnknownCA", "does not trust the CA of the client's certificate"]);
 }
 
 #[tokio::test]
@@ -86,8 +88,11 @@ async fn a_client_with_a_certificate_that_is_not_valid_is_refused() {
     let for_servers = both.clients.issue_with(&["billing"], |params| {
         params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
     });
-    for (pair, alert) in [(other_ca, "UnknownCA"), (for_servers, "UnsupportedCertificate")] {
-        says(&server.refusal(both.client(&pair)).await, &[alert]);
+    let hint = "does not accept the client's certificate";
+    for (pair, words) in
+        [(other_ca, ["UnknownCA", "CA"]), (for_servers, ["UnsupportedCertificate", hint])]
+    {
+        says(&server.refusal(both.client(&pair)).await, &words);
     }
     server.call(both.client(&both.clients.issue(&["billing"]))).await.unwrap();
 }

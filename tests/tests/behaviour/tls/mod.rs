@@ -5,6 +5,7 @@ mod handshakes;
 mod identities;
 mod openssl;
 mod probes;
+mod raw;
 mod rotation;
 
 use std::{
