@@ -33,6 +33,8 @@
 //!   beside its services and on a port of its own. Adds no crate.
 //! - `reflection`: [`Server::reflection`], which shows clients without the protos what a server has. Adds no crate,
 //!   but the descriptors of the services to the program.
+//! - `signal`: [`Server::shutdown_on_signal`], for SIGTERM and Ctrl-C. Adds tokio's `signal`, which brings
+//!   `signal-hook-registry` and `errno`.
 //! - `tls`, `tls-aws-lc`: TLS by rustls, on a [`Server`] and for addresses with `https://`. The cryptography is
 //!   that of ring, or with `tls-aws-lc` that of AWS-LC, which needs a C compiler to build.
 //! - `mock`: mocks of generated services, for tests.

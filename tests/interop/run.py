@@ -71,7 +71,12 @@ def main():
     failed += len(results) - sum(results.values())
 
     print("\npython client, the rust server's own services", flush=True)
-    results = run_own_services_checks()
+    results = run_stopping_checks("own_services.py", "a watch does not keep a server that was stopped")
+    passed += sum(results.values())
+    failed += len(results) - sum(results.values())
+
+    print("\npython client, a rust server that is stopped", flush=True)
+    results = run_stopping_checks("shutdown.py", "a server that was stopped by force has not failed")
     passed += sum(results.values())
     failed += len(results) - sum(results.values())
 
@@ -102,17 +107,16 @@ def run_unix_socket_checks():
             return results_of([sys.executable, str(HERE / "python" / "unix_socket.py"), address])
 
 
-def run_own_services_checks():
-    """They stop the server in the end, while a watch of its health is open."""
+def run_stopping_checks(script, end):
+    """They stop the server in the end, while calls are in progress."""
     with started([*PEERS["rust"], "serve"]) as (server, address):
-        script = str(HERE / "python" / "own_services.py")
+        script = str(HERE / "python" / script)
         results = results_of([sys.executable, script, address, str(server.pid)])
-        name = "a watch does not keep a server that was stopped"
         try:
-            results[name] = server.wait(timeout=60) == 0
+            results[end] = server.wait(timeout=60) == 0
         except subprocess.TimeoutExpired:
-            results[name] = False
-        print("ok" if results[name] else "FAILED", name, flush=True)
+            results[end] = False
+        print("ok" if results[end] else "FAILED", end, flush=True)
         return results
 
 

@@ -395,6 +395,26 @@ impl Sending {
         }
     }
 
+    /// Ends the stream with `status` instead of the rest of the body. If the status would have to follow half a
+    /// message, the stream is reset.
+    pub(crate) fn end(&mut self, protocol: Protocol, status: &Status) {
+        let is_in_message = self.is_cut && !self.chunk.is_empty();
+        if !protocol.has_http_trailers() && (is_in_message || !self.body.has_status_in_data()) {
+            return self.reset(h2::Reason::CANCEL);
+        }
+        let sent = match protocol.end_of_response(Err(status)).into_data() {
+            Ok(data) => self.stream.send_data(data, true),
+            Err(frame) => {
+                let trailers = frame.into_trailers().unwrap_or_default();
+                self.stream.send_trailers(self.header_limit.fit_trailers(trailers))
+            }
+        };
+        if sent.is_err() {
+            // It is closed already.
+            self.reset(h2::Reason::CANCEL);
+        }
+    }
+
     pub(crate) fn reset(&mut self, reason: h2::Reason) {
         self.stream.send_reset(reason);
     }

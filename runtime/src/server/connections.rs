@@ -1,71 +1,110 @@
-//! The connections of a server: accepts them, and drains them at shutdown.
+//! The connections of a server: accepts them, and ends them in order when it shuts down.
 
-use std::{future::Future, io, pin::pin, sync::Arc};
+use std::{
+    future::{Future, poll_fn},
+    io,
+    pin::{Pin, pin},
+    sync::Arc,
+    task::Poll,
+    time::Duration,
+};
 
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+use tokio::{
+    sync::{OwnedSemaphorePermit, Semaphore, watch},
+    time::{sleep, timeout},
+};
 use tokio_stream::{Stream, StreamExt as _};
 
-use super::{listener::pause_after, observer::Observers, options::ServerOptions, routes::Routes};
-use crate::h2::server::{calls::ServerShared, connection, handshake::Handshake, run_until};
+use super::{
+    interrupts::Interrupts, listener::pause_after, observer::Observers, options::ServerOptions,
+    routes::Routes,
+};
+use crate::{
+    call::deadline::FOREVER,
+    h2::server::{
+        calls::ServerShared, connection, handshake::Handshake, phase::ServerPhase, run_until,
+    },
+};
 
-/// Why the server stopped accepting connections.
-enum Accepting {
-    Stopped,
-    Ended,
-}
+/// How long connections may take to close once their calls have been ended. Longer than a connection itself
+/// allows: only one whose thread is blocked by a handler takes so long.
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(3);
+
+/// How many interrupts force the end of shutdown.
+const FORCE: usize = 2;
 
 /// The open connections of a server. Dropping it asks them to drain.
 pub(super) struct Connections {
     shared: Arc<ServerShared>,
     permits: Arc<Semaphore>,
-    shutdown: watch::Sender<bool>,
+    phase: watch::Sender<ServerPhase>,
     observers: Observers,
+    shutdown_delay: Duration,
 }
 
 impl Connections {
     pub(super) fn new(routes: Routes, options: ServerOptions, observers: Observers) -> Self {
         let permits = Arc::new(Semaphore::new(options.max_connections));
+        let shutdown_delay = options.shutdown_delay;
         let services = routes.into_http_service();
         let shared = Arc::new(ServerShared::new(services, options.connection));
-        Self { shared, permits, shutdown: watch::Sender::new(false), observers }
+        let phase = watch::Sender::new(ServerPhase::Serving);
+        Self { shared, permits, phase, observers, shutdown_delay }
     }
 
-    /// Serves what `incoming` accepts until `signal` completes, or it ends, and all calls have ended.
+    /// Serves what `incoming` accepts, until it ends and all connections are closed, or until `signal` completes
+    /// or the process is interrupted: that begins shutdown, and a second interrupt forces it.
     pub(super) async fn run<C: Handshake>(
         self,
         incoming: impl Stream<Item = io::Result<C>>,
         signal: impl Future<Output = ()>,
+        interrupts: Interrupts,
     ) -> io::Result<()> {
-        let mut signal = pin!(signal);
-        if let Accepting::Ended = self.accept_all(incoming, signal.as_mut()).await? {
-            run_until(signal, self.ended()).await;
+        {
+            let mut incoming = pin!(incoming.fuse());
+            let begin = first_of(signal, interrupts.reach(1));
+            self.serve_until(incoming.as_mut(), begin).await?;
+            // First, so that a client that is told to leave its connection does not come back to a server that still
+            // calls itself healthy.
+            self.observers.shutdown_begins();
+            tracing::info!(delay = ?self.shutdown_delay, "shutdown begins");
+            if !self.shutdown_delay.is_zero() {
+                let delay = first_of(sleep(self.shutdown_delay), interrupts.reach(FORCE));
+                if let Err(error) = self.serve_until(incoming, delay).await {
+                    tracing::warn!(%error, "no more connections are accepted");
+                }
+            }
+            // `incoming` is dropped: none is accepted any more only to be told to leave.
         }
-        self.shut_down().await;
+        self.drain(interrupts.reach(FORCE)).await;
         Ok(())
     }
 
-    /// Serves what `incoming` accepts until that ends or `stop` completes. Drops `incoming` before it
-    /// returns, so that no more connections are accepted without being served.
-    async fn accept_all<C: Handshake>(
+    /// Serves what `incoming` accepts until `end` completes, or until that has ended and all connections are
+    /// closed.
+    async fn serve_until<C: Handshake>(
         &self,
-        incoming: impl Stream<Item = io::Result<C>>,
-        stop: impl Future<Output = ()>,
-    ) -> io::Result<Accepting> {
-        let (mut incoming, mut stop) = (pin!(incoming), pin!(stop));
-        while let Some(next) = run_until(stop.as_mut(), self.accept(incoming.as_mut())).await {
+        mut incoming: Pin<&mut impl Stream<Item = io::Result<C>>>,
+        end: impl Future<Output = ()>,
+    ) -> io::Result<()> {
+        let mut end = pin!(end);
+        while let Some(next) = run_until(end.as_mut(), self.accept(incoming.as_mut())).await {
             match next {
                 (Some(Ok(accepted)), permit) => self.serve(accepted, permit),
-                (Some(Err(error)), _) => tokio::time::sleep(pause_after(error)?).await,
-                (None, _) => return Ok(Accepting::Ended),
+                (Some(Err(error)), _) => sleep(pause_after(error)?).await,
+                (None, _) => {
+                    run_until(end, self.ended()).await;
+                    break;
+                }
             }
         }
-        Ok(Accepting::Stopped)
+        Ok(())
     }
 
     /// The next connection, once the limit allows another.
     async fn accept<T>(
         &self,
-        mut incoming: impl Stream<Item = T> + Unpin,
+        mut incoming: Pin<&mut impl Stream<Item = T>>,
     ) -> (Option<T>, Option<OwnedSemaphorePermit>) {
         let permit = self.permit().await;
         (incoming.next().await, permit)
@@ -83,23 +122,34 @@ impl Connections {
         tokio::spawn(connection::serve(
             accepted,
             Arc::clone(&self.shared),
-            self.shutdown.subscribe(),
+            self.phase.subscribe(),
             permit,
         ));
     }
 
-    /// Asks all connections to drain, and waits until they are closed.
-    async fn shut_down(&self) {
-        // First, so that a client that is told to leave its connection does not come back to a server that
-        // still calls itself healthy.
-        self.observers.shutdown_begins();
-        self.shutdown.send_replace(true);
-        self.ended().await;
+    /// Drains all connections, until they are closed, `shutdown_timeout` is over, or `force` completes.
+    async fn drain(&self, force: impl Future<Output = ()>) {
+        self.phase.send_replace(ServerPhase::Draining);
+        // Connections end their calls themselves.
+        let limit = self.shared.shutdown_timeout().unwrap_or(FOREVER) + CLOSE_TIMEOUT;
+        let mut drained = run_until(pin!(force), timeout(limit, self.ended())).await;
+        if drained.is_none() {
+            tracing::warn!("shutdown is forced: calls in progress are ended");
+            self.phase.send_replace(ServerPhase::Closing);
+            drained = Some(timeout(CLOSE_TIMEOUT, self.ended()).await);
+        }
+        if let Some(Err(_)) = drained {
+            let connections = self.phase.receiver_count();
+            tracing::warn!(
+                connections,
+                "shutdown does not wait for handlers that block their threads"
+            );
+        }
     }
 
     /// Waits until all connections are closed.
     async fn ended(&self) {
-        self.shutdown.closed().await;
+        self.phase.closed().await;
     }
 }
 
@@ -108,5 +158,119 @@ impl Drop for Connections {
         // Serving may have been given up: calls that wait for the beginning of shutdown would keep their
         // connections open.
         self.observers.shutdown_begins();
+    }
+}
+
+/// Completes when either of two futures does.
+async fn first_of(one: impl Future<Output = ()>, other: impl Future<Output = ()>) {
+    let (mut one, mut other) = (pin!(one), pin!(other));
+    poll_fn(|cx| match one.as_mut().poll(cx) {
+        Poll::Pending => other.as_mut().poll(cx),
+        ready => ready,
+    })
+    .await;
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{convert::Infallible, future::pending, time::Duration};
+
+    use http::{Request, Response};
+    use tokio::{io::DuplexStream, sync::Notify, task::JoinHandle, time::Instant};
+    use tower::service_fn;
+
+    use super::*;
+    use crate::{protocol::http_body::HttpBody, server::routes::RouteTable};
+
+    const SECOND: Duration = Duration::from_secs(1);
+
+    /// Connections on which every call takes for ever and tells `begun`.
+    fn hanging(delay: Duration, timeout: Option<Duration>, begun: &Arc<Notify>) -> Connections {
+        let begun = Arc::clone(begun);
+        let mut routes = RouteTable::default();
+        routes.set_fallback(service_fn(move |_: Request<HttpBody>| {
+            begun.notify_one();
+            pending::<Result<Response<HttpBody>, Infallible>>()
+        }));
+        let mut options = ServerOptions { shutdown_delay: delay, ..ServerOptions::default() };
+        options.connection.shutdown_timeout = timeout;
+        Connections::new(Routes::new(routes), options, Observers::default())
+    }
+
+    /// Makes a call over `io`. The result is its status.
+    fn call(io: DuplexStream) -> JoinHandle<String> {
+        tokio::spawn(async move {
+            let (mut requests, connection) = h2::client::handshake(io).await.unwrap();
+            tokio::spawn(connection);
+            let request = Request::post("http://server/s.S/M").body(()).unwrap();
+            let (response, _) = requests.send_request(request, true).unwrap();
+            let headers = response.await.unwrap().into_parts().0.headers;
+            headers["grpc-status"].to_str().unwrap().to_owned()
+        })
+    }
+
+    fn once(io: DuplexStream) -> impl Stream<Item = io::Result<DuplexStream>> {
+        tokio_stream::once(Ok(io)).chain(tokio_stream::pending())
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_second_interrupt_forces_shutdown_in_each_of_its_phases() {
+        for delay in [Duration::ZERO, 100 * SECOND] {
+            let begun = Arc::default();
+            let connections = hanging(delay, None, &begun);
+            let (interrupts, counted) = watch::channel(0);
+            let (here, there) = tokio::io::duplex(4096);
+            let interrupted = Interrupts::counted_by(counted);
+            let running = tokio::spawn(connections.run(once(there), pending(), interrupted));
+            let status = call(here);
+            begun.notified().await;
+            interrupts.send_replace(1);
+            sleep(10 * SECOND).await;
+            assert!(!status.is_finished(), "the first one waits for calls");
+            let start = Instant::now();
+            interrupts.send_replace(2);
+            assert_eq!(status.await.unwrap(), "14", "{delay:?}");
+            running.await.unwrap().unwrap();
+            assert_eq!(start.elapsed(), Duration::ZERO, "{delay:?}");
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_interrupt_after_the_callers_own_signal_is_the_first_one() {
+        let begun = Arc::default();
+        let connections = hanging(Duration::ZERO, Some(50 * SECOND), &begun);
+        let (interrupts, counted) = watch::channel(0);
+        let (here, there) = tokio::io::duplex(4096);
+        let interrupted = Interrupts::counted_by(counted);
+        let start = Instant::now();
+        let running = tokio::spawn(connections.run(once(there), sleep(SECOND), interrupted));
+        let status = call(here);
+        begun.notified().await;
+        sleep(2 * SECOND).await;
+        interrupts.send_replace(1);
+        assert_eq!(status.await.unwrap(), "14");
+        running.await.unwrap().unwrap();
+        assert_eq!(start.elapsed(), 51 * SECOND);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_connection_that_never_closes_is_not_waited_for_for_ever() {
+        for (limit, forced, end) in [(Some(5), None, 5), (None, Some(7), 7), (Some(5), Some(2), 2)]
+        {
+            let timeout = limit.map(|limit| limit * SECOND);
+            let connections = hanging(Duration::ZERO, timeout, &Arc::default());
+            let _never_closed = connections.phase.subscribe();
+            let (interrupts, counted) = watch::channel(1);
+            if let Some(time) = forced {
+                tokio::spawn(async move {
+                    sleep(time * SECOND).await;
+                    interrupts.send_replace(2);
+                });
+            }
+            let start = Instant::now();
+            let none = tokio_stream::pending::<io::Result<DuplexStream>>();
+            connections.run(none, pending(), Interrupts::counted_by(counted)).await.unwrap();
+            assert_eq!(start.elapsed(), end * SECOND + CLOSE_TIMEOUT);
+        }
     }
 }

@@ -57,6 +57,13 @@ pub enum ServeError {
         /// What is wrong, and where.
         source: crate::tls::TlsError,
     },
+    /// Signals of the process cannot be received.
+    #[cfg(feature = "signal")]
+    #[non_exhaustive]
+    Signal {
+        /// Why not.
+        source: io::Error,
+    },
     /// Accepting connections has failed for good.
     #[non_exhaustive]
     Accept {
@@ -93,6 +100,13 @@ impl fmt::Display for ServeError {
             }
             #[cfg(feature = "_tls")]
             Self::Tls { source } => write!(f, "cannot serve with TLS: {source}"),
+            #[cfg(feature = "signal")]
+            Self::Signal { source } => {
+                write!(
+                    f,
+                    "cannot listen for signals, as `Server::shutdown_on_signal` asks: {source}"
+                )
+            }
             Self::Accept { source } => write!(f, "cannot accept connections: {source}"),
         }
     }
@@ -109,6 +123,8 @@ impl Error for ServeError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         match self {
             Self::Bind { source, .. } | Self::Accept { source } => Some(source),
+            #[cfg(feature = "signal")]
+            Self::Signal { source } => Some(source),
             #[cfg(feature = "_tls")]
             Self::Tls { source } => Some(source),
             _ => None,
@@ -132,6 +148,8 @@ impl From<ServeError> for io::Error {
             ServeError::Tls { .. } => InvalidInput,
             ServeError::NoTimers { .. } => Other,
             ServeError::Bind { source, .. } | ServeError::Accept { source } => source.kind(),
+            #[cfg(feature = "signal")]
+            ServeError::Signal { source } => source.kind(),
         };
         Self::new(kind, error)
     }

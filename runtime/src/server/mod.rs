@@ -11,6 +11,8 @@ pub(crate) mod http;
 #[cfg(all(feature = "server", not(target_family = "wasm")))]
 mod intercepted;
 #[cfg(all(feature = "server", not(target_family = "wasm")))]
+mod interrupts;
+#[cfg(all(feature = "server", not(target_family = "wasm")))]
 mod layers;
 #[cfg(all(feature = "server", not(target_family = "wasm")))]
 mod listener;

@@ -10,7 +10,7 @@ pub(crate) trait ServerObserver: Send + Sync {
     /// The server is complete: it will serve these services, and no others.
     fn starts(&self, services: &[ServiceEntry]);
 
-    /// Shutdown begins: no more connections are accepted, and those that are open will be asked to drain. Called
+    /// Shutdown begins: after a while, no more connections will be accepted, and those that are open drained. Called
     /// at least once, even if serving is abandoned.
     fn shutdown_begins(&self) {}
 }

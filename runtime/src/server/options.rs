@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::error::ServeError;
+use super::{error::ServeError, interrupts::Interrupts};
 use crate::h2::server::options::ServerConnectionOptions;
 
 /// The methods of [`Server`](crate::Server) with the same names document these.
@@ -10,6 +10,9 @@ use crate::h2::server::options::ServerConnectionOptions;
 pub(super) struct ServerOptions {
     pub(super) tcp_nodelay: bool,
     pub(super) max_connections: usize,
+    pub(super) shutdown_delay: Duration,
+    #[cfg(feature = "signal")]
+    pub(super) shutdown_on_signal: bool,
     pub(super) connection: ServerConnectionOptions,
 }
 
@@ -18,6 +21,9 @@ impl Default for ServerOptions {
         Self {
             tcp_nodelay: true,
             max_connections: 65_536,
+            shutdown_delay: Duration::ZERO,
+            #[cfg(feature = "signal")]
+            shutdown_on_signal: false,
             connection: ServerConnectionOptions::default(),
         }
     }
@@ -40,5 +46,22 @@ impl ServerOptions {
             Some((name, _)) => Err(ServeError::zero(name)),
             None => Ok(()),
         }
+    }
+
+    /// Listens for the signals that shut the server down, if there are to be any.
+    #[cfg_attr(
+        not(feature = "signal"),
+        allow(
+            clippy::unused_self,
+            clippy::unnecessary_wraps,
+            reason = "there are none to listen for"
+        )
+    )]
+    pub(super) fn interrupts(&self) -> Result<Interrupts, ServeError> {
+        #[cfg(feature = "signal")]
+        if self.shutdown_on_signal {
+            return Interrupts::listen();
+        }
+        Ok(Interrupts::ignored())
     }
 }

@@ -81,6 +81,7 @@ impl PreparedServer {
         incoming: impl Stream<Item = io::Result<C>>,
         signal: impl Future<Output = ()>,
     ) -> io::Result<()> {
+        let interrupts = self.options.interrupts()?;
         self.services.starts();
         let ServedRoutes { routes, observers, .. } = self.services;
         let connections = Connections::new(routes, self.options, observers);
@@ -88,8 +89,8 @@ impl PreparedServer {
         if let Some(tls) = self.tls {
             let _watching = tls.watch_files();
             let incoming = incoming.map(|accepted| accepted.map(|io| tls.handshake(io)));
-            return connections.run(incoming, signal).await;
+            return connections.run(incoming, signal, interrupts).await;
         }
-        connections.run(incoming, signal).await
+        connections.run(incoming, signal, interrupts).await
     }
 }

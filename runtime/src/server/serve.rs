@@ -234,8 +234,18 @@ impl Server {
         self.serve_with_shutdown(address, std::future::pending()).await
     }
 
-    /// Serves on `address` until `signal` completes and the calls in progress have ended.
-    /// [`shutdown_timeout`](Self::shutdown_timeout) limits how long they may take.
+    /// Serves on `address` until `signal` completes, and then shuts down:
+    ///
+    /// 1. The [health](Self::health) of all services turns `NOT_SERVING`.
+    /// 2. For [`shutdown_delay`](Self::shutdown_delay), which is zero unless it is set, everything else goes on:
+    ///    connections are accepted, and calls served.
+    /// 3. The listener is closed, and each connection is drained: its client is told to make no more calls on it
+    ///    (GOAWAY), those that it made before it knew are served, and the connection is closed after its last
+    ///    call. Connections without calls and handshakes in progress delay nothing.
+    /// 4. After [`shutdown_timeout`](Self::shutdown_timeout), handlers that are still at work are dropped, and
+    ///    their calls end with `Unavailable`.
+    ///
+    /// See also [`shutdown_on_signal`](Self::shutdown_on_signal).
     ///
     /// # Errors
     /// A [`ServeError`] in an `io::Error`: `InvalidInput` if a service was added twice or an option would
@@ -280,7 +290,8 @@ impl Server {
         self.serve_listener_with_shutdown(listener, std::future::pending()).await
     }
 
-    /// Serves on a bound `listener` until `signal` completes and the calls in progress have ended.
+    /// Serves on a bound `listener` until `signal` completes, and then shuts down as
+    /// [`serve_with_shutdown`](Self::serve_with_shutdown) does.
     ///
     /// # Errors
     /// A [`ServeError`] in an `io::Error`: `InvalidInput` if a service was added twice or an option would
@@ -338,7 +349,8 @@ impl Server {
     }
 
     /// Serves the connections that `incoming` accepts, as [`serve_incoming`](Self::serve_incoming) does, until
-    /// `signal` completes and the calls in progress have ended. Handshakes in progress are dropped then.
+    /// `signal` completes, and then shuts down as [`serve_with_shutdown`](Self::serve_with_shutdown) does.
+    /// `incoming` is dropped when connections begin to be drained.
     ///
     /// # Errors
     /// A [`ServeError`] in an `io::Error`: `InvalidInput` if a service was added twice or an option would

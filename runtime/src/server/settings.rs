@@ -173,18 +173,69 @@ impl Server {
         self
     }
 
-    /// How long calls may continue after their connection has reached its maximum age. Default: `None`,
-    /// no limit.
+    /// How long calls may continue after their connection has reached its maximum age. The handlers of those
+    /// that take longer are dropped, and they end with `Unavailable`. Default: `None`, no limit.
     #[must_use]
     pub fn max_connection_age_grace(mut self, grace: Option<Duration>) -> Self {
         self.options.connection.max_connection_age_grace = grace.map(|grace| grace.min(FOREVER));
         self
     }
 
-    /// How long calls may continue after the server has started to shut down. Default: `None`, no limit.
+    /// How long the server goes on after shutdown has begun, before it closes its listener and drains its
+    /// connections: its [health](Self::health) is `NOT_SERVING`, but it accepts connections and serves calls.
+    /// Default: zero.
+    ///
+    /// In this time, which is also called *lame duck*, load balancers and clients learn that they are to
+    /// look elsewhere; those that have not yet done so find a server that still serves. In Kubernetes, set it to
+    /// about 5 seconds: a pod is told to end before all nodes know that it gets no more connections.
+    #[must_use]
+    pub fn shutdown_delay(mut self, delay: Duration) -> Self {
+        self.options.shutdown_delay = delay.min(FOREVER);
+        self
+    }
+
+    /// How long calls may continue after the server has begun to drain its connections, which is
+    /// [`shutdown_delay`](Self::shutdown_delay) after the beginning of its shutdown. The handlers of those that take
+    /// longer are dropped, and they end with `Unavailable`. `None` waits for as long as it takes. Default: 20
+    /// seconds.
+    ///
+    /// Together with `shutdown_delay`, it should be shorter than what the orchestrator waits before it kills the
+    /// process: Kubernetes 30 seconds, systemd 90, Docker 10.
     #[must_use]
     pub fn shutdown_timeout(mut self, timeout: Option<Duration>) -> Self {
         self.options.connection.shutdown_timeout = timeout.map(|timeout| timeout.min(FOREVER));
+        self
+    }
+
+    /// Shuts down when the process is asked to end: on Unix by SIGTERM or by Ctrl-C (SIGINT), on Windows by Ctrl-C,
+    /// Ctrl-Break, the end of the console or of the system. Whichever function serves, it returns when shutdown is
+    /// complete; see [`serve_with_shutdown`](Self::serve_with_shutdown), whose own signal begins shutdown as well. Needs
+    /// the feature `signal`.
+    ///
+    /// A second signal forces it: calls in progress end with `Unavailable` at once, and serving returns as soon as
+    /// clients have read that, after one second or two if they do not. Serving returns `Ok` then, too: it has ended as
+    /// it was asked to.
+    ///
+    /// Serving fails with [`ServeError::Signal`](crate::ServeError::Signal) if the signals cannot be received. From
+    /// when it begins, and also when it has ended, these signals no longer end the process by themselves.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// use rust_scaffold::Server;
+    ///
+    /// # async fn serve() -> std::io::Result<()> {
+    /// Server::new()
+    ///     .shutdown_on_signal()
+    ///     .shutdown_delay(Duration::from_secs(5))
+    ///     .serve("[::]:50051")
+    ///     .await
+    /// # }
+    /// ```
+    #[cfg(feature = "signal")]
+    #[must_use]
+    pub fn shutdown_on_signal(mut self) -> Self {
+        self.options.shutdown_on_signal = true;
         self
     }
 }

@@ -8,10 +8,7 @@ mod tls;
 
 use std::{env, error::Error, io, path::Path, process::ExitCode};
 
-use tokio::{
-    net::{TcpListener, UnixListener},
-    signal::unix::{SignalKind, signal},
-};
+use tokio::net::{TcpListener, UnixListener};
 
 const USAGE: &str = "\
 Usage: interop serve               serve on a free port of 127.0.0.1 and print it
@@ -43,24 +40,13 @@ async fn main() -> Result<ExitCode, Box<dyn Error>> {
 async fn serve() -> io::Result<()> {
     let listener = TcpListener::bind("127.0.0.1:0").await?;
     println!("listening on {}", listener.local_addr()?);
-    scenarios::serve(listener, terminated()).await
+    scenarios::serve(listener).await
 }
 
 async fn serve_unix(address: &str) -> io::Result<()> {
     let listener = UnixListener::bind(address.trim_start_matches("unix:"))?;
     println!("listening on {address}");
-    scenarios::serve(listener, terminated()).await
-}
-
-/// Completes when this process is to end.
-async fn terminated() {
-    match signal(SignalKind::terminate()) {
-        Ok(mut terminated) => drop(terminated.recv().await),
-        Err(error) => {
-            eprintln!("SIGTERM cannot be caught: {error}");
-            std::future::pending::<()>().await;
-        }
-    }
+    scenarios::serve(listener).await
 }
 
 #[cfg(test)]
@@ -71,7 +57,7 @@ mod tests {
     async fn our_client_and_our_server_pass_every_check() {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap().to_string();
-        tokio::spawn(scenarios::serve(listener, std::future::pending()));
+        tokio::spawn(scenarios::serve(listener));
         assert!(checks::run(&address).await, "see the lines above");
     }
 }

@@ -38,6 +38,7 @@ mod routes;
 mod settings;
 mod setup_errors;
 mod shared;
+mod shutdown;
 mod station;
 mod statuses;
 mod streams;

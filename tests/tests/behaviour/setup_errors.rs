@@ -137,3 +137,18 @@ fn serving_without_timers_says_what_to_do() {
     assert!(matches!(error, ServeError::NoTimers { .. }), "{error}");
     assert!(error.to_string().contains("enable_time"), "{error}");
 }
+
+#[test]
+fn signals_need_a_runtime_with_io() {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+    let none = tokio_stream::pending::<io::Result<tokio::io::DuplexStream>>();
+    let served = runtime.block_on(Server::new().shutdown_on_signal().serve_incoming(none));
+    match serve_error(served) {
+        (io::ErrorKind::Other, error @ ServeError::Signal { .. }) => {
+            let text = error.to_string();
+            assert!(text.contains("`Server::shutdown_on_signal`"), "{text}");
+            assert!(text.contains("enable_io"), "{text}");
+        }
+        (kind, other) => panic!("{kind:?}: {other}"),
+    }
+}

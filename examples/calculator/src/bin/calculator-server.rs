@@ -1,10 +1,10 @@
-//! Serves the calculator until Ctrl-C.
+//! Serves the calculator until Ctrl-C or SIGTERM.
 
 use std::{io, process::ExitCode};
 
 use calculator::{CalculatorServer, MyCalculator, args};
 use rust_scaffold::Server;
-use tokio::{net::TcpListener, signal};
+use tokio::net::TcpListener;
 
 #[tokio::main]
 async fn main() -> ExitCode {
@@ -23,14 +23,8 @@ async fn serve(address: &str) -> io::Result<()> {
     let listener = TcpListener::bind(address).await?;
     println!("Calculator serving on {}", listener.local_addr()?);
     Server::new()
+        .shutdown_on_signal()
         .add_service(CalculatorServer::new(MyCalculator))
-        .serve_listener_with_shutdown(listener, interrupted())
+        .serve_listener(listener)
         .await
-}
-
-async fn interrupted() {
-    if let Err(error) = signal::ctrl_c().await {
-        eprintln!("Ctrl-C cannot be caught: {error}");
-        std::future::pending::<()>().await;
-    }
 }

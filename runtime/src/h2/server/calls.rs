@@ -4,17 +4,18 @@ use std::{
     future::{Future as _, poll_fn},
     pin::{Pin, pin},
     sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
+        Arc, Mutex, MutexGuard, OnceLock, PoisonError,
         atomic::{AtomicBool, Ordering},
     },
     task::{Context, Poll, Wake, Waker},
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 use bytes::Bytes;
 use h2::{RecvStream, server::SendResponse};
 use http::Request;
 use tokio::sync::Notify;
+use tonic::Status;
 
 use super::{
     connect_info::ConnectInfo,
@@ -25,7 +26,7 @@ use super::{
     stream::{CallOutcome, ServerStream},
 };
 use crate::{
-    call::panics::drop_catching_panics,
+    call::panics::{catch_panic, drop_catching_panics},
     h2::{
         credit::{CreditedStream, UnreadStreams},
         header_list::HeaderLimit,
@@ -45,6 +46,11 @@ pub(crate) struct ServerShared {
 impl ServerShared {
     pub(crate) fn new(services: Arc<dyn HttpService>, options: ServerConnectionOptions) -> Self {
         Self { services, options, slow_methods: SlowMethods::new() }
+    }
+
+    /// How long calls may continue while connections are drained.
+    pub(crate) fn shutdown_timeout(&self) -> Option<Duration> {
+        self.options.shutdown_timeout
     }
 }
 
@@ -86,7 +92,8 @@ impl Calls {
         let answered = Arc::new(AnsweredCalls {
             calls: Mutex::default(),
             task_waker: Arc::clone(&task_waker),
-            broken: Notify::new(),
+            end: OnceLock::new(),
+            ended: Notify::new(),
         });
         Self {
             arrived: Vec::new(),
@@ -208,7 +215,7 @@ impl Calls {
 
     /// Sends the responses of calls that were answered on their own tasks. Returns whether there were
     /// any.
-    fn send_answered(&mut self) -> bool {
+    pub(crate) fn send_answered(&mut self) -> bool {
         let mut calls = std::mem::take(&mut self.taken);
         self.answered.swap(&mut calls);
         let were_any = !calls.is_empty();
@@ -229,7 +236,7 @@ impl Calls {
         let answered = Arc::clone(&self.answered);
         tokio::spawn(async move {
             let mut call = call;
-            let broken = pin!(answered.until_broken());
+            let ended = pin!(answered.until_ended());
             let work = async {
                 poll_fn(|cx| call.poll_service(cx)).await;
                 match call.is_buffered() {
@@ -237,13 +244,30 @@ impl Calls {
                     false => Some((&mut call).await),
                 }
             };
-            match run_until(broken, work).await {
+            match run_until(ended, work).await {
                 Some(None) => answered.push(call),
                 Some(Some(CallOutcome::AbortConnection)) => answered.task_waker.abort(),
                 Some(Some(CallOutcome::Done | CallOutcome::Reset)) => {}
-                None => drop_catching_panics(call),
+                None => match answered.end.get() {
+                    Some(CallsEnd::GivenUp(status)) => {
+                        // If h2 is broken, it panics; the client is unreachable then.
+                        let _ = catch_panic(|| call.give_up(status));
+                        answered.push(call);
+                    }
+                    Some(CallsEnd::Broken) | None => drop_catching_panics(call),
+                },
             }
         });
+    }
+
+    /// Ends all calls with `status`, to be sent by [`send_answered`](Self::send_answered). No more are to be
+    /// started.
+    pub(crate) fn give_up(&mut self, status: &Status) {
+        self.answered.end_all(CallsEnd::GivenUp(status.clone()));
+        for (mut call, _) in self.partial.drain(..) {
+            call.give_up(status);
+            self.answered.push(call);
+        }
     }
 
     /// Drops all calls, after a panic has broken h2.
@@ -253,7 +277,7 @@ impl Calls {
         self.taken.drain(..).for_each(drop_catching_panics);
         self.answered.swap(&mut self.taken);
         self.taken.drain(..).for_each(drop_catching_panics);
-        self.answered.broken.notify_waiters();
+        self.answered.end_all(CallsEnd::Broken);
     }
 }
 
@@ -323,20 +347,36 @@ impl Wake for PartialCalls {
 struct AnsweredCalls {
     calls: Mutex<Vec<ServerStream>>,
     task_waker: Arc<TaskWaker>,
-    /// Notified after a panic has broken the connection. The flag in `task_waker` is set before.
-    broken: Notify,
+    /// Set once calls may not go on.
+    end: OnceLock<CallsEnd>,
+    /// Notified after `end` was set.
+    ended: Notify,
+}
+
+/// Why calls that have their own tasks are ended.
+enum CallsEnd {
+    /// A panic has broken the connection: they are dropped.
+    Broken,
+    /// Their server gives them up with this status.
+    GivenUp(Status),
 }
 
 impl AnsweredCalls {
-    /// Waits until a panic has broken the connection. h2 itself notifies calls if it ends in any other
-    /// way.
-    async fn until_broken(&self) {
-        // Created before the flag is checked: if the flag is set after that, the notification, which follows
-        // it, reaches this future.
-        let broken = self.broken.notified();
-        if !self.task_waker.is_broken() {
-            broken.await;
+    /// Waits until calls may not go on. h2 itself notifies them if the connection is closed.
+    async fn until_ended(&self) {
+        // Created before `end` is checked: if that is set after it, the notification, which follows, reaches
+        // this future.
+        let ended = self.ended.notified();
+        if self.end.get().is_none() {
+            ended.await;
         }
+    }
+
+    /// Ends all calls that have their own tasks, and those that get them later. The first reason stays: calls
+    /// that were given up go no further.
+    fn end_all(&self, end: CallsEnd) {
+        let _ = self.end.set(end);
+        self.ended.notify_waiters();
     }
 
     fn push(&self, call: ServerStream) {

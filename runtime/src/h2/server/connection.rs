@@ -18,9 +18,15 @@ use tokio::{
 };
 
 use super::{
-    calls::Calls, calls::ServerShared, connect_info::ConnectInfo, connected::Connected as _,
-    drain::Drain, handshake::Handshake, options::ServerConnectionOptions,
-    ping_strikes::PingStrikes, preface, run_until,
+    calls::{Calls, ServerShared},
+    connect_info::ConnectInfo,
+    connected::Connected as _,
+    drain::{Drain, DrainReason},
+    handshake::Handshake,
+    options::ServerConnectionOptions,
+    phase::{self, ServerPhase},
+    ping_strikes::PingStrikes,
+    preface, run_until,
 };
 use crate::{
     call::panics::{catch_panic, drop_catching_panics},
@@ -37,21 +43,20 @@ use crate::{
     },
 };
 
-/// Serves `accepted` until either side closes it. Drains it when `shutdown` says so. The permit counts it
-/// among the server's connections.
+/// Serves `accepted` until either side closes it, or `phase` says that it is to be closed. The permit counts
+/// it among the server's connections.
 pub(crate) async fn serve<C: Handshake>(
     accepted: C,
     shared: Arc<ServerShared>,
-    mut shutdown: watch::Receiver<bool>,
+    mut phase: watch::Receiver<ServerPhase>,
     _permit: Option<OwnedSemaphorePermit>,
 ) {
-    // An error means that the server was dropped, which is a shutdown as well.
-    let shut_down = async { drop(shutdown.wait_for(|shut_down| *shut_down).await) };
-    let mut shut_down = pin!(shut_down);
+    let later_phase = phase.clone();
+    let mut until_draining = pin!(phase::until_draining(&mut phase));
     let limit = shared.options.handshake_timeout;
     // Boxed: otherwise, the task would reserve space for it for the life of the connection.
     let opening = Box::pin(tokio::time::timeout(limit, open(accepted, &shared.options)));
-    let Opened { h2, handle, info } = match run_until(shut_down.as_mut(), opening).await {
+    let Opened { h2, handle, info } = match run_until(until_draining.as_mut(), opening).await {
         Some(Ok(Ok(opened))) => opened,
         Some(Ok(Err(error))) => return report(&error),
         Some(Err(elapsed)) => return report(&elapsed.into()),
@@ -72,9 +77,9 @@ pub(crate) async fn serve<C: Handshake>(
     poll_fn(|cx| {
         task_waker.poll(&waker, cx, |cx| {
             let polled = catch_panic(|| {
-                if !is_draining && shut_down.as_mut().poll(cx).is_ready() {
+                if !is_draining && until_draining.as_mut().poll(cx).is_ready() {
                     is_draining = true;
-                    connection.start_drain(connection.shared.options.shutdown_timeout);
+                    connection.shut_down(later_phase.clone());
                 }
                 connection.poll(cx)
             });
@@ -85,7 +90,15 @@ pub(crate) async fn serve<C: Handshake>(
         })
     })
     .await;
-    let goaway = connection.pings_too_often.then(GoAway::too_many_pings);
+    if let ConnectionEnd::Drained(reason) = connection.end {
+        // Boxed, as above.
+        Box::pin(connection.close(reason)).await;
+    }
+    if task_waker.is_broken() {
+        // h2 may be unable to notify them.
+        connection.calls.abort();
+    }
+    let goaway = (connection.end == ConnectionEnd::TooManyPings).then(GoAway::too_many_pings);
     drop_catching_panics(connection);
     if !task_waker.is_broken() {
         handle.close(goaway).await;
@@ -162,6 +175,19 @@ const MAX_STRAY_FRAMES: usize = 100_000;
 /// The jitter of the connections' maximum age.
 const AGE_JITTER: f64 = 0.1;
 
+/// How long a client may take to read the ends of its calls, once they were ended by their server.
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// Why a connection is closed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum ConnectionEnd {
+    /// It is closed already, or something has panicked.
+    Closed,
+    TooManyPings,
+    /// It has been drained for long enough; with the reason if calls may be in progress.
+    Drained(Option<DrainReason>),
+}
+
 struct ServerConnection<'a, Io> {
     h2: h2::server::Connection<ConnectionIo<Io>, Bytes>,
     io: &'a IoHandle<Io>,
@@ -173,12 +199,12 @@ struct ServerConnection<'a, Io> {
     task_waker: Arc<TaskWaker>,
     keep_alive: Option<KeepAlive>,
     ping_strikes: PingStrikes,
-    /// Whether the connection is closed because its client pings too often.
-    pings_too_often: bool,
     idle: Option<Pin<Box<Sleep>>>,
     last_call: Instant,
     age: Option<Pin<Box<Sleep>>>,
     drain: Drain,
+    /// Set once `poll` is ready.
+    end: ConnectionEnd,
 }
 
 impl<'a, Io: AsyncRead + AsyncWrite + Unpin> ServerConnection<'a, Io> {
@@ -198,11 +224,11 @@ impl<'a, Io: AsyncRead + AsyncWrite + Unpin> ServerConnection<'a, Io> {
         Self {
             keep_alive: KeepAlive::new(options.keep_alive),
             ping_strikes: PingStrikes::new(options.ping_policy),
-            pings_too_often: false,
             idle: timer(options.max_connection_idle),
             age: timer(options.max_connection_age.map(|age| jitter::around(age, AGE_JITTER))),
             last_call: Instant::now(),
             drain: Drain::default(),
+            end: ConnectionEnd::Closed,
             calls,
             waker: task_waker.h2_waker(),
             task_waker,
@@ -213,12 +239,18 @@ impl<'a, Io: AsyncRead + AsyncWrite + Unpin> ServerConnection<'a, Io> {
         }
     }
 
-    /// Stops accepting calls. The connection ends after its last call, or after `grace`.
-    fn start_drain(&mut self, grace: Option<Duration>) {
+    /// Asks the client to make no more calls. The connection ends after its last call.
+    fn go_away(&mut self) {
         self.h2.graceful_shutdown();
         self.task_waker.wake_h2();
         self.idle = None;
-        self.drain.start(grace);
+    }
+
+    /// Drains the connection of a server that shuts down. `phase` may put an end to that.
+    fn shut_down(&mut self, phase: watch::Receiver<ServerPhase>) {
+        self.go_away();
+        self.drain.start(DrainReason::Shutdown, self.shared.options.shutdown_timeout);
+        self.drain.end_by(phase::force(phase));
     }
 
     /// Ready when the connection is closed, or has to be closed.
@@ -238,7 +270,9 @@ impl<'a, Io: AsyncRead + AsyncWrite + Unpin> ServerConnection<'a, Io> {
         {
             return Poll::Ready(());
         }
-        self.drain.poll(|| self.h2.has_streams(), cx)
+        self.drain.poll(|| self.h2.has_streams(), cx).map(|reason| {
+            self.end = ConnectionEnd::Drained(reason);
+        })
     }
 
     /// Drains the connection when it reaches its maximum age, even if it is already draining: the grace
@@ -248,7 +282,8 @@ impl<'a, Io: AsyncRead + AsyncWrite + Unpin> ServerConnection<'a, Io> {
             && age.as_mut().poll(cx).is_ready()
         {
             self.age = None;
-            self.start_drain(self.shared.options.max_connection_age_grace);
+            self.go_away();
+            self.drain.start(DrainReason::MaxAge, self.shared.options.max_connection_age_grace);
         }
     }
 
@@ -262,9 +297,12 @@ impl<'a, Io: AsyncRead + AsyncWrite + Unpin> ServerConnection<'a, Io> {
                 self.last_call = Instant::now();
             }
             let until = self.last_call + limit;
-            match until > Instant::now() {
-                true => idle.as_mut().reset(until),
-                false => self.start_drain(self.shared.options.shutdown_timeout),
+            if until > Instant::now() {
+                idle.as_mut().reset(until);
+            } else {
+                self.go_away();
+                // A call that the client has made in the meantime may take as long as any other.
+                self.drain.start_unlimited();
             }
         }
     }
@@ -315,8 +353,61 @@ impl<'a, Io: AsyncRead + AsyncWrite + Unpin> ServerConnection<'a, Io> {
         let received = self.io.received();
         let has_calls = self.h2.has_streams();
         if self.ping_strikes.are_too_many(received.pings, self.io.sent(), has_calls) {
-            self.pings_too_often = true;
+            self.end = ConnectionEnd::TooManyPings;
             return Poll::Ready(());
+        }
+        Poll::Pending
+    }
+
+    /// Closes a connection that has been drained for long enough: ends its calls for `reason`, and refuses those
+    /// that still arrive. Completes when the client has been sent all of it, or takes too long to read it.
+    async fn close(&mut self, reason: Option<DrainReason>) {
+        if let Some(reason) = reason
+            && catch_panic(|| self.calls.give_up(&reason.status())).is_err()
+        {
+            return self.abort();
+        }
+        let task_waker = Arc::clone(&self.task_waker);
+        let waker = Waker::from(Arc::clone(&task_waker));
+        let mut timeout = pin!(tokio::time::sleep(CLOSE_TIMEOUT));
+        let mut has_gone_away = false;
+        poll_fn(|cx| {
+            task_waker.poll(&waker, cx, |cx| {
+                let is_late = timeout.as_mut().poll(cx).is_ready();
+                let polled = catch_panic(|| self.poll_close(is_late, &mut has_gone_away));
+                polled.unwrap_or_else(|_| {
+                    self.abort();
+                    Poll::Ready(())
+                })
+            })
+        })
+        .await;
+    }
+
+    fn poll_close(&mut self, is_late: bool, has_gone_away: &mut bool) -> Poll<()> {
+        if self.task_waker.take_h2() && self.poll_refuse().is_ready() {
+            return Poll::Ready(());
+        }
+        self.calls.send_answered();
+        if !*has_gone_away && (is_late || !self.h2.has_streams()) {
+            *has_gone_away = true;
+            // It names the last call that was accepted, so the client can make those after it elsewhere.
+            self.h2.abrupt_shutdown(Reason::NO_ERROR);
+            self.task_waker.wake_h2();
+        } else if is_late {
+            return Poll::Ready(());
+        }
+        Poll::Pending
+    }
+
+    /// Writes pending frames, and refuses calls in a way that has their client make them elsewhere. Ready when
+    /// the connection is closed.
+    fn poll_refuse(&mut self) -> Poll<()> {
+        self.io.allow(READ_BUDGET);
+        let cx = &mut Context::from_waker(&self.waker);
+        while let Poll::Ready(call) = self.h2.poll_accept(cx) {
+            let Some(Ok((_, mut response))) = call else { return Poll::Ready(()) };
+            response.send_reset(Reason::REFUSED_STREAM);
         }
         Poll::Pending
     }
@@ -347,7 +438,7 @@ mod tests {
         let (io, _client) = tokio::io::duplex(1);
         let http2 =
             size_of::<h2::server::Connection<ConnectionIo<tokio::io::DuplexStream>, Bytes>>();
-        let task = size_of_val(&serve(io, shared, watch::channel(false).1, None));
+        let task = size_of_val(&serve(io, shared, watch::channel(ServerPhase::Serving).1, None));
         assert!(task < 4 * http2, "{task} bytes, of which HTTP/2 has {http2}");
     }
 }

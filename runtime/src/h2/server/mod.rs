@@ -7,6 +7,7 @@ pub(crate) mod connection;
 mod drain;
 pub(crate) mod handshake;
 pub(crate) mod options;
+pub(crate) mod phase;
 pub(crate) mod ping_strikes;
 mod preface;
 pub(crate) mod service;

@@ -39,7 +39,7 @@ impl Default for ServerConnectionOptions {
             max_connection_idle: Some(Duration::from_secs(30 * 60)),
             max_connection_age: None,
             max_connection_age_grace: None,
-            shutdown_timeout: None,
+            shutdown_timeout: Some(Duration::from_secs(20)),
         }
     }
 }

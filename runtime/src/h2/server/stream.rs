@@ -10,6 +10,7 @@ use bytes::Bytes;
 use h2::{Reason, server::SendResponse};
 use http::Response;
 use http_body::Body as _;
+use tonic::Status;
 
 use super::service::ServiceFuture;
 use crate::{
@@ -142,6 +143,26 @@ impl ServerStream {
             // The stream is closed, probably by its client.
             Err(_) => ResponseState::Reset,
         }
+    }
+
+    /// Ends the call with `status`, whatever it is doing: its handler and its body are dropped. A response that
+    /// is complete remains to be sent.
+    pub(crate) fn give_up(&mut self, status: &Status) {
+        if self.is_buffered() {
+            return;
+        }
+        self.progress = match self.progress.take() {
+            ResponseState::Sending(mut sending) => {
+                sending.end(self.protocol, status);
+                drop_catching_panics(sending);
+                ResponseState::Over
+            }
+            progress @ (ResponseState::Waiting(_) | ResponseState::Answered(_)) => {
+                drop_catching_panics(progress);
+                ResponseState::Answered(self.protocol.trailers_only(status))
+            }
+            progress @ (ResponseState::Reset | ResponseState::Over) => progress,
+        };
     }
 
     /// Turns a call that has panicked into a failed one.

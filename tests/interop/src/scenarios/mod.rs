@@ -24,12 +24,9 @@ use crate::contract::{
 pub(crate) const ERROR_MESSAGE: &str = "100 % naïve: 日本語\nmore";
 pub(crate) const ERROR_DETAILS: &[u8] = b"\x00\x01\xfe\xff";
 
-/// Serves the scenarios to every connection of `listener`, until `stop` and for as long as calls take.
-pub(crate) async fn serve(
-    listener: impl Listener + Unpin,
-    stop: impl Future<Output = ()>,
-) -> io::Result<()> {
-    server().serve_listener_with_shutdown(listener, stop).await
+/// Serves the scenarios to every connection of `listener`, until SIGTERM and for as long as calls take.
+pub(crate) async fn serve(listener: impl Listener + Unpin) -> io::Result<()> {
+    server().shutdown_on_signal().serve_listener(listener).await
 }
 
 /// A server of the scenarios.

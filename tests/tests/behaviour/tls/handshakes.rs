@@ -203,3 +203,30 @@ async fn what_a_server_serves_from_a_stream_has_tls_as_well() {
     let served: io::Result<()> = timeout(LONG, serving).await.expect("it ends").unwrap();
     served.unwrap();
 }
+
+#[tokio::test]
+async fn handshakes_in_progress_do_not_delay_shutdown() {
+    let ca = Authority::new();
+    // A client that says nothing, and one that says the beginning of a TLS record.
+    for bytes in [&[][..], &[22, 3, 1]] {
+        let (listener, address) = listen().await;
+        let server = Server::new()
+            .tls(ca.issue(&["localhost"]).server())
+            .handshake_timeout(Duration::from_secs(3600))
+            .shutdown_timeout(None)
+            .add_service(TelemetryServer::new(Station::default()));
+        let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
+        let serving = tokio::spawn(server.serve_listener_with_shutdown(listener, async {
+            let _ = stopped.await;
+        }));
+        let mut silent = TcpStream::connect(address).await.unwrap();
+        silent.write_all(bytes).await.unwrap();
+        // Connections are accepted in their order.
+        let channel = Channel::builder(format!("https://localhost:{}", address.port()));
+        let channel = channel.tls(ClientTls::new().ca_pem(ca.pem())).connect().await.unwrap();
+        TelemetryClient::new(channel).latest(query("a", 1)).await.unwrap();
+        stop.send(()).unwrap();
+        timeout(LONG, serving).await.expect("it stops").unwrap().unwrap();
+        drop(silent);
+    }
+}
