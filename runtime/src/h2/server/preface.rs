@@ -12,7 +12,8 @@ const TEXT: &str = "This port serves gRPC, which takes HTTP/2: see https://grpc.
                     HTTP/1.1.\n";
 
 /// Sent to peers that speak TLS where none is expected. They recognize by the first byte that this is none.
-const TEXT_FOR_TLS: &str = "This port serves gRPC without TLS: use an address with http://.\n";
+const TEXT_FOR_TLS: &str =
+    "This port serves gRPC, over HTTP/2 without TLS: use an address with http://.\n";
 
 /// How a handshake of TLS begins: the type of its record, and the major version.
 const TLS_HANDSHAKE: &[u8] = &[22, 3];
