@@ -103,7 +103,7 @@ pub use self::health::{HealthReporter, HealthStatus};
 pub use self::tls::{ClientTls, ServerTls, TlsError, TlsInfo};
 #[cfg(feature = "_calls")]
 pub use self::{
-    call::reply::Reply,
+    call::{context::Context, reply::Reply},
     codec::{Codec, ProstCodec},
     intercept::{
         CallEnd, InterceptedCall, Interceptor, Next, Role, SharedInterceptor, TonicInterceptor,

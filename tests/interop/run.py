@@ -8,6 +8,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
+sys.path.append(str(HERE / "python"))
+
+import chain  # noqa: E402
 PEERS = {
     "rust": ["cargo", "run", "--quiet", "--package", "interop", "--"],
     "python": [sys.executable, str(HERE / "python" / "peer.py")],
@@ -50,6 +53,13 @@ TLS_PEERS = {
         for name in ("serve", "check")
     },
 }
+# How each is a service in a chain.
+LINKS = {
+    "rust": [*PEERS["rust"], "chain"],
+    "python": [sys.executable, str(HERE / "python" / "chain.py")],
+}
+# gRPC's C core rounds timeouts to a hundredth.
+ROUNDING = {"rust": 1, "python": 1.02}
 LISTENING = "listening on "
 
 
@@ -86,6 +96,12 @@ def main():
         passed += sum(results.values())
         failed += len(results) - sum(results.values())
 
+    for second, last in itertools.product(LINKS, repeat=2):
+        print(f"\npython client, {second} service, {last} service", flush=True)
+        results = run_chain_checks(second, last)
+        passed += sum(results.values())
+        failed += len(results) - sum(results.values())
+
     for client, names in checks.items():
         missing = MISSING["client"].get(client, set())
         for name in sorted((checks["rust"] | checks["python"]) ^ (names | missing)):
@@ -118,6 +134,12 @@ def run_stopping_checks(script, end):
             results[end] = False
         print("ok" if results[end] else "FAILED", end, flush=True)
         return results
+
+
+def run_chain_checks(second, last):
+    with started(LINKS[last]) as (end, address):
+        with started([*LINKS[second], address]) as (link, address):
+            return chain.check(address, ROUNDING[second], link.stdout, end.stdout)
 
 
 def run_tls_checks(client, server):

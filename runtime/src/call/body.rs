@@ -10,7 +10,9 @@ use http::HeaderMap;
 use tokio::time::Instant;
 use tonic::{Status, metadata::MetadataMap};
 
-use super::{deadline::Deadline, observer::BoxObserver, trailers::merge};
+use super::{
+    context::Context as CallContext, deadline::Deadline, observer::BoxObserver, trailers::merge,
+};
 
 /// A stream of length-prefixed messages that ends cleanly, with trailers, or with a status.
 pub(crate) struct Body {
@@ -36,11 +38,10 @@ enum BodyKind {
 
 /// What holds for responses that are passed without a codec.
 pub(crate) struct DirectResponses {
-    pub(crate) is_stream: bool,
+    /// In which a stream of them makes calls, and whose deadline ends it. None for a single message.
+    pub(crate) stream: Option<CallContext>,
     /// Of a stream. A single message is shown at once.
     pub(crate) observers: Vec<BoxObserver>,
-    /// When a stream of them ends at the latest.
-    pub(crate) deadline: Option<Instant>,
 }
 
 /// A body whose bytes are shown to an observer.
@@ -119,9 +120,8 @@ impl Body {
     }
 
     /// The body of a call whose messages are in a [`DirectSlot`](super::direct_slot::DirectSlot).
-    pub(crate) fn direct(is_stream: bool, deadline: Option<Instant>) -> Self {
-        let observers = Vec::new();
-        Self::of(BodyKind::Direct(DirectResponses { is_stream, observers, deadline }))
+    pub(crate) fn direct(stream: Option<CallContext>) -> Self {
+        Self::of(BodyKind::Direct(DirectResponses { stream, observers: Vec::new() }))
     }
 
     pub(crate) fn once(message: Bytes) -> Self {
@@ -181,7 +181,7 @@ impl Body {
                 observer.on_data(message);
                 observer.on_end(status.as_ref().map_or(clean, Err));
             }
-            BodyKind::Direct(responses) if responses.is_stream => {
+            BodyKind::Direct(responses) if responses.stream.is_some() => {
                 responses.observers.push(observer);
             }
             BodyKind::Direct(_) => {

@@ -15,9 +15,9 @@ use tokio::{
     runtime::Handle,
     time::{Instant, Sleep},
 };
-use tonic::{Status, metadata::MetadataMap};
+use tonic::Status;
 
-use super::status;
+use super::{cancellation::CancellationLink, status};
 
 pub(crate) const GRPC_TIMEOUT: HeaderName = HeaderName::from_static("grpc-timeout");
 /// Longer timeouts are treated as this one: timers cannot represent all of them.
@@ -32,11 +32,6 @@ pub(crate) fn timeout(headers: &HeaderMap) -> Result<Option<Duration>, Status> {
         return Ok(None);
     }
     headers.get(GRPC_TIMEOUT).map(from_header).transpose()
-}
-
-/// The deadline of a call that starts now with `metadata`. Fails if it has already passed.
-pub(crate) fn of_request(metadata: &MetadataMap) -> Result<Option<Instant>, Status> {
-    of_headers(metadata.as_ref())
 }
 
 /// The deadline of a call that starts now with `headers`. Fails if it has already passed.
@@ -93,12 +88,22 @@ pub(crate) fn insert_timeout(headers: &mut HeaderMap, deadline: Instant) {
     }
 }
 
-/// `left` with three significant digits, rounded up. A call that is sent at once thus carries exactly the
-/// timeout that was asked for, and calls with the same timeout share an entry of the HPACK table.
+/// `left` with three significant digits, or in milliseconds if that is more, rounded up by less than a millisecond.
+/// A call that is sent at once thus carries exactly the timeout that was asked for, and calls with the same timeout
+/// share an entry of the HPACK table. Servers take off more than rounding adds, so a call that inherits its deadline
+/// never has more time.
 fn encode(left: Duration) -> Option<HeaderValue> {
+    /// Milliseconds of more than this need more than eight digits.
+    const LONG: u64 = 99_999_999 * MILLISECOND;
+    const MILLISECOND: u64 = 1_000_000;
+
     let nanos = u64::try_from(left.min(FOREVER).as_nanos()).ok()?;
-    let step = 10u64.pow(nanos.checked_ilog10().unwrap_or(0).saturating_sub(2));
-    let nanos = nanos.next_multiple_of(step);
+    let three_digits = 10u64.pow(nanos.checked_ilog10().unwrap_or(0).saturating_sub(2));
+    let step = match nanos {
+        0..=LONG => three_digits.min(MILLISECOND),
+        _ => 1_000 * MILLISECOND,
+    };
+    let nanos = (nanos + step.min(MILLISECOND) - 1) / step * step;
     let (unit, size) = UNITS.iter().find(|(_, size)| nanos.is_multiple_of(*size))?;
     let mut encoded = [0; 9];
     let mut unused = &mut encoded[..];
@@ -143,22 +148,60 @@ pub(crate) fn timer(
     Err(format!("{what} needs the clock of a tokio runtime, and {found}"))
 }
 
-/// A call's deadline and its timer. Without a deadline it never expires.
-#[derive(Debug, Default)]
+/// A call's deadline and its timer, and the end of the call that it was made for. Without them it never expires.
+#[derive(Default)]
 pub(crate) struct Deadline {
     instant: Option<Instant>,
     /// Created on the first wait. Most calls complete without one.
     timer: Option<Pin<Box<Sleep>>>,
+    /// Completes when the call is over that this one was made for.
+    parent: Option<Box<ParentEnd>>,
 }
+
+type ParentEnd = Pin<Box<dyn Future<Output = ()> + Send + Sync>>;
 
 impl Deadline {
     pub(crate) fn at(instant: Option<Instant>) -> Self {
-        Self { instant, timer: None }
+        Self { instant, ..Self::default() }
+    }
+
+    /// Ends the call together with the one that it was made for, too.
+    pub(crate) fn within(mut self, parent: Option<CancellationLink>) -> Self {
+        if let Some(parent) = parent {
+            self.parent = Some(Box::new(Box::pin(parent.cancelled())));
+        }
+        self
+    }
+
+    /// The deadline itself.
+    pub(crate) fn instant(&self) -> Option<Instant> {
+        self.instant
+    }
+
+    /// Whether the call may go on for ever.
+    pub(crate) fn is_never(&self) -> bool {
+        self.instant.is_none() && self.parent.is_none()
+    }
+
+    /// The same, but at another time.
+    pub(crate) fn moved_to(self, instant: Option<Instant>) -> Self {
+        Self { instant, timer: None, ..self }
     }
 
     /// Fails once the deadline has passed. Until then, registers the task to be woken at the deadline.
     #[inline]
     pub(crate) fn check(&mut self, cx: &mut Context<'_>) -> Result<(), Status> {
+        if let Some(parent) = &mut self.parent
+            && parent.as_mut().as_mut().poll(cx).is_ready()
+        {
+            // It must not be polled again.
+            self.parent = None;
+            // They have the same deadline, mostly, and either may be seen first.
+            return Err(match self.instant {
+                Some(instant) if is_near(instant) => exceeded(),
+                _ => parent_is_over(),
+            });
+        }
         let Some(instant) = self.instant else {
             return Ok(());
         };
@@ -228,6 +271,17 @@ impl Deadline {
     }
 }
 
+impl fmt::Debug for Deadline {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Deadline").field(&self.instant).finish()
+    }
+}
+
+/// The status of a call that was made for another one, which is over.
+pub(crate) fn parent_is_over() -> Status {
+    Status::cancelled("the call that this one was made for is over")
+}
+
 /// The status of a call whose deadline has passed.
 pub(crate) fn exceeded() -> Status {
     Status::deadline_exceeded("the deadline of the call has passed")
@@ -259,7 +313,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_left_is_encoded_with_three_digits_and_rounded_up() {
+    fn what_is_left_is_encoded_with_three_digits_or_in_milliseconds_and_rounded_up() {
         for (left, encoded) in [
             (Duration::ZERO, "0H"),
             (Duration::from_nanos(1), "1n"),
@@ -268,11 +322,15 @@ mod tests {
             (Duration::from_micros(49_951), "50m"),
             (Duration::from_micros(299_950), "300m"),
             (Duration::from_nanos(4_999_970_123), "5S"),
-            (Duration::from_millis(4_251), "4260m"),
+            (Duration::from_millis(4_251), "4251m"),
+            (Duration::from_micros(59_949_001), "59950m"),
+            (Duration::from_nanos(99_999_999_000_000), "99999999m"),
+            (Duration::from_nanos(99_999_999_000_001), "100000S"),
+            (Duration::from_millis(100_000_999), "100000S"),
             (Duration::from_secs(90), "90S"),
             (Duration::from_secs(7_200), "2H"),
-            (FOREVER, "31600000S"),
-            (Duration::MAX, "31600000S"),
+            (FOREVER, "8760H"),
+            (Duration::MAX, "8760H"),
         ] {
             assert_eq!(encode(left).unwrap(), encoded, "{left:?}");
         }
@@ -284,7 +342,10 @@ mod tests {
         while nanos < 30_000_000_000_000_000 {
             let left = Duration::from_nanos(nanos);
             let read = parse(&encode(left).unwrap()).unwrap();
-            assert!(left <= read && read <= left + left / 100, "{left:?} became {read:?}");
+            let more = Duration::from_millis(1).min(left / 100);
+            // More than eight digits of milliseconds are cut to seconds.
+            let less = Duration::from_secs(u64::from(left > Duration::from_millis(99_999_999)));
+            assert!(left <= read + less && read <= left + more, "{left:?} became {read:?}");
             nanos = nanos * 13 / 7 + 1;
         }
     }

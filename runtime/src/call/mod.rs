@@ -6,6 +6,10 @@ pub(crate) mod body;
 #[cfg(feature = "_calls")]
 pub(crate) mod cancel_link;
 #[cfg(feature = "_calls")]
+pub(crate) mod cancellation;
+#[cfg(feature = "_calls")]
+pub(crate) mod context;
+#[cfg(feature = "_calls")]
 pub(crate) mod deadline;
 #[cfg(feature = "_calls")]
 pub(crate) mod direct_slot;

@@ -8,10 +8,12 @@ use std::{
 };
 
 use http::Extensions;
+use tokio::time::Instant;
 use tonic::{Status, codec::CompressionEncoding, metadata::MetadataMap};
 
 use super::{
     body::Body,
+    context::{InheritedHeaders, ServedContext},
     deadline::{self, Deadline},
     panics::{catch_panic, drop_catching_panics},
     status,
@@ -46,24 +48,49 @@ pub struct ReplyFuture<'a> {
     inner: Option<CallFuture<'a, Reply>>,
     has_begun: bool,
     deadline: Deadline,
+    /// What is inherited by calls that `inner` makes, if it serves one itself.
+    served: Option<ServedContext>,
 }
 
 impl<'a> ReplyFuture<'a> {
     /// A future of the reply that `inner` makes.
     pub(crate) fn new(deadline: Deadline, inner: CallFuture<'a, Reply>) -> Self {
-        Self { inner: Some(inner), has_begun: false, deadline }
+        Self { inner: Some(inner), has_begun: false, deadline, served: None }
     }
 
+    /// A future of the reply of `inner`, which serves a call until `deadline`. Calls that it makes inherit the
+    /// deadline and the `headers`.
+    pub(crate) fn serving(
+        deadline: Option<Instant>,
+        headers: InheritedHeaders,
+        inner: CallFuture<'a, Reply>,
+    ) -> Self {
+        let served = Some(ServedContext::new(headers));
+        Self { inner: Some(inner), has_begun: false, deadline: Deadline::at(deadline), served }
+    }
+
+    /// Polls `inner`, and drops it when it has answered: before the response is seen.
     fn poll_inner(&mut self, cx: &mut Context<'_>) -> Poll<Result<Reply, Status>> {
         let Some(inner) = &mut self.inner else { return Poll::Pending };
-        // A call that has expired before it starts is not run.
-        if !std::mem::replace(&mut self.has_begun, true) && self.deadline.has_passed() {
-            return Poll::Ready(Err(deadline::exceeded()));
-        }
-        match inner.as_mut().poll(cx) {
-            Poll::Pending => self.deadline.wait(cx),
-            answered => answered,
-        }
+        let begins = !std::mem::replace(&mut self.has_begun, true);
+        let result = ready!(if begins && self.deadline.has_passed() {
+            // A call that has expired before it starts is not run.
+            Poll::Ready(Err(deadline::exceeded()))
+        } else {
+            match inner.as_mut().poll(cx) {
+                Poll::Pending => self.deadline.wait(cx),
+                answered => answered,
+            }
+        });
+        self.inner = None;
+        Poll::Ready(result)
+    }
+
+    fn poll_contained(&mut self, cx: &mut Context<'_>) -> Poll<Result<Reply, Status>> {
+        catch_panic(|| self.poll_inner(cx)).unwrap_or_else(|_| {
+            drop_catching_panics(self.inner.take());
+            Poll::Ready(Err(status::panicked()))
+        })
     }
 }
 
@@ -71,17 +98,13 @@ impl Future for ReplyFuture<'_> {
     type Output = Result<Reply, Status>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let this = &mut *self;
-        let polled = catch_panic(|| {
-            let result = ready!(this.poll_inner(cx));
-            // The handler's state is dropped before the response is seen. That may panic, too.
-            this.inner = None;
-            Poll::Ready(result)
-        });
-        polled.unwrap_or_else(|_| {
-            drop_catching_panics(this.inner.take());
-            Poll::Ready(Err(status::panicked()))
-        })
+        let Some(served) = self.served.take() else { return self.poll_contained(cx) };
+        let (polled, served) = served.run(self.deadline.instant(), || self.poll_contained(cx));
+        // Once it has answered, the call is over, unless its context lives on with a stream of responses.
+        if polled.is_pending() {
+            self.served = Some(served);
+        }
+        polled
     }
 }
 

@@ -11,6 +11,7 @@ use tokio::{sync::oneshot, task::JoinHandle};
 use tonic::{Response, Status, metadata::MetadataMap};
 
 use crate::call::{
+    context::Context as CallContext,
     reply::CallFuture,
     status,
     streaming::{Source, Streaming},
@@ -79,7 +80,7 @@ impl<Res> BidiCall<Res> {
     {
         let (headers, come) = oneshot::channel();
         let response = self.0;
-        let opening = tokio::spawn(async move {
+        let opening = tokio::spawn(CallContext::current().scope(async move {
             let (begun, opened) = match response.await {
                 Ok(response) => {
                     let (metadata, messages, _) = response.into_parts();
@@ -90,7 +91,7 @@ impl<Res> BidiCall<Res> {
             // The caller may have dropped the headers.
             let _ = headers.send(begun);
             opened
-        });
+        }));
         let responses = Streaming::from_source(BidiResponses::Opening(Opening(opening)));
         (ResponseHeaders(come), responses)
     }

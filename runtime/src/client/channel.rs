@@ -8,6 +8,7 @@ use std::{
     task::{Context, Poll},
 };
 
+use http::HeaderMap;
 use tokio::time::Instant;
 use tonic::Status;
 use tower_layer::Layer;
@@ -22,6 +23,7 @@ use super::{
 use crate::{
     call::{
         body::Body,
+        context::{self, Context as CallContext},
         deadline::Deadline,
         head::OutgoingCall,
         observer::BoxObserver,
@@ -47,6 +49,8 @@ use crate::{
 pub struct Channel {
     pub(super) kind: ChannelKind,
     pub(super) interceptors: Interceptors,
+    /// Whether calls inherit from the one that is being served.
+    inherits: bool,
 }
 
 /// How calls are dispatched.
@@ -177,16 +181,41 @@ impl Channel {
         B: BytesBody,
     {
         let protocol = self.protocol();
-        let Self { kind, interceptors } = self;
+        let Self { kind, interceptors, inherits } = self;
         let (inner, outer) = match protocol {
             Protocol::Grpc => (interceptors, Interceptors::NONE),
             // They see calls of gRPC, which are something else on the way through the layer.
             #[cfg(feature = "web")]
             Protocol::GrpcWeb | Protocol::GrpcWebText => (Interceptors::NONE, interceptors),
         };
-        let layered =
-            Self::with_protocol(layer.layer(Self { kind, interceptors: inner }), protocol);
-        Self { interceptors: outer, ..layered }
+        // Calls have inherited before the layer sees them, which may take from them what it likes.
+        let inner = Self { kind, interceptors: inner, inherits: false };
+        let layered = Self::with_protocol(layer.layer(inner), protocol);
+        Self { interceptors: outer, inherits, ..layered }
+    }
+
+    /// Has calls through this channel inherit nothing from the one that is being served where they are made: no
+    /// deadline, no cancellation and no headers. By default, they do: see [`Context`](crate::Context).
+    #[must_use]
+    pub fn detached(mut self) -> Self {
+        self.inherits = false;
+        self
+    }
+
+    /// What the requests of a call that is made here inherit themselves.
+    pub(super) fn context_of_requests(&self) -> CallContext {
+        match self.inherits {
+            true => CallContext::of_requests(),
+            false => CallContext::default(),
+        }
+    }
+
+    /// When a call that starts now with `headers` ends. Adds to them what it inherits.
+    pub(super) fn inherit(&self, headers: &mut HeaderMap) -> Result<Deadline, Status> {
+        match self.inherits {
+            true => context::inherit(headers),
+            false => context::detached(headers),
+        }
     }
 
     pub(crate) fn from_transport(transport: impl Transport + 'static) -> Self {
@@ -211,7 +240,7 @@ impl Channel {
     }
 
     fn of(kind: ChannelKind) -> Self {
-        Self { kind, interceptors: Interceptors::NONE }
+        Self { kind, interceptors: Interceptors::NONE, inherits: true }
     }
 }
 
@@ -251,9 +280,9 @@ impl<'a> ChannelCall<'a> {
         channel: &'a Channel,
         transport: &'a TransportKind,
         call: OutgoingCall,
+        deadline: Deadline,
     ) -> Self {
         let interceptors = &channel.interceptors;
-        let deadline = Deadline::at(call.head.deadline);
         let state = match interceptors.is_empty() {
             true => ChannelCallState::Sent(transport.start(call)),
             false => ChannelCallState::Unsent(call),
@@ -271,9 +300,11 @@ impl<'a> ChannelCall<'a> {
                 let extensions = std::mem::take(&mut head.extensions);
                 let call = InterceptedCall::new(Role::Client, head.method, metadata, extensions)
                     .with_deadline(head.deadline);
-                let mut deadline = Deadline::at(head.deadline);
+                let mut deadline = std::mem::take(&mut self.deadline);
                 let interceptors = self.interceptors;
-                deadline.limit(Pin::new(&mut interceptors.send(call, self))).await
+                let reply = deadline.limit(Pin::new(&mut interceptors.send(call, self))).await;
+                self.deadline = deadline.moved_to(self.deadline.instant());
+                reply
             }
             ChannelCallState::Over => std::future::pending().await,
         }

@@ -8,13 +8,12 @@ use std::{
 
 use bytes::Bytes;
 use http::Extensions;
-use tokio::time::Instant;
 use tonic::{Request, Response, Status, metadata::MetadataMap};
 
 use crate::{
     call::{
-        body::{Body, DirectResponses, Direction},
-        deadline::{self, Deadline},
+        body::{Body, Direction},
+        deadline::Deadline,
         direct_slot::{DirectSlot, ErasedSlot, InstrumentFn},
         head::{IncomingCall, IncomingMessages, RequestParams},
         method::MethodDescriptor,
@@ -48,24 +47,13 @@ pub(crate) trait DirectServer: Send + Sync {
 
 /// A call of `server` whose messages are not encoded.
 pub(crate) struct Direct<'a> {
-    server: &'a dyn DirectServer,
-    interceptors: &'a Interceptors,
+    pub(crate) server: &'a dyn DirectServer,
+    pub(crate) interceptors: &'a Interceptors,
     pub(crate) method: &'static MethodDescriptor,
-    pub(crate) deadline: Option<Instant>,
+    pub(crate) deadline: Deadline,
 }
 
-impl<'a> Direct<'a> {
-    /// A call of `method` whose deadline is given by `metadata`.
-    pub(crate) fn new(
-        server: &'a dyn DirectServer,
-        interceptors: &'a Interceptors,
-        method: &'static MethodDescriptor,
-        metadata: &MetadataMap,
-    ) -> Result<Self, Status> {
-        let deadline = deadline::of_request(metadata)?;
-        Ok(Self { server, interceptors, method, deadline })
-    }
-
+impl Direct<'_> {
     /// Waits for the response of a unary or client-streaming call. `decode` is for a response of an
     /// interceptor.
     pub(crate) fn message<In, Out>(
@@ -113,12 +101,12 @@ impl<'a> Direct<'a> {
         let reply = self.run(metadata, extensions, &mut slot).await?;
         let Reply { metadata, extensions, mut body, .. } = reply;
         let messages = match body.take_direct() {
-            Some(DirectResponses { observers, deadline, .. }) => {
+            Some(responses) => {
                 let trailers = body.take_trailers().unwrap_or_default();
-                slot.take_response()?.with_trailers(trailers).limited(deadline, observers)
+                slot.take_response()?.with_trailers(trailers).direct(responses, self.deadline)
             }
             None => {
-                let messages = of_interceptor(body).with_deadline(Deadline::at(self.deadline));
+                let messages = of_interceptor(body).with_deadline(self.deadline);
                 Streaming::decoding(messages, decode)
             }
         };
@@ -133,14 +121,23 @@ impl<'a> Direct<'a> {
         slot: &mut dyn ErasedSlot,
     ) -> Result<Reply, Status> {
         if self.interceptors.is_empty() {
-            return self.start(metadata, extensions, slot).await;
+            let mut reply = self.start(metadata, extensions, slot);
+            // The server keeps to the deadline itself.
+            let instant = self.deadline.instant();
+            let mut parent = std::mem::take(&mut self.deadline).moved_to(None);
+            let reply = parent.limit(Pin::new(&mut reply)).await;
+            self.deadline = parent.moved_to(instant);
+            return reply;
         }
-        let mut deadline = Deadline::at(self.deadline);
+        let mut deadline = std::mem::take(&mut self.deadline);
         let call = InterceptedCall::new(Role::Client, self.method, metadata, extensions)
-            .with_deadline(self.deadline);
+            .with_deadline(deadline.instant());
         let interceptors = self.interceptors;
         let mut outgoing = OutgoingDirect { call: self, slot: Some(slot), running: None };
-        deadline.limit(Pin::new(&mut interceptors.send(call, &mut outgoing))).await
+        let reply = deadline.limit(Pin::new(&mut interceptors.send(call, &mut outgoing))).await;
+        drop(outgoing);
+        self.deadline = deadline.moved_to(self.deadline.instant());
+        reply
     }
 
     fn start<'s>(
@@ -150,7 +147,8 @@ impl<'a> Direct<'a> {
         slot: &'s mut dyn ErasedSlot,
     ) -> ReplyFuture<'s> {
         let messages = IncomingMessages::Direct(slot);
-        let options = RequestParams { deadline: self.deadline, ..RequestParams::default() };
+        let options =
+            RequestParams { deadline: self.deadline.instant(), ..RequestParams::default() };
         self.server.start(self.method, IncomingCall { metadata, extensions, messages, options })
     }
 }
@@ -173,7 +171,7 @@ impl StartCall for OutgoingDirect<'_, '_> {
     fn start(&mut self, call: InterceptedCall) {
         let Some(slot) = self.slot.take() else { return };
         let (metadata, extensions, deadline) = call.into_parts();
-        self.call.deadline = deadline;
+        self.call.deadline = Deadline::at(deadline);
         self.running = Some(self.call.start(metadata, extensions, slot));
     }
 

@@ -15,10 +15,7 @@ use tower_service::Service;
 
 use super::channel::Channel;
 use crate::{
-    call::{
-        deadline::{self, Deadline},
-        reply::CallFuture,
-    },
+    call::{deadline::Deadline, reply::CallFuture},
     intercept::{
         Role,
         http::{SendHttp as _, intercept_http},
@@ -58,12 +55,12 @@ impl<B: BytesBody> Service<http::Request<B>> for Channel {
     }
 
     fn call(&mut self, request: http::Request<B>) -> ChannelFuture {
-        let request = request.map(HttpBody::new);
-        ChannelFuture(match deadline::of_headers(request.headers()) {
-            Ok(None) => self.send(request, None),
-            Ok(Some(deadline)) => {
-                let response = self.send(request, Some(deadline));
-                Box::pin(limited(response, Deadline::at(Some(deadline))))
+        let mut request = request.map(HttpBody::new);
+        ChannelFuture(match self.inherit(request.headers_mut()) {
+            Ok(deadline) if deadline.is_never() => self.send(request, None),
+            Ok(deadline) => {
+                let response = self.send(request, deadline.instant());
+                Box::pin(limited(response, deadline))
             }
             Err(refusal) => Box::pin(std::future::ready(Err(refusal))),
         })
@@ -81,7 +78,7 @@ impl Channel {
         if self.interceptors.is_empty() || !grpc.is_grpc_of_any_codec() {
             return self.kind.send_http(request, deadline);
         }
-        let Self { kind, interceptors } = self.clone();
+        let Self { kind, interceptors, .. } = self.clone();
         Box::pin(async move {
             let request = (request, deadline);
             intercept_http(Role::Client, &interceptors, request, &kind).await

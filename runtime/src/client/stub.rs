@@ -21,7 +21,7 @@ use super::{
 use crate::{
     call::{
         body::{Body, Direction},
-        deadline::{self, Deadline},
+        deadline::Deadline,
         direct_slot::instrument_one,
         head::{CallHead, OutgoingCall},
         method::MethodDescriptor,
@@ -121,10 +121,10 @@ impl Client {
         Req: Send + 'static,
         Res: Send + 'static,
     {
-        let (method, request) = (method.descriptor(), request.into_request());
+        let (method, mut request) = (method.descriptor(), request.into_request());
         match &self.channel.kind {
             ChannelKind::Direct(server) => {
-                let call = self.direct(server, method, request.metadata())?;
+                let call = self.direct(server, method, request.metadata_mut())?;
                 call.message(request, instrument_one, M::MessageCodec::decode).await
             }
             ChannelKind::Encoded(transport) => {
@@ -146,10 +146,10 @@ impl Client {
         Req: Send + 'static,
         Res: Send + 'static,
     {
-        let (method, requests) = (method.descriptor(), requests.into_streaming_request());
+        let (method, mut requests) = (method.descriptor(), requests.into_streaming_request());
         match &self.channel.kind {
             ChannelKind::Direct(server) => {
-                let call = self.direct(server, method, requests.metadata())?;
+                let call = self.direct(server, method, requests.metadata_mut())?;
                 call.message(requests, Streaming::instrument, M::MessageCodec::decode).await
             }
             ChannelKind::Encoded(transport) => {
@@ -171,10 +171,10 @@ impl Client {
         Req: Send + 'static,
         Res: Send + 'static,
     {
-        let (method, request) = (method.descriptor(), request.into_request());
+        let (method, mut request) = (method.descriptor(), request.into_request());
         match &self.channel.kind {
             ChannelKind::Direct(server) => {
-                let call = self.direct(server, method, request.metadata())?;
+                let call = self.direct(server, method, request.metadata_mut())?;
                 call.messages(request, instrument_one, M::MessageCodec::decode).await
             }
             ChannelKind::Encoded(transport) => {
@@ -197,11 +197,11 @@ impl Client {
         Res: Send + 'static,
     {
         let (client, method) = (self.clone(), method.descriptor());
-        let requests = requests.into_streaming_request();
+        let mut requests = requests.into_streaming_request();
         BidiCall::new(async move {
             match &client.channel.kind {
                 ChannelKind::Direct(server) => {
-                    let call = client.direct(server, method, requests.metadata())?;
+                    let call = client.direct(server, method, requests.metadata_mut())?;
                     call.messages(requests, Streaming::instrument, M::MessageCodec::decode).await
                 }
                 ChannelKind::Encoded(transport) => {
@@ -216,16 +216,17 @@ impl Client {
         &'a self,
         server: &'a Arc<dyn DirectServer>,
         method: &'static MethodDescriptor,
-        metadata: &MetadataMap,
+        metadata: &mut MetadataMap,
     ) -> Result<Direct<'a>, Status> {
-        Direct::new(&**server, &self.channel.interceptors, method, metadata)
+        let deadline = self.channel.inherit(metadata.as_mut())?;
+        Ok(Direct { server: &**server, interceptors: &self.channel.interceptors, method, deadline })
     }
 
     fn with_message<C: Codec<M>, M>(
         &self,
         method: &'static MethodDescriptor,
         request: Request<M>,
-    ) -> Result<OutgoingCall, Status> {
+    ) -> Result<(OutgoingCall, Deadline), Status> {
         let (metadata, extensions, message) = request.into_parts();
         let body = Body::once(self.encoder.encode_one(&CodecMessage::<C, M>::new(message))?);
         self.prepare(method, Request::from_parts(metadata, extensions, body))
@@ -235,10 +236,11 @@ impl Client {
         &self,
         method: &'static MethodDescriptor,
         request: Request<Streaming<M>>,
-    ) -> Result<OutgoingCall, Status> {
+    ) -> Result<(OutgoingCall, Deadline), Status> {
         let (metadata, extensions, messages) = request.into_parts();
         let wrap = CodecMessage::<C, M>::new;
-        let encoded = EncodedStream::new(messages, wrap, self.encoder, Deadline::default());
+        let encoded = EncodedStream::new(messages, wrap, self.encoder, Deadline::default())
+            .in_context(self.channel.context_of_requests());
         let body = Body::outgoing(encoded);
         self.prepare(method, Request::from_parts(metadata, extensions, body))
     }
@@ -246,9 +248,9 @@ impl Client {
     fn prepare(
         &self,
         method: &'static MethodDescriptor,
-        request: Request<Body>,
-    ) -> Result<OutgoingCall, Status> {
-        let deadline = deadline::of_request(request.metadata())?;
+        mut request: Request<Body>,
+    ) -> Result<(OutgoingCall, Deadline), Status> {
+        let deadline = self.channel.inherit(request.metadata_mut().as_mut())?;
         let (metadata, mut extensions, body) = request.into_parts();
         if let Some(origin) = &self.origin {
             extensions.insert(origin.clone());
@@ -257,11 +259,11 @@ impl Client {
             method,
             metadata,
             extensions,
-            deadline,
+            deadline: deadline.instant(),
             encoding: self.encoder.encoding,
             accepted: self.accepted,
         };
-        Ok(OutgoingCall { head, body })
+        Ok((OutgoingCall { head, body }, deadline))
     }
 
     /// Waits for the single, still encoded response message.
@@ -271,9 +273,9 @@ impl Client {
     fn single<'a>(
         &'a self,
         transport: &'a TransportKind,
-        call: OutgoingCall,
+        (call, deadline): (OutgoingCall, Deadline),
     ) -> impl Future<Output = Result<Response<Bytes>, Status>> + Send + 'a {
-        let mut call = ChannelCall::new(&self.channel, transport, call);
+        let mut call = ChannelCall::new(&self.channel, transport, call, deadline);
         async move {
             let Reply { mut metadata, extensions, encoding, body } = call.reply().await?;
             let mut messages = self.messages(body, encoding);
@@ -293,9 +295,9 @@ impl Client {
     fn stream<'a>(
         &'a self,
         transport: &'a TransportKind,
-        call: OutgoingCall,
+        (call, deadline): (OutgoingCall, Deadline),
     ) -> impl Future<Output = Result<Response<Messages>, Status>> + Send + 'a {
-        let mut call = ChannelCall::new(&self.channel, transport, call);
+        let mut call = ChannelCall::new(&self.channel, transport, call, deadline);
         async move {
             let Reply { metadata, extensions, encoding, body } = call.reply().await?;
             let messages = self.messages(body, encoding).with_deadline(call.deadline);

@@ -141,9 +141,10 @@ impl Core {
             Responder::Plan(matched) => self.answer_as_planned(matched, incoming).await,
             Responder::Spy(SpyTarget { server, methods }) => {
                 let method = incoming.head.method;
-                let request = incoming.into_request()?;
+                let mut request = incoming.into_request()?;
                 let descriptor = &self.service.methods[method];
-                let call = Direct::without_interceptors(&*server, descriptor, request.metadata())?;
+                let metadata = request.metadata_mut();
+                let call = Direct::without_interceptors(&*server, descriptor, metadata)?;
                 let mut response = pin!(call.erased(&methods[method], request));
                 poll_fn(|cx| self.noting(|| response.as_mut().poll(cx))).await
             }

@@ -5,8 +5,7 @@ use tonic::{Request, Response, Status, metadata::MetadataMap};
 use super::{message::Content, method::Method};
 use crate::{
     call::{
-        body::DirectResponses, deadline::Deadline, method::MethodDescriptor, reply::Reply,
-        streaming::Streaming, trailers::merge,
+        context, method::MethodDescriptor, reply::Reply, streaming::Streaming, trailers::merge,
     },
     client::direct::{Direct, DirectServer, of_interceptor},
     intercept::interceptor::Interceptors,
@@ -17,10 +16,11 @@ impl<'a> Direct<'a> {
     pub(super) fn without_interceptors(
         server: &'a dyn DirectServer,
         method: &'static MethodDescriptor,
-        metadata: &MetadataMap,
+        metadata: &mut MetadataMap,
     ) -> Result<Self, Status> {
         static NONE: Interceptors = Interceptors::NONE;
-        Self::new(server, &NONE, method, metadata)
+        let deadline = context::inherit(metadata.as_mut())?;
+        Ok(Self { server, interceptors: &NONE, method, deadline })
     }
 
     /// Makes a call with type-erased messages.
@@ -37,12 +37,12 @@ impl<'a> Direct<'a> {
             merge(&mut metadata, trailers.unwrap_or_default());
         };
         let content = match body.take_direct() {
-            Some(DirectResponses { observers, deadline, .. }) => {
+            Some(responses) => {
                 let trailers = body.take_trailers();
                 match (method.response)(&mut *slot)? {
                     Content::Many(messages) => {
                         let messages = messages.with_trailers(trailers.unwrap_or_default());
-                        Content::Many(messages.limited(deadline, observers))
+                        Content::Many(messages.direct(responses, self.deadline))
                     }
                     one => {
                         merge_trailers(trailers);
@@ -51,7 +51,7 @@ impl<'a> Direct<'a> {
                 }
             }
             None if self.method.kind.streams_responses() => {
-                let messages = of_interceptor(body).with_deadline(Deadline::at(self.deadline));
+                let messages = of_interceptor(body).with_deadline(self.deadline);
                 Content::Many(Streaming::decoding(messages, method.wire.decode_response))
             }
             None => {

@@ -6,7 +6,10 @@ use tonic::{Request, Response};
 
 use super::{handle::Mock, message::Content, method::Method, mocked::Mocked};
 use crate::{
-    call::{method::ServiceDescriptor, reply::ReplyFuture},
+    call::{
+        method::ServiceDescriptor,
+        reply::{CallFuture, Reply, ReplyFuture},
+    },
     server::{
         dispatch::{Dispatch, RequestSource, ServerCall, decode, single},
         service::ServiceServer,
@@ -42,9 +45,9 @@ impl Mock {
 impl<'a> ServerCall<'a> {
     /// Has a mock serve the call, with type-erased messages.
     fn erased(self, mock: Arc<Mock>, method: usize, types: &'static Method) -> ReplyFuture<'a> {
-        let options = self.response_options;
-        match self.request {
-            RequestSource::Slot(request) => options.wait(Box::pin(async move {
+        let Self { request, response_options: options, inherited, .. } = self;
+        let reply: CallFuture<'_, Reply> = match request {
+            RequestSource::Slot(request) => Box::pin(async move {
                 let (metadata, extensions, slot) = request.into_parts();
                 let content = (types.request)(slot)?;
                 let request = Request::from_parts(metadata, extensions, content);
@@ -52,8 +55,8 @@ impl<'a> ServerCall<'a> {
                 let (metadata, content, extensions) = response.into_parts();
                 (types.answer)(slot, content)?;
                 Ok(options.in_slot(metadata, extensions))
-            })),
-            RequestSource::Encoded(mut request) => options.wait(Box::pin(async move {
+            }),
+            RequestSource::Encoded(mut request) => Box::pin(async move {
                 let request = match mock.streams_requests(method) {
                     true => request.map(|messages| {
                         Content::Many(options.requests(messages, types.wire.decode_request))
@@ -75,7 +78,8 @@ impl<'a> ServerCall<'a> {
                         Ok(options.messages(response, |message| types.wire.response(message)))
                     }
                 }
-            })),
-        }
+            }),
+        };
+        options.serve(inherited, reply)
     }
 }

@@ -12,6 +12,7 @@ use super::length_prefixed::MessageEncoder;
 use crate::{
     call::{
         body::OutgoingMessages,
+        context::{self, Context as CallContext},
         deadline::Deadline,
         panics::{catch_panic, drop_catching_panics},
         status,
@@ -31,6 +32,8 @@ pub(crate) struct EncodedStream {
     source: Option<Box<dyn MessageSource>>,
     encoder: MessageEncoder,
     deadline: Deadline,
+    /// In which the source makes calls. None if that does not matter, or once the source has ended.
+    context: Option<CallContext>,
     /// The size from which a chunk is sent without waiting for more.
     flush_threshold: usize,
     chunk: BytesMut,
@@ -92,6 +95,7 @@ impl EncodedStream {
             source: Some(Box::new(WrappedMessages { messages, wrap })),
             encoder,
             deadline,
+            context: None,
             flush_threshold,
             chunk: BytesMut::new(),
             complete_len: 0,
@@ -99,6 +103,12 @@ impl EncodedStream {
             failure: None,
             trailers: MetadataMap::new(),
         }
+    }
+
+    /// Has calls that the source makes inherit from `context`.
+    pub(crate) fn in_context(mut self, context: CallContext) -> Self {
+        self.context = Some(context);
+        self
     }
 
     /// Encodes messages until the chunk is full, or the source is pending or ended.
@@ -162,8 +172,11 @@ impl EncodedStream {
 impl OutgoingMessages for EncodedStream {
     fn poll_data(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, Status>>> {
         self.chunk.reserve(self.last_chunk_len);
-        let filled = catch_panic(|| self.fill(cx));
-        let pending = filled.unwrap_or_else(|_| self.panicked()).is_pending();
+        let (filled, context) = context::run(self.context.take(), || {
+            catch_panic(|| self.fill(cx)).unwrap_or_else(|_| self.panicked())
+        });
+        let pending = filled.is_pending();
+        self.context = context.filter(|_| self.source.is_some());
         if !self.chunk.is_empty() {
             self.last_chunk_len = self.chunk.len().min(CHUNK);
             self.complete_len = 0;
@@ -185,6 +198,7 @@ impl OutgoingMessages for EncodedStream {
         let Err(late) = self.deadline.check(cx) else { return false };
         self.chunk.clear();
         self.end(Some(late));
+        self.context = None;
         true
     }
 

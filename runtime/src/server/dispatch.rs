@@ -12,6 +12,7 @@ use tonic::{Request, Response, Status, codec::EnabledCompressionEncodings, metad
 use crate::{
     call::{
         body::{Body, Direction},
+        context::{Context, InheritedHeaders},
         deadline::Deadline,
         direct_slot::{DirectSlot, ErasedSlot},
         head::{IncomingCall, IncomingMessages},
@@ -140,8 +141,9 @@ impl RegisteredService {
             .with_deadline(options.deadline);
         let service: Arc<dyn IncomingService> = Arc::<Self>::clone(self);
         let incoming = ServiceCall { service, method, messages, options };
+        let inherited = InheritedHeaders::of(call.metadata().as_ref());
         let reply = self.interceptors.receive(call, incoming);
-        ReplyFuture::new(Deadline::at(options.deadline), reply)
+        ReplyFuture::serving(options.deadline, inherited, reply)
     }
 
     /// The reply to a call of a method that the service does not have.
@@ -186,6 +188,8 @@ impl Default for ServiceOptions {
 pub struct ServerCall<'a, C = ProstCodec> {
     pub(crate) request: RequestSource<'a>,
     pub(crate) response_options: ResponseOptions,
+    /// What calls that the handler makes inherit, besides the deadline.
+    pub(crate) inherited: InheritedHeaders,
     codec: PhantomData<fn() -> C>,
 }
 
@@ -211,6 +215,7 @@ impl<'a> ServerCall<'a> {
         call: IncomingCall<'a>,
     ) -> Self {
         let IncomingCall { metadata, mut extensions, messages, options } = call;
+        let inherited = InheritedHeaders::of(metadata.as_ref());
         let is_stream = method.kind.streams_responses();
         match messages {
             IncomingMessages::Encoded(body) => {
@@ -227,6 +232,7 @@ impl<'a> ServerCall<'a> {
                 Self {
                     request: RequestSource::Encoded(request),
                     response_options,
+                    inherited,
                     codec: PhantomData,
                 }
             }
@@ -236,7 +242,12 @@ impl<'a> ServerCall<'a> {
                 let request = Request::from_parts(metadata, extensions, slot);
                 let response_options =
                     ResponseOptions { encoder, deadline: options.deadline, is_stream };
-                Self { request: RequestSource::Slot(request), response_options, codec: PhantomData }
+                Self {
+                    request: RequestSource::Slot(request),
+                    response_options,
+                    inherited,
+                    codec: PhantomData,
+                }
             }
         }
     }
@@ -246,6 +257,7 @@ impl<'a> ServerCall<'a> {
         ServerCall {
             request: self.request,
             response_options: self.response_options,
+            inherited: self.inherited,
             codec: PhantomData,
         }
     }
@@ -253,7 +265,7 @@ impl<'a> ServerCall<'a> {
     /// Fails the call with `Unimplemented`: the service has no such method.
     pub fn unimplemented(self) -> ReplyFuture<'a> {
         let status = Status::unimplemented("the service has no such method");
-        self.response_options.wait(Box::pin(async { Err(status) }))
+        ReplyFuture::new(Deadline::default(), Box::pin(async { Err(status) }))
     }
 }
 
@@ -267,14 +279,15 @@ impl<'a, C> ServerCall<'a, C> {
         Res: Send + 'static,
         H: for<'s> Handler<'s, S, Req, Res = Res> + 'static,
     {
-        let options = self.response_options;
-        match self.request {
+        let Self { request, response_options: options, inherited, .. } = self;
+        let reply: CallFuture<'_, Reply> = match request {
             RequestSource::Slot(request) => options.fill(request, service, handler),
-            RequestSource::Encoded(mut request) => options.wait(Box::pin(async move {
+            RequestSource::Encoded(mut request) => Box::pin(async move {
                 let request = decode(single(&mut request).await?, C::decode)?;
                 options.message(handler.handle(&service, request).await?, CodecMessage::<C, _>::new)
-            })),
-        }
+            }),
+        };
+        options.serve(inherited, reply)
     }
 
     /// Serves a client-streaming call.
@@ -286,15 +299,16 @@ impl<'a, C> ServerCall<'a, C> {
         Res: Send + 'static,
         H: for<'s> Handler<'s, S, Streaming<Req>, Res = Res> + 'static,
     {
-        let options = self.response_options;
-        match self.request {
+        let Self { request, response_options: options, inherited, .. } = self;
+        let reply: CallFuture<'_, Reply> = match request {
             RequestSource::Slot(request) => options.fill(request, service, handler),
-            RequestSource::Encoded(requests) => options.wait(Box::pin(async move {
+            RequestSource::Encoded(requests) => Box::pin(async move {
                 let requests = requests.map(|messages| options.requests(messages, C::decode));
                 options
                     .message(handler.handle(&service, requests).await?, CodecMessage::<C, _>::new)
-            })),
-        }
+            }),
+        };
+        options.serve(inherited, reply)
     }
 
     /// Serves a server-streaming call.
@@ -306,15 +320,16 @@ impl<'a, C> ServerCall<'a, C> {
         Res: Send + 'static,
         H: for<'s> Handler<'s, S, Req, Res = Streaming<Res>> + 'static,
     {
-        let options = self.response_options;
-        match self.request {
+        let Self { request, response_options: options, inherited, .. } = self;
+        let reply: CallFuture<'_, Reply> = match request {
             RequestSource::Slot(request) => options.fill(request, service, handler),
-            RequestSource::Encoded(mut request) => options.wait(Box::pin(async move {
+            RequestSource::Encoded(mut request) => Box::pin(async move {
                 let request = decode(single(&mut request).await?, C::decode)?;
                 let response = handler.handle(&service, request).await?;
                 Ok(options.messages(response, CodecMessage::<C, _>::new))
-            })),
-        }
+            }),
+        };
+        options.serve(inherited, reply)
     }
 
     /// Serves a bidirectional streaming call.
@@ -326,15 +341,16 @@ impl<'a, C> ServerCall<'a, C> {
         Res: Send + 'static,
         H: for<'s> Handler<'s, S, Streaming<Req>, Res = Streaming<Res>> + 'static,
     {
-        let options = self.response_options;
-        match self.request {
+        let Self { request, response_options: options, inherited, .. } = self;
+        let reply: CallFuture<'_, Reply> = match request {
             RequestSource::Slot(request) => options.fill(request, service, handler),
-            RequestSource::Encoded(requests) => options.wait(Box::pin(async move {
+            RequestSource::Encoded(requests) => Box::pin(async move {
                 let requests = requests.map(|messages| options.requests(messages, C::decode));
                 let response = handler.handle(&service, requests).await?;
                 Ok(options.messages(response, CodecMessage::<C, _>::new))
-            })),
-        }
+            }),
+        };
+        options.serve(inherited, reply)
     }
 }
 
@@ -365,8 +381,12 @@ impl fmt::Debug for RequestSource<'_> {
 
 impl ResponseOptions {
     /// A future of the reply that `handler` makes.
-    pub(crate) fn wait(self, handler: CallFuture<'_, Reply>) -> ReplyFuture<'_> {
-        ReplyFuture::new(Deadline::at(self.deadline), handler)
+    pub(crate) fn serve(
+        self,
+        inherited: InheritedHeaders,
+        handler: CallFuture<'_, Reply>,
+    ) -> ReplyFuture<'_> {
+        ReplyFuture::serving(self.deadline, inherited, handler)
     }
 
     /// Takes the request out of its slot, and has the handler's response put into it.
@@ -375,14 +395,14 @@ impl ResponseOptions {
         request: Request<&'a mut dyn ErasedSlot>,
         service: Arc<S>,
         handler: H,
-    ) -> ReplyFuture<'a>
+    ) -> CallFuture<'a, Reply>
     where
         S: Send + Sync + ?Sized + 'static,
         In: Send + 'static,
         Out: Send + 'static,
         H: for<'s> Handler<'s, S, In, Res = Out> + 'static,
     {
-        self.wait(Box::pin(async move {
+        Box::pin(async move {
             let (metadata, extensions, slot) = request.into_parts();
             let (slot, request) = DirectSlot::open(slot)?;
             let request = Request::from_parts(metadata, extensions, request);
@@ -390,12 +410,12 @@ impl ResponseOptions {
             let (metadata, response, extensions) = response.into_parts();
             *slot = DirectSlot::Response(response);
             Ok(self.in_slot(metadata, extensions))
-        }))
+        })
     }
 
     /// The reply whose messages are in the slot.
     pub(crate) fn in_slot(self, metadata: MetadataMap, extensions: Extensions) -> Reply {
-        self.reply(metadata, extensions, Body::direct(self.is_stream, self.deadline))
+        self.reply(metadata, extensions, Body::direct(self.is_stream.then(Context::serving)))
     }
 
     /// The request stream, decoded with `decode`. It ends at the deadline even for a task that outlives the
@@ -441,7 +461,8 @@ impl ResponseOptions {
     ) -> Reply {
         let (metadata, messages, extensions) = response.into_parts();
         let deadline = Deadline::at(self.deadline);
-        let encoded = EncodedStream::new(messages, wrap, self.encoder, deadline);
+        let encoded = EncodedStream::new(messages, wrap, self.encoder, deadline)
+            .in_context(Context::serving());
         self.reply(metadata, extensions, Body::outgoing(encoded))
     }
 

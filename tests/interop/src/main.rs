@@ -1,5 +1,6 @@
 //! The Rust peer: serves the scenarios of `README.md`, or checks a server that does.
 
+mod chain;
 mod checks;
 mod contract;
 mod relay;
@@ -14,6 +15,7 @@ const USAGE: &str = "\
 Usage: interop serve               serve on a free port of 127.0.0.1 and print it
        interop serve unix:PATH     serve on a Unix socket
        interop serve tls FOLDER    serve with TLS and the certificates in a folder
+       interop chain [HOST:PORT]   serve as a part of a chain, whose next service is there
        interop check HOST:PORT     run every check
        interop check HOST:PORT tls FOLDER
                                    run those of TLS";
@@ -26,6 +28,8 @@ async fn main() -> Result<ExitCode, Box<dyn Error>> {
         ["serve"] => serve().await?,
         ["serve", address] if address.starts_with("unix:") => serve_unix(address).await?,
         ["serve", "tls", folder] => tls::serve(Path::new(folder)).await?,
+        ["chain"] => chain::serve(None).await?,
+        ["chain", next] => chain::serve(Some(next)).await?,
         ["check", address, "tls", folder] if tls::check(address, Path::new(folder)).await => {}
         ["check", address] if checks::run(address).await => {}
         ["check", _] | ["check", _, "tls", _] => return Ok(ExitCode::FAILURE),

@@ -31,6 +31,7 @@ mod other_protocols;
 mod panics;
 mod parts;
 mod peer;
+mod propagation;
 mod reflection;
 mod resets;
 mod retries;

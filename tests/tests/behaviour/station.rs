@@ -9,11 +9,12 @@ use std::{
 };
 
 use rust_scaffold::{
-    MethodDescriptor, Request, Response, Status, Streaming, Trailers, metadata::MetadataMap,
+    Context, MethodDescriptor, Request, Response, Status, Streaming, Trailers,
+    metadata::MetadataMap,
 };
 use tokio_stream::{StreamExt as _, iter};
 
-use crate::telemetry::{Point, Query, Summary, Telemetry};
+use crate::telemetry::{Point, Query, Summary, Telemetry, TelemetryClient};
 
 type Answer<T> = Result<Response<T>, Status>;
 
@@ -22,10 +23,12 @@ type Answer<T> = Result<Response<T>, Status>;
 pub(crate) struct Station {
     /// How many handlers are at work.
     pub(crate) busy: Arc<AtomicUsize>,
+    /// Whom `asks` calls.
+    pub(crate) next: Option<TelemetryClient>,
 }
 
 impl Station {
-    /// What the name of a series does: `fails`, `panics`, `hangs`; anything else goes well.
+    /// What the name of a series does: `fails`, `panics`, `hangs`, `asks` the next station; anything else goes well.
     async fn act(&self, series: &str) -> Result<(), Status> {
         let _busy = Busy::new(&self.busy);
         match series {
@@ -39,6 +42,10 @@ impl Station {
                 tokio::time::sleep(Duration::from_secs(3600)).await;
                 Ok(())
             }
+            "asks" => match &self.next {
+                Some(next) => next.latest(query("asks", 1)).await.map(drop),
+                None => Ok(()),
+            },
             _ => Ok(()),
         }
     }
@@ -169,7 +176,7 @@ impl Telemetry for Station {
         if speaks_first {
             points.send(point("hello")).await?;
         }
-        tokio::spawn(async move {
+        let follow = async move {
             let _busy = busy;
             loop {
                 let query = match first.take() {
@@ -193,7 +200,8 @@ impl Telemetry for Station {
                     Err(status) => return points.fail(status).await.unwrap_or(()),
                 }
             }
-        });
+        };
+        tokio::spawn(Context::current().scope(follow));
         Ok(response)
     }
 

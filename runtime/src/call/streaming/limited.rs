@@ -10,20 +10,23 @@ use tonic::{Status, metadata::MetadataMap};
 
 use super::{Source, Streaming, panicked};
 use crate::call::{
+    body::DirectResponses,
+    context::{self, Context as CallContext},
     deadline::Deadline,
     observer::BoxObserver,
     panics::{catch_panic, drop_catching_panics},
 };
 
 impl<T> Streaming<T> {
-    /// The same messages until `deadline` passes, shown to `observers`. A panic in their source becomes
-    /// `Internal`.
-    pub(crate) fn limited(self, deadline: Option<Instant>, observers: Vec<BoxObserver>) -> Self
+    /// The same messages, as the responses to a call without a codec, which ends at the server's deadline at the
+    /// latest. A panic in their source becomes `Internal`.
+    pub(crate) fn direct(self, responses: DirectResponses, deadline: Deadline) -> Self
     where
         T: Send + 'static,
     {
-        let deadline = Deadline::at(deadline);
-        Self::from_source(LimitedSource { messages: self, deadline, observers })
+        let DirectResponses { stream: context, observers } = responses;
+        let deadline = deadline.moved_to(context.as_ref().and_then(CallContext::deadline));
+        Self::from_source(LimitedSource { messages: self, deadline, context, observers })
     }
 
     /// The [`InstrumentFn`](crate::call::direct_slot::InstrumentFn) of a stream.
@@ -31,13 +34,20 @@ impl<T> Streaming<T> {
     where
         T: Send + 'static,
     {
-        *self = std::mem::take(self).limited(deadline, observer.into_iter().collect());
+        *self = Self::from_source(LimitedSource {
+            messages: std::mem::take(self),
+            deadline: Deadline::at(deadline),
+            context: None,
+            observers: observer.into_iter().collect(),
+        });
     }
 }
 
 struct LimitedSource<T> {
     messages: Streaming<T>,
     deadline: Deadline,
+    /// In which the messages make calls. None if that does not matter, or once they have ended.
+    context: Option<CallContext>,
     observers: Vec<BoxObserver>,
 }
 
@@ -46,8 +56,13 @@ impl<T> LimitedSource<T> {
         if let Err(late) = self.deadline.check(cx) {
             return Poll::Ready(Some(Err(late)));
         }
-        let poll = || self.messages.poll_message(cx);
-        catch_panic(poll).unwrap_or_else(|_| Poll::Ready(Some(Err(panicked()))))
+        let (polled, context) = context::run(self.context.take(), || {
+            let poll = || self.messages.poll_message(cx);
+            catch_panic(poll).unwrap_or_else(|_| Poll::Ready(Some(Err(panicked()))))
+        });
+        self.context =
+            context.filter(|_| matches!(polled, Poll::Pending | Poll::Ready(Some(Ok(_)))));
+        polled
     }
 }
 

@@ -81,7 +81,7 @@ impl ReplayedCall<'_> {
         if let Some(deadline) = self.line.deadline {
             request.set_timeout(deadline);
         }
-        let call = Direct::without_interceptors(server, self.descriptor, request.metadata());
+        let call = Direct::without_interceptors(server, self.descriptor, request.metadata_mut());
         let call = call.map_err(|status| said(&status))?;
         let response = call.erased(self.method, request);
         // The requests that the tape has before the first response are what it waits for.
