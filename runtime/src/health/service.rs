@@ -48,6 +48,9 @@ impl Health for HealthService {
             service: request.into_inner().service,
             updates: WatchStream::new(self.reporter.subscribe()),
             told: None,
+            // Many clients watch again at once when they have been told anything: they would do so for as long as
+            // the server waits before it drains.
+            ends_at_shutdown: !self.reporter.current().is_shut_down,
             is_last: false,
         })))
     }
@@ -75,6 +78,8 @@ struct Watch {
     service: String,
     updates: WatchStream<Arc<Statuses>>,
     told: Option<ServingStatus>,
+    /// Unless it has begun after that.
+    ends_at_shutdown: bool,
     /// Whether nothing comes after what was told, because shutdown has begun.
     is_last: bool,
 }
@@ -85,7 +90,7 @@ impl Stream for Watch {
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         while !self.is_last {
             let Some(statuses) = ready!(Pin::new(&mut self.updates).poll_next(cx)) else { break };
-            self.is_last = statuses.is_shut_down;
+            self.is_last = self.ends_at_shutdown && statuses.is_shut_down;
             let status = statuses.get(&self.service).map_or(ServingStatus::ServiceUnknown, on_wire);
             // It may be another service that has changed.
             if self.told.replace(status) != Some(status) {

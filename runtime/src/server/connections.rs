@@ -39,17 +39,18 @@ pub(super) struct Connections {
     permits: Arc<Semaphore>,
     phase: watch::Sender<ServerPhase>,
     observers: Observers,
+    max_connections: usize,
     shutdown_delay: Duration,
 }
 
 impl Connections {
     pub(super) fn new(routes: Routes, options: ServerOptions, observers: Observers) -> Self {
-        let permits = Arc::new(Semaphore::new(options.max_connections));
-        let shutdown_delay = options.shutdown_delay;
+        let ServerOptions { max_connections, shutdown_delay, .. } = options;
+        let permits = Arc::new(Semaphore::new(max_connections));
         let services = routes.into_http_service();
         let shared = Arc::new(ServerShared::new(services, options.connection));
         let phase = watch::Sender::new(ServerPhase::Serving);
-        Self { shared, permits, phase, observers, shutdown_delay }
+        Self { shared, permits, phase, observers, max_connections, shutdown_delay }
     }
 
     /// Serves what `incoming` accepts, until it ends and all connections are closed, or until `signal` completes
@@ -70,8 +71,11 @@ impl Connections {
             tracing::info!(delay = ?self.shutdown_delay, "shutdown begins");
             if !self.shutdown_delay.is_zero() {
                 let delay = first_of(sleep(self.shutdown_delay), interrupts.reach(FORCE));
-                if let Err(error) = self.serve_until(incoming, delay).await {
+                let mut delay = pin!(delay);
+                if let Err(error) = self.serve_until(incoming, delay.as_mut()).await {
                     tracing::warn!(%error, "no more connections are accepted");
+                    // Those that are open keep their time.
+                    run_until(delay, self.ended()).await;
                 }
             }
             // `incoming` is dropped: none is accepted any more only to be told to leave.
@@ -129,6 +133,7 @@ impl Connections {
 
     /// Drains all connections, until they are closed, `shutdown_timeout` is over, or `force` completes.
     async fn drain(&self, force: impl Future<Output = ()>) {
+        self.observers.drain_begins();
         self.phase.send_replace(ServerPhase::Draining);
         // Connections end their calls themselves.
         let limit = self.shared.shutdown_timeout().unwrap_or(FOREVER) + CLOSE_TIMEOUT;
@@ -139,7 +144,7 @@ impl Connections {
             drained = Some(timeout(CLOSE_TIMEOUT, self.ended()).await);
         }
         if let Some(Err(_)) = drained {
-            let connections = self.phase.receiver_count();
+            let connections = self.max_connections - self.permits.available_permits();
             tracing::warn!(
                 connections,
                 "shutdown does not wait for handlers that block their threads"
@@ -158,6 +163,7 @@ impl Drop for Connections {
         // Serving may have been given up: calls that wait for the beginning of shutdown would keep their
         // connections open.
         self.observers.shutdown_begins();
+        self.observers.drain_begins();
     }
 }
 

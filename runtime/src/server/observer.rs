@@ -13,6 +13,9 @@ pub(crate) trait ServerObserver: Send + Sync {
     /// Shutdown begins: after a while, no more connections will be accepted, and those that are open drained. Called
     /// at least once, even if serving is abandoned.
     fn shutdown_begins(&self) {}
+
+    /// No more connections are accepted, and those that are open are drained. Called as `shutdown_begins` is.
+    fn drain_begins(&self) {}
 }
 
 /// A service of a server.
@@ -40,5 +43,9 @@ impl Observers {
 
     pub(super) fn shutdown_begins(&self) {
         self.0.iter().for_each(|observer| observer.shutdown_begins());
+    }
+
+    pub(super) fn drain_begins(&self) {
+        self.0.iter().for_each(|observer| observer.drain_begins());
     }
 }

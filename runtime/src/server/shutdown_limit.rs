@@ -1,4 +1,4 @@
-//! Ends the streams of built-in services when the server shuts down: nobody else would.
+//! Ends the streams of built-in services when the connections of the server are drained: nobody else would.
 
 // Without the features that have such services, there are none.
 #![cfg_attr(not(any(feature = "health", feature = "reflection")), allow(dead_code))]
@@ -27,10 +27,10 @@ use crate::{
     intercept::{InterceptedCall, Next, interceptor::Interceptor},
 };
 
-/// How long a stream may go on after shutdown has begun: long enough to send what there is to say.
+/// How long a stream may go on after the drain has begun: long enough to send what there is to say.
 const GRACE: Duration = Duration::from_secs(1);
 
-/// Limits the streams of the services that it is an interceptor of, once it is told of the shutdown.
+/// Limits the streams of the services that it is an interceptor of, once it is told of the drain.
 #[derive(Clone)]
 pub(super) struct ShutdownLimit(Arc<watch::Sender<bool>>);
 
@@ -43,7 +43,7 @@ impl ShutdownLimit {
 impl ServerObserver for ShutdownLimit {
     fn starts(&self, _: &[ServiceEntry]) {}
 
-    fn shutdown_begins(&self) {
+    fn drain_begins(&self) {
         self.0.send_replace(true);
     }
 }
@@ -52,10 +52,10 @@ impl Interceptor for ShutdownLimit {
     async fn intercept(&self, call: InterceptedCall, next: Next<'_>) -> Result<Reply, Status> {
         let mut reply = next.run(call).await?;
         if reply.body.is_stream() {
-            let mut shutdown = self.0.subscribe();
+            let mut drain = self.0.subscribe();
             let end = Box::pin(async move {
                 // Without a server that could shut down, there is nobody to tell of it.
-                if shutdown.wait_for(|has_begun| *has_begun).await.is_err() {
+                if drain.wait_for(|has_begun| *has_begun).await.is_err() {
                     std::future::pending::<()>().await;
                 }
                 sleep(GRACE).await;

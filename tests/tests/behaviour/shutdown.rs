@@ -101,6 +101,11 @@ async fn a_server_is_unhealthy_first_then_refuses_connections_then_drains_and_th
     let told = watch.message().await.unwrap().map(|told| told.status());
     assert_eq!((told, start.elapsed()), (Some(Told::NotServing), Duration::ZERO));
     assert!(watch.message().await.unwrap().is_none());
+    // A client that watches again, as many do at once, is told so once, until the drain.
+    let mut watch = health.watch(ask()).await.unwrap().into_inner();
+    let told = watch.message().await.unwrap().map(|told| told.status());
+    assert_eq!(told, Some(Told::NotServing));
+    assert!(timeout(4 * SECOND, watch.message()).await.is_err());
 
     // The delay: everything goes on, on connections that are open and on new ones.
     sleep_until(start + Duration::from_millis(4999)).await;
@@ -120,6 +125,8 @@ async fn a_server_is_unhealthy_first_then_refuses_connections_then_drains_and_th
     assert_eq!((peer.goaways, late.goaways), (vec![(LAST, 0), (3, 0)], vec![(LAST, 0), (1, 0)]));
     assert_eq!(client.latest(query("a", 1)).await.unwrap_err().code(), Code::Unavailable);
     assert_eq!(start.elapsed(), 5 * SECOND, "clients without calls are left at once");
+    assert_eq!(watch.message().await.unwrap_err().code(), Code::Unavailable);
+    assert_eq!(start.elapsed(), 6 * SECOND);
 
     // Its limit.
     let ended = hanging.message().await.unwrap_err();
