@@ -29,6 +29,7 @@
 //!
 //! Off by default:
 //! - `gzip`, `deflate`, `zstd`: compression of messages.
+//! - `error-details`: the details of errors in `google.rpc`, typed ([`error_details`]). Adds `tonic-types`.
 //! - `health`: [`Server::health`] and [`Server::probe`], which serve the health of a server to probes and load balancers,
 //!   beside its services and on a port of its own. Adds no crate.
 //! - `reflection`: [`Server::reflection`], which shows clients without the protos what a server has. Adds no crate,
@@ -93,6 +94,27 @@ pub use tonic::{
     Code, IntoRequest, Request, Response, Status, codec::CompressionEncoding, metadata,
 };
 
+/// The details of errors: `tonic-types`, with the messages of [`google.rpc`](https://google.aip.dev/193) and
+/// [`StatusExt`](tonic_types::StatusExt), which puts them into a [`Status`] and takes them out. Needs the feature
+/// `error-details`.
+///
+/// ```
+/// use rust_scaffold::{
+///     Code, Status,
+///     error_details::{ErrorDetails, StatusExt as _},
+/// };
+///
+/// // On the server:
+/// let details = ErrorDetails::with_bad_request_violation("a", "is not a number");
+/// let status = Status::with_error_details(Code::InvalidArgument, "invalid request", details);
+///
+/// // On the client:
+/// let request = status.get_details_bad_request().unwrap();
+/// assert_eq!(request.field_violations[0].field, "a");
+/// ```
+#[cfg(feature = "error-details")]
+pub use tonic_types as error_details;
+
 #[cfg(feature = "client")]
 pub use self::client::{
     BidiCall, Channel, ChannelBuilder, ChannelFuture, ConnectError, ResponseHeaders, WaitForReady,
@@ -118,6 +140,7 @@ pub use self::{
     call::{
         method::{IdempotencyLevel, MethodDescriptor, MethodKind, ServiceDescriptor},
         streaming::{self, IntoStreamingRequest, Streaming},
+        to_status::ToStatus,
         trailers::Trailers,
     },
     redact::Redact,

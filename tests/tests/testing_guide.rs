@@ -1,5 +1,5 @@
 //! Compiles and runs every block of Rust in `docs/testing.md`, that of the README about mocks, those of
-//! `docs/generated-code.md` about trait objects and decorators, and those of `docs/operations.md`.
+//! `docs/generated-code.md` about trait objects and decorators, and those of `docs/operations.md` and `docs/errors.md`.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 

@@ -11,7 +11,8 @@ use tokio::time::Instant;
 use tonic::{Status, metadata::MetadataMap};
 
 use super::{
-    context::Context as CallContext, deadline::Deadline, observer::BoxObserver, trailers::merge,
+    cause, context::Context as CallContext, deadline::Deadline, method::MethodDescriptor,
+    observer::BoxObserver, trailers::merge,
 };
 
 /// A stream of length-prefixed messages that ends cleanly, with trailers, or with a status.
@@ -42,12 +43,18 @@ pub(crate) struct DirectResponses {
     pub(crate) stream: Option<CallContext>,
     /// Of a stream. A single message is shown at once.
     pub(crate) observers: Vec<BoxObserver>,
+    /// How many of them are the server's. They come first.
+    pub(crate) server_observers: usize,
+    /// The method, which is named in the log if there is a cause for the failure of a stream.
+    pub(crate) method: Option<&'static MethodDescriptor>,
 }
 
 /// A body whose bytes are shown to an observer.
 struct ObservedBody {
     inner: Body,
     observer: BoxObserver,
+    /// The method of a served call, if this is the outermost of its observers.
+    method: Option<&'static MethodDescriptor>,
 }
 
 /// An outgoing stream of messages, encoded and length-prefixed.
@@ -64,6 +71,9 @@ pub(crate) trait OutgoingMessages: Send {
 
     /// Ends the stream at `deadline`, unless it has a deadline of its own.
     fn limit(&mut self, deadline: Instant);
+
+    /// Logs the cause of a failure of these responses of `method`, and keeps it from the client.
+    fn withhold_cause(&mut self, method: &'static MethodDescriptor);
 }
 
 /// The receiving half of an HTTP message: data, then trailers.
@@ -121,7 +131,12 @@ impl Body {
 
     /// The body of a call whose messages are in a [`DirectSlot`](super::direct_slot::DirectSlot).
     pub(crate) fn direct(stream: Option<CallContext>) -> Self {
-        Self::of(BodyKind::Direct(DirectResponses { stream, observers: Vec::new() }))
+        Self::of(BodyKind::Direct(DirectResponses {
+            stream,
+            observers: Vec::new(),
+            server_observers: 0,
+            method: None,
+        }))
     }
 
     pub(crate) fn once(message: Bytes) -> Self {
@@ -189,10 +204,7 @@ impl Body {
                 observer.on_end(clean);
             }
             BodyKind::Outgoing(_) | BodyKind::Received(..) | BodyKind::Observed(_) => {
-                return Self::of(BodyKind::Observed(Box::new(ObservedBody {
-                    inner: self,
-                    observer,
-                })));
+                return self.observed_by(observer);
             }
         }
         self
@@ -202,10 +214,31 @@ impl Body {
     /// take it.
     pub(crate) fn observed_by_reader(self, observer: BoxObserver) -> Self {
         match &self.kind {
-            BodyKind::Once(..) => {
-                Self::of(BodyKind::Observed(Box::new(ObservedBody { inner: self, observer })))
-            }
+            BodyKind::Once(..) => self.observed_by(observer),
             _ => self.observed(observer),
+        }
+    }
+
+    fn observed_by(self, observer: BoxObserver) -> Self {
+        let observed = ObservedBody { inner: self, observer, method: None };
+        Self::of(BodyKind::Observed(Box::new(observed)))
+    }
+
+    /// Logs the cause of a failure of these responses of `method`, and keeps it from the client. Observers that
+    /// there are by now see it.
+    pub(crate) fn withhold_cause(&mut self, method: &'static MethodDescriptor) {
+        match &mut self.kind {
+            BodyKind::Outgoing(messages) => messages.withhold_cause(method),
+            BodyKind::Observed(observed) => observed.method = Some(method),
+            BodyKind::Direct(responses) => {
+                responses.method = Some(method);
+                responses.server_observers = responses.observers.len();
+            }
+            BodyKind::Failed(status) | BodyKind::Once(_, Some(status)) => {
+                cause::withhold(method.path, status);
+            }
+            // What is received has no cause in this process.
+            BodyKind::Once(_, None) | BodyKind::Ended | BodyKind::Received(..) => {}
         }
     }
 
@@ -384,10 +417,15 @@ impl Body {
 
 impl ObservedBody {
     fn poll_data(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, Status>>> {
-        let polled = ready!(self.inner.poll_data(cx));
-        match &polled {
+        let mut polled = ready!(self.inner.poll_data(cx));
+        match &mut polled {
             Some(Ok(data)) => self.observer.on_data(data),
-            Some(Err(status)) => self.observer.on_end(Err(status)),
+            Some(Err(status)) => {
+                self.observer.on_end(Err(status));
+                if let Some(method) = self.method {
+                    cause::withhold(method.path, status);
+                }
+            }
             None => {
                 let none = MetadataMap::new();
                 self.observer.on_end(Ok(self.inner.trailers.as_deref().unwrap_or(&none)));

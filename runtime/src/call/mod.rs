@@ -8,6 +8,8 @@ pub(crate) mod cancel_link;
 #[cfg(feature = "_calls")]
 pub(crate) mod cancellation;
 #[cfg(feature = "_calls")]
+pub(crate) mod cause;
+#[cfg(feature = "_calls")]
 pub(crate) mod context;
 #[cfg(feature = "_calls")]
 pub(crate) mod deadline;
@@ -26,4 +28,5 @@ pub(crate) mod reply;
 #[cfg(feature = "_calls")]
 pub(crate) mod status;
 pub mod streaming;
+pub(crate) mod to_status;
 pub(crate) mod trailers;

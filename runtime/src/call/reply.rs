@@ -13,8 +13,10 @@ use tonic::{Status, codec::CompressionEncoding, metadata::MetadataMap};
 
 use super::{
     body::Body,
+    cause,
     context::{InheritedHeaders, ServedContext},
     deadline::{self, Deadline},
+    method::MethodDescriptor,
     panics::{catch_panic, drop_catching_panics},
     status,
     trailers::Trailers,
@@ -50,12 +52,14 @@ pub struct ReplyFuture<'a> {
     deadline: Deadline,
     /// What is inherited by calls that `inner` makes, if it serves one itself.
     served: Option<ServedContext>,
+    /// The method, if this is the outermost future of a served call.
+    method: Option<&'static MethodDescriptor>,
 }
 
 impl<'a> ReplyFuture<'a> {
     /// A future of the reply that `inner` makes.
     pub(crate) fn new(deadline: Deadline, inner: CallFuture<'a, Reply>) -> Self {
-        Self { inner: Some(inner), has_begun: false, deadline, served: None }
+        Self { inner: Some(inner), has_begun: false, deadline, served: None, method: None }
     }
 
     /// A future of the reply of `inner`, which serves a call until `deadline`. Calls that it makes inherit the
@@ -65,8 +69,15 @@ impl<'a> ReplyFuture<'a> {
         headers: InheritedHeaders,
         inner: CallFuture<'a, Reply>,
     ) -> Self {
-        let served = Some(ServedContext::new(headers));
-        Self { inner: Some(inner), has_begun: false, deadline: Deadline::at(deadline), served }
+        let mut reply = Self::new(Deadline::at(deadline), inner);
+        reply.served = Some(ServedContext::new(headers));
+        reply
+    }
+
+    /// The same future as the outermost one of a served call of `method`: causes of failures go no further.
+    pub(crate) fn of_method(mut self, method: &'static MethodDescriptor) -> Self {
+        self.method = Some(method);
+        self
     }
 
     /// Polls `inner`, and drops it when it has answered: before the response is seen.
@@ -92,17 +103,29 @@ impl<'a> ReplyFuture<'a> {
             Poll::Ready(Err(status::panicked()))
         })
     }
+
+    fn poll_served(&mut self, cx: &mut Context<'_>) -> Poll<Result<Reply, Status>> {
+        let Some(served) = self.served.take() else { return self.poll_contained(cx) };
+        let (polled, served) = served.run(self.deadline.instant(), || self.poll_contained(cx));
+        // Once it has answered, the call is over, unless its context lives on with a stream of responses.
+        if polled.is_pending() {
+            self.served = Some(served);
+        }
+        polled
+    }
 }
 
 impl Future for ReplyFuture<'_> {
     type Output = Result<Reply, Status>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let Some(served) = self.served.take() else { return self.poll_contained(cx) };
-        let (polled, served) = served.run(self.deadline.instant(), || self.poll_contained(cx));
-        // Once it has answered, the call is over, unless its context lives on with a stream of responses.
-        if polled.is_pending() {
-            self.served = Some(served);
+        let mut polled = self.poll_served(cx);
+        match (&mut polled, self.method) {
+            (Poll::Ready(Err(status)), Some(method)) => cause::withhold(method.path, status),
+            (Poll::Ready(Ok(reply)), Some(method)) if method.kind.streams_responses() => {
+                reply.body.withhold_cause(method);
+            }
+            _ => {}
         }
         polled
     }

@@ -16,6 +16,7 @@ use super::{
 use crate::{
     call::{
         body::PrefetchedBody,
+        cause,
         deadline::{self, Deadline},
         observer::BoxObserver,
         reply::{CallFuture, Reply},
@@ -60,11 +61,15 @@ pub(crate) async fn intercept_http(
         deadline,
         is_shortened: false,
     };
+    let uri = head.uri.clone();
     let mut outgoing =
         HttpCall { sender, request: Some((head, body)), sent: None, received: None, deadline };
     let mut replying = interceptors.send(call, &mut outgoing);
-    let reply = Deadline::at(deadline).limit(Pin::new(&mut replying)).await;
+    let mut reply = Deadline::at(deadline).limit(Pin::new(&mut replying)).await;
     drop(replying);
+    if let (Role::Server, Err(status)) = (role, &mut reply) {
+        cause::withhold(uri.path(), status);
+    }
     match (reply, &outgoing.received) {
         (Ok(reply), _) => Ok(outgoing.response(reply)),
         // As it has come: with a response.

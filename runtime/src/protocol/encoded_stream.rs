@@ -12,8 +12,10 @@ use super::length_prefixed::MessageEncoder;
 use crate::{
     call::{
         body::OutgoingMessages,
+        cause,
         context::{self, Context as CallContext},
         deadline::Deadline,
+        method::MethodDescriptor,
         panics::{catch_panic, drop_catching_panics},
         status,
         streaming::Streaming,
@@ -43,6 +45,8 @@ pub(crate) struct EncodedStream {
     last_chunk_len: usize,
     /// The failure of the source, delivered after the buffered chunk.
     failure: Option<Status>,
+    /// The method of a served call, if nobody observes its responses.
+    method: Option<&'static MethodDescriptor>,
     trailers: MetadataMap,
 }
 
@@ -101,6 +105,7 @@ impl EncodedStream {
             complete_len: 0,
             last_chunk_len: 0,
             failure: None,
+            method: None,
             trailers: MetadataMap::new(),
         }
     }
@@ -187,7 +192,11 @@ impl OutgoingMessages for EncodedStream {
             self.chunk = BytesMut::new();
             return Poll::Pending;
         }
-        Poll::Ready(self.failure.take().map(Err))
+        let mut failure = self.failure.take();
+        if let (Some(status), Some(method)) = (&mut failure, self.method) {
+            cause::withhold(method.path, status);
+        }
+        Poll::Ready(failure.map(Err))
     }
 
     fn take_trailers(&mut self) -> MetadataMap {
@@ -204,6 +213,10 @@ impl OutgoingMessages for EncodedStream {
 
     fn limit(&mut self, deadline: tokio::time::Instant) {
         self.deadline.limit_to(deadline);
+    }
+
+    fn withhold_cause(&mut self, method: &'static MethodDescriptor) {
+        self.method = Some(method);
     }
 }
 

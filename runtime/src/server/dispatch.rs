@@ -128,10 +128,11 @@ impl RegisteredService {
         method: usize,
         call: IncomingCall<'a>,
     ) -> ReplyFuture<'a> {
-        match self.interceptors.is_empty() {
+        let reply = match self.interceptors.is_empty() {
             true => self.serve(method, call),
             false => self.intercept(method, call),
-        }
+        };
+        reply.of_method(&self.descriptor.methods[method])
     }
 
     fn intercept<'a>(self: &Arc<Self>, method: usize, call: IncomingCall<'a>) -> ReplyFuture<'a> {

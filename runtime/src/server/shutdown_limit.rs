@@ -22,6 +22,7 @@ use super::observer::{ServerObserver, ServiceEntry};
 use crate::{
     call::{
         body::{Body, OutgoingMessages},
+        method::MethodDescriptor,
         reply::Reply,
     },
     intercept::{InterceptedCall, Next, interceptor::Interceptor},
@@ -99,5 +100,9 @@ impl<F: Future + Send> OutgoingMessages for LimitedStream<F> {
 
     fn limit(&mut self, deadline: Instant) {
         self.body.limit(deadline);
+    }
+
+    fn withhold_cause(&mut self, method: &'static MethodDescriptor) {
+        self.body.withhold_cause(method);
     }
 }

@@ -5,6 +5,7 @@
 mod broken;
 mod calls;
 mod cancellation;
+mod causes;
 mod codecs;
 mod compression;
 mod connect_info;
@@ -13,6 +14,7 @@ mod credit;
 mod deadlines;
 mod decorators;
 mod endings;
+mod error_details;
 mod failures;
 mod foreign_clients;
 mod frames;

@@ -1,6 +1,7 @@
 //! A telemetry service whose series each behave in their own way.
 
 use std::{
+    io,
     sync::{
         Arc,
         atomic::{AtomicUsize, Ordering},
@@ -9,7 +10,8 @@ use std::{
 };
 
 use rust_scaffold::{
-    Context, MethodDescriptor, Request, Response, Status, Streaming, Trailers,
+    Code, Context, MethodDescriptor, Request, Response, Status, Streaming, ToStatus as _, Trailers,
+    error_details::{ErrorDetails, StatusExt as _},
     metadata::MetadataMap,
 };
 use tokio_stream::{StreamExt as _, iter};
@@ -28,15 +30,20 @@ pub(crate) struct Station {
 }
 
 impl Station {
-    /// What the name of a series does: `fails`, `panics`, `hangs`, `asks` the next station; anything else goes well.
+    /// What the name of a series does: `fails`, has `details` of its failure or a `cause` for it, `panics`, `hangs`,
+    /// `asks` the next station; anything else goes well.
     async fn act(&self, series: &str) -> Result<(), Status> {
         let _busy = Busy::new(&self.busy);
         match series {
             "fails" => Err(Status::with_details(
-                rust_scaffold::Code::FailedPrecondition,
+                Code::FailedPrecondition,
                 "größer als 100 %",
                 vec![0, 159, 146, 150].into(),
             )),
+            "details" => {
+                Err(Status::with_error_details(Code::InvalidArgument, "no series", details()))
+            }
+            "cause" => disk().status_with(Code::Internal, "no points"),
             "panics" => panic!("this series panics"),
             "hangs" => {
                 tokio::time::sleep(Duration::from_secs(3600)).await;
@@ -63,6 +70,22 @@ impl Station {
             tokio::time::sleep(Duration::from_millis(1)).await;
         }
     }
+}
+
+/// What went wrong with the series `details`.
+pub(crate) fn details() -> ErrorDetails {
+    let mut details = ErrorDetails::with_bad_request_violation("series", "is unknown");
+    details.set_error_info(
+        "NO_SERIES",
+        "example.org",
+        [("series".to_owned(), "größer".to_owned())],
+    );
+    details.set_retry_info(Some(Duration::from_millis(1500)));
+    details
+}
+
+fn disk() -> Result<(), io::Error> {
+    Err(io::Error::other("the disk is full"))
 }
 
 /// Counts as a handler at work until it is dropped.

@@ -11,8 +11,10 @@ use tonic::{Status, metadata::MetadataMap};
 use super::{Source, Streaming, panicked};
 use crate::call::{
     body::DirectResponses,
+    cause,
     context::{self, Context as CallContext},
     deadline::Deadline,
+    method::MethodDescriptor,
     observer::BoxObserver,
     panics::{catch_panic, drop_catching_panics},
 };
@@ -24,9 +26,17 @@ impl<T> Streaming<T> {
     where
         T: Send + 'static,
     {
-        let DirectResponses { stream: context, observers } = responses;
+        let DirectResponses { stream: context, observers, server_observers, method } = responses;
         let deadline = deadline.moved_to(context.as_ref().and_then(CallContext::deadline));
-        Self::from_source(LimitedSource { messages: self, deadline, context, observers })
+        let messages = self;
+        Self::from_source(LimitedSource {
+            messages,
+            deadline,
+            context,
+            observers,
+            server_observers,
+            method,
+        })
     }
 
     /// The [`InstrumentFn`](crate::call::direct_slot::InstrumentFn) of a stream.
@@ -39,6 +49,8 @@ impl<T> Streaming<T> {
             deadline: Deadline::at(deadline),
             context: None,
             observers: observer.into_iter().collect(),
+            server_observers: 0,
+            method: None,
         });
     }
 }
@@ -49,6 +61,10 @@ struct LimitedSource<T> {
     /// In which the messages make calls. None if that does not matter, or once they have ended.
     context: Option<CallContext>,
     observers: Vec<BoxObserver>,
+    /// How many of them see the cause of a failure.
+    server_observers: usize,
+    /// The method of a served call, if these are its responses.
+    method: Option<&'static MethodDescriptor>,
 }
 
 impl<T> LimitedSource<T> {
@@ -71,15 +87,14 @@ impl<T: Send> Source<T> for LimitedSource<T> {
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<T, Status>>> {
-        let next = ready!(self.poll_limited(cx));
-        let Self { observers, messages, .. } = &mut *self;
-        for observer in observers {
-            match &next {
-                Some(Ok(_)) => observer.on_message(),
-                Some(Err(status)) => observer.on_end(Err(status)),
-                None => observer.on_end(Ok(&messages.trailers)),
-            }
+        let mut next = ready!(self.poll_limited(cx));
+        let Self { observers, messages, server_observers, method, .. } = &mut *self;
+        let (of_server, others) = observers.split_at_mut(*server_observers);
+        show(of_server, &next, messages);
+        if let (Some(Err(status)), Some(method)) = (&mut next, method) {
+            cause::withhold(method.path, status);
         }
+        show(others, &next, messages);
         Poll::Ready(next)
     }
 
@@ -89,6 +104,21 @@ impl<T: Send> Source<T> for LimitedSource<T> {
 
     fn is_counted(&self) -> bool {
         self.messages.is_counted()
+    }
+}
+
+/// Shows `observers` the `next` of these messages.
+fn show<T>(
+    observers: &mut [BoxObserver],
+    next: &Option<Result<T, Status>>,
+    messages: &Streaming<T>,
+) {
+    for observer in observers {
+        match next {
+            Some(Ok(_)) => observer.on_message(),
+            Some(Err(status)) => observer.on_end(Err(status)),
+            None => observer.on_end(Ok(&messages.trailers)),
+        }
     }
 }
 
