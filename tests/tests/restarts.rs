@@ -186,7 +186,6 @@ async fn no_call_is_lost_or_made_twice_when_servers_are_replaced_under_load() {
     let answered = load.ended().await;
     serving.signal(Signal::TERM);
     begun += serving.ended().await;
-    assert!(answered > 25_000, "{answered}");
     assert_eq!(begun, answered);
 }
 

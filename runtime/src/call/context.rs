@@ -14,8 +14,8 @@ use tokio::time::Instant;
 use tonic::Status;
 
 use super::{
-    cancellation::{CallGuard, CancellationLink},
     deadline::{self, Deadline},
+    parent::{ParentCall, ServedCallGuard},
 };
 
 const TRACEPARENT: &str = "traceparent";
@@ -29,7 +29,7 @@ thread_local! {
 
 /// What calls inherit from the call in whose service they are made.
 ///
-/// A handler that calls other services passes on to them, without a word:
+/// A handler that calls other services passes on to them, automatically:
 ///
 /// - what is left of its deadline, unless the call has an earlier one;
 /// - its cancellation: when the client goes away, the handler is dropped, and the calls with it;
@@ -37,8 +37,7 @@ thread_local! {
 ///   [`baggage`](https://www.w3.org/TR/baggage/) and `x-request-id`, unless the call has its own.
 ///
 /// This holds for the handler, for the streams that it returns, and for interceptors of its service, over every
-/// transport, in process and in mocks. For an interceptor, the call is over when it has returned the reply. Headers
-/// are added before the client's interceptors run.
+/// transport, in process and in mocks. Headers are added before the client's interceptors run.
 ///
 /// It does not reach into other tasks by itself. There, run the work in the handler's context:
 ///
@@ -54,8 +53,8 @@ thread_local! {
 /// # }
 /// ```
 ///
-/// A stream of responses that the handler hands to another task keeps the deadline, but is not cancelled with the
-/// handler. Work that several calls wait for, such as the filling of a cache, belongs to none of them: run it in
+/// A stream of responses that the handler receives and hands to another task keeps the deadline, but is not cancelled
+/// with the handler, unless the call was made there or by [`BidiCall::open`](crate::BidiCall::open). Work that several calls wait for, such as the filling of a cache, belongs to none of them: run it in
 /// `Context::default()`, or through a [detached](crate::Channel::detached) channel.
 #[derive(Clone, Default)]
 pub struct Context {
@@ -72,7 +71,7 @@ pub(crate) struct InheritedHeaders(Option<Arc<Vec<(HeaderName, HeaderValue)>>>);
 #[derive(Default)]
 pub(crate) struct ServedContext {
     headers: InheritedHeaders,
-    guard: CallGuard,
+    guard: ServedCallGuard,
 }
 
 /// How long the call of a context goes on.
@@ -82,9 +81,9 @@ enum Life {
     #[default]
     Unlimited,
     /// As long as there is this, or a clone of it.
-    Served(CallGuard),
+    Served(ServedCallGuard),
     /// Until this says so.
-    Linked(Box<CancellationLink>),
+    Linked(Box<ParentCall>),
 }
 
 impl Context {
@@ -104,7 +103,8 @@ impl Context {
     }
 
     /// Runs `work` in this context: calls that it makes inherit from it. They fail with `Cancelled` when the call
-    /// of the context is over: answered, to the end of its stream, or cancelled. Other work goes on.
+    /// of the context is over: answered, to the end of its stream, or cancelled; less than 10 ms before their deadline,
+    /// with `DeadlineExceeded`. Other work goes on.
     pub async fn scope<F: Future>(mut self, work: F) -> F::Output {
         let mut work = pin!(work);
         poll_fn(|cx| {
@@ -145,8 +145,9 @@ impl Context {
         CURRENT.with_borrow(Self::clone)
     }
 
-    /// The context that is current, for the requests of a call that is made in it. They are dropped with that call.
-    pub(crate) fn of_requests() -> Self {
+    /// The context that is current, for messages of a call that is made or served in it, and with which they are
+    /// dropped.
+    pub(crate) fn of_messages() -> Self {
         CURRENT.with_borrow(|current| Self {
             deadline: current.deadline,
             headers: current.headers.clone(),
@@ -169,7 +170,7 @@ impl Context {
             return Err(deadline::parent_is_over());
         }
         let parent = match &self.life {
-            Life::Linked(link) => Some(CancellationLink::clone(link)),
+            Life::Linked(link) => Some(ParentCall::clone(link)),
             // Its handler waits for the call, and is dropped with it.
             Life::Served(_) | Life::Unlimited => None,
         };
@@ -188,14 +189,20 @@ impl Context {
         let Some(inherited) = &self.headers.0 else { return };
         // The state belongs to its parent.
         let has_trace = headers.contains_key(TRACEPARENT);
-        let is_missing = |(name, _): &&(HeaderName, HeaderValue)| {
-            let is_of_other_trace = has_trace && *name == TRACESTATE;
-            !headers.contains_key(name) && !is_of_other_trace
-        };
-        // All of them first: a name may have several values.
-        let missing: Vec<_> = inherited.iter().filter(is_missing).cloned().collect();
-        for (name, value) in missing {
-            headers.append(name, value);
+        let mut decided = None;
+        for (name, value) in inherited.iter() {
+            // The values of a name follow each other, as `HeaderMap` has had them.
+            let is_missing = match decided {
+                Some((last, is_missing)) if last == name => is_missing,
+                _ => {
+                    let is_of_other_trace = has_trace && *name == TRACESTATE;
+                    !is_of_other_trace && !headers.contains_key(name)
+                }
+            };
+            decided = Some((name, is_missing));
+            if is_missing {
+                headers.append(name.clone(), value.clone());
+            }
         }
     }
 }
@@ -222,7 +229,12 @@ impl InheritedHeaders {
 
 impl ServedContext {
     pub(crate) fn new(headers: InheritedHeaders) -> Self {
-        Self { headers, guard: CallGuard::default() }
+        Self { headers, guard: ServedCallGuard::default() }
+    }
+
+    /// What keeps the call going, if somebody wants to know its end.
+    pub(crate) fn into_guard(self) -> Option<ServedCallGuard> {
+        Some(self.guard).filter(ServedCallGuard::is_linked)
     }
 
     /// Runs `work`, which serves the call, in its context. Returns what is left to serve it with.

@@ -17,7 +17,7 @@ use tokio::{
 };
 use tonic::Status;
 
-use super::{cancellation::CancellationLink, status};
+use super::{parent::ParentCall, status};
 
 pub(crate) const GRPC_TIMEOUT: HeaderName = HeaderName::from_static("grpc-timeout");
 /// Longer timeouts are treated as this one: timers cannot represent all of them.
@@ -89,9 +89,9 @@ pub(crate) fn insert_timeout(headers: &mut HeaderMap, deadline: Instant) {
 }
 
 /// `left` with three significant digits, or in milliseconds if that is more, rounded up by less than a millisecond.
-/// A call that is sent at once thus carries exactly the timeout that was asked for, and calls with the same timeout
-/// share an entry of the HPACK table. Servers take off more than rounding adds, so a call that inherits its deadline
-/// never has more time.
+/// More than 99,999,999 ms, almost 28 hours, are cut down to seconds. A call that is sent at once thus carries exactly
+/// the timeout that was asked for, and calls with the same timeout share an entry of the HPACK table. Servers take off
+/// more than rounding adds, so a call that inherits its deadline is never given more time.
 fn encode(left: Duration) -> Option<HeaderValue> {
     /// Milliseconds of more than this need more than eight digits.
     const LONG: u64 = 99_999_999 * MILLISECOND;
@@ -166,7 +166,7 @@ impl Deadline {
     }
 
     /// Ends the call together with the one that it was made for, too.
-    pub(crate) fn within(mut self, parent: Option<CancellationLink>) -> Self {
+    pub(crate) fn within(mut self, parent: Option<ParentCall>) -> Self {
         if let Some(parent) = parent {
             self.parent = Some(Box::new(Box::pin(parent.cancelled())));
         }
@@ -191,17 +191,7 @@ impl Deadline {
     /// Fails once the deadline has passed. Until then, registers the task to be woken at the deadline.
     #[inline]
     pub(crate) fn check(&mut self, cx: &mut Context<'_>) -> Result<(), Status> {
-        if let Some(parent) = &mut self.parent
-            && parent.as_mut().as_mut().poll(cx).is_ready()
-        {
-            // It must not be polled again.
-            self.parent = None;
-            // They have the same deadline, mostly, and either may be seen first.
-            return Err(match self.instant {
-                Some(instant) if is_near(instant) => exceeded(),
-                _ => parent_is_over(),
-            });
-        }
+        self.check_parent(cx)?;
         let Some(instant) = self.instant else {
             return Ok(());
         };
@@ -217,6 +207,23 @@ impl Deadline {
             Poll::Ready(()) => Err(exceeded()),
             Poll::Pending => Ok(()),
         }
+    }
+
+    /// Fails once the call is over that this one was made for.
+    #[inline]
+    fn check_parent(&mut self, cx: &mut Context<'_>) -> Result<(), Status> {
+        if let Some(parent) = &mut self.parent
+            && parent.as_mut().as_mut().poll(cx).is_ready()
+        {
+            // It must not be polled again.
+            self.parent = None;
+            // They have the same deadline, mostly, and either may be seen first.
+            return Err(match self.instant {
+                Some(instant) if is_near(instant) => exceeded(),
+                _ => parent_is_over(),
+            });
+        }
+        Ok(())
     }
 
     /// Like [`check`](Self::check), as a poll that is pending until the deadline.
@@ -253,6 +260,21 @@ impl Deadline {
         std::future::poll_fn(|cx| {
             let polled = future.as_mut().poll(cx);
             self.limit_poll(polled, cx)
+        })
+        .await
+    }
+
+    /// Runs `future`, which keeps to the deadline itself, until it completes or the call is over that it was made for.
+    pub(crate) async fn limit_by_parent<T>(
+        &mut self,
+        mut future: Pin<&mut impl Future<Output = Result<T, Status>>>,
+    ) -> Result<T, Status> {
+        std::future::poll_fn(|cx| match future.as_mut().poll(cx) {
+            Poll::Pending => match self.check_parent(cx) {
+                Ok(()) => Poll::Pending,
+                Err(over) => Poll::Ready(Err(over)),
+            },
+            ready => ready,
         })
         .await
     }

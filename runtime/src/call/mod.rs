@@ -6,8 +6,6 @@ pub(crate) mod body;
 #[cfg(feature = "_calls")]
 pub(crate) mod cancel_link;
 #[cfg(feature = "_calls")]
-pub(crate) mod cancellation;
-#[cfg(feature = "_calls")]
 pub(crate) mod cause;
 #[cfg(feature = "_calls")]
 pub(crate) mod context;
@@ -17,12 +15,16 @@ pub(crate) mod deadline;
 pub(crate) mod direct_slot;
 pub(crate) mod downcast;
 #[cfg(feature = "_calls")]
+pub(crate) mod dropped;
+#[cfg(feature = "_calls")]
 pub(crate) mod head;
 pub(crate) mod method;
 #[cfg(feature = "_calls")]
 pub(crate) mod observer;
 #[cfg(feature = "_calls")]
 pub(crate) mod panics;
+#[cfg(feature = "_calls")]
+pub(crate) mod parent;
 #[cfg(feature = "_calls")]
 pub(crate) mod reply;
 #[cfg(feature = "_calls")]

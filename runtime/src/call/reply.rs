@@ -18,6 +18,7 @@ use super::{
     deadline::{self, Deadline},
     method::MethodDescriptor,
     panics::{catch_panic, drop_catching_panics},
+    parent::GuardedResponses,
     status,
     trailers::Trailers,
 };
@@ -38,6 +39,14 @@ impl Reply {
             self.body = self.body.with_trailers(trailers);
         }
         self
+    }
+
+    /// Keeps the call for which it was `served` going until the last response: that may be a stream.
+    fn guard(&mut self, served: ServedContext) {
+        if let Some(guard) = served.into_guard() {
+            let body = std::mem::replace(&mut self.body, Body::empty());
+            self.body = body.observed(Box::new(GuardedResponses(Some(guard))));
+        }
     }
 }
 
@@ -106,10 +115,12 @@ impl<'a> ReplyFuture<'a> {
 
     fn poll_served(&mut self, cx: &mut Context<'_>) -> Poll<Result<Reply, Status>> {
         let Some(served) = self.served.take() else { return self.poll_contained(cx) };
-        let (polled, served) = served.run(self.deadline.instant(), || self.poll_contained(cx));
-        // Once it has answered, the call is over, unless its context lives on with a stream of responses.
-        if polled.is_pending() {
-            self.served = Some(served);
+        let (mut polled, served) = served.run(self.deadline.instant(), || self.poll_contained(cx));
+        match &mut polled {
+            Poll::Pending => self.served = Some(served),
+            // Changed in place: moving it costs.
+            Poll::Ready(Ok(reply)) => reply.guard(served),
+            Poll::Ready(Err(_)) => {}
         }
         polled
     }

@@ -205,7 +205,7 @@ impl Channel {
     /// What the requests of a call that is made here inherit themselves.
     pub(super) fn context_of_requests(&self) -> CallContext {
         match self.inherits {
-            true => CallContext::of_requests(),
+            true => CallContext::of_messages(),
             false => CallContext::default(),
         }
     }

@@ -123,11 +123,7 @@ impl Direct<'_> {
         if self.interceptors.is_empty() {
             let mut reply = self.start(metadata, extensions, slot);
             // The server keeps to the deadline itself.
-            let instant = self.deadline.instant();
-            let mut parent = std::mem::take(&mut self.deadline).moved_to(None);
-            let reply = parent.limit(Pin::new(&mut reply)).await;
-            self.deadline = parent.moved_to(instant);
-            return reply;
+            return self.deadline.limit_by_parent(Pin::new(&mut reply)).await;
         }
         let mut deadline = std::mem::take(&mut self.deadline);
         let call = InterceptedCall::new(Role::Client, self.method, metadata, extensions)

@@ -387,21 +387,25 @@ impl Sending {
     }
 
     /// Ends the stream with `status` in the trailers. Without HTTP trailers, it is reset: its body may have
-    /// stopped inside a message.
-    pub(crate) fn fail(&mut self, protocol: Protocol, status: &Status) {
+    /// stopped inside a message. So is plain HTTP, without a `protocol`.
+    pub(crate) fn fail(&mut self, protocol: Option<Protocol>, status: &Status) {
         let trailers = grpc_status::to_headers(status);
-        if !protocol.has_http_trailers() || self.stream.send_trailers(trailers).is_err() {
+        let has_trailers = protocol.is_some_and(Protocol::has_http_trailers);
+        if !has_trailers || self.stream.send_trailers(trailers).is_err() {
             self.reset(h2::Reason::INTERNAL_ERROR);
         }
     }
 
     /// Ends the stream with `status` instead of the rest of the body. If the status would have to follow half a
-    /// message, the stream is reset.
-    pub(crate) fn end(&mut self, protocol: Protocol, status: &Status) {
+    /// message, the stream is reset; so is plain HTTP, without a `protocol`.
+    pub(crate) fn end(&mut self, protocol: Option<Protocol>, status: &Status) {
         let is_in_message = self.is_cut && !self.chunk.is_empty();
-        if !protocol.has_http_trailers() && (is_in_message || !self.body.has_status_in_data()) {
+        let can_end = |protocol: &Protocol| {
+            protocol.has_http_trailers() || !is_in_message && self.body.has_status_in_data()
+        };
+        let Some(protocol) = protocol.filter(can_end) else {
             return self.reset(h2::Reason::CANCEL);
-        }
+        };
         let sent = match protocol.end_of_response(Err(status)).into_data() {
             Ok(data) => self.stream.send_data(data, true),
             Err(frame) => {

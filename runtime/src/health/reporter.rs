@@ -1,6 +1,12 @@
 //! [`HealthReporter`]: the handle with which an application reports the health of its services.
 
-use std::{fmt, sync::Arc};
+use std::{
+    fmt,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+};
 
 use tokio::sync::watch;
 
@@ -54,8 +60,7 @@ impl HealthReporter {
         self.update(|statuses| statuses.set(service, status));
     }
 
-    /// Makes `service` unknown: `Check` fails with `NotFound` then, and those who watch it are told that it is
-    /// unknown.
+    /// Makes `service` unknown: `Check` fails with `NotFound` then, and those who watch it are notified of that.
     pub fn clear_status(&self, service: &str) {
         self.update(|statuses| statuses.clear(service));
     }
@@ -67,6 +72,10 @@ impl HealthReporter {
 
     /// Reports every service as [`NotServing`](HealthStatus::NotServing) from now on, and ends every
     /// watch once it has reported that. This cannot be undone.
+    ///
+    /// A watch that begins afterwards reports the same and goes on until the server's connections are drained, so
+    /// that clients that watch again at once do so once. Where others serve the server
+    /// ([`Server::into_service`](crate::Server::into_service)), nothing says when that is: the watch ends at once.
     ///
     /// A server does so when its shutdown begins. Call it earlier to have load balancers look elsewhere before
     /// the server stops accepting connections.
@@ -88,9 +97,16 @@ impl HealthReporter {
     }
 }
 
-impl ServerObserver for HealthReporter {
+/// A server that is reported on, of which a reporter may have several.
+pub(super) struct ReportedServer {
+    pub(super) reporter: HealthReporter,
+    /// Whether it drains its connections itself, before which no watch of it has to end.
+    pub(super) drains: Arc<AtomicBool>,
+}
+
+impl ServerObserver for ReportedServer {
     fn starts(&self, services: &[ServiceEntry]) {
-        self.update(|statuses| {
+        self.reporter.update(|statuses| {
             statuses.set_default("", HealthStatus::Serving);
             for service in services {
                 statuses.set_default(service.name, HealthStatus::Serving);
@@ -99,8 +115,13 @@ impl ServerObserver for HealthReporter {
         });
     }
 
+    fn will_drain(&self) {
+        // Before the first connection, so before any watch reads it.
+        self.drains.store(true, Ordering::Relaxed);
+    }
+
     fn shutdown_begins(&self) {
-        self.shut_down();
+        self.reporter.shut_down();
     }
 }
 

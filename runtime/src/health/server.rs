@@ -1,11 +1,15 @@
 //! How a [`Server`] gets its health service.
 
-use std::sync::Arc;
+use std::sync::{Arc, atomic::AtomicBool};
 
 use tokio::net::{TcpListener, ToSocketAddrs};
 use tonic::server::NamedService as _;
 
-use super::{generated::HealthServer, reporter::HealthReporter, service::HealthService};
+use super::{
+    generated::HealthServer,
+    reporter::{HealthReporter, ReportedServer},
+    service::HealthService,
+};
 use crate::server::{
     Server,
     builtins::{BuiltinServices, MakeBuiltins},
@@ -21,7 +25,7 @@ impl Server {
     ///
     /// Every service is `SERVING`, whether it is added before or after this, and so is `""`, the server as a
     /// whole. When shutdown begins, every service turns `NOT_SERVING`, and calls that watch one end after they
-    /// have told so. To set the status of a service, use [`health_with`](Self::health_with).
+    /// have reported that; those that begin later end with the drain. To set the status of a service, use [`health_with`](Self::health_with).
     ///
     /// ```
     /// use rust_scaffold::Server;
@@ -51,7 +55,7 @@ impl Server {
     /// down for all.
     ///
     /// A server that others serve ([`into_service`](Self::into_service)) does not hear of their shutdown: call
-    /// [`HealthReporter::shut_down`] when it begins.
+    /// [`HealthReporter::shut_down`] when it begins, which ends the watches, too, and those that begin afterwards.
     #[must_use]
     pub fn health_with(self, reporter: &HealthReporter) -> Self {
         let reporter = reporter.clone();
@@ -112,7 +116,9 @@ fn make_health() -> MakeBuiltins {
 }
 
 fn builtin(reporter: HealthReporter) -> BuiltinServices {
-    let service = HealthServer::new(HealthService { reporter: reporter.clone() });
-    let service = service.max_decoding_message_size(MAX_REQUEST);
-    BuiltinServices { services: vec![service.served], observer: Arc::new(reporter) }
+    let drains = Arc::<AtomicBool>::default();
+    let service = HealthService { reporter: reporter.clone(), drains: Arc::clone(&drains) };
+    let service = HealthServer::new(service).max_decoding_message_size(MAX_REQUEST);
+    let observer = Arc::new(ReportedServer { reporter, drains });
+    BuiltinServices { services: vec![service.served], observer }
 }

@@ -2,7 +2,10 @@
 
 use std::{
     pin::Pin,
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
     task::{Context, Poll, ready},
 };
 
@@ -27,6 +30,8 @@ const MAX_LISTED: usize = 100;
 /// Answers with what is reported.
 pub(super) struct HealthService {
     pub(super) reporter: HealthReporter,
+    /// Whether the server drains its connections itself.
+    pub(super) drains: Arc<AtomicBool>,
 }
 
 impl Health for HealthService {
@@ -44,13 +49,15 @@ impl Health for HealthService {
         &self,
         request: Request<HealthCheckRequest>,
     ) -> Result<Response<Streaming<HealthCheckResponse>>, Status> {
+        // Many clients watch again at once when they have learned anything: they would do so until the server
+        // drains, which ends the watch as well.
+        let ends_with_drain =
+            self.drains.load(Ordering::Relaxed) && self.reporter.current().is_shut_down;
         Ok(Response::new(Streaming::new(Watch {
             service: request.into_inner().service,
             updates: WatchStream::new(self.reporter.subscribe()),
-            told: None,
-            // Many clients watch again at once when they have been told anything: they would do so for as long as
-            // the server waits before it drains.
-            ends_at_shutdown: !self.reporter.current().is_shut_down,
+            reported: None,
+            ends_at_shutdown: !ends_with_drain,
             is_last: false,
         })))
     }
@@ -77,10 +84,10 @@ impl Health for HealthService {
 struct Watch {
     service: String,
     updates: WatchStream<Arc<Statuses>>,
-    told: Option<ServingStatus>,
-    /// Unless it has begun after that.
+    reported: Option<ServingStatus>,
+    /// Otherwise, it goes on until the drain.
     ends_at_shutdown: bool,
-    /// Whether nothing comes after what was told, because shutdown has begun.
+    /// Whether nothing comes after what was reported, because shutdown has begun.
     is_last: bool,
 }
 
@@ -93,7 +100,7 @@ impl Stream for Watch {
             self.is_last = self.ends_at_shutdown && statuses.is_shut_down;
             let status = statuses.get(&self.service).map_or(ServingStatus::ServiceUnknown, on_wire);
             // It may be another service that has changed.
-            if self.told.replace(status) != Some(status) {
+            if self.reported.replace(status) != Some(status) {
                 return Poll::Ready(Some(Ok(response(status))));
             }
         }

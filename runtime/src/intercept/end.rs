@@ -8,9 +8,11 @@ use std::{
 use tokio::time::Instant;
 use tonic::{Code, Status, metadata::MetadataMap};
 
+use super::call::{InterceptedCall, Role};
 use crate::{
     call::{
         deadline,
+        dropped::ended_with,
         observer::{BoxObserver, MessageObserver},
         panics::catch_panic,
     },
@@ -27,7 +29,8 @@ pub struct CallEnd<'a> {
 
 impl CallEnd<'_> {
     /// The status code. For a call that the client or an interceptor dropped before it ended, `DeadlineExceeded` if
-    /// its deadline had passed or was about to, otherwise `Cancelled`.
+    /// its deadline had passed or was about to, otherwise `Cancelled`; for one that the server ended, because it shut
+    /// down or the connection grew too old, the status that the client gets.
     pub fn code(&self) -> Code {
         self.ended.map_or_else(Status::code, |_| Code::Ok)
     }
@@ -62,14 +65,16 @@ pub(super) struct EndObserver {
     /// None once it has told.
     tell: Option<EndFn>,
     deadline: Option<Instant>,
+    role: Role,
     requests: Arc<Mutex<MessageCounter>>,
     responses: MessageCounter,
 }
 
 impl EndObserver {
-    pub(super) fn new(tell: EndFn, deadline: Option<Instant>) -> Self {
+    /// Observes `call`.
+    pub(super) fn new(tell: EndFn, call: &InterceptedCall) -> Self {
         let (requests, responses) = (Arc::default(), MessageCounter::default());
-        Self { tell: Some(tell), deadline, requests, responses }
+        Self { tell: Some(tell), deadline: call.deadline, role: call.role, requests, responses }
     }
 
     /// What counts the requests.
@@ -99,9 +104,15 @@ impl MessageObserver for EndObserver {
 impl Drop for EndObserver {
     fn drop(&mut self) {
         if self.tell.is_some() {
-            let status = match self.deadline.is_some_and(deadline::is_near) {
-                true => deadline::exceeded(),
-                false => Status::cancelled("the call was cancelled"),
+            let ended_by_server = match self.role {
+                Role::Server => ended_with(),
+                // Of whoever is served by that, not of this call.
+                Role::Client => None,
+            };
+            let status = match (ended_by_server, self.deadline) {
+                (Some(status), _) => status,
+                (None, Some(deadline)) if deadline::is_near(deadline) => deadline::exceeded(),
+                (None, _) => Status::cancelled("the call was cancelled"),
             };
             self.on_end(Err(&status));
         }

@@ -5,7 +5,7 @@ use prost::Message;
 use tonic::{Response, Status, metadata::MetadataMap};
 
 use crate::{
-    call::{body::Body, deadline::Deadline, reply::Reply, streaming::Streaming},
+    call::{body::Body, context::Context, deadline::Deadline, reply::Reply, streaming::Streaming},
     codec::{Codec, CodecMessage, ProstCodec},
     protocol::{encoded_stream::EncodedStream, length_prefixed::MessageEncoder},
 };
@@ -41,7 +41,9 @@ impl Reply {
     ) -> Self {
         let (metadata, messages, extensions) = response.into_parts();
         let wrap = CodecMessage::<C, M>::new;
-        let encoded = EncodedStream::new(messages, wrap, PLAIN, Deadline::default());
+        // Whoever polls it may serve another call, or be served by one.
+        let encoded = EncodedStream::new(messages, wrap, PLAIN, Deadline::default())
+            .in_context(Context::of_messages());
         let body = Body::outgoing(encoded);
         Self { metadata, extensions, encoding: None, body }.with_trailers()
     }

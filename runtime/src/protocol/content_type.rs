@@ -2,9 +2,7 @@
 
 use std::fmt;
 
-#[cfg(feature = "web")]
-use http::header;
-use http::{HeaderMap, HeaderValue};
+use http::{HeaderMap, HeaderValue, header};
 
 /// A protocol on HTTP: how the head, the messages and the end of a call are written.
 ///
@@ -61,6 +59,14 @@ impl Protocol {
         #[cfg(not(feature = "web"))]
         let protocol = Self::Grpc;
         protocol
+    }
+
+    /// Like [`of_headers`](Self::of_headers), for a request or a response; None if it is no call but plain HTTP. Codecs
+    /// and formats that are not known here do not make it that.
+    pub(crate) fn of_call(headers: &HeaderMap) -> Option<Self> {
+        let value = headers.get(header::CONTENT_TYPE)?;
+        let is_call = value.as_bytes().starts_with(b"application/grpc");
+        is_call.then(|| Self::of_content_type(value).unwrap_or_default())
     }
 
     pub(crate) fn content_type(self) -> HeaderValue {

@@ -109,6 +109,11 @@ impl HttpBody {
         matches!(self.0, HttpBodyKind::Ended)
     }
 
+    /// Whether the body is a reply of this crate, not of plain HTTP.
+    pub(crate) fn is_reply(&self) -> bool {
+        matches!(self.0, HttpBodyKind::Ours(_, Direction::Response, _))
+    }
+
     /// Whether the body is a response whose status is part of its data.
     pub(crate) fn has_status_in_data(&self) -> bool {
         match &self.0 {

@@ -9,7 +9,7 @@ use std::{
 };
 
 use http::{HeaderValue, Method, StatusCode, header};
-use tonic::Status;
+use tonic::{Code, Status};
 
 use super::{content_type::Protocol, headers::GrpcHeaders, http_body::HttpBody};
 use crate::call::reply::ReplyFuture;
@@ -57,6 +57,15 @@ pub(crate) fn too_long(request: &http::Request<HttpBody>, refusal: &Status) -> B
     match Protocol::of_request(request.method(), &GrpcHeaders::parse(request.headers())) {
         Ok(protocol) => Box::new(protocol.trailers_only(refusal)),
         Err(_) => plain(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE),
+    }
+}
+
+/// The response to a request that has failed with `status`: plain HTTP if it was no call.
+pub(crate) fn failed(protocol: Option<Protocol>, status: &Status) -> HttpResponse {
+    match (protocol, status.code()) {
+        (Some(protocol), _) => protocol.trailers_only(status),
+        (None, Code::Unavailable) => *plain(StatusCode::SERVICE_UNAVAILABLE),
+        (None, _) => *plain(StatusCode::INTERNAL_SERVER_ERROR),
     }
 }
 

@@ -1,11 +1,10 @@
 //! The connections of a server: accepts them, and ends them in order when it shuts down.
 
 use std::{
-    future::{Future, poll_fn},
+    future::Future,
     io,
     pin::{Pin, pin},
     sync::Arc,
-    task::Poll,
     time::Duration,
 };
 
@@ -63,15 +62,19 @@ impl Connections {
     ) -> io::Result<()> {
         {
             let mut incoming = pin!(incoming.fuse());
-            let begin = first_of(signal, interrupts.reach(1));
+            let begin = async {
+                run_until(pin!(signal), interrupts.reach(1)).await;
+            };
             self.serve_until(incoming.as_mut(), begin).await?;
             // First, so that a client that is told to leave its connection does not come back to a server that still
             // calls itself healthy.
             self.observers.shutdown_begins();
             tracing::info!(delay = ?self.shutdown_delay, "shutdown begins");
             if !self.shutdown_delay.is_zero() {
-                let delay = first_of(sleep(self.shutdown_delay), interrupts.reach(FORCE));
-                let mut delay = pin!(delay);
+                let force = pin!(interrupts.reach(FORCE));
+                let mut delay = pin!(async {
+                    run_until(force, sleep(self.shutdown_delay)).await;
+                });
                 if let Err(error) = self.serve_until(incoming, delay.as_mut()).await {
                     tracing::warn!(%error, "no more connections are accepted");
                     // Those that are open keep their time.
@@ -167,16 +170,6 @@ impl Drop for Connections {
     }
 }
 
-/// Completes when either of two futures does.
-async fn first_of(one: impl Future<Output = ()>, other: impl Future<Output = ()>) {
-    let (mut one, mut other) = (pin!(one), pin!(other));
-    poll_fn(|cx| match one.as_mut().poll(cx) {
-        Poll::Pending => other.as_mut().poll(cx),
-        ready => ready,
-    })
-    .await;
-}
-
 #[cfg(test)]
 mod tests {
     use std::{convert::Infallible, future::pending, time::Duration};
@@ -208,7 +201,10 @@ mod tests {
         tokio::spawn(async move {
             let (mut requests, connection) = h2::client::handshake(io).await.unwrap();
             tokio::spawn(connection);
-            let request = Request::post("http://server/s.S/M").body(()).unwrap();
+            let request = Request::post("http://server/s.S/M")
+                .header("content-type", "application/grpc")
+                .body(())
+                .unwrap();
             let (response, _) = requests.send_request(request, true).unwrap();
             let headers = response.await.unwrap().into_parts().0.headers;
             headers["grpc-status"].to_str().unwrap().to_owned()

@@ -46,7 +46,7 @@ impl HttpService for InterceptedService {
         };
         let (interceptors, service) = (self.interceptors.clone(), Inner(Arc::clone(&self.service)));
         ServiceFuture::Other(
-            Protocol::Grpc,
+            Some(Protocol::Grpc),
             Box::pin(async move {
                 let response =
                     intercept_http(Role::Server, &interceptors, (request, deadline), &service)

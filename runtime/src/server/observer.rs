@@ -10,6 +10,9 @@ pub(crate) trait ServerObserver: Send + Sync {
     /// The server is complete: it will serve these services, and no others.
     fn starts(&self, services: &[ServiceEntry]);
 
+    /// The server serves connections itself, so that `drain_begins` will follow. Not called if others serve it.
+    fn will_drain(&self) {}
+
     /// Shutdown begins: after a while, no more connections will be accepted, and those that are open drained. Called
     /// at least once, even if serving is abandoned.
     fn shutdown_begins(&self) {}
@@ -39,6 +42,10 @@ impl Observers {
 
     pub(super) fn starts(&self, services: &[ServiceEntry]) {
         self.0.iter().for_each(|observer| observer.starts(services));
+    }
+
+    pub(super) fn will_drain(&self) {
+        self.0.iter().for_each(|observer| observer.will_drain());
     }
 
     pub(super) fn shutdown_begins(&self) {

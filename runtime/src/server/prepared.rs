@@ -61,13 +61,16 @@ impl PreparedServer {
         incoming: impl Stream<Item = io::Result<C>>,
         signal: impl Future<Output = ()>,
     ) -> io::Result<()> {
+        // First: probes are answered as soon as they are listened for.
+        self.services.starts();
+        self.services.observers.will_drain();
         #[cfg(feature = "health")]
         let probe = match &self.services.probe {
             Some(probe) => Some(probe.listen().await?),
             None => None,
         };
         let served = self.serve_main(incoming, signal).await;
-        // Only now: it has told of the shutdown until here.
+        // Only now: it has reported the shutdown until here.
         #[cfg(feature = "health")]
         if let Some(mut probe) = probe {
             probe.shutdown().await;
@@ -82,7 +85,6 @@ impl PreparedServer {
         signal: impl Future<Output = ()>,
     ) -> io::Result<()> {
         let interrupts = self.options.interrupts()?;
-        self.services.starts();
         let ServedRoutes { routes, observers, .. } = self.services;
         let connections = Connections::new(routes, self.options, observers);
         #[cfg(feature = "_tls")]

@@ -29,7 +29,7 @@ use crate::{
     protocol::{
         Protocol,
         http_body::{BytesBody, HttpBody},
-        http_reply::{HttpReplyFuture, no_service},
+        http_reply::{HttpReplyFuture, failed, no_service},
     },
 };
 
@@ -238,7 +238,7 @@ where
 
 /// Calls `service`. A panic in it fails this call only.
 fn call_contained(service: &dyn HttpService, request: Request<HttpBody>) -> ServiceFuture {
-    let protocol = Protocol::of_headers(request.headers());
+    let protocol = Protocol::of_call(request.headers());
     // Layers and interceptors may do all of their work in `call`, and panic.
     catch_panic(|| service.call(request)).unwrap_or_else(|_| refused(protocol, &status::panicked()))
 }
@@ -258,7 +258,7 @@ where
         if !downcast::is::<S::Future, HttpReplyFuture>() {
             request.body_mut().track();
         }
-        let protocol = Protocol::of_headers(request.headers());
+        let protocol = Protocol::of_call(request.headers());
         let mut service = self.0.clone();
         match service.poll_ready(&mut Context::from_waker(Waker::noop())) {
             Poll::Ready(Ok(())) => service_future(protocol, service.call(request)),
@@ -272,7 +272,7 @@ where
                     };
                     match poll_fn(ready).await {
                         Ok(()) => response(protocol, service.call(request).await),
-                        Err(error) => protocol.trailers_only(&Status::from_error(error)),
+                        Err(error) => failed(protocol, &Status::from_error(error)),
                     }
                 }),
             ),
@@ -281,7 +281,7 @@ where
 }
 
 /// Wraps `future`, which is boxed unless it is our own.
-fn service_future<F, B, E>(protocol: Protocol, future: F) -> ServiceFuture
+fn service_future<F, B, E>(protocol: Option<Protocol>, future: F) -> ServiceFuture
 where
     F: Future<Output = Result<Response<B>, E>> + Send + 'static,
     B: BytesBody,
@@ -299,7 +299,7 @@ where
         Box::pin(async move {
             match future {
                 Some(future) => response(protocol, future.await),
-                None => protocol.trailers_only(&status::panicked()),
+                None => failed(protocol, &status::panicked()),
             }
         }),
     )
@@ -307,15 +307,15 @@ where
 
 /// The response to a call that a service has ended with `result`.
 fn response<B: BytesBody, E: Into<BoxError>>(
-    protocol: Protocol,
+    protocol: Option<Protocol>,
     result: Result<Response<B>, E>,
 ) -> Response<HttpBody> {
     match result {
         Ok(response) => response.map(HttpBody::new),
-        Err(error) => protocol.trailers_only(&Status::from_error(error.into())),
+        Err(error) => failed(protocol, &Status::from_error(error.into())),
     }
 }
 
-fn refused(protocol: Protocol, status: &Status) -> ServiceFuture {
-    ServiceFuture::Refused(Some(Box::new(protocol.trailers_only(status))))
+fn refused(protocol: Option<Protocol>, status: &Status) -> ServiceFuture {
+    ServiceFuture::Refused(Some(Box::new(failed(protocol, status))))
 }

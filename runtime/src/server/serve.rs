@@ -241,7 +241,7 @@ impl Server {
     ///    connections are accepted, and calls served.
     /// 3. The listener is closed, and each connection is drained: its client is told to make no more calls on it
     ///    (GOAWAY), those that it made before it knew are served, and the connection is closed after its last
-    ///    call. Connections without calls and handshakes in progress delay nothing.
+    ///    call. Handshakes in progress get a second, so that calls that have been sent behind them are served.
     /// 4. After [`shutdown_timeout`](Self::shutdown_timeout), handlers that are still at work are dropped, and
     ///    their calls end with `Unavailable`.
     ///
@@ -380,17 +380,18 @@ impl Server {
     }
 
     /// Reads the certificates. Fails if something about the server is invalid, or the runtime has no timers.
-    pub(crate) fn prepare(self) -> Result<PreparedServer, ServeError> {
-        self.options.check()?;
+    pub(crate) fn prepare(mut self) -> Result<PreparedServer, ServeError> {
+        let options = std::mem::take(&mut self.options);
+        options.check()?;
         let timer = deadline::timer("serving", || tokio::time::sleep(Duration::ZERO));
         timer.map(drop).map_err(|reason| ServeError::NoTimers { reason })?;
         Ok(PreparedServer {
-            options: self.options.clone(),
             #[cfg(feature = "_tls")]
-            tls: match self.tls.clone() {
-                Some(tls) => Some(TlsServer::new(tls, self.options.connection.connect_info)?),
+            tls: match self.tls.take() {
+                Some(tls) => Some(TlsServer::new(tls, options.connection.connect_info)?),
                 None => None,
             },
+            options,
             services: self.complete()?,
         })
     }

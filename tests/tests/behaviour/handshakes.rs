@@ -21,6 +21,7 @@ use tokio_stream::wrappers::UnboundedReceiverStream;
 use tracing::{Event, Metadata, Subscriber, field, span};
 
 use crate::{
+    frames::peer::Peer,
     station::{Busy, Station, query},
     telemetry::{TelemetryClient, TelemetryServer},
 };
@@ -122,6 +123,11 @@ async fn call(io: DuplexStream) {
     assert_eq!(client.latest(query("a", 2)).await.unwrap().into_inner().series, "xx");
 }
 
+/// Waits until the server has accepted what there is: in virtual time, until nothing else can go on.
+async fn accepted() {
+    tokio::time::sleep(Duration::from_millis(1)).await;
+}
+
 /// Waits until the server has closed the connection.
 async fn closed(mut io: DuplexStream) {
     let mut rest = Vec::new();
@@ -193,18 +199,43 @@ async fn a_handshake_that_fails_leaves_calls_of_other_connections() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_shutdown_does_not_wait_for_handshakes() {
-    // A connection on which HTTP/2 has not begun, in comparison.
-    for does in [NeverEnds, Takes(0)] {
-        let server = Listening::start(Server::new().shutdown_timeout(None));
-        let silent = server.connect(does);
-        server.busy(usize::from(does == NeverEnds)).await;
-        let start = Instant::now();
+async fn a_shutdown_waits_a_second_for_handshakes_unless_calls_get_less() {
+    let second = Duration::from_secs(1);
+    for (limit, grace) in [(None, second), (Some(HOUR), second), (Some(second / 4), second / 4)] {
+        // A connection on which HTTP/2 has not begun, in comparison.
+        for does in [NeverEnds, Takes(0)] {
+            let server = Listening::start(Server::new().shutdown_timeout(limit));
+            let silent = server.connect(does);
+            server.busy(usize::from(does == NeverEnds)).await;
+            accepted().await;
+            let start = Instant::now();
+            server.stop.send(()).unwrap();
+            timeout(HOUR, server.serving).await.expect("it shuts down").unwrap().unwrap();
+            closed(silent).await;
+            assert_eq!(start.elapsed(), grace, "{does:?}");
+            assert_eq!(server.busy.load(Ordering::SeqCst), 0, "{does:?}");
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn calls_on_a_connection_that_is_being_opened_when_the_drain_begins_are_served() {
+    for does in [Waits, Takes(0)] {
+        let server = Listening::start(Server::new());
+        let mut io = server.connect(does);
+        server.busy(usize::from(does == Waits)).await;
+        accepted().await;
         server.stop.send(()).unwrap();
-        timeout(HOUR, server.serving).await.expect("it shuts down").unwrap().unwrap();
-        closed(silent).await;
-        assert_eq!(start.elapsed(), Duration::ZERO, "{does:?}");
-        assert_eq!(server.busy.load(Ordering::SeqCst), 0, "{does:?}");
+        server.accepted.closed().await;
+        if does == Waits {
+            io.write_u8(0).await.unwrap();
+        }
+        // Without waiting for what the server has to say.
+        let mut peer = Peer::client(io, &[]).await;
+        peer.is_served(1).await;
+        peer.closed().await;
+        assert_eq!(peer.goaways, [((1 << 31) - 1, 0), (1, 0)], "{does:?}");
+        server.serving.await.unwrap().unwrap();
     }
 }
 

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use bytes::Bytes;
+use futures_util::FutureExt as _;
 use http::Request;
 use rust_scaffold::{
     Channel, Code, HealthReporter, HealthStatus, Server, Streaming, tonic::transport::Endpoint,
@@ -182,7 +183,27 @@ async fn shutdown_ends_every_watch_after_it_has_told_so() {
     assert_eq!(health.status(STATION), Some(HealthStatus::NotServing));
 }
 
-/// What a client reads without a watch being told, it would keep open for ever.
+#[tokio::test]
+async fn a_watch_that_begins_after_shutdown_ends_with_the_drain_or_at_once_if_others_serve() {
+    let health = HealthReporter::new();
+    let server = || Server::new().health_with(&health).add_service(station());
+    let mounted = client_of(server());
+    let Running { client, stop, served, .. } = serve(server()).await;
+    health.shut_down();
+    let mut late = watch(&mounted, STATION).await;
+    assert_eq!(next(&mut late).await, Some(Told::NotServing));
+    // Nobody would end it.
+    assert_eq!(next(&mut late).await, None);
+    let mut late = watch(&client, STATION).await;
+    assert_eq!(next(&mut late).await, Some(Told::NotServing));
+    assert!(late.message().now_or_never().is_none());
+    stop.send(()).unwrap();
+    let ended = timeout(LONG, late.message()).await.expect("the watch goes on").unwrap_err();
+    assert_eq!(ended.code(), Code::Unavailable);
+    timeout(LONG, served).await.expect("the server is kept").unwrap();
+}
+
+/// Its messages wait for a window that never opens.
 #[tokio::test]
 async fn a_watch_whose_client_takes_no_data_keeps_no_server() {
     let Running { client, stop, served, address } = serve(Server::new().health()).await;

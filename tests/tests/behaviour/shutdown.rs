@@ -1,9 +1,19 @@
 //! How a server shuts down: in which order, for how long, and what its clients see of it. In virtual time.
 
-use std::{io, time::Duration};
+use std::{
+    convert::Infallible,
+    io,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
 
+use bytes::Bytes;
 use h2::Reason;
-use rust_scaffold::{Channel, Code, HttpBody, Protocol, Request, Server, Status};
+use http_body_util::StreamBody;
+use rust_scaffold::{
+    CallEnd, Channel, Code, HttpBody, InterceptedCall, Interceptor, Next, Protocol, Reply, Request,
+    Server, Status,
+};
 use tokio::{
     io::DuplexStream,
     sync::{mpsc, oneshot},
@@ -11,7 +21,7 @@ use tokio::{
     time::{Instant, sleep_until, timeout},
 };
 use tokio_stream::{StreamExt as _, wrappers::ReceiverStream};
-use tower::util::MapResponseLayer;
+use tower::{service_fn, util::MapResponseLayer};
 
 use crate::{
     frames::{
@@ -226,6 +236,90 @@ async fn calls_of_all_kinds_that_outlive_a_limit_are_unavailable_and_their_handl
                 assert_eq!(start.elapsed().as_secs(), 30);
             }
         }
+    }
+}
+
+/// Notes how calls end.
+#[derive(Clone, Default)]
+struct Ends(Arc<Mutex<Vec<(Code, String)>>>);
+
+impl Interceptor for Ends {
+    async fn intercept(&self, call: InterceptedCall, next: Next<'_>) -> Result<Reply, Status> {
+        let ends = Arc::clone(&self.0);
+        let note = move |end: &CallEnd<'_>| {
+            let message = end.error().map_or("", Status::message).to_owned();
+            ends.lock().unwrap().push((end.code(), message));
+        };
+        next.on_end(note).run(call).await
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn interceptors_see_the_status_with_which_a_limit_has_ended_a_call() {
+    let layer = MapResponseLayer::new(|response: http::Response<HttpBody>| {
+        response.map(|body| HttpBody::new(http_body_util::BodyExt::boxed_unsync(body)))
+    });
+    let limited = || Server::new().shutdown_timeout(Some(30 * SECOND));
+    for server in [limited(), limited().inline_limit(Duration::ZERO), limited().layer(layer)] {
+        let (served, station) = (Ends::default(), Station::default());
+        let mut running = Running::start(server.clone().intercept(served.clone()), &station);
+        let client = running.client();
+        let calls = tokio::spawn(async move { hang(&client).await });
+        station.busy().await;
+        running.stop();
+        assert_eq!(calls.await.unwrap().len(), 5);
+        running.serving.await.unwrap().unwrap();
+        let ends = served.0.lock().unwrap();
+        assert_eq!(*ends, vec![(Code::Unavailable, SHUT_DOWN.to_owned()); 5], "{server:?}");
+    }
+}
+
+/// A service of plain HTTP, which behaves as the path says.
+async fn plain(request: http::Request<HttpBody>) -> Result<http::Response<HttpBody>, Infallible> {
+    match request.uri().path() {
+        "/waits" => std::future::pending().await,
+        "/panics" => panic!("this service panics"),
+        path => {
+            let rest = path == "/streams";
+            let rest = futures_util::stream::once(async move {
+                assert!(rest, "this body panics");
+                std::future::pending().await
+            });
+            let begin = Ok::<_, Status>(http_body::Frame::data(Bytes::from_static(b"begin")));
+            let body = StreamBody::new(tokio_stream::once(begin).chain(rest));
+            let response = http::Response::builder().header("content-type", "text/plain");
+            Ok(response.body(HttpBody::new(body)).unwrap())
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_no_call_ends_as_http_does() {
+    let fallback = Server::new().fallback(service_fn(plain));
+    let identity = || MapResponseLayer::new(|response: http::Response<HttpBody>| response);
+    for server in [fallback.clone(), fallback.layer(identity())] {
+        let server = server.shutdown_timeout(Some(SECOND));
+        let mut running = Running::start(server, &Station::default());
+        let mut peer = running.peer(&[]).await;
+        for (stream, path) in [(1, "/waits"), (3, "/streams"), (5, "/panics"), (7, "/breaks")] {
+            let fields = [(":method", "GET"), (":scheme", "http"), (":path", path)];
+            peer.send([Frame::headers(stream, &fields).ends()]).await;
+        }
+        peer.until(3, |stream| !stream.data.is_empty()).await;
+        peer.settled().await;
+        running.stop();
+        for (stream, status, end) in [
+            (1, Some("503"), End::Stream),
+            (3, Some("200"), End::Reset(Reason::CANCEL.into())),
+            (5, Some("500"), End::Stream),
+            // Before its head was written.
+            (7, None, End::Reset(Reason::INTERNAL_ERROR.into())),
+        ] {
+            let ended = peer.ended(stream).await;
+            let has = (ended.get(":status"), ended.end, ended.status());
+            assert_eq!(has, (status, Some(end), None), "{stream}: {ended:?}");
+        }
+        running.serving.await.unwrap().unwrap();
     }
 }
 

@@ -1,7 +1,7 @@
 //! One connection: its calls, and the reasons to end it.
 
 use std::{
-    future::{Future as _, poll_fn},
+    future::{Future, poll_fn},
     io,
     pin::{Pin, pin},
     sync::Arc,
@@ -14,7 +14,7 @@ use h2::Reason;
 use tokio::{
     io::{AsyncRead, AsyncWrite},
     sync::{OwnedSemaphorePermit, watch},
-    time::{Instant, Sleep},
+    time::{Instant, Sleep, timeout},
 };
 
 use super::{
@@ -53,16 +53,15 @@ pub(crate) async fn serve<C: Handshake>(
 ) {
     let later_phase = phase.clone();
     let mut until_draining = pin!(phase::until_draining(&mut phase));
-    let limit = shared.options.handshake_timeout;
     // Boxed: otherwise, the task would reserve space for it for the life of the connection.
-    let opening = Box::pin(tokio::time::timeout(limit, open(accepted, &shared.options)));
-    let Opened { h2, handle, info } = match run_until(until_draining.as_mut(), opening).await {
-        Some(Ok(Ok(opened))) => opened,
-        Some(Ok(Err(error))) => return report(&error),
-        Some(Err(elapsed)) => return report(&elapsed.into()),
-        // Without HTTP/2, there are no calls to drain.
+    let opened = Box::pin(open_in_time(accepted, &shared, until_draining.as_mut(), &later_phase));
+    let (opened, mut is_draining) = match opened.await {
+        Some(Ok(opened)) => opened,
+        Some(Err(error)) => return report(&error),
+        // Its client has made no call.
         None => return,
     };
+    let Opened { h2, handle, info } = opened;
     let h2 = match h2 {
         Ok(h2) => h2,
         Err(error) => {
@@ -71,8 +70,10 @@ pub(crate) async fn serve<C: Handshake>(
         }
     };
     let mut connection = ServerConnection::new(h2, &handle, info, shared);
+    if is_draining {
+        connection.shut_down(later_phase.clone());
+    }
     let task_waker = Arc::clone(&connection.task_waker);
-    let mut is_draining = false;
     let waker = Waker::from(Arc::clone(&task_waker));
     poll_fn(|cx| {
         task_waker.poll(&waker, cx, |cx| {
@@ -103,6 +104,30 @@ pub(crate) async fn serve<C: Handshake>(
     if !task_waker.is_broken() {
         handle.close(goaway).await;
     }
+}
+
+/// Opens a connection, and says whether it is to be drained already. None if its server does not wait for it.
+///
+/// The client may have made calls before the drain, without having been read, let alone answered: closed without
+/// a GOAWAY, it could not know that they were not begun.
+async fn open_in_time<C: Handshake>(
+    accepted: C,
+    shared: &ServerShared,
+    mut draining: Pin<&mut impl Future<Output = ()>>,
+    phase: &watch::Receiver<ServerPhase>,
+) -> Option<io::Result<(Opened<C::Io>, bool)>> {
+    let ServerConnectionOptions { handshake_timeout, shutdown_timeout, .. } = shared.options;
+    let opening = timeout(handshake_timeout, open(accepted, &shared.options));
+    let mut opening = pin!(opening);
+    let (opened, is_draining) = match run_until(draining.as_mut(), opening.as_mut()).await {
+        Some(opened) => (opened, false),
+        None => {
+            let grace = shutdown_timeout.map_or(OPENING_GRACE, |limit| limit.min(OPENING_GRACE));
+            let force = phase::force(phase.clone());
+            (run_until(pin!(force), timeout(grace, opening)).await?.ok()?, true)
+        }
+    };
+    Some(opened.unwrap_or_else(|elapsed| Err(elapsed.into())).map(|opened| (opened, is_draining)))
 }
 
 /// A connection after its own handshake.
@@ -160,7 +185,7 @@ where
 }
 
 /// How many bytes are read before the calls in them are started.
-const READ_BUDGET: usize = 256 * 1024;
+pub(super) const READ_BUDGET: usize = 256 * 1024;
 /// How many unaccepted calls may be reset within one such read: as many as fit, since a HEADERS and a
 /// `RST_STREAM` frame take at least 27 bytes. [`Calls`] enforces the configured limit.
 const MAX_RESETS_PER_READ: usize = READ_BUDGET / 27;
@@ -175,28 +200,29 @@ const MAX_STRAY_FRAMES: usize = 100_000;
 /// The jitter of the connections' maximum age.
 const AGE_JITTER: f64 = 0.1;
 
-/// How long a client may take to read the ends of its calls, once they were ended by their server.
-const CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
+/// How long a connection that is being opened when its server begins to drain may still take for it.
+const OPENING_GRACE: Duration = Duration::from_secs(1);
 
 /// Why a connection is closed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum ConnectionEnd {
-    /// It is closed already, or something has panicked.
+    /// It is closed already, or nothing on it can go on: something has panicked, or the client answers no keepalive
+    /// PING.
     Closed,
     TooManyPings,
     /// It has been drained for long enough; with the reason if calls may be in progress.
     Drained(Option<DrainReason>),
 }
 
-struct ServerConnection<'a, Io> {
-    h2: h2::server::Connection<ConnectionIo<Io>, Bytes>,
-    io: &'a IoHandle<Io>,
+pub(super) struct ServerConnection<'a, Io> {
+    pub(super) h2: h2::server::Connection<ConnectionIo<Io>, Bytes>,
+    pub(super) io: &'a IoHandle<Io>,
     window: ReceiveWindow,
     /// The waker that h2 is polled with.
-    waker: Waker,
-    calls: Calls,
+    pub(super) waker: Waker,
+    pub(super) calls: Calls,
     shared: Arc<ServerShared>,
-    task_waker: Arc<TaskWaker>,
+    pub(super) task_waker: Arc<TaskWaker>,
     keep_alive: Option<KeepAlive>,
     ping_strikes: PingStrikes,
     idle: Option<Pin<Box<Sleep>>>,
@@ -334,7 +360,7 @@ impl<'a, Io: AsyncRead + AsyncWrite + Unpin> ServerConnection<'a, Io> {
     }
 
     /// Ends all calls after a panic. h2's lock is most likely poisoned then, so h2 cannot notify them.
-    fn abort(&mut self) {
+    pub(super) fn abort(&mut self) {
         self.task_waker.abort();
         self.window.streams().abort();
         self.calls.abort();
@@ -355,59 +381,6 @@ impl<'a, Io: AsyncRead + AsyncWrite + Unpin> ServerConnection<'a, Io> {
         if self.ping_strikes.are_too_many(received.pings, self.io.sent(), has_calls) {
             self.end = ConnectionEnd::TooManyPings;
             return Poll::Ready(());
-        }
-        Poll::Pending
-    }
-
-    /// Closes a connection that has been drained for long enough: ends its calls for `reason`, and refuses those
-    /// that still arrive. Completes when the client has been sent all of it, or takes too long to read it.
-    async fn close(&mut self, reason: Option<DrainReason>) {
-        if let Some(reason) = reason
-            && catch_panic(|| self.calls.give_up(&reason.status())).is_err()
-        {
-            return self.abort();
-        }
-        let task_waker = Arc::clone(&self.task_waker);
-        let waker = Waker::from(Arc::clone(&task_waker));
-        let mut timeout = pin!(tokio::time::sleep(CLOSE_TIMEOUT));
-        let mut has_gone_away = false;
-        poll_fn(|cx| {
-            task_waker.poll(&waker, cx, |cx| {
-                let is_late = timeout.as_mut().poll(cx).is_ready();
-                let polled = catch_panic(|| self.poll_close(is_late, &mut has_gone_away));
-                polled.unwrap_or_else(|_| {
-                    self.abort();
-                    Poll::Ready(())
-                })
-            })
-        })
-        .await;
-    }
-
-    fn poll_close(&mut self, is_late: bool, has_gone_away: &mut bool) -> Poll<()> {
-        if self.task_waker.take_h2() && self.poll_refuse().is_ready() {
-            return Poll::Ready(());
-        }
-        self.calls.send_answered();
-        if !*has_gone_away && (is_late || !self.h2.has_streams()) {
-            *has_gone_away = true;
-            // It names the last call that was accepted, so the client can make those after it elsewhere.
-            self.h2.abrupt_shutdown(Reason::NO_ERROR);
-            self.task_waker.wake_h2();
-        } else if is_late {
-            return Poll::Ready(());
-        }
-        Poll::Pending
-    }
-
-    /// Writes pending frames, and refuses calls in a way that has their client make them elsewhere. Ready when
-    /// the connection is closed.
-    fn poll_refuse(&mut self) -> Poll<()> {
-        self.io.allow(READ_BUDGET);
-        let cx = &mut Context::from_waker(&self.waker);
-        while let Poll::Ready(call) = self.h2.poll_accept(cx) {
-            let Some(Ok((_, mut response))) = call else { return Poll::Ready(()) };
-            response.send_reset(Reason::REFUSED_STREAM);
         }
         Poll::Pending
     }

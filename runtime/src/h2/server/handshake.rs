@@ -68,8 +68,8 @@ pub trait Handshake: Send + 'static {
 
     /// Performs the handshake. It runs on the connection's own task, so it delays no other connection as
     /// long as it does not block the thread. Together with HTTP/2's handshake, it is limited by
-    /// [`handshake_timeout`](crate::Server::handshake_timeout). When that is over, or the server shuts down,
-    /// it is dropped.
+    /// [`handshake_timeout`](crate::Server::handshake_timeout). When that is over, or a second after the server has
+    /// begun to drain its connections, it is dropped.
     ///
     /// # Errors
     /// Any, and a panic, closes this connection and nothing else.

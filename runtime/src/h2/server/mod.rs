@@ -1,6 +1,7 @@
 //! The server's end of a connection.
 
 pub(crate) mod calls;
+mod close;
 pub(crate) mod connect_info;
 pub(crate) mod connected;
 pub(crate) mod connection;

@@ -15,7 +15,7 @@ pub(crate) enum ServerPhase {
     Closing,
 }
 
-/// Waits until connections are to be drained. A server that was dropped does not wait for them either.
+/// Waits until connections are to be drained: also once the server is dropped, which is how serving is given up.
 pub(super) async fn until_draining(phase: &mut watch::Receiver<ServerPhase>) {
     let _ = phase.wait_for(|phase| *phase >= ServerPhase::Draining).await;
 }
@@ -24,7 +24,7 @@ pub(super) async fn until_draining(phase: &mut watch::Receiver<ServerPhase>) {
 pub(super) fn force(mut phase: watch::Receiver<ServerPhase>) -> Force {
     Box::pin(async move {
         if phase.wait_for(|phase| *phase == ServerPhase::Closing).await.is_err() {
-            // The server was dropped, which ends no call.
+            // The server was dropped. Calls keep the time that any shutdown gives them.
             std::future::pending::<()>().await;
         }
     })

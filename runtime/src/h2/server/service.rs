@@ -10,7 +10,11 @@ use http::{Request, Response};
 
 use crate::{
     call::{panics::catch_panic, status},
-    protocol::{Protocol, http_body::HttpBody, http_reply::HttpReplyFuture},
+    protocol::{
+        Protocol,
+        http_body::HttpBody,
+        http_reply::{HttpReplyFuture, failed},
+    },
 };
 
 /// A service, type-erased.
@@ -21,8 +25,8 @@ pub(crate) trait HttpService: Send + Sync {
 /// A future of a service's response.
 pub(crate) enum ServiceFuture {
     Ours(HttpReplyFuture),
-    /// The future of another library's service, and the protocol of the call.
-    Other(Protocol, Pin<Box<dyn Future<Output = Response<HttpBody>> + Send>>),
+    /// The future of another library's service, and the protocol of the call; None if it is plain HTTP.
+    Other(Option<Protocol>, Pin<Box<dyn Future<Output = Response<HttpBody>> + Send>>),
     Refused(Option<Box<Response<HttpBody>>>),
 }
 
@@ -32,7 +36,7 @@ impl ServiceFuture {
         match self {
             Self::Ours(reply) => Pin::new(reply).poll(cx).map(|Ok(response)| response),
             Self::Other(protocol, response) => catch_panic(|| response.as_mut().poll(cx))
-                .unwrap_or_else(|_| Poll::Ready(protocol.trailers_only(&status::panicked()))),
+                .unwrap_or_else(|_| Poll::Ready(failed(*protocol, &status::panicked()))),
             Self::Refused(refusal) => match refusal.take() {
                 Some(response) => Poll::Ready(*response),
                 None => Poll::Pending,

@@ -15,6 +15,7 @@ use tonic::Status;
 use super::service::ServiceFuture;
 use crate::{
     call::{
+        dropped::drop_ended,
         panics::{catch_panic, drop_catching_panics},
         status,
     },
@@ -22,7 +23,11 @@ use crate::{
         header_list::HeaderLimit,
         stream::{SendFailure, Sending},
     },
-    protocol::{Protocol, http_body::HttpBody, http_reply::AbortConnection},
+    protocol::{
+        Protocol,
+        http_body::HttpBody,
+        http_reply::{AbortConnection, failed},
+    },
 };
 
 /// A call, until it is answered or its client has cancelled it.
@@ -30,8 +35,8 @@ use crate::{
 /// It runs user code: handlers, layers, bodies and their destructors. A panic in any of them fails this
 /// call only.
 pub(crate) struct ServerStream {
-    /// Says what has become of a call that has failed without a response.
-    protocol: Protocol,
+    /// Says what has become of a call that has failed. None for plain HTTP.
+    protocol: Option<Protocol>,
     stream: SendResponse<Bytes>,
     /// The client's size limit for headers.
     header_limit: HeaderLimit,
@@ -66,6 +71,10 @@ impl ServerStream {
         stream: SendResponse<Bytes>,
         header_limit: HeaderLimit,
     ) -> Self {
+        let protocol = match &service_future {
+            ServiceFuture::Other(protocol, _) => *protocol,
+            ServiceFuture::Ours(_) | ServiceFuture::Refused(_) => Some(protocol),
+        };
         Self { protocol, stream, header_limit, progress: ResponseState::Waiting(service_future) }
     }
 
@@ -130,11 +139,10 @@ impl ServerStream {
     /// Sends the head of `response`. Returns the state in which the body is sent.
     fn respond(&mut self, mut response: Response<HttpBody>) -> ResponseState {
         if let Err(refusal) = self.header_limit.fit_response(response.headers_mut()) {
-            drop_catching_panics(std::mem::replace(
-                &mut response,
-                self.protocol.trailers_only(&refusal),
-            ));
+            let refused = failed(self.protocol, &refusal);
+            drop_catching_panics(std::mem::replace(&mut response, refused));
         }
+        self.protocol = self.protocol_of(&response);
         let (head, body) = response.into_parts();
         let ended = body.is_end_stream();
         match self.stream.send_response(Response::from_parts(head, ()), ended) {
@@ -145,8 +153,17 @@ impl ServerStream {
         }
     }
 
+    /// The protocol of `response`. None for plain HTTP.
+    fn protocol_of(&self, response: &Response<HttpBody>) -> Option<Protocol> {
+        match response.body().is_reply() || response.body().is_end_stream() {
+            true => self.protocol,
+            // Another library has written it.
+            false => Protocol::of_call(response.headers()),
+        }
+    }
+
     /// Ends the call with `status`, whatever it is doing: its handler and its body are dropped. A response that
-    /// is complete remains to be sent.
+    /// is complete remains to be sent. Plain HTTP is reset once its head was sent.
     pub(crate) fn give_up(&mut self, status: &Status) {
         if self.is_buffered() {
             return;
@@ -154,12 +171,11 @@ impl ServerStream {
         self.progress = match self.progress.take() {
             ResponseState::Sending(mut sending) => {
                 sending.end(self.protocol, status);
-                drop_catching_panics(sending);
+                drop_ended(sending, status);
                 ResponseState::Over
             }
             progress @ (ResponseState::Waiting(_) | ResponseState::Answered(_)) => {
-                drop_catching_panics(progress);
-                ResponseState::Answered(self.protocol.trailers_only(status))
+                self.replace(progress, status)
             }
             progress @ (ResponseState::Reset | ResponseState::Over) => progress,
         };
@@ -168,10 +184,10 @@ impl ServerStream {
     /// Turns a call that has panicked into a failed one.
     fn fail(&mut self) {
         let status = status::panicked();
-        let progress = match self.progress.take() {
+        self.progress = match self.progress.take() {
             ResponseState::Sending(mut sending) => {
                 sending.fail(self.protocol, &status);
-                drop_catching_panics(sending);
+                drop_ended(sending, &status);
                 ResponseState::Over
             }
             // The panic lost the send half, so the trailers cannot be sent.
@@ -179,12 +195,18 @@ impl ServerStream {
                 self.stream.send_reset(Reason::INTERNAL_ERROR);
                 ResponseState::Over
             }
-            progress => {
-                drop_catching_panics(progress);
-                ResponseState::Answered(self.protocol.trailers_only(&status))
-            }
+            progress => self.replace(progress, &status),
         };
-        self.progress = progress;
+    }
+
+    /// Drops a call that has sent nothing yet, and answers it with `status`.
+    fn replace(&self, progress: ResponseState, status: &Status) -> ResponseState {
+        let protocol = match &progress {
+            ResponseState::Answered(response) => self.protocol_of(response),
+            _ => self.protocol,
+        };
+        drop_ended(progress, status);
+        ResponseState::Answered(failed(protocol, status))
     }
 }
 

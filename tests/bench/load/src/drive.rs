@@ -159,7 +159,10 @@ impl Load {
     }
 
     /// Makes one call, and says of how many units.
-    #[allow(clippy::too_many_arguments, reason = "what a task has")]
+    #[allow(
+        clippy::too_many_arguments,
+        reason = "four of them differ from call to call or from peer to peer, and `self` is the load"
+    )]
     async fn call<P: Peer>(self, peer: &P, address: SocketAddr, call: u64, data: &Bytes) -> u64 {
         let number = call as i32 & 0xffff;
         let messages = match self.case {

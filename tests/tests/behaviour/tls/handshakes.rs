@@ -205,7 +205,7 @@ async fn what_a_server_serves_from_a_stream_has_tls_as_well() {
 }
 
 #[tokio::test]
-async fn handshakes_in_progress_do_not_delay_shutdown() {
+async fn handshakes_in_progress_do_not_keep_a_server() {
     let ca = Authority::new();
     // A client that says nothing, and one that says the beginning of a TLS record.
     for bytes in [&[][..], &[22, 3, 1]] {

@@ -24,6 +24,10 @@ use tokio::{
 use super::Authority;
 use crate::{
     calculator::{CalculatorServer, MockCalculator},
+    frames::{
+        frame::{Frame, INITIAL_WINDOW_SIZE},
+        peer::{Peer, fields},
+    },
     health_v1::{
         HealthCheckRequest, HealthCheckResponse, HealthClient, HealthListRequest,
         health_check_response::ServingStatus as Told,
@@ -190,11 +194,16 @@ async fn probes_delay_no_shutdown() {
     let server = Probed::start(Server::new()).await;
     let mut silent = TcpStream::connect(server.probes).await.unwrap();
     let prober = server.prober().await;
-    // One that reads nothing.
     let watch = prober.watch(named("")).await.unwrap();
+    // One that takes no data.
+    let mut stuck = Peer::connect(server.probes, &[(INITIAL_WINDOW_SIZE, 0)]).await;
+    let watching = Frame::headers(1, &fields("/grpc.health.v1.Health/Watch"));
+    stuck.send([watching, Frame::data(1, [0; 5]).ends()]).await;
+    stuck.begun(1).await;
     server.stop.send(()).unwrap();
     timeout(LONG, server.served).await.expect("it ends").unwrap().unwrap();
     drop(watch);
+    stuck.closed().await;
     let mut rest = Vec::new();
     timeout(LONG, silent.read_to_end(&mut rest)).await.expect("it is closed").unwrap();
     // Once the connection is closed, there is nobody to open another one to.

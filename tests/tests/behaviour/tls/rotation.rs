@@ -28,6 +28,13 @@ async fn until(mut condition: impl FnMut() -> bool) {
     timeout(LONG, reached).await.expect("the condition is reached");
 }
 
+/// Replaces a file in one step, so that nobody reads the beginning of it.
+fn replace(file: &Path, contents: impl AsRef<[u8]>) {
+    let beside = file.with_extension("new");
+    fs::write(&beside, contents).unwrap();
+    fs::rename(beside, file).unwrap();
+}
+
 impl Log {
     /// The levels of the events about files.
     fn levels(&self) -> Vec<String> {
@@ -133,7 +140,7 @@ async fn what_cannot_be_used_is_said_once_and_changes_nothing() {
         (&key, &*expired.key, "WARN"),
         (&certificate, &*expired.certificate, "WARN"),
     ] {
-        fs::write(file, contents).unwrap();
+        replace(file, contents);
         expected.push(level);
         until(|| log.levels().len() >= expected.len()).await;
         let is_next = expected.contains(&"INFO");
@@ -145,8 +152,8 @@ async fn what_cannot_be_used_is_said_once_and_changes_nothing() {
     // A file that is gone, and comes back.
     fs::remove_file(&key).unwrap();
     until(|| log.levels().len() == 6).await;
-    fs::write(&key, &pair.key).unwrap();
-    fs::write(&certificate, &pair.certificate).unwrap();
+    replace(&key, &pair.key);
+    replace(&certificate, &pair.certificate);
     until(|| log.levels().last().unwrap() == "INFO").await;
 }
 
@@ -201,7 +208,7 @@ async fn a_certificate_is_replaced_while_a_revocation_list_cannot_be_used() {
     let (good, revoked) = (numbered(1), numbered(7));
     // The files have been read then.
     server.call(client(&good, &ca)).await.unwrap();
-    fs::write(&crl, "not PEM").unwrap();
+    replace(&crl, "not PEM");
     until(|| log.levels() == ["WARN"]).await;
     let next = Authority::new();
     next.issue(&["localhost"]).write(folder.path(), "tls");
@@ -209,7 +216,7 @@ async fn a_certificate_is_replaced_while_a_revocation_list_cannot_be_used() {
     server.call(client(&good, &next)).await.unwrap();
     // The list that was read before is still in use.
     assert!(server.refusal(client(&revoked, &next)).await.contains("CertificateRevoked"));
-    fs::write(&crl, ca.crl(&[1])).unwrap();
+    replace(&crl, ca.crl(&[1]));
     until(|| log.levels().iter().filter(|level| *level == "INFO").count() > 1).await;
     assert!(server.refusal(client(&good, &next)).await.contains("CertificateRevoked"));
 }

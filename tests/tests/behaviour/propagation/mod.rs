@@ -1,11 +1,12 @@
 //! What calls inherit from the call in whose service they are made.
 
+mod contexts;
+
 use std::{
     sync::{Arc, Mutex},
     time::Duration,
 };
 
-use futures_util::FutureExt as _;
 use rust_scaffold::{
     Channel, Code, Context, InterceptedCall, Interceptor, Next, Reply, Request, Status, Streaming,
     metadata::MetadataMap, tonic::client::Grpc,
@@ -30,41 +31,41 @@ const HOUR: Duration = Duration::from_secs(3600);
 const TRACE: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
 const OTHER_TRACE: &str = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
 
-/// What the last service of a chain is told.
+/// What the last service of a chain receives.
 #[derive(Debug, Default)]
-struct Told {
+struct Received {
     deadline: Option<Instant>,
     metadata: MetadataMap,
 }
 
-impl Told {
+impl Received {
     /// The values of a header.
     fn values(&self, name: &str) -> Vec<&str> {
         self.metadata.get_all(name).iter().map(|value| value.to_str().unwrap()).collect()
     }
 }
 
-/// A service at the end of a chain, and what it is told.
-fn last() -> (MockTelemetry, Arc<Mutex<Vec<Told>>>) {
-    let told = Arc::new(Mutex::new(Vec::new()));
+/// A service at the end of a chain, and what it receives.
+fn last() -> (MockTelemetry, Arc<Mutex<Vec<Received>>>) {
+    let received = Arc::new(Mutex::new(Vec::new()));
     let mock = MockTelemetry::new();
-    let list = Arc::clone(&told);
+    let list = Arc::clone(&received);
     mock.on_latest().answers(async move |request: Request<Query>| {
         let (metadata, _, query) = request.into_parts();
         let deadline = Context::current().deadline();
-        list.lock().unwrap().push(Told { deadline, metadata });
+        list.lock().unwrap().push(Received { deadline, metadata });
         if query.series == "hangs" {
             std::future::pending::<()>().await;
         }
         Ok(point(&query.series))
     });
-    (mock, told)
+    (mock, received)
 }
 
-fn one(told: &Mutex<Vec<Told>>) -> Told {
-    let mut told = std::mem::take(&mut *told.lock().unwrap());
-    assert_eq!(told.len(), 1, "{told:?}");
-    told.pop().unwrap()
+fn one(received: &Mutex<Vec<Received>>) -> Received {
+    let mut received = std::mem::take(&mut *received.lock().unwrap());
+    assert_eq!(received.len(), 1, "{received:?}");
+    received.pop().unwrap()
 }
 
 fn traced<T>(message: T) -> Request<T> {
@@ -81,16 +82,16 @@ fn traced<T>(message: T) -> Request<T> {
 }
 
 /// Asserts that a call has inherited from a [`traced`] one that was made at `made` or later.
-fn assert_inherited(told: &Told, made: Instant, name: &str) {
-    let deadline = told.deadline.expect(name);
+fn assert_inherited(received: &Received, made: Instant, name: &str) {
+    let deadline = received.deadline.expect(name);
     let least = made + HOUR - Duration::from_secs(1);
     assert!(deadline <= Instant::now() + HOUR && deadline > least, "{name}: {deadline:?}");
-    assert_eq!(told.values("traceparent"), [TRACE], "{name}");
+    assert_eq!(received.values("traceparent"), [TRACE], "{name}");
     let state = ["congo=t61rcWkgMzE", "rojo=00f067aa0ba902b7"];
-    assert_eq!(told.values("tracestate"), state, "{name}");
-    assert_eq!(told.values("baggage"), ["userId=alice"], "{name}");
-    assert_eq!(told.values("x-request-id"), ["5f2a"], "{name}");
-    assert_eq!(told.values("authorization"), [""; 0], "{name}: credentials are nobody else's");
+    assert_eq!(received.values("tracestate"), state, "{name}");
+    assert_eq!(received.values("baggage"), ["userId=alice"], "{name}");
+    assert_eq!(received.values("x-request-id"), ["5f2a"], "{name}");
+    assert_eq!(received.values("authorization"), [""; 0], "{name}: credentials are not propagated");
 }
 
 /// A station that asks `next`.
@@ -100,26 +101,26 @@ fn asking(next: TelemetryClient) -> Station {
 
 #[tokio::test]
 async fn a_handler_of_each_kind_passes_on_what_it_has_got_over_every_route() {
-    let (mock, told) = last();
+    let (mock, received) = last();
     let station = asking(mock.client());
     for Route { name, client, .. } in &routes::all(TelemetryServer::new(station)).await {
         let made = Instant::now();
         client.latest(traced(query("asks", 1))).await.unwrap();
-        assert_inherited(&one(&told), made, name);
+        assert_inherited(&one(&received), made, name);
 
         let points = client.watch(traced(query("asks", 1))).await.unwrap();
         points.into_inner().skip_to_trailers().await.unwrap();
-        assert_inherited(&one(&told), made, name);
+        assert_inherited(&one(&received), made, name);
 
         let points = Streaming::from_iter([point("asks")]);
         client.upload(traced(points)).await.unwrap();
-        assert_inherited(&one(&told), made, name);
+        assert_inherited(&one(&received), made, name);
 
         // It answers from a task of its own, in the context of the call.
         let queries = Streaming::from_iter([query("asks", 1)]);
         let points = client.tail(traced(queries)).await.unwrap();
         points.into_inner().skip_to_trailers().await.unwrap();
-        assert_inherited(&one(&told), made, name);
+        assert_inherited(&one(&received), made, name);
     }
 }
 
@@ -137,13 +138,13 @@ async fn what_is_inherited_goes_over_every_route() {
     }
 }
 
-/// Records what calls are told.
-struct Recorder(Arc<Mutex<Vec<Told>>>);
+/// Records what calls receive.
+struct Recorder(Arc<Mutex<Vec<Received>>>);
 
 impl Interceptor for Recorder {
     async fn intercept(&self, call: InterceptedCall, next: Next<'_>) -> Result<Reply, Status> {
         let (deadline, metadata) = (call.deadline(), call.metadata().clone());
-        self.0.lock().unwrap().push(Told { deadline, metadata });
+        self.0.lock().unwrap().push(Received { deadline, metadata });
         next.run(call).await
     }
 }
@@ -181,7 +182,7 @@ async fn a_bidirectional_call_that_is_opened_inherits_too_and_ends_with_its_pare
 
 #[tokio::test]
 async fn a_layer_sees_what_is_inherited_and_may_take_it_away() {
-    let (mock, told) = last();
+    let (mock, received) = last();
     let server = mock.server();
     let hide = tower::util::MapRequestLayer::new(|mut request: http::Request<_>| {
         assert!(request.headers_mut().remove("baggage").is_some());
@@ -195,16 +196,16 @@ async fn a_layer_sees_what_is_inherited_and_may_take_it_away() {
         let station = asking(TelemetryClient::new(detached));
         let first = TelemetryClient::new(Channel::in_process(TelemetryServer::new(station)));
         first.latest(traced(query("asks", 1))).await.unwrap();
-        let told = one(&told);
-        assert_eq!(told.values("baggage"), [""; 0]);
-        assert_eq!(told.metadata.contains_key("traceparent"), inherits, "{told:?}");
-        assert_eq!(told.deadline.is_some(), inherits, "{told:?}");
+        let received = one(&received);
+        assert_eq!(received.values("baggage"), [""; 0]);
+        assert_eq!(received.metadata.contains_key("traceparent"), inherits, "{received:?}");
+        assert_eq!(received.deadline.is_some(), inherits, "{received:?}");
     }
 }
 
 #[tokio::test(start_paused = true)]
 async fn each_service_of_a_chain_has_less_time_than_the_one_before() {
-    let (mock, told) = last();
+    let (mock, received) = last();
     let deadlines = Arc::new(Mutex::new(Vec::new()));
     let mut client = mock.client();
     for _ in 0..3 {
@@ -218,8 +219,8 @@ async fn each_service_of_a_chain_has_less_time_than_the_one_before() {
         request.set_timeout(timeout);
         client.latest(request).await.unwrap();
         let mut chain: Vec<_> = deadlines.lock().unwrap().drain(..).collect();
-        chain.push(one(&told));
-        let chain: Vec<_> = chain.iter().map(|told| told.deadline.unwrap()).collect();
+        chain.push(one(&received));
+        let chain: Vec<_> = chain.iter().map(|received| received.deadline.unwrap()).collect();
         assert_eq!(chain.len(), 4);
         assert!(chain[..3].is_sorted_by(|earlier, later| earlier > later), "{chain:?}");
         // The mock is called without HTTP, at once and with no rounding.
@@ -230,7 +231,7 @@ async fn each_service_of_a_chain_has_less_time_than_the_one_before() {
 
 #[tokio::test]
 async fn a_call_keeps_what_it_says_itself() {
-    let (mock, told) = last();
+    let (mock, received) = last();
     let end = mock.client();
     let server = TelemetryServer::new(Station::default()).intercept(before(move || {
         let mut request = Request::new(query("a", 1));
@@ -242,12 +243,12 @@ async fn a_call_keeps_what_it_says_itself() {
     }));
     let client = TelemetryClient::new(Channel::in_process(server));
     client.latest(traced(query("a", 1))).await.unwrap();
-    let told = one(&told);
-    assert!(told.deadline.unwrap() < Instant::now() + Duration::from_secs(2));
-    assert_eq!(told.values("traceparent"), [OTHER_TRACE]);
-    assert_eq!(told.values("tracestate"), [""; 0], "it belongs to the other trace");
-    assert_eq!(told.values("x-request-id"), ["mine"]);
-    assert_eq!(told.values("baggage"), ["userId=alice"]);
+    let received = one(&received);
+    assert!(received.deadline.unwrap() < Instant::now() + Duration::from_secs(2));
+    assert_eq!(received.values("traceparent"), [OTHER_TRACE]);
+    assert_eq!(received.values("tracestate"), [""; 0], "it belongs to the other trace");
+    assert_eq!(received.values("x-request-id"), ["mine"]);
+    assert_eq!(received.values("baggage"), ["userId=alice"]);
 }
 
 /// An interceptor of a server that does something first.
@@ -294,9 +295,9 @@ async fn clients_of_other_libraries_inherit_too() {
 
 #[tokio::test]
 async fn nothing_is_inherited_outside_of_a_service_by_a_detached_channel_and_in_an_empty_context() {
-    let (mock, told) = last();
+    let (mock, received) = last();
     mock.client().latest(query("a", 1)).await.unwrap();
-    assert_eq!(one(&told).deadline, None);
+    assert_eq!(one(&received).deadline, None);
     assert_eq!(Context::current().deadline(), None);
 
     let end = TelemetryServer::new(asking(mock.client()));
@@ -304,7 +305,7 @@ async fn nothing_is_inherited_outside_of_a_service_by_a_detached_channel_and_in_
     let first = TelemetryServer::new(asking(detached));
     let first = TelemetryClient::new(Channel::in_process(first));
     first.latest(traced(query("asks", 1))).await.unwrap();
-    let Told { deadline, metadata } = one(&told);
+    let Received { deadline, metadata } = one(&received);
     assert!(deadline.is_none() && !metadata.contains_key("traceparent"), "{metadata:?}");
 
     let end = mock.client();
@@ -314,7 +315,7 @@ async fn nothing_is_inherited_outside_of_a_service_by_a_detached_channel_and_in_
     }));
     let client = TelemetryClient::new(Channel::in_process(server));
     client.latest(traced(query("a", 1))).await.unwrap();
-    let Told { deadline, metadata } = one(&told);
+    let Received { deadline, metadata } = one(&received);
     assert!(deadline.is_none() && !metadata.contains_key("traceparent"), "{metadata:?}");
 }
 
@@ -333,111 +334,4 @@ async fn all_handlers_of_a_chain_end_when_the_first_caller_goes_away() {
         call.abort();
         timeout(LONG, end.idle()).await.expect(name);
     }
-}
-
-#[tokio::test]
-async fn a_task_in_the_context_of_a_call_ends_its_calls_with_it_over_every_route() {
-    let end = Station::default();
-    for Route { name, client: next, .. } in &routes::all(TelemetryServer::new(end.clone())).await {
-        for kind in ["unary", "stream"] {
-            let next = next.clone();
-            let (ended, end_of_task) = oneshot::channel();
-            let ended = Mutex::new(Some(ended));
-            let server = TelemetryServer::new(Station::default()).intercept(before(move || {
-                let (next, ended) = (next.clone(), ended.lock().unwrap().take());
-                tokio::spawn(Context::current().scope(async move {
-                    let status = match kind {
-                        "unary" => next.latest(query("hangs", 1)).await.map(drop),
-                        _ => all_of(&next).await,
-                    };
-                    ended.unwrap().send(status.unwrap_err()).unwrap();
-                }));
-                std::future::ready(Ok(()))
-            }));
-            let first = TelemetryClient::new(Channel::in_process(server));
-            let call = tokio::spawn(async move { first.latest(query("hangs", 1)).await });
-            timeout(LONG, end.busy()).await.expect(name);
-            call.abort();
-            let status = timeout(LONG, end_of_task).await.expect(name).unwrap();
-            assert_eq!(status.code(), Code::Cancelled, "{name}, {kind}: {status}");
-            assert_eq!(status.message(), "the call that this one was made for is over", "{name}");
-            timeout(LONG, end.idle()).await.expect(name);
-        }
-    }
-}
-
-async fn all_of(client: &TelemetryClient) -> Result<(), Status> {
-    let points = client.watch(query("hangs", 1)).await?;
-    points.into_inner().skip_to_trailers().await.map(drop)
-}
-
-#[tokio::test]
-async fn a_context_knows_when_its_call_is_over() {
-    let contexts = Arc::new(Mutex::new(Vec::new()));
-    let list = Arc::clone(&contexts);
-    let station = Station::default();
-    let server = TelemetryServer::new(station.clone()).intercept(before(move || {
-        list.lock().unwrap().push(Context::current());
-        std::future::ready(Ok(()))
-    }));
-    let client = TelemetryClient::new(Channel::in_process(server));
-    let of_last = || contexts.lock().unwrap().pop().unwrap();
-
-    client.latest(query("a", 1)).await.unwrap();
-    let context = of_last();
-    assert!(context.is_cancelled());
-    timeout(LONG, context.cancelled()).await.unwrap();
-
-    let call = tokio::spawn(async move { client.latest(query("hangs", 1)).await });
-    station.busy().await;
-    let context = of_last();
-    assert!(!context.is_cancelled());
-    assert!(context.clone().cancelled().now_or_never().is_none());
-    let forked = context.clone().fork();
-    call.abort();
-    timeout(LONG, context.clone().cancelled()).await.unwrap();
-    assert!(context.is_cancelled() && !forked.is_cancelled());
-
-    // Calls in it are not even made, and calls in a fork are.
-    let (mock, told) = last();
-    let client = mock.client();
-    let status = context.scope(client.latest(query("a", 1))).await.unwrap_err();
-    assert_eq!(status.code(), Code::Cancelled);
-    assert!(told.lock().unwrap().is_empty());
-    forked.scope(client.latest(query("a", 1))).await.unwrap();
-}
-
-#[tokio::test]
-async fn the_context_of_a_stream_goes_on_until_its_last_message() {
-    let (mock, told) = last();
-    for Route { name, client, .. } in
-        &routes::all(TelemetryServer::new(asking(mock.client()))).await
-    {
-        // The handler has long returned when the second query comes.
-        let (queries, stream) = Streaming::channel(1);
-        let mut points = client.tail(traced(stream)).await.unwrap().into_inner();
-        for _ in 0..2 {
-            let made = Instant::now();
-            queries.send(query("asks", 1)).await.unwrap();
-            assert!(points.message().await.unwrap().is_some(), "{name}");
-            assert_inherited(&one(&told), made, name);
-        }
-    }
-}
-
-#[tokio::test]
-async fn a_panic_in_a_scope_leaves_no_context_behind() {
-    let contexts = Arc::new(Mutex::new(None));
-    let found = Arc::clone(&contexts);
-    let server = TelemetryServer::new(Station::default()).intercept(before(move || {
-        *found.lock().unwrap() = Some(Context::current());
-        std::future::ready(Ok(()))
-    }));
-    TelemetryClient::new(Channel::in_process(server)).latest(traced(query("a", 1))).await.unwrap();
-    let context = contexts.lock().unwrap().take().unwrap();
-    assert!(context.deadline().is_some());
-    // On this thread, as the runtime has no other.
-    let panicking = tokio::spawn(context.scope(async { panic!("on purpose") }));
-    assert!(panicking.await.unwrap_err().is_panic());
-    assert_eq!(Context::current().deadline(), None);
 }
