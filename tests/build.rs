@@ -6,12 +6,13 @@ use rust_scaffold_build::Mock;
 
 /// Where blocks are, and how the line before a block reads. rustdoc compiles the others of the
 /// README, which are whole programs; those of the page about generated code are goldens.
-const GUIDES: [(&str, &str, &str); 5] = [
+const GUIDES: [(&str, &str, &str); 6] = [
     ("guide", "../docs/testing.md", "```rust"),
     ("readme", "../README.md", "```rust,ignore"),
     ("page", "../docs/generated-code.md", "```rust,ignore"),
     ("operations", "../docs/operations.md", "```rust"),
     ("errors", "../docs/errors.md", "```rust"),
+    ("auth", "../docs/auth.md", "```rust"),
 ];
 
 fn main() -> Result<(), Box<dyn Error>> {

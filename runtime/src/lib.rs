@@ -115,12 +115,17 @@ pub use tonic::{
 #[cfg(feature = "error-details")]
 pub use tonic_types as error_details;
 
+#[cfg(all(feature = "client", not(target_family = "wasm")))]
+pub use self::client::BearerCredentials;
 #[cfg(feature = "client")]
 pub use self::client::{
-    BidiCall, Channel, ChannelBuilder, ChannelFuture, ConnectError, ResponseHeaders, WaitForReady,
+    BidiCall, CallCredentials, Channel, ChannelBuilder, ChannelFuture, ConnectError,
+    ResponseHeaders, WaitForReady,
 };
 #[cfg(all(feature = "health", not(target_family = "wasm")))]
 pub use self::health::{HealthReporter, HealthStatus};
+#[cfg(all(feature = "server", feature = "_tls", not(target_family = "wasm")))]
+pub use self::intercept::CertificateAuth;
 #[cfg(all(feature = "_tls", not(target_family = "wasm")))]
 pub use self::tls::{ClientTls, ServerTls, TlsError, TlsInfo};
 #[cfg(feature = "_calls")]
@@ -128,7 +133,8 @@ pub use self::{
     call::{context::Context, reply::Reply},
     codec::{Codec, ProstCodec},
     intercept::{
-        CallEnd, InterceptedCall, Interceptor, Next, Role, SharedInterceptor, TonicInterceptor,
+        BearerAuth, BearerToken, CallEnd, Except, InterceptedCall, Interceptor, Next, Role,
+        SharedInterceptor, TonicInterceptor,
     },
     protocol::Protocol,
     protocol::http_body::HttpBody,

@@ -37,22 +37,22 @@ MISSING = {
     },
     "server": {"node": {"responses are compressed with gzip"}},
 }
-# How each serves and checks TLS, with the certificates in a folder.
-TLS_PEERS = {
-    "rust": {
-        "serve": lambda folder: [*PEERS["rust"], "serve", "tls", folder],
-        "check": lambda address, folder: [*PEERS["rust"], "check", address, "tls", folder],
-    },
-    "python": {
-        name: lambda *arguments, name=name: [
-            sys.executable,
-            str(HERE / "python" / "tls.py"),
-            name,
-            *arguments,
-        ]
-        for name in ("serve", "check")
-    },
-}
+# What is served and checked over TLS, with the certificates in a folder: with those of clients, and with tokens.
+SECURE = ["tls", "auth"]
+
+
+def secure_server(peer, kind, folder):
+    if peer == "rust":
+        return [*PEERS["rust"], "serve", kind, folder]
+    return [sys.executable, str(HERE / "python" / f"{kind}.py"), "serve", folder]
+
+
+def secure_client(peer, kind, address, folder):
+    if peer == "rust":
+        return [*PEERS["rust"], "check", address, kind, folder]
+    return [sys.executable, str(HERE / "python" / f"{kind}.py"), "check", address, folder]
+
+
 # How each is a service in a chain.
 LINKS = {
     "rust": [*PEERS["rust"], "chain"],
@@ -90,9 +90,9 @@ def main():
     passed += sum(results.values())
     failed += len(results) - sum(results.values())
 
-    for client, server in itertools.product(TLS_PEERS, repeat=2):
-        print(f"\n{client} client, {server} server, with TLS", flush=True)
-        results = run_tls_checks(client, server)
+    for kind, client, server in itertools.product(SECURE, ["rust", "python"], ["rust", "python"]):
+        print(f"\n{client} client, {server} server, with {kind}", flush=True)
+        results = run_secure_checks(kind, client, server)
         passed += sum(results.values())
         failed += len(results) - sum(results.values())
 
@@ -142,11 +142,11 @@ def run_chain_checks(second, last):
             return chain.check(address, ROUNDING[second], link.stdout, end.stdout)
 
 
-def run_tls_checks(client, server):
+def run_secure_checks(kind, client, server):
     with tempfile.TemporaryDirectory() as folder:
         make_certificates(folder)
-        with running(TLS_PEERS[server]["serve"](folder)) as address:
-            return results_of(TLS_PEERS[client]["check"](address, folder))
+        with running(secure_server(server, kind, folder)) as address:
+            return results_of(secure_client(client, kind, address, folder))
 
 
 def make_certificates(folder):

@@ -10,14 +10,14 @@ use super::tls_connector::TlsConnector;
 use super::{
     balancer::Balancer,
     balancer::SingleSubchannel,
-    channel::Channel,
+    channel::{Channel, ChannelSecurity},
     connector::Connector,
     error::ConnectError,
     options::{Backoff, ChannelOptions, USER_AGENT},
     resolver,
     retry::RetryTransport,
     subchannel::Subchannel,
-    target::Target,
+    target::{Endpoint, Target},
 };
 #[cfg(all(feature = "_tls", not(target_family = "wasm")))]
 use crate::tls::ClientTls;
@@ -99,9 +99,9 @@ impl ChannelBuilder {
     /// # Errors
     /// [`ConnectError`] for a malformed address or option, or if the server cannot be reached.
     pub async fn connect(self) -> Result<Channel, ConnectError> {
-        let balancer = self.balancer()?;
+        let (balancer, security) = self.balancer()?;
         balancer.connect().await?;
-        Ok(Channel::from_h2(RetryTransport::new(balancer)))
+        Ok(Channel::from_h2(RetryTransport::new(balancer), security))
     }
 
     /// Returns a channel that connects on its first call.
@@ -109,10 +109,11 @@ impl ChannelBuilder {
     /// # Errors
     /// [`ConnectError`] for a malformed address or option.
     pub fn connect_lazy(self) -> Result<Channel, ConnectError> {
-        Ok(Channel::from_h2(RetryTransport::new(self.balancer()?)))
+        let (balancer, security) = self.balancer()?;
+        Ok(Channel::from_h2(RetryTransport::new(balancer), security))
     }
 
-    fn balancer(self) -> Result<Balancer, ConnectError> {
+    fn balancer(self) -> Result<(Balancer, ChannelSecurity), ConnectError> {
         #[cfg_attr(any(not(feature = "_tls"), target_family = "wasm"), allow(unused_mut))]
         let mut target = Target::parse(&self.address)?;
         #[cfg(all(feature = "_tls", not(target_family = "wasm")))]
@@ -129,6 +130,12 @@ impl ChannelBuilder {
                 ConnectError::InvalidOption { option: "user_agent", reason }
             })?;
         }
+        let security = match (&target.endpoint, &self.connector) {
+            _ if target.is_secure() => ChannelSecurity::Secure,
+            // Only processes of this machine that may open the file.
+            (Endpoint::Unix(_), None) => ChannelSecurity::Secure,
+            _ => ChannelSecurity::Plaintext,
+        };
         let (resolver, connector) = match self.connector {
             // Names are its own matter: it may reach them through a proxy.
             Some(connector) => (resolver::passthrough(&target), connector),
@@ -139,7 +146,7 @@ impl ChannelBuilder {
         let keep_alive = ChannelKeepAlive::new(options.keep_alive);
         let subchannel = Subchannel::new(resolver, connector, options.subchannel, keep_alive);
         let picker = SingleSubchannel(Arc::new(subchannel));
-        Ok(Balancer::new(target, options, Box::new(picker)))
+        Ok((Balancer::new(target, options, Box::new(picker)), security))
     }
 
     /// Which TLS to speak, if any.

@@ -51,6 +51,16 @@ pub struct Channel {
     pub(super) interceptors: Interceptors,
     /// Whether calls inherit from the one that is being served.
     inherits: bool,
+    pub(super) security: ChannelSecurity,
+}
+
+/// Whether others can read what a channel sends.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum ChannelSecurity {
+    Secure,
+    Plaintext,
+    /// A tower service carries the calls.
+    Unknown,
 }
 
 /// How calls are dispatched.
@@ -135,7 +145,7 @@ impl Channel {
         S::Future: Send,
         B: BytesBody,
     {
-        Self::from_transport(TowerTransport { service, protocol })
+        Self::from_transport(TowerTransport { service, protocol }, ChannelSecurity::Unknown)
     }
 
     /// Adds an interceptor for the calls that are made through this channel, to be called after those that
@@ -181,7 +191,7 @@ impl Channel {
         B: BytesBody,
     {
         let protocol = self.protocol();
-        let Self { kind, interceptors, inherits } = self;
+        let Self { kind, interceptors, inherits, security } = self;
         let (inner, outer) = match protocol {
             Protocol::Grpc => (interceptors, Interceptors::NONE),
             // They see calls of gRPC, which are something else on the way through the layer.
@@ -189,9 +199,9 @@ impl Channel {
             Protocol::GrpcWeb | Protocol::GrpcWebText => (Interceptors::NONE, interceptors),
         };
         // Calls have inherited before the layer sees them, which may take from them what it likes.
-        let inner = Self { kind, interceptors: inner, inherits: false };
+        let inner = Self { kind, interceptors: inner, inherits: false, security };
         let layered = Self::with_protocol(layer.layer(inner), protocol);
-        Self { interceptors: outer, inherits, ..layered }
+        Self { interceptors: outer, inherits, security, ..layered }
     }
 
     /// Has calls through this channel inherit nothing from the one that is being served where they are made: no
@@ -218,16 +228,19 @@ impl Channel {
         }
     }
 
-    pub(crate) fn from_transport(transport: impl Transport + 'static) -> Self {
-        Self::of(ChannelKind::Encoded(TransportKind::Other(Arc::new(transport))))
+    pub(crate) fn from_transport(
+        transport: impl Transport + 'static,
+        security: ChannelSecurity,
+    ) -> Self {
+        Self::of(ChannelKind::Encoded(TransportKind::Other(Arc::new(transport))), security)
     }
 
     pub(crate) fn from_direct(server: impl DirectServer + 'static) -> Self {
-        Self::of(ChannelKind::Direct(Arc::new(server)))
+        Self::of(ChannelKind::Direct(Arc::new(server)), ChannelSecurity::Secure)
     }
 
-    pub(super) fn from_h2(h2: RetryTransport) -> Self {
-        Self::of(ChannelKind::Encoded(TransportKind::H2(Arc::new(h2))))
+    pub(super) fn from_h2(h2: RetryTransport, security: ChannelSecurity) -> Self {
+        Self::of(ChannelKind::Encoded(TransportKind::H2(Arc::new(h2))), security)
     }
 
     /// The protocol of its generated clients' calls.
@@ -239,8 +252,8 @@ impl Channel {
         }
     }
 
-    fn of(kind: ChannelKind) -> Self {
-        Self { kind, interceptors: Interceptors::NONE, inherits: true }
+    fn of(kind: ChannelKind, security: ChannelSecurity) -> Self {
+        Self { kind, interceptors: Interceptors::NONE, inherits: true, security }
     }
 }
 

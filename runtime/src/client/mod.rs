@@ -1,10 +1,13 @@
 //! The client's half of a call: encode the request, send it through a channel, decode the response.
 
 mod balancer;
+#[cfg(not(target_family = "wasm"))]
+mod bearer_credentials;
 mod bidi;
 mod builder;
-mod channel;
+pub(crate) mod channel;
 mod connector;
+mod credentials;
 pub(crate) mod direct;
 mod error;
 mod linked_bodies;
@@ -21,10 +24,13 @@ mod tls_connector;
 mod tower;
 pub(crate) mod transport;
 
+#[cfg(not(target_family = "wasm"))]
+pub use self::bearer_credentials::BearerCredentials;
 pub use self::{
     bidi::{BidiCall, ResponseHeaders},
     builder::ChannelBuilder,
     channel::Channel,
+    credentials::CallCredentials,
     error::ConnectError,
     options::WaitForReady,
     service::ChannelFuture,

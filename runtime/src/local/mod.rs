@@ -5,7 +5,7 @@ mod in_process;
 
 use self::in_process::InProcess;
 use crate::{
-    client::Channel,
+    client::{Channel, channel::ChannelSecurity},
     server::{Dispatch, ServiceServer},
 };
 
@@ -17,7 +17,7 @@ impl Channel {
         D: Dispatch<S>,
         S: Send + Sync + ?Sized + 'static,
     {
-        Self::from_transport(InProcess(server.served))
+        Self::from_transport(InProcess(server.served), ChannelSecurity::Secure)
     }
 
     /// Calls the generated `server` in this process and passes messages without a codec: limits and

@@ -1,5 +1,6 @@
 //! The Rust peer: serves the scenarios of `README.md`, or checks a server that does.
 
+mod auth;
 mod chain;
 mod checks;
 mod contract;
@@ -15,10 +16,13 @@ const USAGE: &str = "\
 Usage: interop serve               serve on a free port of 127.0.0.1 and print it
        interop serve unix:PATH     serve on a Unix socket
        interop serve tls FOLDER    serve with TLS and the certificates in a folder
+       interop serve auth FOLDER   serve with TLS, to callers with a token
        interop chain [HOST:PORT]   serve as a part of a chain, whose next service is there
        interop check HOST:PORT     run every check
        interop check HOST:PORT tls FOLDER
-                                   run those of TLS";
+                                   run those of TLS
+       interop check HOST:PORT auth FOLDER
+                                   run those of tokens";
 
 #[tokio::main]
 async fn main() -> Result<ExitCode, Box<dyn Error>> {
@@ -28,11 +32,13 @@ async fn main() -> Result<ExitCode, Box<dyn Error>> {
         ["serve"] => serve().await?,
         ["serve", address] if address.starts_with("unix:") => serve_unix(address).await?,
         ["serve", "tls", folder] => tls::serve(Path::new(folder)).await?,
+        ["serve", "auth", folder] => auth::serve(Path::new(folder)).await?,
         ["chain"] => chain::serve(None).await?,
         ["chain", next] => chain::serve(Some(next)).await?,
         ["check", address, "tls", folder] if tls::check(address, Path::new(folder)).await => {}
+        ["check", address, "auth", folder] if auth::check(address, Path::new(folder)).await => {}
         ["check", address] if checks::run(address).await => {}
-        ["check", _] | ["check", _, "tls", _] => return Ok(ExitCode::FAILURE),
+        ["check", _] | ["check", _, "tls" | "auth", _] => return Ok(ExitCode::FAILURE),
         _ => {
             eprintln!("{USAGE}");
             return Ok(ExitCode::from(2));

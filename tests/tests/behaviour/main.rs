@@ -2,7 +2,9 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod auth;
 mod broken;
+mod call_credentials;
 mod calls;
 mod cancellation;
 mod causes;

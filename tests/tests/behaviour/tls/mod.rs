@@ -1,5 +1,6 @@
 //! TLS between clients and servers, with real certificates.
 
+mod auth;
 mod files;
 mod handshakes;
 mod identities;
