@@ -126,6 +126,8 @@ pub use self::client::{
 pub use self::health::{HealthReporter, HealthStatus};
 #[cfg(all(feature = "server", feature = "_tls", not(target_family = "wasm")))]
 pub use self::intercept::CertificateAuth;
+#[cfg(feature = "rate-limit")]
+pub use self::intercept::{Rate, RateLimit};
 #[cfg(all(feature = "_tls", not(target_family = "wasm")))]
 pub use self::tls::{ClientTls, ServerTls, TlsError, TlsInfo};
 #[cfg(feature = "_calls")]
@@ -158,7 +160,9 @@ pub use self::{
         connected::{Connected, ConnectedIo},
         handshake::Handshake,
     },
-    server::{GeneratedServer, Listener, Routes, RoutesFuture, ServeError, Server},
+    server::{
+        AdaptiveLimit, GeneratedServer, Limits, Listener, Routes, RoutesFuture, ServeError, Server,
+    },
 };
 
 /// Includes the code that the build script generated for a proto package; the package is `""` for files

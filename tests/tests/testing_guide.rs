@@ -14,7 +14,8 @@ use std::{
 };
 
 use rust_scaffold::{
-    Channel, Code, HealthReporter, HealthStatus, Request, Response, Server, Status, Streaming,
+    AdaptiveLimit, Channel, Code, HealthReporter, HealthStatus, InterceptedCall, Limits, Rate,
+    RateLimit, Request, Response, Server, Status, Streaming,
     mock::{Sequence, ge, script, within},
 };
 

@@ -82,9 +82,14 @@ const UNITS: [(char, u64); 6] = [
 
 /// Sets `grpc-timeout` to the time left until `deadline`.
 pub(crate) fn insert_timeout(headers: &mut HeaderMap, deadline: Instant) {
+    set_timeout(headers, deadline.saturating_duration_since(Instant::now()));
+}
+
+/// Sets `grpc-timeout` to `timeout`.
+pub(crate) fn set_timeout(headers: &mut HeaderMap, timeout: Duration) {
     // Always `Some`: the digits and the unit are legal in a header.
-    if let Some(left) = encode(deadline.saturating_duration_since(Instant::now())) {
-        headers.insert(GRPC_TIMEOUT, left);
+    if let Some(timeout) = encode(timeout) {
+        headers.insert(GRPC_TIMEOUT, timeout);
     }
 }
 
@@ -297,6 +302,13 @@ impl fmt::Debug for Deadline {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_tuple("Deadline").field(&self.instant).finish()
     }
+}
+
+/// The status of a call that has less time than any other has lately taken.
+pub(crate) fn cannot_be_met(left: Duration, fastest: Duration) -> Status {
+    Status::deadline_exceeded(format!(
+        "the deadline leaves {left:?}, and the fastest call of this method has lately taken {fastest:?}"
+    ))
 }
 
 /// The status of a call that was made for another one, which is over.

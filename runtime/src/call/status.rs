@@ -1,6 +1,6 @@
 //! Statuses of calls that fail without one from the server, and marks of what has happened.
 
-use std::error::Error;
+use std::{error::Error, time::Duration};
 
 use tonic::Status;
 
@@ -66,4 +66,14 @@ impl Error for AbortRequested {}
 /// Whether the status asks for the connection to be closed abruptly.
 pub(crate) fn aborts_connection(status: &Status) -> bool {
     status.source().is_some_and(<dyn Error>::is::<AbortRequested>)
+}
+
+/// `status`, which tells a client that retries to do so in `time`.
+///
+/// See [gRFC A6](https://github.com/grpc/proposal/blob/master/A6-client-retries.md).
+pub(crate) fn with_pushback(mut status: Status, time: Duration) -> Status {
+    // Rounded up: by then, there is room for another try.
+    let milliseconds = u64::try_from(time.as_nanos().div_ceil(1_000_000)).unwrap_or(u64::MAX);
+    status.metadata_mut().insert("grpc-retry-pushback-ms", milliseconds.into());
+    status
 }

@@ -8,11 +8,15 @@ mod end;
 mod except;
 pub(crate) mod http;
 pub(crate) mod interceptor;
+#[cfg(feature = "rate-limit")]
+mod rate_limit;
 mod reply;
 pub(crate) mod tonic;
 
 #[cfg(all(feature = "server", feature = "_tls", not(target_family = "wasm")))]
 pub use self::certificate::CertificateAuth;
+#[cfg(feature = "rate-limit")]
+pub use self::rate_limit::{Rate, RateLimit};
 pub use self::{
     bearer::{BearerAuth, BearerToken},
     call::{InterceptedCall, Role},

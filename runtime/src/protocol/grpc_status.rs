@@ -33,6 +33,11 @@ pub(crate) fn code(grpc: &GrpcHeaders<'_>) -> Option<Code> {
     grpc.status.map(|code| Code::from_bytes(code.as_bytes()))
 }
 
+/// The status code in the head of a response: that of a call that ended without a message.
+pub(crate) fn code_of_head(headers: &HeaderMap) -> Option<Code> {
+    headers.get(GRPC_STATUS).map(|code| Code::from_bytes(code.as_bytes()))
+}
+
 /// The user's trailers at the end of a response, if the status in `received` is OK.
 pub(crate) fn end_of_response(received: Option<HeaderMap>) -> Result<UserTrailers, Status> {
     let received = received.unwrap_or_default();

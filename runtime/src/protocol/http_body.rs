@@ -8,12 +8,13 @@ use std::{
 
 use bytes::Bytes;
 use http_body::Frame;
-use tonic::Status;
+use tonic::{Status, metadata::MetadataMap};
 
 use super::{content_type::Protocol, foreign::ForeignStream};
 use crate::call::{
     body::{Body, Direction, EndOfBody, PrefetchedBody, RecvBody},
     downcast,
+    observer::MessageObserver,
     status::BoxError,
 };
 
@@ -122,6 +123,20 @@ impl HttpBody {
         }
     }
 
+    /// This body, which keeps `guard` until it has been sent, or is dropped. A buffered one does not need it.
+    pub(crate) fn holding(self, guard: impl Send + Unpin + 'static) -> Self {
+        if self.is_buffered() {
+            return self;
+        }
+        match self.0 {
+            HttpBodyKind::Ours(body, direction, protocol) => {
+                let body = body.observed(Box::new(HoldingObserver { _guard: guard }));
+                Self(HttpBodyKind::Ours(body, direction, protocol))
+            }
+            kind => Self::new(HoldingBody { body: Self(kind), _guard: guard }),
+        }
+    }
+
     /// The last frame of a body of this crate that has ended.
     fn end(&mut self, end: Result<(), Status>) -> Option<Result<Frame<Bytes>, Status>> {
         let HttpBodyKind::Ours(mut body, direction, protocol) = std::mem::take(&mut self.0) else {
@@ -190,6 +205,41 @@ impl http_body::Body for HttpBody {
             HttpBodyKind::Received(stream) => stream.is_end_stream(),
             HttpBodyKind::Other(body) => body.is_end_stream(),
         }
+    }
+}
+
+/// Keeps something for as long as a body lives.
+struct HoldingObserver<G> {
+    _guard: G,
+}
+
+impl<G: Send> MessageObserver for HoldingObserver<G> {
+    fn on_data(&mut self, _data: &[u8]) {}
+
+    fn on_message(&mut self) {}
+
+    fn on_end(&mut self, _ended: Result<&MetadataMap, &Status>) {}
+}
+
+/// The body of another library, and something that is kept as long as it lives.
+struct HoldingBody<G> {
+    body: HttpBody,
+    _guard: G,
+}
+
+impl<G: Send + Unpin + 'static> http_body::Body for HoldingBody<G> {
+    type Data = Bytes;
+    type Error = Status;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Status>>> {
+        Pin::new(&mut self.body).poll_frame(cx)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
     }
 }
 

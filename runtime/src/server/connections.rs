@@ -193,7 +193,7 @@ mod tests {
         }));
         let mut options = ServerOptions { shutdown_delay: delay, ..ServerOptions::default() };
         options.connection.shutdown_timeout = timeout;
-        Connections::new(Routes::new(routes), options, Observers::default())
+        Connections::new(Routes::new(Arc::new(routes)), options, Observers::default())
     }
 
     /// Makes a call over `io`. The result is its status.

@@ -83,6 +83,8 @@ pub(crate) trait ErasedDispatch: Send + Sync {
 pub(crate) struct RegisteredService {
     pub(crate) descriptor: &'static ServiceDescriptor,
     pub(crate) options: ServiceOptions,
+    /// By the position of the method, where the server's limits make a difference.
+    by_method: Option<Arc<[ServiceOptions]>>,
     pub(crate) interceptors: Interceptors,
     /// See [`Dispatch::FILES`].
     #[cfg(feature = "reflection")]
@@ -101,6 +103,7 @@ impl RegisteredService {
         Self {
             descriptor,
             options,
+            by_method: None,
             interceptors,
             #[cfg(feature = "reflection")]
             files: &[],
@@ -115,6 +118,23 @@ impl RegisteredService {
     pub(crate) fn with_files(mut self, files: &'static [&'static [u8]]) -> Self {
         self.files = files;
         self
+    }
+
+    /// Sets the options of each method to what `options_of` makes of its path and the service's.
+    #[cfg(feature = "server")]
+    pub(crate) fn set_method_options(
+        &mut self,
+        options_of: impl Fn(&'static str, ServiceOptions) -> ServiceOptions,
+    ) {
+        let methods = self.descriptor.methods.iter();
+        self.by_method = Some(methods.map(|it| options_of(it.path, self.options)).collect());
+    }
+
+    fn options_of(&self, method: usize) -> &ServiceOptions {
+        match &self.by_method {
+            Some(by_method) => &by_method[method],
+            None => &self.options,
+        }
     }
 
     /// The position of the method with this `path` (`/package.Service/Method`).
@@ -158,30 +178,20 @@ impl RegisteredService {
 impl IncomingService for RegisteredService {
     fn serve<'a>(&self, method: usize, call: IncomingCall<'a>) -> ReplyFuture<'a> {
         let descriptor = &self.descriptor.methods[method];
-        self.implementation.call(method, ServerCall::new(&self.options, descriptor, call))
+        let call = ServerCall::new(self.options_of(method), descriptor, call);
+        self.implementation.call(method, call)
     }
 }
 
 /// The limits and compressions of a service.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct ServiceOptions {
-    pub(crate) decoding_limit: usize,
-    pub(crate) encoding_limit: usize,
+    /// The size limits for messages, in bytes, if they are set.
+    pub(crate) decoding_limit: Option<usize>,
+    pub(crate) encoding_limit: Option<usize>,
     pub(crate) accepted: EnabledCompressionEncodings,
     pub(crate) sent: EnabledCompressionEncodings,
     pub(crate) requires_te_trailers: bool,
-}
-
-impl Default for ServiceOptions {
-    fn default() -> Self {
-        Self {
-            decoding_limit: DEFAULT_DECODING_LIMIT,
-            encoding_limit: usize::MAX,
-            accepted: EnabledCompressionEncodings::default(),
-            sent: EnabledCompressionEncodings::default(),
-            requires_te_trailers: false,
-        }
-    }
 }
 
 /// A call to be dispatched to a handler, its messages in the encoding of the codec `C`.
@@ -221,10 +231,13 @@ impl<'a> ServerCall<'a> {
         match messages {
             IncomingMessages::Encoded(body) => {
                 method.insert_into(&mut extensions);
-                let decoder = MessageDecoder::new(options.encoding, service.decoding_limit);
+                let decoder = MessageDecoder::new(
+                    options.encoding,
+                    service.decoding_limit.unwrap_or(DEFAULT_DECODING_LIMIT),
+                );
                 let encoder = MessageEncoder {
                     encoding: compression::choose(service.sent, options.accepted),
-                    limit: service.encoding_limit,
+                    limit: service.encoding_limit.unwrap_or(usize::MAX),
                 };
                 let messages = Messages::new(body, decoder, Direction::Request);
                 let request = Request::from_parts(metadata, extensions, messages);

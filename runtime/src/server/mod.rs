@@ -15,6 +15,8 @@ mod interrupts;
 #[cfg(all(feature = "server", not(target_family = "wasm")))]
 mod layers;
 #[cfg(all(feature = "server", not(target_family = "wasm")))]
+mod limits;
+#[cfg(all(feature = "server", not(target_family = "wasm")))]
 mod listener;
 #[cfg(all(feature = "server", not(target_family = "wasm")))]
 pub(crate) mod observer;
@@ -43,6 +45,7 @@ pub use self::{
 #[cfg(all(feature = "server", not(target_family = "wasm")))]
 pub use self::{
     error::ServeError,
+    limits::{AdaptiveLimit, Limits},
     listener::Listener,
     routes::{Routes, RoutesFuture},
     serve::Server,

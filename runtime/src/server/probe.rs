@@ -58,7 +58,7 @@ impl Probe {
         if routes.is_empty() {
             (self.make)().add_to(&mut routes, observers);
         }
-        PreparedProbe { listen: self.listen, routes: Routes::new(routes) }
+        PreparedProbe { listen: self.listen, routes: Routes::new(Arc::new(routes)) }
     }
 }
 

@@ -15,7 +15,11 @@ use tonic::{Status, server::NamedService};
 use tower_service::Service;
 
 use super::{
-    dispatch::RegisteredService, error::ServeError, http::serve, intercepted::InterceptedService,
+    dispatch::RegisteredService,
+    error::ServeError,
+    http::serve,
+    intercepted::InterceptedService,
+    limits::{LimitOptions, LimitedService},
     observer::ServiceEntry,
 };
 use crate::{
@@ -40,8 +44,8 @@ use crate::{
 pub struct Routes(Arc<dyn HttpService>);
 
 impl Routes {
-    pub(super) fn new(table: RouteTable) -> Self {
-        Self(Arc::new(table))
+    pub(super) fn new(services: Arc<dyn HttpService>) -> Self {
+        Self(services)
     }
 
     /// What a layer has made of routes.
@@ -174,6 +178,31 @@ impl RouteTable {
             },
         };
         self.services.iter().map(entry).collect()
+    }
+
+    /// The services, whose calls can be limited.
+    pub(super) fn limited(&self) -> Vec<LimitedService> {
+        let limited = |(name, route): (&&'static str, &ServiceRoute)| LimitedService {
+            name,
+            methods: match route {
+                ServiceRoute::Generated(service) => Some(service.descriptor.methods),
+                ServiceRoute::Tower(_) => None,
+            },
+        };
+        self.services.iter().map(limited).collect()
+    }
+
+    /// Limits the messages of all services.
+    pub(super) fn limit_messages(&mut self, limits: &LimitOptions) {
+        if !limits.limit_messages() {
+            return;
+        }
+        for (name, route) in &mut self.services {
+            if let ServiceRoute::Generated(service) = route {
+                let options_of = |path, options| limits.of_messages(name, path, options);
+                Arc::make_mut(service).set_method_options(options_of);
+            }
+        }
     }
 
     /// Puts `interceptors` around all services, but not around the fallback.

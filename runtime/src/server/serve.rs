@@ -1,6 +1,6 @@
 //! [`Server`]: serves generated services, and any other tower gRPC service, on sockets.
 
-use std::{convert::Infallible, future::Future, io, time::Duration};
+use std::{convert::Infallible, future::Future, io, sync::Arc, time::Duration};
 
 use tokio::net::ToSocketAddrs;
 use tokio_stream::Stream;
@@ -18,6 +18,7 @@ use super::{
     builtins::Builtins,
     error::ServeError,
     layers::Layers,
+    limits::{LimitOptions, LimitedRoutes},
     listener::{Listener, bind},
     observer::Observers,
     options::ServerOptions,
@@ -60,6 +61,7 @@ pub struct Server {
     #[cfg(feature = "health")]
     probe: Option<Probe>,
     pub(super) options: ServerOptions,
+    pub(super) limits: LimitOptions,
     #[cfg(feature = "_tls")]
     tls: Option<ServerTls>,
 }
@@ -217,7 +219,8 @@ impl Server {
     /// ```
     ///
     /// # Errors
-    /// [`ServeError::DuplicateService`] if a service was added twice.
+    /// [`ServeError::DuplicateService`] if a service was added twice, [`ServeError::InvalidOption`] if there are
+    /// [limits](Self::limits_by_path) for a service or a method that there is not.
     pub fn into_service(self) -> Result<Routes, ServeError> {
         let served = self.complete()?;
         served.starts();
@@ -396,15 +399,20 @@ impl Server {
         })
     }
 
-    /// Puts everything that is served together. Fails if two services have the same name.
+    /// Puts everything that is served together. Fails if two services have the same name, or a limit
+    /// is for none of them.
     fn complete(self) -> Result<ServedRoutes, ServeError> {
         let (mut routes, mut observers) = (self.routes, Observers::default());
+        // The server's own services are not limited: it answers for its health however busy it is.
+        let limited = routes.limited();
+        routes.limit_messages(&self.limits);
         self.builtins.iter().for_each(|make| make().add_to(&mut routes, &mut observers));
         routes.check()?;
         #[cfg(feature = "health")]
         let probe = self.probe.map(|probe| probe.prepare(&routes, &mut observers));
         let entries = routes.entries();
         routes.intercept(&self.interceptors);
+        let routes = LimitedRoutes::wrap(Arc::new(routes), &limited, &self.limits)?;
         Ok(ServedRoutes {
             routes: self.layers.wrap(Routes::new(routes)),
             entries,

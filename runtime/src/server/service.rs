@@ -63,14 +63,14 @@ impl<D: Dispatch<S>, S: Send + Sync + ?Sized + 'static> ServiceServer<D, S> {
     /// The size limit for request messages, in bytes. Larger ones fail with `ResourceExhausted`.
     #[must_use]
     pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
-        self.options().decoding_limit = limit;
+        self.options().decoding_limit = Some(limit);
         self
     }
 
     /// The size limit for response messages, in bytes. Larger ones fail with `ResourceExhausted`.
     #[must_use]
     pub fn max_encoding_message_size(mut self, limit: usize) -> Self {
-        self.options().encoding_limit = limit;
+        self.options().encoding_limit = Some(limit);
         self
     }
 

@@ -4,11 +4,78 @@ use std::time::Duration;
 
 use tokio::sync::Semaphore;
 
-use super::serve::Server;
+use super::{
+    limits::{AdaptiveLimit, Limits},
+    serve::Server,
+};
 use crate::{
     call::deadline::FOREVER,
     h2::stream::{MAX_FRAME, MAX_WINDOW, MIN_FRAME},
 };
+
+/// Limits of calls.
+impl Server {
+    /// Limits the calls of all services together: how many may be in progress, how long each may take, and how
+    /// large its messages may be. Default: no limits but those of messages.
+    ///
+    /// Not limited are calls that the server answers itself, such as those for its health, and those of the
+    /// [fallback](Self::fallback).
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// use rust_scaffold::{Limits, Server};
+    ///
+    /// let server = Server::new()
+    ///     .limits(Limits::new().max_concurrent_calls(2000).timeout(Duration::from_secs(30)));
+    /// ```
+    #[must_use]
+    pub fn limits(mut self, limits: Limits) -> Self {
+        self.limits.server = limits;
+        self
+    }
+
+    /// Adds limits for methods, by their paths (`/package.Service/Method`), and for services
+    /// (`/package.Service/*`). The table may be written in code, or read from a configuration. Limits that were
+    /// set for the same path before are replaced.
+    ///
+    /// Serving fails with [`ServeError::InvalidOption`](crate::ServeError::InvalidOption) if the server has no
+    /// such service or method.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// use rust_scaffold::{Limits, Server};
+    ///
+    /// let report = Limits::new().max_concurrent_calls(2).timeout(Duration::from_secs(300));
+    /// let orders = Limits::new().timeout(Duration::from_secs(5));
+    /// let server = Server::new()
+    ///     .limits_by_path([("/shop.Orders/*", orders), ("/shop.Orders/Report", report)]);
+    /// ```
+    #[must_use]
+    pub fn limits_by_path<P: Into<String>>(
+        mut self,
+        limits: impl IntoIterator<Item = (P, Limits)>,
+    ) -> Self {
+        let limits = limits.into_iter().map(|(path, limits)| (path.into(), limits));
+        self.limits.by_path.extend(limits);
+        self
+    }
+
+    /// Refuses calls that the server is too busy for, by a limit that it finds itself. Default: none. See
+    /// [`AdaptiveLimit`].
+    ///
+    /// ```
+    /// use rust_scaffold::{AdaptiveLimit, Server};
+    ///
+    /// let server = Server::new().adaptive_limit(AdaptiveLimit::new());
+    /// ```
+    #[must_use]
+    pub fn adaptive_limit(mut self, limit: AdaptiveLimit) -> Self {
+        self.limits.adaptive = Some(limit);
+        self
+    }
+}
 
 /// Options of connections.
 impl Server {

@@ -1,11 +1,12 @@
-//! `cargo run --release -p bench -- allocs|codegen|compile|lines|mocks|wire [--quick] [--json FILE]`: ours against the
-//! peers, in one run, as counts and ratios.
+//! `cargo run --release -p bench -- allocs|codegen|compile|lines|mocks|overload|wire [--quick] [--json FILE]`:
+//! ours against the peers, in one run, as counts and ratios.
 
 mod allocs;
 mod codegen;
 mod compile;
 mod lines;
 mod mocks;
+mod overload;
 mod report;
 mod wire;
 
@@ -20,7 +21,8 @@ use report::Report;
 #[global_allocator]
 static ALLOCATOR: dhat::Alloc = dhat::Alloc;
 
-const USAGE: &str = "usage: bench allocs|codegen|compile|lines|mocks|wire [--quick] [--json FILE]";
+const USAGE: &str =
+    "usage: bench allocs|codegen|compile|lines|mocks|overload|wire [--quick] [--json FILE]";
 
 fn main() -> ExitCode {
     let done = parse(std::env::args().skip(1)).and_then(|Asked { benchmark, quick, json }| {
@@ -53,6 +55,7 @@ fn parse(mut words: impl Iterator<Item = String>) -> Result<Asked, String> {
         Some("compile") => |_| compile::run(),
         Some("lines") => |_| Ok(lines::run()),
         Some("mocks") => |_| mocks::run(),
+        Some("overload") => overload::run,
         Some("wire") => wire::run,
         Some(other) => return Err(format!("no benchmark is called `{other}`\n{USAGE}")),
         None => return Err(USAGE.into()),

@@ -5,6 +5,7 @@
 mod auth;
 mod broken;
 mod call_credentials;
+mod call_limits;
 mod calls;
 mod cancellation;
 mod causes;

@@ -1,6 +1,7 @@
 //! Calls over TCP on the loopback, server and client in processes of their own, every peer in turn:
 //! rates, latencies and CPU, and what a tool counts of instructions and allocations.
 
+mod certificates;
 mod counts;
 mod peers;
 mod runs;
@@ -9,6 +10,7 @@ use crate::{
     median,
     report::{BASELINE, OURS, Report},
 };
+use certificates::Certificates;
 use peers::Peer;
 use runs::Run;
 
@@ -22,6 +24,21 @@ struct Case {
     in_flight: usize,
     size: usize,
     messages: usize,
+    setup: Setup,
+}
+
+/// What calls go over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Setup {
+    Plaintext,
+    Tls,
+}
+
+impl Case {
+    const fn over_tls(mut self) -> Self {
+        self.setup = Setup::Tls;
+        self
+    }
 }
 
 const fn case(
@@ -30,7 +47,7 @@ const fn case(
     in_flight: usize,
     (size, messages): (usize, usize),
 ) -> Case {
-    Case { name, call, in_flight, size, messages }
+    Case { name, call, in_flight, size, messages, setup: Setup::Plaintext }
 }
 
 const CASES: &[Case] = &[
@@ -49,19 +66,24 @@ const CASES: &[Case] = &[
     case("upload 64 KiB", "upload", 4, (64 * 1024, 500)),
     case("chat 64 KiB", "chat", 4, (64 * 1024, 500)),
     case("connect", "connect", 4, (0, 1)),
+    case("add over TLS", "add", 1, (0, 1)).over_tls(),
+    case("add over TLS", "add", 64, (0, 1)).over_tls(),
+    case("echo 64 KiB over TLS", "echo", 8, (64 * 1024, 1)).over_tls(),
+    case("connect over TLS", "connect", 4, (0, 1)).over_tls(),
 ];
 
 /// The whole benchmark, or in under three minutes a shorter one against tonic and the floors alone.
 pub(crate) fn run(quick: bool) -> Result<Report, String> {
     let (rounds, seconds) = if quick { (3, 0.4) } else { (3, 1.0) };
     let peers = peers::build(quick)?;
+    let certificates = Certificates::new()?;
     let mut report = Report::default();
     for case in CASES {
         let mut runs: Vec<Vec<Run>> = peers.iter().map(|_| Vec::new()).collect();
         for _ in 0..rounds {
             for (peer, runs) in peers.iter().zip(&mut runs) {
-                if peer.makes(case.call) {
-                    runs.extend(peer.run(case, seconds));
+                if peer.makes(case) {
+                    runs.extend(peer.run(case, &certificates, seconds));
                 }
             }
         }

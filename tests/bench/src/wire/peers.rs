@@ -6,6 +6,7 @@ use std::{
     process::Command,
 };
 
+use super::{Case, Setup, certificates::Certificates};
 use crate::{
     output,
     report::{BASELINE, OURS},
@@ -19,12 +20,25 @@ pub(super) struct Peer {
     words: Vec<OsString>,
     /// Whether it only makes small unary calls and echoes.
     floor: bool,
+    speaks_tls: bool,
+    /// Where certificates are, for a peer that is to speak TLS.
+    tls: Option<PathBuf>,
 }
 
 impl Peer {
+    fn new(name: &'static str, words: Vec<OsString>) -> Self {
+        Self { name, words, floor: false, speaks_tls: false, tls: None }
+    }
+
     /// Whether it makes such calls at all.
-    pub(super) fn makes(&self, call: &str) -> bool {
-        !self.floor || ["add", "echo"].contains(&call)
+    pub(super) fn makes(&self, case: &Case) -> bool {
+        let knows = !self.floor || ["add", "echo"].contains(&case.call);
+        knows && (self.speaks_tls || case.setup == Setup::Plaintext)
+    }
+
+    /// The same peer, which speaks TLS.
+    pub(super) fn over_tls(&self, certificates: &Certificates) -> Self {
+        Self { tls: Some(certificates.folder()), ..self.clone() }
     }
 
     /// The program, run by `tool` if that is any.
@@ -32,6 +46,9 @@ impl Peer {
         let mut words = tool.iter().chain(&self.words);
         let mut command = Command::new(words.next().map_or_else(OsString::new, Clone::clone));
         command.args(words);
+        if let Some(folder) = &self.tls {
+            command.env("TLS", folder);
+        }
         command
     }
 }
@@ -41,8 +58,8 @@ type Build = fn() -> Result<Peer, String>;
 /// The peers that can be built here; the others are told of.
 pub(super) fn build(quick: bool) -> Result<Vec<Peer>, String> {
     let mut peers = vec![
-        member("bench-ours", OURS, "bench-ours")?,
-        member("bench-tonic", BASELINE, "bench-tonic")?,
+        Peer { speaks_tls: true, ..member("bench-ours", OURS, "bench-ours")? },
+        Peer { speaks_tls: true, ..member("bench-tonic", BASELINE, "bench-tonic")? },
         Peer { floor: true, ..member("bench-floors", "bare h2", "bench-h2-echo")? },
         Peer { floor: true, ..member("bench-floors", "bare TCP", "bench-tcp-echo")? },
     ];
@@ -77,7 +94,7 @@ fn member(package: &str, name: &'static str, program: &str) -> Result<Peer, Stri
     build.args(["build", "--release", "--package", package, "--target-dir"]).arg(target());
     output(build.current_dir(folder()))?;
     let program = target().join("release").join(program);
-    Ok(Peer { name, words: vec![program.into()], floor: false })
+    Ok(Peer::new(name, vec![program.into()]))
 }
 
 /// A peer with dependencies that the workspace has no other use for.
@@ -90,7 +107,7 @@ fn stranger(name: &'static str) -> Result<Peer, String> {
     let protoc = protoc_bin_vendored::protoc_bin_path().map_err(|error| error.to_string())?;
     output(build.env("PROTOC", protoc))?;
     let program = target().join("release").join(format!("bench-{name}"));
-    Ok(Peer { name, words: vec![program.into()], floor: false })
+    Ok(Peer::new(name, vec![program.into()]))
 }
 
 /// Python's gRPC, in an environment of its own.
@@ -103,5 +120,5 @@ fn grpcio() -> Result<Peer, String> {
     install.args(["-m", "pip", "install", "--quiet", "--requirement"]);
     output(install.arg(sources.join("requirements.txt")))?;
     let words = vec![python.into(), sources.join("peer.py").into()];
-    Ok(Peer { name: "grpcio", words, floor: false })
+    Ok(Peer::new("grpcio", words))
 }

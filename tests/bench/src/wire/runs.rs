@@ -6,7 +6,7 @@ use std::{
     process::{Child, ChildStdin, ChildStdout, Stdio},
 };
 
-use super::{Case, peers::Peer};
+use super::{Case, Setup, certificates::Certificates, peers::Peer};
 use crate::output;
 
 /// What a run has come to, in microseconds for each call or message.
@@ -21,8 +21,17 @@ pub(super) struct Run {
 
 impl Peer {
     /// One run, unless it fails, which is told of.
-    pub(super) fn run(&self, case: &Case, seconds: f64) -> Option<Run> {
-        self.measure(case, seconds)
+    pub(super) fn run(
+        &self,
+        case: &Case,
+        certificates: &Certificates,
+        seconds: f64,
+    ) -> Option<Run> {
+        let peer = match case.setup {
+            Setup::Plaintext => self.clone(),
+            Setup::Tls => self.over_tls(certificates),
+        };
+        peer.measure(case, seconds)
             .inspect_err(|problem| {
                 let problem = problem.lines().next().unwrap_or_default();
                 eprintln!("{} fails at {}: {problem}", self.name, case.name);

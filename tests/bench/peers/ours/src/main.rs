@@ -1,15 +1,17 @@
 //! Our runtime under the load of the wire benchmark. With `INTERCEPTORS=2` in the environment, each side has as
-//! many interceptors that do nothing.
+//! many interceptors that do nothing. With `TLS=FOLDER`, it speaks TLS with the certificates in there.
 
 use std::{
     net::{SocketAddr, TcpListener},
+    path::PathBuf,
     time::Duration,
 };
 
 use bench_load::Peer;
 use bytes::Bytes;
 use rust_scaffold::{
-    InterceptedCall, Interceptor, Next, Reply, Request, Response, Server, Status, Streaming,
+    Channel, ClientTls, InterceptedCall, Interceptor, Next, Reply, Request, Response, Server,
+    ServerTls, Status, Streaming,
 };
 use tokio_stream::StreamExt as _;
 
@@ -69,8 +71,12 @@ impl Peer for Ours {
     }
 
     async fn connect(address: SocketAddr) -> Self {
-        let client = BenchClient::connect(format!("http://{address}")).await;
-        let client = client.expect("a connection");
+        let channel = match tls() {
+            Some(folder) => Channel::builder(format!("https://{address}"))
+                .tls(ClientTls::new().ca(folder.join("ca.pem"))),
+            None => Channel::builder(format!("http://{address}")),
+        };
+        let client = BenchClient::new(channel.connect().await.expect("a connection"));
         Self((0..interceptors()).fold(client, |client, _| client.intercept(PassOn)))
     }
 
@@ -105,11 +111,22 @@ async fn serve(server: Server, listener: TcpListener) {
     let listener = tokio::net::TcpListener::from_std(listener).expect("a listener");
     let server = server.add_service(BenchServer::new(Service));
     let server = (0..interceptors()).fold(server, |server, _| server.intercept(PassOn));
+    let server = match tls() {
+        Some(folder) => {
+            let [certificate, key] = ["tls.crt", "tls.key"].map(|name| folder.join(name));
+            server.tls(ServerTls::from_pem_files(certificate, key))
+        }
+        None => server,
+    };
     server.serve_listener(listener).await.expect("connections");
 }
 
 fn interceptors() -> usize {
     std::env::var("INTERCEPTORS").map_or(0, |number| number.parse().expect("a number"))
+}
+
+fn tls() -> Option<PathBuf> {
+    std::env::var_os("TLS").map(PathBuf::from)
 }
 
 struct PassOn;

@@ -1,7 +1,10 @@
-//! Stock tonic under the load of the wire benchmark.
+//! Stock tonic under the load of the wire benchmark. With `TLS=FOLDER` in the environment, it speaks TLS with the
+//! certificates in there.
 
 use std::{
+    fs,
     net::{SocketAddr, TcpListener},
+    path::{Path, PathBuf},
     pin::Pin,
 };
 
@@ -10,7 +13,10 @@ use bytes::Bytes;
 use tokio_stream::{Stream, StreamExt as _};
 use tonic::{
     Request, Response, Status, Streaming,
-    transport::{Channel, Server, server::TcpIncoming},
+    transport::{
+        Certificate, Channel, ClientTlsConfig, Endpoint, Identity, Server, ServerTlsConfig,
+        server::TcpIncoming,
+    },
 };
 
 #[allow(missing_docs, unreachable_pub, clippy::doc_markdown, clippy::too_many_lines)]
@@ -72,12 +78,29 @@ impl Peer for Stock {
     async fn serve(listener: TcpListener) {
         let listener = tokio::net::TcpListener::from_std(listener).expect("a listener");
         let incoming = TcpIncoming::from(listener).with_nodelay(Some(true));
-        let server = Server::builder().add_service(BenchServer::new(Service));
+        let mut builder = match tls() {
+            Some(folder) => {
+                let [certificate, key] = ["tls.crt", "tls.key"].map(|name| read(&folder, name));
+                let identity = Identity::from_pem(certificate, key);
+                let tls = ServerTlsConfig::new().identity(identity);
+                Server::builder().tls_config(tls).expect("a certificate")
+            }
+            None => Server::builder(),
+        };
+        let server = builder.add_service(BenchServer::new(Service));
         server.serve_with_incoming(incoming).await.expect("connections");
     }
 
     async fn connect(address: SocketAddr) -> Self {
-        Self(BenchClient::connect(format!("http://{address}")).await.expect("a connection"))
+        let endpoint = match tls() {
+            Some(folder) => {
+                let ca = Certificate::from_pem(read(&folder, "ca.pem"));
+                let tls = ClientTlsConfig::new().ca_certificate(ca).domain_name("127.0.0.1");
+                endpoint("https", address).tls_config(tls).expect("a CA")
+            }
+            None => endpoint("http", address),
+        };
+        Self(BenchClient::new(endpoint.connect().await.expect("a connection")))
     }
 
     async fn add(&self, a: i32, b: i32) -> i32 {
@@ -106,6 +129,18 @@ impl Peer for Stock {
     async fn chat(&self, messages: u32, data: Bytes) -> u64 {
         count(self.0.clone().chat(blobs(messages, data)).await).await
     }
+}
+
+fn tls() -> Option<PathBuf> {
+    std::env::var_os("TLS").map(PathBuf::from)
+}
+
+fn read(folder: &Path, name: &str) -> String {
+    fs::read_to_string(folder.join(name)).expect("a PEM file")
+}
+
+fn endpoint(scheme: &str, address: SocketAddr) -> Endpoint {
+    Endpoint::from_shared(format!("{scheme}://{address}")).expect("an address")
 }
 
 async fn count(answer: Answer<Streaming<Blob>>) -> u64 {

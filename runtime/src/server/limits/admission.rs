@@ -1,0 +1,102 @@
+//! What a call has to pass before it is started, and what it holds while it is in progress.
+
+use std::{sync::Arc, time::Duration};
+
+use http::{HeaderMap, Response};
+use tokio::{
+    sync::{OwnedSemaphorePermit, Semaphore},
+    time::Instant,
+};
+use tonic::Status;
+
+use super::{
+    adaptive::{AdaptiveGate, AdaptivePermit},
+    refusal::refused,
+};
+use crate::{
+    call::deadline::{self, Deadline},
+    protocol::{grpc_status, http_body::HttpBody},
+};
+
+/// The limits of a method's calls.
+#[derive(Debug, Default)]
+pub(super) struct CallLimits {
+    pub(super) timeout: Option<Duration>,
+    /// Those of the method, the service and the server.
+    pub(super) gates: Vec<Arc<Gate>>,
+    pub(super) adaptive: Option<AdaptiveGate>,
+    /// Whether the service does not end calls at their deadlines itself.
+    pub(super) enforces_deadline: bool,
+}
+
+/// Lets a limited number of calls be in progress.
+#[derive(Debug)]
+pub(super) struct Gate {
+    permits: Arc<Semaphore>,
+    limit: usize,
+    /// What is limited: a method, a service, or the server.
+    name: String,
+}
+
+impl Gate {
+    pub(super) fn new(limit: usize, name: String) -> Self {
+        let limit = limit.min(Semaphore::MAX_PERMITS);
+        Self { permits: Arc::new(Semaphore::new(limit)), limit, name }
+    }
+
+    fn try_acquire(&self) -> Result<OwnedSemaphorePermit, Status> {
+        Arc::clone(&self.permits).try_acquire_owned().map_err(|_| {
+            refused(format!(
+                "{} has {} calls in progress, and takes no more",
+                self.name, self.limit
+            ))
+        })
+    }
+}
+
+/// What a call in progress holds.
+#[derive(Debug)]
+pub(super) struct CallPermit {
+    gates: Vec<OwnedSemaphorePermit>,
+    adaptive: Option<AdaptivePermit>,
+    /// When the call ends, if its service does not see to that.
+    pub(super) deadline: Deadline,
+}
+
+impl CallLimits {
+    /// Admits a call with these `headers`, and limits the timeout in them. An error is the status with which it is
+    /// refused.
+    pub(super) fn admit(&self, headers: &mut HeaderMap) -> Result<CallPermit, Status> {
+        // What is malformed is refused by the service.
+        let timeout = match (deadline::timeout(headers), self.timeout) {
+            (Ok(Some(own)), Some(limit)) if own <= limit => Some(own),
+            (Ok(_), Some(limit)) => {
+                deadline::set_timeout(headers, limit);
+                Some(limit)
+            }
+            (Ok(own), None) => own,
+            (Err(_), _) => None,
+        };
+        let gates = self.gates.iter().map(|gate| gate.try_acquire()).collect::<Result<_, _>>()?;
+        let adaptive = match &self.adaptive {
+            Some(gate) => Some(gate.try_acquire(timeout)?),
+            None => None,
+        };
+        let deadline = timeout.filter(|_| self.enforces_deadline);
+        let deadline = Deadline::at(deadline.map(|timeout| Instant::now() + timeout));
+        Ok(CallPermit { gates, adaptive, deadline })
+    }
+}
+
+impl CallPermit {
+    /// The response that a service has made, which keeps its place until it has been sent.
+    pub(super) fn hold(self, response: Response<HttpBody>) -> Response<HttpBody> {
+        if let Some(adaptive) = self.adaptive {
+            adaptive.answered(grpc_status::code_of_head(response.headers()));
+        }
+        match self.gates.is_empty() {
+            true => response,
+            false => response.map(|body| body.holding(self.gates)),
+        }
+    }
+}
