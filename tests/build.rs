@@ -13,6 +13,7 @@ const GUIDES: [(&str, &str, &str); 6] = [
     ("operations", "../docs/operations.md", "```rust"),
     ("errors", "../docs/errors.md", "```rust"),
     ("auth", "../docs/auth.md", "```rust"),
+    ("observability", "../docs/observability.md", "```rust"),
 ];
 
 fn main() -> Result<(), Box<dyn Error>> {

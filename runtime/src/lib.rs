@@ -32,13 +32,17 @@
 //! - `error-details`: the details of errors in `google.rpc`, typed ([`error_details`]). Adds `tonic-types`.
 //! - `health`: [`Server::health`] and [`Server::probe`], which serve the health of a server to probes and load balancers,
 //!   beside its services and on a port of its own. Adds no crate.
+//! - `opentelemetry`: [`Server::measure_calls`] and [`Channel::measure_calls`], and spans that continue the traces of
+//!   calls. Adds `opentelemetry` and `tracing-opentelemetry`.
 //! - `reflection`: [`Server::reflection`], which shows clients without the protos what a server has. Adds no crate,
 //!   but the descriptors of the services to the program.
 //! - `signal`: [`Server::shutdown_on_signal`], for SIGTERM and Ctrl-C. Adds tokio's `signal`, which brings
 //!   `signal-hook-registry` and `errno`.
 //! - `tls`, `tls-aws-lc`: TLS by rustls, on a [`Server`] and for addresses with `https://`. The cryptography is
 //!   that of ring, or with `tls-aws-lc` that of AWS-LC, which needs a C compiler to build.
+//! - `log`: [`Server::log_calls`], which logs each call in one line. Adds no crate.
 //! - `mock`: mocks of generated services, for tests.
+//! - `tracing`: [`Server::trace_calls`] and [`Channel::trace_calls`], which put each call into a span. Adds no crate.
 //! - `web`: gRPC-Web, in servers beside gRPC, and in a [`Channel`] by [`Protocol`]. Adds no dependency.
 //!   Browsers also need HTTP/1.1 or TLS, and CORS, which axum or a proxy in front provides.
 //! - `tonic-transport`: conversion of tonic's channels to [`Channel`], and tonic's `Request::remote_addr`
@@ -126,8 +130,14 @@ pub use self::client::{
 pub use self::health::{HealthReporter, HealthStatus};
 #[cfg(all(feature = "server", feature = "_tls", not(target_family = "wasm")))]
 pub use self::intercept::CertificateAuth;
+#[cfg(feature = "opentelemetry")]
+pub use self::intercept::call_metrics::CallMetrics;
+#[cfg(feature = "tracing")]
+pub use self::intercept::trace_calls::{RpcConventions, TraceCalls};
 #[cfg(feature = "rate-limit")]
 pub use self::intercept::{Rate, RateLimit};
+#[cfg(all(feature = "log", not(target_family = "wasm")))]
+pub use self::server::call_log::{CallLog, LogFormat};
 #[cfg(all(feature = "_tls", not(target_family = "wasm")))]
 pub use self::tls::{ClientTls, ServerTls, TlsError, TlsInfo};
 #[cfg(feature = "_calls")]

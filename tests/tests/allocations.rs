@@ -3,8 +3,8 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use rust_scaffold::{
-    Channel, CompressionEncoding, InterceptedCall, Interceptor, Next, Reply, Request, Response,
-    Server, Status, Streaming,
+    CallLog, Channel, CompressionEncoding, InterceptedCall, Interceptor, Next, Reply, Request,
+    Response, Server, Status, Streaming,
 };
 use telemetry::{Point, Query, Summary, Telemetry, TelemetryClient, TelemetryServer};
 
@@ -154,4 +154,30 @@ async fn an_interceptor_allocates_its_future_and_nothing_else() {
             assert!((9..=11).contains(&(with - without)), "{name}: {without}, then {with}");
         }
     }
+}
+
+/// Blocks of a call over a connection to `server`, in tenths.
+async fn tenths_of_blocks_to(server: Server) -> u64 {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let serving = tokio::spawn(server.serve_listener(listener));
+    let channel = Channel::connect(format!("http://{address}")).await.unwrap();
+    let tenths = tenths_of_blocks(&TelemetryClient::new(channel)).await;
+    serving.abort();
+    tenths
+}
+
+#[tokio::test]
+async fn a_log_of_calls_allocates_little_and_spans_that_nobody_wants_nothing() {
+    let _turn = TURN.lock().await;
+    let _profiler = dhat::Profiler::builder().testing().build();
+    let server = || Server::new().add_service(TelemetryServer::new(Station));
+    let plain = tenths_of_blocks_to(server()).await;
+    let traced = tenths_of_blocks_to(server().trace_calls()).await;
+    let log = CallLog::to_writer(std::io::sink());
+    let logged = tenths_of_blocks_to(server().log_calls_to(log)).await;
+    println!("{plain}, {traced} and {logged} tenths of blocks for each call");
+    // A connection allocates now and then for itself.
+    assert!(traced.abs_diff(plain) <= 1, "{plain}, then {traced}");
+    assert!((10..=85).contains(&(logged - plain)), "{plain}, then {logged}");
 }

@@ -1,6 +1,6 @@
 //! Compiles and runs every block of Rust in `docs/testing.md`, that of the README about mocks, those of
-//! `docs/generated-code.md` about trait objects and decorators, and those of `docs/operations.md`, `docs/errors.md` and
-//! `docs/auth.md`.
+//! `docs/generated-code.md` about trait objects and decorators, and those of `docs/operations.md`, `docs/errors.md`,
+//! `docs/auth.md` and `docs/observability.md`.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -14,8 +14,9 @@ use std::{
 };
 
 use rust_scaffold::{
-    AdaptiveLimit, Channel, Code, HealthReporter, HealthStatus, InterceptedCall, Limits, Rate,
-    RateLimit, Request, Response, Server, Status, Streaming,
+    AdaptiveLimit, CallLog, Channel, Code, HealthReporter, HealthStatus, InterceptedCall, Limits,
+    LogFormat, Rate, RateLimit, Request, Response, RpcConventions, Server, Status, Streaming,
+    TraceCalls,
     mock::{Sequence, ge, script, within},
 };
 

@@ -12,8 +12,9 @@ use super::status::{self, describe};
 /// Called where a call leaves its server, after the interceptors: once for each call.
 pub(crate) fn withhold(path: &str, status: &mut Status) {
     let Some(cause) = status.source() else { return };
-    // No cause, but a mark, which the connection has to see.
-    if status::aborts_connection(status) {
+    // No causes, but marks: for the connection, and for whoever observes the call. A panic was reported when it was
+    // caught.
+    if status::aborts_connection(status) || status::panic_of(status).is_some() {
         return;
     }
     log(path, status.code(), cause);

@@ -61,6 +61,21 @@ pub struct Context {
     deadline: Option<Instant>,
     headers: InheritedHeaders,
     life: Life,
+    /// In which work is done in this context. None while that is entered, or if it does not matter.
+    #[cfg(feature = "tracing")]
+    span: WorkSpan,
+}
+
+/// A span of `tracing`, or none.
+#[cfg(feature = "tracing")]
+#[derive(Clone)]
+struct WorkSpan(tracing::Span);
+
+#[cfg(feature = "tracing")]
+impl Default for WorkSpan {
+    fn default() -> Self {
+        Self(tracing::Span::none())
+    }
 }
 
 /// The headers that calls inherit, with all of their values. None if there are none: most calls have none.
@@ -87,24 +102,40 @@ enum Life {
 }
 
 impl Context {
-    const NONE: Self =
-        Self { deadline: None, headers: InheritedHeaders(None), life: Life::Unlimited };
+    const NONE: Self = Self {
+        deadline: None,
+        headers: InheritedHeaders(None),
+        life: Life::Unlimited,
+        #[cfg(feature = "tracing")]
+        span: WorkSpan(tracing::Span::none()),
+    };
+
+    fn new(deadline: Option<Instant>, headers: InheritedHeaders, life: Life) -> Self {
+        Self {
+            deadline,
+            headers,
+            life,
+            #[cfg(feature = "tracing")]
+            span: WorkSpan::default(),
+        }
+    }
 
     /// The context of the call that is being served here, or an empty one if there is none.
     pub fn current() -> Self {
-        CURRENT.with_borrow_mut(|current| {
+        let context = CURRENT.with_borrow_mut(|current| {
             let life = match &mut current.life {
                 Life::Unlimited => Life::Unlimited,
                 Life::Served(guard) => Life::Linked(Box::new(guard.link())),
                 Life::Linked(link) => Life::Linked(link.clone()),
             };
-            Self { deadline: current.deadline, headers: current.headers.clone(), life }
-        })
+            Self::new(current.deadline, current.headers.clone(), life)
+        });
+        context.in_current_span()
     }
 
-    /// Runs `work` in this context: calls that it makes inherit from it. They fail with `Cancelled` when the call
-    /// of the context is over: answered, to the end of its stream, or cancelled; less than 10 ms before their deadline,
-    /// with `DeadlineExceeded`. Other work goes on.
+    /// Runs `work` in this context, and with the feature `tracing` in the span in which the context was taken: calls that
+    /// it makes inherit from it. They fail with `Cancelled` when the call of the context is over: answered, to the end
+    /// of its stream, or cancelled; less than 10 ms before their deadline, with `DeadlineExceeded`. Other work goes on.
     pub async fn scope<F: Future>(mut self, work: F) -> F::Output {
         let mut work = pin!(work);
         poll_fn(|cx| {
@@ -142,23 +173,43 @@ impl Context {
     /// The context that is current, for what goes on serving its call: as long as there is this, the call is not
     /// over.
     pub(crate) fn serving() -> Self {
-        CURRENT.with_borrow(Self::clone)
+        CURRENT.with_borrow(Self::clone).in_current_span()
     }
 
     /// The context that is current, for messages of a call that is made or served in it, and with which they are
     /// dropped.
     pub(crate) fn of_messages() -> Self {
-        CURRENT.with_borrow(|current| Self {
+        let context = CURRENT.with_borrow(|current| Self {
             deadline: current.deadline,
             headers: current.headers.clone(),
-            life: Life::Unlimited,
-        })
+            ..Self::default()
+        });
+        context.in_current_span()
+    }
+
+    /// This context, with the span that is current here. It is not in [`CURRENT`], as subscribers must not run while
+    /// that is borrowed.
+    #[cfg(feature = "tracing")]
+    fn in_current_span(self) -> Self {
+        Self { span: WorkSpan(tracing::Span::current()), ..self }
+    }
+
+    #[cfg(not(feature = "tracing"))]
+    fn in_current_span(self) -> Self {
+        self
     }
 
     /// Makes this the current context until the result is dropped.
     fn enter(&mut self) -> EnteredContext<'_> {
+        #[cfg(feature = "tracing")]
+        let span = Some(mem::take(&mut self.span).0.entered());
         let outer = CURRENT.replace(mem::take(self));
-        EnteredContext { context: self, outer }
+        EnteredContext {
+            context: self,
+            outer,
+            #[cfg(feature = "tracing")]
+            span,
+        }
     }
 
     /// Adds to a call with these headers what it inherits, and returns when it ends: at `own` by itself.
@@ -240,7 +291,8 @@ impl ServedContext {
     /// Runs `work`, which serves the call, in its context. Returns what is left to serve it with.
     pub(crate) fn run<R>(self, deadline: Option<Instant>, work: impl FnOnce() -> R) -> (R, Self) {
         let Self { headers, guard } = self;
-        let mut context = Context { deadline, headers, life: Life::Served(guard) };
+        let life = Life::Served(guard);
+        let mut context = Context::new(deadline, headers, life);
         let entered = context.enter();
         let result = work();
         drop(entered);
@@ -260,12 +312,18 @@ fn is_inherited(name: &HeaderName) -> bool {
 struct EnteredContext<'a> {
     context: &'a mut Context,
     outer: Context,
+    #[cfg(feature = "tracing")]
+    span: Option<tracing::span::EnteredSpan>,
 }
 
 impl Drop for EnteredContext<'_> {
     fn drop(&mut self) {
         // Back, with what `Context::current` may have added to it.
         *self.context = CURRENT.replace(mem::take(&mut self.outer));
+        #[cfg(feature = "tracing")]
+        if let Some(span) = self.span.take() {
+            self.context.span = WorkSpan(span.exit());
+        }
     }
 }
 

@@ -31,4 +31,6 @@ pub(crate) mod reply;
 pub(crate) mod status;
 pub mod streaming;
 pub(crate) mod to_status;
+#[cfg(feature = "_observed")]
+pub(crate) mod trace_id;
 pub(crate) mod trailers;

@@ -3,9 +3,13 @@
 use std::{
     any::Any,
     cell::{Cell, RefCell},
+    error::Error,
+    fmt,
     panic::{AssertUnwindSafe, catch_unwind},
     thread,
 };
+#[cfg(feature = "_observed")]
+use std::{panic, sync::Once};
 
 thread_local! {
     /// How deeply calls of [`catch_panic`] are nested on this thread.
@@ -14,6 +18,62 @@ thread_local! {
     static NOTING: Cell<usize> = const { Cell::new(0) };
     /// The message of the last panic that was caught inside [`note`].
     static NOTED: RefCell<Option<String>> = const { RefCell::new(None) };
+    /// Where the last panic of this thread began that will be caught, once `record_places` was called.
+    static PLACE: RefCell<Option<String>> = const { RefCell::new(None) };
+    /// The last panic that was caught on this thread, until a status says that there was one.
+    static CAUGHT: RefCell<Option<CaughtPanic>> = const { RefCell::new(None) };
+}
+
+/// A panic of user code. It is the source of the status that the call gets, and is not sent to the peer.
+#[derive(Clone)]
+pub(crate) struct CaughtPanic {
+    pub(crate) message: String,
+    /// The file, the line and the column, if `record_places` was called.
+    pub(crate) place: Option<String>,
+}
+
+/// Says no more than the status: it is in the statuses of clients in the same process.
+impl fmt::Display for CaughtPanic {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a panic")
+    }
+}
+
+impl fmt::Debug for CaughtPanic {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("CaughtPanic")
+    }
+}
+
+impl Error for CaughtPanic {}
+
+/// Has panics that [`catch_panic`] catches say where they began, from now on, in the whole process.
+///
+/// Only the panic hook knows that. The one that is set stays, and hears of every panic as before.
+#[cfg(feature = "_observed")]
+pub(crate) fn record_places() {
+    static RECORDING: Once = Once::new();
+    // In a thread that panics, the hook cannot be changed.
+    if thread::panicking() {
+        return;
+    }
+    RECORDING.call_once(|| {
+        let former = panic::take_hook();
+        panic::set_hook(Box::new(move |panic| {
+            if are_caught() {
+                let place = panic.location().map(ToString::to_string);
+                // The thread may be ending; then nobody asks any more.
+                let _ = PLACE.try_with(|last| last.replace(place));
+            }
+            former(panic);
+        }));
+    });
+}
+
+/// Takes the panic that was caught on this thread just before.
+#[allow(dead_code, reason = "called by what makes calls")]
+pub(crate) fn take_caught() -> Option<CaughtPanic> {
+    CAUGHT.take()
 }
 
 /// Runs `work`, which may be user code. The panic hook has reported a panic in it; here it becomes an
@@ -23,12 +83,19 @@ pub(crate) fn catch_panic<R>(work: impl FnOnce() -> R) -> thread::Result<R> {
     CATCHING.set(depth + 1);
     let result = catch_unwind(AssertUnwindSafe(work));
     CATCHING.set(depth);
-    if let Err(panic) = &result
-        && NOTING.get() > 0
-    {
-        NOTED.replace(Some(text(&**panic)));
+    if let Err(panic) = &result {
+        let message = text(&**panic);
+        if NOTING.get() > 0 {
+            NOTED.replace(Some(message.clone()));
+        }
+        report(CaughtPanic { message, place: PLACE.take() });
     }
     result
+}
+
+fn report(panic: CaughtPanic) {
+    tracing::error!(panic = %panic.message, place = panic.place.as_deref(), "user code has panicked");
+    CAUGHT.replace(Some(panic));
 }
 
 /// Runs `work` and returns the message of the last panic caught in it. `work` itself must not panic.
@@ -69,5 +136,8 @@ pub(crate) fn are_caught() -> bool {
 /// Drops `value`, which may be user-defined or contain user-defined values. The panic hook has reported a panic in
 /// its destructor; it goes no further.
 pub(crate) fn drop_catching_panics<T>(value: T) {
+    let former = CAUGHT.take();
     let _ = catch_panic(|| drop(value));
+    // It gives no call its status.
+    CAUGHT.replace(former);
 }

@@ -1,12 +1,75 @@
 //! Statuses of calls that fail without one from the server, and marks of what has happened.
 
-use std::{error::Error, time::Duration};
+use std::{error::Error, sync::Arc, time::Duration};
 
+#[cfg(feature = "_observed")]
+use tonic::Code;
 use tonic::Status;
 
-pub(crate) use super::streaming::panicked;
+use super::{
+    panics::{CaughtPanic, take_caught},
+    streaming,
+};
 
 pub(crate) type BoxError = Box<dyn Error + Send + Sync>;
+
+/// The status of a call whose code has panicked just before, on this thread. Its source is that panic.
+pub(crate) fn panicked() -> Status {
+    take_caught().map_or_else(streaming::panicked, of_panic)
+}
+
+/// The status of a call that `panic` has ended.
+pub(crate) fn of_panic(panic: CaughtPanic) -> Status {
+    let mut status = streaming::panicked();
+    status.set_source(Arc::new(panic));
+    status
+}
+
+/// The panic that has ended the call.
+pub(crate) fn panic_of(status: &Status) -> Option<&CaughtPanic> {
+    status.source().and_then(<dyn Error>::downcast_ref)
+}
+
+/// The name of `code`, as gRPC's documents and protos spell it.
+#[cfg(feature = "_observed")]
+pub(crate) fn code_name(code: Code) -> &'static str {
+    match code {
+        Code::Ok => "OK",
+        Code::Cancelled => "CANCELLED",
+        Code::Unknown => "UNKNOWN",
+        Code::InvalidArgument => "INVALID_ARGUMENT",
+        Code::DeadlineExceeded => "DEADLINE_EXCEEDED",
+        Code::NotFound => "NOT_FOUND",
+        Code::AlreadyExists => "ALREADY_EXISTS",
+        Code::PermissionDenied => "PERMISSION_DENIED",
+        Code::ResourceExhausted => "RESOURCE_EXHAUSTED",
+        Code::FailedPrecondition => "FAILED_PRECONDITION",
+        Code::Aborted => "ABORTED",
+        Code::OutOfRange => "OUT_OF_RANGE",
+        Code::Unimplemented => "UNIMPLEMENTED",
+        Code::Internal => "INTERNAL",
+        Code::Unavailable => "UNAVAILABLE",
+        Code::DataLoss => "DATA_LOSS",
+        Code::Unauthenticated => "UNAUTHENTICATED",
+    }
+}
+
+/// Whether `code` tells of a fault of the server, rather than of the request: what OpenTelemetry's conventions
+/// take for an error of a server.
+///
+/// See [the conventions for gRPC](https://opentelemetry.io/docs/specs/semconv/rpc/grpc/).
+#[cfg(feature = "_observed")]
+pub(crate) fn is_fault_of_server(code: Code) -> bool {
+    matches!(
+        code,
+        Code::Unknown
+            | Code::DeadlineExceeded
+            | Code::Unimplemented
+            | Code::Internal
+            | Code::Unavailable
+            | Code::DataLoss
+    )
+}
 
 /// The status of a call that the server ended without a `grpc-status`.
 pub(crate) fn missing() -> Status {

@@ -14,6 +14,8 @@ use http::{Extensions, HeaderMap, HeaderValue, Method, header, request, uri::Pat
 use tokio::time::Instant;
 use tonic::Status;
 
+#[cfg(feature = "tracing")]
+use super::target::Endpoint;
 use super::{
     error::ConnectError,
     options::{ChannelOptions, WaitForReady},
@@ -21,6 +23,8 @@ use super::{
     subchannel::{ReservedStream, Subchannel},
     target::{Origin, Target},
 };
+#[cfg(feature = "tracing")]
+use crate::intercept::trace_calls::ServerAddress;
 use crate::{
     call::{deadline, head::CallHead},
     h2::{
@@ -54,6 +58,18 @@ impl Balancer {
         match self.picker.pick().stream(false).await {
             Ok(_) => Ok(()),
             Err(cause) => Err(self.unreachable(cause)),
+        }
+    }
+
+    #[cfg(feature = "tracing")]
+    pub(super) fn server_address(&self) -> ServerAddress {
+        match &self.target.endpoint {
+            Endpoint::Tcp { host, port } => {
+                ServerAddress { address: host.clone(), port: Some(*port) }
+            }
+            Endpoint::Unix(path) => {
+                ServerAddress { address: path.display().to_string(), port: None }
+            }
         }
     }
 

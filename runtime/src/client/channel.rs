@@ -20,6 +20,10 @@ use super::{
     tower::TowerTransport,
     transport::Transport,
 };
+#[cfg(feature = "opentelemetry")]
+use crate::intercept::call_metrics::{CallMetrics, MeasureCalls, MeasuredTarget};
+#[cfg(feature = "tracing")]
+use crate::intercept::trace_calls::{ServerAddress, TraceCalls};
 use crate::{
     call::{
         body::Body,
@@ -157,6 +161,54 @@ impl Channel {
     pub fn intercept(mut self, interceptor: impl Interceptor) -> Self {
         self.interceptors.push(interceptor);
         self
+    }
+
+    /// Puts each call into a span of `tracing`, with the names of OpenTelemetry's current conventions: see
+    /// [`TraceCalls`]. Needs the feature `tracing`.
+    ///
+    /// It is an [interceptor](Self::intercept), and there is one span for a call, however often it is attempted.
+    #[cfg(feature = "tracing")]
+    #[must_use]
+    pub fn trace_calls(self) -> Self {
+        self.trace_calls_with(TraceCalls::new())
+    }
+
+    /// Puts each call into a span of `tracing`, as `tracing` says. Needs the feature `tracing`.
+    #[cfg(feature = "tracing")]
+    #[must_use]
+    pub fn trace_calls_with(self, tracing: TraceCalls) -> Self {
+        let server = self.server_address();
+        self.intercept(tracing.with_server(server))
+    }
+
+    /// Measures each call with the global meter provider of OpenTelemetry, as it is now: see [`CallMetrics`]. Needs
+    /// the feature `opentelemetry`.
+    ///
+    /// It is an [interceptor](Self::intercept), which hears of the attempts to make a call as well.
+    #[cfg(feature = "opentelemetry")]
+    #[must_use]
+    pub fn measure_calls(self) -> Self {
+        self.measure_calls_with(&CallMetrics::new())
+    }
+
+    /// Measures each call, as `metrics` says. Needs the feature `opentelemetry`.
+    #[cfg(feature = "opentelemetry")]
+    #[must_use]
+    pub fn measure_calls_with(self, metrics: &CallMetrics) -> Self {
+        let server = self.server_address();
+        let has_attempts = server.is_some();
+        let instruments = metrics.instruments(Role::Client);
+        let target = Arc::new(MeasuredTarget::new(server));
+        self.intercept(MeasureCalls { instruments, target, has_attempts })
+    }
+
+    /// What it connects to, if it has connections of its own.
+    #[cfg(feature = "tracing")]
+    fn server_address(&self) -> Option<ServerAddress> {
+        match &self.kind {
+            ChannelKind::Encoded(TransportKind::H2(h2)) => Some(h2.server_address()),
+            _ => None,
+        }
     }
 
     /// Wraps the channel in a tower layer, such as one of tower-http. The layer added last sees requests first, as it

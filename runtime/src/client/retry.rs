@@ -18,6 +18,10 @@ use super::{
     balancer::{RequestHead, RetryableCall},
     replay::{ReplayBudget, ReplayableBody},
 };
+#[cfg(feature = "opentelemetry")]
+use crate::intercept::attempts::Attempts;
+#[cfg(feature = "tracing")]
+use crate::intercept::trace_calls::ServerAddress;
 use crate::{
     call::{
         head::OutgoingCall,
@@ -43,6 +47,11 @@ impl RetryTransport {
 
     pub(super) fn protocol(&self) -> Protocol {
         self.balancer.options().protocol
+    }
+
+    #[cfg(feature = "tracing")]
+    pub(super) fn server_address(&self) -> ServerAddress {
+        self.balancer.server_address()
     }
 
     /// Starts `call`.
@@ -80,7 +89,13 @@ impl RetryTransport {
         protocol: Protocol,
         accepted: EnabledCompressionEncodings,
     ) -> RetryFuture {
+        #[cfg(feature = "opentelemetry")]
+        let attempts = call.head.extensions().get::<Attempts>().cloned();
+        #[cfg(feature = "opentelemetry")]
+        attempts.iter().for_each(Attempts::begin);
         RetryFuture {
+            #[cfg(feature = "opentelemetry")]
+            attempts,
             retry: Arc::clone(self),
             protocol,
             accepted,
@@ -101,6 +116,9 @@ pub(super) struct RetryFuture {
     /// The current attempt.
     attempt: Attempt,
     retries: TransparentRetries,
+    /// Observe the attempts.
+    #[cfg(feature = "opentelemetry")]
+    attempts: Option<Attempts>,
 }
 
 impl RetryFuture {
@@ -115,6 +133,8 @@ impl RetryFuture {
                 && self.retries.allow(failure)
                 && call.requests.rewind()
             {
+                #[cfg(feature = "opentelemetry")]
+                self.attempts.iter().for_each(Attempts::begin);
                 self.attempt = balancer.attempt(call);
                 continue;
             }

@@ -8,7 +8,7 @@ use std::{
 use tokio::time::Instant;
 use tonic::{Code, Status, metadata::MetadataMap};
 
-use super::call::{InterceptedCall, Role};
+use super::call::Role;
 use crate::{
     call::{
         deadline,
@@ -57,11 +57,11 @@ impl CallEnd<'_> {
     }
 }
 
-/// What an interceptor does at the end of a call.
-pub(super) type EndFn = Box<dyn FnOnce(&CallEnd<'_>) + Send>;
+/// What is done at the end of a call.
+pub(crate) type EndFn = Box<dyn FnOnce(&CallEnd<'_>) + Send>;
 
 /// Counts the messages of a call, and tells how it has ended.
-pub(super) struct EndObserver {
+pub(crate) struct EndObserver {
     /// None once it has told.
     tell: Option<EndFn>,
     deadline: Option<Instant>,
@@ -71,14 +71,14 @@ pub(super) struct EndObserver {
 }
 
 impl EndObserver {
-    /// Observes `call`.
-    pub(super) fn new(tell: EndFn, call: &InterceptedCall) -> Self {
+    /// Observes a call on the side `role`.
+    pub(crate) fn new(tell: EndFn, role: Role, deadline: Option<Instant>) -> Self {
         let (requests, responses) = (Arc::default(), MessageCounter::default());
-        Self { tell: Some(tell), deadline: call.deadline, role: call.role, requests, responses }
+        Self { tell: Some(tell), deadline, role, requests, responses }
     }
 
     /// What counts the requests.
-    pub(super) fn of_requests(&self) -> BoxObserver {
+    pub(crate) fn of_requests(&self) -> BoxObserver {
         Box::new(RequestObserver(Arc::clone(&self.requests)))
     }
 }

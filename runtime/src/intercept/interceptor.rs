@@ -326,7 +326,7 @@ impl<'a> Next<'a> {
         mut call: InterceptedCall,
     ) -> impl Future<Output = Result<Reply, Status>> + Send + 'a {
         let observer = self.on_end.take().map(|tell| {
-            let observer = Box::new(EndObserver::new(tell, &call));
+            let observer = Box::new(EndObserver::new(tell, call.role, call.deadline));
             self.observe_requests(observer.of_requests());
             observer
         });

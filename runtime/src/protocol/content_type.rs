@@ -79,6 +79,18 @@ impl Protocol {
         })
     }
 
+    /// Whether bodies are text, not the bytes of messages.
+    #[cfg(feature = "_observed")]
+    pub(crate) fn is_text(self) -> bool {
+        match self {
+            Self::Grpc => false,
+            #[cfg(feature = "web")]
+            Self::GrpcWeb => false,
+            #[cfg(feature = "web")]
+            Self::GrpcWebText => true,
+        }
+    }
+
     /// Whether the response ends with HTTP trailers.
     pub(crate) fn has_http_trailers(self) -> bool {
         match self {

@@ -149,7 +149,7 @@ fn unreadable(encoding: &str) -> Status {
 ///
 /// See [the mapping of HTTP to gRPC
 /// statuses](https://github.com/grpc/grpc/blob/master/doc/http-grpc-status-mapping.md).
-fn not_a_reply(protocol: Protocol, status: StatusCode, headers: &HeaderMap) -> Status {
+pub(super) fn not_a_reply(protocol: Protocol, status: StatusCode, headers: &HeaderMap) -> Status {
     let code = match status {
         StatusCode::BAD_REQUEST => Code::Internal,
         StatusCode::UNAUTHORIZED => Code::Unauthenticated,
@@ -195,6 +195,10 @@ pub(super) fn trailers_only(protocol: Protocol, status: &Status) -> HttpResponse
     response.headers_mut().insert(header::CONTENT_TYPE, protocol.content_type());
     if status::aborts_connection(status) {
         response.extensions_mut().insert(AbortConnection);
+    }
+    // For whoever observes the response, in this process.
+    if let Some(panic) = status::panic_of(status) {
+        response.extensions_mut().insert(panic.clone());
     }
     response
 }

@@ -11,6 +11,8 @@ use http_body::Frame;
 use tonic::{Status, metadata::MetadataMap};
 
 use super::{content_type::Protocol, foreign::ForeignStream};
+#[cfg(feature = "_observed")]
+use crate::call::observer::BoxObserver;
 use crate::call::{
     body::{Body, Direction, EndOfBody, PrefetchedBody, RecvBody},
     downcast,
@@ -37,6 +39,8 @@ enum HttpBodyKind {
     /// What a connection of this crate receives.
     Received(Box<dyn RecvBody>),
     Other(tonic::body::Body),
+    #[cfg(feature = "_observed")]
+    Observed(Box<ObservedHttpBody>),
 }
 
 impl HttpBody {
@@ -71,7 +75,49 @@ impl HttpBody {
             HttpBodyKind::Received(received) => received.track(),
             HttpBodyKind::Ours(body, ..) => body.track(),
             HttpBodyKind::Ended | HttpBodyKind::Other(_) => {}
+            #[cfg(feature = "_observed")]
+            HttpBodyKind::Observed(observed) => observed.inner.track(),
         }
+    }
+
+    /// Shows the messages of a request to `observer`, as they are read.
+    #[cfg(feature = "_observed")]
+    pub(crate) fn observed_request(self, observer: BoxObserver) -> Self {
+        Self(match self.0 {
+            HttpBodyKind::Ours(body, Direction::Request, protocol) => {
+                HttpBodyKind::Ours(body.observed(observer), Direction::Request, protocol)
+            }
+            HttpBodyKind::Received(stream) => {
+                let body = Body::stream(stream, EndOfBody::Data).observed(observer);
+                HttpBodyKind::Ours(body, Direction::Request, Protocol::Grpc)
+            }
+            HttpBodyKind::Ended => HttpBodyKind::Ended,
+            kind => {
+                let observer = Box::new(RequestFrames(observer));
+                HttpBodyKind::Observed(Box::new(ObservedHttpBody { inner: Self(kind), observer }))
+            }
+        })
+    }
+
+    /// Shows the messages of a response, and its end, to `observer`. Gives it back if this is no body of ours.
+    #[cfg(feature = "_observed")]
+    pub(super) fn observed_response(
+        self,
+        observer: BoxObserver,
+    ) -> Result<Self, (Self, BoxObserver)> {
+        match self.0 {
+            HttpBodyKind::Ours(body, Direction::Response, protocol) => {
+                let body = body.observed(observer);
+                Ok(Self(HttpBodyKind::Ours(body, Direction::Response, protocol)))
+            }
+            kind => Err((Self(kind), observer)),
+        }
+    }
+
+    /// This body, whose frames are shown to `observer`.
+    #[cfg(feature = "_observed")]
+    pub(super) fn observed_frames(self, observer: Box<dyn FrameObserver>) -> Self {
+        Self(HttpBodyKind::Observed(Box::new(ObservedHttpBody { inner: self, observer })))
     }
 
     /// The messages of a request. `explain` turns an error of another library's body into a status; a
@@ -183,6 +229,8 @@ impl http_body::Body for HttpBody {
         let frame = match &mut self.0 {
             HttpBodyKind::Ended => return Poll::Ready(None),
             HttpBodyKind::Other(body) => return Pin::new(body).poll_frame(cx),
+            #[cfg(feature = "_observed")]
+            HttpBodyKind::Observed(observed) => return observed.poll_frame(cx),
             HttpBodyKind::Received(stream) => ready!(poll_received(&mut **stream, cx)),
             HttpBodyKind::Ours(body, _, protocol) => match ready!(body.poll_data(cx)) {
                 Some(Ok(data)) => Some(Ok(Frame::data(protocol.encode_data(data)))),
@@ -204,6 +252,8 @@ impl http_body::Body for HttpBody {
             }
             HttpBodyKind::Received(stream) => stream.is_end_stream(),
             HttpBodyKind::Other(body) => body.is_end_stream(),
+            #[cfg(feature = "_observed")]
+            HttpBodyKind::Observed(observed) => http_body::Body::is_end_stream(&observed.inner),
         }
     }
 }
@@ -243,6 +293,52 @@ impl<G: Send + Unpin + 'static> http_body::Body for HoldingBody<G> {
     }
 }
 
+/// A body of another library whose frames are shown to an observer.
+#[cfg(feature = "_observed")]
+struct ObservedHttpBody {
+    inner: HttpBody,
+    observer: Box<dyn FrameObserver>,
+}
+
+/// Observes the frames of a body, and how they end. If it is dropped before that, nobody has read them to the end.
+#[cfg(feature = "_observed")]
+pub(super) trait FrameObserver: Send {
+    fn on_frame(&mut self, frame: &Frame<Bytes>);
+
+    fn on_end(&mut self, end: Result<(), &Status>);
+}
+
+/// Of a request, whose trailers carry nothing.
+#[cfg(feature = "_observed")]
+struct RequestFrames(BoxObserver);
+
+#[cfg(feature = "_observed")]
+impl FrameObserver for RequestFrames {
+    fn on_frame(&mut self, frame: &Frame<Bytes>) {
+        if let Some(data) = frame.data_ref() {
+            self.0.on_data(data);
+        }
+    }
+
+    fn on_end(&mut self, end: Result<(), &Status>) {
+        let none = MetadataMap::new();
+        self.0.on_end(end.map(|()| &none));
+    }
+}
+
+#[cfg(feature = "_observed")]
+impl ObservedHttpBody {
+    fn poll_frame(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Status>>> {
+        let polled = ready!(http_body::Body::poll_frame(Pin::new(&mut self.inner), cx));
+        match &polled {
+            Some(Ok(frame)) => self.observer.on_frame(frame),
+            Some(Err(status)) => self.observer.on_end(Err(status)),
+            None => self.observer.on_end(Ok(())),
+        }
+        Poll::Ready(polled)
+    }
+}
+
 fn poll_received(
     received: &mut dyn RecvBody,
     cx: &mut Context<'_>,
@@ -261,6 +357,8 @@ impl fmt::Debug for HttpBody {
             HttpBodyKind::Ours(..) => "HttpBody::Ours",
             HttpBodyKind::Received(_) => "HttpBody::Received",
             HttpBodyKind::Other(_) => "HttpBody::Other",
+            #[cfg(feature = "_observed")]
+            HttpBodyKind::Observed(_) => "HttpBody::Observed",
         })
     }
 }

@@ -23,6 +23,8 @@ pub(crate) mod length_prefixed;
 pub(crate) mod memory;
 pub(crate) mod message_counter;
 pub(crate) mod messages;
+#[cfg(feature = "_observed")]
+pub(crate) mod observed_body;
 mod size_limit;
 #[cfg(feature = "zstd")]
 mod zstd;

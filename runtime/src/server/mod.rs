@@ -2,6 +2,8 @@
 
 #[cfg(all(feature = "server", not(target_family = "wasm")))]
 pub(crate) mod builtins;
+#[cfg(all(feature = "log", not(target_family = "wasm")))]
+pub(crate) mod call_log;
 #[cfg(all(feature = "server", not(target_family = "wasm")))]
 mod connections;
 pub(crate) mod dispatch;
@@ -18,6 +20,12 @@ mod layers;
 mod limits;
 #[cfg(all(feature = "server", not(target_family = "wasm")))]
 mod listener;
+#[cfg(all(feature = "server", feature = "opentelemetry", not(target_family = "wasm")))]
+mod measured;
+#[cfg(all(feature = "server", feature = "_observed", not(target_family = "wasm")))]
+mod observability;
+#[cfg(all(feature = "server", feature = "_observed", not(target_family = "wasm")))]
+mod observed;
 #[cfg(all(feature = "server", not(target_family = "wasm")))]
 pub(crate) mod observer;
 #[cfg(all(feature = "server", not(target_family = "wasm")))]
@@ -37,6 +45,8 @@ mod settings;
 mod shutdown_limit;
 #[cfg(all(feature = "server", feature = "_tls", not(target_family = "wasm")))]
 mod tls_handshake;
+#[cfg(all(feature = "server", feature = "tracing", not(target_family = "wasm")))]
+mod traced;
 
 pub use self::{
     dispatch::{Dispatch, Handler, ServerCall, unimplemented},

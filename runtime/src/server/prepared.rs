@@ -6,6 +6,8 @@ use tokio_stream::Stream;
 #[cfg(feature = "_tls")]
 use tokio_stream::StreamExt as _;
 
+#[cfg(feature = "log")]
+use super::call_log::CallLog;
 #[cfg(feature = "health")]
 use super::probe::PreparedProbe;
 #[cfg(feature = "_tls")]
@@ -25,6 +27,8 @@ pub(super) struct ServedRoutes {
     pub(super) routes: Routes,
     pub(super) entries: Vec<ServiceEntry>,
     pub(super) observers: Observers,
+    #[cfg(feature = "log")]
+    pub(super) call_log: Option<CallLog>,
     #[cfg(feature = "health")]
     pub(super) probe: Option<PreparedProbe>,
 }
@@ -69,7 +73,14 @@ impl PreparedServer {
             Some(probe) => Some(probe.listen().await?),
             None => None,
         };
+        #[cfg(feature = "log")]
+        let call_log = self.services.call_log.clone();
         let served = self.serve_main(incoming, signal).await;
+        // The process may end next.
+        #[cfg(feature = "log")]
+        if let Some(call_log) = call_log {
+            call_log.flush().await;
+        }
         // Only now: it has reported the shutdown until here.
         #[cfg(feature = "health")]
         if let Some(mut probe) = probe {

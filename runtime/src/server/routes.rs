@@ -22,6 +22,8 @@ use super::{
     limits::{LimitOptions, LimitedService},
     observer::ServiceEntry,
 };
+#[cfg(feature = "tracing")]
+use crate::call::method::MethodDescriptor;
 use crate::{
     call::{
         downcast,
@@ -58,6 +60,12 @@ impl Routes {
         B: BytesBody,
     {
         Self(Arc::new(Layered(TowerService(service))))
+    }
+
+    /// Routes that are those of `service`.
+    #[cfg(feature = "_observed")]
+    pub(super) fn from_http_service(service: impl HttpService + 'static) -> Self {
+        Self(Arc::new(service))
     }
 
     pub(super) fn into_http_service(self) -> Arc<dyn HttpService> {
@@ -100,6 +108,37 @@ impl Future for RoutesFuture {
 impl fmt::Debug for RoutesFuture {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("RoutesFuture").finish_non_exhaustive()
+    }
+}
+
+/// Which methods a server has.
+#[cfg(feature = "_observed")]
+#[derive(Clone)]
+pub(super) struct RoutedMethods(RouteTable);
+
+/// Where the path of a request leads.
+#[cfg(feature = "tracing")]
+pub(super) enum RoutedMethod {
+    Known(&'static MethodDescriptor),
+    /// To a service of another library, which may or may not have the method.
+    Foreign,
+    /// To none of the services.
+    Unknown,
+}
+
+#[cfg(feature = "_observed")]
+impl RoutedMethods {
+    #[cfg(feature = "tracing")]
+    pub(super) fn find(&self, path: &str) -> RoutedMethod {
+        match self.0.route(path) {
+            Some(ServiceRoute::Generated(service)) => {
+                let position = service.position(path);
+                let method = position.and_then(|position| service.descriptor.methods.get(position));
+                method.map_or(RoutedMethod::Unknown, RoutedMethod::Known)
+            }
+            Some(ServiceRoute::Tower(_)) => RoutedMethod::Foreign,
+            None => RoutedMethod::Unknown,
+        }
     }
 }
 
@@ -165,6 +204,18 @@ impl RouteTable {
     #[cfg(feature = "health")]
     pub(super) fn is_empty(&self) -> bool {
         self.services.is_empty()
+    }
+
+    /// The methods, as long as no others are added.
+    #[cfg(feature = "_observed")]
+    pub(super) fn methods(&self) -> RoutedMethods {
+        RoutedMethods(self.clone())
+    }
+
+    /// The service that `path` names.
+    fn route(&self, path: &str) -> Option<&ServiceRoute> {
+        let (name, _method) = path.strip_prefix('/')?.split_once('/')?;
+        self.services.get(name)
     }
 
     /// The services, in the order of their names.
@@ -234,9 +285,7 @@ impl RouteTable {
 impl HttpService for RouteTable {
     /// Calls the service that the path of `request` names.
     fn call(&self, request: Request<HttpBody>) -> ServiceFuture {
-        let path = request.uri().path();
-        let service = path.strip_prefix('/').and_then(|path| path.split_once('/'));
-        match service.and_then(|(name, _)| self.services.get(name)) {
+        match self.route(request.uri().path()) {
             Some(ServiceRoute::Generated(service)) => ServiceFuture::Ours(serve(service, request)),
             Some(ServiceRoute::Tower(service)) => call_contained(&**service, request),
             None => match &self.fallback {

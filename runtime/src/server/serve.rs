@@ -10,6 +10,10 @@ use tower_service::Service;
 
 #[cfg(any(feature = "health", feature = "reflection"))]
 use super::builtins::MakeBuiltins;
+#[cfg(feature = "log")]
+use super::call_log::CallLog;
+#[cfg(feature = "_observed")]
+use super::observed::{CallObserver, CallObservers};
 #[cfg(feature = "health")]
 use super::probe::Probe;
 #[cfg(feature = "_tls")]
@@ -60,6 +64,10 @@ pub struct Server {
     builtins: Builtins,
     #[cfg(feature = "health")]
     probe: Option<Probe>,
+    #[cfg(feature = "_observed")]
+    call_observers: CallObservers,
+    #[cfg(feature = "log")]
+    call_log: Option<CallLog>,
     pub(super) options: ServerOptions,
     pub(super) limits: LimitOptions,
     #[cfg(feature = "_tls")]
@@ -375,6 +383,20 @@ impl Server {
         self
     }
 
+    /// Has `observer` observe all calls, inside of those that were added before.
+    #[cfg(feature = "_observed")]
+    pub(super) fn observe_calls(mut self, observer: Arc<dyn CallObserver>) -> Self {
+        self.call_observers.add(observer);
+        self
+    }
+
+    /// Has `log` observe all calls, and written to the end before serving ends.
+    #[cfg(feature = "log")]
+    pub(super) fn with_call_log(mut self, log: CallLog) -> Self {
+        self.call_log = Some(log.clone());
+        self.observe_calls(Arc::new(log))
+    }
+
     /// Sets where probes are answered.
     #[cfg(feature = "health")]
     pub(crate) fn with_probe(mut self, probe: Probe) -> Self {
@@ -384,6 +406,8 @@ impl Server {
 
     /// Reads the certificates. Fails if something about the server is invalid, or the runtime has no timers.
     pub(crate) fn prepare(mut self) -> Result<PreparedServer, ServeError> {
+        #[cfg(feature = "_tls")]
+        let wants_info = self.wants_info();
         let options = std::mem::take(&mut self.options);
         options.check()?;
         let timer = deadline::timer("serving", || tokio::time::sleep(Duration::ZERO));
@@ -391,12 +415,22 @@ impl Server {
         Ok(PreparedServer {
             #[cfg(feature = "_tls")]
             tls: match self.tls.take() {
-                Some(tls) => Some(TlsServer::new(tls, options.connection.connect_info)?),
+                Some(tls) => Some(TlsServer::new(tls, wants_info)?),
                 None => None,
             },
             options,
             services: self.complete()?,
         })
+    }
+
+    /// Whether what is known about a connection is to be found out.
+    #[cfg(feature = "_tls")]
+    fn wants_info(&self) -> bool {
+        #[cfg(feature = "_observed")]
+        if !self.call_observers.is_empty() {
+            return true;
+        }
+        self.options.connection.connect_info
     }
 
     /// Puts everything that is served together. Fails if two services have the same name, or a limit
@@ -412,9 +446,16 @@ impl Server {
         let probe = self.probe.map(|probe| probe.prepare(&routes, &mut observers));
         let entries = routes.entries();
         routes.intercept(&self.interceptors);
+        #[cfg(feature = "_observed")]
+        let methods = routes.methods();
         let routes = LimitedRoutes::wrap(Arc::new(routes), &limited, &self.limits)?;
+        let routes = self.layers.wrap(Routes::new(routes));
+        #[cfg(feature = "_observed")]
+        let routes = self.call_observers.wrap(routes, &methods);
         Ok(ServedRoutes {
-            routes: self.layers.wrap(Routes::new(routes)),
+            routes,
+            #[cfg(feature = "log")]
+            call_log: self.call_log,
             entries,
             observers,
             #[cfg(feature = "health")]

@@ -34,6 +34,7 @@ impl Station {
     /// `asks` the next station; anything else goes well.
     async fn act(&self, series: &str) -> Result<(), Status> {
         let _busy = Busy::new(&self.busy);
+        tracing::info!(target: "station", series, "acts");
         match series {
             "fails" => Err(Status::with_details(
                 Code::FailedPrecondition,

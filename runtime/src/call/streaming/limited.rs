@@ -8,7 +8,7 @@ use std::{
 use tokio::time::Instant;
 use tonic::{Status, metadata::MetadataMap};
 
-use super::{Source, Streaming, panicked};
+use super::{Source, Streaming};
 use crate::call::{
     body::DirectResponses,
     cause,
@@ -17,6 +17,7 @@ use crate::call::{
     method::MethodDescriptor,
     observer::BoxObserver,
     panics::{catch_panic, drop_catching_panics},
+    status,
 };
 
 impl<T> Streaming<T> {
@@ -74,7 +75,7 @@ impl<T> LimitedSource<T> {
         }
         let (polled, context) = context::run(self.context.take(), || {
             let poll = || self.messages.poll_message(cx);
-            catch_panic(poll).unwrap_or_else(|_| Poll::Ready(Some(Err(panicked()))))
+            catch_panic(poll).unwrap_or_else(|_| Poll::Ready(Some(Err(status::panicked()))))
         });
         self.context =
             context.filter(|_| matches!(polled, Poll::Pending | Poll::Ready(Some(Ok(_)))));

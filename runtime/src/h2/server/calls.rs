@@ -21,7 +21,7 @@ use super::{
     connect_info::ConnectInfo,
     options::ServerConnectionOptions,
     run_until,
-    service::{HttpService, ServiceFuture},
+    service::HttpService,
     slow_methods::{MethodSlot, SlowMethods},
     stream::{CallOutcome, ServerStream},
 };
@@ -33,7 +33,7 @@ use crate::{
         stream::{AwaitingHalfClose, ReceivedStream},
         task_waker::TaskWaker,
     },
-    protocol::{Protocol, http_body::HttpBody, http_reply::too_long},
+    protocol::{Protocol, http_body::HttpBody},
 };
 
 /// Shared by all connections of a server.
@@ -46,6 +46,11 @@ pub(crate) struct ServerShared {
 impl ServerShared {
     pub(crate) fn new(services: Arc<dyn HttpService>, options: ServerConnectionOptions) -> Self {
         Self { services, options, slow_methods: SlowMethods::new() }
+    }
+
+    /// Whether what is known about a connection is to be found out.
+    pub(super) fn wants_info(&self) -> bool {
+        self.options.connect_info || self.services.wants_info()
     }
 
     /// How long calls may continue while connections are drained.
@@ -70,6 +75,7 @@ pub(crate) struct Calls {
     unread: Arc<UnreadStreams>,
     /// The client's size limit for headers.
     pub(crate) header_limit: HeaderLimit,
+    /// None if nobody wants to know.
     info: Option<ConnectInfo>,
     shared: Arc<ServerShared>,
     task_waker: Arc<TaskWaker>,
@@ -157,7 +163,8 @@ impl Calls {
             let stream = ReceivedStream::request(stream, self.awaiting.clone());
             HttpBody::received(stream.arrived())
         });
-        if let Some(info) = &self.info {
+        let info = self.info.as_ref();
+        if let Some(info) = info.filter(|_| self.shared.options.connect_info) {
             info.insert_into(request.extensions_mut());
         }
         let protocol = Protocol::of_headers(request.headers());
@@ -165,8 +172,8 @@ impl Calls {
         let limit = HeaderLimit::Local(self.shared.options.limits.max_header_list_size);
         let service_future =
             match limit.check_request(request.method(), request.uri(), request.headers()) {
-                Ok(()) => self.shared.services.call(request),
-                Err(refusal) => ServiceFuture::Refused(Some(too_long(&request, &refusal))),
+                Ok(()) => self.shared.services.call_from(request, info),
+                Err(refusal) => self.shared.services.refuse(request, &refusal, info),
             };
         let mut call = ServerStream::new(protocol, service_future, stream, self.header_limit);
         if !self.runs_inline(slot) {

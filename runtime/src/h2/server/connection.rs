@@ -117,7 +117,7 @@ async fn open_in_time<C: Handshake>(
     phase: &watch::Receiver<ServerPhase>,
 ) -> Option<io::Result<(Opened<C::Io>, bool)>> {
     let ServerConnectionOptions { handshake_timeout, shutdown_timeout, .. } = shared.options;
-    let opening = timeout(handshake_timeout, open(accepted, &shared.options));
+    let opening = timeout(handshake_timeout, open(accepted, shared));
     let mut opening = pin!(opening);
     let (opened, is_draining) = match run_until(draining.as_mut(), opening.as_mut()).await {
         Some(opened) => (opened, false),
@@ -141,14 +141,11 @@ struct Opened<Io> {
 /// Performs the handshake of `accepted`, and HTTP/2's after it.
 ///
 /// The connection's own handshake must not start before this is polled: it would hold up accepting.
-async fn open<C: Handshake>(
-    accepted: C,
-    options: &ServerConnectionOptions,
-) -> io::Result<Opened<C::Io>> {
+async fn open<C: Handshake>(accepted: C, shared: &ServerShared) -> io::Result<Opened<C::Io>> {
     let io = accepted.handshake().await?;
-    let info = options.connect_info.then(|| io.connect_info());
+    let info = shared.wants_info().then(|| io.connect_info());
     let (io, handle) = ConnectionIo::of_server(io);
-    Ok(Opened { h2: handshake(io, options).await, handle, info })
+    Ok(Opened { h2: handshake(io, &shared.options).await, handle, info })
 }
 
 /// Most of them are port scans and health checks of load balancers, so it is no warning.

@@ -1,5 +1,7 @@
 //! What the requests of a connection are given to.
 
+#[cfg(feature = "_observed")]
+use std::task::ready;
 use std::{
     future::Future,
     pin::Pin,
@@ -7,19 +9,43 @@ use std::{
 };
 
 use http::{Request, Response};
+use tonic::Status;
 
+use super::connect_info::ConnectInfo;
+#[cfg(feature = "_observed")]
+use crate::{call::observer::BoxObserver, protocol::observed_body::observe_response};
 use crate::{
     call::{panics::catch_panic, status},
     protocol::{
         Protocol,
         http_body::HttpBody,
-        http_reply::{HttpReplyFuture, failed},
+        http_reply::{HttpReplyFuture, failed, too_long},
     },
 };
 
 /// A service, type-erased.
 pub(crate) trait HttpService: Send + Sync {
     fn call(&self, request: Request<HttpBody>) -> ServiceFuture;
+
+    /// Calls it for a request that has come over a connection about which `info` is known.
+    fn call_from(&self, request: Request<HttpBody>, _info: Option<&ConnectInfo>) -> ServiceFuture {
+        self.call(request)
+    }
+
+    /// Answers a request whose headers are too long, as `refusal` says, and which is not to be served.
+    fn refuse(
+        &self,
+        request: Request<HttpBody>,
+        refusal: &Status,
+        _info: Option<&ConnectInfo>,
+    ) -> ServiceFuture {
+        ServiceFuture::Refused(Some(too_long(&request, refusal)))
+    }
+
+    /// Whether it is to be told what is known about connections.
+    fn wants_info(&self) -> bool {
+        false
+    }
 }
 
 /// A future of a service's response.
@@ -28,9 +54,32 @@ pub(crate) enum ServiceFuture {
     /// The future of another library's service, and the protocol of the call; None if it is plain HTTP.
     Other(Option<Protocol>, Pin<Box<dyn Future<Output = Response<HttpBody>> + Send>>),
     Refused(Option<Box<Response<HttpBody>>>),
+    #[cfg(feature = "_observed")]
+    Observed(Box<ObservedFuture>),
+}
+
+/// A response that is shown to an observer once it is there.
+#[cfg(feature = "_observed")]
+pub(crate) struct ObservedFuture {
+    inner: ServiceFuture,
+    /// None once the response is there.
+    observer: Option<BoxObserver>,
+    /// In which it is waited for.
+    #[cfg(feature = "tracing")]
+    span: tracing::Span,
 }
 
 impl ServiceFuture {
+    /// The protocol of the call, whose request is in `protocol`. None if it is plain HTTP.
+    pub(super) fn protocol(&self, protocol: Protocol) -> Option<Protocol> {
+        match self {
+            Self::Other(protocol, _) => *protocol,
+            Self::Ours(_) | Self::Refused(_) => Some(protocol),
+            #[cfg(feature = "_observed")]
+            Self::Observed(observed) => observed.inner.protocol(protocol),
+        }
+    }
+
     /// A panic of the service fails this call only.
     pub(crate) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Response<HttpBody>> {
         match self {
@@ -41,6 +90,43 @@ impl ServiceFuture {
                 Some(response) => Poll::Ready(*response),
                 None => Poll::Pending,
             },
+            #[cfg(feature = "_observed")]
+            Self::Observed(observed) => observed.poll(cx),
         }
+    }
+}
+
+#[cfg(feature = "_observed")]
+impl ServiceFuture {
+    /// This response, shown to `observer`. If it is dropped before that, the call was cancelled.
+    pub(crate) fn observed(self, observer: BoxObserver) -> Self {
+        Self::Observed(Box::new(ObservedFuture {
+            inner: self,
+            observer: Some(observer),
+            #[cfg(feature = "tracing")]
+            span: tracing::Span::none(),
+        }))
+    }
+
+    /// This response, waited for in `span`.
+    #[cfg(feature = "tracing")]
+    pub(crate) fn in_span(mut self, span: tracing::Span) -> Self {
+        if let Self::Observed(observed) = &mut self {
+            observed.span = span;
+        }
+        self
+    }
+}
+
+#[cfg(feature = "_observed")]
+impl ObservedFuture {
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Response<HttpBody>> {
+        #[cfg(feature = "tracing")]
+        let _entered = self.span.enter();
+        let response = ready!(self.inner.poll(cx));
+        Poll::Ready(match self.observer.take() {
+            Some(observer) => observe_response(response, observer),
+            None => response,
+        })
     }
 }

@@ -71,10 +71,7 @@ impl ServerStream {
         stream: SendResponse<Bytes>,
         header_limit: HeaderLimit,
     ) -> Self {
-        let protocol = match &service_future {
-            ServiceFuture::Other(protocol, _) => *protocol,
-            ServiceFuture::Ours(_) | ServiceFuture::Refused(_) => Some(protocol),
-        };
+        let protocol = service_future.protocol(protocol);
         Self { protocol, stream, header_limit, progress: ResponseState::Waiting(service_future) }
     }
 

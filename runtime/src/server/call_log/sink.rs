@@ -1,0 +1,214 @@
+//! Where lines go: through a queue, to a thread that writes them.
+
+use std::{
+    fmt,
+    io::Write,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+        mpsc::{Receiver, Sender, SyncSender, TrySendError, channel, sync_channel},
+    },
+    thread,
+    time::{Duration, Instant},
+};
+
+use crate::call::panics::catch_panic;
+
+/// How many lines may wait to be written.
+const QUEUE: usize = 8192;
+/// How many bytes are written at a time, and the rest of a line.
+const BATCH: usize = 64 * 1024;
+/// How long is waited for lines to be written, at the end.
+const FLUSH_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// Takes lines. Never waits for whoever reads them: a line for which there is no room is counted instead.
+#[derive(Clone)]
+pub(super) struct LogSink {
+    queue: SyncSender<Queued>,
+    /// How many lines were lost, and no line has said so yet.
+    lost: Arc<AtomicU64>,
+}
+
+enum Queued {
+    Line {
+        text: String,
+        /// How many others it stands for.
+        lost: u64,
+    },
+    /// Everything before it is to be written; then, this is told.
+    Flush(Sender<()>),
+}
+
+impl LogSink {
+    /// A sink whose lines go to `writer`, which belongs to a thread until all clones of the sink are gone.
+    pub(super) fn new(writer: impl Write + Send + 'static) -> Self {
+        let (queue, queued) = sync_channel(QUEUE);
+        let lost = Arc::new(AtomicU64::new(0));
+        let mut writing = Writing { writer, lost: Arc::clone(&lost), batch: Vec::new(), lines: 0 };
+        let thread = thread::Builder::new().name("call-log".into());
+        if let Err(error) = thread.spawn(move || writing.run(&queued)) {
+            tracing::error!(%error, "calls are not logged: there is no thread for it");
+        }
+        Self { queue, lost }
+    }
+
+    /// Writes `line`, after what `explain` makes of the number of lines that were lost, if there are any.
+    pub(super) fn write(&self, line: String, explain: impl FnOnce(u64) -> String) {
+        // Most of the time, there is nothing to take.
+        let lost = match self.lost.load(Ordering::Relaxed) {
+            0 => 0,
+            _ => self.lost.swap(0, Ordering::Relaxed),
+        };
+        let text = if lost > 0 { explain(lost) + &line } else { line };
+        if self.queue.try_send(Queued::Line { text, lost }).is_err() {
+            self.lost.fetch_add(1 + lost, Ordering::Relaxed);
+        }
+    }
+
+    /// Waits until what was written before is with the writer; a second at most.
+    pub(super) fn flush(&self) {
+        let (done, flushed) = channel();
+        let deadline = Instant::now() + FLUSH_TIMEOUT;
+        let mut message = Queued::Flush(done);
+        while let Err(TrySendError::Full(rejected)) = self.queue.try_send(message) {
+            if Instant::now() > deadline {
+                return;
+            }
+            message = rejected;
+            thread::sleep(Duration::from_millis(5));
+        }
+        // Fails if it takes too long, or the thread is gone.
+        let _ = flushed.recv_timeout(deadline.saturating_duration_since(Instant::now()));
+    }
+}
+
+impl fmt::Debug for LogSink {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("LogSink").field("lost", &self.lost).finish_non_exhaustive()
+    }
+}
+
+/// The thread's half of a sink.
+struct Writing<W> {
+    writer: W,
+    lost: Arc<AtomicU64>,
+    batch: Vec<u8>,
+    /// How many lines are in the batch, or are stood for in it.
+    lines: u64,
+}
+
+impl<W: Write> Writing<W> {
+    fn run(&mut self, queue: &Receiver<Queued>) {
+        while let Ok(first) = queue.recv() {
+            let mut next = Some(first);
+            let mut flush = None;
+            while let Some(queued) = next {
+                match queued {
+                    Queued::Line { text, lost } => {
+                        self.batch.extend_from_slice(text.as_bytes());
+                        self.lines += 1 + lost;
+                    }
+                    Queued::Flush(done) => flush = Some(done),
+                }
+                let goes_on = flush.is_none() && self.batch.len() < BATCH;
+                next = if goes_on { queue.try_recv().ok() } else { None };
+            }
+            self.write();
+            // Whoever asked may have given up.
+            let _ = flush.map(|done| done.send(()));
+        }
+    }
+
+    fn write(&mut self) {
+        let Self { writer, batch, .. } = self;
+        let written = catch_panic(|| writer.write_all(batch).and_then(|()| writer.flush()));
+        if !matches!(written, Ok(Ok(()))) {
+            self.lost.fetch_add(self.lines, Ordering::Relaxed);
+        }
+        self.batch.clear();
+        self.lines = 0;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{
+        io,
+        sync::{Mutex, mpsc},
+    };
+
+    use super::*;
+
+    /// Says when it is asked to write, and waits to be told whether that fails.
+    struct Slow {
+        asked: Sender<()>,
+        answers: Receiver<io::Result<()>>,
+        written: Arc<Mutex<Vec<u8>>>,
+    }
+
+    impl Write for Slow {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.asked.send(()).unwrap();
+            self.answers.recv().unwrap()?;
+            self.written.lock().unwrap().extend_from_slice(bytes);
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    /// What a test does to a sink with a slow writer.
+    struct Test {
+        sink: LogSink,
+        asked: Receiver<()>,
+        answer: Sender<io::Result<()>>,
+        written: Arc<Mutex<Vec<u8>>>,
+    }
+
+    impl Test {
+        fn new() -> Self {
+            let ((asking, asked), (answer, answers)) = (mpsc::channel(), mpsc::channel());
+            let written = Arc::<Mutex<Vec<u8>>>::default();
+            let writer = Slow { asked: asking, answers, written: Arc::clone(&written) };
+            Self { sink: LogSink::new(writer), asked, answer, written }
+        }
+
+        fn write(&self, line: &str) {
+            self.sink.write(format!("{line}\n"), |lost| format!("{lost} lost\n"));
+        }
+
+        fn written(&self) -> String {
+            self.sink.flush();
+            String::from_utf8(self.written.lock().unwrap().clone()).unwrap()
+        }
+    }
+
+    #[test]
+    fn a_writer_that_is_stuck_holds_up_nobody_and_what_is_lost_is_counted() {
+        let test = Test::new();
+        test.write("first");
+        test.asked.recv().unwrap();
+        (0..QUEUE + 5).for_each(|line| test.write(&line.to_string()));
+        // More than there are to be written.
+        (0..100).for_each(|_| test.answer.send(Ok(())).unwrap());
+        let written = test.written();
+        assert!(written.starts_with("first\n0\n1\n"));
+        assert!(written.ends_with(&format!("\n{}\n", QUEUE - 1)));
+        assert_eq!(written.lines().count(), 1 + QUEUE);
+        test.write("last");
+        assert!(test.written().ends_with("\n5 lost\nlast\n"));
+    }
+
+    #[test]
+    fn what_cannot_be_written_is_counted() {
+        let test = Test::new();
+        test.answer.send(Err(io::ErrorKind::StorageFull.into())).unwrap();
+        test.write("not written");
+        assert_eq!(test.written(), "");
+        test.answer.send(Ok(())).unwrap();
+        test.write("written");
+        assert_eq!(test.written(), "1 lost\nwritten\n");
+    }
+}

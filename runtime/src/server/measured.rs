@@ -1,0 +1,27 @@
+//! Metrics of the requests that reach a server.
+
+use std::sync::Arc;
+
+use super::{
+    observed::{ArrivedCall, CallObserver, ObservedCall},
+    routes::RoutedMethod,
+};
+use crate::intercept::call_metrics::{Instruments, MeasuredCall};
+
+/// Measures the calls of a server.
+pub(super) struct ServerMetrics(pub(super) Arc<Instruments>);
+
+impl CallObserver for ServerMetrics {
+    fn on_start(&self, call: &mut ArrivedCall<'_>) -> Option<ObservedCall> {
+        let path = match call.method {
+            RoutedMethod::Known(method) => Some(method.path),
+            // A peer could make up as many as it likes.
+            RoutedMethod::Foreign | RoutedMethod::Unknown => None,
+        };
+        let measured = MeasuredCall::start(&self.0, path, None);
+        Some(ObservedCall {
+            on_end: Box::new(move |end| measured.end(end)),
+            span: tracing::Span::none(),
+        })
+    }
+}

@@ -1,0 +1,150 @@
+//! What observes the calls of a whole server: each request that reaches it, whatever becomes of it.
+
+use std::{fmt, sync::Arc};
+
+use http::Request;
+use tonic::Status;
+
+#[cfg(feature = "tracing")]
+use super::routes::RoutedMethod;
+use super::routes::{RoutedMethods, Routes};
+use crate::{
+    call::{deadline, panics::record_places},
+    h2::server::{
+        connect_info::ConnectInfo,
+        service::{HttpService, ServiceFuture},
+    },
+    intercept::{
+        Role,
+        end::{EndFn, EndObserver},
+    },
+    protocol::{Protocol, http_body::HttpBody},
+};
+
+/// Observes the calls of a server. Unlike an interceptor, it sees requests that are refused before there is a
+/// call: for unknown services and methods, with malformed headers, or in no protocol that the server speaks.
+pub(super) trait CallObserver: Send + Sync {
+    /// A request has arrived. None if nobody wants to know what becomes of it.
+    fn on_start(&self, call: &mut ArrivedCall<'_>) -> Option<ObservedCall>;
+}
+
+/// A request that has arrived.
+pub(super) struct ArrivedCall<'a> {
+    pub(super) request: &'a mut Request<HttpBody>,
+    /// What is known about its connection.
+    pub(super) info: Option<&'a ConnectInfo>,
+    #[cfg(feature = "tracing")]
+    pub(super) method: RoutedMethod,
+}
+
+/// A call that is observed.
+pub(super) struct ObservedCall {
+    /// What is done when it has been answered to the end, or was cancelled.
+    pub(super) on_end: EndFn,
+    /// In which it is served.
+    #[cfg(feature = "tracing")]
+    pub(super) span: tracing::Span,
+}
+
+/// The observers of a server, the outermost one first.
+#[derive(Clone, Default)]
+pub(super) struct CallObservers(Vec<Arc<dyn CallObserver>>);
+
+impl CallObservers {
+    pub(super) fn add(&mut self, observer: Arc<dyn CallObserver>) {
+        self.0.push(observer);
+    }
+
+    #[cfg(feature = "_tls")]
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Puts the observers around `routes`, which stay as they are if there are none. If there are, panics say where
+    /// they began.
+    pub(super) fn wrap(&self, routes: Routes, methods: &RoutedMethods) -> Routes {
+        if !self.0.is_empty() {
+            record_places();
+        }
+        self.0.iter().rev().fold(routes, |inner, observer| {
+            Routes::from_http_service(ObservedService {
+                inner: inner.into_http_service(),
+                observer: Arc::clone(observer),
+                methods: methods.clone(),
+            })
+        })
+    }
+}
+
+impl fmt::Debug for CallObservers {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("CallObservers").field(&self.0.len()).finish()
+    }
+}
+
+/// A service whose calls are observed.
+pub(super) struct ObservedService {
+    inner: Arc<dyn HttpService>,
+    observer: Arc<dyn CallObserver>,
+    #[cfg_attr(not(feature = "tracing"), allow(dead_code, reason = "nobody wants to know"))]
+    methods: RoutedMethods,
+}
+
+impl ObservedService {
+    /// Has `answer` answer `request`, and the observer told of it.
+    fn observe(
+        &self,
+        mut request: Request<HttpBody>,
+        info: Option<&ConnectInfo>,
+        answer: impl FnOnce(Request<HttpBody>) -> ServiceFuture,
+    ) -> ServiceFuture {
+        // Behind another server, it may be known from a layer.
+        let mounted = match info {
+            Some(_) => None,
+            None => request.extensions().get::<ConnectInfo>().cloned(),
+        };
+        let observed = self.observer.on_start(&mut ArrivedCall {
+            #[cfg(feature = "tracing")]
+            method: self.methods.find(request.uri().path()),
+            info: info.or(mounted.as_ref()),
+            request: &mut request,
+        });
+        let Some(observed) = observed else { return answer(request) };
+        let deadline = deadline::of_headers(request.headers()).ok().flatten();
+        let observer = Box::new(EndObserver::new(observed.on_end, Role::Server, deadline));
+        let request = match Protocol::of_headers(request.headers()).is_text() {
+            // Its messages are not seen before they are decoded.
+            true => request,
+            false => request.map(|body| body.observed_request(observer.of_requests())),
+        };
+        #[cfg(feature = "tracing")]
+        let future =
+            observed.span.in_scope(|| answer(request)).observed(observer).in_span(observed.span);
+        #[cfg(not(feature = "tracing"))]
+        let future = answer(request).observed(observer);
+        future
+    }
+}
+
+impl HttpService for ObservedService {
+    fn call(&self, request: Request<HttpBody>) -> ServiceFuture {
+        self.call_from(request, None)
+    }
+
+    fn call_from(&self, request: Request<HttpBody>, info: Option<&ConnectInfo>) -> ServiceFuture {
+        self.observe(request, info, |request| self.inner.call_from(request, info))
+    }
+
+    fn refuse(
+        &self,
+        request: Request<HttpBody>,
+        refusal: &Status,
+        info: Option<&ConnectInfo>,
+    ) -> ServiceFuture {
+        self.observe(request, info, |request| self.inner.refuse(request, refusal, info))
+    }
+
+    fn wants_info(&self) -> bool {
+        true
+    }
+}
