@@ -6,7 +6,7 @@ use rust_scaffold_build::Mock;
 
 /// Where blocks are, and how the line before a block reads. rustdoc compiles the others of the
 /// README, which are whole programs; those of the page about generated code are goldens.
-const GUIDES: [(&str, &str, &str); 6] = [
+const GUIDES: [(&str, &str, &str); 7] = [
     ("guide", "../docs/testing.md", "```rust"),
     ("readme", "../README.md", "```rust,ignore"),
     ("page", "../docs/generated-code.md", "```rust,ignore"),
