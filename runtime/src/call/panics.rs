@@ -84,17 +84,22 @@ pub(crate) fn catch_panic<R>(work: impl FnOnce() -> R) -> thread::Result<R> {
     let result = catch_unwind(AssertUnwindSafe(work));
     CATCHING.set(depth);
     if let Err(panic) = &result {
-        let message = text(&**panic);
-        if NOTING.get() > 0 {
-            NOTED.replace(Some(message.clone()));
-        }
-        report(CaughtPanic { message, place: PLACE.take() });
+        report(&**panic);
     }
     result
 }
 
-fn report(panic: CaughtPanic) {
-    tracing::error!(panic = %panic.message, place = panic.place.as_deref(), "user code has panicked");
+/// Apart, so that the code around work that goes well stays small.
+#[cold]
+#[inline(never)]
+fn report(panic: &(dyn Any + Send)) {
+    let message = text(panic);
+    if NOTING.get() > 0 {
+        NOTED.replace(Some(message.clone()));
+    }
+    let panic = CaughtPanic { message, place: PLACE.take() };
+    let place = panic.place.as_deref();
+    tracing::error!(panic = %panic.message, place, "user code has panicked");
     CAUGHT.replace(Some(panic));
 }
 

@@ -172,7 +172,11 @@ impl Calls {
         let limit = HeaderLimit::Local(self.shared.options.limits.max_header_list_size);
         let service_future =
             match limit.check_request(request.method(), request.uri(), request.headers()) {
+                #[cfg(feature = "_observed")]
                 Ok(()) => self.shared.services.call_from(request, info),
+                // Without a copy of the request.
+                #[cfg(not(feature = "_observed"))]
+                Ok(()) => self.shared.services.call(request),
                 Err(refusal) => self.shared.services.refuse(request, &refusal, info),
             };
         let mut call = ServerStream::new(protocol, service_future, stream, self.header_limit);

@@ -28,6 +28,7 @@ pub(crate) trait HttpService: Send + Sync {
     fn call(&self, request: Request<HttpBody>) -> ServiceFuture;
 
     /// Calls it for a request that has come over a connection about which `info` is known.
+    #[cfg(feature = "_observed")]
     fn call_from(&self, request: Request<HttpBody>, _info: Option<&ConnectInfo>) -> ServiceFuture {
         self.call(request)
     }
