@@ -1,6 +1,9 @@
 //! The cause of a failure, which is the source of its status: logged where the call is served, and shown to no client.
 
-use std::error::Error;
+use std::{
+    error::Error,
+    fmt::{self, Write as _},
+};
 
 use bytes::Bytes;
 use tonic::{Code, Status};
@@ -23,7 +26,7 @@ pub(crate) fn withhold(path: &str, status: &mut Status) {
 
 #[cold]
 fn log(method: &str, code: Code, cause: &(dyn Error + 'static)) {
-    let error = describe(cause);
+    let error = Causes(cause);
     match code {
         Code::Unknown | Code::Internal | Code::DataLoss => {
             tracing::error!(method, ?code, %error, "a call has failed");
@@ -33,6 +36,18 @@ fn log(method: &str, code: Code, cause: &(dyn Error + 'static)) {
             tracing::warn!(method, ?code, %error, "a call has failed");
         }
         _ => tracing::debug!(method, ?code, %error, "a call has failed"),
+    }
+}
+
+/// A cause and its own, in one line, whatever text of a peer is in them. Put together only if it is logged.
+struct Causes<'a>(&'a (dyn Error + 'static));
+
+impl fmt::Display for Causes<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        describe(self.0).chars().try_for_each(|char| match char.is_control() {
+            true => write!(f, "{}", char.escape_default()),
+            false => f.write_char(char),
+        })
     }
 }
 

@@ -79,28 +79,34 @@ pub(crate) fn take_caught() -> Option<CaughtPanic> {
 /// Runs `work`, which may be user code. The panic hook has reported a panic in it; here it becomes an
 /// error.
 pub(crate) fn catch_panic<R>(work: impl FnOnce() -> R) -> thread::Result<R> {
+    let result = catch(work);
+    if let Err(panic) = &result {
+        let caught = report(&**panic);
+        // The thread may be ending; then nobody asks any more.
+        let _ = CAUGHT.try_with(|last| last.replace(Some(caught)));
+    }
+    result
+}
+
+fn catch<R>(work: impl FnOnce() -> R) -> thread::Result<R> {
     let depth = CATCHING.get();
     CATCHING.set(depth + 1);
     let result = catch_unwind(AssertUnwindSafe(work));
     CATCHING.set(depth);
-    if let Err(panic) = &result {
-        report(&**panic);
-    }
     result
 }
 
 /// Apart, so that the code around work that goes well stays small.
 #[cold]
 #[inline(never)]
-fn report(panic: &(dyn Any + Send)) {
+fn report(panic: &(dyn Any + Send)) -> CaughtPanic {
     let message = text(panic);
     if NOTING.get() > 0 {
-        NOTED.replace(Some(message.clone()));
+        let _ = NOTED.try_with(|noted| noted.replace(Some(message.clone())));
     }
-    let panic = CaughtPanic { message, place: PLACE.take() };
-    let place = panic.place.as_deref();
-    tracing::error!(panic = %panic.message, place, "user code has panicked");
-    CAUGHT.replace(Some(panic));
+    let place = PLACE.try_with(RefCell::take).ok().flatten();
+    tracing::error!(panic = %message, place = place.as_deref(), "user code has panicked");
+    CaughtPanic { message, place }
 }
 
 /// Runs `work` and returns the message of the last panic caught in it. `work` itself must not panic.
@@ -141,8 +147,6 @@ pub(crate) fn are_caught() -> bool {
 /// Drops `value`, which may be user-defined or contain user-defined values. The panic hook has reported a panic in
 /// its destructor; it goes no further.
 pub(crate) fn drop_catching_panics<T>(value: T) {
-    let former = CAUGHT.take();
-    let _ = catch_panic(|| drop(value));
-    // It gives no call its status.
-    CAUGHT.replace(former);
+    // It is reported, but gives no call its status.
+    let _ = catch(|| drop(value)).map_err(|panic| report(&*panic));
 }

@@ -4,6 +4,7 @@
 //! A97](https://github.com/grpc/proposal/blob/master/A97-xds-jwt-call-creds.md), shorter for tokens that live shortly.
 
 use std::{
+    error::Error as _,
     fmt,
     future::{Future, ready},
     pin::Pin,
@@ -201,7 +202,6 @@ impl TokenState {
         match fetched {
             Ok(token) => (self.token, self.failure) = (Some(token), None),
             Err(status) => {
-                tracing::warn!(error = %describe(&status), "no bearer token for calls");
                 let earlier = self.failure.as_ref().map_or(0, |failure| failure.earlier + 1);
                 let retry = Instant::now() + BACKOFF.after(earlier);
                 self.failure = Some(FetchFailure { status, earlier, retry });
@@ -240,6 +240,7 @@ struct Unanswered<'a>(&'a watch::Sender<TokenState>);
 
 impl Unanswered<'_> {
     fn answer(self, fetched: Result<CachedToken, Status>) {
+        let fetched = fetched.map_err(|status| report(&status));
         self.0.send_modify(|state| state.answer(fetched));
         std::mem::forget(self);
     }
@@ -249,6 +250,16 @@ impl Drop for Unanswered<'_> {
     fn drop(&mut self) {
         let lost =
             Status::unavailable("the source of tokens has panicked, or its runtime has ended");
+        let lost = report(&lost);
         let _ = catch_panic(|| self.0.send_modify(|state| state.answer(Err(lost))));
     }
+}
+
+/// Logs why there is no token, and returns what calls are told: without the cause, which each of them would log again.
+/// Details and metadata are the identity provider's, and may be secret.
+fn report(status: &Status) -> Status {
+    let (code, message) = (status.code(), status.message());
+    let cause = status.source().map(describe);
+    tracing::warn!(?code, message, cause, "no bearer token for calls");
+    Status::new(code, message)
 }

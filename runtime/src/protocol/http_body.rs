@@ -291,6 +291,10 @@ impl<G: Send + Unpin + 'static> http_body::Body for HoldingBody<G> {
     fn is_end_stream(&self) -> bool {
         self.body.is_end_stream()
     }
+
+    fn size_hint(&self) -> http_body::SizeHint {
+        self.body.size_hint()
+    }
 }
 
 /// A body of another library whose frames are shown to an observer.
@@ -331,7 +335,13 @@ impl ObservedHttpBody {
     fn poll_frame(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Status>>> {
         let polled = ready!(http_body::Body::poll_frame(Pin::new(&mut self.inner), cx));
         match &polled {
-            Some(Ok(frame)) => self.observer.on_frame(frame),
+            Some(Ok(frame)) => {
+                self.observer.on_frame(frame);
+                // Whoever asks for that does not ask for more.
+                if http_body::Body::is_end_stream(&self.inner) {
+                    self.observer.on_end(Ok(()));
+                }
+            }
             Some(Err(status)) => self.observer.on_end(Err(status)),
             None => self.observer.on_end(Ok(())),
         }

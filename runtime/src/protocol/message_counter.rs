@@ -8,8 +8,8 @@ use super::length_prefixed::HEADER;
 pub struct MessageCount {
     /// How many messages there were, with the one that was cut short if the call was.
     pub messages: u64,
-    /// Their encoded size in bytes: compressed if they were, and without framing. Zero for messages that
-    /// are passed without a codec, in process.
+    /// Their encoded size in bytes, as far as they have passed: compressed if they were, and without framing. Zero for
+    /// messages that are passed without a codec, in process.
     pub bytes: u64,
 }
 
@@ -30,6 +30,7 @@ impl MessageCounter {
             if self.remaining > 0 {
                 let skipped = self.remaining.min(data.len());
                 self.remaining -= skipped;
+                self.count.bytes += skipped as u64;
                 data = &data[skipped..];
                 continue;
             }
@@ -57,7 +58,6 @@ impl MessageCounter {
         self.filled = 0;
         self.remaining = length as usize;
         self.count.messages += 1;
-        self.count.bytes += u64::from(length);
     }
 }
 
@@ -74,5 +74,12 @@ mod tests {
             encoded.chunks(size).for_each(|chunk| counter.push(chunk));
             assert_eq!(counter.count(), MessageCount { messages: 3, bytes: 4 }, "chunks of {size}");
         }
+    }
+
+    #[test]
+    fn what_a_message_only_says_of_its_size_is_not_counted() {
+        let mut counter = MessageCounter::default();
+        counter.push(&[0, 255, 255, 255, 255, 1, 2]);
+        assert_eq!(counter.count(), MessageCount { messages: 1, bytes: 2 });
     }
 }

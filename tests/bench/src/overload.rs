@@ -1,6 +1,6 @@
 //! What ten times the load that a server can take does to it, with the adaptive limit and without.
 //!
-//! Server and load have a thread each, and calls arrive at random, whether others have been answered or not. A call is
+//! Server and load have a thread each, and calls arrive evenly, whether others have been answered or not. A call is
 //! good if it is answered within half a second. The best goodput is that of calls one after the other, as many at a
 //! time as the server has places for, and twice as many.
 

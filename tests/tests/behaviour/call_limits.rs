@@ -1,6 +1,13 @@
 //! Limits for calls, by server, service and method; the adaptive limit; and rates by key.
 
-use std::{future::Future, sync::Arc, time::Duration};
+use std::{
+    future::Future,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
 
 use rust_scaffold::{
     AdaptiveLimit, Channel, Code, InterceptedCall, Limits, Protocol, Rate, RateLimit, Request,
@@ -88,7 +95,7 @@ async fn a_method_takes_no_more_calls_than_its_limit() {
         let refused = client.latest(query("a", 1)).await.unwrap_err();
         assert_eq!(refused.code(), Code::Unavailable, "{refused:?}");
         let message =
-            "the method /telemetry.Telemetry/Latest has 1 calls in progress, and takes no more";
+            "the method /telemetry.Telemetry/Latest has its limit of calls in progress, 1";
         assert_eq!(refused.message(), message);
         let pushback = pushback(&refused).as_millis();
         assert!((500..=1500).contains(&pushback), "{pushback}");
@@ -124,8 +131,8 @@ async fn calls_are_counted_for_the_service_and_for_the_server_as_well() {
     let one = Limits::new().max_concurrent_calls(1);
     let of_service = Server::new().limits_by_path([(ALL, one)]);
     let cases = [
-        (of_service, "the service telemetry.Telemetry has 1 calls in progress, and takes no more"),
-        (Server::new().limits(one), "the server has 1 calls in progress, and takes no more"),
+        (of_service, "the service telemetry.Telemetry has its limit of calls in progress, 1"),
+        (Server::new().limits(one), "the server has its limit of calls in progress, 1"),
     ];
     for (server, message) in cases {
         let station = Station::default();
@@ -150,7 +157,7 @@ async fn a_call_ends_at_the_time_limit_of_its_method() {
     let begin = Instant::now();
     let late = client.latest(query("hangs", 1)).await.unwrap_err();
     assert_eq!((late.code(), begin.elapsed().as_secs_f64().round()), (Code::DeadlineExceeded, 7.0));
-    assert_eq!(station.busy.load(std::sync::atomic::Ordering::SeqCst), 0);
+    assert_eq!(station.busy.load(Ordering::SeqCst), 0);
 
     // A stream as a whole.
     let begin = Instant::now();
@@ -295,13 +302,23 @@ async fn a_busy_server_answers_for_its_health() {
 
 /// A calculator that can do so many sums at a time, each of which takes ten milliseconds.
 #[derive(Clone)]
-struct Abacus(Arc<Semaphore>);
+struct Abacus {
+    places: Arc<Semaphore>,
+    begun: Arc<AtomicUsize>,
+}
+
+impl Abacus {
+    fn new(places: usize) -> Self {
+        Self { places: Arc::new(Semaphore::new(places)), begun: Arc::default() }
+    }
+}
 
 const WORK: Duration = Duration::from_millis(10);
 
 impl Calculator for Abacus {
     async fn add(&self, _: Request<AddRequest>) -> Result<Response<AddResponse>, Status> {
-        let _place = self.0.acquire().await.unwrap();
+        self.begun.fetch_add(1, Ordering::SeqCst);
+        let _place = self.places.acquire().await.unwrap();
         sleep(WORK).await;
         Ok(Response::new(AddResponse::default()))
     }
@@ -320,7 +337,7 @@ async fn an_overloaded_server_works_on_at_full_speed() {
     const LOAD: usize = 10;
     let server = Server::new()
         .adaptive_limit(AdaptiveLimit::new())
-        .add_service(CalculatorServer::new(Abacus(Arc::new(Semaphore::new(PLACES)))));
+        .add_service(CalculatorServer::new(Abacus::new(PLACES)));
     let client = CalculatorClient::new(Channel::new(server.into_service().unwrap()));
 
     let load = async |time| {
@@ -359,21 +376,30 @@ async fn an_overloaded_server_works_on_at_full_speed() {
 
 #[tokio::test(start_paused = true)]
 async fn a_call_whose_deadline_cannot_be_met_is_not_started() {
-    let abacus = Abacus(Arc::new(Semaphore::new(1)));
+    let abacus = Abacus::new(1);
     let server = Server::new()
         .adaptive_limit(AdaptiveLimit::new())
         .add_service(CalculatorServer::new(abacus.clone()));
     let client = CalculatorClient::new(Channel::new(server.into_service().unwrap()));
+    let hurried = || {
+        let mut request = Request::new(AddRequest::default());
+        request.set_timeout(WORK / 2);
+        request
+    };
+    // One slow call says nothing: it may be the first one of the process.
     client.add(AddRequest::default()).await.unwrap();
-
-    let mut request = Request::new(AddRequest::default());
-    request.set_timeout(WORK / 2);
-    let refused = client.add(request).await.unwrap_err();
+    let late = client.add(hurried()).await.unwrap_err();
+    assert_eq!(late.message(), "the deadline of the call has passed");
+    assert_eq!(abacus.begun.load(Ordering::SeqCst), 2);
+    for _ in 0..9 {
+        client.add(AddRequest::default()).await.unwrap();
+    }
+    let refused = client.add(hurried()).await.unwrap_err();
     assert_eq!(refused.code(), Code::DeadlineExceeded);
     let message =
         "the deadline leaves 5ms, and the fastest call of this method has lately taken 10ms";
     assert_eq!(refused.message(), message);
-    assert_eq!(abacus.0.available_permits(), 1, "it was started");
+    assert_eq!(abacus.begun.load(Ordering::SeqCst), 11, "it was started");
 
     let mut request = Request::new(AddRequest::default());
     request.set_timeout(WORK * 2);

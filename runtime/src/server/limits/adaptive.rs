@@ -30,10 +30,15 @@ const GROWTH: f64 = 0.1;
 const MIN_GRADIENT: f64 = 0.5;
 /// How full the server must have been for the limit to grow: a limit that nothing has reached says nothing.
 const FULL: f64 = 0.9;
+/// How full it must have been for the limit to shrink: calls that take longer although there are few do not wait for
+/// each other.
+const USED: f64 = 0.5;
 /// How long the limit goes without calls that run so, before it makes sure of some.
 const PROBE_INTERVAL: Duration = Duration::from_secs(60);
 /// How soon it does that for the first time: the first calls of a process are slow.
 const FIRST_PROBE: Duration = Duration::from_secs(5);
+/// How long before that a call must have been refused.
+const RECENTLY: Duration = Duration::from_secs(1);
 /// When it has seen enough of them, and when it stops in any case.
 const PROBE_CALLS: u32 = 10;
 const PROBE_TIME: Duration = Duration::from_secs(2);
@@ -52,8 +57,10 @@ const REPORT_INTERVAL: Duration = Duration::from_secs(10);
 ///
 /// A call that finds no place fails with `Unavailable` when it arrives, before it costs much. Its metadata has
 /// `grpc-retry-pushback-ms`, by which clients that retry do so after about a second. A call that has less time until
-/// its deadline than any call of its method has lately taken without others fails with `DeadlineExceeded` at once:
-/// nobody would wait for its result.
+/// its deadline than any of the last calls of its method has taken fails with `DeadlineExceeded` at once: nobody would
+/// wait for its result.
+///
+/// The time that a client takes to send its request is part of the time that a call takes, up to ten times what is usual.
 ///
 /// Calls of services of other libraries, and streams, which may take as long as they like, are neither counted nor
 /// refused. Nor are those of the server itself: its health and its reflection.
@@ -116,10 +123,27 @@ pub(super) struct AdaptivePermit {
     server: Arc<AdaptiveServer>,
     method: usize,
     arrived: Instant,
-    /// Whether there were no others beside it when it arrived.
-    is_unloaded: bool,
+    place: Place,
     /// How it has ended. Until then, as if it were cancelled.
     code: Option<Code>,
+}
+
+/// The place of a call among the others.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Place {
+    /// How many calls have been let through, with it.
+    number: u64,
+    /// Whether there were no others beside it when it arrived.
+    is_alone: bool,
+}
+
+/// Why a call is not let through.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum NoPlace {
+    /// There are enough others. `report` is to be logged: how many calls were refused, and at which limit.
+    Full { report: Option<(u64, usize)> },
+    /// No call of its method has lately been as fast as this one would have to be.
+    TooLate { fastest: Duration },
 }
 
 /// What is known about calls, and follows from it. It is told the time.
@@ -127,6 +151,8 @@ pub(super) struct AdaptiveState {
     options: AdaptiveLimit,
     limit: f64,
     in_progress: usize,
+    /// How many calls have been let through.
+    admitted: u64,
     /// By the position of the method.
     latencies: Vec<Latencies>,
     window: Window,
@@ -138,9 +164,9 @@ pub(super) struct AdaptiveState {
 /// Makes sure that calls without others are seen now and then.
 #[derive(Debug)]
 enum BaselineProbe {
-    /// There were so many such calls. If there are not enough by then, a probe begins; unless no call was refused,
-    /// so that the limit does not matter.
-    Due { at: Instant, seen: u32, is_needed: bool },
+    /// There were so many such calls. If there are not enough by then, a probe begins; unless no call has been refused
+    /// just before, so that the limit does not matter.
+    Due { at: Instant, seen: u32, refused: Option<Instant> },
     /// Calls run one by one until enough were seen, or until then.
     Running { until: Instant, seen: u32 },
 }
@@ -164,16 +190,34 @@ impl AdaptiveGate {
     /// Lets a call through that has to end within `timeout`. An error is the status with which it is refused.
     pub(super) fn try_acquire(&self, timeout: Option<Duration>) -> Result<AdaptivePermit, Status> {
         let arrived = Instant::now();
-        let is_unloaded = self.server.lock().admit(self.method, arrived, timeout)?;
+        // Unlocked before anything is said about it: whoever hears that may take long.
+        let admitted = self.server.lock().admit(self.method, arrived, timeout);
+        let place = admitted.map_err(|refusal| refusal.into_status(timeout))?;
         let (server, method) = (Arc::clone(&self.server), self.method);
-        Ok(AdaptivePermit { server, method, arrived, is_unloaded, code: None })
+        Ok(AdaptivePermit { server, method, arrived, place, code: None })
+    }
+}
+
+impl NoPlace {
+    fn into_status(self, timeout: Option<Duration>) -> Status {
+        match self {
+            Self::Full { report } => {
+                if let Some((refused, limit)) = report {
+                    tracing::warn!(refused, limit, "the server is overloaded, and refuses calls");
+                }
+                refused("the server is overloaded".to_owned())
+            }
+            Self::TooLate { fastest } => {
+                deadline::cannot_be_met(timeout.unwrap_or_default(), fastest)
+            }
+        }
     }
 }
 
 impl AdaptivePermit {
-    /// The call has been answered. `code` is its status, if it had no message.
-    pub(super) fn answered(mut self, code: Option<Code>) {
-        self.code = Some(code.unwrap_or(Code::Ok));
+    /// The call has been answered with this code.
+    pub(super) fn answered(mut self, code: Code) {
+        self.code = Some(code);
     }
 }
 
@@ -181,13 +225,17 @@ impl Drop for AdaptivePermit {
     fn drop(&mut self) {
         let now = Instant::now();
         let took = match self.code.unwrap_or(Code::Cancelled) {
-            Code::Ok => Some(Took::All(now - self.arrived)),
-            Code::DeadlineExceeded | Code::Cancelled => Some(Took::AtLeast(now - self.arrived)),
-            // Who fails does so sooner, or later, than who does the work.
+            Code::Ok
+            | Code::NotFound
+            | Code::AlreadyExists
+            | Code::FailedPrecondition
+            | Code::Aborted
+            | Code::OutOfRange => Some(Took::Completed(now - self.arrived)),
+            Code::DeadlineExceeded | Code::Cancelled => Some(Took::GivenUp(now - self.arrived)),
+            // What fails otherwise does so sooner, or later, than what does the work.
             _ => None,
         };
-        let unloaded = self.is_unloaded;
-        self.server.lock().release(self.method, now, took.map(|took| (took, unloaded)));
+        self.server.lock().release(self.method, now, took.map(|took| (took, self.place)));
     }
 }
 
@@ -197,27 +245,28 @@ impl AdaptiveState {
             options,
             limit: 32.0_f64.clamp(options.min as f64, options.max as f64),
             in_progress: 0,
+            admitted: 0,
             latencies: vec![Latencies::new(now); methods],
             window: Window::new(now),
-            probe: BaselineProbe::Due { at: now + FIRST_PROBE, seen: 0, is_needed: false },
+            probe: BaselineProbe::Due { at: now + FIRST_PROBE, seen: 0, refused: None },
             refused: 0,
             reported: None,
         }
     }
 
-    /// Whether the call runs without others, if there is a place for it.
+    /// Gives a call a place, if there is one.
     pub(super) fn admit(
         &mut self,
         method: usize,
         now: Instant,
         timeout: Option<Duration>,
-    ) -> Result<bool, Status> {
-        self.probe.update(now);
+    ) -> Result<Place, NoPlace> {
+        self.update_probe(now);
         let fastest = self.latencies[method].fastest(now);
         if let (Some(timeout), Some(fastest)) = (timeout, fastest)
             && timeout < fastest
         {
-            return Err(deadline::cannot_be_met(timeout, fastest));
+            return Err(NoPlace::TooLate { fastest });
         }
         let limit = match self.probe {
             BaselineProbe::Running { .. } => 1,
@@ -225,85 +274,104 @@ impl AdaptiveState {
         };
         if self.in_progress >= limit {
             self.refused += 1;
-            self.probe.saw_refusal();
-            self.report(now);
-            return Err(refused("the server is overloaded".to_owned()));
+            self.probe.record_refusal(now);
+            return Err(NoPlace::Full { report: self.report(now) });
         }
         self.in_progress += 1;
+        self.admitted += 1;
         self.window.reached(self.in_progress);
-        Ok(self.in_progress == 1)
+        Ok(Place { number: self.admitted, is_alone: self.in_progress == 1 })
     }
 
-    /// A call has ended. `took` is how long it took, and whether it ran without others.
-    pub(super) fn release(&mut self, method: usize, now: Instant, took: Option<(Took, bool)>) {
+    fn update_probe(&mut self, now: Instant) {
+        if self.probe.update(now) {
+            self.latencies.iter_mut().for_each(Latencies::begin_again);
+        }
+    }
+
+    /// A call has ended. `took` is how long it took, and the place that it had.
+    pub(super) fn release(&mut self, method: usize, now: Instant, took: Option<(Took, Place)>) {
         self.in_progress -= 1;
-        let Some((took, is_unloaded)) = took else { return };
+        let Some((took, place)) = took else { return };
         let latencies = &mut self.latencies[method];
-        if let (Took::All(time), true) = (took, is_unloaded) {
+        if let Took::Completed(time) = took {
             latencies.record(now, time);
-            self.probe.saw_unloaded(now);
+            // No other has come since.
+            if place.is_alone && place.number == self.admitted {
+                latencies.record_unloaded(time);
+                self.probe.record_unloaded();
+            } else if place.is_alone {
+                latencies.guess_unloaded(time);
+            }
         }
         self.window.record(latencies.unloaded(), took);
+        self.update_probe(now);
         if let Some(window) = self.window.complete(now) {
             self.adjust(window);
         }
     }
 
-    fn adjust(&mut self, Window { most, expected, actual, .. }: Window) {
-        // In a probe, calls say nothing about the limit.
-        if matches!(self.probe, BaselineProbe::Running { .. }) {
+    fn adjust(&mut self, Window { peak, expected, actual, .. }: Window) {
+        // In a probe, calls say nothing about the limit, nor do they if it is far away.
+        let is_probing = matches!(self.probe, BaselineProbe::Running { .. });
+        if is_probing || (peak as f64) < USED * self.limit.floor() {
             return;
         }
         let gradient = TOLERANCE * expected / actual.max(f64::MIN_POSITIVE);
         if gradient < 1.0 {
             self.limit *= gradient.max(MIN_GRADIENT);
-        } else if most as f64 >= FULL * self.limit.floor() {
+        } else if peak as f64 >= FULL * self.limit.floor() {
             self.limit += (GROWTH * self.limit).max(1.0);
         }
         self.limit = self.limit.clamp(self.options.min as f64, self.options.max as f64);
     }
 
-    fn report(&mut self, now: Instant) {
-        if self.reported.is_none_or(|last| now - last >= REPORT_INTERVAL) {
-            self.reported = Some(now);
-            let (refused, limit) = (std::mem::take(&mut self.refused), self.limit as usize);
-            tracing::warn!(refused, limit, "the server is overloaded, and refuses calls");
+    /// How many calls were refused, and the limit, if that is to be logged now.
+    fn report(&mut self, now: Instant) -> Option<(u64, usize)> {
+        if self.reported.is_some_and(|last| now - last < REPORT_INTERVAL) {
+            return None;
         }
+        self.reported = Some(now);
+        Some((std::mem::take(&mut self.refused), self.limit as usize))
     }
 }
 
 impl BaselineProbe {
-    fn update(&mut self, now: Instant) {
+    /// Whether a probe begins.
+    fn update(&mut self, now: Instant) -> bool {
         match *self {
-            Self::Due { at, seen, is_needed } if now >= at => {
-                *self = match is_needed && seen < PROBE_CALLS {
-                    true => Self::Running { until: now + PROBE_TIME, seen },
+            Self::Due { at, seen, refused } if now >= at => {
+                let is_needed = refused.is_some_and(|refused| now - refused < RECENTLY);
+                let begins = is_needed && seen < PROBE_CALLS;
+                *self = match begins {
+                    true => Self::Running { until: now + PROBE_TIME, seen: 0 },
                     false => Self::due(now),
                 };
+                begins
             }
             Self::Running { until, seen } if now >= until || seen >= PROBE_CALLS => {
                 *self = Self::due(now);
+                false
             }
-            _ => {}
+            _ => false,
         }
     }
 
-    fn saw_unloaded(&mut self, now: Instant) {
+    fn record_unloaded(&mut self) {
         let (Self::Due { seen, .. } | Self::Running { seen, .. }) = self;
         *seen = seen.saturating_add(1);
-        self.update(now);
     }
 
-    fn saw_refusal(&mut self) {
-        if let Self::Due { is_needed, .. } = self {
-            *is_needed = true;
+    fn record_refusal(&mut self, now: Instant) {
+        if let Self::Due { refused, .. } = self {
+            *refused = Some(now);
         }
     }
 
     fn due(now: Instant) -> Self {
         // Servers that were started together should not do it together.
         let at = now + jitter::around(PROBE_INTERVAL, 0.2);
-        Self::Due { at, seen: 0, is_needed: false }
+        Self::Due { at, seen: 0, refused: None }
     }
 }
 

@@ -7,7 +7,7 @@ use tokio::{
     sync::{OwnedSemaphorePermit, Semaphore},
     time::Instant,
 };
-use tonic::Status;
+use tonic::{Code, Status};
 
 use super::{
     adaptive::{AdaptiveGate, AdaptivePermit},
@@ -15,7 +15,7 @@ use super::{
 };
 use crate::{
     call::deadline::{self, Deadline},
-    protocol::{grpc_status, http_body::HttpBody},
+    protocol::{Protocol, grpc_status, http_body::HttpBody},
 };
 
 /// The limits of a method's calls.
@@ -46,10 +46,7 @@ impl Gate {
 
     fn try_acquire(&self) -> Result<OwnedSemaphorePermit, Status> {
         Arc::clone(&self.permits).try_acquire_owned().map_err(|_| {
-            refused(format!(
-                "{} has {} calls in progress, and takes no more",
-                self.name, self.limit
-            ))
+            refused(format!("{} has its limit of calls in progress, {}", self.name, self.limit))
         })
     }
 }
@@ -64,10 +61,15 @@ pub(super) struct CallPermit {
 }
 
 impl CallLimits {
+    /// Whether calls need not ask.
+    pub(super) fn is_empty(&self) -> bool {
+        self.timeout.is_none() && self.gates.is_empty() && self.adaptive.is_none()
+    }
+
     /// Admits a call with these `headers`, and limits the timeout in them. An error is the status with which it is
     /// refused.
     pub(super) fn admit(&self, headers: &mut HeaderMap) -> Result<CallPermit, Status> {
-        // What is malformed is refused by the service.
+        // What is malformed counts as none: our services refuse it, others may not look at it.
         let timeout = match (deadline::timeout(headers), self.timeout) {
             (Ok(Some(own)), Some(limit)) if own <= limit => Some(own),
             (Ok(_), Some(limit)) => {
@@ -75,7 +77,7 @@ impl CallLimits {
                 Some(limit)
             }
             (Ok(own), None) => own,
-            (Err(_), _) => None,
+            (Err(_), limit) => limit,
         };
         let gates = self.gates.iter().map(|gate| gate.try_acquire()).collect::<Result<_, _>>()?;
         let adaptive = match &self.adaptive {
@@ -91,8 +93,12 @@ impl CallLimits {
 impl CallPermit {
     /// The response that a service has made, which keeps its place until it has been sent.
     pub(super) fn hold(self, response: Response<HttpBody>) -> Response<HttpBody> {
+        let headers = response.headers();
+        // What is no reply, such as HTTP 405, says nothing of how long calls take.
+        let reply = Protocol::of_call(headers).map(|_| Code::Ok);
+        let code = grpc_status::code_of_head(headers).or(reply);
         if let Some(adaptive) = self.adaptive {
-            adaptive.answered(grpc_status::code_of_head(response.headers()));
+            adaptive.answered(code.unwrap_or(Code::Unknown));
         }
         match self.gates.is_empty() {
             true => response,

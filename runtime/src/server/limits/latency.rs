@@ -11,57 +11,89 @@ const WINDOW_CALLS: u32 = 10;
 const MEAN_CALLS: u32 = 32;
 /// For how long a fastest call counts, at least; twice as long at most.
 const FASTEST_TIME: Duration = Duration::from_secs(60);
+/// How many calls there must have been for the fastest of them to say something.
+const FASTEST_CALLS: u32 = 10;
+/// How much a call counts in a window at most, compared with one without others: a client that is slow to send its
+/// request must not look like a server that is slow to answer.
+const MAX_SLOWDOWN: f64 = 10.0;
 
 /// How long a call took.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Took {
-    All(Duration),
-    /// Nobody waited for its end.
-    AtLeast(Duration),
+    Completed(Duration),
+    /// At least so long: nobody waited for its end.
+    GivenUp(Duration),
 }
 
-/// How long calls of a method take without others beside them.
+/// How long calls of a method take.
 #[derive(Clone, Debug)]
 pub(super) struct Latencies {
-    /// In seconds.
-    mean: f64,
+    /// The mean without other calls beside them, in seconds. None before there was such a call.
+    unloaded: Option<f64>,
+    /// How many calls the mean is of.
     calls: u32,
-    /// The fastest call of this period, and of the one before.
-    fastest: [Option<Duration>; 2],
-    period: Instant,
+    /// All calls of this period, and of the one before.
+    periods: [Period; 2],
+    begun: Instant,
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+struct Period {
+    calls: u32,
+    fastest: Option<Duration>,
 }
 
 impl Latencies {
     pub(super) fn new(now: Instant) -> Self {
-        Self { mean: 0.0, calls: 0, fastest: [None; 2], period: now }
+        Self { unloaded: None, calls: 0, periods: [Period::default(); 2], begun: now }
     }
 
+    /// Records a call that has completed.
     pub(super) fn record(&mut self, now: Instant, took: Duration) {
-        self.calls = (self.calls + 1).min(MEAN_CALLS);
-        self.mean += (took.as_secs_f64() - self.mean) / f64::from(self.calls);
         self.forget(now);
-        self.fastest[0] = Some(self.fastest[0].map_or(took, |fastest| fastest.min(took)));
+        let period = &mut self.periods[0];
+        period.calls = period.calls.saturating_add(1);
+        period.fastest = Some(period.fastest.map_or(took, |fastest| fastest.min(took)));
     }
 
-    /// The mean, in seconds. None if there was no call.
+    /// Records that there were no others beside that call.
+    pub(super) fn record_unloaded(&mut self, took: Duration) {
+        self.calls = (self.calls + 1).min(MEAN_CALLS);
+        let (took, mean) = (took.as_secs_f64(), self.unloaded.unwrap_or_default());
+        self.unloaded = Some(mean + (took - mean) / f64::from(self.calls));
+    }
+
+    /// Records that there were none when that call arrived. It counts until there is a better one.
+    pub(super) fn guess_unloaded(&mut self, took: Duration) {
+        self.unloaded.get_or_insert(took.as_secs_f64());
+    }
+
+    /// Has the next call without others replace the mean.
+    pub(super) fn begin_again(&mut self) {
+        self.calls = 0;
+    }
+
+    /// The mean without others, in seconds. None if there was no such call.
     pub(super) fn unloaded(&self) -> Option<f64> {
-        (self.calls > 0).then_some(self.mean)
+        self.unloaded
     }
 
-    /// The fastest call of the last minute or two.
+    /// The fastest call of the last minute or two, if there were several.
     pub(super) fn fastest(&mut self, now: Instant) -> Option<Duration> {
         self.forget(now);
-        self.fastest.into_iter().flatten().min()
+        let calls = self.periods.iter().map(|period| period.calls).fold(0, u32::saturating_add);
+        let fastest = self.periods.iter().filter_map(|period| period.fastest).min();
+        fastest.filter(|_| calls >= FASTEST_CALLS)
     }
 
     fn forget(&mut self, now: Instant) {
-        let age = now - self.period;
+        let age = now - self.begun;
         if age < FASTEST_TIME {
             return;
         }
-        let recent = self.fastest[0].filter(|_| age < 2 * FASTEST_TIME);
-        self.fastest = [None, recent];
-        self.period = now;
+        let recent = if age < 2 * FASTEST_TIME { self.periods[0] } else { Period::default() };
+        self.periods = [Period::default(), recent];
+        self.begun = now;
     }
 }
 
@@ -71,7 +103,7 @@ pub(super) struct Window {
     began: Instant,
     calls: u32,
     /// How many calls there were at once.
-    pub(super) most: usize,
+    pub(super) peak: usize,
     /// How long the calls would have taken without others, in seconds, all together.
     pub(super) expected: f64,
     /// How long they did take.
@@ -80,25 +112,25 @@ pub(super) struct Window {
 
 impl Window {
     pub(super) fn new(began: Instant) -> Self {
-        Self { began, calls: 0, most: 0, expected: 0.0, actual: 0.0 }
+        Self { began, calls: 0, peak: 0, expected: 0.0, actual: 0.0 }
     }
 
     pub(super) fn reached(&mut self, in_progress: usize) {
-        self.most = self.most.max(in_progress);
+        self.peak = self.peak.max(in_progress);
     }
 
     /// Adds a call. `unloaded` is how long such calls take without others, if that is known.
     pub(super) fn record(&mut self, unloaded: Option<f64>, took: Took) {
         let Some(unloaded) = unloaded else { return };
         let actual = match took {
-            Took::All(time) => time.as_secs_f64(),
+            Took::Completed(time) => time.as_secs_f64(),
             // It says nothing unless it has already taken longer.
-            Took::AtLeast(time) if time.as_secs_f64() < unloaded => return,
-            Took::AtLeast(time) => time.as_secs_f64(),
+            Took::GivenUp(time) if time.as_secs_f64() < unloaded => return,
+            Took::GivenUp(time) => time.as_secs_f64(),
         };
         self.calls += 1;
         self.expected += unloaded;
-        self.actual += actual;
+        self.actual += actual.min(MAX_SLOWDOWN * unloaded);
     }
 
     /// The window, if it is complete. Another one begins then.

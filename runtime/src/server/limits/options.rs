@@ -35,8 +35,8 @@ impl Limits {
         }
     }
 
-    /// The maximum number of calls in progress, at least 1: from the arrival of the request to the end of the
-    /// response. Further ones fail with `Unavailable` at once, and their clients may try again, after what
+    /// The maximum number of calls in progress, at least 1: from the arrival of the request until the handler has
+    /// answered, or a stream of responses has ended. Further ones fail with `Unavailable` at once, and their clients may try again, after what
     /// `grpc-retry-pushback-ms` says (see [gRFC
     /// A6](https://github.com/grpc/proposal/blob/master/A6-client-retries.md)).
     pub const fn max_concurrent_calls(mut self, calls: usize) -> Self {
@@ -44,7 +44,8 @@ impl Limits {
         self
     }
 
-    /// The longest time that a call may take, in whole milliseconds, rounded up. A call whose client has set a
+    /// The longest time that a call may take, rounded to what `grpc-timeout` can say: by less than a millisecond up to a
+    /// day. A call whose client has set a
     /// shorter one keeps that. When it ends, the handler is dropped, and the call fails with `DeadlineExceeded`. It
     /// is the deadline that handlers and interceptors see, and that the calls inherit which they make.
     ///

@@ -9,7 +9,7 @@ use std::{
 use tokio::time::Instant;
 
 use super::{
-    adaptive::{AdaptiveLimit, AdaptiveState},
+    adaptive::{AdaptiveLimit, AdaptiveState, Place},
     latency::Took,
 };
 
@@ -35,7 +35,7 @@ struct Simulation {
 struct SimulatedCall {
     arrived: Instant,
     method: usize,
-    is_unloaded: bool,
+    place: Place,
 }
 
 /// What clients saw.
@@ -102,8 +102,8 @@ impl Simulation {
             self.advance(self.now + pause, &mut seen);
             let method = (self.random() * self.methods.len() as f64) as usize;
             match self.state.admit(method, self.now, None) {
-                Ok(is_unloaded) => {
-                    let call = SimulatedCall { arrived: self.now, method, is_unloaded };
+                Ok(place) => {
+                    let call = SimulatedCall { arrived: self.now, method, place };
                     self.waiting.push_back(call);
                     self.start(&mut seen);
                 }
@@ -121,7 +121,7 @@ impl Simulation {
             self.busy.pop();
             self.now = ended;
             let took = ended - call.arrived;
-            self.state.release(call.method, ended, Some((Took::All(took), call.is_unloaded)));
+            self.state.release(call.method, ended, Some((Took::Completed(took), call.place)));
             seen.served += 1;
             seen.latencies.push((call.method, took));
             self.start(seen);
@@ -197,4 +197,59 @@ fn a_method_may_become_slower() {
     simulation.run(Duration::from_secs(150), 2.0);
     let utilization = simulation.run(Duration::from_secs(60), 2.0).utilization(64);
     assert!(utilization >= 0.9, "{utilization}");
+}
+
+fn state(now: Instant) -> AdaptiveState {
+    AdaptiveState::new(AdaptiveLimit::new(), 1, now)
+}
+
+/// A slow first call must not keep out all those that have less time.
+#[test]
+fn one_slow_call_does_not_say_how_fast_calls_are() {
+    let mut now = Instant::now();
+    let mut state = state(now);
+    let patience = Some(100 * MS);
+    for time in [500 * MS].into_iter().chain([5 * MS; 30]) {
+        let place = state.admit(0, now, patience).expect("it may be in time");
+        now += time;
+        state.release(0, now, Some((Took::Completed(time), place)));
+    }
+    assert!(state.admit(0, now, Some(4 * MS)).is_err(), "no call was as fast");
+    assert!(state.admit(0, now, Some(6 * MS)).is_ok());
+}
+
+/// What is slow for a while, with few calls in progress, is not overload.
+#[test]
+fn a_limit_that_is_far_away_stays_there() {
+    let mut now = Instant::now();
+    let mut state = state(now);
+    for time in [10 * MS; 50].into_iter().chain([30 * MS; 500]) {
+        let places = [(); 2].map(|()| state.admit(0, now, None).expect("there are few"));
+        now += time;
+        for place in places {
+            state.release(0, now, Some((Took::Completed(time), place)));
+        }
+    }
+    for _ in 0..20 {
+        assert!(state.admit(0, now, None).is_ok());
+    }
+}
+
+/// Calls run one by one while refusals are fresh, and not when those are long over.
+#[test]
+fn a_quiet_server_refuses_nothing_to_learn_more() {
+    for (pause, is_probing) in [(50 * MS, true), (Duration::from_secs(3600), false)] {
+        let mut now = Instant::now();
+        let mut state = state(now);
+        now += Duration::from_millis(4950);
+        let places: Vec<_> = (0..100).filter_map(|_| state.admit(0, now, None).ok()).collect();
+        assert_eq!(places.len(), 32);
+        now += 10 * MS;
+        for place in places {
+            state.release(0, now, Some((Took::Completed(10 * MS), place)));
+        }
+        now += pause;
+        assert!(state.admit(0, now, None).is_ok());
+        assert_eq!(state.admit(0, now, None).is_err(), is_probing, "{pause:?}");
+    }
 }

@@ -8,7 +8,10 @@ use super::{
     options::{LimitOptions, Limits, WHOLE_SERVICE},
 };
 use crate::{
-    call::method::{MethodDescriptor, MethodKind},
+    call::{
+        deadline::FOREVER,
+        method::{MethodDescriptor, MethodKind},
+    },
     server::error::ServeError,
 };
 
@@ -47,7 +50,8 @@ impl LimitTable {
     pub(super) fn of(&self, path: &str) -> Option<&CallLimits> {
         let (service, method) = split(path)?;
         let service = self.0.get(service)?;
-        service.methods.get(method).or(service.others.as_ref())
+        let limits = service.methods.get(method).or(service.others.as_ref());
+        limits.filter(|limits| !limits.is_empty())
     }
 }
 
@@ -170,7 +174,11 @@ impl<'a> LimitResolver<'a> {
             [gate(own, || format!("the method {path}")), service.gate.clone(), self.server.clone()];
         let levels = [own, service.limits, Some(&self.options.server)];
         CallLimits {
-            timeout: levels.into_iter().flatten().find_map(|limits| limits.timeout),
+            timeout: levels
+                .into_iter()
+                .flatten()
+                .find_map(|it| it.timeout)
+                .map(|it| it.min(FOREVER)),
             gates: gates.into_iter().flatten().collect(),
             ..CallLimits::default()
         }
