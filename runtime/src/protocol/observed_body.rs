@@ -15,21 +15,24 @@ use super::{
 };
 use crate::call::{observer::BoxObserver, panics::CaughtPanic, status};
 
-/// Shows the messages of `response`, and how it ends, to `observer`: at once if all of it is here.
+/// Shows the messages of `response`, and how it ends, to `observer`: at once if all of it is here. Whether it is the
+/// response to a call, or else to plain HTTP, decides what it should be.
 pub(crate) fn observe_response(
     mut response: Response<HttpBody>,
     observer: BoxObserver,
+    is_call: bool,
 ) -> Response<HttpBody> {
     let body = std::mem::take(response.body_mut());
     *response.body_mut() = match body.observed_response(observer) {
         Ok(observed) => observed,
         Err((inner, mut observer)) => {
-            let ending = EndInHead::of(&mut response);
+            let ending = EndInHead::of(&mut response, is_call);
             if inner.is_end_stream() {
                 ending.tell(&mut observer);
                 inner
             } else {
-                inner.observed_frames(Box::new(ResponseFrames { observer, ending: Some(ending) }))
+                let ending = Some(ending);
+                inner.observed_frames(Box::new(ResponseFrames { observer, ending, is_call }))
             }
         }
     };
@@ -59,14 +62,16 @@ struct ResponseFrames {
     observer: BoxObserver,
     /// How it ends if there are no trailers. None once it has ended.
     ending: Option<EndInHead>,
+    /// Whether there are messages in it.
+    is_call: bool,
 }
 
 impl FrameObserver for ResponseFrames {
     fn on_frame(&mut self, frame: &Frame<Bytes>) {
         match (frame.data_ref(), frame.trailers_ref()) {
-            (Some(data), _) => self.observer.on_data(data),
-            (None, Some(trailers)) => end_with(trailers, &mut self.observer),
-            (None, None) => {}
+            (Some(data), _) if self.is_call => self.observer.on_data(data),
+            (None, Some(trailers)) if self.is_call => end_with(trailers, &mut self.observer),
+            _ => {}
         }
     }
 
@@ -88,13 +93,18 @@ enum EndInHead {
     /// The status is in the data, which is not looked into.
     InData,
     NotGrpc(StatusCode, Status),
+    /// It is plain HTTP, and went well.
+    PlainHttp,
     Panicked(CaughtPanic),
 }
 
 impl EndInHead {
-    fn of(response: &mut Response<HttpBody>) -> Self {
+    fn of(response: &mut Response<HttpBody>, is_call: bool) -> Self {
         if let Some(panic) = response.extensions_mut().remove::<CaughtPanic>() {
             return Self::Panicked(panic);
+        }
+        if !is_call && response.status().as_u16() < 400 {
+            return Self::PlainHttp;
         }
         let headers = response.headers();
         let grpc = GrpcHeaders::parse(headers);
@@ -115,7 +125,7 @@ impl EndInHead {
         match self {
             Self::Status(headers) => end_with(&headers, observer),
             Self::Missing => observer.on_end(Err(&status::missing())),
-            Self::InData => observer.on_end(Ok(&MetadataMap::new())),
+            Self::InData | Self::PlainHttp => observer.on_end(Ok(&MetadataMap::new())),
             Self::NotGrpc(code, mut status) => {
                 status.set_source(Arc::new(NotGrpc(code)));
                 observer.on_end(Err(&status));

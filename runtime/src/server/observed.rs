@@ -112,10 +112,12 @@ impl ObservedService {
         let Some(observed) = observed else { return answer(request) };
         let deadline = deadline::of_headers(request.headers()).ok().flatten();
         let observer = Box::new(EndObserver::new(observed.on_end, Role::Server, deadline));
-        let request = match Protocol::of_headers(request.headers()).is_text() {
-            // Its messages are not seen before they are decoded.
-            true => request,
-            false => request.map(|body| body.observed_request(observer.of_requests())),
+        let request = match Protocol::of_call(request.headers()) {
+            Some(protocol) if !protocol.is_text() => {
+                request.map(|body| body.observed_request(observer.of_requests()))
+            }
+            // Its messages are not seen before they are decoded, or there are none: it is plain HTTP.
+            _ => request,
         };
         #[cfg(feature = "tracing")]
         let future =

@@ -393,8 +393,20 @@ impl Server {
     /// Has `log` observe all calls, and written to the end before serving ends.
     #[cfg(feature = "log")]
     pub(super) fn with_call_log(mut self, log: CallLog) -> Self {
-        self.call_log = Some(log.clone());
-        self.observe_calls(Arc::new(log))
+        self.call_log = Some(log);
+        self
+    }
+
+    /// The observers of calls. The log is the innermost one: it sees the traces that others begin.
+    #[cfg(feature = "_observed")]
+    fn all_call_observers(&self) -> CallObservers {
+        #[cfg(feature = "log")]
+        if let Some(log) = &self.call_log {
+            let mut observers = self.call_observers.clone();
+            observers.add(Arc::new(log.clone()));
+            return observers;
+        }
+        self.call_observers.clone()
     }
 
     /// Sets where probes are answered.
@@ -427,7 +439,7 @@ impl Server {
     #[cfg(feature = "_tls")]
     fn wants_info(&self) -> bool {
         #[cfg(feature = "_observed")]
-        if !self.call_observers.is_empty() {
+        if !self.all_call_observers().is_empty() {
             return true;
         }
         self.options.connection.connect_info
@@ -436,6 +448,8 @@ impl Server {
     /// Puts everything that is served together. Fails if two services have the same name, or a limit
     /// is for none of them.
     fn complete(self) -> Result<ServedRoutes, ServeError> {
+        #[cfg(feature = "_observed")]
+        let call_observers = self.all_call_observers();
         let (mut routes, mut observers) = (self.routes, Observers::default());
         // The server's own services are not limited: it answers for its health however busy it is.
         let limited = routes.limited();
@@ -451,7 +465,7 @@ impl Server {
         let routes = LimitedRoutes::wrap(Arc::new(routes), &limited, &self.limits)?;
         let routes = self.layers.wrap(Routes::new(routes));
         #[cfg(feature = "_observed")]
-        let routes = self.call_observers.wrap(routes, &methods);
+        let routes = call_observers.wrap(routes, &methods);
         Ok(ServedRoutes {
             routes,
             #[cfg(feature = "log")]

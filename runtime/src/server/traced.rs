@@ -4,13 +4,17 @@ use super::{
     observed::{ArrivedCall, CallObserver, ObservedCall},
     routes::RoutedMethod,
 };
-use crate::intercept::{
-    Role,
-    trace_calls::{CallSpan, TraceCalls},
+use crate::{
+    intercept::{
+        Role,
+        trace_calls::{CallSpan, TraceCalls},
+    },
+    protocol::Protocol,
 };
 
 impl CallObserver for TraceCalls {
     fn on_start(&self, call: &mut ArrivedCall<'_>) -> Option<ObservedCall> {
+        Protocol::of_call(call.request.headers())?;
         let path = match call.method {
             RoutedMethod::Known(method) => Some(method.path),
             RoutedMethod::Foreign => Some(call.request.uri().path()),

@@ -250,6 +250,29 @@ async fn requests_that_are_no_calls_are_logged() {
     }
 }
 
+/// What a browser or an orchestrator asks the fallback for.
+#[tokio::test]
+async fn plain_http_that_goes_well_is_no_failure() {
+    let page = tower::service_fn(|_: HttpRequest<HttpBody>| async {
+        let body = http_body_util::Full::new(bytes::Bytes::from("this is not gRPC at all"));
+        Ok::<_, std::convert::Infallible>(http::Response::new(body))
+    });
+    let logged = Logged::serve(Server::new().fallback(page)).await;
+    let address = logged.address.strip_prefix("http://").unwrap();
+    let stream = tokio::net::TcpStream::connect(address).await.unwrap();
+    let (sender, connection) = h2::client::handshake(stream).await.unwrap();
+    tokio::spawn(connection);
+    let request = HttpRequest::get("http://station/healthz").body(()).unwrap();
+    let mut sender = sender.ready().await.unwrap();
+    let (response, _) = sender.send_request(request, true).unwrap();
+    let mut body = response.await.unwrap().into_body();
+    while body.data().await.is_some() {}
+    let line = logged.line().await;
+    assert_eq!((&line["method"], end(&line).0), (&"/healthz".into(), "OK"), "{line}");
+    assert_eq!(line["response_bytes"], 0, "{line}");
+    assert_eq!(line.get("http_status"), None, "{line}");
+}
+
 #[tokio::test]
 async fn a_path_forges_no_line_and_does_not_fill_the_log() {
     let logged = Logged::serve_with(Server::new(), LogFormat::Text).await;

@@ -125,8 +125,9 @@ impl ObservedFuture {
         #[cfg(feature = "tracing")]
         let _entered = self.span.enter();
         let response = ready!(self.inner.poll(cx));
+        let is_call = self.inner.protocol(Protocol::Grpc).is_some();
         Poll::Ready(match self.observer.take() {
-            Some(observer) => observe_response(response, observer),
+            Some(observer) => observe_response(response, observer, is_call),
             None => response,
         })
     }

@@ -2,7 +2,7 @@
 
 use std::{
     fmt,
-    io::Write,
+    io::{self, Write},
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering},
@@ -44,7 +44,8 @@ impl LogSink {
     pub(super) fn new(writer: impl Write + Send + 'static) -> Self {
         let (queue, queued) = sync_channel(QUEUE);
         let lost = Arc::new(AtomicU64::new(0));
-        let mut writing = Writing { writer, lost: Arc::clone(&lost), batch: Vec::new(), lines: 0 };
+        let mut writing =
+            Writing { writer, lost: Arc::clone(&lost), batch: Vec::new(), lines: 0, is_cut: false };
         let thread = thread::Builder::new().name("call-log".into());
         if let Err(error) = thread.spawn(move || writing.run(&queued)) {
             tracing::error!(%error, "calls are not logged: there is no thread for it");
@@ -95,6 +96,8 @@ struct Writing<W> {
     batch: Vec<u8>,
     /// How many lines are in the batch, or are stood for in it.
     lines: u64,
+    /// Whether the last line that was written is not whole.
+    is_cut: bool,
 }
 
 impl<W: Write> Writing<W> {
@@ -120,22 +123,42 @@ impl<W: Write> Writing<W> {
     }
 
     fn write(&mut self) {
-        let Self { writer, batch, .. } = self;
-        let written = catch_panic(|| writer.write_all(batch).and_then(|()| writer.flush()));
-        if !matches!(written, Ok(Ok(()))) {
-            self.lost.fetch_add(self.lines, Ordering::Relaxed);
+        if std::mem::take(&mut self.is_cut) {
+            self.batch.insert(0, b'\n');
+        }
+        let (writer, batch, mut written) = (&mut self.writer, &self.batch[..], 0);
+        let all = catch_panic(|| write_all(writer, batch, &mut written));
+        if !matches!(all, Ok(Ok(()))) {
+            let (whole, rest) = batch.split_at(written);
+            let whole = match rest {
+                // Whoever could not flush it has lost all of it.
+                [] => 0,
+                _ => whole.iter().filter(|byte| **byte == b'\n').count() as u64,
+            };
+            self.lost.fetch_add(self.lines.saturating_sub(whole), Ordering::Relaxed);
+            self.is_cut = !rest.is_empty() && written > 0 && batch[written - 1] != b'\n';
         }
         self.batch.clear();
         self.lines = 0;
     }
 }
 
+/// Like [`Write::write_all`], but says how much was `written` before an error.
+fn write_all(writer: &mut impl Write, batch: &[u8], written: &mut usize) -> io::Result<()> {
+    while *written < batch.len() {
+        match writer.write(&batch[*written..]) {
+            Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
+            Ok(bytes) => *written += bytes,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    writer.flush()
+}
+
 #[cfg(test)]
 mod tests {
-    use std::{
-        io,
-        sync::{Mutex, mpsc},
-    };
+    use std::sync::{Mutex, mpsc};
 
     use super::*;
 
@@ -210,5 +233,43 @@ mod tests {
         test.answer.send(Ok(())).unwrap();
         test.write("written");
         assert_eq!(test.written(), "1 lost\nwritten\n");
+    }
+
+    /// Has room for so many bytes, until it is given more.
+    #[derive(Clone, Default)]
+    struct Disk(Arc<Mutex<(Vec<u8>, usize)>>);
+
+    impl Write for Disk {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            let (written, room) = &mut *self.0.lock().unwrap();
+            let fits = bytes.len().min(*room);
+            *room -= fits;
+            written.extend_from_slice(&bytes[..fits]);
+            match fits {
+                0 => Err(io::ErrorKind::StorageFull.into()),
+                _ => Ok(fits),
+            }
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn a_line_that_was_cut_is_lost_and_spoils_no_other() {
+        let disk = Disk::default();
+        disk.0.lock().unwrap().1 = 9;
+        let sink = LogSink::new(disk.clone());
+        let write = |line: &str| {
+            sink.write(format!("{line}\n"), |lost| format!("{lost} lost\n"));
+            sink.flush();
+        };
+        write("first");
+        write("second");
+        disk.0.lock().unwrap().1 = 100;
+        write("third");
+        let written = String::from_utf8(disk.0.lock().unwrap().0.clone()).unwrap();
+        assert_eq!(written, "first\nsec\n1 lost\nthird\n");
     }
 }
