@@ -123,14 +123,14 @@ pub(super) struct AdaptivePermit {
     server: Arc<AdaptiveServer>,
     method: usize,
     arrived: Instant,
-    place: Place,
+    place: CallPlace,
     /// How it has ended. Until then, as if it were cancelled.
     code: Option<Code>,
 }
 
 /// The place of a call among the others.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Place {
+pub(super) struct CallPlace {
     /// How many calls have been let through, with it.
     number: u64,
     /// Whether there were no others beside it when it arrived.
@@ -260,7 +260,7 @@ impl AdaptiveState {
         method: usize,
         now: Instant,
         timeout: Option<Duration>,
-    ) -> Result<Place, NoPlace> {
+    ) -> Result<CallPlace, NoPlace> {
         self.update_probe(now);
         let fastest = self.latencies[method].fastest(now);
         if let (Some(timeout), Some(fastest)) = (timeout, fastest)
@@ -280,7 +280,7 @@ impl AdaptiveState {
         self.in_progress += 1;
         self.admitted += 1;
         self.window.reached(self.in_progress);
-        Ok(Place { number: self.admitted, is_alone: self.in_progress == 1 })
+        Ok(CallPlace { number: self.admitted, is_alone: self.in_progress == 1 })
     }
 
     fn update_probe(&mut self, now: Instant) {
@@ -290,7 +290,7 @@ impl AdaptiveState {
     }
 
     /// A call has ended. `took` is how long it took, and the place that it had.
-    pub(super) fn release(&mut self, method: usize, now: Instant, took: Option<(Took, Place)>) {
+    pub(super) fn release(&mut self, method: usize, now: Instant, took: Option<(Took, CallPlace)>) {
         self.in_progress -= 1;
         let Some((took, place)) = took else { return };
         let latencies = &mut self.latencies[method];

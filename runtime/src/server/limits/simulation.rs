@@ -9,7 +9,7 @@ use std::{
 use tokio::time::Instant;
 
 use super::{
-    adaptive::{AdaptiveLimit, AdaptiveState, Place},
+    adaptive::{AdaptiveLimit, AdaptiveState, CallPlace},
     latency::Took,
 };
 
@@ -35,7 +35,7 @@ struct Simulation {
 struct SimulatedCall {
     arrived: Instant,
     method: usize,
-    place: Place,
+    place: CallPlace,
 }
 
 /// What clients saw.
