@@ -6,7 +6,7 @@ use rust_scaffold_build::Mock;
 
 /// Where blocks are, and how the line before a block reads. rustdoc compiles the others of the
 /// README, which are whole programs; those of the page about generated code are goldens.
-const GUIDES: [(&str, &str, &str); 7] = [
+const GUIDES: [(&str, &str, &str); 8] = [
     ("guide", "../docs/testing.md", "```rust"),
     ("readme", "../README.md", "```rust,ignore"),
     ("page", "../docs/generated-code.md", "```rust,ignore"),
@@ -14,6 +14,7 @@ const GUIDES: [(&str, &str, &str); 7] = [
     ("errors", "../docs/errors.md", "```rust"),
     ("auth", "../docs/auth.md", "```rust"),
     ("observability", "../docs/observability.md", "```rust"),
+    ("production", "../docs/guide.md", "```rust"),
 ];
 
 fn main() -> Result<(), Box<dyn Error>> {

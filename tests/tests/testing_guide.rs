@@ -1,6 +1,6 @@
 //! Compiles and runs every block of Rust in `docs/testing.md`, that of the README about mocks, those of
 //! `docs/generated-code.md` about trait objects and decorators, and those of `docs/operations.md`, `docs/errors.md`,
-//! `docs/auth.md` and `docs/observability.md`.
+//! `docs/auth.md`, `docs/observability.md` and `docs/guide.md`.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
