@@ -18,8 +18,9 @@ thread_local! {
     static NOTING: Cell<usize> = const { Cell::new(0) };
     /// The message of the last panic that was caught inside [`note`].
     static NOTED: RefCell<Option<String>> = const { RefCell::new(None) };
-    /// Where the last panic of this thread began that will be caught, once `record_places` was called.
-    static PLACE: RefCell<Option<String>> = const { RefCell::new(None) };
+    /// The message of the last panic of this thread that will be caught, and where it began, once `record_places` was
+    /// called.
+    static PLACE: RefCell<Option<(String, String)>> = const { RefCell::new(None) };
     /// The last panic that was caught on this thread, until a status says that there was one.
     static CAUGHT: RefCell<Option<CaughtPanic>> = const { RefCell::new(None) };
 }
@@ -62,7 +63,8 @@ pub(crate) fn record_places() {
         let former = panic::take_hook();
         panic::set_hook(Box::new(move |panic| {
             if are_caught() {
-                let place = panic.location().map(ToString::to_string);
+                let place =
+                    panic.location().map(|place| (text(panic.payload()), place.to_string()));
                 // The thread may be ending; then nobody asks any more.
                 let _ = PLACE.try_with(|last| last.replace(place));
             }
@@ -106,6 +108,8 @@ fn report(panic: &(dyn Any + Send)) -> CaughtPanic {
         let _ = NOTED.try_with(|noted| noted.replace(Some(message.clone())));
     }
     let place = PLACE.try_with(RefCell::take).ok().flatten();
+    // One that was resumed has not called the hook: then, this may be the place of another.
+    let place = place.filter(|(of, _)| *of == message).map(|(_, place)| place);
     tracing::error!(panic = %message, place = place.as_deref(), "user code has panicked");
     CaughtPanic { message, place }
 }

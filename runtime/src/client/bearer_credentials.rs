@@ -80,7 +80,11 @@ impl BearerCredentials {
 }
 
 impl CallCredentials for BearerCredentials {
-    async fn metadata(&self, _: &InterceptedCall) -> Result<MetadataMap, Status> {
+    async fn metadata(&self, call: &InterceptedCall) -> Result<MetadataMap, Status> {
+        // It would not be added beside what the caller has set.
+        if call.metadata().contains_key(header::AUTHORIZATION.as_str()) {
+            return Ok(MetadataMap::new());
+        }
         let mut headers = HeaderMap::with_capacity(1);
         headers.insert(header::AUTHORIZATION, self.cache.value().await?);
         Ok(MetadataMap::from_headers(headers))
@@ -146,43 +150,33 @@ impl TokenCache {
         // Before the look, so that no change is missed.
         let mut changes = self.state.subscribe();
         loop {
-            let mut look = TokenLook::default();
+            let mut lookup = CacheLookup::default();
             self.state.send_if_modified(|state| {
-                look = state.look(Instant::now());
+                lookup = state.look_up(Instant::now());
                 false
             });
-            if look.begins_fetch {
-                tokio::spawn(Arc::clone(self).fetch());
+            if lookup.begins_fetch {
+                tokio::spawn(PendingFetch::new(self).run());
             }
-            if let Some(value) = look.value {
+            if let Some(value) = lookup.value {
                 return value;
             }
             // Its sender is in `self`.
             let _ = changes.changed().await;
         }
     }
-
-    async fn fetch(self: Arc<Self>) {
-        let unanswered = Unanswered(&self.state);
-        let began = Instant::now();
-        let fetched = match timeout(FETCH_TIMEOUT, (self.source)()).await {
-            Ok(token) => token.and_then(|token| CachedToken::new(&token, began)),
-            Err(_) => Err(Status::unavailable("no token has come within 30 seconds")),
-        };
-        unanswered.answer(fetched);
-    }
 }
 
 /// What a call is told.
 #[derive(Default)]
-struct TokenLook {
+struct CacheLookup {
     /// None if the call has to wait.
     value: Option<Result<HeaderValue, Status>>,
     begins_fetch: bool,
 }
 
 impl TokenState {
-    fn look(&mut self, now: Instant) -> TokenLook {
+    fn look_up(&mut self, now: Instant) -> CacheLookup {
         let is_valid = |times: TokenTimes| now < times.expiry;
         let token = self.token.as_ref().filter(|token| token.times.is_none_or(is_valid));
         let is_due = |token: &CachedToken| token.times.is_some_and(|times| times.refresh <= now);
@@ -194,7 +188,7 @@ impl TokenState {
             (None, Some(failure)) => Some(Err(failure.status.clone())),
             (None, None) => None,
         };
-        TokenLook { value, begins_fetch }
+        CacheLookup { value, begins_fetch }
     }
 
     fn answer(&mut self, fetched: Result<CachedToken, Status>) {
@@ -234,24 +228,40 @@ impl TokenTimes {
     }
 }
 
-/// A question that the source has not answered yet. Dropped without an answer, it has panicked, or its runtime ends:
-/// calls must not wait for it.
-struct Unanswered<'a>(&'a watch::Sender<TokenState>);
+/// A question that the source has not answered yet. Dropped without an answer, even before it is asked, the source has
+/// panicked, or its runtime has ended: calls must not wait for it.
+struct PendingFetch {
+    cache: Arc<TokenCache>,
+    is_answered: bool,
+}
 
-impl Unanswered<'_> {
-    fn answer(self, fetched: Result<CachedToken, Status>) {
+impl PendingFetch {
+    fn new(cache: &Arc<TokenCache>) -> Self {
+        Self { cache: Arc::clone(cache), is_answered: false }
+    }
+
+    async fn run(mut self) {
+        let began = Instant::now();
+        let fetched = match timeout(FETCH_TIMEOUT, (self.cache.source)()).await {
+            Ok(token) => token.and_then(|token| CachedToken::new(&token, began)),
+            Err(_) => Err(Status::unavailable("no token has come within 30 seconds")),
+        };
+        self.is_answered = true;
+        self.answer(fetched);
+    }
+
+    fn answer(&self, fetched: Result<CachedToken, Status>) {
         let fetched = fetched.map_err(|status| report(&status));
-        self.0.send_modify(|state| state.answer(fetched));
-        std::mem::forget(self);
+        self.cache.state.send_modify(|state| state.answer(fetched));
     }
 }
 
-impl Drop for Unanswered<'_> {
+impl Drop for PendingFetch {
     fn drop(&mut self) {
-        let lost =
-            Status::unavailable("the source of tokens has panicked, or its runtime has ended");
-        let lost = report(&lost);
-        let _ = catch_panic(|| self.0.send_modify(|state| state.answer(Err(lost))));
+        if !self.is_answered {
+            let reason = "the source of tokens has panicked, or its runtime has ended";
+            let _ = catch_panic(|| self.answer(Err(Status::unavailable(reason))));
+        }
     }
 }
 

@@ -13,8 +13,7 @@ use tonic::{Response, Status, metadata::MetadataMap};
 use crate::call::{
     context::Context as CallContext,
     reply::CallFuture,
-    status,
-    streaming::{Source, Streaming},
+    streaming::{self, Source, Streaming},
 };
 
 /// A bidirectional streaming call that has not started yet. A generated client's method returns it for
@@ -172,7 +171,8 @@ impl<Res> Opening<Res> {
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<Streaming<Res>, Status>> {
         Pin::new(&mut self.0).poll(cx).map(|opened| match opened {
             Ok(opened) => opened,
-            Err(error) if error.is_panic() => Err(status::panicked()),
+            // On another thread, most likely.
+            Err(error) if error.is_panic() => Err(streaming::panicked()),
             Err(_) => Err(given_up()),
         })
     }

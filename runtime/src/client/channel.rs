@@ -56,6 +56,9 @@ pub struct Channel {
     /// Whether calls inherit from the one that is being served.
     inherits: bool,
     pub(super) security: ChannelSecurity,
+    /// What it connects to, if it has connections of its own.
+    #[cfg(feature = "tracing")]
+    server: Option<Arc<ServerAddress>>,
 }
 
 /// Whether others can read what a channel sends.
@@ -177,7 +180,7 @@ impl Channel {
     #[cfg(feature = "tracing")]
     #[must_use]
     pub fn trace_calls_with(self, tracing: TraceCalls) -> Self {
-        let server = self.server_address();
+        let server = self.server.clone();
         self.intercept(tracing.with_server(server))
     }
 
@@ -195,20 +198,12 @@ impl Channel {
     #[cfg(feature = "opentelemetry")]
     #[must_use]
     pub fn measure_calls_with(self, metrics: &CallMetrics) -> Self {
-        let server = self.server_address();
-        let has_attempts = server.is_some();
+        let server = self.server.clone();
+        // A layer may drop what tells of them.
+        let has_attempts = matches!(self.kind, ChannelKind::Encoded(TransportKind::H2(_)));
         let instruments = metrics.instruments(Role::Client);
         let target = Arc::new(MeasuredTarget::new(server));
         self.intercept(MeasureCalls { instruments, target, has_attempts })
-    }
-
-    /// What it connects to, if it has connections of its own.
-    #[cfg(feature = "tracing")]
-    fn server_address(&self) -> Option<ServerAddress> {
-        match &self.kind {
-            ChannelKind::Encoded(TransportKind::H2(h2)) => Some(h2.server_address()),
-            _ => None,
-        }
     }
 
     /// Wraps the channel in a tower layer, such as one of tower-http. The layer added last sees requests first, as it
@@ -243,7 +238,9 @@ impl Channel {
         B: BytesBody,
     {
         let protocol = self.protocol();
-        let Self { kind, interceptors, inherits, security } = self;
+        #[cfg(feature = "tracing")]
+        let server = self.server.clone();
+        let Self { kind, interceptors, inherits, security, .. } = self;
         let (inner, outer) = match protocol {
             Protocol::Grpc => (interceptors, Interceptors::NONE),
             // They see calls of gRPC, which are something else on the way through the layer.
@@ -251,9 +248,16 @@ impl Channel {
             Protocol::GrpcWeb | Protocol::GrpcWebText => (Interceptors::NONE, interceptors),
         };
         // Calls have inherited before the layer sees them, which may take from them what it likes.
-        let inner = Self { kind, interceptors: inner, inherits: false, security };
+        let inner = Self { interceptors: inner, inherits: false, ..Self::of(kind, security) };
         let layered = Self::with_protocol(layer.layer(inner), protocol);
-        Self { interceptors: outer, inherits, security, ..layered }
+        Self {
+            interceptors: outer,
+            inherits,
+            security,
+            #[cfg(feature = "tracing")]
+            server,
+            ..layered
+        }
     }
 
     /// Has calls through this channel inherit nothing from the one that is being served where they are made: no
@@ -292,7 +296,14 @@ impl Channel {
     }
 
     pub(super) fn from_h2(h2: RetryTransport, security: ChannelSecurity) -> Self {
-        Self::of(ChannelKind::Encoded(TransportKind::H2(Arc::new(h2))), security)
+        #[cfg(feature = "tracing")]
+        let server = Some(Arc::new(h2.server_address()));
+        let kind = ChannelKind::Encoded(TransportKind::H2(Arc::new(h2)));
+        Self {
+            #[cfg(feature = "tracing")]
+            server,
+            ..Self::of(kind, security)
+        }
     }
 
     /// The protocol of its generated clients' calls.
@@ -305,7 +316,14 @@ impl Channel {
     }
 
     fn of(kind: ChannelKind, security: ChannelSecurity) -> Self {
-        Self { kind, interceptors: Interceptors::NONE, inherits: true, security }
+        Self {
+            kind,
+            interceptors: Interceptors::NONE,
+            inherits: true,
+            security,
+            #[cfg(feature = "tracing")]
+            server: None,
+        }
     }
 }
 

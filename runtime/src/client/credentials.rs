@@ -141,7 +141,8 @@ fn restricted(status: Status) -> Status {
                 status.code(),
                 status.message(),
             ));
-            internal.set_source(Arc::new(status));
+            // Its details and metadata are the identity provider's, and may be secret.
+            internal.set_source(Arc::new(Status::new(status.code(), status.message())));
             internal
         }
         _ => status,

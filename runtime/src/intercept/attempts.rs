@@ -18,13 +18,26 @@ pub(super) trait AttemptObserver: Send + Sync {
 }
 
 impl Attempts {
-    pub(super) fn new(observer: Arc<dyn AttemptObserver>) -> Self {
-        Self(observer)
+    /// Attempts that `observer` observes, and whoever does so already.
+    pub(super) fn observed(observer: Arc<dyn AttemptObserver>, others: Option<Self>) -> Self {
+        Self(match others {
+            Some(Self(others)) => Arc::new(BothObservers(others, observer)),
+            None => observer,
+        })
     }
 
     /// Tells the observer that an attempt begins.
     pub(crate) fn begin(&self) {
         self.0.on_attempt();
+    }
+}
+
+struct BothObservers(Arc<dyn AttemptObserver>, Arc<dyn AttemptObserver>);
+
+impl AttemptObserver for BothObservers {
+    fn on_attempt(&self) {
+        self.0.on_attempt();
+        self.1.on_attempt();
     }
 }
 

@@ -177,12 +177,16 @@ pub(crate) struct MeasuredCall {
 pub(crate) struct MeasuredTarget {
     /// As gRPC names it.
     name: String,
-    server: Option<ServerAddress>,
+    server: Option<Arc<ServerAddress>>,
 }
 
 impl MeasuredTarget {
-    pub(crate) fn new(server: Option<ServerAddress>) -> Self {
-        let name = match &server {
+    pub(crate) fn new(server: Option<Arc<ServerAddress>>) -> Self {
+        let name = match server.as_deref() {
+            // IPv6, without which the port could not be told from the address.
+            Some(ServerAddress { address, port: Some(port) }) if address.contains(':') => {
+                format!("dns:///[{address}]:{port}")
+            }
             Some(ServerAddress { address, port: Some(port) }) => {
                 format!("dns:///{address}:{port}")
             }
@@ -330,7 +334,8 @@ impl Interceptor for MeasureCalls {
         match self.has_attempts {
             true => {
                 let observer: Arc<dyn AttemptObserver> = Arc::<MeasuredAttempts>::clone(&measured);
-                call.extensions_mut().insert(Attempts::new(observer));
+                let others = call.extensions_mut().remove();
+                call.extensions_mut().insert(Attempts::observed(observer, others));
             }
             false => measured.on_attempt(),
         }
@@ -349,5 +354,23 @@ impl Interceptor for MeasureCalls {
 impl fmt::Debug for Instruments {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Instruments").field("role", &self.role).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn targets_are_uris() {
+        for (address, port, uri) in [
+            ("localhost", Some(50051), "dns:///localhost:50051"),
+            ("::1", Some(443), "dns:///[::1]:443"),
+            ("/run/calculator.sock", None, "unix:/run/calculator.sock"),
+        ] {
+            let server = Arc::new(ServerAddress { address: address.into(), port });
+            let target = MeasuredTarget::new(Some(server));
+            assert_eq!(target.name, uri);
+        }
     }
 }

@@ -108,6 +108,8 @@ where
         // One thread sees the last one of them, and others count on meanwhile, from a number that does not matter.
         if self.until_cleanup.fetch_sub(1, Ordering::Relaxed) == 1 {
             self.limiter.retain_recent();
+            // After very many keys, to look through what they have left behind would be no little for few calls.
+            self.limiter.shrink_to_fit();
             let calls = self.limiter.len().max(MIN_CALLS_BETWEEN_CLEANUPS);
             self.until_cleanup.store(calls, Ordering::Relaxed);
         }

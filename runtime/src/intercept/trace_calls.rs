@@ -115,15 +115,14 @@ impl TraceCalls {
     }
 
     /// With the address of the server that is called.
-    pub(crate) fn with_server(self, server: Option<ServerAddress>) -> Self {
-        let server = server.map(Arc::new).or(self.server);
-        Self { server, ..self }
+    pub(crate) fn with_server(self, server: Option<Arc<ServerAddress>>) -> Self {
+        Self { server: server.or(self.server), ..self }
     }
 }
 
 impl Interceptor for TraceCalls {
     async fn intercept(&self, mut call: InterceptedCall, next: Next<'_>) -> Result<Reply, Status> {
-        let span = CallSpan::start(self, call.role(), Some(call.path()));
+        let span = CallSpan::start(self, call.role(), SpanMethod::Known(call.path()));
         if span.is_disabled() {
             return next.run(call).await;
         }
@@ -138,6 +137,14 @@ impl Interceptor for TraceCalls {
     }
 }
 
+/// The path of a call, which names its method.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum SpanMethod<'a> {
+    Known(&'a str),
+    /// Whether there is such a method is not known, or there is none.
+    Other(&'a str),
+}
+
 /// The span of a call.
 #[derive(Clone, Debug)]
 pub(crate) struct CallSpan {
@@ -147,11 +154,16 @@ pub(crate) struct CallSpan {
 }
 
 impl CallSpan {
-    /// Begins a span for a call of the method with this `path`. None if there is no such method.
-    pub(crate) fn start(tracing: &TraceCalls, role: Role, path: Option<&str>) -> Self {
+    /// Begins a span for a call of this method.
+    pub(crate) fn start(tracing: &TraceCalls, role: Role, method: SpanMethod<'_>) -> Self {
         let conventions = tracing.conventions;
         let (is_current, is_former) = (conventions.are_current(), conventions.are_former());
-        let method = path.map(|path| path.strip_prefix('/').unwrap_or(path));
+        let (path, original) = match method {
+            SpanMethod::Known(path) => (Some(path), None),
+            SpanMethod::Other(path) => (None, Some(path)),
+        };
+        let [method, original] =
+            [path, original].map(|path| path.map(|path| path.strip_prefix('/').unwrap_or(path)));
         let (service, name) = method.and_then(|method| method.rsplit_once('/')).unzip();
         let server = tracing.server.as_deref();
         let span = tracing::info_span!(
@@ -169,12 +181,14 @@ impl CallSpan {
                 true => Some(method.unwrap_or("_OTHER")),
                 false => name,
             },
+            rpc.method_original = original.filter(|_| is_current),
             rpc.service = service.filter(|_| is_former),
             rpc.response.status_code = Empty,
             rpc.grpc.status_code = Empty,
             "error.type" = Empty,
             server.address = server.map(|server| server.address.as_str()),
-            server.port = server.and_then(|server| server.port),
+            // Signed, as tracing-opentelemetry knows no other integers.
+            server.port = server.and_then(|server| server.port).map(i64::from),
             network.peer.address = Empty,
             network.peer.port = Empty,
         );
@@ -205,7 +219,7 @@ impl CallSpan {
     pub(crate) fn record_peer(&self, info: &ConnectInfo) {
         if let Some(address) = info.remote_addr() {
             self.span.record("network.peer.address", tracing::field::display(address.ip()));
-            self.span.record("network.peer.port", address.port());
+            self.span.record("network.peer.port", i64::from(address.port()));
         }
     }
 

@@ -151,14 +151,22 @@ impl HttpBody {
         }
     }
 
+    /// Whether nothing of the body is on its way any more.
+    pub(crate) fn has_arrived(&self) -> bool {
+        self.is_buffered() || http_body::Body::is_end_stream(self)
+    }
+
     /// Whether there is nothing more of the body.
     pub(crate) fn has_ended(&self) -> bool {
         matches!(self.0, HttpBodyKind::Ended)
     }
 
-    /// Whether the body is a reply of this crate, not of plain HTTP.
-    pub(crate) fn is_reply(&self) -> bool {
-        matches!(self.0, HttpBodyKind::Ours(_, Direction::Response, _))
+    /// How the body is written, if it is a reply of this crate, and not plain HTTP.
+    pub(crate) fn reply_protocol(&self) -> Option<Protocol> {
+        match self.0 {
+            HttpBodyKind::Ours(_, Direction::Response, protocol) => Some(protocol),
+            _ => None,
+        }
     }
 
     /// Whether the body is a response whose status is part of its data.

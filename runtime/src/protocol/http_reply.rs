@@ -65,6 +65,7 @@ pub(crate) fn failed(protocol: Option<Protocol>, status: &Status) -> HttpRespons
     match (protocol, status.code()) {
         (Some(protocol), _) => protocol.trailers_only(status),
         (None, Code::Unavailable) => *plain(StatusCode::SERVICE_UNAVAILABLE),
+        (None, Code::DeadlineExceeded) => *plain(StatusCode::GATEWAY_TIMEOUT),
         (None, _) => *plain(StatusCode::INTERNAL_SERVER_ERROR),
     }
 }

@@ -23,9 +23,6 @@ impl CallObserver for ServerMetrics {
             RoutedMethod::Foreign | RoutedMethod::Unknown => None,
         };
         let measured = MeasuredCall::start(&self.0, path, None);
-        Some(ObservedCall {
-            on_end: Box::new(move |end| measured.end(end)),
-            span: tracing::Span::none(),
-        })
+        Some(ObservedCall::new(move |end| measured.end(end)))
     }
 }

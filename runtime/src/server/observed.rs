@@ -9,13 +9,16 @@ use tonic::Status;
 use super::routes::RoutedMethod;
 use super::routes::{RoutedMethods, Routes};
 use crate::{
-    call::{deadline, panics::record_places},
+    call::{
+        deadline,
+        panics::{catch_panic, record_places},
+    },
     h2::server::{
         connect_info::ConnectInfo,
         service::{HttpService, ServiceFuture},
     },
     intercept::{
-        Role,
+        CallEnd, Role,
         end::{EndFn, EndObserver},
     },
     protocol::{Protocol, http_body::HttpBody},
@@ -40,10 +43,14 @@ pub(super) struct ArrivedCall<'a> {
 /// A call that is observed.
 pub(super) struct ObservedCall {
     /// What is done when it has been answered to the end, or was cancelled.
-    pub(super) on_end: EndFn,
-    /// In which it is served.
+    on_end: EndFn,
+    scope: CallScope,
+}
+
+/// What a call is served in: a span of `tracing`, if that is there.
+struct CallScope {
     #[cfg(feature = "tracing")]
-    pub(super) span: tracing::Span,
+    span: tracing::Span,
 }
 
 /// The observers of a server, the outermost one first.
@@ -63,16 +70,75 @@ impl CallObservers {
     /// Puts the observers around `routes`, which stay as they are if there are none. If there are, panics say where
     /// they began.
     pub(super) fn wrap(&self, routes: Routes, methods: &RoutedMethods) -> Routes {
-        if !self.0.is_empty() {
-            record_places();
+        if self.0.is_empty() {
+            return routes;
         }
-        self.0.iter().rev().fold(routes, |inner, observer| {
-            Routes::from_http_service(ObservedService {
-                inner: inner.into_http_service(),
-                observer: Arc::clone(observer),
-                methods: methods.clone(),
-            })
+        record_places();
+        Routes::from_http_service(ObservedService {
+            inner: routes.into_http_service(),
+            observers: self.clone(),
+            methods: methods.clone(),
         })
+    }
+
+    /// Tells them that a request has arrived. None if none of them wants to know what becomes of it.
+    fn start(&self, call: &mut ArrivedCall<'_>) -> Option<ObservedCall> {
+        self.0.iter().fold(None, |outer: Option<ObservedCall>, observer| {
+            let inner = match &outer {
+                Some(outer) => outer.scope.run(|| observer.on_start(call)),
+                None => observer.on_start(call),
+            };
+            match (outer, inner) {
+                (Some(outer), Some(inner)) => Some(outer.around(inner)),
+                (outer, inner) => outer.or(inner),
+            }
+        })
+    }
+}
+
+impl ObservedCall {
+    pub(super) fn new(on_end: impl FnOnce(&CallEnd<'_>) + Send + 'static) -> Self {
+        Self { on_end: Box::new(on_end), scope: CallScope::none() }
+    }
+
+    /// The same call, served in `span`.
+    #[cfg(feature = "tracing")]
+    pub(super) fn in_span(self, span: tracing::Span) -> Self {
+        Self { scope: CallScope { span }, ..self }
+    }
+
+    /// Both, of which `inner` is told of the end first.
+    fn around(self, inner: Self) -> Self {
+        let (tell_inner, tell_outer) = (inner.on_end, self.on_end);
+        let on_end = move |end: &CallEnd<'_>| {
+            // A subscriber may be the user's.
+            let _panic = catch_panic(|| tell_inner(end));
+            tell_outer(end);
+        };
+        Self { on_end: Box::new(on_end), scope: self.scope.around(inner.scope) }
+    }
+}
+
+impl CallScope {
+    fn none() -> Self {
+        Self {
+            #[cfg(feature = "tracing")]
+            span: tracing::Span::none(),
+        }
+    }
+
+    /// The inner one of both that is a span.
+    fn around(self, inner: Self) -> Self {
+        #[cfg(feature = "tracing")]
+        return if inner.span.is_none() { self } else { inner };
+        #[cfg(not(feature = "tracing"))]
+        inner
+    }
+
+    fn run<R>(&self, work: impl FnOnce() -> R) -> R {
+        #[cfg(feature = "tracing")]
+        let _entered = self.span.enter();
+        work()
     }
 }
 
@@ -85,13 +151,13 @@ impl fmt::Debug for CallObservers {
 /// A service whose calls are observed.
 pub(super) struct ObservedService {
     inner: Arc<dyn HttpService>,
-    observer: Arc<dyn CallObserver>,
+    observers: CallObservers,
     #[cfg_attr(not(feature = "tracing"), allow(dead_code, reason = "nobody wants to know"))]
     methods: RoutedMethods,
 }
 
 impl ObservedService {
-    /// Has `answer` answer `request`, and the observer told of it.
+    /// Has `answer` answer `request`, and the observers told of it.
     fn observe(
         &self,
         mut request: Request<HttpBody>,
@@ -103,15 +169,17 @@ impl ObservedService {
             Some(_) => None,
             None => request.extensions().get::<ConnectInfo>().cloned(),
         };
-        let observed = self.observer.on_start(&mut ArrivedCall {
+        let mut call = ArrivedCall {
             #[cfg(feature = "tracing")]
             method: self.methods.find(request.uri().path()),
             info: info.or(mounted.as_ref()),
             request: &mut request,
-        });
-        let Some(observed) = observed else { return answer(request) };
+        };
+        // A subscriber that panics, or a meter, spoils no call.
+        let observed = catch_panic(|| self.observers.start(&mut call)).ok().flatten();
+        let Some(ObservedCall { on_end, scope }) = observed else { return answer(request) };
         let deadline = deadline::of_headers(request.headers()).ok().flatten();
-        let observer = Box::new(EndObserver::new(observed.on_end, Role::Server, deadline));
+        let observer = Box::new(EndObserver::new(on_end, Role::Server, deadline));
         let request = match Protocol::of_call(request.headers()) {
             Some(protocol) if !protocol.is_text() => {
                 request.map(|body| body.observed_request(observer.of_requests()))
@@ -119,11 +187,9 @@ impl ObservedService {
             // Its messages are not seen before they are decoded, or there are none: it is plain HTTP.
             _ => request,
         };
+        let future = scope.run(|| answer(request)).observed(observer);
         #[cfg(feature = "tracing")]
-        let future =
-            observed.span.in_scope(|| answer(request)).observed(observer).in_span(observed.span);
-        #[cfg(not(feature = "tracing"))]
-        let future = answer(request).observed(observer);
+        let future = future.in_span(scope.span);
         future
     }
 }

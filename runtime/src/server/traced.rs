@@ -7,7 +7,7 @@ use super::{
 use crate::{
     intercept::{
         Role,
-        trace_calls::{CallSpan, TraceCalls},
+        trace_calls::{CallSpan, SpanMethod, TraceCalls},
     },
     protocol::Protocol,
 };
@@ -15,12 +15,14 @@ use crate::{
 impl CallObserver for TraceCalls {
     fn on_start(&self, call: &mut ArrivedCall<'_>) -> Option<ObservedCall> {
         Protocol::of_call(call.request.headers())?;
-        let path = match call.method {
-            RoutedMethod::Known(method) => Some(method.path),
-            RoutedMethod::Foreign => Some(call.request.uri().path()),
-            RoutedMethod::Unknown => None,
+        let method = match call.method {
+            RoutedMethod::Known(method) => SpanMethod::Known(method.path),
+            // A peer could make up as many as it likes.
+            RoutedMethod::Foreign | RoutedMethod::Unknown => {
+                SpanMethod::Other(call.request.uri().path())
+            }
         };
-        let span = CallSpan::start(self, Role::Server, path);
+        let span = CallSpan::start(self, Role::Server, method);
         if span.is_disabled() {
             return None;
         }
@@ -29,6 +31,6 @@ impl CallObserver for TraceCalls {
             span.record_peer(info);
         }
         let tracing = span.span.clone();
-        Some(ObservedCall { on_end: Box::new(move |end| span.end(end)), span: tracing })
+        Some(ObservedCall::new(move |end| span.end(end)).in_span(tracing))
     }
 }

@@ -10,6 +10,7 @@ use std::{
     time::Duration,
 };
 
+use futures_util::FutureExt as _;
 use rust_scaffold::{
     BearerAuth, BearerCredentials, BearerToken, CallCredentials, Channel, Code, InterceptedCall,
     Request, Response, Server, Status, metadata::MetadataMap,
@@ -157,11 +158,27 @@ async fn layers_leave_a_channel_as_secure_as_it_is() {
 #[tokio::test]
 async fn a_call_keeps_credentials_of_its_own() {
     let received = Received::default();
-    let channel = Channel::in_process(received.server()).call_credentials(fixed());
-    let mut request = Request::new(AddRequest::default());
-    request.metadata_mut().insert("authorization", "Basic own".parse().unwrap());
-    CalculatorClient::new(channel).add(request).await.unwrap();
-    assert_eq!(received.take(), [["Basic own"]]);
+    let never = BearerCredentials::new(pending::<Result<BearerToken, Status>>);
+    for credentials in [fixed(), never] {
+        let channel = Channel::in_process(received.server()).call_credentials(credentials);
+        let mut request = Request::new(AddRequest::default());
+        request.metadata_mut().insert("authorization", "Basic own".parse().unwrap());
+        CalculatorClient::new(channel).add(request).await.unwrap();
+        assert_eq!(received.take(), [["Basic own"]]);
+    }
+}
+
+#[test]
+fn a_runtime_that_ends_keeps_no_calls_of_another_waiting() {
+    let received = Received::default();
+    let credentials = BearerCredentials::new(pending::<Result<BearerToken, Status>>);
+    let channel = Channel::in_process(received.server()).call_credentials(credentials);
+    let runtime = || tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    // It begins to ask for a token, and never comes to that.
+    assert!(runtime().block_on(async { add(&channel).now_or_never() }).is_none());
+    let status = runtime().block_on(add(&channel)).unwrap_err();
+    assert_eq!(status.code(), Code::Unavailable);
+    assert!(status.message().contains("its runtime has ended"), "{status}");
 }
 
 #[tokio::test]

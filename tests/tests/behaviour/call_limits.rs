@@ -2,6 +2,7 @@
 
 use std::{
     future::Future,
+    net::SocketAddr,
     sync::{
         Arc,
         atomic::{AtomicUsize, Ordering},
@@ -9,11 +10,13 @@ use std::{
     time::Duration,
 };
 
+use bytes::Bytes;
 use rust_scaffold::{
     AdaptiveLimit, Channel, Code, InterceptedCall, Limits, Protocol, Rate, RateLimit, Request,
     Response, Server, Status,
 };
 use tokio::{
+    net::TcpStream,
     sync::Semaphore,
     task::JoinSet,
     time::{Instant, sleep, timeout},
@@ -25,6 +28,7 @@ use crate::{
         AddRequest, AddResponse, Calculator, CalculatorClient, CalculatorServer, SubtractRequest,
         SubtractResponse,
     },
+    frames::frame::message,
     health_v1::{HealthCheckRequest, HealthClient, health_check_response::ServingStatus},
     routes::listen,
     station::{Station, query},
@@ -298,6 +302,63 @@ async fn a_busy_server_answers_for_its_health() {
     assert_eq!(client.latest(query("a", 1)).await.unwrap_err().code(), Code::Unavailable);
     let checked = HealthClient::new(channel).check(HealthCheckRequest::default()).await.unwrap();
     assert_eq!(checked.get_ref().status(), ServingStatus::Serving);
+}
+
+/// Requests without their ends.
+struct Halves(Vec<(h2::client::ResponseFuture, h2::SendStream<Bytes>)>);
+
+impl Halves {
+    /// Sends so many to `address`, until they have arrived.
+    async fn send(address: SocketAddr, number: usize) -> Self {
+        let io = TcpStream::connect(address).await.unwrap();
+        let (mut requests, connection) = h2::client::handshake(io).await.unwrap();
+        tokio::spawn(connection);
+        let mut halves = Vec::new();
+        for _ in 0..=number {
+            let request = http::Request::post(format!("http://{address}{LATEST}"))
+                .header("content-type", "application/grpc")
+                .body(())
+                .unwrap();
+            requests = requests.ready().await.unwrap();
+            let (response, mut body) = requests.send_request(request, false).unwrap();
+            body.send_data(message(&query("a", 1)).into(), false).unwrap();
+            halves.push((response, body));
+        }
+        // The last one is answered after the others have arrived.
+        let mut halves = Self(halves);
+        assert_eq!(halves.end_last().await, "0");
+        halves
+    }
+
+    /// Sends the end of the last one, and returns the status.
+    async fn end_last(&mut self) -> String {
+        let (response, mut body) = self.0.pop().unwrap();
+        body.send_data(Bytes::new(), true).unwrap();
+        let (head, mut body) = response.await.unwrap().into_parts();
+        while body.data().await.is_some() {}
+        let trailers = body.trailers().await.unwrap().unwrap_or(head.headers);
+        trailers["grpc-status"].to_str().unwrap().to_owned()
+    }
+}
+
+#[tokio::test]
+async fn requests_that_are_on_their_way_keep_nobody_out() {
+    let station = Station::default();
+    let (listener, address) = listen().await;
+    let limit = AdaptiveLimit::new().max_concurrent_calls(1);
+    let server = Server::new().adaptive_limit(limit);
+    let server = server.add_service(TelemetryServer::new(station.clone()));
+    tokio::spawn(server.serve_listener(listener));
+    let mut halves = Halves::send(address, 8).await;
+    let client = TelemetryClient::new(Channel::connect(format!("http://{address}")).await.unwrap());
+    client.latest(query("a", 1)).await.unwrap();
+    assert_eq!(halves.end_last().await, "0");
+
+    let hanging = hang(&client, &station).await;
+    assert_eq!(halves.end_last().await, "14", "there is no place for it");
+    drop(hanging);
+    until_admitted(|| client.latest(query("a", 1))).await;
+    assert_eq!(halves.end_last().await, "0");
 }
 
 /// A calculator that can do so many sums at a time, each of which takes ten milliseconds.

@@ -112,11 +112,9 @@ impl Connectivity {
         self.failures = self.failures.saturating_add(1);
     }
 
-    /// The attempt was dropped, unless its outcome was reported before.
+    /// The attempt was dropped without an outcome.
     pub(super) fn cancelled(&mut self) {
-        if let ConnectState::Connecting = self.state {
-            self.state = ConnectState::Idle;
-        }
+        self.state = ConnectState::Idle;
     }
 }
 
@@ -173,8 +171,6 @@ mod tests {
         for seconds in [1.0, 1.6, 2.56] {
             assert!(matches!(connectivity.decide(0, now), Connect));
             connectivity.failed(ErrorKind::ConnectionRefused.into(), now);
-            // The guard of an attempt is dropped after its outcome was reported.
-            connectivity.cancelled();
             let Fail(cause, until) = connectivity.decide(0, now) else { panic!("no failure") };
             assert_eq!(cause.kind(), ErrorKind::ConnectionRefused);
             assert!(((until - now).as_secs_f64() / seconds - 1.0).abs() < 0.21, "{seconds}");

@@ -105,17 +105,15 @@ impl Subchannel {
             let mut changed = pin!(self.free.changed());
             // Registered before the state is checked, so that no change in between is missed.
             changed.as_mut().enable();
-            if let Some(stream) = self.try_stream() {
-                return Ok(stream);
-            }
-            let until = match self.decide() {
-                ConnectDecision::Connect => {
-                    tokio::spawn(attempt(ConnectGuard(Arc::clone(self))));
+            let until = match self.stream_or_decision() {
+                Ok(stream) => return Ok(stream),
+                Err(ConnectDecision::Connect) => {
+                    tokio::spawn(attempt(ConnectGuard::new(self)));
                     None
                 }
-                ConnectDecision::Wait(until) => until,
-                ConnectDecision::Fail(_, until) if wait_for_ready => Some(until),
-                ConnectDecision::Fail(cause, _) => return Err(cause),
+                Err(ConnectDecision::Wait(until)) => until,
+                Err(ConnectDecision::Fail(_, until)) if wait_for_ready => Some(until),
+                Err(ConnectDecision::Fail(cause, _)) => return Err(cause),
             };
             let has_permit = self.wait(changed, until).await;
             if has_permit && let Some(stream) = self.state().stream() {
@@ -145,16 +143,19 @@ impl Subchannel {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn decide(&self) -> ConnectDecision {
-        let SubchannelState { connections, connectivity } = &mut *self.state();
+    /// A free stream, or what comes next without one.
+    fn stream_or_decision(&self) -> Result<ReservedStream, ConnectDecision> {
+        let mut state = self.state();
+        // Under the lock with which an attempt ends: whoever sees it over sees the streams that it has offered, and
+        // does not connect beside them.
+        while self.free.try_acquire() {
+            if let Some(stream) = state.stream() {
+                return Ok(stream);
+            }
+        }
+        let SubchannelState { connections, connectivity } = &mut *state;
         connections.retain(|connection| !connection.streams().is_closed());
-        connectivity.decide(connections.len(), Instant::now())
-    }
-
-    fn connected(&self, connection: Arc<ConnectionHandle>) {
-        let state = &mut *self.state();
-        state.connectivity.connected(connection.streams());
-        state.connections.push(connection);
+        Err(connectivity.decide(connections.len(), Instant::now()))
     }
 
     /// Connects within the time that this may take.
@@ -190,17 +191,20 @@ impl Subchannel {
 }
 
 /// The attempt to connect that `guard` stands for.
-async fn attempt(guard: ConnectGuard) {
-    let subchannel = &guard.0;
+async fn attempt(mut guard: ConnectGuard) {
+    let subchannel = &guard.subchannel;
     match subchannel.connect().await {
         Ok(connection) => {
             let connection = Arc::new(connection);
-            subchannel.connected(Arc::clone(&connection));
-            // Only after the subchannel has it: a caller with a permit must find the connection.
+            // First: a caller with a permit must find the connection.
+            subchannel.state().connections.push(Arc::clone(&connection));
             connection.streams().offer();
+            // Last: offering many streams takes a while, and who finds none until then has to wait for them.
+            subchannel.state().connectivity.connected(connection.streams());
         }
         Err(cause) => subchannel.state().connectivity.failed(cause, Instant::now()),
     }
+    guard.has_reported = true;
 }
 
 fn no_answer(limit: Duration) -> io::Error {
@@ -209,17 +213,34 @@ fn no_answer(limit: Duration) -> io::Error {
 }
 
 /// Marks a connection attempt as over when it is dropped, even if that is because its runtime shuts down.
-struct ConnectGuard(Arc<Subchannel>);
+struct ConnectGuard {
+    subchannel: Arc<Subchannel>,
+    /// Whether the outcome is known. Another attempt may have begun since.
+    has_reported: bool,
+}
+
+impl ConnectGuard {
+    fn new(subchannel: &Arc<Subchannel>) -> Self {
+        Self { subchannel: Arc::clone(subchannel), has_reported: false }
+    }
+}
 
 impl Drop for ConnectGuard {
     fn drop(&mut self) {
-        self.0.state().connectivity.cancelled();
-        self.0.free.notify();
+        if !self.has_reported {
+            self.subchannel.state().connectivity.cancelled();
+        }
+        self.subchannel.free.notify();
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::{
+        sync::atomic::{AtomicUsize, Ordering},
+        task::{Context, Wake, Waker},
+    };
+
     use tokio::{net::TcpListener, time::timeout};
 
     use super::*;
@@ -230,17 +251,27 @@ mod tests {
 
     const LONG: Duration = Duration::from_secs(30);
 
-    struct Addresses(Vec<Address>);
+    struct Addresses(Vec<Address>, Arc<AtomicUsize>);
 
     impl Resolver for Addresses {
         fn resolve(&self) -> Resolution<'_> {
+            self.1.fetch_add(1, Ordering::Relaxed);
             Box::pin(std::future::ready(Ok(self.0.clone())))
         }
     }
 
     fn subchannel(listeners: &[&TcpListener]) -> Arc<Subchannel> {
+        counting_subchannel(listeners, &Arc::default())
+    }
+
+    /// A subchannel that counts its `attempts` to connect.
+    fn counting_subchannel(
+        listeners: &[&TcpListener],
+        attempts: &Arc<AtomicUsize>,
+    ) -> Arc<Subchannel> {
         let address = |listener: &&TcpListener| Address::Tcp(listener.local_addr().unwrap());
-        let resolver = Addresses(listeners.iter().map(address).collect());
+        let addresses = listeners.iter().map(address).collect();
+        let resolver = Addresses(addresses, Arc::clone(attempts));
         let ChannelOptions { subchannel: options, keep_alive, .. } = ChannelOptions::default();
         let options = SubchannelOptions { max_connections: 2, ..options };
         let connector = Connector::builtin(true);
@@ -248,11 +279,12 @@ mod tests {
         Arc::new(Subchannel::new(Box::new(resolver), connector, options, keep_alive))
     }
 
-    async fn serve(listener: TcpListener) {
+    async fn serve(listener: TcpListener, max_concurrent_streams: u32) {
         let mut connections = Vec::new();
         while let Ok((stream, _)) = listener.accept().await {
             let mut server = h2::server::Builder::new();
-            let connection = server.max_concurrent_streams(1).handshake::<_, bytes::Bytes>(stream);
+            let server = server.max_concurrent_streams(max_concurrent_streams);
+            let connection = server.handshake::<_, bytes::Bytes>(stream);
             let mut connection = connection.await.unwrap();
             connections.push(tokio::spawn(async move { drop(connection.accept().await) }));
         }
@@ -263,15 +295,16 @@ mod tests {
         let silent = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let alive = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let subchannel = subchannel(&[&silent, &alive]);
-        tokio::spawn(serve(alive));
+        tokio::spawn(serve(alive, 1));
         let stream = timeout(LONG, subchannel.stream(false)).await.expect("no hang");
         assert!(stream.is_ok());
     }
+
     #[tokio::test]
     async fn streams_are_those_of_new_connections_and_then_of_calls_that_have_ended() {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let subchannel = subchannel(&[&listener]);
-        tokio::spawn(serve(listener));
+        tokio::spawn(serve(listener, 1));
         let first = subchannel.stream(false).await.ok().unwrap();
         assert!(subchannel.try_stream().is_none());
         let second = subchannel.stream(false).await.ok().unwrap();
@@ -281,5 +314,60 @@ mod tests {
         drop(first.permit);
         let third = third.await.ok().unwrap();
         assert!(Arc::ptr_eq(&first.connection, &third.connection));
+    }
+
+    /// Asks for a stream itself when a call that waits for one is woken.
+    struct Latecomer(Arc<Subchannel>);
+
+    impl Wake for Latecomer {
+        fn wake(self: Arc<Self>) {
+            let _ = pin!(self.0.stream(false)).poll(&mut Context::from_waker(Waker::noop()));
+        }
+    }
+
+    #[tokio::test]
+    async fn who_comes_while_streams_are_offered_does_not_connect_beside_them() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let attempts = Arc::default();
+        let subchannel = counting_subchannel(&[&listener], &attempts);
+        tokio::spawn(serve(listener, 1000));
+        let waker = Waker::from(Arc::new(Latecomer(Arc::clone(&subchannel))));
+        // So many that they are not woken at once.
+        let mut waiting = Vec::from_iter((0..100).map(|_| Box::pin(subchannel.stream(false))));
+        for stream in &mut waiting {
+            assert!(stream.as_mut().poll(&mut Context::from_waker(&waker)).is_pending());
+        }
+        subchannel.stream(false).await.ok().unwrap();
+        for _ in 0..10 {
+            tokio::task::yield_now().await;
+        }
+        assert_eq!(attempts.load(Ordering::Relaxed), 1);
+    }
+
+    #[tokio::test]
+    async fn a_stream_that_has_become_free_is_taken_and_not_connected_for() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let subchannel = subchannel(&[&listener]);
+        tokio::spawn(serve(listener, 1));
+        drop(subchannel.stream(false).await.ok().unwrap());
+        // As for a call that has just found none.
+        assert!(subchannel.stream_or_decision().is_ok());
+    }
+
+    #[tokio::test]
+    async fn the_end_of_an_attempt_is_not_that_of_the_next() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let subchannel = subchannel(&[&listener]);
+        let decide = || subchannel.state().connectivity.decide(0, Instant::now());
+        let mut first = ConnectGuard::new(&subchannel);
+        assert!(matches!(decide(), ConnectDecision::Connect));
+        let streams = StreamLimiter::new(FreeStreams::new());
+        subchannel.state().connectivity.connected(&streams);
+        first.has_reported = true;
+        assert!(matches!(decide(), ConnectDecision::Connect));
+        drop(first);
+        assert!(matches!(decide(), ConnectDecision::Wait(None)));
+        drop(ConnectGuard::new(&subchannel));
+        assert!(matches!(decide(), ConnectDecision::Connect));
     }
 }

@@ -64,7 +64,7 @@ impl ServerShared {
 pub(crate) struct Calls {
     arrived: Vec<AcceptedStream>,
     /// Calls still waiting for `END_STREAM`, which usually comes with the next packet.
-    partial: Vec<(ServerStream, MethodSlot)>,
+    partial: Vec<(ServerStream, Option<MethodSlot>)>,
     answered: Arc<AnsweredCalls>,
     /// An empty list, kept for its capacity, to take finished calls into.
     taken: Vec<ServerStream>,
@@ -168,7 +168,7 @@ impl Calls {
             info.insert_into(request.extensions_mut());
         }
         let protocol = Protocol::of_headers(request.headers());
-        let slot = MethodSlot::of(request.uri().path());
+        let slot = Some(MethodSlot::of(request.uri().path()));
         let limit = HeaderLimit::Local(self.shared.options.limits.max_header_list_size);
         let service_future =
             match limit.check_request(request.method(), request.uri(), request.headers()) {
@@ -179,6 +179,8 @@ impl Calls {
                 Ok(()) => self.shared.services.call(request),
                 Err(refusal) => self.shared.services.refuse(request, &refusal, info),
             };
+        // What is refused says nothing of how quick its method is.
+        let slot = slot.filter(|_| !service_future.is_refusal());
         let mut call = ServerStream::new(protocol, service_future, stream, self.header_limit);
         if !self.runs_inline(slot) {
             return self.spawn_unless_reset(call);
@@ -190,9 +192,12 @@ impl Calls {
         }
     }
 
-    /// Whether a call is run on the connection's task: its method is quick.
-    fn runs_inline(&self, slot: MethodSlot) -> bool {
-        !self.shared.options.inline_limit.is_zero() && !self.shared.slow_methods.of(slot).is_slow()
+    /// Whether a call is run on the connection's task: its method is quick, or not called.
+    fn runs_inline(&self, slot: Option<MethodSlot>) -> bool {
+        slot.is_none_or(|slot| {
+            let is_off = self.shared.options.inline_limit.is_zero();
+            !is_off && !self.shared.slow_methods.of(slot).is_slow()
+        })
     }
 
     /// Gives a call that has not been polled yet its own task.
@@ -205,9 +210,12 @@ impl Calls {
     }
 
     /// Polls `call`. `now` is when that starts, and is set to when it stops.
-    fn advance(&mut self, call: &mut ServerStream, slot: MethodSlot, now: &mut Instant) -> Advance {
-        let limit = self.shared.options.inline_limit;
-        let slow_methods = self.shared.slow_methods.of(slot);
+    fn advance(
+        &mut self,
+        call: &mut ServerStream,
+        slot: Option<MethodSlot>,
+        now: &mut Instant,
+    ) -> Advance {
         // Clears notes that other calls' tasks have made in the meantime.
         self.awaiting.take();
         let polled = Pin::new(call).poll(&mut Context::from_waker(&self.waker));
@@ -215,7 +223,10 @@ impl Calls {
         if polled.is_pending() && self.awaiting.take() {
             return Advance::Partial;
         }
-        slow_methods.record(*now - start, limit);
+        if let Some(slot) = slot {
+            let limit = self.shared.options.inline_limit;
+            self.shared.slow_methods.of(slot).record(*now - start, limit);
+        }
         self.resets.record(polled == Poll::Ready(CallOutcome::Reset));
         let Poll::Ready(outcome) = polled else { return Advance::Waiting };
         if outcome == CallOutcome::AbortConnection {

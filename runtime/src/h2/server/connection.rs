@@ -389,7 +389,10 @@ mod tests {
 
     use super::*;
     use crate::{
-        h2::server::service::{HttpService, ServiceFuture},
+        h2::server::{
+            service::{HttpService, ServiceFuture},
+            slow_methods::MethodSlot,
+        },
         protocol::{http_body::HttpBody, http_reply::no_service},
     };
 
@@ -399,6 +402,24 @@ mod tests {
         fn call(&self, request: Request<HttpBody>) -> ServiceFuture {
             ServiceFuture::Refused(Some(no_service(&request)))
         }
+    }
+
+    #[tokio::test]
+    async fn what_is_refused_says_nothing_of_how_quick_its_method_is() {
+        let limit = ServerConnectionOptions::default().inline_limit;
+        let shared =
+            Arc::new(ServerShared::new(Arc::new(Refusing), ServerConnectionOptions::default()));
+        let method = shared.slow_methods.of(MethodSlot::of("/s.S/Slow"));
+        (0..2).for_each(|_| method.record(limit * 2, limit));
+        let (here, there) = tokio::io::duplex(4096);
+        let (_serving, phase) = watch::channel(ServerPhase::Serving);
+        tokio::spawn(serve(there, Arc::clone(&shared), phase, None));
+        let (mut requests, connection) = h2::client::handshake(here).await.unwrap();
+        tokio::spawn(connection);
+        let request = Request::post("http://server/s.S/Slow").body(()).unwrap();
+        requests.send_request(request, true).unwrap().0.await.unwrap();
+        method.record(limit * 2, limit);
+        assert!(method.is_slow(), "its third slow call in a row");
     }
 
     #[test]

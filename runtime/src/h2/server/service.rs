@@ -81,6 +81,16 @@ impl ServiceFuture {
         }
     }
 
+    /// Whether it is there already, and no handler has been called for it.
+    pub(super) fn is_refusal(&self) -> bool {
+        match self {
+            Self::Refused(_) => true,
+            Self::Ours(_) | Self::Other(..) => false,
+            #[cfg(feature = "_observed")]
+            Self::Observed(observed) => observed.inner.is_refusal(),
+        }
+    }
+
     /// A panic of the service fails this call only.
     pub(crate) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Response<HttpBody>> {
         match self {

@@ -137,7 +137,7 @@ impl ServerStream {
     fn respond(&mut self, mut response: Response<HttpBody>) -> ResponseState {
         if let Err(refusal) = self.header_limit.fit_response(response.headers_mut()) {
             let refused = failed(self.protocol, &refusal);
-            drop_catching_panics(std::mem::replace(&mut response, refused));
+            drop_ended(std::mem::replace(&mut response, refused), &refusal);
         }
         self.protocol = self.protocol_of(&response);
         let (head, body) = response.into_parts();
@@ -152,10 +152,11 @@ impl ServerStream {
 
     /// The protocol of `response`. None for plain HTTP.
     fn protocol_of(&self, response: &Response<HttpBody>) -> Option<Protocol> {
-        match response.body().is_reply() || response.body().is_end_stream() {
-            true => self.protocol,
+        match response.body().reply_protocol() {
+            Some(protocol) => Some(protocol),
+            None if response.body().is_end_stream() => self.protocol,
             // Another library has written it.
-            false => Protocol::of_call(response.headers()),
+            None => Protocol::of_call(response.headers()),
         }
     }
 

@@ -14,7 +14,7 @@ use tokio::time::Instant;
 pub use self::line::LogFormat;
 use self::{line::CallStart, sink::LogSink};
 use super::observed::{ArrivedCall, CallObserver, ObservedCall};
-use crate::{call::trace_id::TraceId, intercept::CallEnd};
+use crate::call::trace_id::TraceId;
 
 /// Where the calls of a server are logged. Clones share it.
 ///
@@ -74,12 +74,13 @@ impl CallLog {
         Self { format, ..self }
     }
 
-    /// Waits until what was logged before is written, up to a second. Serving does so when it ends; call it if a
+    /// Waits until what was logged before is written, and how many lines were lost, up to a second. Serving does so when it ends; call it if a
     /// process ends otherwise, or the services are served by another server.
     pub async fn flush(&self) {
-        let sink = self.sink.clone();
+        let Self { sink, format } = self.clone();
+        let flush = move || sink.flush(move |lost| line::of_lost(format, lost));
         // Fails only if the runtime shuts down.
-        let _ = tokio::task::spawn_blocking(move || sink.flush()).await;
+        let _ = tokio::task::spawn_blocking(flush).await;
     }
 }
 
@@ -93,14 +94,9 @@ impl CallObserver for CallLog {
             trace: TraceId::of(request.headers()),
         };
         let (begun, log) = (Instant::now(), self.clone());
-        let on_end = Box::new(move |end: &CallEnd<'_>| {
+        Some(ObservedCall::new(move |end| {
             let line = line::of_call(log.format, &start, end, begun.elapsed());
             log.sink.write(line, |lost| line::of_lost(log.format, lost));
-        });
-        Some(ObservedCall {
-            on_end,
-            #[cfg(feature = "tracing")]
-            span: tracing::Span::none(),
-        })
+        }))
     }
 }

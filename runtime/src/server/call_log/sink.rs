@@ -32,11 +32,12 @@ pub(super) struct LogSink {
 enum Queued {
     Line {
         text: String,
-        /// How many others it stands for.
-        lost: u64,
+        /// How many lines it stands for, itself or others that were lost.
+        weight: u64,
     },
-    /// Everything before it is to be written; then, this is told.
-    Flush(Sender<()>),
+    /// Everything before it is to be written, and what `explain` makes of the number of lines that were lost, if there
+    /// are any; then, `done` is told.
+    Flush { explain: Box<dyn FnOnce(u64) -> String + Send>, done: Sender<()> },
 }
 
 impl LogSink {
@@ -44,8 +45,13 @@ impl LogSink {
     pub(super) fn new(writer: impl Write + Send + 'static) -> Self {
         let (queue, queued) = sync_channel(QUEUE);
         let lost = Arc::new(AtomicU64::new(0));
-        let mut writing =
-            Writing { writer, lost: Arc::clone(&lost), batch: Vec::new(), lines: 0, is_cut: false };
+        let mut writing = Writing {
+            writer,
+            lost: Arc::clone(&lost),
+            batch: Vec::new(),
+            weights: Vec::new(),
+            is_cut: false,
+        };
         let thread = thread::Builder::new().name("call-log".into());
         if let Err(error) = thread.spawn(move || writing.run(&queued)) {
             tracing::error!(%error, "calls are not logged: there is no thread for it");
@@ -56,21 +62,25 @@ impl LogSink {
     /// Writes `line`, after what `explain` makes of the number of lines that were lost, if there are any.
     pub(super) fn write(&self, line: String, explain: impl FnOnce(u64) -> String) {
         // Most of the time, there is nothing to take.
-        let lost = match self.lost.load(Ordering::Relaxed) {
-            0 => 0,
-            _ => self.lost.swap(0, Ordering::Relaxed),
-        };
-        let text = if lost > 0 { explain(lost) + &line } else { line };
-        if self.queue.try_send(Queued::Line { text, lost }).is_err() {
-            self.lost.fetch_add(1 + lost, Ordering::Relaxed);
+        if self.lost.load(Ordering::Relaxed) > 0 {
+            let lost = self.lost.swap(0, Ordering::Relaxed);
+            self.queue(explain(lost), lost);
+        }
+        self.queue(line, 1);
+    }
+
+    fn queue(&self, text: String, weight: u64) {
+        if self.queue.try_send(Queued::Line { text, weight }).is_err() {
+            self.lost.fetch_add(weight, Ordering::Relaxed);
         }
     }
 
-    /// Waits until what was written before is with the writer; a second at most.
-    pub(super) fn flush(&self) {
+    /// Waits until what was written before is with the writer, and what `explain` makes of the number of lines that
+    /// were lost, if there are any; a second at most.
+    pub(super) fn flush(&self, explain: impl FnOnce(u64) -> String + Send + 'static) {
         let (done, flushed) = channel();
         let deadline = Instant::now() + FLUSH_TIMEOUT;
-        let mut message = Queued::Flush(done);
+        let mut message = Queued::Flush { explain: Box::new(explain), done };
         while let Err(TrySendError::Full(rejected)) = self.queue.try_send(message) {
             if Instant::now() > deadline {
                 return;
@@ -94,8 +104,8 @@ struct Writing<W> {
     writer: W,
     lost: Arc<AtomicU64>,
     batch: Vec<u8>,
-    /// How many lines are in the batch, or are stood for in it.
-    lines: u64,
+    /// How many lines each line of the batch stands for.
+    weights: Vec<u64>,
     /// Whether the last line that was written is not whole.
     is_cut: bool,
 }
@@ -107,39 +117,52 @@ impl<W: Write> Writing<W> {
             let mut flush = None;
             while let Some(queued) = next {
                 match queued {
-                    Queued::Line { text, lost } => {
-                        self.batch.extend_from_slice(text.as_bytes());
-                        self.lines += 1 + lost;
-                    }
-                    Queued::Flush(done) => flush = Some(done),
+                    Queued::Line { text, weight } => self.push(&text, weight),
+                    Queued::Flush { explain, done } => flush = Some((explain, done)),
                 }
                 let goes_on = flush.is_none() && self.batch.len() < BATCH;
                 next = if goes_on { queue.try_recv().ok() } else { None };
             }
             self.write();
+            let Some((explain, done)) = flush else { continue };
+            let lost = self.lost.swap(0, Ordering::Relaxed);
+            if lost > 0 {
+                self.push(&explain(lost), lost);
+                self.write();
+            }
             // Whoever asked may have given up.
-            let _ = flush.map(|done| done.send(()));
+            let _ = done.send(());
         }
     }
 
+    fn push(&mut self, line: &str, weight: u64) {
+        self.batch.extend_from_slice(line.as_bytes());
+        self.weights.push(weight);
+    }
+
     fn write(&mut self) {
-        if std::mem::take(&mut self.is_cut) {
+        let was_cut = std::mem::take(&mut self.is_cut);
+        if was_cut {
             self.batch.insert(0, b'\n');
         }
         let (writer, batch, mut written) = (&mut self.writer, &self.batch[..], 0);
         let all = catch_panic(|| write_all(writer, batch, &mut written));
         if !matches!(all, Ok(Ok(()))) {
-            let (whole, rest) = batch.split_at(written);
+            let (begin, rest) = batch.split_at(written);
             let whole = match rest {
                 // Whoever could not flush it has lost all of it.
                 [] => 0,
-                _ => whole.iter().filter(|byte| **byte == b'\n').count() as u64,
+                _ => begin.iter().filter(|byte| **byte == b'\n').count(),
             };
-            self.lost.fetch_add(self.lines.saturating_sub(whole), Ordering::Relaxed);
-            self.is_cut = !rest.is_empty() && written > 0 && batch[written - 1] != b'\n';
+            // The first of them ends what was cut.
+            let whole = if was_cut { whole.saturating_sub(1) } else { whole };
+            let lost = self.weights.iter().skip(whole).sum();
+            self.lost.fetch_add(lost, Ordering::Relaxed);
+            let last = batch[..written].last();
+            self.is_cut = !rest.is_empty() && last.map_or(was_cut, |last| *last != b'\n');
         }
         self.batch.clear();
-        self.lines = 0;
+        self.weights.clear();
     }
 }
 
@@ -203,7 +226,7 @@ mod tests {
         }
 
         fn written(&self) -> String {
-            self.sink.flush();
+            self.sink.flush(|lost| format!("{lost} lost\n"));
             String::from_utf8(self.written.lock().unwrap().clone()).unwrap()
         }
     }
@@ -218,8 +241,8 @@ mod tests {
         (0..100).for_each(|_| test.answer.send(Ok(())).unwrap());
         let written = test.written();
         assert!(written.starts_with("first\n0\n1\n"));
-        assert!(written.ends_with(&format!("\n{}\n", QUEUE - 1)));
-        assert_eq!(written.lines().count(), 1 + QUEUE);
+        assert!(written.ends_with(&format!("\n{}\n5 lost\n", QUEUE - 1)));
+        assert_eq!(written.lines().count(), 1 + QUEUE + 1);
         test.write("last");
         assert!(test.written().ends_with("\n5 lost\nlast\n"));
     }
@@ -227,9 +250,13 @@ mod tests {
     #[test]
     fn what_cannot_be_written_is_counted() {
         let test = Test::new();
-        test.answer.send(Err(io::ErrorKind::StorageFull.into())).unwrap();
+        for _ in 0..2 {
+            test.answer.send(Err(io::ErrorKind::StorageFull.into())).unwrap();
+        }
         test.write("not written");
         assert_eq!(test.written(), "");
+        test.answer.send(Ok(())).unwrap();
+        assert_eq!(test.written(), "1 lost\n");
         test.answer.send(Ok(())).unwrap();
         test.write("written");
         assert_eq!(test.written(), "1 lost\nwritten\n");
@@ -263,13 +290,16 @@ mod tests {
         let sink = LogSink::new(disk.clone());
         let write = |line: &str| {
             sink.write(format!("{line}\n"), |lost| format!("{lost} lost\n"));
-            sink.flush();
+            sink.flush(|lost| format!("{lost} lost\n"));
         };
         write("first");
         write("second");
-        disk.0.lock().unwrap().1 = 100;
+        // Room for the rest of a line, but for no other.
+        disk.0.lock().unwrap().1 = 3;
         write("third");
+        disk.0.lock().unwrap().1 = 100;
+        write("fourth");
         let written = String::from_utf8(disk.0.lock().unwrap().0.clone()).unwrap();
-        assert_eq!(written, "first\nsec\n1 lost\nthird\n");
+        assert_eq!(written, "first\nsec\n1 \n2 lost\nfourth\n");
     }
 }

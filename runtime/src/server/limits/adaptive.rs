@@ -35,6 +35,8 @@ const FULL: f64 = 0.9;
 const USED: f64 = 0.5;
 /// How long the limit goes without calls that run so, before it makes sure of some.
 const PROBE_INTERVAL: Duration = Duration::from_secs(60);
+/// How often that time is doubled at most, once for each probe in a row that has seen none.
+const MAX_DOUBLINGS: u32 = 4;
 /// How soon it does that for the first time: the first calls of a process are slow.
 const FIRST_PROBE: Duration = Duration::from_secs(5);
 /// How long before that a call must have been refused.
@@ -53,14 +55,16 @@ const REPORT_INTERVAL: Duration = Duration::from_secs(10);
 /// than half as much again, they wait for each other, and the limit shrinks; if not, and the limit has been reached,
 /// it grows by a tenth, at most ten times a second. To know the time without others, the limit is one call once a
 /// minute, for ten of them, or two seconds at most; not if there were enough such calls by themselves, or no call was
-/// refused.
+/// refused. If the calls before it go on for all that time, it is in vain, and the next one comes twice as late, after
+/// a quarter of an hour at most.
 ///
 /// A call that finds no place fails with `Unavailable` when it arrives, before it costs much. Its metadata has
 /// `grpc-retry-pushback-ms`, by which clients that retry do so after about a second. A call that has less time until
 /// its deadline than any of the last calls of its method has taken fails with `DeadlineExceeded` at once: nobody would
-/// wait for its result.
+/// wait for its result. One a second is tried nevertheless, in case the method has become faster.
 ///
-/// The time that a client takes to send its request is part of the time that a call takes, up to ten times what is usual.
+/// A call takes its place, and its time begins, when all of its request has arrived: how fast a client sends it says
+/// nothing of the server. One that is refused then has been read, and its handler is not called.
 ///
 /// Calls of services of other libraries, and streams, which may take as long as they like, are neither counted nor
 /// refused. Nor are those of the server itself: its health and its reflection.
@@ -108,8 +112,8 @@ impl AdaptiveLimit {
 }
 
 /// Lets calls of one method through as long as the server can take more.
-#[derive(Debug)]
-pub(super) struct AdaptiveGate {
+#[derive(Clone, Debug)]
+pub(super) struct AdaptiveLimiter {
     server: Arc<AdaptiveServer>,
     method: usize,
 }
@@ -139,7 +143,7 @@ pub(super) struct CallPlace {
 
 /// Why a call is not let through.
 #[derive(Clone, Copy, Debug)]
-pub(super) enum NoPlace {
+pub(super) enum Refusal {
     /// There are enough others. `report` is to be logged: how many calls were refused, and at which limit.
     Full { report: Option<(u64, usize)> },
     /// No call of its method has lately been as fast as this one would have to be.
@@ -163,7 +167,14 @@ pub(super) struct AdaptiveState {
 
 /// Makes sure that calls without others are seen now and then.
 #[derive(Debug)]
-enum BaselineProbe {
+struct BaselineProbe {
+    phase: ProbePhase,
+    /// How many probes in a row have seen none: what was in progress before went on until their end.
+    fruitless: u32,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum ProbePhase {
     /// There were so many such calls. If there are not enough by then, a probe begins; unless no call has been refused
     /// just before, so that the limit does not matter.
     Due { at: Instant, seen: u32, refused: Option<Instant> },
@@ -177,8 +188,8 @@ impl AdaptiveServer {
         Self(Mutex::new(AdaptiveState::new(options, methods, Instant::now())))
     }
 
-    pub(super) fn gate(self: &Arc<Self>, method: usize) -> AdaptiveGate {
-        AdaptiveGate { server: Arc::clone(self), method }
+    pub(super) fn limiter(self: &Arc<Self>, method: usize) -> AdaptiveLimiter {
+        AdaptiveLimiter { server: Arc::clone(self), method }
     }
 
     fn lock(&self) -> MutexGuard<'_, AdaptiveState> {
@@ -186,7 +197,7 @@ impl AdaptiveServer {
     }
 }
 
-impl AdaptiveGate {
+impl AdaptiveLimiter {
     /// Lets a call through that has to end within `timeout`. An error is the status with which it is refused.
     pub(super) fn try_acquire(&self, timeout: Option<Duration>) -> Result<AdaptivePermit, Status> {
         let arrived = Instant::now();
@@ -198,7 +209,7 @@ impl AdaptiveGate {
     }
 }
 
-impl NoPlace {
+impl Refusal {
     fn into_status(self, timeout: Option<Duration>) -> Status {
         match self {
             Self::Full { report } => {
@@ -248,7 +259,7 @@ impl AdaptiveState {
             admitted: 0,
             latencies: vec![Latencies::new(now); methods],
             window: Window::new(now),
-            probe: BaselineProbe::Due { at: now + FIRST_PROBE, seen: 0, refused: None },
+            probe: BaselineProbe::first(now),
             refused: 0,
             reported: None,
         }
@@ -260,22 +271,20 @@ impl AdaptiveState {
         method: usize,
         now: Instant,
         timeout: Option<Duration>,
-    ) -> Result<CallPlace, NoPlace> {
+    ) -> Result<CallPlace, Refusal> {
         self.update_probe(now);
-        let fastest = self.latencies[method].fastest(now);
-        if let (Some(timeout), Some(fastest)) = (timeout, fastest)
-            && timeout < fastest
-        {
-            return Err(NoPlace::TooLate { fastest });
-        }
-        let limit = match self.probe {
-            BaselineProbe::Running { .. } => 1,
-            BaselineProbe::Due { .. } => self.limit as usize,
+        let limit = match self.probe.phase {
+            ProbePhase::Running { .. } => 1,
+            ProbePhase::Due { .. } => self.limit as usize,
         };
         if self.in_progress >= limit {
             self.refused += 1;
             self.probe.record_refusal(now);
-            return Err(NoPlace::Full { report: self.report(now) });
+            return Err(Refusal::Full { report: self.report(now) });
+        }
+        if let Some(timeout) = timeout {
+            let checked = self.latencies[method].check(timeout, now);
+            checked.map_err(|fastest| Refusal::TooLate { fastest })?;
         }
         self.in_progress += 1;
         self.admitted += 1;
@@ -313,7 +322,7 @@ impl AdaptiveState {
 
     fn adjust(&mut self, Window { peak, expected, actual, .. }: Window) {
         // In a probe, calls say nothing about the limit, nor do they if it is far away.
-        let is_probing = matches!(self.probe, BaselineProbe::Running { .. });
+        let is_probing = matches!(self.probe.phase, ProbePhase::Running { .. });
         if is_probing || (peak as f64) < USED * self.limit.floor() {
             return;
         }
@@ -337,20 +346,26 @@ impl AdaptiveState {
 }
 
 impl BaselineProbe {
+    fn first(now: Instant) -> Self {
+        let phase = ProbePhase::Due { at: now + FIRST_PROBE, seen: 0, refused: None };
+        Self { phase, fruitless: 0 }
+    }
+
     /// Whether a probe begins.
     fn update(&mut self, now: Instant) -> bool {
-        match *self {
-            Self::Due { at, seen, refused } if now >= at => {
+        match self.phase {
+            ProbePhase::Due { at, seen, refused } if now >= at => {
                 let is_needed = refused.is_some_and(|refused| now - refused < RECENTLY);
                 let begins = is_needed && seen < PROBE_CALLS;
-                *self = match begins {
-                    true => Self::Running { until: now + PROBE_TIME, seen: 0 },
-                    false => Self::due(now),
+                self.phase = match begins {
+                    true => ProbePhase::Running { until: now + PROBE_TIME, seen: 0 },
+                    false => self.due(now),
                 };
                 begins
             }
-            Self::Running { until, seen } if now >= until || seen >= PROBE_CALLS => {
-                *self = Self::due(now);
+            ProbePhase::Running { until, seen } if now >= until || seen >= PROBE_CALLS => {
+                self.fruitless = if seen == 0 { self.fruitless + 1 } else { 0 };
+                self.phase = self.due(now);
                 false
             }
             _ => false,
@@ -358,20 +373,21 @@ impl BaselineProbe {
     }
 
     fn record_unloaded(&mut self) {
-        let (Self::Due { seen, .. } | Self::Running { seen, .. }) = self;
+        let (ProbePhase::Due { seen, .. } | ProbePhase::Running { seen, .. }) = &mut self.phase;
         *seen = seen.saturating_add(1);
     }
 
     fn record_refusal(&mut self, now: Instant) {
-        if let Self::Due { refused, .. } = self {
+        if let ProbePhase::Due { refused, .. } = &mut self.phase {
             *refused = Some(now);
         }
     }
 
-    fn due(now: Instant) -> Self {
+    fn due(&self, now: Instant) -> ProbePhase {
+        let interval = PROBE_INTERVAL * 2_u32.pow(self.fruitless.min(MAX_DOUBLINGS));
         // Servers that were started together should not do it together.
-        let at = now + jitter::around(PROBE_INTERVAL, 0.2);
-        Self::Due { at, seen: 0, refused: None }
+        let at = now + jitter::around(interval, 0.2);
+        ProbePhase::Due { at, seen: 0, refused: None }
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use http::{HeaderMap, Response};
+use http::{Request, Response};
 use tokio::{
     sync::{OwnedSemaphorePermit, Semaphore},
     time::Instant,
@@ -10,7 +10,8 @@ use tokio::{
 use tonic::{Code, Status};
 
 use super::{
-    adaptive::{AdaptiveGate, AdaptivePermit},
+    adaptive::{AdaptiveLimiter, AdaptivePermit},
+    late_admission::LateAdmission,
     refusal::refused,
 };
 use crate::{
@@ -23,22 +24,22 @@ use crate::{
 pub(super) struct CallLimits {
     pub(super) timeout: Option<Duration>,
     /// Those of the method, the service and the server.
-    pub(super) gates: Vec<Arc<Gate>>,
-    pub(super) adaptive: Option<AdaptiveGate>,
+    pub(super) concurrency: Vec<Arc<ConcurrencyLimit>>,
+    pub(super) adaptive: Option<AdaptiveLimiter>,
     /// Whether the service does not end calls at their deadlines itself.
     pub(super) enforces_deadline: bool,
 }
 
 /// Lets a limited number of calls be in progress.
 #[derive(Debug)]
-pub(super) struct Gate {
+pub(super) struct ConcurrencyLimit {
     permits: Arc<Semaphore>,
     limit: usize,
     /// What is limited: a method, a service, or the server.
     name: String,
 }
 
-impl Gate {
+impl ConcurrencyLimit {
     pub(super) fn new(limit: usize, name: String) -> Self {
         let limit = limit.min(Semaphore::MAX_PERMITS);
         Self { permits: Arc::new(Semaphore::new(limit)), limit, name }
@@ -54,21 +55,29 @@ impl Gate {
 /// What a call in progress holds.
 #[derive(Debug)]
 pub(super) struct CallPermit {
-    gates: Vec<OwnedSemaphorePermit>,
-    adaptive: Option<AdaptivePermit>,
+    concurrency: Vec<OwnedSemaphorePermit>,
+    adaptive: Option<Admission>,
     /// When the call ends, if its service does not see to that.
     pub(super) deadline: Deadline,
+}
+
+/// How the adaptive limit admits a call.
+#[derive(Debug)]
+enum Admission {
+    Done(AdaptivePermit),
+    Late(LateAdmission),
 }
 
 impl CallLimits {
     /// Whether calls need not ask.
     pub(super) fn is_empty(&self) -> bool {
-        self.timeout.is_none() && self.gates.is_empty() && self.adaptive.is_none()
+        self.timeout.is_none() && self.concurrency.is_empty() && self.adaptive.is_none()
     }
 
-    /// Admits a call with these `headers`, and limits the timeout in them. An error is the status with which it is
+    /// Admits the call of `request`, and limits the timeout in its headers. An error is the status with which it is
     /// refused.
-    pub(super) fn admit(&self, headers: &mut HeaderMap) -> Result<CallPermit, Status> {
+    pub(super) fn admit(&self, request: &mut Request<HttpBody>) -> Result<CallPermit, Status> {
+        let headers = request.headers_mut();
         // What is malformed counts as none: our services refuse it, others may not look at it.
         let timeout = match (deadline::timeout(headers), self.timeout) {
             (Ok(Some(own)), Some(limit)) if own <= limit => Some(own),
@@ -79,14 +88,23 @@ impl CallLimits {
             (Ok(own), None) => own,
             (Err(_), limit) => limit,
         };
-        let gates = self.gates.iter().map(|gate| gate.try_acquire()).collect::<Result<_, _>>()?;
+        let concurrency =
+            self.concurrency.iter().map(|limit| limit.try_acquire()).collect::<Result<_, _>>()?;
+        let expiry = timeout.map(|timeout| Instant::now() + timeout);
         let adaptive = match &self.adaptive {
-            Some(gate) => Some(gate.try_acquire(timeout)?),
+            Some(limiter) if request.body().has_arrived() => {
+                Some(Admission::Done(limiter.try_acquire(timeout)?))
+            }
+            Some(limiter) => {
+                let admission = LateAdmission::new(limiter.clone(), expiry);
+                let body = std::mem::take(request.body_mut());
+                *request.body_mut() = admission.admit_after(body);
+                Some(Admission::Late(admission))
+            }
             None => None,
         };
-        let deadline = timeout.filter(|_| self.enforces_deadline);
-        let deadline = Deadline::at(deadline.map(|timeout| Instant::now() + timeout));
-        Ok(CallPermit { gates, adaptive, deadline })
+        let deadline = Deadline::at(expiry.filter(|_| self.enforces_deadline));
+        Ok(CallPermit { concurrency, adaptive, deadline })
     }
 }
 
@@ -97,12 +115,17 @@ impl CallPermit {
         // What is no reply, such as HTTP 405, says nothing of how long calls take.
         let reply = Protocol::of_call(headers).map(|_| Code::Ok);
         let code = grpc_status::code_of_head(headers).or(reply);
-        if let Some(adaptive) = self.adaptive {
-            adaptive.answered(code.unwrap_or(Code::Unknown));
+        let permit = match self.adaptive {
+            Some(Admission::Done(permit)) => Some(permit),
+            Some(Admission::Late(admission)) => admission.take(),
+            None => None,
+        };
+        if let Some(permit) = permit {
+            permit.answered(code.unwrap_or(Code::Unknown));
         }
-        match self.gates.is_empty() {
+        match self.concurrency.is_empty() {
             true => response,
-            false => response.map(|body| body.holding(self.gates)),
+            false => response.map(|body| body.holding(self.concurrency)),
         }
     }
 }

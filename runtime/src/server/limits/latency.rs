@@ -13,8 +13,9 @@ const MEAN_CALLS: u32 = 32;
 const FASTEST_TIME: Duration = Duration::from_secs(60);
 /// How many calls there must have been for the fastest of them to say something.
 const FASTEST_CALLS: u32 = 10;
-/// How much a call counts in a window at most, compared with one without others: a client that is slow to send its
-/// request must not look like a server that is slow to answer.
+/// How often a call is tried that cannot be expected to end in time.
+const TRIAL_INTERVAL: Duration = Duration::from_secs(1);
+/// How much a call counts in a window at most, compared with one without others: a single one that hangs says little.
 const MAX_SLOWDOWN: f64 = 10.0;
 
 /// How long a call took.
@@ -35,6 +36,8 @@ pub(super) struct Latencies {
     /// All calls of this period, and of the one before.
     periods: [Period; 2],
     begun: Instant,
+    /// When a call was last tried although none had been so fast.
+    tried: Option<Instant>,
 }
 
 #[derive(Clone, Copy, Debug, Default)]
@@ -45,7 +48,7 @@ struct Period {
 
 impl Latencies {
     pub(super) fn new(now: Instant) -> Self {
-        Self { unloaded: None, calls: 0, periods: [Period::default(); 2], begun: now }
+        Self { unloaded: None, calls: 0, periods: [Period::default(); 2], begun: now, tried: None }
     }
 
     /// Records a call that has completed.
@@ -78,8 +81,22 @@ impl Latencies {
         self.unloaded
     }
 
+    /// Fails if a call cannot be expected to end within `timeout`, unless it is to be tried. The error is how long the
+    /// fastest one has lately taken.
+    pub(super) fn check(&mut self, timeout: Duration, now: Instant) -> Result<(), Duration> {
+        let Some(fastest) = self.fastest(now).filter(|fastest| timeout < *fastest) else {
+            return Ok(());
+        };
+        // Otherwise, nobody would learn that the method has become faster.
+        if self.tried.is_none_or(|tried| now - tried >= TRIAL_INTERVAL) {
+            self.tried = Some(now);
+            return Ok(());
+        }
+        Err(fastest)
+    }
+
     /// The fastest call of the last minute or two, if there were several.
-    pub(super) fn fastest(&mut self, now: Instant) -> Option<Duration> {
+    fn fastest(&mut self, now: Instant) -> Option<Duration> {
         self.forget(now);
         let calls = self.periods.iter().map(|period| period.calls).fold(0, u32::saturating_add);
         let fastest = self.periods.iter().filter_map(|period| period.fastest).min();

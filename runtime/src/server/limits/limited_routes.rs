@@ -45,7 +45,7 @@ impl HttpService for LimitedRoutes {
             return self.routes.call(request);
         };
         let protocol = Protocol::of_call(request.headers());
-        match limits.admit(request.headers_mut()) {
+        match limits.admit(&mut request) {
             Ok(permit) => {
                 let response = serve(protocol, self.routes.call(request), permit);
                 ServiceFuture::Other(protocol, Box::pin(response))

@@ -2,6 +2,7 @@
 
 mod adaptive;
 mod admission;
+mod late_admission;
 mod latency;
 mod limited_routes;
 mod options;

@@ -214,8 +214,58 @@ fn one_slow_call_does_not_say_how_fast_calls_are() {
         now += time;
         state.release(0, now, Some((Took::Completed(time), place)));
     }
+    assert!(state.admit(0, now, Some(4 * MS)).is_ok(), "one is tried");
     assert!(state.admit(0, now, Some(4 * MS)).is_err(), "no call was as fast");
     assert!(state.admit(0, now, Some(6 * MS)).is_ok());
+}
+
+/// Slow calls of a method, which go on, do not keep out quick ones that have less time.
+#[test]
+fn quick_calls_beside_slow_ones_are_served() {
+    let mut now = Instant::now();
+    let mut state = state(now);
+    let mut refused = 0;
+    for _ in 0..100 {
+        let slow = state.admit(0, now, None).expect("there are few");
+        for _ in 0..10 {
+            now += 500 * MS;
+            match state.admit(0, now, Some(1000 * MS)) {
+                Ok(place) => {
+                    now += 10 * MS;
+                    state.release(0, now, Some((Took::Completed(10 * MS), place)));
+                }
+                Err(_) => refused += 1,
+            }
+        }
+        state.release(0, now, Some((Took::Completed(5000 * MS), slow)));
+    }
+    assert!(refused < 20, "{refused} of 1000");
+}
+
+/// Calls that take long make a probe vain, and the next one rare.
+#[test]
+fn long_calls_are_not_waited_for_again_and_again() {
+    let mut now = Instant::now();
+    let mut state = state(now);
+    let mut refused = 0;
+    let mut long = std::collections::VecDeque::new();
+    for second in 0..3600 {
+        // One of half a minute is always in progress, and too many quick ones come.
+        if second % 15 == 0 {
+            long.extend(state.admit(0, now, None));
+        }
+        if long.len() > 2 {
+            let place = long.pop_front().expect("there are three");
+            state.release(0, now, Some((Took::Completed(30_000 * MS), place)));
+        }
+        let places: Vec<_> = (0..40).filter_map(|_| state.admit(0, now, None).ok()).collect();
+        refused += usize::from(places.is_empty());
+        now += 1000 * MS;
+        for place in places {
+            state.release(0, now, Some((Took::Completed(10 * MS), place)));
+        }
+    }
+    assert!(refused <= 30, "{refused} seconds of an hour");
 }
 
 /// What is slow for a while, with few calls in progress, is not overload.

@@ -4,7 +4,7 @@ use std::{collections::HashMap, sync::Arc};
 
 use super::{
     adaptive::AdaptiveServer,
-    admission::{CallLimits, Gate},
+    admission::{CallLimits, ConcurrencyLimit},
     options::{LimitOptions, Limits, WHOLE_SERVICE},
 };
 use crate::{
@@ -100,10 +100,10 @@ fn list(names: &[&str]) -> String {
     }
 }
 
-/// Makes the limits of methods; those that share a gate get the same one.
+/// Makes the limits of methods; those that share a limit get the same one.
 struct LimitResolver<'a> {
     options: &'a LimitOptions,
-    server: Option<Arc<Gate>>,
+    server: Option<Arc<ConcurrencyLimit>>,
     adaptive: Option<Arc<AdaptiveServer>>,
     /// How many methods the adaptive limit knows.
     adapted: usize,
@@ -112,7 +112,7 @@ struct LimitResolver<'a> {
 /// What holds for all methods of a service.
 struct Shared<'a> {
     limits: Option<&'a Limits>,
-    gate: Option<Arc<Gate>>,
+    concurrency: Option<Arc<ConcurrencyLimit>>,
 }
 
 impl<'a> LimitResolver<'a> {
@@ -120,15 +120,15 @@ impl<'a> LimitResolver<'a> {
         let methods = services.iter().filter_map(|service| service.methods).flatten();
         let unary = methods.filter(|method| is_unary(method)).count();
         let adaptive = options.adaptive.map(|limit| Arc::new(AdaptiveServer::new(limit, unary)));
-        let server = gate(Some(&options.server), || "the server".to_owned());
+        let server = concurrency_limit(Some(&options.server), || "the server".to_owned());
         Self { options, server, adaptive, adapted: 0 }
     }
 
     fn service(&mut self, service: &LimitedService) -> ServiceLimits {
         let name = service.name;
         let limits = self.options.of_service(name);
-        let gate = gate(limits, || format!("the service {name}"));
-        let shared = Shared { limits, gate };
+        let concurrency = concurrency_limit(limits, || format!("the service {name}"));
+        let shared = Shared { limits, concurrency };
         match service.methods {
             Some(methods) => self.generated(methods, &shared),
             None => self.foreign(name, &shared),
@@ -144,7 +144,7 @@ impl<'a> LimitResolver<'a> {
         for method in methods {
             let mut call = self.call(service, self.options.by_path.get(method.path), method.path);
             if let Some(server) = self.adaptive.as_ref().filter(|_| is_unary(method)) {
-                call.adaptive = Some(server.gate(self.adapted));
+                call.adaptive = Some(server.limiter(self.adapted));
                 self.adapted += 1;
             }
             limits.methods.insert(method.name().to_owned(), call);
@@ -170,8 +170,11 @@ impl<'a> LimitResolver<'a> {
     }
 
     fn call(&self, service: &Shared<'_>, own: Option<&Limits>, path: &str) -> CallLimits {
-        let gates =
-            [gate(own, || format!("the method {path}")), service.gate.clone(), self.server.clone()];
+        let concurrency = [
+            concurrency_limit(own, || format!("the method {path}")),
+            service.concurrency.clone(),
+            self.server.clone(),
+        ];
         let levels = [own, service.limits, Some(&self.options.server)];
         CallLimits {
             timeout: levels
@@ -179,15 +182,18 @@ impl<'a> LimitResolver<'a> {
                 .flatten()
                 .find_map(|it| it.timeout)
                 .map(|it| it.min(FOREVER)),
-            gates: gates.into_iter().flatten().collect(),
+            concurrency: concurrency.into_iter().flatten().collect(),
             ..CallLimits::default()
         }
     }
 }
 
-fn gate(limits: Option<&Limits>, name: impl FnOnce() -> String) -> Option<Arc<Gate>> {
+fn concurrency_limit(
+    limits: Option<&Limits>,
+    name: impl FnOnce() -> String,
+) -> Option<Arc<ConcurrencyLimit>> {
     let limit = limits?.max_concurrent_calls?;
-    Some(Arc::new(Gate::new(limit, name())))
+    Some(Arc::new(ConcurrencyLimit::new(limit, name())))
 }
 
 fn is_unary(method: &MethodDescriptor) -> bool {

@@ -3,7 +3,7 @@
 
 use std::{collections::HashMap, ffi::OsString, fs, path::Path, process::Command};
 
-use super::{CASES, Case, peers::Peer, runs::Serving};
+use super::{CASES, Case, Setup, certificates::Certificates, peers::Peer, runs::Serving};
 use crate::{output, report::Report};
 
 /// The calls of the shorter and of the longer run.
@@ -17,7 +17,11 @@ struct Counts {
 }
 
 /// Counts a small call between two ends of a peer, and between an end of each.
-pub(super) fn add(report: &mut Report, ours: &Peer, tonic: &Peer) -> Result<(), String> {
+pub(super) fn add(
+    report: &mut Report,
+    [ours, tonic]: [&Peer; 2],
+    certificates: &Certificates,
+) -> Result<(), String> {
     if Command::new("valgrind").arg("--version").output().is_err() {
         eprintln!("instructions and allocations are left out: there is no valgrind");
         return Ok(());
@@ -26,11 +30,16 @@ pub(super) fn add(report: &mut Report, ours: &Peer, tonic: &Peer) -> Result<(), 
     let file = folder.path().join("counts");
     let case = CASES.iter().find(|case| (case.call, case.in_flight) == ("add", 64));
     let case = case.ok_or("no small calls")?;
-    for peer in [ours, tonic] {
-        let both = difference(|calls| count_both(peer, case, calls, &file))?;
-        let place = ("add, both ends", case.in_flight, peer.name);
-        report.add_at(place, ("instructions", ""), both.instructions);
-        report.add_at(place, ("allocations", ""), both.allocations);
+    for (name, setup) in
+        [("add, both ends", Setup::Plaintext), ("add, both ends, equipped server", Setup::Equipped)]
+    {
+        for peer in [ours, tonic] {
+            let peer = peer.with_setup(setup, certificates);
+            let both = difference(|calls| count_both(&peer, case, calls, &file))?;
+            let place = (name, case.in_flight, peer.name);
+            report.add_at(place, ("instructions", ""), both.instructions);
+            report.add_at(place, ("allocations", ""), both.allocations);
+        }
     }
     for (peer, other) in [(ours, tonic), (tonic, tonic)] {
         let server = difference(|calls| count_server(peer, other, (case, calls), &file))?;

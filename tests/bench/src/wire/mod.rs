@@ -27,16 +27,23 @@ struct Case {
     setup: Setup,
 }
 
-/// What calls go over.
+/// What calls go over, and to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Setup {
     Plaintext,
     Tls,
+    /// In plaintext, to a server with health, reflection, a log of requests, spans and limits.
+    Equipped,
 }
 
 impl Case {
     const fn over_tls(mut self) -> Self {
         self.setup = Setup::Tls;
+        self
+    }
+
+    const fn equipped(mut self) -> Self {
+        self.setup = Setup::Equipped;
         self
     }
 }
@@ -70,6 +77,8 @@ const CASES: &[Case] = &[
     case("add over TLS", "add", 64, (0, 1)).over_tls(),
     case("echo 64 KiB over TLS", "echo", 8, (64 * 1024, 1)).over_tls(),
     case("connect over TLS", "connect", 4, (0, 1)).over_tls(),
+    case("add, equipped", "add", 1, (0, 1)).equipped(),
+    case("add, equipped", "add", 64, (0, 1)).equipped(),
 ];
 
 /// The whole benchmark, or in under three minutes a shorter one against tonic and the floors alone.
@@ -91,8 +100,8 @@ pub(crate) fn run(quick: bool) -> Result<Report, String> {
             add(&mut report, case, peer, runs);
         }
     }
-    let (ours, tonic) = (find(&peers, OURS)?, find(&peers, BASELINE)?);
-    counts::add(&mut report, ours, tonic)?;
+    let measured = [find(&peers, OURS)?, find(&peers, BASELINE)?];
+    counts::add(&mut report, measured, &certificates)?;
     Ok(report)
 }
 

@@ -20,25 +20,31 @@ pub(super) struct Peer {
     words: Vec<OsString>,
     /// Whether it only makes small unary calls and echoes.
     floor: bool,
-    speaks_tls: bool,
-    /// Where certificates are, for a peer that is to speak TLS.
-    tls: Option<PathBuf>,
+    /// Whether it makes calls in each [`Setup`].
+    knows_setups: bool,
+    /// Tells it of one.
+    variable: Option<(&'static str, OsString)>,
 }
 
 impl Peer {
     fn new(name: &'static str, words: Vec<OsString>) -> Self {
-        Self { name, words, floor: false, speaks_tls: false, tls: None }
+        Self { name, words, floor: false, knows_setups: false, variable: None }
     }
 
     /// Whether it makes such calls at all.
     pub(super) fn makes(&self, case: &Case) -> bool {
         let knows = !self.floor || ["add", "echo"].contains(&case.call);
-        knows && (self.speaks_tls || case.setup == Setup::Plaintext)
+        knows && (self.knows_setups || case.setup == Setup::Plaintext)
     }
 
-    /// The same peer, which speaks TLS.
-    pub(super) fn over_tls(&self, certificates: &Certificates) -> Self {
-        Self { tls: Some(certificates.folder()), ..self.clone() }
+    /// The same peer in this setup.
+    pub(super) fn with_setup(&self, setup: Setup, certificates: &Certificates) -> Self {
+        let variable = match setup {
+            Setup::Plaintext => None,
+            Setup::Tls => Some(("TLS", certificates.folder().into())),
+            Setup::Equipped => Some(("EQUIPPED", "1".into())),
+        };
+        Self { variable, ..self.clone() }
     }
 
     /// The program, run by `tool` if that is any.
@@ -46,9 +52,7 @@ impl Peer {
         let mut words = tool.iter().chain(&self.words);
         let mut command = Command::new(words.next().map_or_else(OsString::new, Clone::clone));
         command.args(words);
-        if let Some(folder) = &self.tls {
-            command.env("TLS", folder);
-        }
+        command.envs(self.variable.clone());
         command
     }
 }
@@ -58,8 +62,8 @@ type Build = fn() -> Result<Peer, String>;
 /// The peers that can be built here; the others are told of.
 pub(super) fn build(quick: bool) -> Result<Vec<Peer>, String> {
     let mut peers = vec![
-        Peer { speaks_tls: true, ..member("bench-ours", OURS, "bench-ours")? },
-        Peer { speaks_tls: true, ..member("bench-tonic", BASELINE, "bench-tonic")? },
+        Peer { knows_setups: true, ..member("bench-ours", OURS, "bench-ours")? },
+        Peer { knows_setups: true, ..member("bench-tonic", BASELINE, "bench-tonic")? },
         Peer { floor: true, ..member("bench-floors", "bare h2", "bench-h2-echo")? },
         Peer { floor: true, ..member("bench-floors", "bare TCP", "bench-tcp-echo")? },
     ];

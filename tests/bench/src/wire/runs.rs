@@ -6,7 +6,7 @@ use std::{
     process::{Child, ChildStdin, ChildStdout, Stdio},
 };
 
-use super::{Case, Setup, certificates::Certificates, peers::Peer};
+use super::{Case, certificates::Certificates, peers::Peer};
 use crate::output;
 
 /// What a run has come to, in microseconds for each call or message.
@@ -27,11 +27,8 @@ impl Peer {
         certificates: &Certificates,
         seconds: f64,
     ) -> Option<Run> {
-        let peer = match case.setup {
-            Setup::Plaintext => self.clone(),
-            Setup::Tls => self.over_tls(certificates),
-        };
-        peer.measure(case, seconds)
+        self.with_setup(case.setup, certificates)
+            .measure(case, seconds)
             .inspect_err(|problem| {
                 let problem = problem.lines().next().unwrap_or_default();
                 eprintln!("{} fails at {}: {problem}", self.name, case.name);

@@ -1,7 +1,10 @@
 //! Our runtime under the load of the wire benchmark. With `INTERCEPTORS=2` in the environment, each side has as
-//! many interceptors that do nothing. With `TLS=FOLDER`, it speaks TLS with the certificates in there.
+//! many interceptors that do nothing. With `TLS=FOLDER`, it speaks TLS with the certificates in there. With
+//! `EQUIPPED=1`, the server has what services in production have beside their methods: health, reflection, a log of
+//! requests, spans, and limits.
 
 use std::{
+    io,
     net::{SocketAddr, TcpListener},
     path::PathBuf,
     time::Duration,
@@ -10,10 +13,11 @@ use std::{
 use bench_load::Peer;
 use bytes::Bytes;
 use rust_scaffold::{
-    Channel, ClientTls, InterceptedCall, Interceptor, Next, Reply, Request, Response, Server,
-    ServerTls, Status, Streaming,
+    CallLog, Channel, ClientTls, InterceptedCall, Interceptor, Limits, Next, Reply, Request,
+    Response, Server, ServerTls, Status, Streaming,
 };
 use tokio_stream::StreamExt as _;
+use tracing::Level;
 
 #[allow(missing_docs, unreachable_pub, clippy::doc_markdown)]
 mod generated {
@@ -118,7 +122,22 @@ async fn serve(server: Server, listener: TcpListener) {
         }
         None => server,
     };
+    let server = match std::env::var_os("EQUIPPED") {
+        Some(_) => equipped(server),
+        None => server,
+    };
     server.serve_listener(listener).await.expect("connections");
+}
+
+/// Lines are made and thrown away.
+fn equipped(server: Server) -> Server {
+    tracing_subscriber::fmt().json().with_max_level(Level::INFO).with_writer(io::sink).init();
+    server
+        .health()
+        .reflection()
+        .log_calls_to(CallLog::to_writer(io::sink()))
+        .trace_calls()
+        .limits(Limits::new().max_concurrent_calls(1024).timeout(Duration::from_secs(10)))
 }
 
 fn interceptors() -> usize {

@@ -1,5 +1,7 @@
 //! Stock tonic under the load of the wire benchmark. With `TLS=FOLDER` in the environment, it speaks TLS with the
-//! certificates in there.
+//! certificates in there. With `EQUIPPED=1`, the server has what [`equipment`] adds.
+
+mod equipment;
 
 use std::{
     fs,
@@ -22,6 +24,8 @@ use tonic::{
 #[allow(missing_docs, unreachable_pub, clippy::doc_markdown, clippy::too_many_lines)]
 mod generated {
     tonic::include_proto!("bench");
+
+    pub(crate) const FILES: &[u8] = tonic::include_file_descriptor_set!("bench");
 }
 
 use generated::{
@@ -87,6 +91,9 @@ impl Peer for Stock {
             }
             None => Server::builder(),
         };
+        if std::env::var_os("EQUIPPED").is_some() {
+            return equipment::serve(builder, BenchServer::new(Service), incoming).await;
+        }
         let server = builder.add_service(BenchServer::new(Service));
         server.serve_with_incoming(incoming).await.expect("connections");
     }
