@@ -46,6 +46,8 @@ const BACKOFF: Backoff = Backoff { base: Duration::from_secs(1), max: Duration::
 /// further failure, at most two minutes. Meanwhile, calls without a token fail with the same status. A source that takes
 /// more than 30 seconds has failed with `Unavailable`.
 ///
+/// A call has its token from its beginning: one that then waits long for a connection may be sent after the token's end.
+///
 /// Clones share the token. [`Channel::call_credentials`](crate::Channel::call_credentials) says where it is sent.
 #[derive(Clone)]
 pub struct BearerCredentials {

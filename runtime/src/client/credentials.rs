@@ -52,7 +52,8 @@ impl Channel {
     /// A layer does not change what the connection is, as long as it passes calls on to it.
     ///
     /// They are an [interceptor](Self::intercept): those that are added later, and layers that were added before, see the
-    /// metadata. It is never indexed by the compression of headers, and not shown by `Debug`.
+    /// metadata; on a channel that speaks gRPC-Web, all layers do. It is never indexed by the compression of headers, and
+    /// not shown by `Debug`.
     ///
     /// ```
     /// # use std::time::Duration;

@@ -59,7 +59,8 @@ const fn at_least_one(calls: u32) -> NonZeroU32 {
 /// there is room for one (see [gRFC A6](https://github.com/grpc/proposal/blob/master/A6-client-retries.md)). Calls
 /// without a key are not limited. Rates are kept by the generic cell rate algorithm
 /// ([governor](https://docs.rs/governor)): room for calls comes back evenly, not at once at the end of a second. Keys
-/// take memory until as much time has passed without a call as it takes for all of their room to come back.
+/// take memory until as much time has passed without a call as it takes for all of their room to come back, and there
+/// have been as many calls of others as there are keys.
 ///
 /// A hundred calls a second for each client, of which twenty may come at once:
 /// ```

@@ -455,12 +455,17 @@ async fn a_call_whose_deadline_cannot_be_met_is_not_started() {
     for _ in 0..9 {
         client.add(AddRequest::default()).await.unwrap();
     }
-    let refused = client.add(hurried()).await.unwrap_err();
-    assert_eq!(refused.code(), Code::DeadlineExceeded);
-    let message =
-        "the deadline leaves 5ms, and the fastest call of this method has lately taken 10ms";
-    assert_eq!(refused.message(), message);
-    assert_eq!(abacus.begun.load(Ordering::SeqCst), 11, "it was started");
+    // Now and then, one is tried: the method may have become faster.
+    let tried = client.add(hurried()).await.unwrap_err();
+    assert_eq!(tried.message(), "the deadline of the call has passed");
+    for _ in 0..5 {
+        let refused = client.add(hurried()).await.unwrap_err();
+        assert_eq!(refused.code(), Code::DeadlineExceeded);
+        let message =
+            "the deadline leaves 5ms, and the fastest call of this method has lately taken 10ms";
+        assert_eq!(refused.message(), message);
+    }
+    assert_eq!(abacus.begun.load(Ordering::SeqCst), 12, "others were started");
 
     let mut request = Request::new(AddRequest::default());
     request.set_timeout(WORK * 2);

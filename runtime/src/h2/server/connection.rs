@@ -58,7 +58,7 @@ pub(crate) async fn serve<C: Handshake>(
     let (opened, mut is_draining) = match opened.await {
         Some(Ok(opened)) => opened,
         Some(Err(error)) => return report(&error),
-        // Its client has made no call.
+        // Its time is over. Calls that its client may have made have not been read.
         None => return,
     };
     let Opened { h2, handle, info } = opened;

@@ -68,8 +68,9 @@ pub trait Handshake: Send + 'static {
 
     /// Performs the handshake. It runs on the connection's own task, so it delays no other connection as
     /// long as it does not block the thread. Together with HTTP/2's handshake, it is limited by
-    /// [`handshake_timeout`](crate::Server::handshake_timeout). When that is over, or a second after the server has
-    /// begun to drain its connections, it is dropped.
+    /// [`handshake_timeout`](crate::Server::handshake_timeout). When that is over, it is dropped; also a second
+    /// after the server has begun to drain its connections, or earlier if
+    /// [`shutdown_timeout`](crate::Server::shutdown_timeout) is shorter, or shutdown is forced.
     ///
     /// # Errors
     /// Any, and a panic, closes this connection and nothing else.

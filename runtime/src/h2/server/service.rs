@@ -71,7 +71,8 @@ pub(crate) struct ObservedFuture {
 }
 
 impl ServiceFuture {
-    /// The protocol of the call, whose request is in `protocol`. None if it is plain HTTP.
+    /// The protocol in which a failure of the call is told, whose request is in `protocol`. None if it is plain HTTP for
+    /// another library.
     pub(super) fn protocol(&self, protocol: Protocol) -> Option<Protocol> {
         match self {
             Self::Other(protocol, _) => *protocol,

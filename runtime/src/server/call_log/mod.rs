@@ -35,7 +35,7 @@ use crate::call::trace_id::TraceId;
 /// path, the status code, how long the call took, the number and the size of its messages in both directions
 /// (compressed if they were; zero for requests of gRPC-Web as text), the trace id if the call has a valid
 /// `traceparent`, and of a call that has failed, the message that its client gets. Neither messages nor metadata are
-/// logged. A response that is not gRPC is logged with its HTTP status.
+/// logged. A response that is not gRPC is logged with its HTTP status if that says that it has failed.
 ///
 /// What the peer has chosen, paths first of all, is escaped, so that it cannot forge lines, and shortened.
 ///
