@@ -1,8 +1,10 @@
 #!/usr/bin/env bash
-# Runs the interop checks of README.md; needs Rust, Python 3.11 or newer with pip, and Node with npm.
+# Runs the interop checks of README.md; needs Rust, Python 3.11 or newer with pip, Node with npm, openssl, and what
+# cpp/build.sh says.
 set -euo pipefail
 cd "$(dirname "$0")"
 
+cpp/build.sh
 [ -d .venv ] || python3 -m venv .venv
 .venv/bin/pip install --quiet --requirement python/requirements.txt
 npm ci --loglevel=error --prefix node > /dev/null

@@ -51,8 +51,20 @@ const inInt32 = (result, done) =>
     ? done(null, { result })
     : done({ code: grpc.status.OUT_OF_RANGE, details: `${result} does not fit in an int32` });
 
+/** Sends the name in the client's certificate. */
+function tellWhoCalls(call) {
+  const identity = call.getAuthContext().sslPeerCertificate?.subjectaltname;
+  if (!identity) return;
+  const metadata = new grpc.Metadata();
+  metadata.set("x-peer", identity.replace(/^URI:/, ""));
+  call.sendMetadata(metadata);
+}
+
 const Calculator = {
-  Add: ({ request: { a, b } }, done) => inInt32(a + b, done),
+  Add(call, done) {
+    tellWhoCalls(call);
+    inInt32(call.request.a + call.request.b, done);
+  },
   Subtract: ({ request: { a, b } }, done) => inInt32(a - b, done),
 };
 
@@ -140,13 +152,13 @@ function Tail(call) {
   });
 }
 
-export function serve() {
+/** Serves on a free port of 127.0.0.1, which it prints as one of `host`. */
+export function serve(host, credentials) {
   const server = new grpc.Server();
   server.addService(calculator.Calculator.service, Calculator);
   server.addService(telemetry.Telemetry.service, { Latest, Last: Latest, Watch, Upload, Tail });
-  const credentials = grpc.ServerCredentials.createInsecure();
   server.bindAsync("127.0.0.1:0", credentials, (error, port) => {
     if (error) throw error;
-    console.log(`listening on 127.0.0.1:${port}`);
+    console.log(`listening on ${host}:${port}`);
   });
 }

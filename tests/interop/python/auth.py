@@ -1,15 +1,13 @@
 """Bearer tokens over TLS, and typed details of errors: the server, and the checks of one; see ../src/auth.rs."""
 
 import asyncio
-import signal
-import sys
-from pathlib import Path
 
 import grpc
 from google.protobuf import any_pb2
 from google.rpc import code_pb2, error_details_pb2, status_pb2
 from grpc_status import rpc_status
 
+import checks
 from contract import calculator, calculator_services
 from scenarios import Calculator
 
@@ -42,22 +40,7 @@ def refusal():
     return status
 
 
-async def serve(read):
-    server = grpc.aio.server()
-    calculator_services.add_CalculatorServicer_to_server(Guarded(), server)
-    credentials = grpc.ssl_server_credentials([(read("server.key"), read("server.crt"))])
-    port = server.add_secure_port("127.0.0.1:0", credentials)
-    await server.start()
-    print(f"listening on localhost:{port}", flush=True)
-
-    terminated = asyncio.Event()
-    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, terminated.set)
-    await terminated.wait()
-    await server.stop(grace=0)
-    return True
-
-
-async def check(read, address):
+async def check(address, read):
     tls = grpc.ssl_channel_credentials(read("ca.crt"))
     passed = True
     for name, token, is_right in [
@@ -71,9 +54,7 @@ async def check(read, address):
                 tls, grpc.access_token_call_credentials(token)
             )
         outcome = await asyncio.to_thread(add, address, credentials)
-        verdict = is_right(outcome)
-        passed &= verdict
-        print("ok" if verdict else "FAILED", name if verdict else f"{name}: {outcome}", flush=True)
+        passed &= checks.report(name, None if is_right(outcome) else repr(outcome))
     return passed
 
 
@@ -101,13 +82,3 @@ def has_details(outcome):
             if detail.Unpack(message):
                 unpacked.append(message)
     return status.message == "the token is not valid" and unpacked == [INFO, BAD_REQUEST]
-
-
-def main(command, *arguments):
-    *address, folder = arguments
-    read = lambda name: Path(folder, name).read_bytes()
-    return asyncio.run({"serve": serve, "check": check}[command](read, *address))
-
-
-if __name__ == "__main__":
-    sys.exit(not main(*sys.argv[1:]))

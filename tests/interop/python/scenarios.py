@@ -17,6 +17,9 @@ ERROR_DETAILS = b"\x00\x01\xfe\xff"
 
 class Calculator(calculator_services.CalculatorServicer):
     async def Add(self, request, context):
+        # In TLS, the names in the client's certificate.
+        for identity in context.peer_identities() or ():
+            await context.send_initial_metadata([("x-peer", identity.decode())])
         return calculator.AddResponse(result=await in_int32(request.a + request.b, context))
 
     async def Subtract(self, request, context):

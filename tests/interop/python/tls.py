@@ -1,64 +1,62 @@
-"""TLS with certificates on both sides: the server, and the checks of one; see ../src/tls.rs."""
-
-import asyncio
-import signal
-import sys
-from pathlib import Path
+"""TLS, with a certificate of the server's (`tls`) or of both sides (`mtls`); see ../src/tls.rs."""
 
 import grpc
 
+import checks
 from contract import calculator, calculator_services
-from scenarios import Calculator
+
+# Whom a server sees by the certificate of `client`.
+CLIENT = "spiffe://example.org/client"
+REFUSED = grpc.StatusCode.UNAVAILABLE
+OTHER_NAME = [("grpc.ssl_target_name_override", "other.example")]
 
 
-async def serve(read):
-    server = grpc.aio.server()
-    calculator_services.add_CalculatorServicer_to_server(Calculator(), server)
-    pair = [(read("server.key"), read("server.crt"))]
-    credentials = grpc.ssl_server_credentials(pair, read("ca.crt"), require_client_auth=True)
-    port = server.add_secure_port("127.0.0.1:0", credentials)
-    await server.start()
-    print(f"listening on localhost:{port}", flush=True)
-
-    terminated = asyncio.Event()
-    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, terminated.set)
-    await terminated.wait()
-    await server.stop(grace=0)
-    return True
+def server_credentials(kind, read):
+    pair = (read("server.key"), read("server.crt"))
+    if kind == "mtls":
+        return grpc.ssl_server_credentials([pair], read("ca.crt"), require_client_auth=True)
+    return grpc.ssl_server_credentials([pair])
 
 
-async def check(read, address):
-    pair = (read("client.key"), read("client.crt"))
-    other_name = [("grpc.ssl_target_name_override", "other.example")]
+def attempts(kind, read):
+    """What a client tries, and what comes of it: whom the server has seen, if anybody, or a refusal."""
+
+    def trusting(ca, client=None):
+        pair = (read(f"{client}.key"), read(f"{client}.crt")) if client else ()
+        return grpc.ssl_channel_credentials(read(f"{ca}.crt"), *pair)
+
+    if kind == "tls":
+        return [
+            ("tls with the certificate of the server", trusting("ca"), (), None),
+            ("tls of an unknown ca is refused", trusting("other"), (), REFUSED),
+            ("tls with another name is refused", trusting("ca"), OTHER_NAME, REFUSED),
+        ]
+    client, stranger = trusting("ca", "client"), trusting("ca", "stranger")
+    return [
+        ("mtls with both certificates", client, (), CLIENT),
+        ("mtls without a client certificate is refused", trusting("ca"), (), REFUSED),
+        ("mtls with a client of an unknown ca is refused", stranger, (), REFUSED),
+        ("mtls of an unknown ca is refused", trusting("other", "client"), (), REFUSED),
+        ("mtls with another name is refused", client, OTHER_NAME, REFUSED),
+    ]
+
+
+async def check(address, kind, read):
     passed = True
-    for name, credentials, options, expected in [
-        ("tls with both certificates", (read("ca.crt"), *pair), (), True),
-        ("tls without a client certificate is refused", (read("ca.crt"),), (), False),
-        ("tls of an unknown ca is refused", (read("other.crt"), *pair), (), False),
-        ("tls with another name is refused", (read("ca.crt"), *pair), other_name, False),
-    ]:
-        added = await add(address, grpc.ssl_channel_credentials(*credentials), options)
-        is_right = (added == 8) == expected
-        passed &= is_right
-        print("ok" if is_right else "FAILED", name if is_right else f"{name}: {added}", flush=True)
-    return passed
+    for name, credentials, options, expected in attempts(kind, read):
+        seen = await add(address, credentials, options)
+        passed &= checks.report(name, None if seen == expected else repr(seen))
+    # The first one has what it takes.
+    _, credentials, *_ = attempts(kind, read)[0]
+    return await checks.run(address, checks.CALLS_AND_SIZES, credentials) and passed
 
 
 async def add(address, credentials, options):
     async with grpc.aio.secure_channel(address, credentials, options) as channel:
         stub = calculator_services.CalculatorStub(channel)
+        call = stub.Add(calculator.AddRequest(a=5, b=3), timeout=20)
         try:
-            return (await stub.Add(calculator.AddRequest(a=5, b=3), timeout=20)).result
+            assert (await call).result == 8
         except grpc.aio.AioRpcError as status:
-            assert status.code() == grpc.StatusCode.UNAVAILABLE, status
-            return status.details()
-
-
-def main(command, *arguments):
-    *address, folder = arguments
-    read = lambda name: Path(folder, name).read_bytes()
-    return asyncio.run({"serve": serve, "check": check}[command](read, *address))
-
-
-if __name__ == "__main__":
-    sys.exit(not main(*sys.argv[1:]))
+            return status.code()
+        return (await call.initial_metadata()).get("x-peer")

@@ -1,30 +1,24 @@
 //! Bearer tokens over TLS, and typed details of errors: the server, and the checks of one.
-//!
-//! `run.py` makes the certificates, as for `tls`.
 
-use std::{io, path::Path};
+use std::path::Path;
 
 use rust_scaffold::{
-    BearerAuth, BearerCredentials, BearerToken, Channel, ClientTls, Code, ServerTls, Status,
+    BearerAuth, BearerCredentials, BearerToken, Channel, ClientTls, Code, Server, Status,
     error_details::{ErrorDetails, StatusExt as _},
 };
-use tokio::net::TcpListener;
 
 use crate::{
+    checks::report,
     contract::calculator::{AddRequest, CalculatorClient},
-    scenarios,
 };
 
 const TOKEN: &str = "mF_9.B5f-4.1JqM";
 const REASON: &str = "TOKEN_UNKNOWN";
 const DOMAIN: &str = "calculator.example";
 
-pub(crate) async fn serve(folder: &Path) -> io::Result<()> {
-    let tls = ServerTls::from_pem_files(folder.join("server.crt"), folder.join("server.key"));
-    let listener = TcpListener::bind("127.0.0.1:0").await?;
-    println!("listening on localhost:{}", listener.local_addr()?.port());
-    let server = scenarios::server().tls(tls).intercept(BearerAuth::new(verify));
-    server.serve_listener(listener).await
+/// The server, to callers with the token.
+pub(crate) fn guard(server: Server) -> Server {
+    server.intercept(BearerAuth::new(verify))
 }
 
 async fn verify(token: BearerToken) -> Result<(), Status> {
@@ -56,13 +50,9 @@ pub(crate) async fn check(address: &str, folder: &Path) -> bool {
         ("auth a wrong token is refused with details", has_details(&wrong)),
         ("auth a token is not sent in plaintext", is_unauthenticated(&unsafe_)),
     ];
-    for (name, passed) in checks {
-        match passed {
-            true => println!("ok {name}"),
-            false => println!("FAILED {name}: {accepted:?} {missing:?} {wrong:?} {unsafe_:?}"),
-        }
-    }
-    checks.iter().all(|(_, passed)| *passed)
+    let seen = || format!("{accepted:?} {missing:?} {wrong:?} {unsafe_:?}");
+    let reported = checks.map(|(name, passed)| report(name, passed.then_some(()).ok_or_else(seen)));
+    reported == [true; 4]
 }
 
 async fn add(channel: Channel) -> Result<i32, Status> {

@@ -10,53 +10,74 @@ mod tls;
 
 use std::{env, error::Error, io, path::Path, process::ExitCode};
 
+use rust_scaffold::Server;
 use tokio::net::{TcpListener, UnixListener};
 
 const USAGE: &str = "\
 Usage: interop serve               serve on a free port of 127.0.0.1 and print it
        interop serve unix:PATH     serve on a Unix socket
-       interop serve tls FOLDER    serve with TLS and the certificates in a folder
-       interop serve auth FOLDER   serve with TLS, to callers with a token
+       interop serve KIND FOLDER   serve with TLS and the certificates in a folder
        interop chain [HOST:PORT]   serve as a part of a chain, whose next service is there
        interop check HOST:PORT     run every check
-       interop check HOST:PORT tls FOLDER
+       interop check HOST:PORT KIND FOLDER
                                    run those of TLS
-       interop check HOST:PORT auth FOLDER
-                                   run those of tokens";
+Kinds: tls   the server has a certificate
+       mtls  clients have to have one as well
+       auth  clients have to have a token";
 
 #[tokio::main]
 async fn main() -> Result<ExitCode, Box<dyn Error>> {
     let args: Vec<String> = env::args().skip(1).collect();
     let args: Vec<&str> = args.iter().map(String::as_str).collect();
     match args[..] {
-        ["serve"] => serve().await?,
+        ["serve"] => serve(scenarios::server(), "127.0.0.1").await?,
         ["serve", address] if address.starts_with("unix:") => serve_unix(address).await?,
-        ["serve", "tls", folder] => tls::serve(Path::new(folder)).await?,
-        ["serve", "auth", folder] => auth::serve(Path::new(folder)).await?,
+        ["serve", kind @ ("tls" | "mtls" | "auth"), folder] => {
+            serve(secure_server(kind, Path::new(folder)), "localhost").await?;
+        }
         ["chain"] => chain::serve(None).await?,
         ["chain", next] => chain::serve(Some(next)).await?,
-        ["check", address, "tls", folder] if tls::check(address, Path::new(folder)).await => {}
-        ["check", address, "auth", folder] if auth::check(address, Path::new(folder)).await => {}
-        ["check", address] if checks::run(address).await => {}
-        ["check", _] | ["check", _, "tls" | "auth", _] => return Ok(ExitCode::FAILURE),
-        _ => {
-            eprintln!("{USAGE}");
-            return Ok(ExitCode::from(2));
-        }
+        ["check", address, ref kind @ ..] => return Ok(check(address, kind).await),
+        _ => return Ok(usage()),
     }
     Ok(ExitCode::SUCCESS)
 }
 
-async fn serve() -> io::Result<()> {
+async fn check(address: &str, kind: &[&str]) -> ExitCode {
+    let passed = match *kind {
+        [] => checks::run(address).await,
+        ["tls", folder] => tls::check(address, Path::new(folder)).await,
+        ["mtls", folder] => tls::check_mutual(address, Path::new(folder)).await,
+        ["auth", folder] => auth::check(address, Path::new(folder)).await,
+        _ => return usage(),
+    };
+    if passed { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+fn usage() -> ExitCode {
+    eprintln!("{USAGE}");
+    ExitCode::from(2)
+}
+
+fn secure_server(kind: &str, folder: &Path) -> Server {
+    let server = scenarios::server();
+    match kind {
+        "mtls" => server.tls(tls::mutual_server(folder)),
+        "auth" => auth::guard(server.tls(tls::server(folder))),
+        _ => server.tls(tls::server(folder)),
+    }
+}
+
+async fn serve(server: Server, host: &str) -> io::Result<()> {
     let listener = TcpListener::bind("127.0.0.1:0").await?;
-    println!("listening on {}", listener.local_addr()?);
-    scenarios::serve(listener).await
+    println!("listening on {host}:{}", listener.local_addr()?.port());
+    server.shutdown_on_signal().serve_listener(listener).await
 }
 
 async fn serve_unix(address: &str) -> io::Result<()> {
     let listener = UnixListener::bind(address.trim_start_matches("unix:"))?;
     println!("listening on {address}");
-    scenarios::serve(listener).await
+    scenarios::server().shutdown_on_signal().serve_listener(listener).await
 }
 
 #[cfg(test)]
@@ -67,7 +88,7 @@ mod tests {
     async fn our_client_and_our_server_pass_every_check() {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap().to_string();
-        tokio::spawn(scenarios::serve(listener));
+        tokio::spawn(scenarios::server().serve_listener(listener));
         assert!(checks::run(&address).await, "see the lines above");
     }
 }

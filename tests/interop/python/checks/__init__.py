@@ -14,19 +14,26 @@ CHECKS = [
     *compression.CHECKS,
     *sizes.CHECKS,
 ]
+# What is below them may differ.
+CALLS_AND_SIZES = [*calls.CHECKS, *sizes.CHECKS]
 TIME_LIMIT = 20
 
 
-async def run(address):
+async def run(address, checks=CHECKS, credentials=None):
     """Prints a line for each check; true when all have passed."""
     passed = True
-    for check in CHECKS:
-        name = check.__name__.replace("_", " ")
+    for check in checks:
+        problem = None
         try:
-            async with Peer(address) as peer:
+            async with Peer(address, credentials) as peer:
                 await asyncio.wait_for(check(peer), TIME_LIMIT)
-            print(f"ok {name}", flush=True)
         except Exception as error:
-            passed = False
-            print(f"FAILED {name}: {error!r}", flush=True)
+            problem = repr(error)
+        passed &= report(check.__name__.replace("_", " "), problem)
     return passed
+
+
+def report(name, problem=None):
+    """Prints what a check has come to; true when it has passed."""
+    print(f"ok {name}" if problem is None else f"FAILED {name}: {problem}", flush=True)
+    return problem is None

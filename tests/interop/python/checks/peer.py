@@ -13,9 +13,12 @@ _names = itertools.count(1)
 
 
 class Peer:
-    def __init__(self, address, **channel_options):
+    def __init__(self, address, credentials=None, **channel_options):
         self.address = address
-        self.channel = grpc.aio.insecure_channel(address, **channel_options)
+        if credentials:
+            self.channel = grpc.aio.secure_channel(address, credentials, **channel_options)
+        else:
+            self.channel = grpc.aio.insecure_channel(address, **channel_options)
         self.calculator = calculator_services.CalculatorStub(self.channel)
         self.telemetry = telemetry_services.TelemetryStub(self.channel)
 

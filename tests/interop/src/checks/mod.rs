@@ -11,7 +11,7 @@ mod sizes;
 
 use std::{pin::Pin, time::Duration};
 
-use rust_scaffold::Status;
+use rust_scaffold::{Channel, Status};
 use tokio::time::timeout;
 
 use self::peer::Peer;
@@ -51,20 +51,42 @@ use checks;
 pub(crate) async fn run(address: &str) -> bool {
     let mut passed = true;
     for check in CHECKS.into_iter().flatten() {
-        let name = check.name.replace('_', " ");
-        match run_one(check, address).await {
-            Ok(()) => println!("ok {name}"),
-            Err(problem) => {
-                passed = false;
-                println!("FAILED {name}: {problem}");
-            }
-        }
+        let peer = Peer::connect(address).await;
+        passed &= run_one(check, peer).await;
     }
     passed
 }
 
-async fn run_one(check: &Check, address: &str) -> Result<(), String> {
-    let peer = Peer::connect(address).await.map_err(|status| status.to_string())?;
+/// The checks of calls and sizes alone, all on one channel: what is below it may differ.
+pub(crate) async fn run_calls_and_sizes(channel: &Channel, address: &str) -> bool {
+    let mut passed = true;
+    for check in calls::CHECKS.iter().chain(sizes::CHECKS) {
+        let peer = Peer::over(channel.clone(), address);
+        passed &= run_one(check, Ok(peer)).await;
+    }
+    passed
+}
+
+/// Prints what a check has come to, and returns whether it has passed.
+pub(crate) fn report(name: &str, outcome: Result<(), String>) -> bool {
+    match outcome {
+        Ok(()) => {
+            println!("ok {name}");
+            true
+        }
+        Err(problem) => {
+            println!("FAILED {name}: {problem}");
+            false
+        }
+    }
+}
+
+async fn run_one(check: &Check, peer: Result<Peer, Status>) -> bool {
+    report(&check.name.replace('_', " "), outcome_of(check, peer).await)
+}
+
+async fn outcome_of(check: &Check, peer: Result<Peer, Status>) -> Result<(), String> {
+    let peer = peer.map_err(|status| status.to_string())?;
     let checking = tokio::spawn(timeout(TIME_LIMIT, (check.run)(peer)));
     match checking.await {
         Ok(Ok(Ok(()))) => Ok(()),

@@ -31,14 +31,17 @@ pub(super) struct Peer {
 
 impl Peer {
     pub(super) async fn connect(address: &str) -> Result<Self, Status> {
-        let channel = Channel::connect(format!("http://{address}")).await?;
-        Ok(Self {
+        Ok(Self::over(Channel::connect(format!("http://{address}")).await?, address))
+    }
+
+    pub(super) fn over(channel: Channel, address: &str) -> Self {
+        Self {
             calculator: CalculatorClient::new(channel.clone()),
             greeter: GreeterClient::new(channel.clone()),
             newer: newer::CalculatorClient::new(channel.clone()),
             telemetry: TelemetryClient::new(channel),
             address: address.to_owned(),
-        })
+        }
     }
 
     /// The same server through a relay.

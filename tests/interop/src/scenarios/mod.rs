@@ -4,10 +4,9 @@ mod calls;
 mod echo;
 mod telemetry;
 
-use std::io;
-
 use rust_scaffold::{
-    CompressionEncoding, Listener, Request, Response, Server, Status, prost_types::Timestamp,
+    CompressionEncoding, ConnectInfo, Request, Response, Server, Status, TlsInfo,
+    prost_types::Timestamp,
 };
 
 use self::telemetry::Scenarios;
@@ -24,11 +23,6 @@ use crate::contract::{
 pub(crate) const ERROR_MESSAGE: &str = "100 % naïve: 日本語\nmore";
 pub(crate) const ERROR_DETAILS: &[u8] = b"\x00\x01\xfe\xff";
 
-/// Serves the scenarios to every connection of `listener`, until SIGTERM and for as long as calls take.
-pub(crate) async fn serve(listener: impl Listener + Unpin) -> io::Result<()> {
-    server().shutdown_on_signal().serve_listener(listener).await
-}
-
 /// A server of the scenarios.
 pub(crate) fn server() -> Server {
     let telemetry = TelemetryServer::new(Scenarios::default())
@@ -39,6 +33,7 @@ pub(crate) fn server() -> Server {
         .add_service(telemetry)
         .health()
         .reflection()
+        .connect_info(true)
         .shutdown_timeout(None)
 }
 
@@ -72,9 +67,17 @@ struct CheckedCalculator;
 
 impl Calculator for CheckedCalculator {
     async fn add(&self, request: Request<AddRequest>) -> Result<Response<AddResponse>, Status> {
+        let info = request.extensions().get::<ConnectInfo>();
+        let peer = info.and_then(ConnectInfo::tls).and_then(TlsInfo::spiffe_id);
+        let peer = peer.map(|peer| peer.parse().map_err(|_| Status::internal("no text")));
+        let peer = peer.transpose()?;
         let AddRequest { a, b } = request.into_inner();
         let result = a.checked_add(b).ok_or_else(|| Status::out_of_range("no int32"))?;
-        Ok(Response::new(AddResponse { result }))
+        let mut response = Response::new(AddResponse { result });
+        if let Some(peer) = peer {
+            response.metadata_mut().insert("x-peer", peer);
+        }
+        Ok(response)
     }
 
     async fn subtract(

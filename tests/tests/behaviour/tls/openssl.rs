@@ -90,6 +90,20 @@ async fn a_server_without_http2_is_not_connected_to() {
 }
 
 #[tokio::test]
+async fn a_server_of_an_old_version_is_not_connected_to() {
+    let (ca, folder) = (Authority::new(), tempfile::tempdir().unwrap());
+    let pair = ca.issue(&["localhost"]);
+    for version in ["-tls1", "-tls1_1"] {
+        // Level 0 lets OpenSSL itself speak them.
+        let arguments = format!("{version} -alpn h2 -cipher ALL:@SECLEVEL=0");
+        let (_server, port) = s_server(folder.path(), &pair, &arguments).await;
+        let builder = rust_scaffold::Channel::builder(format!("https://localhost:{port}"));
+        let tls = ClientTls::new().ca_pem(ca.pem());
+        says(&builder.tls(tls).connect().await.unwrap_err().to_string(), &["ProtocolVersion"]);
+    }
+}
+
+#[tokio::test]
 async fn a_server_whose_certificate_has_expired_is_not_connected_to() {
     let (ca, folder) = (Authority::new(), tempfile::tempdir().unwrap());
     let (_server, port) = s_server(folder.path(), &ca.issue_expired("localhost"), "-alpn h2").await;
