@@ -256,6 +256,19 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
+    async fn a_connection_that_says_nothing_delays_nothing() {
+        for (age, delay) in [(0, 1), (5, 0)] {
+            let connections = hanging(Duration::ZERO, Some(50 * SECOND), &Arc::default());
+            let (_silent, there) = tokio::io::duplex(4096);
+            let none = Interrupts::counted_by(watch::channel(0).1);
+            let drained = Instant::now() + age * SECOND;
+            let signal = tokio::time::sleep_until(drained);
+            connections.run(once(there), signal, none).await.unwrap();
+            assert_eq!(drained.elapsed().as_secs(), delay, "after {age} s");
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
     async fn a_connection_that_never_closes_is_not_waited_for_for_ever() {
         for (limit, forced, end) in [(Some(5), None, 5), (None, Some(7), 7), (Some(5), Some(2), 2)]
         {

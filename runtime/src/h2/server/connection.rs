@@ -14,7 +14,7 @@ use h2::Reason;
 use tokio::{
     io::{AsyncRead, AsyncWrite},
     sync::{OwnedSemaphorePermit, watch},
-    time::{Instant, Sleep, timeout},
+    time::{Instant, Sleep, timeout, timeout_at},
 };
 
 use super::{
@@ -109,7 +109,7 @@ pub(crate) async fn serve<C: Handshake>(
 /// Opens a connection, and says whether it is to be drained already. None if its server does not wait for it.
 ///
 /// The client may have made calls before the drain, without having been read, let alone answered: closed without
-/// a GOAWAY, it could not know that they were not begun.
+/// a GOAWAY, it could not know that they were not begun. One that has said nothing for longer has made none.
 async fn open_in_time<C: Handshake>(
     accepted: C,
     shared: &ServerShared,
@@ -117,6 +117,7 @@ async fn open_in_time<C: Handshake>(
     phase: &watch::Receiver<ServerPhase>,
 ) -> Option<io::Result<(Opened<C::Io>, bool)>> {
     let ServerConnectionOptions { handshake_timeout, shutdown_timeout, .. } = shared.options;
+    let begun = Instant::now();
     let opening = timeout(handshake_timeout, open(accepted, shared));
     let mut opening = pin!(opening);
     let (opened, is_draining) = match run_until(draining.as_mut(), opening.as_mut()).await {
@@ -124,7 +125,7 @@ async fn open_in_time<C: Handshake>(
         None => {
             let grace = shutdown_timeout.map_or(OPENING_GRACE, |limit| limit.min(OPENING_GRACE));
             let force = phase::force(phase.clone());
-            (run_until(pin!(force), timeout(grace, opening)).await?.ok()?, true)
+            (run_until(pin!(force), timeout_at(begun + grace, opening)).await?.ok()?, true)
         }
     };
     Some(opened.unwrap_or_else(|elapsed| Err(elapsed.into())).map(|opened| (opened, is_draining)))
@@ -197,7 +198,7 @@ const MAX_STRAY_FRAMES: usize = 100_000;
 /// The jitter of the connections' maximum age.
 const AGE_JITTER: f64 = 0.1;
 
-/// How long a connection that is being opened when its server begins to drain may still take for it.
+/// How long a connection that is being opened when its server begins to drain may take for it, all in all.
 const OPENING_GRACE: Duration = Duration::from_secs(1);
 
 /// Why a connection is closed.

@@ -68,8 +68,8 @@ pub trait Handshake: Send + 'static {
 
     /// Performs the handshake. It runs on the connection's own task, so it delays no other connection as
     /// long as it does not block the thread. Together with HTTP/2's handshake, it is limited by
-    /// [`handshake_timeout`](crate::Server::handshake_timeout). When that is over, it is dropped; also a second
-    /// after the server has begun to drain its connections, or earlier if
+    /// [`handshake_timeout`](crate::Server::handshake_timeout). When that is over, it is dropped; if the server
+    /// drains its connections, after a second, or earlier if
     /// [`shutdown_timeout`](crate::Server::shutdown_timeout) is shorter, or shutdown is forced.
     ///
     /// # Errors
