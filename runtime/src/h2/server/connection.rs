@@ -407,9 +407,10 @@ mod tests {
 
     #[tokio::test]
     async fn what_is_refused_says_nothing_of_how_quick_its_method_is() {
-        let limit = ServerConnectionOptions::default().inline_limit;
-        let shared =
-            Arc::new(ServerShared::new(Arc::new(Refusing), ServerConnectionOptions::default()));
+        // So long that no call is slow by itself.
+        let limit = Duration::from_secs(3600);
+        let options = ServerConnectionOptions { inline_limit: limit, ..Default::default() };
+        let shared = Arc::new(ServerShared::new(Arc::new(Refusing), options));
         let method = shared.slow_methods.of(MethodSlot::of("/s.S/Slow"));
         (0..2).for_each(|_| method.record(limit * 2, limit));
         let (here, there) = tokio::io::duplex(4096);
