@@ -25,6 +25,8 @@ pub(crate) mod message_counter;
 pub(crate) mod messages;
 #[cfg(feature = "_observed")]
 pub(crate) mod observed_body;
+#[cfg(all(feature = "_observed", feature = "web"))]
+mod passing_web;
 mod size_limit;
 #[cfg(feature = "zstd")]
 mod zstd;

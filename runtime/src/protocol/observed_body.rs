@@ -7,6 +7,8 @@ use http::{HeaderMap, Response, StatusCode};
 use http_body::{Body as _, Frame};
 use tonic::{Status, metadata::MetadataMap};
 
+#[cfg(feature = "web")]
+use super::passing_web::PassingWebBody;
 use super::{
     content_type::Protocol,
     grpc, grpc_status,
@@ -31,8 +33,9 @@ pub(crate) fn observe_response(
                 ending.tell(&mut observer);
                 inner
             } else {
+                let content = FrameContent::of(&ending, is_call);
                 let ending = Some(ending);
-                inner.observed_frames(Box::new(ResponseFrames { observer, ending, is_call }))
+                inner.observed_frames(Box::new(ResponseFrames { observer, ending, content }))
             }
         }
     };
@@ -62,23 +65,56 @@ struct ResponseFrames {
     observer: BoxObserver,
     /// How it ends if there are no trailers. None once it has ended.
     ending: Option<EndInHead>,
-    /// Whether there are messages in it.
-    is_call: bool,
+    content: FrameContent,
+}
+
+/// What is in the frames of a response.
+enum FrameContent {
+    Messages,
+    /// Messages, and the trailers after them.
+    #[cfg(feature = "web")]
+    Web(Box<PassingWebBody>),
+    PlainHttp,
+}
+
+impl FrameContent {
+    fn of(ending: &EndInHead, is_call: bool) -> Self {
+        match ending {
+            #[cfg(feature = "web")]
+            EndInHead::InData(format) => Self::Web(Box::new(PassingWebBody::new(*format))),
+            _ if is_call => Self::Messages,
+            _ => Self::PlainHttp,
+        }
+    }
 }
 
 impl FrameObserver for ResponseFrames {
     fn on_frame(&mut self, frame: &Frame<Bytes>) {
-        match (frame.data_ref(), frame.trailers_ref()) {
-            (Some(data), _) if self.is_call => self.observer.on_data(data),
-            (None, Some(trailers)) if self.is_call => end_with(trailers, &mut self.observer),
+        let observer = &mut self.observer;
+        match (&mut self.content, frame.data_ref(), frame.trailers_ref()) {
+            (FrameContent::Messages, Some(data), _) => observer.on_data(data),
+            (FrameContent::Messages, None, Some(trailers)) => end_with(trailers, observer),
+            #[cfg(feature = "web")]
+            (FrameContent::Web(body), Some(data), _) => body.push(data, observer),
             _ => {}
         }
     }
 
     fn on_end(&mut self, end: Result<(), &Status>) {
+        let observer = &mut self.observer;
         match (end, self.ending.take()) {
-            (Err(status), _) => self.observer.on_end(Err(status)),
-            (Ok(()), Some(ending)) => ending.tell(&mut self.observer),
+            (Err(status), _) => observer.on_end(Err(status)),
+            #[cfg(feature = "web")]
+            (Ok(()), Some(EndInHead::InData(_))) => {
+                let content = std::mem::replace(&mut self.content, FrameContent::PlainHttp);
+                let FrameContent::Web(body) = content else { return };
+                match body.end(observer) {
+                    Ok(Some(trailers)) => end_with(&trailers, observer),
+                    Ok(None) => observer.on_end(Err(&status::missing())),
+                    Err(malformed) => observer.on_end(Err(&malformed)),
+                }
+            }
+            (Ok(()), Some(ending)) => ending.tell(observer),
             (Ok(()), None) => {}
         }
     }
@@ -90,8 +126,9 @@ enum EndInHead {
     Status(HeaderMap),
     /// They have not, but it is gRPC.
     Missing,
-    /// The status is in the data, which is not looked into.
-    InData,
+    /// The status is in the data.
+    #[cfg(feature = "web")]
+    InData(Protocol),
     NotGrpc(StatusCode, Status),
     /// It is plain HTTP, and went well.
     PlainHttp,
@@ -113,8 +150,9 @@ impl EndInHead {
         }
         match grpc.protocol() {
             _ if grpc.is_grpc_of_any_codec() => Self::Missing,
-            Some(_) => Self::InData,
-            None => {
+            #[cfg(feature = "web")]
+            Some(format) => Self::InData(format),
+            _ => {
                 let status = grpc::not_a_reply(Protocol::Grpc, response.status(), headers);
                 Self::NotGrpc(response.status(), status)
             }
@@ -125,7 +163,9 @@ impl EndInHead {
         match self {
             Self::Status(headers) => end_with(&headers, observer),
             Self::Missing => observer.on_end(Err(&status::missing())),
-            Self::InData | Self::PlainHttp => observer.on_end(Ok(&MetadataMap::new())),
+            #[cfg(feature = "web")]
+            Self::InData(_) => observer.on_end(Err(&status::missing())),
+            Self::PlainHttp => observer.on_end(Ok(&MetadataMap::new())),
             Self::NotGrpc(code, mut status) => {
                 status.set_source(Arc::new(NotGrpc(code)));
                 observer.on_end(Err(&status));

@@ -153,6 +153,8 @@ async fn calls_of_every_kind_are_logged_however_they_are_served() {
         ("as a fallback", Server::new().fallback(station()), Protocol::Grpc),
         ("gRPC-Web", plain(), Protocol::GrpcWeb),
         ("gRPC-Web as text", plain(), Protocol::GrpcWebText),
+        ("gRPC-Web in a layer", wrapping(plain()), Protocol::GrpcWeb),
+        ("gRPC-Web as text in a layer", wrapping(plain()), Protocol::GrpcWebText),
     ] {
         let logged = Logged::serve(server).await;
         let channel = Channel::builder(&logged.address).protocol(protocol).connect().await.unwrap();
