@@ -199,16 +199,16 @@ async fn a_handshake_that_fails_leaves_calls_of_other_connections() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_shutdown_waits_a_second_for_handshakes_unless_calls_get_less() {
+async fn a_shutdown_waits_for_handshakes_of_the_last_second_unless_calls_get_less() {
     let second = Duration::from_secs(1);
     for (limit, grace) in [(None, second), (Some(HOUR), second), (Some(second / 4), second / 4)] {
         // A connection on which HTTP/2 has not begun, in comparison.
         for does in [NeverEnds, Takes(0)] {
             let server = Listening::start(Server::new().shutdown_timeout(limit));
+            let start = Instant::now();
             let silent = server.connect(does);
             server.busy(usize::from(does == NeverEnds)).await;
             accepted().await;
-            let start = Instant::now();
             server.stop.send(()).unwrap();
             timeout(HOUR, server.serving).await.expect("it shuts down").unwrap().unwrap();
             closed(silent).await;
