@@ -25,7 +25,11 @@ fn main() -> Result<(), Box<dyn Error>> {
         .compile_protos(&["calculator.proto", "greeter.proto", "telemetry.proto"], &["../proto"])?;
     // The clients of services that the runtime brings.
     rust_scaffold_build::configure().build_server(false).mock(Mock::Never).compile_protos(
-        &["grpc/health/v1/health.proto", "grpc/reflection/v1/reflection.proto"],
+        &[
+            "grpc/channelz/v1/channelz.proto",
+            "grpc/health/v1/health.proto",
+            "grpc/reflection/v1/reflection.proto",
+        ],
         &["../runtime/proto"],
     )?;
     // Has extensions, for reflection.

@@ -14,6 +14,11 @@ fn health_is_what_its_proto_generates() {
     same(server(), "grpc/health/v1/health.proto", "health/generated.rs");
 }
 
+#[test]
+fn channelz_is_what_its_proto_generates() {
+    same(server(), "grpc/channelz/v1/channelz.proto", "admin/generated.rs");
+}
+
 /// Both versions have the same messages, and one implementation.
 #[test]
 fn reflection_is_what_its_protos_generate() {

@@ -28,6 +28,8 @@
 //! Without both, only what messages and contracts need is left, and little is compiled.
 //!
 //! Off by default:
+//! - `admin`: [`Server::admin`], a listener on which administrators look at the process: channelz ([`ChannelzService`]),
+//!   and a page with the build and the uptime. Channels, servers and sockets count for it what they do. Adds no crate.
 //! - `gzip`, `deflate`, `zstd`: compression of messages.
 //! - `error-details`: the details of errors in `google.rpc`, typed ([`error_details`]). Adds `tonic-types`.
 //! - `health`: [`Server::health`] and [`Server::probe`], which serve the health of a server to probes and load balancers,
@@ -60,7 +62,11 @@
     allow(dead_code, unused_imports)
 )]
 
+#[cfg(all(feature = "admin", not(target_family = "wasm")))]
+mod admin;
 mod call;
+#[cfg(feature = "_calls")]
+mod channelz;
 #[cfg(feature = "client")]
 mod client;
 #[cfg(feature = "_calls")]
@@ -119,6 +125,8 @@ pub use tonic::{
 #[cfg(feature = "error-details")]
 pub use tonic_types as error_details;
 
+#[cfg(all(feature = "admin", not(target_family = "wasm")))]
+pub use self::admin::ChannelzService;
 #[cfg(all(feature = "client", not(target_family = "wasm")))]
 pub use self::client::BearerCredentials;
 #[cfg(feature = "client")]

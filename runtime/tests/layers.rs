@@ -13,6 +13,7 @@ use syn::{Attribute, Item, TraitItem};
 
 /// The layers, lowest first. Those of one row know nothing of each other.
 const LAYERS: &[&[&str]] = &[
+    &["channelz"],
     &["call", "redact"],
     &["codec", "tls"],
     &["protocol"],
@@ -22,7 +23,7 @@ const LAYERS: &[&[&str]] = &[
     &["local"],
     &["mock"],
     &["codegen"],
-    &["health", "reflection"],
+    &["admin", "health", "reflection"],
 ];
 
 /// The one circle of files: a connection's queue holds its calls, and each of them the queue in which it
@@ -55,7 +56,7 @@ fn imports_run_downwards() {
     let mut imports = 0;
     for (file, path) in imports_of_all() {
         // `lib.rs` shows users what there is, and generated code takes prost from there.
-        let is_of_root = path.starts_with("__") || top(&path) == "prost";
+        let is_of_root = path.starts_with("__") || ["prost", "prost_types"].contains(&top(&path));
         if file.is_empty() || top(&path) == top(&file) || is_of_root {
             continue;
         }

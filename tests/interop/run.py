@@ -85,6 +85,7 @@ def main():
             checks[kind].setdefault(client, set()).update(results)
 
     section("python client, rust server on a Unix socket", run_unix_socket_checks)
+    section("python client, what a rust process shows of itself", run_admin_checks)
     for name, script, end in [
         (
             "python client, the rust server's own services",
@@ -134,6 +135,11 @@ def run_unix_socket_checks():
     with tempfile.TemporaryDirectory() as folder:
         with running([*PEERS["rust"], "serve", f"unix:{folder}/peer.sock"]) as address:
             return results_of([sys.executable, str(HERE / "python" / "unix_socket.py"), address])
+
+
+def run_admin_checks():
+    with running([*PEERS["rust"], "admin"]) as address:
+        return results_of([sys.executable, str(HERE / "python" / "admin.py"), address])
 
 
 def run_stopping_checks(script, end):

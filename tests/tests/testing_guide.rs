@@ -14,9 +14,9 @@ use std::{
 };
 
 use rust_scaffold::{
-    AdaptiveLimit, CallLog, Channel, Code, HealthReporter, HealthStatus, InterceptedCall, Limits,
-    LogFormat, Rate, RateLimit, Request, Response, RpcConventions, Server, Status, Streaming,
-    TraceCalls,
+    AdaptiveLimit, CallLog, Channel, ChannelzService, Code, HealthReporter, HealthStatus,
+    InterceptedCall, Limits, LogFormat, Rate, RateLimit, Request, Response, RpcConventions, Server,
+    Status, Streaming, TraceCalls,
     mock::{Sequence, ge, script, within},
 };
 
@@ -24,12 +24,18 @@ use calculator::{
     AddRequest, AddResponse, Calculator, CalculatorClient, CalculatorDecorator, CalculatorServer,
     DecoratedCalculator, DynCalculator, MockCalculator, SubtractRequest, SubtractResponse,
 };
+use channelz::{ChannelzClient, GetServersRequest};
 use health::{HealthCheckRequest, HealthClient, health_check_response::ServingStatus};
 use telemetry::{MockTelemetry, Point, Query};
 
 #[allow(missing_docs, unreachable_pub, clippy::doc_markdown, clippy::too_many_arguments)]
 mod calculator {
     rust_scaffold::include_proto!("calculator");
+}
+
+#[allow(dead_code, missing_docs, unreachable_pub, clippy::doc_markdown, clippy::too_many_arguments)]
+mod channelz {
+    rust_scaffold::include_proto!("grpc.channelz.v1");
 }
 
 #[allow(dead_code, missing_docs, unreachable_pub, clippy::doc_markdown)]

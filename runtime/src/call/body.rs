@@ -224,6 +224,16 @@ impl Body {
         Self::of(BodyKind::Observed(Box::new(observed)))
     }
 
+    /// Whether it ends with OK, if that is known already.
+    pub(crate) fn is_ok(&self) -> Option<bool> {
+        match &self.kind {
+            BodyKind::Ended | BodyKind::Once(_, None) => Some(true),
+            BodyKind::Failed(_) | BodyKind::Once(_, Some(_)) => Some(false),
+            BodyKind::Direct(responses) if responses.stream.is_none() => Some(true),
+            _ => None,
+        }
+    }
+
     /// Logs the cause of a failure of these responses of `method`, and keeps it from the client. Observers that
     /// there are by now see it.
     pub(crate) fn withhold_cause(&mut self, method: &'static MethodDescriptor) {

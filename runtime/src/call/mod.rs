@@ -10,6 +10,8 @@ pub(crate) mod cause;
 #[cfg(feature = "_calls")]
 pub(crate) mod context;
 #[cfg(feature = "_calls")]
+pub(crate) mod counted;
+#[cfg(feature = "_calls")]
 pub(crate) mod deadline;
 #[cfg(feature = "_calls")]
 pub(crate) mod direct_slot;

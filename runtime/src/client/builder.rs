@@ -23,6 +23,7 @@ use super::{
 use crate::tls::ClientTls;
 use crate::{
     call::deadline::FOREVER,
+    channelz::{ChannelNode, ChannelState},
     h2::{
         keep_alive::ChannelKeepAlive,
         stream::{MAX_FRAME, MAX_WINDOW, MIN_FRAME},
@@ -99,9 +100,9 @@ impl ChannelBuilder {
     /// # Errors
     /// [`ConnectError`] for a malformed address or option, or if the server cannot be reached.
     pub async fn connect(self) -> Result<Channel, ConnectError> {
-        let (balancer, security) = self.balancer()?;
-        balancer.connect().await?;
-        Ok(Channel::from_h2(RetryTransport::new(balancer), security))
+        let (channel, retry) = self.channel()?;
+        retry.connect().await?;
+        Ok(channel)
     }
 
     /// Returns a channel that connects on its first call.
@@ -109,11 +110,11 @@ impl ChannelBuilder {
     /// # Errors
     /// [`ConnectError`] for a malformed address or option.
     pub fn connect_lazy(self) -> Result<Channel, ConnectError> {
-        let (balancer, security) = self.balancer()?;
-        Ok(Channel::from_h2(RetryTransport::new(balancer), security))
+        Ok(self.channel()?.0)
     }
 
-    fn balancer(self) -> Result<(Balancer, ChannelSecurity), ConnectError> {
+    /// The channel, and what connects it.
+    fn channel(self) -> Result<(Channel, Arc<RetryTransport>), ConnectError> {
         #[cfg_attr(any(not(feature = "_tls"), target_family = "wasm"), allow(unused_mut))]
         let mut target = Target::parse(&self.address)?;
         #[cfg(all(feature = "_tls", not(target_family = "wasm")))]
@@ -144,9 +145,12 @@ impl ChannelBuilder {
         #[cfg(all(feature = "_tls", not(target_family = "wasm")))]
         let connector = connector.with_tls(tls);
         let keep_alive = ChannelKeepAlive::new(options.keep_alive);
+        let node = ChannelNode::new(|| target.address().to_owned(), ChannelState::Idle);
         let subchannel = Subchannel::new(resolver, connector, options.subchannel, keep_alive);
-        let picker = SingleSubchannel(Arc::new(subchannel));
-        Ok((Balancer::new(target, options, Box::new(picker)), security))
+        let picker = SingleSubchannel(subchannel.counted(&node));
+        let balancer = Balancer::new(target, options, Box::new(picker));
+        let retry = Arc::new(RetryTransport::new(balancer));
+        Ok((Channel::from_h2(Arc::clone(&retry), security, node), retry))
     }
 
     /// Which TLS to speak, if any.

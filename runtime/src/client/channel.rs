@@ -5,7 +5,7 @@ use std::{
     future::Future,
     pin::Pin,
     sync::Arc,
-    task::{Context, Poll},
+    task::{Context, Poll, ready},
 };
 
 use http::HeaderMap;
@@ -15,6 +15,7 @@ use tower_layer::Layer;
 use tower_service::Service;
 
 use super::{
+    counted_http::count_http,
     direct::DirectServer,
     retry::{RetryFuture, RetryTransport},
     tower::TowerTransport,
@@ -28,12 +29,14 @@ use crate::{
     call::{
         body::Body,
         context::{self, Context as CallContext},
+        counted::count_reply,
         deadline::Deadline,
         head::OutgoingCall,
         observer::BoxObserver,
         reply::{CallFuture, Reply, ReplyFuture},
         status::BoxError,
     },
+    channelz::{ChannelNode, ChannelState, CountedCall},
     intercept::{
         InterceptedCall, Role,
         http::SendHttp,
@@ -59,6 +62,8 @@ pub struct Channel {
     /// What it connects to, if it has connections of its own.
     #[cfg(feature = "tracing")]
     server: Option<Arc<ServerAddress>>,
+    /// The channel, as it is counted.
+    pub(super) node: ChannelNode,
 }
 
 /// Whether others can read what a channel sends.
@@ -79,17 +84,19 @@ pub(super) enum ChannelKind {
     Direct(Arc<dyn DirectServer>),
 }
 
-impl SendHttp for ChannelKind {
+impl SendHttp for Channel {
     fn send_http(
         &self,
         request: http::Request<HttpBody>,
         deadline: Option<Instant>,
     ) -> CallFuture<'static, http::Response<HttpBody>> {
-        match self {
-            Self::Encoded(TransportKind::H2(h2)) => h2.send_http(request, deadline),
-            Self::Encoded(TransportKind::Other(transport)) => transport.send_http(request),
-            Self::Direct(server) => server.send_http(request),
-        }
+        let call = self.node.start_call();
+        let response = match &self.kind {
+            ChannelKind::Encoded(TransportKind::H2(h2)) => h2.send_http(request, deadline),
+            ChannelKind::Encoded(TransportKind::Other(transport)) => transport.send_http(request),
+            ChannelKind::Direct(server) => server.send_http(request),
+        };
+        count_http(call, response)
     }
 }
 
@@ -152,7 +159,21 @@ impl Channel {
         S::Future: Send,
         B: BytesBody,
     {
-        Self::from_transport(TowerTransport { service, protocol }, ChannelSecurity::Unknown)
+        let node = ChannelNode::new(String::new, ChannelState::Unknown);
+        Self { node, ..Self::through(service, protocol) }
+    }
+
+    /// Calls through `service`, and counts nothing itself.
+    fn through<S, B>(service: S, protocol: Protocol) -> Self
+    where
+        S: Service<http::Request<tonic::body::Body>, Response = http::Response<B>>,
+        S: Clone + Send + Sync + 'static,
+        S::Error: Into<BoxError>,
+        S::Future: Send,
+        B: BytesBody,
+    {
+        let transport = TransportKind::Other(Arc::new(TowerTransport { service, protocol }));
+        Self::of(ChannelKind::Encoded(transport), ChannelSecurity::Unknown, ChannelNode::NONE)
     }
 
     /// Adds an interceptor for the calls that are made through this channel, to be called after those that
@@ -240,7 +261,7 @@ impl Channel {
         let protocol = self.protocol();
         #[cfg(feature = "tracing")]
         let server = self.server.clone();
-        let Self { kind, interceptors, inherits, security, .. } = self;
+        let Self { kind, interceptors, inherits, security, node, .. } = self;
         let (inner, outer) = match protocol {
             Protocol::Grpc => (interceptors, Interceptors::NONE),
             // They see calls of gRPC, which are something else on the way through the layer.
@@ -248,8 +269,9 @@ impl Channel {
             Protocol::GrpcWeb | Protocol::GrpcWebText => (Interceptors::NONE, interceptors),
         };
         // Calls have inherited before the layer sees them, which may take from them what it likes.
-        let inner = Self { interceptors: inner, inherits: false, ..Self::of(kind, security) };
-        let layered = Self::with_protocol(layer.layer(inner), protocol);
+        // They are counted inside: a channel in a layer is one channel still.
+        let inner = Self { interceptors: inner, inherits: false, ..Self::of(kind, security, node) };
+        let layered = Self::through(layer.layer(inner), protocol);
         Self {
             interceptors: outer,
             inherits,
@@ -284,25 +306,34 @@ impl Channel {
         }
     }
 
-    pub(crate) fn from_transport(
-        transport: impl Transport + 'static,
+    /// A channel to the server of `service` in this process.
+    pub(crate) fn from_transport(transport: impl Transport + 'static, service: &str) -> Self {
+        Self::to_service(ChannelKind::Encoded(TransportKind::Other(Arc::new(transport))), service)
+    }
+
+    /// Like [`from_transport`](Self::from_transport), without a codec.
+    pub(crate) fn from_direct(server: impl DirectServer + 'static, service: &str) -> Self {
+        Self::to_service(ChannelKind::Direct(Arc::new(server)), service)
+    }
+
+    fn to_service(kind: ChannelKind, service: &str) -> Self {
+        // It is always there.
+        let node = ChannelNode::new(|| format!("in-process:{service}"), ChannelState::Ready);
+        Self::of(kind, ChannelSecurity::Secure, node)
+    }
+
+    pub(super) fn from_h2(
+        h2: Arc<RetryTransport>,
         security: ChannelSecurity,
+        node: ChannelNode,
     ) -> Self {
-        Self::of(ChannelKind::Encoded(TransportKind::Other(Arc::new(transport))), security)
-    }
-
-    pub(crate) fn from_direct(server: impl DirectServer + 'static) -> Self {
-        Self::of(ChannelKind::Direct(Arc::new(server)), ChannelSecurity::Secure)
-    }
-
-    pub(super) fn from_h2(h2: RetryTransport, security: ChannelSecurity) -> Self {
         #[cfg(feature = "tracing")]
         let server = Some(Arc::new(h2.server_address()));
-        let kind = ChannelKind::Encoded(TransportKind::H2(Arc::new(h2)));
+        let kind = ChannelKind::Encoded(TransportKind::H2(h2));
         Self {
             #[cfg(feature = "tracing")]
             server,
-            ..Self::of(kind, security)
+            ..Self::of(kind, security, node)
         }
     }
 
@@ -315,7 +346,7 @@ impl Channel {
         }
     }
 
-    fn of(kind: ChannelKind, security: ChannelSecurity) -> Self {
+    fn of(kind: ChannelKind, security: ChannelSecurity, node: ChannelNode) -> Self {
         Self {
             kind,
             interceptors: Interceptors::NONE,
@@ -323,6 +354,7 @@ impl Channel {
             security,
             #[cfg(feature = "tracing")]
             server: None,
+            node,
         }
     }
 }
@@ -344,6 +376,8 @@ impl fmt::Debug for Channel {
 pub(super) struct ChannelCall<'a> {
     transport: &'a TransportKind,
     interceptors: &'a Interceptors,
+    node: &'a ChannelNode,
+    counted: CountedCall,
     state: ChannelCallState,
     /// The call's, or an earlier one of an interceptor.
     pub(super) deadline: Deadline,
@@ -365,18 +399,25 @@ impl<'a> ChannelCall<'a> {
         call: OutgoingCall,
         deadline: Deadline,
     ) -> Self {
-        let interceptors = &channel.interceptors;
-        let state = match interceptors.is_empty() {
-            true => ChannelCallState::Sent(transport.start(call)),
-            false => ChannelCallState::Unsent(call),
+        let (interceptors, node) = (&channel.interceptors, &channel.node);
+        let (state, counted) = match interceptors.is_empty() {
+            true => {
+                let counted = node.start_call();
+                (ChannelCallState::Sent(transport.start(call)), counted)
+            }
+            false => (ChannelCallState::Unsent(call), CountedCall::default()),
         };
-        Self { transport, interceptors, state, deadline }
+        Self { transport, interceptors, node, counted, state, deadline }
     }
 
     /// Waits for the head of the response.
     pub(super) async fn reply(&mut self) -> Result<Reply, Status> {
         match &mut self.state {
-            ChannelCallState::Sent(response) => self.deadline.limit(Pin::new(response)).await,
+            ChannelCallState::Sent(response) => {
+                let mut reply = self.deadline.limit(Pin::new(response)).await;
+                count_reply(&mut self.counted, &mut reply);
+                reply
+            }
             ChannelCallState::Unsent(call) => {
                 let head = &mut call.head;
                 let metadata = std::mem::take(&mut head.metadata);
@@ -408,17 +449,24 @@ impl StartCall for ChannelCall<'_> {
             let head = &mut call.head;
             (head.metadata, head.extensions, head.deadline) = intercepted.into_parts();
             self.deadline = Deadline::at(head.deadline);
+            self.counted = self.node.start_call();
             self.state = ChannelCallState::Sent(self.transport.start(call));
         }
     }
 
     fn cancel(&mut self) {
         self.state = ChannelCallState::Over;
+        // Unless it has been answered.
+        self.counted.end(false);
     }
 
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<Reply, Status>> {
         match &mut self.state {
-            ChannelCallState::Sent(response) => Pin::new(response).poll(cx),
+            ChannelCallState::Sent(response) => {
+                let mut reply = ready!(Pin::new(response).poll(cx));
+                count_reply(&mut self.counted, &mut reply);
+                Poll::Ready(reply)
+            }
             _ => Poll::Pending,
         }
     }

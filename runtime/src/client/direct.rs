@@ -3,7 +3,7 @@
 use std::{
     future::Future,
     pin::Pin,
-    task::{Context, Poll},
+    task::{Context, Poll, ready},
 };
 
 use bytes::Bytes;
@@ -13,6 +13,7 @@ use tonic::{Request, Response, Status, metadata::MetadataMap};
 use crate::{
     call::{
         body::{Body, Direction},
+        counted::count_reply,
         deadline::Deadline,
         direct_slot::{DirectSlot, ErasedSlot, InstrumentFn},
         head::{IncomingCall, IncomingMessages, RequestParams},
@@ -22,6 +23,7 @@ use crate::{
         streaming::Streaming,
         trailers::merge,
     },
+    channelz::{ChannelNode, CountedCall},
     intercept::{
         InterceptedCall, Role,
         interceptor::{Interceptors, StartCall},
@@ -51,6 +53,8 @@ pub(crate) struct Direct<'a> {
     pub(crate) interceptors: &'a Interceptors,
     pub(crate) method: &'static MethodDescriptor,
     pub(crate) deadline: Deadline,
+    /// The channel, as it is counted.
+    pub(crate) node: &'a ChannelNode,
 }
 
 impl Direct<'_> {
@@ -121,15 +125,18 @@ impl Direct<'_> {
         slot: &mut dyn ErasedSlot,
     ) -> Result<Reply, Status> {
         if self.interceptors.is_empty() {
+            let mut counted = self.node.start_call();
             let mut reply = self.start(metadata, extensions, slot);
             // The server keeps to the deadline itself.
-            return self.deadline.limit_by_parent(Pin::new(&mut reply)).await;
+            let mut reply = self.deadline.limit_by_parent(Pin::new(&mut reply)).await;
+            count_reply(&mut counted, &mut reply);
+            return reply;
         }
         let mut deadline = std::mem::take(&mut self.deadline);
         let call = InterceptedCall::new(Role::Client, self.method, metadata, extensions)
             .with_deadline(deadline.instant());
         let interceptors = self.interceptors;
-        let mut outgoing = OutgoingDirect { call: self, slot: Some(slot), running: None };
+        let mut outgoing = OutgoingDirect::new(self, slot);
         let reply = deadline.limit(Pin::new(&mut interceptors.send(call, &mut outgoing))).await;
         drop(outgoing);
         self.deadline = deadline.moved_to(self.deadline.instant());
@@ -155,6 +162,13 @@ struct OutgoingDirect<'a, 's> {
     /// None once the call has started.
     slot: Option<&'a mut dyn ErasedSlot>,
     running: Option<ReplyFuture<'a>>,
+    counted: CountedCall,
+}
+
+impl<'a, 's> OutgoingDirect<'a, 's> {
+    fn new(call: &'a mut Direct<'s>, slot: &'a mut dyn ErasedSlot) -> Self {
+        Self { call, slot: Some(slot), running: None, counted: CountedCall::default() }
+    }
 }
 
 impl StartCall for OutgoingDirect<'_, '_> {
@@ -168,18 +182,21 @@ impl StartCall for OutgoingDirect<'_, '_> {
         let Some(slot) = self.slot.take() else { return };
         let (metadata, extensions, deadline) = call.into_parts();
         self.call.deadline = Deadline::at(deadline);
+        self.counted = self.call.node.start_call();
         self.running = Some(self.call.start(metadata, extensions, slot));
     }
 
     fn cancel(&mut self) {
         self.running = None;
+        // Unless it has been answered.
+        self.counted.end(false);
     }
 
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<Reply, Status>> {
-        match &mut self.running {
-            Some(running) => Pin::new(running).poll(cx),
-            None => Poll::Pending,
-        }
+        let Some(running) = &mut self.running else { return Poll::Pending };
+        let mut reply = ready!(Pin::new(running).poll(cx));
+        count_reply(&mut self.counted, &mut reply);
+        Poll::Ready(reply)
     }
 }
 

@@ -7,6 +7,7 @@ mod bidi;
 mod builder;
 pub(crate) mod channel;
 mod connector;
+mod counted_http;
 mod credentials;
 pub(crate) mod direct;
 mod error;

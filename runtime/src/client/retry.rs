@@ -16,6 +16,7 @@ use tonic::{Status, codec::EnabledCompressionEncodings};
 use super::{
     balancer::{Attempt, Balancer},
     balancer::{RequestHead, RetryableCall},
+    error::ConnectError,
     replay::{ReplayBudget, ReplayableBody},
 };
 #[cfg(feature = "opentelemetry")]
@@ -43,6 +44,11 @@ pub(super) struct RetryTransport {
 impl RetryTransport {
     pub(super) fn new(balancer: Balancer) -> Self {
         Self { balancer, budget: Arc::default() }
+    }
+
+    /// Waits until there is a connection.
+    pub(super) async fn connect(&self) -> Result<(), ConnectError> {
+        self.balancer.connect().await
     }
 
     pub(super) fn protocol(&self) -> Protocol {

@@ -76,12 +76,12 @@ impl Channel {
     ) -> CallFuture<'static, http::Response<HttpBody>> {
         let grpc = GrpcHeaders::parse(request.headers());
         if self.interceptors.is_empty() || !grpc.is_grpc_of_any_codec() {
-            return self.kind.send_http(request, deadline);
+            return self.send_http(request, deadline);
         }
-        let Self { kind, interceptors, .. } = self.clone();
+        let channel = self.clone();
         Box::pin(async move {
             let request = (request, deadline);
-            intercept_http(Role::Client, &interceptors, request, &kind).await
+            intercept_http(Role::Client, &channel.interceptors, request, &channel).await
         })
     }
 }

@@ -219,7 +219,8 @@ impl Client {
         metadata: &mut MetadataMap,
     ) -> Result<Direct<'a>, Status> {
         let deadline = self.channel.inherit(metadata.as_mut())?;
-        Ok(Direct { server: &**server, interceptors: &self.channel.interceptors, method, deadline })
+        let Channel { interceptors, node, .. } = &self.channel;
+        Ok(Direct { server: &**server, interceptors, method, deadline, node })
     }
 
     fn with_message<C: Codec<M>, M>(

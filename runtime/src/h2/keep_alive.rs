@@ -12,7 +12,7 @@ use h2::{Ping, PingPong};
 use tokio::time::{Instant, Sleep};
 
 use super::goaway::GoAway;
-use crate::call::deadline::FOREVER;
+use crate::{call::deadline::FOREVER, channelz::SocketNode};
 
 /// The shortest client interval. See [gRFC
 /// A8](https://github.com/grpc/proposal/blob/master/A8-client-side-keepalive.md#extending-for-basic-health-checking).
@@ -78,14 +78,23 @@ pub(crate) struct KeepAlive {
     /// Fires when the next PING is due, or when the timeout for an ACK ends.
     timer: Pin<Box<Sleep>>,
     waiting: bool,
+    /// Counts the PINGs.
+    pub(crate) socket: SocketNode,
 }
 
 impl KeepAlive {
     /// None if `options` have no interval.
-    pub(crate) fn new(options: KeepAliveOptions) -> Option<Self> {
+    pub(crate) fn new(options: KeepAliveOptions, socket: &SocketNode) -> Option<Self> {
         let interval = options.interval?;
         let timer = Box::pin(tokio::time::sleep(interval));
-        Some(Self { pings: None, interval, timeout: options.timeout, timer, waiting: false })
+        Some(Self {
+            pings: None,
+            interval,
+            timeout: options.timeout,
+            timer,
+            waiting: false,
+            socket: socket.clone(),
+        })
     }
 
     /// Slows down the PINGs of the channel's other connections if the server has closed this one for too
@@ -127,6 +136,9 @@ impl KeepAlive {
             // If a PING cannot be sent, the connection is closing and h2 reports that.
             let pings = self.pings.as_mut().filter(|_| !quiet);
             self.waiting = pings.is_some_and(|pings| pings.send_ping(Ping::opaque()).is_ok());
+            if self.waiting {
+                self.socket.count_keep_alive();
+            }
             let wait = if self.waiting { self.timeout } else { self.interval };
             self.timer.as_mut().reset(Instant::now() + wait);
         }

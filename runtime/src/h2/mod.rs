@@ -2,6 +2,7 @@
 //! that names the `h2` crate.
 
 pub(crate) mod client;
+pub(crate) mod counted;
 mod credit;
 pub(crate) mod error;
 mod frame_inspector;

@@ -16,7 +16,11 @@ use http_body::Body as _;
 use tonic::Status;
 
 use super::{
-    credit::CreditedStream, error, header_list::HeaderLimit, stream_limiter::StreamPermit,
+    counted::{CountedMessages, CountedStream},
+    credit::CreditedStream,
+    error,
+    header_list::HeaderLimit,
+    stream_limiter::StreamPermit,
 };
 use crate::{
     call::{
@@ -89,6 +93,9 @@ pub(crate) struct ReceivedStream {
     header_limit: HeaderLimit,
     /// The stream slot of a client call. None for requests.
     permit: Option<StreamPermit>,
+    /// Of a client call.
+    counted: CountedStream,
+    messages: CountedMessages,
 }
 
 /// How far a body was read ahead.
@@ -137,6 +144,8 @@ impl ReceivedStream {
             // Trailers of requests carry nothing and are ignored.
             header_limit: HeaderLimit::Local(u32::MAX),
             permit: None,
+            counted: CountedStream::default(),
+            messages: CountedMessages::default(),
         }
     }
 
@@ -153,11 +162,22 @@ impl ReceivedStream {
             awaiting: AwaitingHalfClose::default(),
             header_limit,
             permit: Some(permit),
+            counted: CountedStream::default(),
+            messages: CountedMessages::default(),
         }
+    }
+
+    /// Counts what is received on it: the `messages`, and for a client the end of the call.
+    pub(crate) fn counted(mut self, counted: CountedStream, messages: CountedMessages) -> Self {
+        (self.counted, self.messages) = (counted, messages);
+        self
     }
 
     fn poll_stream(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, Status>>> {
         let data = self.stream.poll_data(cx);
+        if let Poll::Ready(Some(Ok(data))) = &data {
+            self.messages.push(data);
+        }
         // Checked after the stream: if the requests failed, their status takes precedence over whatever
         // the peer answers to the reset.
         match self.link.poll_failure(cx) {
@@ -217,6 +237,7 @@ impl ReceivedStream {
         let Some((first, is_all)) = self.stream.take_arrived(cx) else {
             return PrefetchedBody::Stream(self);
         };
+        self.messages.push(&first);
         if is_all {
             self.stream.consume_held();
             return PrefetchedBody::Whole(Some(first).filter(|first| !first.is_empty()), Ok(None));
@@ -232,6 +253,7 @@ impl ReceivedStream {
         cx: &mut Context<'_>,
     ) -> Poll<Result<Option<HeaderMap>, Status>> {
         let trailers = ready!(self.stream.poll_trailers(cx)).map_err(error::from_unreadable)?;
+        self.counted.end(trailers.as_ref());
         if let Some(trailers) = &trailers {
             self.header_limit.check_trailers(trailers)?;
         }
@@ -303,6 +325,9 @@ pub(crate) struct Sending {
     is_cut: bool,
     /// The peer's size limit for trailers.
     header_limit: HeaderLimit,
+    /// Of a response.
+    counted: CountedStream,
+    messages: CountedMessages,
 }
 
 impl Sending {
@@ -311,7 +336,21 @@ impl Sending {
         stream: SendStream<Bytes>,
         header_limit: HeaderLimit,
     ) -> Self {
-        Self { body, stream, chunk: Bytes::new(), is_cut: false, header_limit }
+        Self {
+            body,
+            stream,
+            chunk: Bytes::new(),
+            is_cut: false,
+            header_limit,
+            counted: CountedStream::default(),
+            messages: CountedMessages::default(),
+        }
+    }
+
+    /// Counts what is sent on it: the `messages`, and for a server the end of the call.
+    pub(crate) fn counted(mut self, counted: CountedStream, messages: CountedMessages) -> Self {
+        (self.counted, self.messages) = (counted, messages);
+        self
     }
 
     /// Completes once the whole body was handed to h2, which may still buffer part of it.
@@ -324,12 +363,18 @@ impl Sending {
             };
             let Some(frame) = frame.transpose().map_err(SendFailure::Body)? else {
                 self.stream.send_data(Bytes::new(), true)?;
+                self.counted.end(None);
                 return Poll::Ready(Ok(()));
             };
+            if let Some(data) = frame.data_ref() {
+                self.messages.push(data);
+            }
             match frame.into_data() {
                 // A status in the body waits for no window, as trailers do not.
                 Ok(data) if self.body.has_ended() => {
+                    let is_ok = self.counted.is_counted() && Protocol::is_ok_in_data(&data);
                     self.stream.send_data(data, true)?;
+                    self.counted.end_as(is_ok);
                     return Poll::Ready(Ok(()));
                 }
                 // The data is in memory already, so waiting for window would save nothing.
@@ -340,7 +385,9 @@ impl Sending {
                 Err(frame) => {
                     let trailers = frame.into_trailers().unwrap_or_default();
                     let trailers = self.header_limit.fit_trailers(trailers);
+                    let is_ok = self.counted.is_ok_with(&trailers);
                     self.stream.send_trailers(trailers)?;
+                    self.counted.end_as(is_ok);
                     return Poll::Ready(Ok(()));
                 }
             }
@@ -393,6 +440,8 @@ impl Sending {
         let has_trailers = protocol.is_some_and(Protocol::has_http_trailers);
         if !has_trailers || self.stream.send_trailers(trailers).is_err() {
             self.reset(h2::Reason::INTERNAL_ERROR);
+        } else {
+            self.counted.end_as(false);
         }
     }
 
@@ -413,9 +462,10 @@ impl Sending {
                 self.stream.send_trailers(self.header_limit.fit_trailers(trailers))
             }
         };
-        if sent.is_err() {
+        match sent {
+            Ok(()) => self.counted.end_as(false),
             // It is closed already.
-            self.reset(h2::Reason::CANCEL);
+            Err(_) => self.reset(h2::Reason::CANCEL),
         }
     }
 

@@ -15,6 +15,8 @@ use std::sync::{
 
 use tokio::sync::{AcquireError, Notify, Semaphore, SemaphorePermit, futures::Notified};
 
+use crate::channelz::SocketNode;
+
 /// Higher limits count as this one, so that a limit fits into the packed state.
 const MAX_STREAMS: usize = 1 << 20;
 /// With so many permits, nobody waits. Adding more could overflow the semaphore.
@@ -74,12 +76,19 @@ pub(crate) struct StreamLimiter {
     free: Arc<FreeStreams>,
     /// Whether the server has answered a call on this connection.
     has_answered: AtomicBool,
+    /// Counts what is on these streams.
+    socket: SocketNode,
 }
 
 impl StreamLimiter {
-    pub(crate) fn new(free: Arc<FreeStreams>) -> Arc<Self> {
+    pub(crate) fn new(free: Arc<FreeStreams>, socket: SocketNode) -> Arc<Self> {
         let has_answered = AtomicBool::new(false);
-        Arc::new(Self { streams: AtomicLimiterState::default(), free, has_answered })
+        Arc::new(Self { streams: AtomicLimiterState::default(), free, has_answered, socket })
+    }
+
+    /// The connection, as it is counted.
+    pub(crate) fn socket(&self) -> &SocketNode {
+        &self.socket
     }
 
     /// Offers the connection's streams to callers.
@@ -147,6 +156,11 @@ impl StreamPermit {
     /// Stops the connection from handing out streams.
     pub(crate) fn close(&self) {
         self.limiter.close();
+    }
+
+    /// The connection, as it is counted.
+    pub(crate) fn socket(&self) -> &SocketNode {
+        &self.limiter.socket
     }
 
     pub(crate) fn note_answer(&self) {
@@ -265,7 +279,7 @@ mod tests {
     use crate::h2::interleavings::{Step, Thread, explore};
 
     fn limiter(free: &Arc<FreeStreams>, limit: usize) -> Arc<StreamLimiter> {
-        let limiter = StreamLimiter::new(Arc::clone(free));
+        let limiter = StreamLimiter::new(Arc::clone(free), SocketNode::default());
         limiter.set_limit(limit);
         limiter.offer();
         limiter
@@ -333,7 +347,7 @@ mod tests {
     #[test]
     fn a_connection_that_is_not_offered_has_no_free_streams() {
         let free = FreeStreams::new();
-        let limiter = StreamLimiter::new(Arc::clone(&free));
+        let limiter = StreamLimiter::new(Arc::clone(&free), SocketNode::default());
         limiter.set_limit(5);
         assert!(!free.try_acquire());
         limiter.close();

@@ -13,7 +13,7 @@ use super::{
 use crate::server::{
     Server,
     builtins::{BuiltinServices, MakeBuiltins},
-    probe::Probe,
+    side_listener::SideListener,
 };
 
 /// The longest request that is read. It holds the name of a service, which a watch keeps for as long as it runs.
@@ -86,12 +86,10 @@ impl Server {
     ///
     /// A server that others serve ([`into_service`](Self::into_service)) has no such port.
     #[must_use]
-    pub fn probe(self, address: impl ToSocketAddrs + Clone + Send + Sync + 'static) -> Self {
-        self.with_probe(Probe::bound_to(
-            address,
-            HealthServer::<HealthService>::NAME,
-            make_health(),
-        ))
+    pub fn probe(mut self, address: impl ToSocketAddrs + Clone + Send + Sync + 'static) -> Self {
+        let listener = SideListener::bound_to(address, NAME, make_health());
+        self.side_listeners().probe = Some(listener);
+        self
     }
 
     /// Answers probes on a bound `listener`, as [`probe`](Self::probe) does on an address. Clones of a server that
@@ -105,10 +103,13 @@ impl Server {
     /// # }
     /// ```
     #[must_use]
-    pub fn probe_listener(self, listener: TcpListener) -> Self {
-        self.with_probe(Probe::on(listener, HealthServer::<HealthService>::NAME, make_health()))
+    pub fn probe_listener(mut self, listener: TcpListener) -> Self {
+        self.side_listeners().probe = Some(SideListener::on(listener, NAME, make_health()));
+        self
     }
 }
+
+const NAME: &str = HealthServer::<HealthService>::NAME;
 
 /// Makes the service for a server with a reporter of its own.
 fn make_health() -> MakeBuiltins {
@@ -120,5 +121,5 @@ fn builtin(reporter: HealthReporter) -> BuiltinServices {
     let service = HealthService { reporter: reporter.clone(), drains: Arc::clone(&drains) };
     let service = HealthServer::new(service).max_decoding_message_size(MAX_REQUEST);
     let observer = Arc::new(ReportedServer { reporter, drains });
-    BuiltinServices { services: vec![service.served], observer }
+    BuiltinServices { services: vec![service.served], pages: None, observer }
 }

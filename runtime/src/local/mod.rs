@@ -5,7 +5,7 @@ mod in_process;
 
 use self::in_process::InProcess;
 use crate::{
-    client::{Channel, channel::ChannelSecurity},
+    client::Channel,
     server::{Dispatch, ServiceServer},
 };
 
@@ -17,7 +17,8 @@ impl Channel {
         D: Dispatch<S>,
         S: Send + Sync + ?Sized + 'static,
     {
-        Self::from_transport(InProcess(server.served), ChannelSecurity::Secure)
+        let name = server.served.descriptor.name;
+        Self::from_transport(InProcess(server.served), name)
     }
 
     /// Calls the generated `server` in this process and passes messages without a codec: limits and
@@ -31,6 +32,7 @@ impl Channel {
         D: Dispatch<S>,
         S: Send + Sync + ?Sized + 'static,
     {
-        Self::from_direct(server.served)
+        let name = server.served.descriptor.name;
+        Self::from_direct(server.served, name)
     }
 }

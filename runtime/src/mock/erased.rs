@@ -7,6 +7,7 @@ use crate::{
     call::{
         context, method::MethodDescriptor, reply::Reply, streaming::Streaming, trailers::merge,
     },
+    channelz::ChannelNode,
     client::direct::{Direct, DirectServer, of_interceptor},
     intercept::interceptor::Interceptors,
 };
@@ -19,8 +20,9 @@ impl<'a> Direct<'a> {
         metadata: &mut MetadataMap,
     ) -> Result<Self, Status> {
         static NONE: Interceptors = Interceptors::NONE;
+        static UNCOUNTED: ChannelNode = ChannelNode::NONE;
         let deadline = context::inherit(metadata.as_mut())?;
-        Ok(Self { server, interceptors: &NONE, method, deadline })
+        Ok(Self { server, interceptors: &NONE, method, deadline, node: &UNCOUNTED })
     }
 
     /// Makes a call with type-erased messages.

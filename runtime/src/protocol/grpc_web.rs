@@ -10,7 +10,10 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 use tonic::{Status, codec::CompressionEncoding};
 
 use super::{
-    compression::decompress, content_type::Protocol, headers::append, length_prefixed::HEADER,
+    compression::decompress,
+    content_type::Protocol,
+    headers::{GRPC_STATUS, append},
+    length_prefixed::HEADER,
     size_limit::check_size,
 };
 use crate::call::body::{Body, EndOfBody, PrefetchedBody, RecvBody};
@@ -34,6 +37,16 @@ pub(super) fn trailers_frame(trailers: &HeaderMap) -> Bytes {
     frame[0] = TRAILERS;
     frame[1..HEADER].copy_from_slice(&length.to_be_bytes());
     frame.freeze()
+}
+
+/// Whether `end`, the last part of a body as it is sent, has trailers with the status OK.
+pub(super) fn is_ok(end: &[u8]) -> bool {
+    let decoded = match end.first() {
+        Some(&TRAILERS) => None,
+        _ => STANDARD.decode(end).ok(),
+    };
+    let lines = decoded.as_deref().unwrap_or(end).get(HEADER..).unwrap_or_default();
+    parse_trailers(lines).get(GRPC_STATUS).is_some_and(|code| code == "0")
 }
 
 /// Each part of a body is a piece of Base64 of its own, with its padding.

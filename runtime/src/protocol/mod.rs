@@ -118,6 +118,16 @@ impl Protocol {
         }
     }
 
+    /// Whether the last part of a body, which has the status of the call in it, says OK.
+    pub(crate) fn is_ok_in_data(end: &[u8]) -> bool {
+        #[cfg(feature = "web")]
+        let is_ok = grpc_web::is_ok(end);
+        // There is no such protocol.
+        #[cfg(not(feature = "web"))]
+        let is_ok = end.is_empty();
+        is_ok
+    }
+
     /// The last frame of a response, as it is sent: its trailers, or the status with which it failed.
     pub(crate) fn end_of_response(self, end: Result<Option<MetadataMap>, &Status>) -> Frame<Bytes> {
         let trailers = match end {

@@ -54,7 +54,11 @@ impl Server {
                 .max_decoding_message_size(MAX_REQUEST);
             let v1alpha = ServerReflectionAlphaServer::from_arc(service)
                 .max_decoding_message_size(MAX_REQUEST);
-            BuiltinServices { services: vec![v1.served, v1alpha.served], observer: reflected }
+            BuiltinServices {
+                services: vec![v1.served, v1alpha.served],
+                pages: None,
+                observer: reflected,
+            }
         }))
     }
 }

@@ -1,7 +1,10 @@
 //! The services that a server brings along itself, such as that of its health.
 
 // Without the features that have some, there are none.
-#![cfg_attr(not(any(feature = "health", feature = "reflection")), allow(dead_code))]
+#![cfg_attr(
+    not(any(feature = "admin", feature = "health", feature = "reflection")),
+    allow(dead_code)
+)]
 
 use std::{fmt, sync::Arc};
 
@@ -9,10 +12,13 @@ use super::{
     dispatch::RegisteredService, observer::Observers, observer::ServerObserver, routes::RouteTable,
     shutdown_limit::ShutdownLimit,
 };
+use crate::h2::server::service::HttpService;
 
 /// Services that answer for one server, and what tells them of it.
 pub(crate) struct BuiltinServices {
     pub(crate) services: Vec<Arc<RegisteredService>>,
+    /// Answers requests that are for none of them.
+    pub(crate) pages: Option<Arc<dyn HttpService>>,
     pub(crate) observer: Arc<dyn ServerObserver>,
 }
 
@@ -24,6 +30,7 @@ pub(crate) type MakeBuiltins = Arc<dyn Fn() -> BuiltinServices + Send + Sync>;
 pub(super) struct Builtins(Vec<MakeBuiltins>);
 
 impl Builtins {
+    #[cfg(any(feature = "health", feature = "reflection"))]
     pub(super) fn add(&mut self, make: MakeBuiltins) {
         self.0.push(make);
     }
@@ -40,6 +47,9 @@ impl BuiltinServices {
         for mut service in self.services {
             Arc::make_mut(&mut service).interceptors.push(limit.clone());
             routes.add(service);
+        }
+        if let Some(pages) = self.pages {
+            routes.set_pages(pages);
         }
         observers.add(self.observer);
         observers.add(Arc::new(limit));

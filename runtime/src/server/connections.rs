@@ -20,6 +20,7 @@ use super::{
 };
 use crate::{
     call::deadline::FOREVER,
+    channelz::ServerNode,
     h2::server::{
         calls::ServerShared, connection, handshake::Handshake, phase::ServerPhase, run_until,
     },
@@ -43,11 +44,17 @@ pub(super) struct Connections {
 }
 
 impl Connections {
-    pub(super) fn new(routes: Routes, options: ServerOptions, observers: Observers) -> Self {
+    /// The connections of a server that is counted as `node`.
+    pub(super) fn new(
+        routes: Routes,
+        options: ServerOptions,
+        observers: Observers,
+        node: ServerNode,
+    ) -> Self {
         let ServerOptions { max_connections, shutdown_delay, .. } = options;
         let permits = Arc::new(Semaphore::new(max_connections));
         let services = routes.into_http_service();
-        let shared = Arc::new(ServerShared::new(services, options.connection));
+        let shared = Arc::new(ServerShared::new(services, options.connection, node));
         let phase = watch::Sender::new(ServerPhase::Serving);
         Self { shared, permits, phase, observers, max_connections, shutdown_delay }
     }
@@ -136,6 +143,7 @@ impl Connections {
 
     /// Drains all connections, until they are closed, `shutdown_timeout` is over, or `force` completes.
     async fn drain(&self, force: impl Future<Output = ()>) {
+        self.shared.listens_no_more();
         self.observers.drain_begins();
         self.phase.send_replace(ServerPhase::Draining);
         // Connections end their calls themselves.
@@ -163,6 +171,7 @@ impl Connections {
 
 impl Drop for Connections {
     fn drop(&mut self) {
+        self.shared.listens_no_more();
         // Serving may have been given up: calls that wait for the beginning of shutdown would keep their
         // connections open.
         self.observers.shutdown_begins();
@@ -193,7 +202,8 @@ mod tests {
         }));
         let mut options = ServerOptions { shutdown_delay: delay, ..ServerOptions::default() };
         options.connection.shutdown_timeout = timeout;
-        Connections::new(Routes::new(Arc::new(routes)), options, Observers::default())
+        let routes = Routes::new(Arc::new(routes));
+        Connections::new(routes, options, Observers::default(), ServerNode::default())
     }
 
     /// Makes a call over `io`. The result is its status.

@@ -11,7 +11,9 @@ use tokio::net::{TcpListener, TcpStream, ToSocketAddrs, lookup_host};
 use tokio_stream::Stream;
 
 use super::error::ServeError;
-use crate::{call::downcast::downcast_ref, h2::server::handshake::Handshake};
+use crate::{
+    call::downcast::downcast_ref, channelz::SocketAddress, h2::server::handshake::Handshake,
+};
 
 /// A socket that a [`Server`](crate::Server) can listen on: TCP or, on Unix, a Unix socket.
 ///
@@ -22,13 +24,16 @@ pub trait Listener: sealed::Accept {}
 impl<L: sealed::Accept> Listener for L {}
 
 mod sealed {
-    use super::{Context, Handshake, Poll, TcpListener, TcpStream, io};
+    use super::{Context, Handshake, Poll, SocketAddress, TcpListener, TcpStream, io};
 
     /// Private, so that the trait can only be implemented here.
     pub trait Accept: Send {
         type Io: Handshake;
 
         fn poll_accept(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<Self::Io>>;
+
+        #[allow(private_interfaces, reason = "nobody else can call or implement it")]
+        fn local_address(&self) -> Option<SocketAddress>;
     }
 
     impl Accept for TcpListener {
@@ -36,6 +41,11 @@ mod sealed {
 
         fn poll_accept(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<TcpStream>> {
             Self::poll_accept(self, cx).map_ok(|(stream, _)| stream)
+        }
+
+        #[allow(private_interfaces, reason = "nobody else can call or implement it")]
+        fn local_address(&self) -> Option<SocketAddress> {
+            self.local_addr().ok().map(SocketAddress::Tcp)
         }
     }
 
@@ -45,6 +55,11 @@ mod sealed {
 
         fn poll_accept(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<Self::Io>> {
             Self::poll_accept(self, cx).map_ok(|(stream, _)| stream)
+        }
+
+        #[allow(private_interfaces, reason = "nobody else can call or implement it")]
+        fn local_address(&self) -> Option<SocketAddress> {
+            self.local_addr().ok().map(|address| SocketAddress::of_unix(&address.into()))
         }
     }
 }

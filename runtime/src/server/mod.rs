@@ -32,8 +32,6 @@ pub(crate) mod observer;
 mod options;
 #[cfg(all(feature = "server", not(target_family = "wasm")))]
 mod prepared;
-#[cfg(all(feature = "health", not(target_family = "wasm")))]
-pub(crate) mod probe;
 #[cfg(all(feature = "server", not(target_family = "wasm")))]
 mod routes;
 #[cfg(all(feature = "server", not(target_family = "wasm")))]
@@ -43,6 +41,8 @@ pub(crate) mod service;
 mod settings;
 #[cfg(all(feature = "server", not(target_family = "wasm")))]
 mod shutdown_limit;
+#[cfg(all(any(feature = "admin", feature = "health"), not(target_family = "wasm")))]
+pub(crate) mod side_listener;
 #[cfg(all(feature = "server", feature = "_tls", not(target_family = "wasm")))]
 mod tls_handshake;
 #[cfg(all(feature = "server", feature = "tracing", not(target_family = "wasm")))]

@@ -1,7 +1,10 @@
 //! Notifies services that report on the server itself, such as its health: of what is served, and of shutdown.
 
 // Without such services, nobody observes.
-#![cfg_attr(not(any(feature = "health", feature = "reflection")), allow(dead_code))]
+#![cfg_attr(
+    not(any(feature = "admin", feature = "health", feature = "reflection")),
+    allow(dead_code)
+)]
 
 use std::sync::Arc;
 
@@ -9,6 +12,10 @@ use std::sync::Arc;
 pub(crate) trait ServerObserver: Send + Sync {
     /// The server is complete: it will serve these services, and no others.
     fn starts(&self, services: &[ServiceEntry]);
+
+    /// The server is a build of the program with this name and version.
+    #[cfg(feature = "admin")]
+    fn is_build(&self, _info: &BuildInfo) {}
 
     /// The server serves connections itself, so that `drain_begins` will follow. Not called if others serve it.
     fn will_drain(&self) {}
@@ -19,6 +26,14 @@ pub(crate) trait ServerObserver: Send + Sync {
 
     /// No more connections are accepted, and those that are open are drained. Called as `shutdown_begins` is.
     fn drain_begins(&self) {}
+}
+
+/// What a server is a build of.
+#[cfg(feature = "admin")]
+#[derive(Clone, Debug)]
+pub(crate) struct BuildInfo {
+    pub(crate) name: String,
+    pub(crate) version: String,
 }
 
 /// A service of a server.
@@ -42,6 +57,11 @@ impl Observers {
 
     pub(super) fn starts(&self, services: &[ServiceEntry]) {
         self.0.iter().for_each(|observer| observer.starts(services));
+    }
+
+    #[cfg(feature = "admin")]
+    pub(super) fn is_build(&self, info: &BuildInfo) {
+        self.0.iter().for_each(|observer| observer.is_build(info));
     }
 
     pub(super) fn will_drain(&self) {

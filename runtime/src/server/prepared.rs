@@ -8,8 +8,8 @@ use tokio_stream::StreamExt as _;
 
 #[cfg(feature = "log")]
 use super::call_log::CallLog;
-#[cfg(feature = "health")]
-use super::probe::PreparedProbe;
+#[cfg(any(feature = "admin", feature = "health"))]
+use super::side_listener::PreparedSideListener;
 #[cfg(feature = "_tls")]
 use super::tls_handshake::TlsServer;
 use super::{
@@ -19,7 +19,7 @@ use super::{
     options::ServerOptions,
     routes::Routes,
 };
-use crate::h2::server::handshake::Handshake;
+use crate::{channelz::ServerNode, h2::server::handshake::Handshake};
 
 /// What a server serves.
 pub(super) struct ServedRoutes {
@@ -29,8 +29,8 @@ pub(super) struct ServedRoutes {
     pub(super) observers: Observers,
     #[cfg(feature = "log")]
     pub(super) call_log: Option<CallLog>,
-    #[cfg(feature = "health")]
-    pub(super) probe: Option<PreparedProbe>,
+    #[cfg(any(feature = "admin", feature = "health"))]
+    pub(super) side_listeners: Vec<PreparedSideListener>,
 }
 
 impl ServedRoutes {
@@ -46,33 +46,41 @@ pub(crate) struct PreparedServer {
     pub(super) options: ServerOptions,
     #[cfg(feature = "_tls")]
     pub(super) tls: Option<std::sync::Arc<TlsServer>>,
+    /// As which it is counted. None until it serves.
+    pub(super) node: ServerNode,
 }
 
 impl PreparedServer {
     /// See [`Server::serve_listener_with_shutdown`](super::Server::serve_listener_with_shutdown).
     pub(crate) async fn serve_listener(
-        self,
+        mut self,
         listener: impl Listener + Unpin,
         signal: impl Future<Output = ()>,
     ) -> io::Result<()> {
+        self.node = ServerNode::new();
+        self.node.listens_on(|| listener.local_address());
         let incoming = Accepted { listener, nodelay: self.options.tcp_nodelay };
         self.serve_incoming(incoming, signal).await
     }
 
     /// See [`Server::serve_incoming_with_shutdown`](super::Server::serve_incoming_with_shutdown).
     pub(super) async fn serve_incoming<C: Handshake>(
-        self,
+        mut self,
         incoming: impl Stream<Item = io::Result<C>>,
         signal: impl Future<Output = ()>,
     ) -> io::Result<()> {
+        if !self.node.is_counted() {
+            self.node = ServerNode::new();
+        }
         // First: probes are answered as soon as they are listened for.
         self.services.starts();
         self.services.observers.will_drain();
-        #[cfg(feature = "health")]
-        let probe = match &self.services.probe {
-            Some(probe) => Some(probe.listen().await?),
-            None => None,
-        };
+        #[cfg(any(feature = "admin", feature = "health"))]
+        let mut listening = Vec::new();
+        #[cfg(any(feature = "admin", feature = "health"))]
+        for listener in &self.services.side_listeners {
+            listening.push(listener.listen().await?);
+        }
         #[cfg(feature = "log")]
         let call_log = self.services.call_log.clone();
         let served = self.serve_main(incoming, signal).await;
@@ -81,15 +89,15 @@ impl PreparedServer {
         if let Some(call_log) = call_log {
             call_log.flush().await;
         }
-        // Only now: it has reported the shutdown until here.
-        #[cfg(feature = "health")]
-        if let Some(mut probe) = probe {
-            probe.shutdown().await;
+        // Only now: they have reported the shutdown until here.
+        #[cfg(any(feature = "admin", feature = "health"))]
+        for mut listener in listening {
+            listener.shutdown().await;
         }
         served
     }
 
-    /// Without the listener for probes.
+    /// Without the side listeners.
     async fn serve_main<C: Handshake>(
         self,
         incoming: impl Stream<Item = io::Result<C>>,
@@ -97,7 +105,7 @@ impl PreparedServer {
     ) -> io::Result<()> {
         let interrupts = self.options.interrupts()?;
         let ServedRoutes { routes, observers, .. } = self.services;
-        let connections = Connections::new(routes, self.options, observers);
+        let connections = Connections::new(routes, self.options, observers, self.node);
         #[cfg(feature = "_tls")]
         if let Some(tls) = self.tls {
             let _watching = tls.watch_files();

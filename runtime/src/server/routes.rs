@@ -195,13 +195,13 @@ impl RouteTable {
     }
 
     /// The service of this name, or nothing.
-    #[cfg(feature = "health")]
+    #[cfg(any(feature = "admin", feature = "health"))]
     pub(super) fn only(&self, name: &'static str) -> Self {
         let service = self.services.get(name).map(|route| (name, route.clone()));
         Self { services: service.into_iter().collect(), ..Self::default() }
     }
 
-    #[cfg(feature = "health")]
+    #[cfg(any(feature = "admin", feature = "health"))]
     pub(super) fn is_empty(&self) -> bool {
         self.services.is_empty()
     }
@@ -269,6 +269,11 @@ impl RouteTable {
             Some(service) => Err(ServeError::DuplicateService { service }),
             None => Ok(()),
         }
+    }
+
+    /// Has `pages` answer requests for unknown services.
+    pub(super) fn set_pages(&mut self, pages: Arc<dyn HttpService>) {
+        self.fallback = Some(pages);
     }
 
     pub(super) fn set_fallback<S, B>(&mut self, service: S)

@@ -14,8 +14,8 @@ use super::builtins::MakeBuiltins;
 use super::call_log::CallLog;
 #[cfg(feature = "_observed")]
 use super::observed::{CallObserver, CallObservers};
-#[cfg(feature = "health")]
-use super::probe::Probe;
+#[cfg(any(feature = "admin", feature = "health"))]
+use super::side_listener::SideListeners;
 #[cfg(feature = "_tls")]
 use super::tls_handshake::TlsServer;
 use super::{
@@ -31,9 +31,12 @@ use super::{
     service::GeneratedServer,
 };
 #[cfg(feature = "_tls")]
+use crate::channelz::IS_COUNTED;
+#[cfg(feature = "_tls")]
 use crate::tls::ServerTls;
 use crate::{
     call::{deadline, status::BoxError},
+    channelz::ServerNode,
     h2::server::handshake::Handshake,
     intercept::interceptor::{Interceptor, Interceptors},
     protocol::http_body::{BytesBody, HttpBody},
@@ -62,8 +65,8 @@ pub struct Server {
     layers: Layers,
     interceptors: Interceptors,
     builtins: Builtins,
-    #[cfg(feature = "health")]
-    probe: Option<Probe>,
+    #[cfg(any(feature = "admin", feature = "health"))]
+    side_listeners: SideListeners,
     #[cfg(feature = "_observed")]
     call_observers: CallObservers,
     #[cfg(feature = "log")]
@@ -409,11 +412,10 @@ impl Server {
         self.call_observers.clone()
     }
 
-    /// Sets where probes are answered.
-    #[cfg(feature = "health")]
-    pub(crate) fn with_probe(mut self, probe: Probe) -> Self {
-        self.probe = Some(probe);
-        self
+    /// What else is listened on.
+    #[cfg(any(feature = "admin", feature = "health"))]
+    pub(crate) fn side_listeners(&mut self) -> &mut SideListeners {
+        &mut self.side_listeners
     }
 
     /// Reads the certificates. Fails if something about the server is invalid, or the runtime has no timers.
@@ -432,6 +434,7 @@ impl Server {
             },
             options,
             services: self.complete()?,
+            node: ServerNode::default(),
         })
     }
 
@@ -442,7 +445,7 @@ impl Server {
         if !self.all_call_observers().is_empty() {
             return true;
         }
-        self.options.connection.connect_info
+        self.options.connection.connect_info || IS_COUNTED
     }
 
     /// Puts everything that is served together. Fails if two services have the same name, or a limit
@@ -456,8 +459,8 @@ impl Server {
         routes.limit_messages(&self.limits);
         self.builtins.iter().for_each(|make| make().add_to(&mut routes, &mut observers));
         routes.check()?;
-        #[cfg(feature = "health")]
-        let probe = self.probe.map(|probe| probe.prepare(&routes, &mut observers));
+        #[cfg(any(feature = "admin", feature = "health"))]
+        let side_listeners = self.side_listeners.prepare(&routes, &mut observers);
         let entries = routes.entries();
         routes.intercept(&self.interceptors);
         #[cfg(feature = "_observed")]
@@ -472,8 +475,8 @@ impl Server {
             call_log: self.call_log,
             entries,
             observers,
-            #[cfg(feature = "health")]
-            probe,
+            #[cfg(any(feature = "admin", feature = "health"))]
+            side_listeners,
         })
     }
 }

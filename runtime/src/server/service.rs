@@ -189,7 +189,7 @@ impl<D: Dispatch<S>, S: Send + Sync + ?Sized + 'static> GeneratedServer for Serv
 
 /// Keeps the trait from being implemented elsewhere, so that it can grow.
 #[cfg(all(feature = "server", not(target_family = "wasm")))]
-mod sealed {
+pub(crate) mod sealed {
     use std::sync::Arc;
 
     use crate::server::{dispatch::RegisteredService, service::ServiceServer};

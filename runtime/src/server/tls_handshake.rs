@@ -12,6 +12,7 @@ use tokio_rustls::{LazyConfigAcceptor, server::TlsStream};
 
 use super::error::ServeError;
 use crate::{
+    channelz::IS_COUNTED,
     h2::{
         io::ConnectionIo,
         server::{
@@ -80,7 +81,12 @@ impl<C: Handshake> Handshake for TlsHandshake<C> {
         };
         // Only now: a client that says nothing would keep others from theirs. The semaphore is never closed.
         let permit = server.permits.acquire().await;
-        let accepting = hello.into_stream(server.config.current()).into_fallible();
+        let config = server.config.current();
+        let certificate = match IS_COUNTED {
+            true => config.cert_resolver.resolve(hello.client_hello()),
+            false => None,
+        };
+        let accepting = hello.into_stream(config).into_fallible();
         let Ok(accepted) = timeout(ANSWER_TIMEOUT, accepting).await else {
             return Err(io::Error::new(
                 io::ErrorKind::TimedOut,
@@ -95,7 +101,9 @@ impl<C: Handshake> Handshake for TlsHandshake<C> {
                 return Err(failure::with_client(error));
             }
         };
-        let info = info.map(|info| info.with_tls(TlsInfo::of(stream.get_ref().1)));
+        let certificate = certificate.and_then(|key| Some(key.cert.first()?.to_vec()));
+        let tls = || TlsInfo::of(stream.get_ref().1).with_local_certificate(certificate);
+        let info = info.map(|info| info.with_tls(tls()));
         Ok(ConnectedIo::new(stream, info.unwrap_or_default()))
     }
 }

@@ -5,6 +5,7 @@ use std::{net::IpAddr, sync::Arc};
 use rustls::{CommonState, ProtocolVersion};
 
 use super::certificate::{Certificate, SubjectAltNames};
+use crate::channelz::SocketSecurity;
 
 /// What the TLS handshake of a connection has negotiated, and what the peer's certificate says of it:
 /// [`ConnectInfo::tls`](crate::ConnectInfo::tls) of a connection to a [`Server`](crate::Server) with
@@ -35,6 +36,10 @@ pub struct TlsInfo(Arc<TlsFacts>);
 struct TlsFacts {
     version: Option<&'static str>,
     alpn_protocol: Option<Vec<u8>>,
+    /// As IANA names it.
+    cipher_suite: Option<String>,
+    /// The own one, if it is of interest.
+    local_certificate: Option<Vec<u8>>,
     certificates: Vec<Vec<u8>>,
     names: SubjectAltNames,
 }
@@ -50,8 +55,28 @@ impl TlsInfo {
         let certificates = connection.peer_certificates().unwrap_or_default();
         let certificates = certificates.iter().map(|certificate| certificate.to_vec()).collect();
         let alpn_protocol = connection.alpn_protocol().map(<[u8]>::to_vec);
-        let facts = TlsFacts { version, alpn_protocol, ..TlsFacts::default() };
+        let cipher_suite = connection.negotiated_cipher_suite().and_then(|it| it.suite().as_str());
+        let cipher_suite = cipher_suite.map(|name| match name.strip_prefix("TLS13_") {
+            Some(name) => format!("TLS_{name}"),
+            None => name.to_owned(),
+        });
+        let facts = TlsFacts { version, alpn_protocol, cipher_suite, ..TlsFacts::default() };
         Self(Arc::new(facts)).with_peer_certificates(certificates)
+    }
+
+    /// Sets the certificate that this side has shown, in DER.
+    pub(crate) fn with_local_certificate(mut self, certificate: Option<Vec<u8>>) -> Self {
+        Arc::make_mut(&mut self.0).local_certificate = certificate;
+        self
+    }
+
+    /// What channelz shows of it.
+    pub(crate) fn security(&self) -> SocketSecurity {
+        SocketSecurity {
+            cipher_suite: self.0.cipher_suite.clone(),
+            local_certificate: self.0.local_certificate.clone().unwrap_or_default(),
+            remote_certificate: self.0.certificates.first().cloned().unwrap_or_default(),
+        }
     }
 
     /// The version of the protocol: `TLSv1.2` or `TLSv1.3`.

@@ -1,5 +1,6 @@
 //! The Rust peer: serves the scenarios of `README.md`, or checks a server that does.
 
+mod admin;
 mod auth;
 mod chain;
 mod checks;
@@ -18,6 +19,7 @@ Usage: interop serve               serve on a free port of 127.0.0.1 and print i
        interop serve unix:PATH     serve on a Unix socket
        interop serve KIND FOLDER   serve with TLS and the certificates in a folder
        interop chain [HOST:PORT]   serve as a part of a chain, whose next service is there
+       interop admin               serve and call, and print where channelz shows it
        interop check HOST:PORT     run every check
        interop check HOST:PORT KIND FOLDER
                                    run those of TLS
@@ -35,6 +37,7 @@ async fn main() -> Result<ExitCode, Box<dyn Error>> {
         ["serve", kind @ ("tls" | "mtls" | "auth"), folder] => {
             serve(secure_server(kind, Path::new(folder)), "localhost").await?;
         }
+        ["admin"] => admin::serve().await?,
         ["chain"] => chain::serve(None).await?,
         ["chain", next] => chain::serve(Some(next)).await?,
         ["check", address, ref kind @ ..] => return Ok(check(address, kind).await),

@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod admin;
 mod auth;
 mod broken;
 mod call_credentials;
@@ -65,6 +66,10 @@ mod contracts {
     pub mod calculator {
         rust_scaffold::include_proto!("calculator");
     }
+    #[allow(dead_code, reason = "socket options are not shown")]
+    pub mod channelz_v1 {
+        rust_scaffold::include_proto!("grpc.channelz.v1");
+    }
     pub mod custom_options {
         rust_scaffold::include_proto!("custom_options");
     }
@@ -82,4 +87,6 @@ mod contracts {
     }
 }
 
-use contracts::{calculator, custom_options, greeter, health_v1, reflection_v1, telemetry};
+use contracts::{
+    calculator, channelz_v1, custom_options, greeter, health_v1, reflection_v1, telemetry,
+};

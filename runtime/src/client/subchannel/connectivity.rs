@@ -6,7 +6,7 @@ use std::{io, sync::Arc};
 
 use tokio::time::Instant;
 
-use crate::{client::options::Backoff, h2::stream_limiter::StreamLimiter};
+use crate::{channelz::ChannelState, client::options::Backoff, h2::stream_limiter::StreamLimiter};
 
 /// The history of a subchannel's connection attempts, and what follows from it.
 pub(super) struct Connectivity {
@@ -112,6 +112,15 @@ impl Connectivity {
         self.failures = self.failures.saturating_add(1);
     }
 
+    /// The state of a subchannel without connections. After a failure, it is one until an attempt succeeds.
+    pub(super) fn channel_state(&self) -> ChannelState {
+        match &self.state {
+            ConnectState::Idle | ConnectState::BackingOff(None, _) => ChannelState::Idle,
+            ConnectState::Connecting => ChannelState::Connecting,
+            ConnectState::BackingOff(Some(_), _) => ChannelState::TransientFailure,
+        }
+    }
+
     /// The attempt was dropped without an outcome.
     pub(super) fn cancelled(&mut self) {
         self.state = ConnectState::Idle;
@@ -132,7 +141,7 @@ mod tests {
     use ConnectDecision::{Connect, Fail, Wait};
 
     use super::*;
-    use crate::h2::stream_limiter::FreeStreams;
+    use crate::{channelz::SocketNode, h2::stream_limiter::FreeStreams};
 
     const SECOND: Duration = Duration::from_secs(1);
 
@@ -140,10 +149,15 @@ mod tests {
         Connectivity::new(Backoff { base: SECOND, max: 120 * SECOND }, 2)
     }
 
+    /// The streams of a connection.
+    fn streams() -> Arc<StreamLimiter> {
+        StreamLimiter::new(FreeStreams::new(), SocketNode::default())
+    }
+
     /// The streams of a connection that the server has closed.
     fn closed(has_answered: bool) -> Arc<StreamLimiter> {
         let free = FreeStreams::new();
-        let streams = StreamLimiter::new(Arc::clone(&free));
+        let streams = StreamLimiter::new(Arc::clone(&free), SocketNode::default());
         streams.set_limit(1);
         streams.offer();
         if has_answered {
@@ -158,7 +172,7 @@ mod tests {
         let (mut connectivity, now) = (connectivity(), Instant::now());
         assert!(matches!(connectivity.decide(0, now), Connect));
         assert!(matches!(connectivity.decide(0, now), Wait(None)));
-        connectivity.connected(&StreamLimiter::new(FreeStreams::new()));
+        connectivity.connected(&streams());
         assert!(matches!(connectivity.decide(1, now), Connect));
         connectivity.cancelled();
         assert!(matches!(connectivity.decide(2, now), Wait(None)));
@@ -177,7 +191,7 @@ mod tests {
             assert!(matches!(connectivity.decide(1, now), Wait(Some(time)) if time == until));
             connectivity.state = ConnectState::Idle;
         }
-        connectivity.connected(&StreamLimiter::new(FreeStreams::new()));
+        connectivity.connected(&streams());
         connectivity.failed(ErrorKind::ConnectionRefused.into(), now);
         assert!(matches!(connectivity.decide(0, now + 2 * SECOND), Connect));
     }

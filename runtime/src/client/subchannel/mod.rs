@@ -8,7 +8,7 @@ use std::{
     future::{Future as _, poll_fn},
     io,
     pin::{Pin, pin},
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
     task::Poll,
     time::Duration,
 };
@@ -19,6 +19,7 @@ use self::connectivity::{ConnectDecision, Connectivity};
 use super::{connector::Connector, options::SubchannelOptions, resolver::Resolver};
 use crate::{
     call::deadline,
+    channelz::{ChannelNode, ChannelState, ReportState, SubchannelNode},
     h2::{
         client::connection::ConnectionHandle,
         keep_alive::ChannelKeepAlive,
@@ -37,6 +38,8 @@ pub(super) struct Subchannel {
     state: Mutex<SubchannelState>,
     /// The free streams of all connections. A stream may only be taken with a permit from here.
     free: Arc<FreeStreams>,
+    /// The subchannel, as it is counted.
+    node: SubchannelNode,
 }
 
 struct SubchannelState {
@@ -77,8 +80,19 @@ impl Subchannel {
     ) -> Self {
         let connectivity = Connectivity::new(options.backoff, options.max_connections);
         let state = Mutex::new(SubchannelState { connections: Vec::new(), connectivity });
-        let free = FreeStreams::new();
-        Self { resolver, connector, options, keep_alive, state, free }
+        let (free, node) = (FreeStreams::new(), SubchannelNode::default());
+        Self { resolver, connector, options, keep_alive, state, free, node }
+    }
+
+    /// This subchannel, counted as one of `channel`'s.
+    pub(super) fn counted(mut self, channel: &ChannelNode) -> Arc<Self> {
+        self.node = channel.open_subchannel();
+        let counted = Arc::new(self);
+        counted.node.report_by(|| {
+            let source: Weak<Self> = Arc::downgrade(&counted);
+            source
+        });
+        counted
     }
 
     /// A free stream of some connection, if nobody else waits for it.
@@ -176,10 +190,11 @@ impl Subchannel {
     async fn race_addresses(&self) -> io::Result<ConnectionHandle> {
         let addresses = self.resolver.resolve().await?;
         let dial = |address| async {
-            let io = self.connector.open(address).await?;
-            let streams = StreamLimiter::new(Arc::clone(&self.free));
+            let opened = self.connector.open(address).await?;
+            let socket = self.node.open_socket(opened.facts);
+            let streams = StreamLimiter::new(Arc::clone(&self.free), socket);
             ConnectionHandle::handshake(
-                io,
+                opened.io,
                 self.options.connection,
                 streams,
                 Arc::clone(&self.keep_alive),
@@ -187,6 +202,16 @@ impl Subchannel {
             .await
         };
         happy_eyeballs::race(addresses, dial).await
+    }
+}
+
+impl ReportState for Subchannel {
+    fn state(&self) -> ChannelState {
+        let state = self.state();
+        match state.connections.iter().any(|connection| !connection.streams().is_closed()) {
+            true => ChannelState::Ready,
+            false => state.connectivity.channel_state(),
+        }
     }
 }
 
@@ -244,9 +269,12 @@ mod tests {
     use tokio::{net::TcpListener, time::timeout};
 
     use super::*;
-    use crate::client::{
-        options::ChannelOptions,
-        resolver::{Address, Resolution},
+    use crate::{
+        channelz::SocketNode,
+        client::{
+            options::ChannelOptions,
+            resolver::{Address, Resolution},
+        },
     };
 
     const LONG: Duration = Duration::from_secs(30);
@@ -361,7 +389,7 @@ mod tests {
         let decide = || subchannel.state().connectivity.decide(0, Instant::now());
         let mut first = ConnectGuard::new(&subchannel);
         assert!(matches!(decide(), ConnectDecision::Connect));
-        let streams = StreamLimiter::new(FreeStreams::new());
+        let streams = StreamLimiter::new(FreeStreams::new(), SocketNode::default());
         subchannel.state().connectivity.connected(&streams);
         first.has_reported = true;
         assert!(matches!(decide(), ConnectDecision::Connect));

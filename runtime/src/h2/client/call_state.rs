@@ -9,7 +9,7 @@ use std::{
 
 use bytes::Bytes;
 use h2::{
-    Reason, RecvStream, SendStream,
+    Reason, RecvStream,
     client::{ResponseFuture, SendRequest},
 };
 use http::{HeaderMap, Method, Request, Response, Uri, Version};
@@ -19,6 +19,7 @@ use tonic::Status;
 use crate::{
     call::{body::PrefetchedBody, cancel_link::CancelLink, status},
     h2::{
+        counted::{CountedMessages, CountedStream},
         credit::{CreditedStream, UnreadStreams},
         error,
         header_list::HeaderLimit,
@@ -132,6 +133,7 @@ pub(crate) struct SentCall {
     header_limit: HeaderLimit,
     permit: StreamPermit,
     link: CancelLink,
+    counted: CountedStream,
 }
 
 impl CallState {
@@ -169,6 +171,7 @@ impl CallState {
         if let Self::Sent(sent) = self {
             let response = ready!(sent.poll_response(cx)?);
             sent.permit.note_answer();
+            sent.note_head(&response);
             sent.header_limit.check_response(response.headers()).map_err(CallFailure::Failed)?;
             let Self::Sent(sent) = self.take() else { return Poll::Pending };
             let streams_responses = sent.streams_responses;
@@ -214,14 +217,24 @@ impl SentCall {
         }
     }
 
+    /// Counts the call as ended if nothing follows this head: its status is in there, and its body may not be read.
+    fn note_head(&mut self, response: &Response<RecvStream>) {
+        self.counted.note_head(response.status(), response.headers());
+        if self.counted.is_counted() && response.body().is_end_stream() {
+            self.counted.end(None);
+        }
+    }
+
     fn answer(
         self,
         response: Response<RecvStream>,
         unread: &Arc<UnreadStreams>,
     ) -> Response<ReceivedStream> {
+        let messages = CountedMessages::received(self.permit.socket(), response.headers());
         response.map(|body| {
             let stream = CreditedStream::new(body, unread);
             ReceivedStream::response(stream, self.header_limit, self.link, self.permit)
+                .counted(self.counted, messages)
         })
     }
 }
@@ -248,10 +261,13 @@ fn send(request: OutboundRequest, send_request: &RequestSender) -> Result<SentCa
     // are only sent when h2 is polled next, and the server may just have lowered its limit. h2 opens the
     // waiting stream once it has sent a reset or a stream has ended. Both happen only while it is polled,
     // and it checks for waiting streams in every poll.
+    let mut messages = CountedMessages::sent(permit.socket(), &headers);
     let sent = send_request.clone().send_request(head(uri, headers), false);
     let (response, mut stream) = sent.inspect_err(|_| permit.close())?;
+    let counted = CountedStream::start(permit.socket());
     let link = match request.body {
         OutboundBody::Message(message) => {
+            messages.push(&message);
             stream.send_data(message, true)?;
             CancelLink::default()
         }
@@ -259,11 +275,13 @@ fn send(request: OutboundRequest, send_request: &RequestSender) -> Result<SentCa
             let (failure, link) = CancelLink::new();
             // The request stream may outlive the response; the HTTP/2 stream stays occupied until both
             // are done.
-            tokio::spawn(send_stream(requests, stream, failure, permit.share()));
+            let sending = Sending::new(requests, stream, HeaderLimit::Remote(u32::MAX))
+                .counted(CountedStream::default(), messages);
+            tokio::spawn(send_stream(sending, failure, permit.share()));
             link
         }
     };
-    Ok(SentCall { response, streams_responses, header_limit, permit, link })
+    Ok(SentCall { response, streams_responses, header_limit, permit, link, counted })
 }
 
 fn head(uri: Uri, headers: HeaderMap) -> Request<()> {
@@ -275,16 +293,10 @@ fn head(uri: Uri, headers: HeaderMap) -> Request<()> {
     head
 }
 
-/// Sends `requests` until they end or the caller drops the response. Passes a failure of the requests on
+/// Sends requests until they end or the caller drops the response. Passes a failure of the requests on
 /// to `failure`.
-async fn send_stream(
-    requests: HttpBody,
-    stream: SendStream<Bytes>,
-    failure: oneshot::Sender<Status>,
-    _permit: StreamPermit,
-) {
-    let mut failure = failure;
-    let mut sending = Sending::new(requests, stream, HeaderLimit::Remote(u32::MAX));
+async fn send_stream(sending: Sending, failure: oneshot::Sender<Status>, _permit: StreamPermit) {
+    let (mut sending, mut failure) = (sending, failure);
     let unsent = poll_fn(|cx| match failure.poll_closed(cx) {
         Poll::Ready(()) => Poll::Ready(None),
         Poll::Pending => sending.poll(cx).map(Result::err),

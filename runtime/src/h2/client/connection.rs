@@ -145,7 +145,7 @@ impl Driver {
             window,
             waker: queue.task_waker.h2_waker(),
             send_request: Some(send_request),
-            keep_alive: KeepAlive::new(channel_keep_alive.get()),
+            keep_alive: KeepAlive::new(channel_keep_alive.get(), streams.socket()),
             channel_keep_alive,
             error: None,
             ping_while_idle,
@@ -233,6 +233,7 @@ struct ConnectionGuard {
 impl Drop for ConnectionGuard {
     fn drop(&mut self) {
         self.streams.close();
+        self.streams.socket().close();
         if self.is_broken {
             self.work.abort();
             self.queue.unread.abort();

@@ -27,7 +27,9 @@ use super::{
 };
 use crate::{
     call::panics::{catch_panic, drop_catching_panics},
+    channelz::{ServerNode, SocketNode},
     h2::{
+        counted::{CountedMessages, CountedStream},
         credit::{CreditedStream, UnreadStreams},
         header_list::HeaderLimit,
         stream::{AwaitingHalfClose, ReceivedStream},
@@ -41,16 +43,27 @@ pub(crate) struct ServerShared {
     pub(super) services: Arc<dyn HttpService>,
     pub(super) options: ServerConnectionOptions,
     pub(super) slow_methods: SlowMethods,
+    pub(super) node: ServerNode,
 }
 
 impl ServerShared {
-    pub(crate) fn new(services: Arc<dyn HttpService>, options: ServerConnectionOptions) -> Self {
-        Self { services, options, slow_methods: SlowMethods::new() }
+    /// What is shared by the connections of a server that is counted as `node`.
+    pub(crate) fn new(
+        services: Arc<dyn HttpService>,
+        options: ServerConnectionOptions,
+        node: ServerNode,
+    ) -> Self {
+        Self { services, options, slow_methods: SlowMethods::new(), node }
     }
 
     /// Whether what is known about a connection is to be found out.
     pub(super) fn wants_info(&self) -> bool {
-        self.options.connect_info || self.services.wants_info()
+        self.options.connect_info || self.services.wants_info() || self.node.is_counted()
+    }
+
+    /// No more connections are accepted.
+    pub(crate) fn listens_no_more(&self) {
+        self.node.close_listeners();
     }
 
     /// How long calls may continue while connections are drained.
@@ -79,6 +92,8 @@ pub(crate) struct Calls {
     info: Option<ConnectInfo>,
     shared: Arc<ServerShared>,
     task_waker: Arc<TaskWaker>,
+    /// The connection, as it is counted.
+    pub(super) socket: SocketNode,
 }
 
 /// A call as h2 accepts it.
@@ -115,6 +130,7 @@ impl Calls {
             info,
             shared,
             task_waker,
+            socket: SocketNode::default(),
         }
     }
 
@@ -158,9 +174,12 @@ impl Calls {
     }
 
     fn start(&mut self, (request, stream): AcceptedStream, now: &mut Instant) {
+        let counted = CountedStream::start(&self.socket);
+        let messages = CountedMessages::received(&self.socket, request.headers());
         let mut request = request.map(|body| {
             let stream = CreditedStream::new(body, &self.unread);
-            let stream = ReceivedStream::request(stream, self.awaiting.clone());
+            let stream = ReceivedStream::request(stream, self.awaiting.clone())
+                .counted(CountedStream::default(), messages);
             HttpBody::received(stream.arrived())
         });
         let info = self.info.as_ref();
@@ -181,7 +200,8 @@ impl Calls {
             };
         // What is refused says nothing of how quick its method is.
         let slot = slot.filter(|_| !service_future.is_refusal());
-        let mut call = ServerStream::new(protocol, service_future, stream, self.header_limit);
+        let mut call =
+            ServerStream::new(protocol, service_future, stream, self.header_limit).counted(counted);
         if !self.runs_inline(slot) {
             return self.spawn_unless_reset(call);
         }

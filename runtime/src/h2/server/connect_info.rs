@@ -6,6 +6,7 @@ use std::{net::SocketAddr, sync::Arc};
 
 use http::Extensions;
 
+use crate::channelz::{SocketAddress, SocketFacts};
 #[cfg(feature = "_tls")]
 use crate::tls::TlsInfo;
 
@@ -133,6 +134,25 @@ impl ConnectInfo {
         self.update(|facts| {
             facts.extensions.insert(value);
         })
+    }
+
+    /// What channelz shows of it.
+    pub(super) fn socket_facts(&self) -> SocketFacts {
+        let [local, remote] = [self.0.local_addr, self.0.remote_addr];
+        let facts = SocketFacts {
+            local: local.map(SocketAddress::Tcp),
+            remote: remote.map(SocketAddress::Tcp),
+            ..SocketFacts::default()
+        };
+        #[cfg(unix)]
+        let facts = SocketFacts {
+            local: facts.local.or_else(|| Some(SocketAddress::of_unix(self.local_unix_addr()?))),
+            remote: facts.remote.or_else(|| Some(SocketAddress::of_unix(self.remote_unix_addr()?))),
+            ..facts
+        };
+        #[cfg(feature = "_tls")]
+        let facts = SocketFacts { security: self.tls().map(TlsInfo::security), ..facts };
+        facts
     }
 
     fn update(mut self, update: impl FnOnce(&mut ConnectionFacts)) -> Self {

@@ -16,8 +16,8 @@ use super::connect_info::ConnectInfo;
 use super::connect_info::PeerCredentials;
 
 /// I/O that can say what is known about its connection. A [`Server`](crate::Server) with
-/// [`connect_info`](crate::Server::connect_info) asks once for each connection, after its
-/// [`Handshake`](crate::Handshake).
+/// [`connect_info`](crate::Server::connect_info), and any with the feature `admin`, asks once for each connection,
+/// after its [`Handshake`](crate::Handshake).
 ///
 /// A stream that wraps another one passes on what that one knows, and adds to it what it knows itself:
 ///

@@ -30,6 +30,7 @@ use super::{
 };
 use crate::{
     call::panics::{catch_panic, drop_catching_panics},
+    channelz::SocketNode,
     h2::{
         frame_inspector::CLIENT_PREFACE,
         goaway::GoAway,
@@ -61,7 +62,7 @@ pub(crate) async fn serve<C: Handshake>(
         // Its time is over. Calls that its client may have made have not been read.
         None => return,
     };
-    let Opened { h2, handle, info } = opened;
+    let Opened { h2, handle, info, socket } = opened;
     let h2 = match h2 {
         Ok(h2) => h2,
         Err(error) => {
@@ -69,7 +70,7 @@ pub(crate) async fn serve<C: Handshake>(
             return handle.close(None).await;
         }
     };
-    let mut connection = ServerConnection::new(h2, &handle, info, shared);
+    let mut connection = ServerConnection::new(h2, &handle, info, shared).counted(&socket);
     if is_draining {
         connection.shut_down(later_phase.clone());
     }
@@ -99,6 +100,7 @@ pub(crate) async fn serve<C: Handshake>(
         // h2 may be unable to notify them.
         connection.calls.abort();
     }
+    socket.close();
     let goaway = (connection.end == ConnectionEnd::TooManyPings).then(GoAway::too_many_pings);
     drop_catching_panics(connection);
     if !task_waker.is_broken() {
@@ -137,6 +139,8 @@ struct Opened<Io> {
     h2: io::Result<h2::server::Connection<ConnectionIo<Io>, Bytes>>,
     handle: IoHandle<Io>,
     info: Option<ConnectInfo>,
+    /// The connection, as it is counted.
+    socket: SocketNode,
 }
 
 /// Performs the handshake of `accepted`, and HTTP/2's after it.
@@ -145,8 +149,11 @@ struct Opened<Io> {
 async fn open<C: Handshake>(accepted: C, shared: &ServerShared) -> io::Result<Opened<C::Io>> {
     let io = accepted.handshake().await?;
     let info = shared.wants_info().then(|| io.connect_info());
+    let socket = shared
+        .node
+        .open_socket(|| info.as_ref().map(ConnectInfo::socket_facts).unwrap_or_default());
     let (io, handle) = ConnectionIo::of_server(io);
-    Ok(Opened { h2: handshake(io, &shared.options).await, handle, info })
+    Ok(Opened { h2: handshake(io, &shared.options).await, handle, info, socket })
 }
 
 /// Most of them are port scans and health checks of load balancers, so it is no warning.
@@ -246,7 +253,7 @@ impl<'a, Io: AsyncRead + AsyncWrite + Unpin> ServerConnection<'a, Io> {
         let calls =
             Calls::new(info, Arc::clone(&shared), Arc::clone(&task_waker), window.streams());
         Self {
-            keep_alive: KeepAlive::new(options.keep_alive),
+            keep_alive: KeepAlive::new(options.keep_alive, &SocketNode::default()),
             ping_strikes: PingStrikes::new(options.ping_policy),
             idle: timer(options.max_connection_idle),
             age: timer(options.max_connection_age.map(|age| jitter::around(age, AGE_JITTER))),
@@ -261,6 +268,15 @@ impl<'a, Io: AsyncRead + AsyncWrite + Unpin> ServerConnection<'a, Io> {
             io,
             shared,
         }
+    }
+
+    /// Counts its calls and its PINGs on `socket`.
+    fn counted(mut self, socket: &SocketNode) -> Self {
+        if let Some(keep_alive) = &mut self.keep_alive {
+            keep_alive.socket = socket.clone();
+        }
+        self.calls.socket = socket.clone();
+        self
     }
 
     /// Asks the client to make no more calls. The connection ends after its last call.
@@ -390,6 +406,7 @@ mod tests {
 
     use super::*;
     use crate::{
+        channelz::ServerNode,
         h2::server::{
             service::{HttpService, ServiceFuture},
             slow_methods::MethodSlot,
@@ -405,12 +422,16 @@ mod tests {
         }
     }
 
+    fn shared(options: ServerConnectionOptions) -> Arc<ServerShared> {
+        Arc::new(ServerShared::new(Arc::new(Refusing), options, ServerNode::default()))
+    }
+
     #[tokio::test]
     async fn what_is_refused_says_nothing_of_how_quick_its_method_is() {
         // So long that no call is slow by itself.
         let limit = Duration::from_secs(3600);
         let options = ServerConnectionOptions { inline_limit: limit, ..Default::default() };
-        let shared = Arc::new(ServerShared::new(Arc::new(Refusing), options));
+        let shared = shared(options);
         let method = shared.slow_methods.of(MethodSlot::of("/s.S/Slow"));
         (0..2).for_each(|_| method.record(limit * 2, limit));
         let (here, there) = tokio::io::duplex(4096);
@@ -426,8 +447,7 @@ mod tests {
 
     #[test]
     fn the_task_of_a_connection_takes_little_room() {
-        let shared =
-            Arc::new(ServerShared::new(Arc::new(Refusing), ServerConnectionOptions::default()));
+        let shared = shared(ServerConnectionOptions::default());
         let (io, _client) = tokio::io::duplex(1);
         let http2 =
             size_of::<h2::server::Connection<ConnectionIo<tokio::io::DuplexStream>, Bytes>>();

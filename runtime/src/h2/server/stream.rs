@@ -20,6 +20,7 @@ use crate::{
         status,
     },
     h2::{
+        counted::CountedStream,
         header_list::HeaderLimit,
         stream::{SendFailure, Sending},
     },
@@ -41,6 +42,8 @@ pub(crate) struct ServerStream {
     /// The client's size limit for headers.
     header_limit: HeaderLimit,
     progress: ResponseState,
+    /// Until the response is sent, which counts from then on.
+    counted: CountedStream,
 }
 
 enum ResponseState {
@@ -72,7 +75,14 @@ impl ServerStream {
         header_limit: HeaderLimit,
     ) -> Self {
         let protocol = service_future.protocol(protocol);
-        Self { protocol, stream, header_limit, progress: ResponseState::Waiting(service_future) }
+        let progress = ResponseState::Waiting(service_future);
+        Self { protocol, stream, header_limit, progress, counted: CountedStream::default() }
+    }
+
+    /// Counts how the call ends.
+    pub(crate) fn counted(mut self, counted: CountedStream) -> Self {
+        self.counted = counted;
+        self
     }
 
     /// Ready when the service has answered, or the client has gone.
@@ -142,9 +152,18 @@ impl ServerStream {
         self.protocol = self.protocol_of(&response);
         let (head, body) = response.into_parts();
         let ended = body.is_end_stream();
+        self.counted.note_head(head.status, &head.headers);
+        let messages = self.counted.messages(&head.headers);
         match self.stream.send_response(Response::from_parts(head, ()), ended) {
-            Ok(_) if ended => ResponseState::Over,
-            Ok(stream) => ResponseState::Sending(Sending::new(body, stream, self.header_limit)),
+            Ok(_) if ended => {
+                self.counted.end(None);
+                ResponseState::Over
+            }
+            Ok(stream) => {
+                let counted = std::mem::take(&mut self.counted);
+                let sending = Sending::new(body, stream, self.header_limit);
+                ResponseState::Sending(sending.counted(counted, messages))
+            }
             // The stream is closed, probably by its client.
             Err(_) => ResponseState::Reset,
         }

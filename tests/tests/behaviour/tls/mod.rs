@@ -1,6 +1,7 @@
 //! TLS between clients and servers, with real certificates.
 
 mod auth;
+mod channelz;
 mod files;
 mod handshakes;
 mod identities;

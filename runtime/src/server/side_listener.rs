@@ -1,4 +1,5 @@
-//! A second listener, in plaintext, which serves the health of a server and nothing else.
+//! Further listeners of a server, in plaintext, each of which serves one service and nothing else: its health for
+//! probes, or what administrators look at.
 
 use std::{fmt, future::Future, pin::Pin, sync::Arc, time::Duration};
 
@@ -7,6 +8,8 @@ use tokio::{
     task::JoinSet,
 };
 
+#[cfg(feature = "admin")]
+use super::observer::BuildInfo;
 use super::{
     builtins::MakeBuiltins,
     connections::Connections,
@@ -16,13 +19,16 @@ use super::{
     options::ServerOptions,
     routes::{RouteTable, Routes},
 };
-use crate::h2::{server::options::ServerConnectionOptions, stream::Http2Limits};
+use crate::{
+    channelz::ServerNode,
+    h2::{server::options::ServerConnectionOptions, stream::Http2Limits},
+};
 
 type Listening = Pin<Box<dyn Future<Output = Result<Arc<TcpListener>, ServeError>> + Send>>;
 
-/// Where probes are answered, and what answers them.
+/// A listener, and the service that is served on it.
 #[derive(Clone)]
-pub(crate) struct Probe {
+pub(crate) struct SideListener {
     listen: Arc<dyn Fn() -> Listening + Send + Sync>,
     /// The name of the service that is served, which may be one of the server's.
     service: &'static str,
@@ -30,7 +36,7 @@ pub(crate) struct Probe {
     make: MakeBuiltins,
 }
 
-impl Probe {
+impl SideListener {
     /// Listens on `address` once the server serves.
     pub(crate) fn bound_to<A>(address: A, service: &'static str, make: MakeBuiltins) -> Self
     where
@@ -53,52 +59,97 @@ impl Probe {
 
     /// With the service as it is among those of the server, without interceptors and layers, or else with one
     /// of its own, whose observer is added to `observers`.
-    pub(super) fn prepare(self, services: &RouteTable, observers: &mut Observers) -> PreparedProbe {
+    fn prepare(&self, services: &RouteTable, observers: &mut Observers) -> PreparedSideListener {
         let mut routes = services.only(self.service);
         if routes.is_empty() {
             (self.make)().add_to(&mut routes, observers);
         }
-        PreparedProbe { listen: self.listen, routes: Routes::new(Arc::new(routes)) }
+        PreparedSideListener {
+            listen: Arc::clone(&self.listen),
+            service: self.service,
+            routes: Routes::new(Arc::new(routes)),
+        }
     }
 }
 
-impl fmt::Debug for Probe {
+/// The side listeners of a server.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct SideListeners {
+    #[cfg(feature = "health")]
+    pub(crate) probe: Option<SideListener>,
+    #[cfg(feature = "admin")]
+    pub(crate) admin: Option<SideListener>,
+    /// What administrators are told that the server is a build of.
+    #[cfg(feature = "admin")]
+    pub(crate) build: Option<BuildInfo>,
+}
+
+impl SideListeners {
+    /// See [`SideListener::prepare`].
+    pub(super) fn prepare(
+        &self,
+        services: &RouteTable,
+        observers: &mut Observers,
+    ) -> Vec<PreparedSideListener> {
+        let mut listeners = Vec::new();
+        #[cfg(feature = "health")]
+        listeners.extend(&self.probe);
+        #[cfg(feature = "admin")]
+        listeners.extend(&self.admin);
+        let prepared =
+            listeners.into_iter().map(|listener| listener.prepare(services, observers)).collect();
+        #[cfg(feature = "admin")]
+        self.build.iter().for_each(|build| observers.is_build(build));
+        prepared
+    }
+}
+
+impl fmt::Debug for SideListener {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Probe").field("service", &self.service).finish_non_exhaustive()
+        f.debug_struct("SideListener").field("service", &self.service).finish_non_exhaustive()
     }
 }
 
-/// What listens for probes of a server that is complete.
-pub(super) struct PreparedProbe {
+/// A listener of a server that is complete.
+pub(super) struct PreparedSideListener {
     listen: Arc<dyn Fn() -> Listening + Send + Sync>,
+    service: &'static str,
     routes: Routes,
 }
 
-impl PreparedProbe {
-    /// Answers probes until the result is dropped. That closes the listener, and asks open connections to drain,
+impl PreparedSideListener {
+    /// Serves it until the result is dropped. That closes the listener, and asks open connections to drain,
     /// for which nobody waits.
     pub(super) async fn listen(&self) -> Result<JoinSet<()>, ServeError> {
         let listener = (self.listen)().await?;
-        let connections = Connections::new(self.routes.clone(), options(), Observers::default());
+        // Not counted: who looks would look at itself.
+        let connections = Connections::new(
+            self.routes.clone(),
+            options(),
+            Observers::default(),
+            ServerNode::default(),
+        );
         let mut answering = JoinSet::new();
-        answering.spawn(answer(listener, connections));
+        answering.spawn(answer(listener, connections, self.service));
         Ok(answering)
     }
 }
 
-async fn answer(listener: Arc<TcpListener>, connections: Connections) {
+async fn answer(listener: Arc<TcpListener>, connections: Connections, service: &'static str) {
     loop {
         let permit = connections.permit().await;
         match listener.accept().await.map_err(pause_after) {
             Ok((stream, _)) => connections.serve(stream, permit),
             Err(Ok(pause)) => tokio::time::sleep(pause).await,
             // The server itself goes on: probes fail, which is what they are for.
-            Err(Err(error)) => return tracing::error!(%error, "probes are no longer answered"),
+            Err(Err(error)) => {
+                return tracing::error!(%error, service, "the listener of a service accepts no more");
+            }
         }
     }
 }
 
-/// A probe is one short call; what watches has one long one. Whoever takes more must not take the memory of the
+/// A probe is one short call, as is a look at channelz; what watches has one long one. Whoever takes more must not take the memory of the
 /// server, nor keep others from asking.
 fn options() -> ServerOptions {
     const WINDOW: u32 = 64 * 1024;

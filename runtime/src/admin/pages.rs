@@ -1,0 +1,166 @@
+//! The pages of an administrators' listener: what runs there, and since when.
+
+use std::{
+    fmt::{self, Write as _},
+    future::ready,
+    sync::{Arc, OnceLock},
+    time::{Instant, SystemTime},
+};
+
+use bytes::Bytes;
+use http::{HeaderValue, Method, Request, Response, StatusCode, header};
+use prost_types::Timestamp;
+
+use crate::{
+    call::body::Body,
+    h2::server::service::{HttpService, ServiceFuture},
+    protocol::{Protocol, http_body::HttpBody, http_reply::no_service},
+    server::observer::{BuildInfo, ServerObserver, ServiceEntry},
+};
+
+/// The build, the services and the uptime of a server, in plain HTTP.
+pub(super) struct StatusPages {
+    started: SystemTime,
+    /// Unlike the time of day, it does not jump.
+    clock: Instant,
+    build: OnceLock<BuildInfo>,
+    services: OnceLock<Vec<&'static str>>,
+}
+
+/// How a page is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum PageFormat {
+    Text,
+    Json,
+}
+
+impl StatusPages {
+    /// The pages of a server that starts now.
+    pub(super) fn new() -> Arc<Self> {
+        Arc::new(Self {
+            started: SystemTime::now(),
+            clock: Instant::now(),
+            build: OnceLock::new(),
+            services: OnceLock::new(),
+        })
+    }
+
+    fn answer(&self, request: &Request<HttpBody>) -> Response<HttpBody> {
+        let format = match request.uri().path() {
+            "/" | "/status" => PageFormat::Text,
+            "/status.json" => PageFormat::Json,
+            path => {
+                let text = format!("there is no {path}, only /status and /status.json\n");
+                return page(StatusCode::NOT_FOUND, PageFormat::Text, text);
+            }
+        };
+        match *request.method() {
+            Method::GET => page(StatusCode::OK, format, self.write(format)),
+            Method::HEAD => page(StatusCode::OK, format, String::new()),
+            _ => {
+                let text = "only GET and HEAD are answered\n".to_owned();
+                let mut refusal = page(StatusCode::METHOD_NOT_ALLOWED, PageFormat::Text, text);
+                let methods = HeaderValue::from_static("GET, HEAD");
+                refusal.headers_mut().insert(header::ALLOW, methods);
+                refusal
+            }
+        }
+    }
+
+    fn write(&self, format: PageFormat) -> String {
+        let (name, version) = match self.build.get() {
+            Some(build) => (&*build.name, &*build.version),
+            None => ("", ""),
+        };
+        let library = env!("CARGO_PKG_VERSION");
+        let started = Timestamp::from(self.started);
+        let uptime = self.clock.elapsed().as_secs();
+        let services = self.services.get().map(Vec::as_slice).unwrap_or_default();
+        match format {
+            PageFormat::Text => format!(
+                "name:          {name}\n\
+                 version:       {version}\n\
+                 rust-scaffold: {library}\n\
+                 started:       {started}\n\
+                 uptime:        {uptime} s\n\
+                 services:      {}\n",
+                services.join(", ")
+            ),
+            PageFormat::Json => {
+                let services: Vec<_> = services.iter().map(|name| format!("\"{name}\"")).collect();
+                format!(
+                    "{{\"name\":{},\"version\":{},\"rust_scaffold\":\"{library}\",\
+                     \"started\":\"{started}\",\"uptime_seconds\":{uptime},\"services\":[{}]}}\n",
+                    JsonText(name),
+                    JsonText(version),
+                    services.join(",")
+                )
+            }
+        }
+    }
+}
+
+impl HttpService for StatusPages {
+    fn call(&self, request: Request<HttpBody>) -> ServiceFuture {
+        // A call of a service that is not here.
+        if Protocol::of_call(request.headers()).is_some() {
+            return ServiceFuture::Refused(Some(no_service(&request)));
+        }
+        ServiceFuture::Other(None, Box::pin(ready(self.answer(&request))))
+    }
+}
+
+impl ServerObserver for StatusPages {
+    fn starts(&self, services: &[ServiceEntry]) {
+        // A server starts once.
+        let _ = self.services.set(services.iter().map(|service| service.name).collect());
+    }
+
+    fn is_build(&self, info: &BuildInfo) {
+        let _ = self.build.set(info.clone());
+    }
+}
+
+fn page(status: StatusCode, format: PageFormat, text: String) -> Response<HttpBody> {
+    // As bytes, without a status at its end.
+    let body = match text.is_empty() {
+        true => HttpBody::default(),
+        false => HttpBody::request(Body::once(Bytes::from(text)), Protocol::Grpc),
+    };
+    let mut response = Response::new(body);
+    *response.status_mut() = status;
+    let format = HeaderValue::from_static(match format {
+        PageFormat::Text => "text/plain; charset=utf-8",
+        PageFormat::Json => "application/json",
+    });
+    response.headers_mut().insert(header::CONTENT_TYPE, format);
+    response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response
+}
+
+/// A string of JSON.
+struct JsonText<'a>(&'a str);
+
+impl fmt::Display for JsonText<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_char('"')?;
+        for char in self.0.chars() {
+            match char {
+                '"' | '\\' => write!(f, "\\{char}")?,
+                '\0'..='\x1f' => write!(f, "\\u{:04x}", u32::from(char))?,
+                _ => f.write_char(char)?,
+            }
+        }
+        f.write_char('"')
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_name_ends_a_string_early() {
+        assert_eq!(JsonText("a\"b\\c\n\u{e9}").to_string(), r#""a\"b\\c\u000aé""#);
+    }
+}

@@ -1,0 +1,185 @@
+//! What is counted of calls, streams and messages.
+
+use std::time::Duration;
+
+use rust_scaffold::{Channel, Protocol, Server};
+use tokio_stream::StreamExt as _;
+
+use super::{
+    Running, calls, channel, channels, data, id, listen, server, server_id, server_sockets, socket,
+    subchannel, until,
+};
+use crate::{
+    channelz_v1::channel_connectivity_state::State,
+    station::{Station, query},
+    telemetry::{TelemetryClient, TelemetryServer},
+};
+
+/// Two unary calls that go well, one that fails; a stream that goes well, one that fails; one that is cancelled.
+async fn six_calls(client: &TelemetryClient, station: &Station) {
+    client.latest(query("a", 1)).await.unwrap();
+    client.latest(query("b", 1)).await.unwrap();
+    client.latest(query("fails", 1)).await.unwrap_err();
+    let points = client.watch(query("a", 2)).await.unwrap().into_inner();
+    assert_eq!(points.collect::<Vec<_>>().await.len(), 3);
+    let points = client.watch(query("fails", 1)).await.unwrap().into_inner();
+    assert!(points.collect::<Result<Vec<_>, _>>().await.is_err());
+    tokio::select! {
+        _ = client.latest(query("hangs", 1)) => panic!("it does not hang"),
+        () = station.busy() => {}
+    }
+    station.idle().await;
+}
+
+#[tokio::test]
+async fn calls_are_counted_on_both_sides_by_how_they_end() {
+    let running = Running::start().await;
+    let target = running.target();
+    let client = TelemetryClient::new(Channel::connect(&target).await.unwrap());
+    six_calls(&client, &running.station).await;
+
+    let shown = channel(&target).await;
+    assert_eq!(calls(data(&shown)), [6, 3, 3]);
+    assert_eq!(data(&shown).state.unwrap().state(), State::Ready);
+    let last = data(&shown).last_call_started_timestamp.unwrap();
+    assert!(
+        last.seconds >= data(&shown).trace.as_ref().unwrap().creation_timestamp.unwrap().seconds
+    );
+
+    let inner = until(async || {
+        let inner = subchannel(&shown).await;
+        (calls(inner.data.as_ref().unwrap()) == [6, 3, 3]).then_some(inner)
+    })
+    .await;
+    assert_eq!(inner.socket_ref.len(), 1);
+    let of_client = socket(inner.socket_ref[0].socket_id).await.unwrap();
+    let counts = of_client.data.as_ref().unwrap();
+    // The one that was cancelled was not ended by the server.
+    let streams = [counts.streams_started, counts.streams_succeeded, counts.streams_failed];
+    assert_eq!(streams, [6, 5, 1]);
+    assert_eq!(counts.messages_sent, 6);
+    let received = counts.messages_received;
+    assert!(counts.last_local_stream_created_timestamp.is_some());
+    assert!(counts.last_remote_stream_created_timestamp.is_none());
+    assert!(counts.last_message_sent_timestamp.is_some());
+    assert!(counts.last_message_received_timestamp.is_some());
+
+    let shown = until(async || {
+        let shown = server(running.address).await;
+        let data = shown.data.as_ref().unwrap();
+        let calls = [data.calls_started, data.calls_succeeded, data.calls_failed];
+        (calls == [6, 3, 3]).then_some(shown)
+    })
+    .await;
+    let sockets = server_sockets(server_id(&shown), 10).await;
+    assert_eq!(sockets.len(), 1);
+    let of_server = socket(sockets[0]).await.unwrap();
+    assert_eq!((&of_server.local, &of_server.remote), (&of_client.remote, &of_client.local));
+    let counts = of_server.data.as_ref().unwrap();
+    let streams = [counts.streams_started, counts.streams_succeeded, counts.streams_failed];
+    assert_eq!(streams, [6, 5, 1]);
+    assert_eq!((counts.messages_received, counts.messages_sent), (6, received));
+    assert!(counts.last_local_stream_created_timestamp.is_none());
+    assert!(counts.last_remote_stream_created_timestamp.is_some());
+}
+
+#[tokio::test]
+async fn the_messages_of_streams_are_counted_one_by_one() {
+    let running = Running::start().await;
+    let target = running.target();
+    let client = TelemetryClient::new(Channel::connect(&target).await.unwrap());
+    let points = (0..1000).map(|_| crate::station::point("a"));
+    client.upload(tokio_stream::iter(points)).await.unwrap();
+    let points = client.watch(query("a", 500)).await.unwrap().into_inner();
+    let received = points.collect::<Vec<_>>().await.len() as i64;
+    let id = subchannel(&channel(&target).await).await.socket_ref[0].socket_id;
+    let of_client = socket(id).await.unwrap().data.unwrap();
+    assert_eq!((of_client.messages_sent, of_client.messages_received), (1001, received + 1));
+    let id = server_sockets(server_id(&server(running.address).await), 10).await[0];
+    let of_server = socket(id).await.unwrap().data.unwrap();
+    assert_eq!((of_server.messages_sent, of_server.messages_received), (received + 1, 1001));
+}
+
+#[tokio::test]
+async fn channels_without_connections_count_their_calls() {
+    let station = Station::default();
+    let server = TelemetryServer::new(station.clone());
+    let layer = tower::layer::util::Identity::new();
+    let target = "in-process:telemetry.Telemetry";
+    let others: Vec<_> = channels(target).await.iter().map(id).collect();
+    let new = async || {
+        let mut shown = channels(target).await;
+        shown.retain(|channel| !others.contains(&id(channel)));
+        shown
+    };
+    for channel in [
+        Channel::in_process(server.clone()),
+        Channel::in_process_direct(server.clone()),
+        Channel::in_process(server.clone()).intercept(crate::routes::Watching),
+        Channel::in_process_direct(server.clone()).intercept(crate::routes::Watching),
+        Channel::in_process(server.clone()).layer(layer),
+    ] {
+        let before: Vec<_> = new().await.iter().map(id).collect();
+        let client = TelemetryClient::new(channel);
+        six_calls(&client, &station).await;
+        // Those of other tests may be among them: this one has six calls.
+        let shown = new().await;
+        let shown = shown.iter().find(|channel| calls(data(channel)) == [6, 3, 3]);
+        let shown = shown.unwrap_or_else(|| panic!("none has six calls; {before:?}"));
+        assert!(shown.subchannel_ref.is_empty());
+        assert_eq!(data(shown).state.unwrap().state(), State::Ready);
+    }
+}
+
+#[tokio::test]
+async fn grpc_web_is_counted_by_the_status_in_its_data() {
+    let running = Running::start().await;
+    for protocol in [Protocol::GrpcWeb, Protocol::GrpcWebText] {
+        let target = format!("http://{}/", running.address);
+        let builder = Channel::builder(&target).protocol(protocol);
+        let client = TelemetryClient::new(builder.connect().await.unwrap());
+        let before = server(running.address).await.data.unwrap();
+        six_calls(&client, &running.station).await;
+        assert_eq!(calls(data(&channel(&target).await)), [6, 3, 3], "{protocol}");
+        until(async || {
+            let after = server(running.address).await.data.unwrap();
+            let ended = [
+                after.calls_started - before.calls_started,
+                after.calls_succeeded - before.calls_succeeded,
+                after.calls_failed - before.calls_failed,
+            ];
+            (ended == [6, 3, 3]).then_some(())
+        })
+        .await;
+    }
+}
+
+#[tokio::test]
+async fn calls_of_other_libraries_clients_are_counted() {
+    let running = Running::start().await;
+    let target = running.target();
+    let channel_of_ours = Channel::connect(&target).await.unwrap();
+    let health = tonic_health::pb::health_client::HealthClient::new(channel_of_ours.clone());
+    let check = tonic_health::pb::HealthCheckRequest::default();
+    // There is no such service.
+    health.clone().check(check.clone()).await.unwrap_err();
+    assert_eq!(calls(data(&channel(&target).await)), [1, 0, 1]);
+    let client = TelemetryClient::new(Channel::new(channel_of_ours.clone()));
+    six_calls(&client, &running.station).await;
+    assert_eq!(calls(data(&channel(&target).await)), [7, 3, 4]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn keepalive_pings_are_counted() {
+    let (listener, address) = listen().await;
+    let server_of_ours = Server::new().keep_alive_interval(Some(Duration::from_secs(10)));
+    let _running = Running::on(listener, server_of_ours);
+    let _channel = Channel::connect(format!("http://{address}")).await.unwrap();
+    let id = until(async || {
+        let shown = server(address).await;
+        server_sockets(server_id(&shown), 10).await.first().copied()
+    })
+    .await;
+    tokio::time::sleep(Duration::from_secs(35)).await;
+    assert_eq!(socket(id).await.unwrap().data.unwrap().keep_alives_sent, 3);
+}

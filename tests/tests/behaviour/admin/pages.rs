@@ -1,0 +1,83 @@
+//! The pages for people and programs, in plain HTTP.
+
+use http::{Method, Request, Response};
+use http_body_util::{BodyExt as _, Empty};
+use hyper_util::{client::legacy::Client, rt::TokioExecutor};
+
+use super::{Code, Running, Server, listen};
+use crate::calculator::{AddRequest, CalculatorClient};
+
+/// The address of an administrators' listener.
+async fn admin(server: Server) -> (String, Running) {
+    let (admin, address) = listen().await;
+    let (listener, _) = listen().await;
+    let running = Running::on(listener, server.admin_listener(admin));
+    (format!("http://{address}"), running)
+}
+
+async fn ask(method: Method, address: &str, path: &str) -> Response<String> {
+    let client: Client<_, Empty<bytes::Bytes>> =
+        Client::builder(TokioExecutor::new()).http2_only(true).build_http();
+    let request = Request::builder().method(method).uri(format!("{address}{path}"));
+    let response = client.request(request.body(Empty::new()).unwrap()).await.unwrap();
+    let (head, body) = response.into_parts();
+    let body = body.collect().await.unwrap().to_bytes();
+    Response::from_parts(head, String::from_utf8(body.to_vec()).unwrap())
+}
+
+#[tokio::test]
+async fn the_build_and_the_uptime_are_shown_to_people_and_programs() {
+    let server = Server::new().build_info("the \"station\"", "1.2.3").health();
+    let (address, _running) = admin(server).await;
+    let page = ask(Method::GET, &address, "/status").await;
+    assert_eq!(
+        (page.status().as_u16(), &page.headers()["content-type"]),
+        (200, &"text/plain; charset=utf-8".parse().unwrap())
+    );
+    let lines: Vec<_> = page.body().lines().collect();
+    let [name, version, library, started, uptime, services] = lines[..] else {
+        panic!("{lines:?}")
+    };
+    assert_eq!(name, "name:          the \"station\"");
+    assert_eq!(version, "version:       1.2.3");
+    assert_eq!(library, format!("rust-scaffold: {}", env!("CARGO_PKG_VERSION")));
+    assert!(started.starts_with("started:       20") && started.ends_with('Z'), "{started}");
+    assert!(uptime.starts_with("uptime:        ") && uptime.ends_with(" s"), "{uptime}");
+    assert_eq!(services, "services:      grpc.health.v1.Health, telemetry.Telemetry");
+    assert_eq!(ask(Method::GET, &address, "/").await.body().lines().next(), Some(name));
+
+    let page = ask(Method::GET, &address, "/status.json").await;
+    assert_eq!(page.headers()["content-type"], "application/json");
+    let page: serde_json::Value = serde_json::from_str(page.body()).unwrap();
+    assert_eq!(page["name"], "the \"station\"");
+    assert_eq!(page["version"], "1.2.3");
+    assert!(page["uptime_seconds"].is_u64());
+    assert!(started.ends_with(page["started"].as_str().unwrap()));
+    assert_eq!(page["services"][1], "telemetry.Telemetry");
+}
+
+#[tokio::test]
+async fn a_server_without_a_name_has_a_page_too() {
+    let (address, _running) = admin(Server::new()).await;
+    let page = ask(Method::GET, &address, "/status.json").await;
+    let page: serde_json::Value = serde_json::from_str(page.body()).unwrap();
+    assert_eq!((&page["name"], &page["version"]), (&"".into(), &"".into()));
+}
+
+#[tokio::test]
+async fn there_are_no_other_pages() {
+    let (address, _running) = admin(Server::new()).await;
+    let page = ask(Method::GET, &address, "/metrics").await;
+    assert_eq!(page.status(), 404);
+    assert!(page.body().contains("/status.json"), "{}", page.body());
+    let page = ask(Method::DELETE, &address, "/status").await;
+    assert_eq!(
+        (page.status().as_u16(), &page.headers()["allow"]),
+        (405, &"GET, HEAD".parse().unwrap())
+    );
+    let page = ask(Method::HEAD, &address, "/status").await;
+    assert_eq!((page.status().as_u16(), page.body().as_str()), (200, ""));
+    let client = CalculatorClient::connect(address).await.unwrap();
+    let refused = client.add(AddRequest::default()).await.unwrap_err();
+    assert_eq!(refused.code(), Code::Unimplemented);
+}
