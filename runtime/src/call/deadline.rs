@@ -80,6 +80,10 @@ const UNITS: [(char, u64); 6] = [
     ('n', 1),
 ];
 
+/// An extension of requests to services of ours: the longest time that the call may take, whatever its client says.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct TimeoutLimit(pub(crate) Duration);
+
 /// Sets `grpc-timeout` to the time left until `deadline`.
 pub(crate) fn insert_timeout(headers: &mut HeaderMap, deadline: Instant) {
     set_timeout(headers, deadline.saturating_duration_since(Instant::now()));

@@ -1,6 +1,6 @@
 //! [`TraceCalls`]: a span of `tracing` for each call, on either side.
 
-use std::{env, future::poll_fn, pin::pin, sync::Arc};
+use std::{env, future::poll_fn, net::SocketAddr, pin::pin, sync::Arc};
 
 use http::HeaderMap;
 use tonic::{Code, Status};
@@ -122,15 +122,18 @@ impl TraceCalls {
 
 impl Interceptor for TraceCalls {
     async fn intercept(&self, mut call: InterceptedCall, next: Next<'_>) -> Result<Reply, Status> {
-        let span = CallSpan::start(self, call.role(), SpanMethod::Known(call.path()));
+        #[cfg(all(feature = "server", not(target_family = "wasm")))]
+        let peer = match call.role() {
+            Role::Client => None,
+            Role::Server => call.peer().and_then(ConnectInfo::remote_addr),
+        };
+        #[cfg(not(all(feature = "server", not(target_family = "wasm"))))]
+        let peer = None;
+        let span = CallSpan::start(self, call.role(), SpanMethod::Known(call.path()), peer);
         if span.is_disabled() {
             return next.run(call).await;
         }
         span.join_trace(call.metadata_mut().as_mut());
-        #[cfg(all(feature = "server", not(target_family = "wasm")))]
-        if let (Role::Server, Some(peer)) = (call.role(), call.peer()) {
-            span.record_peer(peer);
-        }
         let ended = span.clone();
         let mut reply = pin!(next.on_end(move |end| ended.end(end)).run(call));
         poll_fn(|cx| span.span.in_scope(|| reply.as_mut().poll(cx))).await
@@ -154,8 +157,16 @@ pub(crate) struct CallSpan {
 }
 
 impl CallSpan {
-    /// Begins a span for a call of this method.
-    pub(crate) fn start(tracing: &TraceCalls, role: Role, method: SpanMethod<'_>) -> Self {
+    /// Begins a span for a call of this method, which `peer` has made if it is known who did.
+    ///
+    /// All that is known is given now: what is added later costs a subscriber much more, which may have written the
+    /// span down by then.
+    pub(crate) fn start(
+        tracing: &TraceCalls,
+        role: Role,
+        method: SpanMethod<'_>,
+        peer: Option<SocketAddr>,
+    ) -> Self {
         let conventions = tracing.conventions;
         let (is_current, is_former) = (conventions.are_current(), conventions.are_former());
         let (path, original) = match method {
@@ -189,8 +200,8 @@ impl CallSpan {
             server.address = server.map(|server| server.address.as_str()),
             // Signed, as tracing-opentelemetry knows no other integers.
             server.port = server.and_then(|server| server.port).map(i64::from),
-            network.peer.address = Empty,
-            network.peer.port = Empty,
+            network.peer.address = peer.map(|peer| tracing::field::display(peer.ip())),
+            network.peer.port = peer.map(|peer| i64::from(peer.port())),
         );
         Self { span, role, conventions }
     }
@@ -213,15 +224,6 @@ impl CallSpan {
     #[cfg(not(feature = "opentelemetry"))]
     #[allow(clippy::unused_self, reason = "there are no traces")]
     pub(crate) fn join_trace(&self, _headers: &mut HeaderMap) {}
-
-    /// Adds who calls.
-    #[cfg(all(feature = "server", not(target_family = "wasm")))]
-    pub(crate) fn record_peer(&self, info: &ConnectInfo) {
-        if let Some(address) = info.remote_addr() {
-            self.span.record("network.peer.address", tracing::field::display(address.ip()));
-            self.span.record("network.peer.port", i64::from(address.port()));
-        }
-    }
 
     /// Adds how the call has ended.
     pub(crate) fn end(&self, end: &CallEnd<'_>) {

@@ -9,7 +9,7 @@ use tonic::Status;
 use super::dispatch::{RegisteredService, ServiceOptions};
 use crate::{
     call::{
-        deadline,
+        deadline::{self, TimeoutLimit},
         head::{IncomingCall, IncomingMessages, RequestParams},
     },
     h2::error::from_transport,
@@ -36,7 +36,8 @@ pub(crate) fn serve(
         Ok(protocol) => protocol,
         Err(refusal) => return HttpReplyFuture::refused(refusal),
     };
-    let options = match options(&server.options, protocol, &grpc) {
+    let limit = head.extensions.get().map(|TimeoutLimit(limit)| *limit);
+    let options = match options(&server.options, protocol, &grpc, limit) {
         Ok(options) => options,
         Err(status) => return HttpReplyFuture::refused(Box::new(protocol.trailers_only(&status))),
     };
@@ -60,12 +61,14 @@ fn options(
     service: &ServiceOptions,
     protocol: Protocol,
     grpc: &GrpcHeaders<'_>,
+    limit: Option<Duration>,
 ) -> Result<RequestParams, Status> {
     if service.requires_te_trailers && protocol.has_http_trailers() && !grpc.takes_trailers() {
         let lacking = "the request lacks `te: trailers`: does a proxy drop it?";
         return Err(Status::internal(lacking));
     }
     let timeout = grpc.timeout.map(deadline::from_header).transpose()?;
+    let timeout = [timeout, limit].into_iter().flatten().min();
     Ok(RequestParams {
         encoding: grpc
             .encoding(service.accepted)

@@ -5,6 +5,7 @@ use super::{
     routes::RoutedMethod,
 };
 use crate::{
+    h2::server::connect_info::ConnectInfo,
     intercept::{
         Role,
         trace_calls::{CallSpan, SpanMethod, TraceCalls},
@@ -22,14 +23,12 @@ impl CallObserver for TraceCalls {
                 SpanMethod::Other(call.request.uri().path())
             }
         };
-        let span = CallSpan::start(self, Role::Server, method);
+        let peer = call.info.and_then(ConnectInfo::remote_addr);
+        let span = CallSpan::start(self, Role::Server, method, peer);
         if span.is_disabled() {
             return None;
         }
         span.join_trace(call.request.headers_mut());
-        if let Some(info) = call.info {
-            span.record_peer(info);
-        }
         let tracing = span.span.clone();
         Some(ObservedCall::new(move |end| span.end(end)).in_span(tracing))
     }

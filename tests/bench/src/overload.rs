@@ -15,7 +15,7 @@ use bench::scaffold::calculator::{
     AddRequest, AddResponse, Calculator, CalculatorClient, CalculatorServer, SubtractRequest,
     SubtractResponse,
 };
-use rust_scaffold::{AdaptiveLimit, Channel, Request, Response, Server, Status};
+use rust_scaffold::{AdaptiveLimit, Channel, Code, Request, Response, Server, Status};
 use tokio::{
     net::TcpListener,
     runtime::{Builder, Runtime},
@@ -49,9 +49,9 @@ const WORK: [Work; 3] = [
         computes: false,
     },
     Work {
-        case: "20 ms of waiting, 64 places",
+        case: "100 ms of waiting, 64 places",
         places: 64,
-        time: Duration::from_millis(20),
+        time: Duration::from_millis(100),
         computes: false,
     },
     Work {
@@ -110,11 +110,13 @@ pub(crate) fn run(quick: bool) -> Result<Report, String> {
             // Until the limit has found itself.
             server.open(time / 2, best * OVERLOAD);
             let seen = server.open(time, best * OVERLOAD);
+            report.add((work.case, peer), ("offered", "1/s"), seen.offered_rate());
             report.add((work.case, peer), ("good calls", "1/s"), seen.good_rate());
             report.add((work.case, peer), ("of the best", ""), seen.good_rate() / best);
             report.add((work.case, peer), ("p99", "ms"), seen.p99());
             report.add((work.case, peer), ("of unloaded", ""), seen.p99() / unloaded.p99());
             report.add((work.case, peer), ("refused", "1/s"), seen.refused as f64 / seen.seconds);
+            report.add((work.case, peer), ("expired", "1/s"), seen.expired as f64 / seen.seconds);
         }
     }
     Ok(report)
@@ -133,6 +135,8 @@ struct Running {
 struct Seen {
     seconds: f64,
     refused: usize,
+    /// How many have failed at their deadlines, or because of them.
+    expired: usize,
     /// Of the good calls, in milliseconds.
     latencies: Vec<f64>,
 }
@@ -140,6 +144,10 @@ struct Seen {
 impl Seen {
     fn good_rate(&self) -> f64 {
         self.latencies.len() as f64 / self.seconds
+    }
+
+    fn offered_rate(&self) -> f64 {
+        (self.latencies.len() + self.refused + self.expired) as f64 / self.seconds
     }
 
     fn p99(&self) -> f64 {
@@ -199,10 +207,11 @@ impl Running {
             }
             let seconds = begin.elapsed().as_secs_f64();
             let mut seen = Seen { seconds, ..Seen::default() };
-            for (is_answered, took) in calls.join_all().await {
-                match is_answered {
-                    true => seen.latencies.push(took.as_secs_f64() * 1e3),
-                    false => seen.refused += 1,
+            for (code, took) in calls.join_all().await {
+                match code {
+                    Code::Ok => seen.latencies.push(took.as_secs_f64() * 1e3),
+                    Code::Unavailable => seen.refused += 1,
+                    _ => seen.expired += 1,
                 }
             }
             seen
@@ -212,12 +221,12 @@ impl Running {
 
 const REQUEST: AddRequest = AddRequest { a: 5, b: 3 };
 
-async fn call(client: CalculatorClient) -> (bool, Duration) {
+async fn call(client: CalculatorClient) -> (Code, Duration) {
     let mut request = Request::new(REQUEST);
     request.set_timeout(PATIENCE);
     let begin = Instant::now();
-    let is_answered = client.add(request).await.is_ok();
-    (is_answered, begin.elapsed())
+    let code = client.add(request).await.map_or_else(|status| status.code(), |_| Code::Ok);
+    (code, begin.elapsed())
 }
 
 fn serve(server: Server, listener: std::net::TcpListener, stopped: oneshot::Receiver<()>) {

@@ -18,6 +18,8 @@ use crate::call::panics::catch_panic;
 const QUEUE: usize = 8192;
 /// How many bytes are written at a time, and the rest of a line.
 const BATCH: usize = 64 * 1024;
+/// How long lines are gathered after others, so that the thread is not woken for each of them.
+const GATHERING: Duration = Duration::from_millis(5);
 /// How long is waited for lines to be written, at the end.
 const FLUSH_TIMEOUT: Duration = Duration::from_secs(1);
 
@@ -123,8 +125,14 @@ impl<W: Write> Writing<W> {
                 let goes_on = flush.is_none() && self.batch.len() < BATCH;
                 next = if goes_on { queue.try_recv().ok() } else { None };
             }
+            let is_drained = self.batch.len() < BATCH;
             self.write();
-            let Some((explain, done)) = flush else { continue };
+            let Some((explain, done)) = flush else {
+                if is_drained {
+                    thread::sleep(GATHERING);
+                }
+                continue;
+            };
             let lost = self.lost.swap(0, Ordering::Relaxed);
             if lost > 0 {
                 self.push(&explain(lost), lost);

@@ -15,7 +15,7 @@ use super::{
     refusal::refused,
 };
 use crate::{
-    call::deadline::{self, Deadline},
+    call::deadline::{self, Deadline, TimeoutLimit},
     protocol::{Protocol, grpc_status, http_body::HttpBody},
 };
 
@@ -74,20 +74,18 @@ impl CallLimits {
         self.timeout.is_none() && self.concurrency.is_empty() && self.adaptive.is_none()
     }
 
-    /// Admits the call of `request`, and limits the timeout in its headers. An error is the status with which it is
+    /// Admits the call of `request`, and has its service limit its time. An error is the status with which it is
     /// refused.
     pub(super) fn admit(&self, request: &mut Request<HttpBody>) -> Result<CallPermit, Status> {
-        let headers = request.headers_mut();
+        let own = deadline::timeout(request.headers());
         // What is malformed counts as none: our services refuse it, others may not look at it.
-        let timeout = match (deadline::timeout(headers), self.timeout) {
-            (Ok(Some(own)), Some(limit)) if own <= limit => Some(own),
-            (Ok(_), Some(limit)) => {
-                deadline::set_timeout(headers, limit);
-                Some(limit)
-            }
-            (Ok(own), None) => own,
-            (Err(_), limit) => limit,
-        };
+        let known = own.as_ref().ok().copied().flatten();
+        let timeout = [known, self.timeout].into_iter().flatten().min();
+        if let (Ok(own), Some(limit)) = (own, timeout)
+            && own != timeout
+        {
+            self.tell(request, limit);
+        }
         let concurrency =
             self.concurrency.iter().map(|limit| limit.try_acquire()).collect::<Result<_, _>>()?;
         let expiry = timeout.map(|timeout| Instant::now() + timeout);
@@ -105,6 +103,15 @@ impl CallLimits {
         };
         let deadline = Deadline::at(expiry.filter(|_| self.enforces_deadline));
         Ok(CallPermit { concurrency, adaptive, deadline })
+    }
+
+    /// Has the service of `request` limit the call to this time.
+    fn tell(&self, request: &mut Request<HttpBody>, limit: Duration) {
+        match self.enforces_deadline {
+            // It knows of no other way.
+            true => deadline::set_timeout(request.headers_mut(), limit),
+            false => drop(request.extensions_mut().insert(TimeoutLimit(limit))),
+        }
     }
 }
 

@@ -44,13 +44,12 @@ impl Limits {
         self
     }
 
-    /// The longest time that a call may take, rounded to what `grpc-timeout` can say: by less than a millisecond up to a
-    /// day. A call whose client has set a
-    /// shorter one keeps that. When it ends, the handler is dropped, and the call fails with `DeadlineExceeded`. It
-    /// is the deadline that handlers and interceptors see, and that the calls inherit which they make.
+    /// The longest time that a call may take. A call whose client has set a shorter one keeps that. When it ends, the
+    /// handler is dropped, and the call fails with `DeadlineExceeded`. It is the deadline that handlers and interceptors
+    /// see, and that the calls inherit which they make.
     ///
-    /// A service of another library is told by `grpc-timeout`, and only the head of its response has to be there by
-    /// then.
+    /// A service of another library is told by `grpc-timeout`, rounded to what that can say (by less than a millisecond
+    /// up to a day), and only the head of its response has to be there by then.
     pub const fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout = Some(timeout);
         self

@@ -131,7 +131,11 @@ async fn serve(server: Server, listener: TcpListener) {
 
 /// Lines are made and thrown away.
 fn equipped(server: Server) -> Server {
-    tracing_subscriber::fmt().json().with_max_level(Level::INFO).with_writer(io::sink).init();
+    tracing_subscriber::fmt()
+        .with_ansi(false)
+        .with_max_level(Level::INFO)
+        .with_writer(io::sink)
+        .init();
     server
         .health()
         .reflection()

@@ -16,7 +16,11 @@ use super::{
 
 /// Serves `service` on `incoming`, equipped. Lines are made and thrown away.
 pub(crate) async fn serve(builder: Server, service: BenchServer<Service>, incoming: TcpIncoming) {
-    tracing_subscriber::fmt().json().with_max_level(Level::INFO).with_writer(io::sink).init();
+    tracing_subscriber::fmt()
+        .with_ansi(false)
+        .with_max_level(Level::INFO)
+        .with_writer(io::sink)
+        .init();
     let (health_reporter, health) = tonic_health::server::health_reporter();
     health_reporter.set_serving::<BenchServer<Service>>().await;
     let reflection = tonic_reflection::server::Builder::configure();
