@@ -248,13 +248,16 @@ impl PendingFetch {
             Ok(token) => token.and_then(|token| CachedToken::new(&token, began)),
             Err(_) => Err(Status::unavailable("no token has come within 30 seconds")),
         };
-        self.is_answered = true;
         self.answer(fetched);
     }
 
-    fn answer(&self, fetched: Result<CachedToken, Status>) {
-        let fetched = fetched.map_err(|status| report(&status));
+    fn answer(&mut self, fetched: Result<CachedToken, Status>) {
+        self.is_answered = true;
+        let failure = fetched.as_ref().err().cloned();
+        let fetched = fetched.map_err(|status| Status::new(status.code(), status.message()));
         self.cache.state.send_modify(|state| state.answer(fetched));
+        // Last: a subscriber that panics keeps no call waiting.
+        failure.iter().for_each(report);
     }
 }
 
@@ -267,11 +270,10 @@ impl Drop for PendingFetch {
     }
 }
 
-/// Logs why there is no token, and returns what calls are told: without the cause, which each of them would log again.
-/// Details and metadata are the identity provider's, and may be secret.
-fn report(status: &Status) -> Status {
+/// Logs why there is no token. Calls are told without the cause, which each of them would log again. Details and
+/// metadata are the identity provider's, and may be secret.
+fn report(status: &Status) {
     let (code, message) = (status.code(), status.message());
     let cause = status.source().map(describe);
     tracing::warn!(?code, message, cause, "no bearer token for calls");
-    Status::new(code, message)
 }

@@ -30,13 +30,13 @@ pub(crate) fn serve(
     server: &Arc<RegisteredService>,
     request: http::Request<HttpBody>,
 ) -> HttpReplyFuture {
-    let (head, body) = request.into_parts();
+    let (mut head, body) = request.into_parts();
+    let limit = head.extensions.remove().map(|TimeoutLimit(limit)| limit);
     let grpc = GrpcHeaders::parse(&head.headers);
     let protocol = match Protocol::of_request(&head.method, &grpc) {
         Ok(protocol) => protocol,
         Err(refusal) => return HttpReplyFuture::refused(refusal),
     };
-    let limit = head.extensions.get().map(|TimeoutLimit(limit)| *limit);
     let options = match options(&server.options, protocol, &grpc, limit) {
         Ok(options) => options,
         Err(status) => return HttpReplyFuture::refused(Box::new(protocol.trailers_only(&status))),

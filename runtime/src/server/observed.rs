@@ -84,11 +84,12 @@ impl CallObservers {
     /// Tells them that a request has arrived. None if none of them wants to know what becomes of it.
     fn start(&self, call: &mut ArrivedCall<'_>) -> Option<ObservedCall> {
         self.0.iter().fold(None, |outer: Option<ObservedCall>, observer| {
-            let inner = match &outer {
+            // A subscriber that panics, or a meter, spoils neither the call nor what others see of it.
+            let inner = catch_panic(|| match &outer {
                 Some(outer) => outer.scope.run(|| observer.on_start(call)),
                 None => observer.on_start(call),
-            };
-            match (outer, inner) {
+            });
+            match (outer, inner.ok().flatten()) {
                 (Some(outer), Some(inner)) => Some(outer.around(inner)),
                 (outer, inner) => outer.or(inner),
             }
@@ -175,8 +176,7 @@ impl ObservedService {
             info: info.or(mounted.as_ref()),
             request: &mut request,
         };
-        // A subscriber that panics, or a meter, spoils no call.
-        let observed = catch_panic(|| self.observers.start(&mut call)).ok().flatten();
+        let observed = self.observers.start(&mut call);
         let Some(ObservedCall { on_end, scope }) = observed else { return answer(request) };
         let deadline = deadline::of_headers(request.headers()).ok().flatten();
         let observer = Box::new(EndObserver::new(on_end, Role::Server, deadline));

@@ -14,7 +14,7 @@ use tokio::time::Instant;
 use tonic::Status;
 
 use super::adaptive::{AdaptiveLimiter, AdaptivePermit};
-use crate::protocol::http_body::HttpBody;
+use crate::{call::deadline, protocol::http_body::HttpBody};
 
 /// The admission of a call whose request is on its way.
 #[derive(Clone)]
@@ -46,6 +46,9 @@ impl LateAdmission {
     fn admit(&self) -> Result<(), Status> {
         let now = Instant::now();
         let left = self.0.expiry.map(|expiry| expiry.saturating_duration_since(now));
+        if left.is_some_and(|left| left.is_zero()) {
+            return Err(deadline::exceeded());
+        }
         let permit = self.0.limiter.try_acquire(left)?;
         *self.0.permit.lock().unwrap_or_else(PoisonError::into_inner) = Some(permit);
         Ok(())
