@@ -1,4 +1,4 @@
-//! Limits for calls, by server, service and method; the adaptive limit; and rates by key.
+//! Limits for calls, by server, service and method, and the adaptive limit.
 
 use std::{
     future::Future,
@@ -12,8 +12,7 @@ use std::{
 
 use bytes::Bytes;
 use rust_scaffold::{
-    AdaptiveLimit, Channel, Code, InterceptedCall, Limits, Protocol, Rate, RateLimit, Request,
-    Response, Server, Status,
+    AdaptiveLimit, Channel, Code, Limits, Protocol, Request, Response, Server, Status,
 };
 use tokio::{
     net::TcpStream,
@@ -55,7 +54,7 @@ async fn clients(server: Server, station: &Station) -> Vec<TelemetryClient> {
     clients
 }
 
-fn client(server: Server, station: &Station) -> TelemetryClient {
+pub(crate) fn client(server: Server, station: &Station) -> TelemetryClient {
     let server = server.add_service(TelemetryServer::new(station.clone()));
     TelemetryClient::new(Channel::new(server.into_service().unwrap()))
 }
@@ -71,7 +70,7 @@ async fn hang(client: &TelemetryClient, station: &Station) -> JoinSet<()> {
 }
 
 /// When the client may try again.
-fn pushback(status: &Status) -> Duration {
+pub(crate) fn pushback(status: &Status) -> Duration {
     let milliseconds = status.metadata().get("grpc-retry-pushback-ms").unwrap();
     Duration::from_millis(milliseconds.to_str().unwrap().parse().unwrap())
 }
@@ -470,33 +469,4 @@ async fn a_call_whose_deadline_cannot_be_met_is_not_started() {
     let mut request = Request::new(AddRequest::default());
     request.set_timeout(WORK * 2);
     client.add(request).await.unwrap();
-}
-
-#[tokio::test(start_paused = true)]
-async fn the_rate_of_calls_is_limited_by_key() {
-    let rate = Rate::per_second(10).burst(2);
-    let by_name = RateLimit::new(rate, |call: &InterceptedCall| {
-        call.metadata().get("name").map(|name| name.as_bytes().to_vec())
-    });
-    let client = client(Server::new().intercept(by_name), &Station::default());
-    let call = |name: Option<&'static str>| {
-        let mut request = Request::new(query("a", 1));
-        if let Some(name) = name {
-            request.metadata_mut().insert("name", name.parse().unwrap());
-        }
-        client.latest(request)
-    };
-    call(Some("Ada")).await.unwrap();
-    call(Some("Ada")).await.unwrap();
-    let refused = call(Some("Ada")).await.unwrap_err();
-    assert_eq!(refused.code(), Code::ResourceExhausted);
-    assert_eq!(pushback(&refused), Duration::from_millis(100));
-    // Others, and those without a name, are not concerned.
-    call(Some("Grace")).await.unwrap();
-    for _ in 0..5 {
-        call(None).await.unwrap();
-    }
-    sleep(pushback(&refused)).await;
-    call(Some("Ada")).await.unwrap();
-    assert_eq!(call(Some("Ada")).await.unwrap_err().code(), Code::ResourceExhausted);
 }

@@ -8,6 +8,7 @@ mod broken;
 mod call_credentials;
 mod call_limits;
 mod call_log;
+mod call_rates;
 mod calls;
 mod cancellation;
 mod causes;

@@ -135,7 +135,10 @@ impl Load {
         all
     }
 
-    #[allow(clippy::too_many_arguments, reason = "a task takes its share of everything")]
+    #[allow(
+        clippy::too_many_arguments,
+        reason = "each task is given what it owns, for this one call"
+    )]
     async fn task<P: Peer>(
         self,
         peer: P,
