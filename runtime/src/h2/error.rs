@@ -29,8 +29,9 @@ pub(crate) fn from_transport(error: BoxError) -> Status {
     let is_cancelled = matches!(cause, Some(Cause::Reset(reset)) if is_cancel(reset));
     let mut status = match cause {
         Some(Cause::Timeout) => return deadline::exceeded(),
+        // Whoever has chosen it has said all there is to say: what carries it is no cause.
+        Some(Cause::Status(status)) => return status.clone(),
         Some(Cause::Reset(reset)) => Status::new(from_reset(reset.reason()), describe(&*error)),
-        Some(Cause::Status(status)) => status.clone(),
         None => Status::unavailable(describe(&*error)),
     };
     status.set_source(match is_cancelled {
@@ -86,5 +87,20 @@ fn from_reset(reason: Option<Reason>) -> Code {
         Some(Reason::ENHANCE_YOUR_CALM) => Code::ResourceExhausted,
         Some(Reason::INADEQUATE_SECURITY) => Code::PermissionDenied,
         _ => Code::Internal,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_status_that_somebody_has_chosen_has_no_cause_but_its_own() {
+        let status = from_transport(Status::unavailable("there is no place").into());
+        assert_eq!((status.code(), status.message()), (Code::Unavailable, "there is no place"));
+        assert!(status.source().is_none(), "{status:?}");
+        let lost = from_transport(std::io::Error::other("lost").into());
+        assert_eq!(lost.code(), Code::Unavailable);
+        assert!(lost.source().is_some());
     }
 }

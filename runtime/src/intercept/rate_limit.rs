@@ -2,7 +2,7 @@
 
 use std::{
     fmt,
-    hash::Hash,
+    hash::{BuildHasher as _, Hash, RandomState},
     num::NonZeroU32,
     sync::atomic::{AtomicUsize, Ordering},
     time::Instant,
@@ -76,14 +76,24 @@ const fn at_least_one(calls: u32) -> NonZeroU32 {
 /// let server = Server::new().intercept(by_client);
 /// ```
 pub struct RateLimit<K: Hash + Eq + Clone, F> {
-    limiter: RateLimiter<K, HashMapStateStore<K>, TokioClock>,
+    /// By the hash of the key.
+    shards: Box<[RateShard<K>]>,
+    hasher: RandomState,
     key_of: F,
+}
+
+/// How many parts the keys have: a call that looks through one of them, or for which a table has to grow, takes that
+/// part of the time, and holds up no calls with other keys.
+const SHARDS: usize = 64;
+/// How many calls there are at least between two times at which a part is looked through.
+const MIN_CALLS_BETWEEN_CLEANUPS: usize = 64;
+
+/// A part of the keys.
+struct RateShard<K: Hash + Eq + Clone> {
+    limiter: RateLimiter<K, HashMapStateStore<K>, TokioClock>,
     /// How many more calls there are until the keys are looked through for those that are not needed any more.
     until_cleanup: AtomicUsize,
 }
-
-/// How many calls there are at least between two times at which the keys are looked through.
-const MIN_CALLS_BETWEEN_CLEANUPS: usize = 1024;
 
 impl<K, F> RateLimit<K, F>
 where
@@ -92,8 +102,20 @@ where
 {
     /// Limits calls to `rate`, for each key that `key_of` returns.
     pub fn new(rate: Rate, key_of: F) -> Self {
+        let shards = (0..SHARDS).map(|_| RateShard::new(rate)).collect();
+        Self { shards, hasher: RandomState::new(), key_of }
+    }
+
+    fn check(&self, key: &K) -> Result<(), Status> {
+        let shard = self.hasher.hash_one(key) as usize % SHARDS;
+        self.shards[shard].check(key)
+    }
+}
+
+impl<K: Hash + Eq + Clone> RateShard<K> {
+    fn new(rate: Rate) -> Self {
         let limiter = RateLimiter::new(rate.0, HashMapStateStore::default(), TokioClock);
-        Self { limiter, key_of, until_cleanup: AtomicUsize::new(MIN_CALLS_BETWEEN_CLEANUPS) }
+        Self { limiter, until_cleanup: AtomicUsize::new(MIN_CALLS_BETWEEN_CLEANUPS) }
     }
 
     fn check(&self, key: &K) -> Result<(), Status> {
@@ -104,7 +126,7 @@ where
         })
     }
 
-    /// Looks through all keys, but so rarely that this is little for each call.
+    /// Looks through the keys, but so rarely that this is little for each call.
     fn forget_unneeded_keys(&self) {
         // One thread sees the last one of them, and others count on meanwhile, from a number that does not matter.
         if self.until_cleanup.fetch_sub(1, Ordering::Relaxed) == 1 {
@@ -148,6 +170,30 @@ fn now() -> Instant {
 
 impl<K: Hash + Eq + Clone, F> fmt::Debug for RateLimit<K, F> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("RateLimit").field("keys", &self.limiter.len()).finish_non_exhaustive()
+        let keys: usize = self.shards.iter().map(|shard| shard.limiter.len()).sum();
+        f.debug_struct("RateLimit").field("keys", &keys).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn keys_that_have_all_of_their_room_again_are_forgotten_and_others_are_not() {
+        const KEYS: u32 = 100_000;
+        let limit = RateLimit::new(Rate::per_hour(1), |_: &InterceptedCall| None::<u32>);
+        (0..KEYS).for_each(|key| limit.check(&key).unwrap());
+        assert!((0..KEYS).all(|key| limit.check(&key).is_err()), "one is forgotten too early");
+        tokio::time::advance(Duration::from_secs(3 * 3600)).await;
+        let keys = || limit.shards.iter().map(|shard| shard.limiter.len()).sum::<usize>();
+        assert_eq!(keys(), KEYS as usize);
+        // Each part is looked through when there have been as many calls of it as it has keys.
+        let largest = limit.shards.iter().map(|shard| shard.limiter.len()).max().unwrap();
+        assert!(largest < 2 * KEYS as usize / SHARDS, "{largest} of {KEYS} keys are in one part");
+        (KEYS..3 * KEYS).for_each(|key| limit.check(&key).unwrap());
+        assert!(keys() <= 2 * KEYS as usize, "{} keys are left", keys());
     }
 }

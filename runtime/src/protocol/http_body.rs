@@ -7,6 +7,7 @@ use std::{
 };
 
 use bytes::Bytes;
+use http::HeaderMap;
 use http_body::Frame;
 use tonic::{Status, metadata::MetadataMap};
 
@@ -63,10 +64,15 @@ impl HttpBody {
     /// The body of a request that a connection of this crate receives.
     pub(crate) fn received(body: PrefetchedBody<impl RecvBody + 'static>) -> Self {
         match body {
-            PrefetchedBody::Stream(stream) => Self(HttpBodyKind::Received(Box::new(stream))),
+            PrefetchedBody::Stream(stream) => Self::stream(Box::new(stream)),
             // As it was received, whatever the protocol.
             whole => Self::request(Body::received(whole, EndOfBody::Data), Protocol::Grpc),
         }
+    }
+
+    /// A body that is still to be received.
+    pub(crate) fn stream(stream: Box<dyn RecvBody>) -> Self {
+        Self(HttpBodyKind::Received(stream))
     }
 
     /// Counts what the body holds as unread. Called when the body is handed to code that may not read it.
@@ -142,10 +148,10 @@ impl HttpBody {
     }
 
     /// The bytes of a body, as they are sent.
-    #[cfg(feature = "web")]
     pub(crate) fn into_stream(self, explain: fn(BoxError) -> Status) -> Box<dyn RecvBody> {
         match self.0 {
             HttpBodyKind::Received(stream) => stream,
+            HttpBodyKind::Ours(body, Direction::Request, _) => Box::new(RequestStream(body)),
             HttpBodyKind::Other(body) => Box::new(ForeignStream::new(body, explain)),
             kind => Box::new(ForeignStream::new(tonic::body::Body::new(Self(kind)), explain)),
         }
@@ -263,6 +269,31 @@ impl http_body::Body for HttpBody {
             #[cfg(feature = "_observed")]
             HttpBodyKind::Observed(observed) => http_body::Body::is_end_stream(&observed.inner),
         }
+    }
+}
+
+/// A request of this crate as a stream of its bytes.
+struct RequestStream(Body);
+
+impl RecvBody for RequestStream {
+    fn poll_data(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, Status>>> {
+        self.0.poll_data(cx)
+    }
+
+    fn poll_trailers(&mut self, _: &mut Context<'_>) -> Poll<Result<Option<HeaderMap>, Status>> {
+        Poll::Ready(Ok(None))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.0.has_ended()
+    }
+
+    fn track(&mut self) {
+        self.0.track();
+    }
+
+    fn note_awaiting(&self) {
+        self.0.note_awaiting();
     }
 }
 

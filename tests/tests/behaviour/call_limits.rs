@@ -1,10 +1,11 @@
 //! Limits for calls, by server, service and method, and the adaptive limit.
 
 use std::{
+    collections::HashSet,
     future::Future,
     net::SocketAddr,
     sync::{
-        Arc,
+        Arc, Mutex,
         atomic::{AtomicUsize, Ordering},
     },
     time::Duration,
@@ -17,7 +18,7 @@ use rust_scaffold::{
 use tokio::{
     net::TcpStream,
     sync::Semaphore,
-    task::JoinSet,
+    task::{self, JoinSet},
     time::{Instant, sleep, timeout},
 };
 use tokio_stream::StreamExt as _;
@@ -27,7 +28,11 @@ use crate::{
         AddRequest, AddResponse, Calculator, CalculatorClient, CalculatorServer, SubtractRequest,
         SubtractResponse,
     },
-    frames::frame::message,
+    causes::Failures,
+    frames::{
+        frame::{Frame, message},
+        peer::{Peer, fields},
+    },
     health_v1::{HealthCheckRequest, HealthClient, health_check_response::ServingStatus},
     routes::listen,
     station::{Station, query},
@@ -353,11 +358,54 @@ async fn requests_that_are_on_their_way_keep_nobody_out() {
     client.latest(query("a", 1)).await.unwrap();
     assert_eq!(halves.end_last().await, "0");
 
+    let failures = Failures::hear();
     let hanging = hang(&client, &station).await;
     assert_eq!(halves.end_last().await, "14", "there is no place for it");
     drop(hanging);
+    assert_eq!(failures.take(), [""; 0], "a refusal is no failure of the service");
     until_admitted(|| client.latest(query("a", 1))).await;
     assert_eq!(halves.end_last().await, "0");
+}
+
+/// Notes the tasks on which its methods are called.
+#[derive(Clone, Default)]
+struct TaskNoting(Arc<Mutex<HashSet<task::Id>>>);
+
+impl Calculator for TaskNoting {
+    async fn add(&self, _: Request<AddRequest>) -> Result<Response<AddResponse>, Status> {
+        self.0.lock().unwrap().insert(task::id());
+        Ok(Response::new(AddResponse::default()))
+    }
+
+    async fn subtract(
+        &self,
+        _: Request<SubtractRequest>,
+    ) -> Result<Response<SubtractResponse>, Status> {
+        Err(Status::unimplemented("not here"))
+    }
+}
+
+#[tokio::test]
+async fn requests_that_end_late_are_served_on_the_task_of_their_connection() {
+    let limited = || Server::new().adaptive_limit(AdaptiveLimit::new());
+    for server in [limited(), limited().trace_calls()] {
+        let calculator = TaskNoting::default();
+        let server = server.add_service(CalculatorServer::new(calculator.clone()));
+        let mut peer = Peer::of(server, &Station::default(), &[]).await;
+        for stream in [1, 3, 5] {
+            let request = message(&AddRequest::default());
+            peer.send([
+                Frame::headers(stream, &fields("/calculator.Calculator/Add")),
+                Frame::data(stream, request),
+            ])
+            .await;
+            // Not in the same packet.
+            peer.settled().await;
+            peer.send([Frame::data(stream, []).ends()]).await;
+            assert_eq!(peer.ended(stream).await.status(), Some("0"));
+        }
+        assert_eq!(calculator.0.lock().unwrap().len(), 1);
+    }
 }
 
 /// A calculator that can do so many sums at a time, each of which takes ten milliseconds.

@@ -25,17 +25,17 @@ use crate::{
 };
 
 /// Hears the failures that are logged until it is dropped.
-struct Failures(Log, #[allow(dead_code, reason = "it is held")] DefaultGuard);
+pub(crate) struct Failures(Log, #[allow(dead_code, reason = "it is held")] DefaultGuard);
 
 impl Failures {
-    fn hear() -> Self {
+    pub(crate) fn hear() -> Self {
         let log = Log::default();
         let guard = set_default(log.clone());
         Self(log, guard)
     }
 
     /// Those that were logged since the last time.
-    fn take(&self) -> Vec<String> {
+    pub(crate) fn take(&self) -> Vec<String> {
         let mut log = std::mem::take(&mut *self.0.0.lock().unwrap());
         log.retain(|event| event.contains("a call has failed"));
         log

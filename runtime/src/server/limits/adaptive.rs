@@ -64,7 +64,10 @@ const REPORT_INTERVAL: Duration = Duration::from_secs(10);
 /// wait for its result. One a second is tried nevertheless, in case the method has become faster.
 ///
 /// A call takes its place, and its time begins, when all of its request has arrived: how fast a client sends it says
-/// nothing of the server. One that is refused then has been read, and its handler is not called.
+/// nothing of the server. One that is refused then has been read, and its handler is not called. How many requests may
+/// be on their way is a matter of [`max_concurrent_streams`](crate::Server::max_concurrent_streams), for each of
+/// [`max_connections`](crate::Server::max_connections), or of
+/// [`max_concurrent_calls`](crate::Limits::max_concurrent_calls), which counts calls from their arrival.
 ///
 /// Calls of services of other libraries, and streams, which may take as long as they like, are neither counted nor
 /// refused. Nor are those of the server itself: its health and its reflection.

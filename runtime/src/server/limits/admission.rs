@@ -52,20 +52,21 @@ impl ConcurrencyLimit {
     }
 }
 
-/// What a call in progress holds.
+/// What a call that was let in holds until it has been answered.
 #[derive(Debug)]
-pub(super) struct CallPermit {
+pub(super) struct AdmittedCall {
     concurrency: Vec<OwnedSemaphorePermit>,
-    adaptive: Option<Admission>,
+    adaptive: Option<AdaptiveAdmission>,
     /// When the call ends, if its service does not see to that.
     pub(super) deadline: Deadline,
 }
 
-/// How the adaptive limit admits a call.
+/// When the adaptive limit gives a call its place.
 #[derive(Debug)]
-enum Admission {
+enum AdaptiveAdmission {
     Done(AdaptivePermit),
-    Late(LateAdmission),
+    /// The request is on its way. Until its end, the call holds no place, and then it may be refused.
+    AtEndOfRequest(LateAdmission),
 }
 
 impl CallLimits {
@@ -76,7 +77,7 @@ impl CallLimits {
 
     /// Admits the call of `request`, and has its service limit its time. An error is the status with which it is
     /// refused.
-    pub(super) fn admit(&self, request: &mut Request<HttpBody>) -> Result<CallPermit, Status> {
+    pub(super) fn admit(&self, request: &mut Request<HttpBody>) -> Result<AdmittedCall, Status> {
         let own = deadline::timeout(request.headers());
         // What is malformed counts as none: our services refuse it, others may not look at it.
         let known = own.as_ref().ok().copied().flatten();
@@ -91,18 +92,18 @@ impl CallLimits {
         let expiry = timeout.map(|timeout| Instant::now() + timeout);
         let adaptive = match &self.adaptive {
             Some(limiter) if request.body().has_arrived() => {
-                Some(Admission::Done(limiter.try_acquire(timeout)?))
+                Some(AdaptiveAdmission::Done(limiter.try_acquire(timeout)?))
             }
             Some(limiter) => {
                 let admission = LateAdmission::new(limiter.clone(), expiry);
                 let body = std::mem::take(request.body_mut());
                 *request.body_mut() = admission.admit_after(body);
-                Some(Admission::Late(admission))
+                Some(AdaptiveAdmission::AtEndOfRequest(admission))
             }
             None => None,
         };
         let deadline = Deadline::at(expiry.filter(|_| self.enforces_deadline));
-        Ok(CallPermit { concurrency, adaptive, deadline })
+        Ok(AdmittedCall { concurrency, adaptive, deadline })
     }
 
     /// Has the service of `request` limit the call to this time.
@@ -115,16 +116,16 @@ impl CallLimits {
     }
 }
 
-impl CallPermit {
-    /// The response that a service has made, which keeps its place until it has been sent.
+impl AdmittedCall {
+    /// The response that a service has made, which keeps its places until it has been sent.
     pub(super) fn hold(self, response: Response<HttpBody>) -> Response<HttpBody> {
         let headers = response.headers();
         // What is no reply, such as HTTP 405, says nothing of how long calls take.
         let reply = Protocol::of_call(headers).map(|_| Code::Ok);
         let code = grpc_status::code_of_head(headers).or(reply);
         let permit = match self.adaptive {
-            Some(Admission::Done(permit)) => Some(permit),
-            Some(Admission::Late(admission)) => admission.take(),
+            Some(AdaptiveAdmission::Done(permit)) => Some(permit),
+            Some(AdaptiveAdmission::AtEndOfRequest(admission)) => admission.take(),
             None => None,
         };
         if let Some(permit) = permit {

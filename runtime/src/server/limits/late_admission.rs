@@ -3,18 +3,21 @@
 
 use std::{
     fmt,
-    pin::Pin,
     sync::{Arc, Mutex, PoisonError},
     task::{Context, Poll, ready},
 };
 
 use bytes::Bytes;
-use http_body::{Body, Frame, SizeHint};
+use http::HeaderMap;
 use tokio::time::Instant;
 use tonic::Status;
 
 use super::adaptive::{AdaptiveLimiter, AdaptivePermit};
-use crate::{call::deadline, protocol::http_body::HttpBody};
+use crate::{
+    call::{body::RecvBody, deadline},
+    h2::error::from_transport,
+    protocol::http_body::HttpBody,
+};
 
 /// The admission of a call whose request is on its way.
 #[derive(Clone)]
@@ -35,7 +38,8 @@ impl LateAdmission {
 
     /// `body`, which fails at its end if the call is refused.
     pub(super) fn admit_after(&self, body: HttpBody) -> HttpBody {
-        HttpBody::new(LateRequest { body, admission: Some(self.clone()) })
+        let stream = body.into_stream(from_transport);
+        HttpBody::stream(Box::new(LateRequest { stream, admission: Some(self.clone()) }))
     }
 
     /// The permit, if the call has been admitted.
@@ -63,22 +67,16 @@ impl fmt::Debug for LateAdmission {
 
 /// A request that is on its way.
 struct LateRequest {
-    body: HttpBody,
+    stream: Box<dyn RecvBody>,
     /// None once it has arrived, or has failed.
     admission: Option<LateAdmission>,
 }
 
-impl Body for LateRequest {
-    type Data = Bytes;
-    type Error = Status;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, Status>>> {
-        let polled = ready!(Pin::new(&mut self.body).poll_frame(cx));
+impl RecvBody for LateRequest {
+    fn poll_data(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, Status>>> {
+        let polled = ready!(self.stream.poll_data(cx));
         let has_arrived = match &polled {
-            Some(Ok(_)) => self.body.is_end_stream(),
+            Some(Ok(_)) => self.stream.is_end_stream(),
             Some(Err(_)) => {
                 self.admission = None;
                 false
@@ -91,11 +89,19 @@ impl Body for LateRequest {
         Poll::Ready(polled)
     }
 
-    fn is_end_stream(&self) -> bool {
-        self.admission.is_none() && self.body.is_end_stream()
+    fn poll_trailers(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<HeaderMap>, Status>> {
+        self.stream.poll_trailers(cx)
     }
 
-    fn size_hint(&self) -> SizeHint {
-        self.body.size_hint()
+    fn is_end_stream(&self) -> bool {
+        self.admission.is_none() && self.stream.is_end_stream()
+    }
+
+    fn track(&mut self) {
+        self.stream.track();
+    }
+
+    fn note_awaiting(&self) {
+        self.stream.note_awaiting();
     }
 }

@@ -5,7 +5,7 @@ use std::{future::poll_fn, pin::pin, sync::Arc};
 use http::{Request, Response};
 
 use super::{
-    admission::CallPermit,
+    admission::AdmittedCall,
     options::LimitOptions,
     table::{LimitTable, LimitedService},
 };
@@ -46,8 +46,8 @@ impl HttpService for LimitedRoutes {
         };
         let protocol = Protocol::of_call(request.headers());
         match limits.admit(&mut request) {
-            Ok(permit) => {
-                let response = serve(protocol, self.routes.call(request), permit);
+            Ok(admitted) => {
+                let response = serve(protocol, self.routes.call(request), admitted);
                 ServiceFuture::Other(protocol, Box::pin(response))
             }
             Err(status) => ServiceFuture::Refused(Some(Box::new(failed(protocol, &status)))),
@@ -58,11 +58,11 @@ impl HttpService for LimitedRoutes {
 async fn serve(
     protocol: Option<Protocol>,
     mut serving: ServiceFuture,
-    mut permit: CallPermit,
+    mut admitted: AdmittedCall,
 ) -> Response<HttpBody> {
     let response = pin!(poll_fn(|cx| serving.poll(cx).map(Ok)));
-    match permit.deadline.limit(response).await {
-        Ok(response) => permit.hold(response),
+    match admitted.deadline.limit(response).await {
+        Ok(response) => admitted.hold(response),
         Err(expired) => failed(protocol, &expired),
     }
 }
