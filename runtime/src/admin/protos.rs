@@ -12,7 +12,7 @@ use super::generated::{
     security::{self, Tls, tls::CipherSuite},
 };
 use crate::channelz::{
-    CallCounts, ChannelRecord, ChannelState, ServerRecord, SocketAddress, SocketRecord,
+    CallTotal, ChannelRecord, ChannelState, ServerRecord, SocketAddress, SocketRecord,
     SocketSecurity, SubchannelRecord,
 };
 
@@ -27,7 +27,7 @@ pub(super) fn channel(record: &ChannelRecord) -> Channel {
             state: Some(connectivity(record.state())),
             target: record.target.clone(),
             trace: Some(trace(record.created)),
-            ..channel_data(&record.calls)
+            ..channel_data(record.calls.total())
         }),
         subchannel_ref: record.subchannels.all().iter().map(subchannel_ref).collect(),
         ..Channel::default()
@@ -41,7 +41,7 @@ pub(super) fn subchannel(record: &SubchannelRecord) -> Subchannel {
             state: Some(connectivity(record.state())),
             target: record.target.clone(),
             trace: Some(trace(record.created)),
-            ..channel_data(&record.group.calls)
+            ..channel_data(record.group.calls.total())
         }),
         socket_ref: record.group.sockets.all().iter().map(|socket| socket_ref(socket)).collect(),
         ..Subchannel::default()
@@ -49,16 +49,16 @@ pub(super) fn subchannel(record: &SubchannelRecord) -> Subchannel {
 }
 
 pub(super) fn server(record: &ServerRecord) -> Server {
-    let calls = &record.group.calls;
+    let calls = record.group.calls.total();
     let listeners = record.listeners();
     Server {
         r#ref: Some(ServerRef { server_id: record.id, name: String::new() }),
         data: Some(ServerData {
             trace: Some(trace(record.created)),
-            calls_started: calls.started.get(),
-            calls_succeeded: calls.succeeded.get(),
-            calls_failed: calls.failed.get(),
-            last_call_started_timestamp: calls.last_started.get().map(Timestamp::from),
+            calls_started: calls.started,
+            calls_succeeded: calls.succeeded,
+            calls_failed: calls.failed,
+            last_call_started_timestamp: calls.last_started.map(Timestamp::from),
         }),
         listen_socket: listeners.iter().map(|socket| socket_ref(socket)).collect(),
     }
@@ -104,12 +104,12 @@ pub(super) fn socket_ref(record: &SocketRecord) -> SocketRef {
     SocketRef { socket_id: record.id, name: name.map(ToString::to_string).unwrap_or_default() }
 }
 
-fn channel_data(calls: &CallCounts) -> ChannelData {
+fn channel_data(calls: CallTotal) -> ChannelData {
     ChannelData {
-        calls_started: calls.started.get(),
-        calls_succeeded: calls.succeeded.get(),
-        calls_failed: calls.failed.get(),
-        last_call_started_timestamp: calls.last_started.get().map(Timestamp::from),
+        calls_started: calls.started,
+        calls_succeeded: calls.succeeded,
+        calls_failed: calls.failed,
+        last_call_started_timestamp: calls.last_started.map(Timestamp::from),
         ..ChannelData::default()
     }
 }

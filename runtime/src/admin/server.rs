@@ -35,7 +35,9 @@ impl Server {
     /// ```
     ///
     /// **Whoever reaches this port learns the addresses and the certificates of all peers, without credentials.** Bind
-    /// it to the loopback interface, as above, or to a private network.
+    /// it to the loopback interface, as above, or to a private network. Interceptors that ask for credentials do not run
+    /// here, not even if the server has a [`ChannelzService`] among its own services, behind them: on this port, it is
+    /// served without.
     ///
     /// `/status` is the page for people, `/status.json` the one for programs: HTTP/2 with prior knowledge, as
     /// `curl --http2-prior-knowledge http://127.0.0.1:9901/status` speaks it.

@@ -24,8 +24,8 @@ pub(crate) fn count_reply(call: &mut CountedCall, reply: &mut Result<Reply, Stat
     }
 }
 
-/// Counts how a call ends whose body is a stream.
-struct EndOfCall(CountedCall);
+/// Counts how a call ends whose response it observes.
+pub(crate) struct EndOfCall(pub(crate) CountedCall);
 
 impl MessageObserver for EndOfCall {
     fn on_data(&mut self, _: &[u8]) {}

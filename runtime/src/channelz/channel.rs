@@ -41,7 +41,7 @@ pub(crate) struct ChannelRecord {
     pub(crate) target: String,
     pub(crate) created: SystemTime,
     pub(crate) calls: CallCounts,
-    pub(crate) subchannels: Registry<SubchannelRecord>,
+    pub(crate) subchannels: Arc<Registry<SubchannelRecord>>,
     /// Of a channel without subchannels.
     state: ChannelState,
 }
@@ -84,7 +84,7 @@ impl ChannelNode {
                 target: target(),
                 created: SystemTime::now(),
                 calls: CallCounts::default(),
-                subchannels: Registry::new(),
+                subchannels: Arc::new(Registry::new()),
                 state,
             });
             CHANNELS.add(id, &record);
@@ -103,6 +103,7 @@ impl ChannelNode {
                 created: SystemTime::now(),
                 group: Arc::new(SocketGroup::new()),
                 source: OnceLock::new(),
+                siblings: Arc::clone(&channel.subchannels),
             });
             SUBCHANNELS.add(id, &record);
             channel.subchannels.add(id, &record);
@@ -154,6 +155,8 @@ pub(crate) struct SubchannelRecord {
     pub(crate) created: SystemTime,
     pub(crate) group: Arc<SocketGroup>,
     source: OnceLock<Weak<dyn ReportState>>,
+    /// Those of its channel, and itself.
+    siblings: Arc<Registry<SubchannelRecord>>,
 }
 
 impl SubchannelRecord {
@@ -169,6 +172,7 @@ impl SubchannelRecord {
 impl Drop for SubchannelRecord {
     fn drop(&mut self) {
         SUBCHANNELS.remove(self.id);
+        self.siblings.remove(self.id);
     }
 }
 
@@ -197,5 +201,21 @@ impl SubchannelNode {
             Some(subchannel) => SocketNode::open(&subchannel.group, facts, false),
             None => SocketNode::default(),
         }
+    }
+}
+
+#[cfg(all(test, feature = "admin"))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_subchannel_that_is_gone_leaves_nothing_in_its_channel() {
+        let node = ChannelNode::new(String::new, ChannelState::Idle);
+        let kept = node.open_subchannel();
+        drop(node.open_subchannel());
+        let ChannelNode(Some(channel)) = &node else { panic!("nothing is counted") };
+        assert_eq!(channel.subchannels.len(), 1);
+        drop(kept);
+        assert_eq!(channel.subchannels.len(), 0);
     }
 }

@@ -39,13 +39,13 @@ impl LastTime {
     }
 }
 
-/// The calls of a channel, a subchannel or a server.
+/// The calls of a channel, or of some of the connections of a server.
 #[derive(Debug, Default)]
 pub(crate) struct CallCounts {
-    pub(crate) started: Tally,
-    pub(crate) succeeded: Tally,
-    pub(crate) failed: Tally,
-    pub(crate) last_started: LastTime,
+    started: Tally,
+    succeeded: Tally,
+    failed: Tally,
+    last_started: LastTime,
 }
 
 impl CallCounts {
@@ -59,5 +59,58 @@ impl CallCounts {
             true => self.succeeded.add(1),
             false => self.failed.add(1),
         }
+    }
+
+    pub(crate) fn total(&self) -> CallTotal {
+        CallTotal {
+            started: self.started.get(),
+            succeeded: self.succeeded.get(),
+            failed: self.failed.get(),
+            last_started: self.last_started.get(),
+        }
+    }
+}
+
+/// How many calls there were.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct CallTotal {
+    pub(crate) started: i64,
+    pub(crate) succeeded: i64,
+    pub(crate) failed: i64,
+    pub(crate) last_started: Option<SystemTime>,
+}
+
+impl CallTotal {
+    fn with(self, more: Self) -> Self {
+        Self {
+            started: self.started.saturating_add(more.started),
+            succeeded: self.succeeded.saturating_add(more.succeeded),
+            failed: self.failed.saturating_add(more.failed),
+            last_started: self.last_started.max(more.last_started),
+        }
+    }
+}
+
+/// The calls of a server or a subchannel, by connections: threads that serve different ones would wait for each other's
+/// cache lines if they counted in one place.
+#[derive(Debug, Default)]
+pub(crate) struct SpreadCallCounts([CountLine; LINES]);
+
+/// How many places there are. Connections share them, so that a server with many does not take more room.
+const LINES: usize = 8;
+
+/// On cache lines of its own, of which processors fetch two at a time.
+#[derive(Debug, Default)]
+#[repr(align(128))]
+struct CountLine(CallCounts);
+
+impl SpreadCallCounts {
+    /// Where the connection with this `id` counts.
+    pub(super) fn of(&self, id: i64) -> &CallCounts {
+        &self.0[id as usize % LINES].0
+    }
+
+    pub(crate) fn total(&self) -> CallTotal {
+        self.0.iter().map(|line| line.0.total()).fold(CallTotal::default(), CallTotal::with)
     }
 }

@@ -22,7 +22,7 @@ pub(crate) use self::{
         CHANNELS, ChannelNode, ChannelRecord, ChannelState, CountedCall, ReportState, SUBCHANNELS,
         SubchannelNode, SubchannelRecord,
     },
-    counters::CallCounts,
+    counters::CallTotal,
     present::{IS_COUNTED, Present, present},
     registry::Page,
     socket::{

@@ -68,6 +68,12 @@ impl<T> Registry<T> {
         self.page(0, usize::MAX).records
     }
 
+    /// How many have been added and not removed.
+    #[cfg(test)]
+    pub(super) fn len(&self) -> usize {
+        self.records().len()
+    }
+
     fn records(&self) -> MutexGuard<'_, BTreeMap<i64, Weak<T>>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }

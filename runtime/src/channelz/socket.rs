@@ -9,7 +9,7 @@ use std::{
 };
 
 use super::{
-    counters::{CallCounts, LastTime, Tally},
+    counters::{LastTime, SpreadCallCounts, Tally},
     present::{Present, present},
     registry::{Registry, next_id},
 };
@@ -21,13 +21,13 @@ pub(crate) static SOCKETS: Registry<SocketRecord> = Registry::new();
 /// The calls of a server or a subchannel, and the connections on which they are.
 #[derive(Debug)]
 pub(crate) struct SocketGroup {
-    pub(crate) calls: CallCounts,
+    pub(crate) calls: SpreadCallCounts,
     pub(crate) sockets: Registry<SocketRecord>,
 }
 
 impl SocketGroup {
     pub(super) fn new() -> Self {
-        Self { calls: CallCounts::default(), sockets: Registry::new() }
+        Self { calls: SpreadCallCounts::default(), sockets: Registry::new() }
     }
 }
 
@@ -235,7 +235,7 @@ impl SocketNode {
             let now = SystemTime::now();
             socket.streams_started.add(1);
             socket.last_stream_started.set(now);
-            socket.group.calls.start(now);
+            socket.group.calls.of(socket.id).start(now);
         }
     }
 
@@ -247,7 +247,7 @@ impl SocketNode {
                 true => socket.streams_succeeded.add(1),
                 false => socket.streams_failed.add(1),
             }
-            socket.group.calls.end(is_ok);
+            socket.group.calls.of(socket.id).end(is_ok);
         }
     }
 

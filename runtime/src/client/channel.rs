@@ -91,12 +91,13 @@ impl SendHttp for Channel {
         deadline: Option<Instant>,
     ) -> CallFuture<'static, http::Response<HttpBody>> {
         let call = self.node.start_call();
+        let is_call = Protocol::of_call(request.headers()).is_some();
         let response = match &self.kind {
             ChannelKind::Encoded(TransportKind::H2(h2)) => h2.send_http(request, deadline),
             ChannelKind::Encoded(TransportKind::Other(transport)) => transport.send_http(request),
             ChannelKind::Direct(server) => server.send_http(request),
         };
-        count_http(call, response)
+        count_http(call, response, is_call)
     }
 }
 

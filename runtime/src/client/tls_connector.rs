@@ -7,14 +7,17 @@ use std::{
     task::{Context, Poll},
 };
 
-use rustls::{ClientConfig, CommonState, pki_types::ServerName};
+use rustls::pki_types::ServerName;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio_rustls::client::TlsStream;
 
 use crate::{
     channelz::{IS_COUNTED, SocketSecurity},
     h2::io::AsyncIo,
-    tls::{ClientTls, TlsError, TlsInfo, crypto::ALPN_H2, failure, reload::Reloading},
+    tls::{
+        ClientTls, TlsError, TlsInfo, crypto::ALPN_H2, failure, reload::Reloading,
+        shown_certificate::with_shown_certificate,
+    },
 };
 
 /// Speaks TLS on the connections of a channel.
@@ -37,25 +40,21 @@ impl TlsConnector {
         io: Box<dyn AsyncIo>,
     ) -> io::Result<(Box<dyn AsyncIo>, Option<SocketSecurity>)> {
         self.config.poll_if_due().await;
-        let config = self.config.current();
-        let connector = tokio_rustls::TlsConnector::from(Arc::clone(&config));
+        let connector = tokio_rustls::TlsConnector::from(self.config.current());
         let connecting = connector.connect(self.server_name.clone(), io);
-        let stream = connecting.await.map_err(failure::with_server)?;
+        let (connected, certificate) = with_shown_certificate(connecting).await;
+        let stream = connected.map_err(failure::with_server)?;
         match stream.get_ref().1.alpn_protocol() {
             Some(ALPN_H2) => {
-                let security = IS_COUNTED.then(|| security(stream.get_ref().1, &config));
+                let security = IS_COUNTED.then(|| {
+                    let tls = TlsInfo::of(stream.get_ref().1);
+                    tls.with_local_certificate(certificate).security()
+                });
                 Ok((Box::new(ExplainedIo(stream)), security))
             }
             other => Err(io::Error::new(io::ErrorKind::InvalidData, failure::no_http2(other))),
         }
     }
-}
-
-fn security(connection: &CommonState, config: &ClientConfig) -> SocketSecurity {
-    // Any hints will do: there is one certificate or none.
-    let own = config.client_auth_cert_resolver.resolve(&[], &[]);
-    let own = own.and_then(|key| Some(key.cert.first()?.to_vec()));
-    TlsInfo::of(connection).with_local_certificate(own).security()
 }
 
 /// A connection whose errors say what to do.

@@ -1,7 +1,10 @@
 //! What a connection's socket counts of its streams. Without the feature `admin`, nothing.
 
+use bytes::Bytes;
 use http::{HeaderMap, StatusCode};
 
+#[cfg(feature = "web")]
+use crate::protocol::passing_web::PassingWebBody;
 use crate::{
     channelz::{Present, SocketNode, present},
     protocol::{Protocol, grpc_status, message_counter::MessageCounter},
@@ -14,8 +17,11 @@ pub(crate) struct CountedStream(Option<Present<OpenStream>>);
 #[derive(Debug)]
 struct OpenStream {
     socket: SocketNode,
-    /// Whether the call is OK if the stream ends without saying so.
-    is_ok: bool,
+    /// Whether the call is OK if what follows its head does not say how it ends.
+    is_ok_by_head: bool,
+    /// Reads the status in the data of a response, if it is there.
+    #[cfg(feature = "web")]
+    web: Option<Box<PassingWebBody>>,
 }
 
 impl CountedStream {
@@ -23,13 +29,8 @@ impl CountedStream {
     #[inline]
     pub(crate) fn start(socket: &SocketNode) -> Self {
         socket.count_start();
-        Self::of(socket)
-    }
-
-    #[inline]
-    fn of(socket: &SocketNode) -> Self {
         match socket.is_counted() {
-            true => Self(present(|| OpenStream { socket: socket.clone(), is_ok: false })),
+            true => Self(present(|| OpenStream::new(socket.clone()))),
             false => Self(None),
         }
     }
@@ -43,14 +44,26 @@ impl CountedStream {
     #[inline]
     pub(crate) fn note_head(&mut self, status: StatusCode, headers: &HeaderMap) {
         if let Some(stream) = &mut self.0 {
-            stream.is_ok = is_ok_by_head(status, headers);
+            stream.note_head(status, headers);
+        }
+    }
+
+    /// Notes `data` of the response, which passes next.
+    #[inline]
+    #[cfg_attr(not(feature = "web"), allow(unused_variables, reason = "no status is in there"))]
+    pub(crate) fn note_data(&mut self, data: &Bytes) {
+        #[cfg(feature = "web")]
+        if let Some(stream) = &mut self.0
+            && let Some(web) = &mut stream.web
+        {
+            web.push(data, |_| {});
         }
     }
 
     /// Whether the call is OK if the stream ends with these trailers.
     #[inline]
     pub(crate) fn is_ok_with(&self, trailers: &HeaderMap) -> bool {
-        self.0.as_ref().is_some_and(|stream| is_ok(trailers).unwrap_or(stream.is_ok))
+        self.0.as_ref().is_some_and(|stream| says_ok(trailers).unwrap_or(stream.is_ok_by_head))
     }
 
     /// The stream has ended with `END_STREAM`, and the call with OK or another status.
@@ -64,8 +77,8 @@ impl CountedStream {
     /// The stream has ended with `END_STREAM`, and with these trailers if there are any.
     #[inline]
     pub(crate) fn end(&mut self, trailers: Option<&HeaderMap>) {
-        if let Some(stream) = self.0.take() {
-            let is_ok = trailers.and_then(is_ok).unwrap_or(stream.is_ok);
+        if let Some(mut stream) = self.0.take() {
+            let is_ok = stream.is_ok(trailers);
             stream.socket.count_end(true, is_ok);
         }
     }
@@ -77,6 +90,41 @@ impl CountedStream {
             Some(stream) => CountedMessages::sent(&stream.socket, headers),
             None => CountedMessages::default(),
         }
+    }
+}
+
+impl OpenStream {
+    fn new(socket: SocketNode) -> Self {
+        Self {
+            socket,
+            is_ok_by_head: false,
+            #[cfg(feature = "web")]
+            web: None,
+        }
+    }
+
+    fn note_head(&mut self, status: StatusCode, headers: &HeaderMap) {
+        let protocol = Protocol::of_call(headers);
+        let said = says_ok(headers);
+        // A call has to say it: there, or at its end.
+        self.is_ok_by_head = said.unwrap_or(protocol.is_none() && status.as_u16() < 400);
+        #[cfg(feature = "web")]
+        if let (None, Some(format)) = (said, protocol)
+            && !format.has_http_trailers()
+        {
+            self.web = Some(Box::new(PassingWebBody::new(format, headers)));
+        }
+    }
+
+    /// Whether the call is OK if the stream ends with these trailers.
+    fn is_ok(&mut self, trailers: Option<&HeaderMap>) -> bool {
+        let said = trailers.and_then(says_ok);
+        #[cfg(feature = "web")]
+        let said = said.or_else(|| {
+            let trailers = self.web.take()?.end(|_| {}).ok()??;
+            says_ok(&trailers)
+        });
+        said.unwrap_or(self.is_ok_by_head)
     }
 }
 
@@ -141,19 +189,7 @@ impl CountedMessages {
     }
 }
 
-/// Whether a response with this head is OK if no trailers follow.
-pub(crate) fn is_ok_by_head(status: StatusCode, headers: &HeaderMap) -> bool {
-    is_ok(headers).unwrap_or_else(|| match Protocol::of_call(headers) {
-        // It has to say so in trailers.
-        Some(Protocol::Grpc) => false,
-        // It says so in its data.
-        #[cfg(feature = "web")]
-        Some(Protocol::GrpcWeb | Protocol::GrpcWebText) => true,
-        None => status.as_u16() < 400,
-    })
-}
-
-/// Whether headers or trailers have the status OK. None if they have none.
-pub(crate) fn is_ok(headers: &HeaderMap) -> Option<bool> {
+/// Whether headers or trailers say that the call is OK. None if they say nothing of it.
+fn says_ok(headers: &HeaderMap) -> Option<bool> {
     grpc_status::code_of_head(headers).map(|code| code == tonic::Code::Ok)
 }

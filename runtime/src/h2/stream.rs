@@ -17,7 +17,7 @@ use tonic::Status;
 
 use super::{
     counted::{CountedMessages, CountedStream},
-    credit::CreditedStream,
+    credit::{CreditedStream, Unreadable},
     error,
     header_list::HeaderLimit,
     stream_limiter::StreamPermit,
@@ -175,14 +175,25 @@ impl ReceivedStream {
 
     fn poll_stream(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, Status>>> {
         let data = self.stream.poll_data(cx);
-        if let Poll::Ready(Some(Ok(data))) = &data {
-            self.messages.push(data);
-        }
+        self.count(&data);
         // Checked after the stream: if the requests failed, their status takes precedence over whatever
         // the peer answers to the reset.
         match self.link.poll_failure(cx) {
             Some(status) => Poll::Ready(Some(Err(status))),
             None => data.map(|data| data.map(|data| data.map_err(error::from_unreadable))),
+        }
+    }
+
+    /// Counts what was read. Readers that see the end of the stream by [`is_end_stream`](RecvBody::is_end_stream), or
+    /// the status in the data, do not ask for trailers.
+    fn count(&mut self, read: &Poll<Option<Result<Bytes, Unreadable>>>) {
+        if let Poll::Ready(Some(Ok(data))) = read {
+            self.messages.push(data);
+            self.counted.note_data(data);
+        }
+        let may_be_last = matches!(read, Poll::Ready(Some(Ok(_)) | None));
+        if may_be_last && self.counted.is_counted() && self.stream.is_end_stream() {
+            self.counted.end(None);
         }
     }
 
@@ -368,13 +379,13 @@ impl Sending {
             };
             if let Some(data) = frame.data_ref() {
                 self.messages.push(data);
+                self.counted.note_data(data);
             }
             match frame.into_data() {
                 // A status in the body waits for no window, as trailers do not.
                 Ok(data) if self.body.has_ended() => {
-                    let is_ok = self.counted.is_counted() && Protocol::is_ok_in_data(&data);
                     self.stream.send_data(data, true)?;
-                    self.counted.end_as(is_ok);
+                    self.counted.end(None);
                     return Poll::Ready(Ok(()));
                 }
                 // The data is in memory already, so waiting for window would save nothing.

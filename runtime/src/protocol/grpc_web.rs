@@ -10,10 +10,7 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 use tonic::{Status, codec::CompressionEncoding};
 
 use super::{
-    compression::decompress,
-    content_type::Protocol,
-    headers::{GRPC_STATUS, append},
-    length_prefixed::HEADER,
+    compression::decompress, content_type::Protocol, headers::append, length_prefixed::HEADER,
     size_limit::check_size,
 };
 use crate::call::body::{Body, EndOfBody, PrefetchedBody, RecvBody};
@@ -37,16 +34,6 @@ pub(super) fn trailers_frame(trailers: &HeaderMap) -> Bytes {
     frame[0] = TRAILERS;
     frame[1..HEADER].copy_from_slice(&length.to_be_bytes());
     frame.freeze()
-}
-
-/// Whether `end`, the last part of a body as it is sent, has trailers with the status OK.
-pub(super) fn is_ok(end: &[u8]) -> bool {
-    let decoded = match end.first() {
-        Some(&TRAILERS) => None,
-        _ => STANDARD.decode(end).ok(),
-    };
-    let lines = decoded.as_deref().unwrap_or(end).get(HEADER..).unwrap_or_default();
-    parse_trailers(lines).get(GRPC_STATUS).is_some_and(|code| code == "0")
 }
 
 /// Each part of a body is a piece of Base64 of its own, with its padding.
@@ -411,6 +398,21 @@ mod tests {
         for text in ["abc", "abc=d", "ab*d", "====", "a==="] {
             let failed = read(FromBase64::new(Chunks::of(text.as_bytes(), 2))).unwrap_err();
             assert_eq!(failed.code(), Code::Internal, "{text}");
+        }
+    }
+
+    #[test]
+    fn trailers_may_be_as_long_as_the_limit_in_text_as_well() {
+        let status = b"grpc-status: 5\r\nx: ";
+        let block = [&status[..], &vec![b'y'; MAX_TRAILERS - status.len()]].concat();
+        let frame = [&[TRAILERS, 0, 1, 0, 0], &block[..]].concat();
+        let text: Vec<u8> = frame.chunks(1000).flat_map(to_base64).collect();
+        for size in [1000, 16 * 1024, text.len()] {
+            let body = FromBase64::new(Chunks::of(&text, size));
+            let (data, read) = read(TrailersInBody::new(Box::new(body), None)).unwrap();
+            let read = read.unwrap();
+            assert_eq!((data.len(), &read["grpc-status"]), (0, &HeaderValue::from_static("5")));
+            assert_eq!(read["x"].len(), MAX_TRAILERS - status.len());
         }
     }
 

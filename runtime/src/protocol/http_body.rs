@@ -12,12 +12,10 @@ use http_body::Frame;
 use tonic::{Status, metadata::MetadataMap};
 
 use super::{content_type::Protocol, foreign::ForeignStream};
-#[cfg(feature = "_observed")]
-use crate::call::observer::BoxObserver;
 use crate::call::{
     body::{Body, Direction, EndOfBody, PrefetchedBody, RecvBody},
     downcast,
-    observer::MessageObserver,
+    observer::{BoxObserver, MessageObserver},
     status::BoxError,
 };
 
@@ -40,7 +38,6 @@ enum HttpBodyKind {
     /// What a connection of this crate receives.
     Received(Box<dyn RecvBody>),
     Other(tonic::body::Body),
-    #[cfg(feature = "_observed")]
     Observed(Box<ObservedHttpBody>),
 }
 
@@ -81,7 +78,6 @@ impl HttpBody {
             HttpBodyKind::Received(received) => received.track(),
             HttpBodyKind::Ours(body, ..) => body.track(),
             HttpBodyKind::Ended | HttpBodyKind::Other(_) => {}
-            #[cfg(feature = "_observed")]
             HttpBodyKind::Observed(observed) => observed.inner.track(),
         }
     }
@@ -106,7 +102,6 @@ impl HttpBody {
     }
 
     /// Shows the messages of a response, and its end, to `observer`. Gives it back if this is no body of ours.
-    #[cfg(feature = "_observed")]
     pub(super) fn observed_response(
         self,
         observer: BoxObserver,
@@ -121,7 +116,6 @@ impl HttpBody {
     }
 
     /// This body, whose frames are shown to `observer`.
-    #[cfg(feature = "_observed")]
     pub(super) fn observed_frames(self, observer: Box<dyn FrameObserver>) -> Self {
         Self(HttpBodyKind::Observed(Box::new(ObservedHttpBody { inner: self, observer })))
     }
@@ -243,7 +237,6 @@ impl http_body::Body for HttpBody {
         let frame = match &mut self.0 {
             HttpBodyKind::Ended => return Poll::Ready(None),
             HttpBodyKind::Other(body) => return Pin::new(body).poll_frame(cx),
-            #[cfg(feature = "_observed")]
             HttpBodyKind::Observed(observed) => return observed.poll_frame(cx),
             HttpBodyKind::Received(stream) => ready!(poll_received(&mut **stream, cx)),
             HttpBodyKind::Ours(body, _, protocol) => match ready!(body.poll_data(cx)) {
@@ -266,7 +259,6 @@ impl http_body::Body for HttpBody {
             }
             HttpBodyKind::Received(stream) => stream.is_end_stream(),
             HttpBodyKind::Other(body) => body.is_end_stream(),
-            #[cfg(feature = "_observed")]
             HttpBodyKind::Observed(observed) => http_body::Body::is_end_stream(&observed.inner),
         }
     }
@@ -337,14 +329,12 @@ impl<G: Send + Unpin + 'static> http_body::Body for HoldingBody<G> {
 }
 
 /// A body of another library whose frames are shown to an observer.
-#[cfg(feature = "_observed")]
 struct ObservedHttpBody {
     inner: HttpBody,
     observer: Box<dyn FrameObserver>,
 }
 
 /// Observes the frames of a body, and how they end. If it is dropped before that, nobody has read them to the end.
-#[cfg(feature = "_observed")]
 pub(super) trait FrameObserver: Send {
     fn on_frame(&mut self, frame: &Frame<Bytes>);
 
@@ -369,7 +359,6 @@ impl FrameObserver for RequestFrames {
     }
 }
 
-#[cfg(feature = "_observed")]
 impl ObservedHttpBody {
     fn poll_frame(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Status>>> {
         let polled = ready!(http_body::Body::poll_frame(Pin::new(&mut self.inner), cx));
@@ -406,7 +395,6 @@ impl fmt::Debug for HttpBody {
             HttpBodyKind::Ours(..) => "HttpBody::Ours",
             HttpBodyKind::Received(_) => "HttpBody::Received",
             HttpBodyKind::Other(_) => "HttpBody::Other",
-            #[cfg(feature = "_observed")]
             HttpBodyKind::Observed(_) => "HttpBody::Observed",
         })
     }

@@ -23,10 +23,9 @@ pub(crate) mod length_prefixed;
 pub(crate) mod memory;
 pub(crate) mod message_counter;
 pub(crate) mod messages;
-#[cfg(feature = "_observed")]
 pub(crate) mod observed_body;
-#[cfg(all(feature = "_observed", feature = "web"))]
-mod passing_web;
+#[cfg(feature = "web")]
+pub(crate) mod passing_web;
 mod size_limit;
 #[cfg(feature = "zstd")]
 mod zstd;
@@ -116,16 +115,6 @@ impl Protocol {
             #[cfg(feature = "web")]
             Self::GrpcWebText => grpc_web::to_base64(&data),
         }
-    }
-
-    /// Whether the last part of a body, which has the status of the call in it, says OK.
-    pub(crate) fn is_ok_in_data(end: &[u8]) -> bool {
-        #[cfg(feature = "web")]
-        let is_ok = grpc_web::is_ok(end);
-        // There is no such protocol.
-        #[cfg(not(feature = "web"))]
-        let is_ok = end.is_empty();
-        is_ok
     }
 
     /// The last frame of a response, as it is sent: its trailers, or the status with which it failed.

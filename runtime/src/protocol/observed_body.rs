@@ -33,7 +33,7 @@ pub(crate) fn observe_response(
                 ending.tell(&mut observer);
                 inner
             } else {
-                let content = FrameContent::of(&ending, is_call);
+                let content = FrameContent::of(&ending, response.headers(), is_call);
                 let ending = Some(ending);
                 inner.observed_frames(Box::new(ResponseFrames { observer, ending, content }))
             }
@@ -55,6 +55,7 @@ impl fmt::Display for NotGrpc {
 impl Error for NotGrpc {}
 
 /// The HTTP status of a response that was not gRPC.
+#[cfg(feature = "log")]
 pub(crate) fn http_status(status: &Status) -> Option<StatusCode> {
     let not_grpc = status.source().and_then(<dyn Error>::downcast_ref::<NotGrpc>)?;
     Some(not_grpc.0)
@@ -78,10 +79,14 @@ enum FrameContent {
 }
 
 impl FrameContent {
-    fn of(ending: &EndInHead, is_call: bool) -> Self {
+    #[cfg_attr(
+        not(feature = "web"),
+        allow(unused_variables, reason = "they say how it is compressed")
+    )]
+    fn of(ending: &EndInHead, headers: &HeaderMap, is_call: bool) -> Self {
         match ending {
             #[cfg(feature = "web")]
-            EndInHead::InData(format) => Self::Web(Box::new(PassingWebBody::new(*format))),
+            EndInHead::InData(format) => Self::Web(Box::new(PassingWebBody::new(*format, headers))),
             _ if is_call => Self::Messages,
             _ => Self::PlainHttp,
         }
@@ -95,7 +100,9 @@ impl FrameObserver for ResponseFrames {
             (FrameContent::Messages, Some(data), _) => observer.on_data(data),
             (FrameContent::Messages, None, Some(trailers)) => end_with(trailers, observer),
             #[cfg(feature = "web")]
-            (FrameContent::Web(body), Some(data), _) => body.push(data, observer),
+            (FrameContent::Web(body), Some(data), _) => {
+                body.push(data, |messages| observer.on_data(messages));
+            }
             _ => {}
         }
     }
@@ -108,7 +115,7 @@ impl FrameObserver for ResponseFrames {
             (Ok(()), Some(EndInHead::InData(_))) => {
                 let content = std::mem::replace(&mut self.content, FrameContent::PlainHttp);
                 let FrameContent::Web(body) = content else { return };
-                match body.end(observer) {
+                match body.end(|messages| observer.on_data(messages)) {
                     Ok(Some(trailers)) => end_with(&trailers, observer),
                     Ok(None) => observer.on_end(Err(&status::missing())),
                     Err(malformed) => observer.on_end(Err(&malformed)),

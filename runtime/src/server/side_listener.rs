@@ -32,7 +32,7 @@ pub(crate) struct SideListener {
     listen: Arc<dyn Fn() -> Listening + Send + Sync>,
     /// The name of the service that is served, which may be one of the server's.
     service: &'static str,
-    /// Makes it for a server that does not have it.
+    /// Makes it for a server that does not have it, and pages beside it.
     make: MakeBuiltins,
 }
 
@@ -58,12 +58,14 @@ impl SideListener {
     }
 
     /// With the service as it is among those of the server, without interceptors and layers, or else with one
-    /// of its own, whose observer is added to `observers`.
+    /// of its own. What observes the server for it, or for the pages beside it, is added to `observers`.
     fn prepare(&self, services: &RouteTable, observers: &mut Observers) -> PreparedSideListener {
         let mut routes = services.only(self.service);
-        if routes.is_empty() {
-            (self.make)().add_to(&mut routes, observers);
+        let mut builtins = (self.make)();
+        if !routes.is_empty() {
+            builtins.services.clear();
         }
+        builtins.add_to(&mut routes, observers);
         PreparedSideListener {
             listen: Arc::clone(&self.listen),
             service: self.service,

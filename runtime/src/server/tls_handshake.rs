@@ -12,7 +12,6 @@ use tokio_rustls::{LazyConfigAcceptor, server::TlsStream};
 
 use super::error::ServeError;
 use crate::{
-    channelz::IS_COUNTED,
     h2::{
         io::ConnectionIo,
         server::{
@@ -20,7 +19,9 @@ use crate::{
             handshake::Handshake,
         },
     },
-    tls::{ServerTls, TlsInfo, failure, reload::Reloading},
+    tls::{
+        ServerTls, TlsInfo, failure, reload::Reloading, shown_certificate::with_shown_certificate,
+    },
 };
 
 /// How long a client may take to answer the server's part of a handshake. Clients that begin one and leave it
@@ -82,12 +83,10 @@ impl<C: Handshake> Handshake for TlsHandshake<C> {
         // Only now: a client that says nothing would keep others from theirs. The semaphore is never closed.
         let permit = server.permits.acquire().await;
         let config = server.config.current();
-        let certificate = match IS_COUNTED {
-            true => config.cert_resolver.resolve(hello.client_hello()),
-            false => None,
-        };
-        let accepting = hello.into_stream(config).into_fallible();
-        let Ok(accepted) = timeout(ANSWER_TIMEOUT, accepting).await else {
+        // The certificate is chosen before the first poll.
+        let accepting = async { hello.into_stream(config).into_fallible().await };
+        let accepting = with_shown_certificate(accepting);
+        let Ok((accepted, certificate)) = timeout(ANSWER_TIMEOUT, accepting).await else {
             return Err(io::Error::new(
                 io::ErrorKind::TimedOut,
                 "the client left the TLS handshake",
@@ -101,7 +100,6 @@ impl<C: Handshake> Handshake for TlsHandshake<C> {
                 return Err(failure::with_client(error));
             }
         };
-        let certificate = certificate.and_then(|key| Some(key.cert.first()?.to_vec()));
         let tls = || TlsInfo::of(stream.get_ref().1).with_local_certificate(certificate);
         let info = info.map(|info| info.with_tls(tls()));
         Ok(ConnectedIo::new(stream, info.unwrap_or_default()))

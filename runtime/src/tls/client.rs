@@ -11,6 +11,7 @@ use super::{
     pem::PemSource,
     reload::{Material, RELOAD_INTERVAL},
     roots,
+    shown_certificate::NotingResolver,
 };
 
 /// TLS for a [`Channel`](crate::Channel): the CAs that are trusted, and a certificate of the client (mTLS).
@@ -170,7 +171,7 @@ impl Material for ClientTls {
         let mut config = match identity {
             None => builder.with_no_client_auth(),
             Some(identity) => {
-                builder.with_client_cert_resolver(Arc::<SingleCertAndKey>::clone(identity))
+                builder.with_client_cert_resolver(Arc::new(NotingResolver(Arc::clone(identity))))
             }
         };
         config.alpn_protocols = vec![ALPN_H2.to_vec()];

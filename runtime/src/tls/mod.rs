@@ -13,5 +13,6 @@ mod pem;
 pub(crate) mod reload;
 mod roots;
 mod server;
+pub(crate) mod shown_certificate;
 
 pub use self::{client::ClientTls, error::TlsError, info::TlsInfo, server::ServerTls};

@@ -20,6 +20,7 @@ use super::{
     pem::PemSource,
     reload::{Material, RELOAD_INTERVAL},
     roots,
+    shown_certificate::NotingResolver,
 };
 
 /// TLS for a [`Server`](crate::Server): its certificate and key, and whether clients need one (mTLS).
@@ -218,7 +219,7 @@ impl Material for ServerTls {
         })?;
         let mut config = builder
             .with_client_cert_verifier(Arc::clone(trust))
-            .with_cert_resolver(Arc::<SingleCertAndKey>::clone(identity));
+            .with_cert_resolver(Arc::new(NotingResolver(Arc::clone(identity))));
         config.alpn_protocols = vec![ALPN_H2.to_vec()];
         if !self.client_ca.is_empty() {
             // A session that is resumed is not verified again, and a certificate may have expired since.

@@ -136,7 +136,7 @@ fn counts(line: &Value) -> [[u64; 2]; 2] {
 }
 
 /// A server behind a layer after which the bodies of responses are another library's.
-fn wrapping(server: Server) -> Server {
+pub(crate) fn wrapping(server: Server) -> Server {
     server.layer(MapResponseLayer::new(|response: http::Response<HttpBody>| {
         response.map(rust_scaffold::tonic::body::Body::new)
     }))

@@ -1,16 +1,23 @@
 //! What is counted of calls, streams and messages.
 
-use std::time::Duration;
+use std::{net::SocketAddr, time::Duration};
 
+use http_body::Body as _;
+use http_body_util::{BodyExt as _, Full};
 use rust_scaffold::{Channel, Protocol, Server};
 use tokio_stream::StreamExt as _;
+use tonic_web::GrpcWebClientLayer;
+use tower_layer::Layer as _;
+use tower_service::Service as _;
 
 use super::{
     Running, calls, channel, channels, data, id, listen, server, server_id, server_sockets, socket,
     subchannel, until,
 };
 use crate::{
+    call_log::wrapping,
     channelz_v1::channel_connectivity_state::State,
+    frames::frame::message,
     station::{Station, query},
     telemetry::{TelemetryClient, TelemetryServer},
 };
@@ -131,26 +138,53 @@ async fn channels_without_connections_count_their_calls() {
     }
 }
 
+/// How many calls of a server were started, and have ended with OK or another status.
+async fn server_calls(address: SocketAddr) -> [i64; 3] {
+    let data = server(address).await.data.unwrap();
+    [data.calls_started, data.calls_succeeded, data.calls_failed]
+}
+
 #[tokio::test]
 async fn grpc_web_is_counted_by_the_status_in_its_data() {
+    for is_wrapped in [false, true] {
+        let server = if is_wrapped { wrapping(Server::new()) } else { Server::new() };
+        let running = Running::on(listen().await.0, server);
+        for (protocol, before) in [(Protocol::GrpcWeb, 0), (Protocol::GrpcWebText, 1)] {
+            let target = format!("http://{}/", running.address);
+            let builder = Channel::builder(&target).protocol(protocol);
+            let client = TelemetryClient::new(builder.connect().await.unwrap());
+            six_calls(&client, &running.station).await;
+            let shown = channel(&target).await;
+            assert_eq!(calls(data(&shown)), [6, 3, 3], "{protocol}");
+            until(async || {
+                let inner = subchannel(&shown).await;
+                (calls(inner.data.as_ref().unwrap()) == [6, 3, 3]).then_some(())
+            })
+            .await;
+            let expected = [6, 3, 3].map(|calls| (before + 1) * calls);
+            until(async || (server_calls(running.address).await == expected).then_some(())).await;
+        }
+    }
+}
+
+#[tokio::test]
+async fn responses_that_are_read_up_to_their_last_data_are_counted() {
     let running = Running::start().await;
-    for protocol in [Protocol::GrpcWeb, Protocol::GrpcWebText] {
-        let target = format!("http://{}/", running.address);
-        let builder = Channel::builder(&target).protocol(protocol);
-        let client = TelemetryClient::new(builder.connect().await.unwrap());
-        let before = server(running.address).await.data.unwrap();
-        six_calls(&client, &running.station).await;
-        assert_eq!(calls(data(&channel(&target).await)), [6, 3, 3], "{protocol}");
-        until(async || {
-            let after = server(running.address).await.data.unwrap();
-            let ended = [
-                after.calls_started - before.calls_started,
-                after.calls_succeeded - before.calls_succeeded,
-                after.calls_failed - before.calls_failed,
-            ];
-            (ended == [6, 3, 3]).then_some(())
-        })
-        .await;
+    let target = running.target();
+    let mut channel_of_ours = Channel::connect(&target).await.unwrap();
+    for (series, expected) in [("a", [1, 1, 0]), ("fails", [2, 1, 1])] {
+        let request = http::Request::post("/telemetry.Telemetry/Watch")
+            .header("content-type", "application/grpc-web")
+            .body(Full::from(message(&query(series, 1))));
+        let mut body = channel_of_ours.call(request.unwrap()).await.unwrap().into_body();
+        while !body.is_end_stream() {
+            body.frame().await.unwrap().unwrap();
+        }
+        drop(body);
+        let shown = channel(&target).await;
+        assert_eq!(calls(data(&shown)), expected, "{series}");
+        let inner = subchannel(&shown).await;
+        assert_eq!(calls(inner.data.as_ref().unwrap()), expected, "{series}");
     }
 }
 
@@ -167,6 +201,10 @@ async fn calls_of_other_libraries_clients_are_counted() {
     let client = TelemetryClient::new(Channel::new(channel_of_ours.clone()));
     six_calls(&client, &running.station).await;
     assert_eq!(calls(data(&channel(&target).await)), [7, 3, 4]);
+    // One that is gRPC-Web below.
+    let web = GrpcWebClientLayer::new().layer(channel_of_ours.clone());
+    six_calls(&TelemetryClient::new(Channel::new(web)), &running.station).await;
+    assert_eq!(calls(data(&channel(&target).await)), [13, 6, 7]);
 }
 
 #[tokio::test(start_paused = true)]

@@ -4,7 +4,7 @@ use http::{Method, Request, Response};
 use http_body_util::{BodyExt as _, Empty};
 use hyper_util::{client::legacy::Client, rt::TokioExecutor};
 
-use super::{Code, Running, Server, listen};
+use super::{ChannelzClient, ChannelzService, Code, GetServersRequest, Running, Server, listen};
 use crate::calculator::{AddRequest, CalculatorClient};
 
 /// The address of an administrators' listener.
@@ -62,6 +62,19 @@ async fn a_server_without_a_name_has_a_page_too() {
     let page = ask(Method::GET, &address, "/status.json").await;
     let page: serde_json::Value = serde_json::from_str(page.body()).unwrap();
     assert_eq!((&page["name"], &page["version"]), (&"".into(), &"".into()));
+}
+
+#[tokio::test]
+async fn a_server_with_channelz_among_its_services_has_the_pages_as_well() {
+    let server = Server::new().build_info("station", "1").add_service(ChannelzService::new());
+    let (address, _running) = admin(server).await;
+    let page = ask(Method::GET, &address, "/status.json").await;
+    assert_eq!(page.status(), 200, "{}", page.body());
+    let page: serde_json::Value = serde_json::from_str(page.body()).unwrap();
+    assert_eq!((&page["name"], &page["version"]), (&"station".into(), &"1".into()));
+    assert_eq!(page["services"][0], "grpc.channelz.v1.Channelz");
+    let client = ChannelzClient::connect(address).await.unwrap();
+    assert!(client.get_servers(GetServersRequest::default()).await.is_ok());
 }
 
 #[tokio::test]

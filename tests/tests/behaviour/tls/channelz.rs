@@ -1,6 +1,6 @@
 //! What channelz shows of TLS.
 
-use rust_scaffold::{ClientTls, Server};
+use rust_scaffold::{ClientTls, Server, ServerTls};
 
 use super::{Authority, Listening, Pair, add};
 use crate::{
@@ -18,9 +18,13 @@ fn tls(socket: Socket) -> Tls {
     }
 }
 
-/// What both ends of a connection show, with or without a certificate of the client.
+/// What both ends of a connection show, with or without a certificate of the client, which the server asks for.
 async fn ends(ca: &Authority, of_server: &Pair, of_client: Option<&Pair>) -> [Tls; 2] {
-    let server_tls = of_server.server().client_ca_pem(ca.pem()).client_auth_optional(true);
+    let asking = of_server.server().client_ca_pem(ca.pem()).client_auth_optional(true);
+    ends_with(asking, ca, of_client).await
+}
+
+async fn ends_with(server_tls: ServerTls, ca: &Authority, of_client: Option<&Pair>) -> [Tls; 2] {
     let running = Listening::start_as(Server::new().tls(server_tls)).await;
     let client_tls = ClientTls::new().ca_pem(ca.pem());
     let client_tls = match of_client {
@@ -57,4 +61,13 @@ async fn a_client_without_a_certificate_shows_none() {
     let [here, there] = ends(&ca, &of_server, None).await;
     assert!(here.local_certificate.is_empty() && there.remote_certificate.is_empty());
     assert_eq!(here.remote_certificate, of_server.der);
+}
+
+#[tokio::test]
+async fn a_certificate_that_the_server_does_not_ask_for_is_not_shown() {
+    let ca = Authority::new();
+    let [of_server, of_client] = [ca.issue(&["localhost"]), ca.issue(&["client"])];
+    let [here, there] = ends_with(of_server.server(), &ca, Some(&of_client)).await;
+    assert!(here.local_certificate.is_empty() && there.remote_certificate.is_empty());
+    assert_eq!(there.local_certificate, of_server.der);
 }
