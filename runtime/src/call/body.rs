@@ -361,6 +361,17 @@ impl Body {
         Poll::Ready(self.keep_trailers(ended))
     }
 
+    /// [`poll_data`](Self::poll_data) without the observers, for a reader who will tell them how the body has ended.
+    pub(crate) fn poll_unobserved(
+        &mut self,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Bytes, Status>>> {
+        match &mut self.kind {
+            BodyKind::Observed(observed) => observed.inner.poll_unobserved(cx),
+            _ => self.poll_data(cx),
+        }
+    }
+
     /// Whether the body may wait for flow-control window indefinitely.
     pub(crate) fn may_wait_for_window(&self) -> bool {
         match &self.kind {
@@ -484,15 +495,6 @@ fn boxed(trailers: MetadataMap) -> UserTrailers {
 
 impl fmt::Debug for Body {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let kind = match &self.kind {
-            BodyKind::Ended => "Ended",
-            BodyKind::Failed(_) => "Failed",
-            BodyKind::Once(..) => "Once",
-            BodyKind::Outgoing(_) => "Outgoing",
-            BodyKind::Received(..) => "Received",
-            BodyKind::Observed(_) => "Observed",
-            BodyKind::Direct(_) => "Direct",
-        };
-        f.debug_struct("Body").field("kind", &kind).finish_non_exhaustive()
+        f.debug_struct("Body").field("is_stream", &self.is_stream()).finish_non_exhaustive()
     }
 }

@@ -79,7 +79,7 @@ impl Direct<'_> {
                 Some(_) => (slot.take_response()?, body.take_trailers()),
                 None => {
                     let mut messages = of_interceptor(body);
-                    (decode(messages.single().await?)?, messages.take_trailers())
+                    (messages.single(decode).await?, messages.take_trailers())
                 }
             };
             if let Some(trailers) = trailers {

@@ -26,6 +26,7 @@ use crate::{
         head::{CallHead, OutgoingCall},
         method::MethodDescriptor,
         reply::Reply,
+        status,
         streaming::{IntoStreamingRequest, Streaming},
         trailers::merge,
     },
@@ -129,7 +130,10 @@ impl Client {
             }
             ChannelKind::Encoded(transport) => {
                 let call = self.with_message::<M::MessageCodec, _>(method, request)?;
-                decode::<M::MessageCodec, _>(self.single(transport, call).await?)
+                let (decode, mut message) = (M::MessageCodec::decode, None);
+                let response =
+                    self.single(transport, call, &mut decode_into(&mut message, decode)).await?;
+                with_decoded(response, message)
             }
         }
     }
@@ -154,7 +158,10 @@ impl Client {
             }
             ChannelKind::Encoded(transport) => {
                 let call = self.with_messages::<M::MessageCodec, _>(method, requests)?;
-                decode::<M::MessageCodec, _>(self.single(transport, call).await?)
+                let (decode, mut message) = (M::MessageCodec::decode, None);
+                let response =
+                    self.single(transport, call, &mut decode_into(&mut message, decode)).await?;
+                with_decoded(response, message)
             }
         }
     }
@@ -267,7 +274,7 @@ impl Client {
         Ok((OutgoingCall { head, body }, deadline))
     }
 
-    /// Waits for the single, still encoded response message.
+    /// Waits for the single response message, which `decode` decodes, and for the end of the response.
     ///
     /// Not an `async fn`, so that the call starts at once: a future that held the unsent call would be
     /// large and get copied.
@@ -275,19 +282,19 @@ impl Client {
         &'a self,
         transport: &'a TransportKind,
         (call, deadline): (OutgoingCall, Deadline),
-    ) -> impl Future<Output = Result<Response<Bytes>, Status>> + Send + 'a {
+        decode: &'a mut (dyn FnMut(Bytes) -> Result<(), Status> + Send),
+    ) -> impl Future<Output = Result<Response<()>, Status>> + Send + 'a {
         let mut call = ChannelCall::new(&self.channel, transport, call, deadline);
         async move {
             let Reply { mut metadata, extensions, encoding, body } = call.reply().await?;
             let mut messages = self.messages(body, encoding);
-            let message = match call.deadline.limit(pin!(messages.single())).await {
-                Ok(message) => message,
-                Err(status) => return Err(with_headers(status, metadata)),
-            };
+            if let Err(status) = call.deadline.limit(pin!(messages.single(decode))).await {
+                return Err(with_headers(status, metadata));
+            }
             if let Some(trailers) = messages.take_trailers() {
                 merge(&mut metadata, trailers);
             }
-            Ok(Response::from_parts(metadata, message, extensions))
+            Ok(Response::from_parts(metadata, (), extensions))
         }
     }
 
@@ -323,7 +330,19 @@ fn decoded<C: Codec<M>, M: 'static>(messages: Messages) -> Streaming<M> {
     Streaming::decoding(messages, C::decode)
 }
 
-fn decode<C: Codec<M>, M>(response: Response<Bytes>) -> Result<Response<M>, Status> {
-    let (metadata, message, extensions) = response.into_parts();
-    Ok(Response::from_parts(metadata, C::decode(message)?, extensions))
+/// Decodes into `message`. A function pointer, because a codec in the type of a future would hide that it is `Send`.
+fn decode_into<M>(
+    message: &mut Option<M>,
+    decode: fn(Bytes) -> Result<M, Status>,
+) -> impl FnMut(Bytes) -> Result<(), Status> {
+    move |encoded| {
+        *message = Some(decode(encoded)?);
+        Ok(())
+    }
+}
+
+/// `response` with its `message`, which was decoded while it was waited for.
+fn with_decoded<M>(response: Response<()>, message: Option<M>) -> Result<Response<M>, Status> {
+    let message = message.ok_or_else(status::missing)?;
+    Ok(response.map(|()| message))
 }

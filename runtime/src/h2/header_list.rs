@@ -109,14 +109,20 @@ impl HeaderLimit {
         })
     }
 
+    /// Makes trailers fit by cutting the status message. Fails if that is not enough.
+    pub(crate) fn cut_trailers(self, trailers: &mut HeaderMap) -> Result<(), Status> {
+        self.check_trailers(trailers).or_else(|refusal| {
+            let over = size(trailers) - self.bytes();
+            if grpc_status::shorten_message(trailers, over) { Ok(()) } else { Err(refusal) }
+        })
+    }
+
     /// Makes trailers fit by cutting the status message. If that is not enough, returns the trailers of
     /// the failure instead.
     pub(crate) fn fit_trailers(self, mut trailers: HeaderMap) -> HeaderMap {
-        let Err(refusal) = self.check_trailers(&trailers) else { return trailers };
-        let over = size(&trailers) - self.bytes();
-        if grpc_status::shorten_message(&mut trailers, over) {
-            return trailers;
+        match self.cut_trailers(&mut trailers) {
+            Ok(()) => trailers,
+            Err(refusal) => grpc_status::to_headers(&refusal),
         }
-        grpc_status::to_headers(&refusal)
     }
 }

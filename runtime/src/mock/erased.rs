@@ -58,7 +58,7 @@ impl<'a> Direct<'a> {
             }
             None => {
                 let mut messages = of_interceptor(body);
-                let message = (method.wire.decode_response)(messages.single().await?)?;
+                let message = messages.single(method.wire.decode_response).await?;
                 merge_trailers(messages.take_trailers());
                 Content::One(message)
             }

@@ -85,14 +85,18 @@ impl Messages {
         self.body.note_failure(status);
     }
 
-    /// Reads to the end of a stream that must have exactly one message.
+    /// Reads to the end of a stream that must have exactly one message, and decodes that before the end is told: a
+    /// stream whose message is malformed has not ended well.
     ///
-    /// Anything else is `Unimplemented`, according to [gRPC's list of
+    /// Any other number is `Unimplemented`, according to [gRPC's list of
     /// codes](https://github.com/grpc/grpc/blob/master/doc/statuscodes.md).
-    pub(crate) async fn single(&mut self) -> Result<Bytes, Status> {
+    pub(crate) async fn single<T>(
+        &mut self,
+        mut decode: impl FnMut(Bytes) -> Result<T, Status>,
+    ) -> Result<T, Status> {
         let mut first = None;
         poll_fn(|cx| {
-            let single = self.poll_single(&mut first, cx);
+            let single = self.poll_single(&mut first, &mut decode, cx);
             match &single {
                 Poll::Pending => self.body.note_awaiting(),
                 Poll::Ready(Err(status)) => self.body.note_failure(status),
@@ -103,20 +107,24 @@ impl Messages {
         .await
     }
 
-    fn poll_single(
+    fn poll_single<T>(
         &mut self,
-        first: &mut Option<Bytes>,
+        first: &mut Option<Result<T, Status>>,
+        decode: &mut impl FnMut(Bytes) -> Result<T, Status>,
         cx: &mut Context<'_>,
-    ) -> Poll<Result<Bytes, Status>> {
+    ) -> Poll<Result<T, Status>> {
         if first.is_none() {
-            *first = ready!(self.poll_next(cx)).transpose()?;
+            *first = ready!(self.poll_next(cx)).transpose()?.map(decode);
         }
-        let Some(message) = first else {
-            return Poll::Ready(Err(self.wrong_number("none")));
+        let end = match first {
+            None => return Poll::Ready(Err(self.wrong_number("none"))),
+            Some(Ok(_)) => ready!(self.poll_end(cx)),
+            // If the call has failed with a status, its message does not matter.
+            Some(Err(_)) => ready!(self.body.poll_unobserved(cx)).filter(Result::is_err),
         };
-        Poll::Ready(match ready!(self.poll_end(cx)).transpose()? {
-            None => Ok(std::mem::take(message)),
-            Some(_) => Err(self.wrong_number("more than one")),
+        Poll::Ready(match (end.transpose()?, first.take()) {
+            (None, Some(message)) => message,
+            _ => Err(self.wrong_number("more than one")),
         })
     }
 

@@ -370,7 +370,7 @@ impl<'a, C> ServerCall<'a, C> {
 
 /// The request with its single message, still encoded.
 pub(crate) async fn single(request: &mut Request<Messages>) -> Result<Request<Bytes>, Status> {
-    let message = request.get_mut().single().await?;
+    let message = request.get_mut().single(Ok).await?;
     let metadata = std::mem::take(request.metadata_mut());
     let extensions = std::mem::take(request.extensions_mut());
     Ok(Request::from_parts(metadata, extensions, message))

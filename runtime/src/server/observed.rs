@@ -179,7 +179,7 @@ impl ObservedService {
         let observed = self.observers.start(&mut call);
         let Some(ObservedCall { on_end, scope }) = observed else { return answer(request) };
         let deadline = deadline::of_headers(request.headers()).ok().flatten();
-        let observer = Box::new(EndObserver::new(on_end, Role::Server, deadline));
+        let observer = EndObserver::new(on_end, Role::Server, deadline);
         let request = match Protocol::of_call(request.headers()) {
             Some(protocol) if !protocol.is_text() => {
                 request.map(|body| body.observed_request(observer.of_requests()))

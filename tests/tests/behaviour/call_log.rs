@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-use http::{HeaderValue, Request as HttpRequest, header};
+use http::{HeaderMap, HeaderValue, Request as HttpRequest, header};
 use rust_scaffold::{
     CallLog, Channel, Code, HttpBody, LogFormat, Protocol, Request, Server, Streaming,
     tonic::Status,
@@ -18,6 +18,7 @@ use tower::util::MapResponseLayer;
 use tower_service::Service as _;
 
 use crate::{
+    long_headers::{call, connect_to, talkative, text},
     routes::{Watching, listen},
     station::{Station, point, query},
     telemetry::{Point, Query, TelemetryClient, TelemetryServer},
@@ -221,6 +222,32 @@ async fn calls_that_are_refused_before_they_are_served_are_logged() {
 }
 
 /// A request that no client of ours would send, and the code and the HTTP status that are logged.
+#[tokio::test]
+async fn what_is_longer_than_its_client_takes_is_logged_as_it_is_sent() {
+    let plain = || Server::new().add_service(TelemetryServer::new(talkative()));
+    for server in [plain(), wrapping(plain())] {
+        let logged = Logged::serve(server).await;
+        let address = logged.address.strip_prefix("http://").unwrap().parse().unwrap();
+        let mut builder = h2::client::Builder::new();
+        let client = connect_to(builder.max_header_list_size(1_000), address).await;
+        for what in ["metadata", "trailers", "details", "message"] {
+            let (head, trailers) = call(&client, &query(what, 5_000), HeaderMap::new()).await;
+            let sent = if what == "trailers" { trailers } else { head.headers };
+            let line = logged.line().await;
+            let (number, name) = match what {
+                // It was cut.
+                "message" => ("5", "NOT_FOUND"),
+                _ => ("8", "RESOURCE_EXHAUSTED"),
+            };
+            assert_eq!(text(&sent, "grpc-status"), number, "{what}: {sent:?}");
+            assert_eq!(end(&line).0, name, "{what}: {line}");
+            if what != "message" {
+                assert_eq!(end(&line).1, text(&sent, "grpc-message"), "{what}");
+            }
+        }
+    }
+}
+
 #[tokio::test]
 async fn requests_that_are_no_calls_are_logged() {
     let logged = Logged::serve(Server::new().add_service(station())).await;

@@ -1,6 +1,6 @@
 //! Headers that are longer than the other end takes cost their call, and nothing beside it.
 
-use std::time::Duration;
+use std::{net::SocketAddr, time::Duration};
 
 use bytes::Bytes;
 use h2::{
@@ -103,6 +103,10 @@ async fn connect(
 ) -> SendRequest<Bytes> {
     let (listener, address) = listen().await;
     tokio::spawn(Server::new().add_service(server).serve_listener(listener));
+    connect_to(builder, address).await
+}
+
+pub(crate) async fn connect_to(builder: &Builder, address: SocketAddr) -> SendRequest<Bytes> {
     let stream = TcpStream::connect(address).await.unwrap();
     let (client, connection) = builder.handshake(stream).await.unwrap();
     tokio::spawn(connection);
@@ -110,7 +114,7 @@ async fn connect(
 }
 
 /// Calls `Latest` with more `headers`: what comes back, and its trailers.
-async fn call(
+pub(crate) async fn call(
     client: &SendRequest<Bytes>,
     query: &Query,
     headers: HeaderMap,
@@ -133,7 +137,7 @@ async fn trailers(mut body: RecvStream) -> HeaderMap {
     body.trailers().await.ok().flatten().unwrap_or_default()
 }
 
-fn text(headers: &HeaderMap, name: &str) -> String {
+pub(crate) fn text(headers: &HeaderMap, name: &str) -> String {
     let value = headers.get(name).map(HeaderValue::as_bytes);
     String::from_utf8_lossy(value.unwrap_or_default()).replace("%20", " ")
 }
@@ -169,7 +173,7 @@ async fn requests_with_too_long_headers_are_refused_alone_and_hear_of_the_limit(
 }
 
 /// A service whose answers have long parts, as the series says.
-fn talkative() -> MockTelemetry {
+pub(crate) fn talkative() -> MockTelemetry {
     let mock = MockTelemetry::new();
     mock.expect_latest().times(..).answers(|request: Request<Query>| async move {
         let Query { series, limit, .. } = request.into_inner();

@@ -160,8 +160,8 @@ impl Subchannel {
     /// A free stream, or what comes next without one.
     fn stream_or_decision(&self) -> Result<ReservedStream, ConnectDecision> {
         let mut state = self.state();
-        // Under the lock with which an attempt ends: whoever sees it over sees the streams that it has offered, and
-        // does not connect beside them.
+        // Under the lock that an attempt takes to say that it is over, after it has offered its streams: whoever finds it
+        // over and holds the lock finds them, too, and does not connect beside them.
         while self.free.try_acquire() {
             if let Some(stream) = state.stream() {
                 return Ok(stream);

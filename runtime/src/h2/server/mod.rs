@@ -6,6 +6,8 @@ pub(crate) mod connect_info;
 pub(crate) mod connected;
 pub(crate) mod connection;
 mod drain;
+#[cfg(feature = "_observed")]
+mod fitted;
 pub(crate) mod handshake;
 pub(crate) mod options;
 pub(crate) mod phase;

@@ -13,9 +13,12 @@ use tonic::Status;
 
 use super::connect_info::ConnectInfo;
 #[cfg(feature = "_observed")]
-use crate::{call::observer::BoxObserver, protocol::observed_body::observe_response};
+use super::fitted::{FitObserver, FittedObserver};
+#[cfg(feature = "_observed")]
+use crate::{call::observer::MessageObserver, protocol::observed_body::observe_response};
 use crate::{
-    call::{panics::catch_panic, status},
+    call::{dropped::drop_ended, panics::catch_panic, status},
+    h2::header_list::HeaderLimit,
     protocol::{
         Protocol,
         http_body::HttpBody,
@@ -64,7 +67,9 @@ pub(crate) enum ServiceFuture {
 pub(crate) struct ObservedFuture {
     inner: ServiceFuture,
     /// None once the response is there.
-    observer: Option<BoxObserver>,
+    observer: Option<Box<dyn FitObserver>>,
+    /// What the client takes, and the protocol in which it is told of a failure. None if that is not known.
+    fit: Option<(HeaderLimit, Option<Protocol>)>,
     /// In which it is waited for.
     #[cfg(feature = "tracing")]
     span: tracing::Span,
@@ -92,6 +97,16 @@ impl ServiceFuture {
         }
     }
 
+    /// Shows observers the response as a client gets it that takes headers up to `limit`, and is told of failures in
+    /// `protocol`.
+    #[cfg_attr(not(feature = "_observed"), allow(unused_variables, reason = "nobody observes"))]
+    pub(super) fn fit_to(&mut self, limit: HeaderLimit, protocol: Option<Protocol>) {
+        #[cfg(feature = "_observed")]
+        if let Self::Observed(observed) = self {
+            observed.fit = Some((limit, protocol));
+        }
+    }
+
     /// A panic of the service fails this call only.
     pub(crate) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Response<HttpBody>> {
         match self {
@@ -111,10 +126,11 @@ impl ServiceFuture {
 #[cfg(feature = "_observed")]
 impl ServiceFuture {
     /// This response, shown to `observer`. If it is dropped before that, the call was cancelled.
-    pub(crate) fn observed(self, observer: BoxObserver) -> Self {
+    pub(crate) fn observed(self, observer: impl MessageObserver + 'static) -> Self {
         Self::Observed(Box::new(ObservedFuture {
             inner: self,
-            observer: Some(observer),
+            observer: Some(Box::new(FittedObserver::new(observer))),
+            fit: None,
             #[cfg(feature = "tracing")]
             span: tracing::Span::none(),
         }))
@@ -135,11 +151,28 @@ impl ObservedFuture {
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Response<HttpBody>> {
         #[cfg(feature = "tracing")]
         let _entered = self.span.enter();
-        let response = ready!(self.inner.poll(cx));
+        let mut response = ready!(self.inner.poll(cx));
         let is_call = self.inner.protocol(Protocol::Grpc).is_some();
-        Poll::Ready(match self.observer.take() {
-            Some(observer) => observe_response(response, observer, is_call),
-            None => response,
-        })
+        let Some(mut observer) = self.observer.take() else { return Poll::Ready(response) };
+        if let Some((limit, protocol)) = self.fit {
+            fit_head(&mut response, limit, protocol);
+            if Protocol::of_call(response.headers()).is_some_and(Protocol::has_http_trailers) {
+                observer.fit_to(limit);
+            }
+        }
+        Poll::Ready(observe_response(response, observer, is_call))
+    }
+}
+
+/// Makes the head of `response` fit by cutting the status message. If that is not enough, the response becomes the
+/// failure of a call in `protocol`, or of plain HTTP.
+pub(super) fn fit_head(
+    response: &mut Response<HttpBody>,
+    limit: HeaderLimit,
+    protocol: Option<Protocol>,
+) {
+    if let Err(refusal) = limit.fit_response(response.headers_mut()) {
+        let refused = failed(protocol, &refusal);
+        drop_ended(std::mem::replace(response, refused), &refusal);
     }
 }

@@ -12,7 +12,7 @@ use http::Response;
 use http_body::Body as _;
 use tonic::Status;
 
-use super::service::ServiceFuture;
+use super::service::{ServiceFuture, fit_head};
 use crate::{
     call::{
         dropped::drop_ended,
@@ -70,11 +70,12 @@ pub(crate) enum CallOutcome {
 impl ServerStream {
     pub(crate) fn new(
         protocol: Protocol,
-        service_future: ServiceFuture,
+        mut service_future: ServiceFuture,
         stream: SendResponse<Bytes>,
         header_limit: HeaderLimit,
     ) -> Self {
         let protocol = service_future.protocol(protocol);
+        service_future.fit_to(header_limit, protocol);
         let progress = ResponseState::Waiting(service_future);
         Self { protocol, stream, header_limit, progress, counted: CountedStream::default() }
     }
@@ -145,10 +146,7 @@ impl ServerStream {
 
     /// Sends the head of `response`. Returns the state in which the body is sent.
     fn respond(&mut self, mut response: Response<HttpBody>) -> ResponseState {
-        if let Err(refusal) = self.header_limit.fit_response(response.headers_mut()) {
-            let refused = failed(self.protocol, &refusal);
-            drop_ended(std::mem::replace(&mut response, refused), &refusal);
-        }
+        fit_head(&mut response, self.header_limit, self.protocol);
         self.protocol = self.protocol_of(&response);
         let (head, body) = response.into_parts();
         let ended = body.is_end_stream();

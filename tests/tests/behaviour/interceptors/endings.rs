@@ -88,6 +88,34 @@ async fn what_a_client_does_not_take_is_the_end_of_its_call() {
     }
 }
 
+/// Answers with a query, which is malformed as a summary.
+struct Mistaken;
+
+impl Interceptor for Mistaken {
+    async fn intercept(&self, _: InterceptedCall, _: Next<'_>) -> Result<Reply, Status> {
+        Reply::with_message(Response::new(query("a", 1)))
+    }
+}
+
+#[tokio::test]
+async fn a_message_that_cannot_be_decoded_is_the_end_of_its_call() {
+    let made = Ends::default();
+    let server = TelemetryServer::new(Station::default());
+    let mut clients = Vec::new();
+    for route in routes::all(server.clone()).await {
+        clients.push((route.client.clone().intercept(made.clone()).intercept(Mistaken), route));
+    }
+    for route in routes::all(server.intercept(Mistaken)).await {
+        clients.push((route.client.clone().intercept(made.clone()), route));
+    }
+    for (client, route) in clients {
+        let failed = client.upload(iter([point("a")])).await.unwrap_err();
+        assert_eq!(failed.code(), Code::Internal, "{}: {failed:?}", route.name);
+        let end = made.only().await;
+        assert_eq!((end.code, &*end.message), (Code::Internal, failed.message()), "{}", route.name);
+    }
+}
+
 #[tokio::test]
 async fn an_interceptor_may_set_an_earlier_deadline() {
     let server = TelemetryServer::new(Station::default());
