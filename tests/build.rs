@@ -36,6 +36,10 @@ fn main() -> Result<(), Box<dyn Error>> {
     rust_scaffold_build::configure()
         .mock(Mock::Never)
         .compile_protos(&["custom_options.proto"], &["golden/custom_options/input"])?;
+    // Has what JSON has to know.
+    rust_scaffold_build::configure()
+        .mock(Mock::Never)
+        .compile_protos(&["mirror.proto"], &["proto"])?;
     let mut tests = String::new();
     for (name, path, fence) in GUIDES {
         println!("cargo:rerun-if-changed={path}");

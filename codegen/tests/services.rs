@@ -41,7 +41,7 @@ fn the_well_known_files_are_those_of_protoc() {
         .args(WELL_KNOWN.map(|name| format!("google/protobuf/{name}.proto")))
         .status();
     assert!(protoc.unwrap().success());
-    compare(&fs::read(set).unwrap(), "reflection/well_known.binpb");
+    compare(&fs::read(set).unwrap(), "codec/well_known.binpb");
 }
 
 /// The files of `google/protobuf/` that generated code leaves out of what it embeds.

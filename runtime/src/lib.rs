@@ -43,10 +43,13 @@
 //! - `tls`, `tls-aws-lc`: TLS by rustls, on a [`Server`] and for addresses with `https://`. The cryptography is
 //!   that of ring, or with `tls-aws-lc` that of AWS-LC, which needs a C compiler to build.
 //! - `log`: [`Server::log_calls`], which logs each call in one line. Adds no crate.
+//! - `json`: messages of Connect as JSON, by protobuf's mapping, so that curl and scripts can call every service:
+//!   see [`JsonOptions`]. Adds `prost-reflect`, `serde_json`, `serde-value` and what these need, and the descriptors of
+//!   the services to the program.
 //! - `mock`: mocks of generated services, for tests.
 //! - `tracing`: [`Server::trace_calls`] and [`Channel::trace_calls`], which put each call into a span. Adds no crate.
-//! - `web`: gRPC-Web, in servers beside gRPC, and in a [`Channel`] by [`Protocol`]. Adds no dependency.
-//!   Browsers also need HTTP/1.1 or TLS, and CORS, which axum or a proxy in front provides.
+//! - `web`: gRPC-Web, in servers beside gRPC, and in a [`Channel`] by [`Protocol`]; in a [`Server`] the [Connect
+//!   protocol](https://connectrpc.com/docs/protocol/) as well, for all of its services. Adds no dependency. Browsers also need HTTP/1.1 or TLS, and CORS, which axum or a proxy in front provides.
 //! - `tonic-transport`: conversion of tonic's channels to [`Channel`], and tonic's `Request::remote_addr`
 //!   on a [`Server`] with [`connect_info`](Server::connect_info).
 //!
@@ -182,6 +185,8 @@ pub use self::{
         AdaptiveLimit, GeneratedServer, Limits, Listener, Routes, RoutesFuture, ServeError, Server,
     },
 };
+#[cfg(feature = "json")]
+pub use codec::json::JsonOptions;
 
 /// Includes the code that the build script generated for a proto package; the package is `""` for files
 /// without one.

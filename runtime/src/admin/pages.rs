@@ -1,20 +1,17 @@
 //! The pages of an administrators' listener: what runs there, and since when.
 
 use std::{
-    fmt::{self, Write as _},
     future::ready,
     sync::{Arc, OnceLock},
     time::{Instant, SystemTime},
 };
 
-use bytes::Bytes;
 use http::{HeaderValue, Method, Request, Response, StatusCode, header};
 use prost_types::Timestamp;
 
 use crate::{
-    call::body::Body,
     h2::server::service::{HttpService, ServiceFuture},
-    protocol::{Protocol, http_body::HttpBody, http_reply::no_service},
+    protocol::{Protocol, http_body::HttpBody, http_reply::no_service, json_text::JsonText},
     server::observer::{BuildInfo, ServerObserver, ServiceEntry},
 };
 
@@ -122,12 +119,7 @@ impl ServerObserver for StatusPages {
 }
 
 fn page(status: StatusCode, format: PageFormat, text: String) -> Response<HttpBody> {
-    // As bytes, without a status at its end.
-    let body = match text.is_empty() {
-        true => HttpBody::default(),
-        false => HttpBody::request(Body::once(Bytes::from(text)), Protocol::Grpc),
-    };
-    let mut response = Response::new(body);
+    let mut response = Response::new(HttpBody::plain(text.into()));
     *response.status_mut() = status;
     let format = HeaderValue::from_static(match format {
         PageFormat::Text => "text/plain; charset=utf-8",
@@ -136,31 +128,4 @@ fn page(status: StatusCode, format: PageFormat, text: String) -> Response<HttpBo
     response.headers_mut().insert(header::CONTENT_TYPE, format);
     response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     response
-}
-
-/// A string of JSON.
-struct JsonText<'a>(&'a str);
-
-impl fmt::Display for JsonText<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_char('"')?;
-        for char in self.0.chars() {
-            match char {
-                '"' | '\\' => write!(f, "\\{char}")?,
-                '\0'..='\x1f' => write!(f, "\\u{:04x}", u32::from(char))?,
-                _ => f.write_char(char)?,
-            }
-        }
-        f.write_char('"')
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn no_name_ends_a_string_early() {
-        assert_eq!(JsonText("a\"b\\c\n\u{e9}").to_string(), r#""a\"b\\c\u000aé""#);
-    }
 }

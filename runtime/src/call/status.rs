@@ -2,7 +2,7 @@
 
 use std::{error::Error, sync::Arc, time::Duration};
 
-#[cfg(feature = "_observed")]
+#[cfg(any(feature = "_observed", feature = "web"))]
 use tonic::Code;
 use tonic::Status;
 
@@ -31,7 +31,7 @@ pub(crate) fn panic_of(status: &Status) -> Option<&CaughtPanic> {
 }
 
 /// The name of `code`, as gRPC's documents and protos spell it.
-#[cfg(feature = "_observed")]
+#[cfg(any(feature = "_observed", feature = "web"))]
 pub(crate) fn code_name(code: Code) -> &'static str {
     match code {
         Code::Ok => "OK",

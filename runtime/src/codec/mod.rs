@@ -1,5 +1,9 @@
 //! Messages to bytes, and back.
 
+#[cfg(feature = "_descriptors")]
+pub(crate) mod descriptors;
+#[cfg(feature = "json")]
+pub(crate) mod json;
 #[cfg(feature = "client")]
 pub(crate) mod method;
 

@@ -122,6 +122,20 @@ impl<'a> GrpcHeaders<'a> {
     }
 }
 
+/// The compression that `value` names. None is identity.
+///
+/// # Errors
+/// `Unimplemented`: this build does not know it.
+#[cfg(feature = "web")]
+pub(crate) fn message_encoding(value: &HeaderValue) -> Result<Option<CompressionEncoding>, Status> {
+    let name = String::from_utf8_lossy(value.as_bytes());
+    match compression::by_name(&name) {
+        _ if name == "identity" => Ok(None),
+        Some(encoding) => Ok(Some(encoding)),
+        None => Err(unsupported_encoding(&name, EnabledCompressionEncodings::default())),
+    }
+}
+
 /// The user's metadata in received headers. `custom` is how many of them are not gRPC's.
 pub(crate) fn into_metadata(custom: usize, headers: HeaderMap) -> MetadataMap {
     let metadata = match custom {

@@ -58,6 +58,16 @@ impl HttpBody {
         Self(HttpBodyKind::Ours(body, Direction::Response, protocol))
     }
 
+    /// A body of plain HTTP, all of which is there.
+    #[cfg(any(feature = "admin", feature = "web"))]
+    pub(crate) fn plain(data: Bytes) -> Self {
+        match data.is_empty() {
+            true => Self::default(),
+            // A request ends without a status.
+            false => Self::request(Body::once(data), Protocol::Grpc),
+        }
+    }
+
     /// The body of a request that a connection of this crate receives.
     pub(crate) fn received(body: PrefetchedBody<impl RecvBody + 'static>) -> Self {
         match body {

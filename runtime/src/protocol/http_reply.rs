@@ -71,7 +71,10 @@ pub(crate) fn failed(protocol: Option<Protocol>, status: &Status) -> HttpRespons
 }
 
 /// A plain HTTP response to a request in no protocol that the server speaks.
-fn refuse(status: StatusCode, hint: (header::HeaderName, HeaderValue)) -> Box<HttpResponse> {
+pub(crate) fn refuse(
+    status: StatusCode,
+    hint: (header::HeaderName, HeaderValue),
+) -> Box<HttpResponse> {
     let mut response = plain(status);
     response.headers_mut().extend([hint]);
     response

@@ -11,7 +11,7 @@ use tonic::{Status, codec::CompressionEncoding};
 use super::{compression, size_limit::check_size};
 use crate::codec::Encode;
 
-pub(super) const HEADER: usize = 5;
+pub(crate) const HEADER: usize = 5;
 /// The default limit for the size of a received message: 4 MiB, as in every gRPC implementation.
 pub(crate) const DEFAULT_DECODING_LIMIT: usize = 4 * 1024 * 1024;
 
@@ -115,6 +115,15 @@ impl MessageEncoder {
     fn check_size(&self, length: usize) -> Result<(), Status> {
         check_size("a message to send", length, self.limit.min(MAX_MESSAGE))
     }
+}
+
+/// A message that is encoded, and compressed if `is_compressed`, with its header.
+#[cfg(feature = "web")]
+pub(crate) fn prefixed(is_compressed: bool, message: &[u8]) -> Bytes {
+    let mut prefixed = BytesMut::with_capacity(HEADER + message.len());
+    put_header(&mut prefixed, is_compressed.into(), message.len());
+    prefixed.extend_from_slice(message);
+    prefixed.freeze()
 }
 
 fn put_header(into: &mut BytesMut, flag: u8, length: usize) {

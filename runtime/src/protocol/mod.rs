@@ -2,6 +2,8 @@
 
 pub(crate) mod binary;
 pub(crate) mod compression;
+#[cfg(feature = "web")]
+pub(crate) mod connect;
 mod content_type;
 #[cfg(any(feature = "deflate", feature = "gzip"))]
 #[cfg_attr(
@@ -19,6 +21,8 @@ mod header_maps;
 pub(crate) mod headers;
 pub(crate) mod http_body;
 pub(crate) mod http_reply;
+#[cfg(any(feature = "admin", feature = "log", feature = "web"))]
+pub(crate) mod json_text;
 pub(crate) mod length_prefixed;
 pub(crate) mod memory;
 pub(crate) mod message_counter;
@@ -26,7 +30,7 @@ pub(crate) mod messages;
 pub(crate) mod observed_body;
 #[cfg(feature = "web")]
 pub(crate) mod passing_web;
-mod size_limit;
+pub(crate) mod size_limit;
 #[cfg(feature = "zstd")]
 mod zstd;
 

@@ -7,10 +7,7 @@ use prost::Message as _;
 use prost_types::FileDescriptorProto;
 
 use super::names::Declared;
-
-/// `google/protobuf/*.proto`, as an encoded `FileDescriptorSet`. Generated code leaves them out, as every server
-/// would have them several times.
-const WELL_KNOWN: &[u8] = include_bytes!("well_known.binpb");
+use crate::codec::descriptors::well_known_files;
 
 /// The position of a file among all. Names do not tell them apart: two services may each bring a file of the same
 /// name, such as `service.proto`.
@@ -66,9 +63,8 @@ impl Descriptors {
     fn add_well_known(&mut self) {
         let service = self.by_service.len();
         self.by_service.push(HashMap::new());
-        let files = encoded_files(Bytes::from_static(WELL_KNOWN));
         // A file stands after those that it imports: backwards, whoever imports a file is there before it.
-        for file in files.into_iter().rev() {
+        for file in well_known_files().into_iter().rev() {
             let Ok(decoded) = FileDescriptorProto::decode(file.clone()) else { continue };
             let is_import = |entry: &FileEntry| entry.imports.iter().any(|it| it == decoded.name());
             if !self.by_name.contains_key(decoded.name()) && self.files.iter().any(is_import) {
@@ -158,17 +154,6 @@ fn option_imports(file: Bytes) -> Vec<String> {
         option_dependency: Vec<String>,
     }
     OptionImports::decode(file).map(|file| file.option_dependency).unwrap_or_default()
-}
-
-/// The files of an encoded `FileDescriptorSet`, each still encoded: what is unknown to this decoder has to stay.
-fn encoded_files(set: Bytes) -> Vec<Bytes> {
-    /// `google.protobuf.FileDescriptorSet`
-    #[derive(Clone, PartialEq, prost::Message)]
-    struct EncodedFiles {
-        #[prost(bytes = "bytes", repeated, tag = "1")]
-        file: Vec<Bytes>,
-    }
-    EncodedFiles::decode(set).map(|set| set.file).unwrap_or_default()
 }
 
 #[cfg(test)]

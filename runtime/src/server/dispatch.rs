@@ -9,6 +9,8 @@ use http::Extensions;
 use tokio::time::Instant;
 use tonic::{Request, Response, Status, codec::EnabledCompressionEncodings, metadata::MetadataMap};
 
+#[cfg(feature = "json")]
+use crate::codec::json::JsonOptions;
 use crate::{
     call::{
         body::{Body, Direction},
@@ -87,7 +89,7 @@ pub(crate) struct RegisteredService {
     by_method: Option<Arc<[ServiceOptions]>>,
     pub(crate) interceptors: Interceptors,
     /// See [`Dispatch::FILES`].
-    #[cfg(feature = "reflection")]
+    #[cfg(feature = "_descriptors")]
     pub(crate) files: &'static [&'static [u8]],
     methods: MethodIndex,
     implementation: Arc<dyn ErasedDispatch>,
@@ -105,7 +107,7 @@ impl RegisteredService {
             options,
             by_method: None,
             interceptors,
-            #[cfg(feature = "reflection")]
+            #[cfg(feature = "_descriptors")]
             files: &[],
             methods,
             implementation,
@@ -114,7 +116,7 @@ impl RegisteredService {
 
     /// Adds its files. They are not an argument of [`new`](Self::new), so that nothing refers to them without the
     /// feature.
-    #[cfg(feature = "reflection")]
+    #[cfg(feature = "_descriptors")]
     pub(crate) fn with_files(mut self, files: &'static [&'static [u8]]) -> Self {
         self.files = files;
         self
@@ -167,10 +169,20 @@ impl RegisteredService {
         ReplyFuture::serving(options.deadline, inherited, reply)
     }
 
-    /// The reply to a call of a method that the service does not have.
+    /// The size limit for the requests of the method at this position, in bytes.
+    #[cfg(feature = "web")]
+    pub(crate) fn decoding_limit(&self, method: usize) -> usize {
+        self.options_of(method).decoding_limit.unwrap_or(DEFAULT_DECODING_LIMIT)
+    }
+
+    /// The status of a call of a method that the service does not have.
+    pub(crate) fn unknown_method(&self, path: &str) -> Status {
+        Status::unimplemented(format!("{} has no method {path}", self.descriptor.name))
+    }
+
+    /// The reply to such a call.
     pub(crate) fn no_method(&self, path: &str) -> ReplyFuture<'static> {
-        let status =
-            Status::unimplemented(format!("{} has no method {path}", self.descriptor.name));
+        let status = self.unknown_method(path);
         ReplyFuture::new(Deadline::default(), Box::pin(async { Err(status) }))
     }
 }
@@ -192,6 +204,8 @@ pub(crate) struct ServiceOptions {
     pub(crate) accepted: EnabledCompressionEncodings,
     pub(crate) sent: EnabledCompressionEncodings,
     pub(crate) requires_te_trailers: bool,
+    #[cfg(feature = "json")]
+    pub(crate) json: JsonOptions,
 }
 
 /// A call to be dispatched to a handler, its messages in the encoding of the codec `C`.

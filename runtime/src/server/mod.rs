@@ -4,6 +4,8 @@
 pub(crate) mod builtins;
 #[cfg(all(feature = "log", not(target_family = "wasm")))]
 pub(crate) mod call_log;
+#[cfg(all(feature = "server", feature = "web", not(target_family = "wasm")))]
+mod connect;
 #[cfg(all(feature = "server", not(target_family = "wasm")))]
 mod connections;
 pub(crate) mod dispatch;

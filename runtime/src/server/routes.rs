@@ -14,6 +14,8 @@ use http::{Request, Response};
 use tonic::{Status, server::NamedService};
 use tower_service::Service;
 
+#[cfg(feature = "web")]
+use super::connect::ConnectServices;
 use super::{
     dispatch::RegisteredService,
     error::ServeError,
@@ -241,6 +243,19 @@ impl RouteTable {
             },
         };
         self.services.iter().map(limited).collect()
+    }
+
+    /// The services, which are called by Connect as well.
+    #[cfg(feature = "web")]
+    pub(super) fn connect_services(&self) -> ConnectServices {
+        let mut services = ConnectServices::default();
+        for (name, route) in &self.services {
+            match route {
+                ServiceRoute::Generated(service) => services.add_generated(service),
+                ServiceRoute::Tower(_) => services.add_foreign(name),
+            }
+        }
+        services
     }
 
     /// Limits the messages of all services.

@@ -462,6 +462,8 @@ impl Server {
         #[cfg(any(feature = "admin", feature = "health"))]
         let side_listeners = self.side_listeners.prepare(&routes, &mut observers);
         let entries = routes.entries();
+        #[cfg(feature = "web")]
+        let connect_services = routes.connect_services();
         routes.intercept(&self.interceptors);
         #[cfg(feature = "_observed")]
         let methods = routes.methods();
@@ -469,6 +471,8 @@ impl Server {
         let routes = self.layers.wrap(Routes::new(routes));
         #[cfg(feature = "_observed")]
         let routes = call_observers.wrap(routes, &methods);
+        #[cfg(feature = "web")]
+        let routes = Routes::new(connect_services.wrap(routes.into_http_service()));
         Ok(ServedRoutes {
             routes,
             #[cfg(feature = "log")]

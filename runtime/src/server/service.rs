@@ -15,6 +15,8 @@ use super::{
     dispatch::{Dispatch, ErasedDispatch, RegisteredService, ServerCall, ServiceOptions},
     http,
 };
+#[cfg(feature = "json")]
+use crate::codec::json::JsonOptions;
 use crate::{
     call::reply::ReplyFuture,
     intercept::{
@@ -54,7 +56,7 @@ impl<D: Dispatch<S>, S: Send + Sync + ?Sized + 'static> ServiceServer<D, S> {
         let implementation =
             Arc::new(Implementation { service, dispatch: PhantomData::<fn() -> D> });
         let served = RegisteredService::new(D::SERVICE, implementation);
-        #[cfg(feature = "reflection")]
+        #[cfg(feature = "_descriptors")]
         let served = served.with_files(D::FILES);
         let served = Arc::new(served);
         Self { served, dispatch: PhantomData, implementation: PhantomData }
@@ -104,6 +106,14 @@ impl<D: Dispatch<S>, S: Send + Sync + ?Sized + 'static> ServiceServer<D, S> {
         S: Sized,
     {
         Self::new(service).intercept(TonicAdapter(interceptor))
+    }
+
+    /// How messages are written as JSON, and read from it, in calls by Connect. Needs the feature `json`.
+    #[cfg(feature = "json")]
+    #[must_use]
+    pub fn json(mut self, options: JsonOptions) -> Self {
+        self.options().json = options;
+        self
     }
 
     /// Whether to refuse requests without `te: trailers`, with `Internal`. Default: false. gRPC requires

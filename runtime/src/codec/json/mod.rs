@@ -1,0 +1,162 @@
+//! Messages as JSON, by [protobuf's mapping](https://protobuf.dev/programming-guides/json/), and back: by the
+//! descriptors that generated code has in it, without code for each message.
+
+mod explain;
+mod features;
+mod lowered;
+
+use std::fmt;
+
+use bytes::Bytes;
+use prost::Message as _;
+use prost_reflect::{
+    DescriptorError, DescriptorPool, DeserializeOptions, DynamicMessage, MessageDescriptor,
+    SerializeOptions, ServiceDescriptor,
+};
+use tonic::Status;
+
+use crate::codec::descriptors::well_known_files;
+
+/// How messages are written as JSON, and read from it: see [`ServiceServer::json`](crate::ServiceServer::json). Needs the
+/// feature `json`.
+///
+/// ```
+/// use rust_scaffold::JsonOptions;
+///
+/// const LENIENT: JsonOptions = JsonOptions::new().ignore_unknown_fields(true);
+/// ```
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct JsonOptions {
+    ignores_unknown_fields: bool,
+    writes_defaults: bool,
+    writes_enum_numbers: bool,
+    writes_proto_names: bool,
+}
+
+impl JsonOptions {
+    /// As protobuf's mapping has it, with unknown fields refused.
+    pub const fn new() -> Self {
+        Self {
+            ignores_unknown_fields: false,
+            writes_defaults: false,
+            writes_enum_numbers: false,
+            writes_proto_names: false,
+        }
+    }
+
+    /// Whether to ignore fields, and values of enums, that are not known, instead of refusing the message with
+    /// `InvalidArgument`. Default: false.
+    #[must_use]
+    pub const fn ignore_unknown_fields(self, ignore: bool) -> Self {
+        Self { ignores_unknown_fields: ignore, ..self }
+    }
+
+    /// Whether to write fields that have their default value and no presence, such as 0. Default: false.
+    #[must_use]
+    pub const fn write_default_values(self, write: bool) -> Self {
+        Self { writes_defaults: write, ..self }
+    }
+
+    /// Whether to write the numbers of enums' values instead of their names. Default: false.
+    #[must_use]
+    pub const fn write_enum_numbers(self, write: bool) -> Self {
+        Self { writes_enum_numbers: write, ..self }
+    }
+
+    /// Whether to write the names of fields as the proto has them, instead of `lowerCamelCase` or their `json_name`.
+    /// Both are read in any case. Default: false.
+    #[must_use]
+    pub const fn write_proto_names(self, write: bool) -> Self {
+        Self { writes_proto_names: write, ..self }
+    }
+
+    fn of_reading(self) -> DeserializeOptions {
+        DeserializeOptions::new().deny_unknown_fields(!self.ignores_unknown_fields)
+    }
+
+    fn of_writing(self) -> SerializeOptions {
+        SerializeOptions::new()
+            .skip_default_fields(!self.writes_defaults)
+            .use_enum_numbers(self.writes_enum_numbers)
+            .use_proto_field_name(self.writes_proto_names)
+    }
+}
+
+/// The messages of a service's methods, by the position of the method.
+#[derive(Debug)]
+pub(crate) struct JsonMethods(Vec<JsonMethod>);
+
+/// The messages of a method, and how they are written as JSON.
+#[derive(Clone, Debug)]
+pub(crate) struct JsonMethod {
+    request: MessageDescriptor,
+    response: MessageDescriptor,
+    options: JsonOptions,
+}
+
+impl JsonMethods {
+    /// Those of the service with this `name`, which is in one of the `files`. Each of them is an encoded
+    /// `FileDescriptorProto`.
+    ///
+    /// # Errors
+    /// The files are not what the generator writes.
+    pub(crate) fn new(
+        name: &str,
+        files: &[&[u8]],
+        options: JsonOptions,
+    ) -> Result<Self, DescriptorError> {
+        let well_known = well_known_files();
+        let encoded = well_known.iter().map(|file| &file[..]).chain(files.iter().copied());
+        let decoded: Vec<_> = encoded.flat_map(lowered::decode).collect();
+        let mut pool = DescriptorPool::new();
+        pool.add_file_descriptor_protos(decoded)?;
+        let service = pool.get_service_by_name(name);
+        let methods = service.iter().flat_map(ServiceDescriptor::methods).map(|method| {
+            JsonMethod { request: method.input(), response: method.output(), options }
+        });
+        Ok(Self(methods.collect()))
+    }
+
+    pub(crate) fn get(&self, position: usize) -> Option<&JsonMethod> {
+        self.0.get(position)
+    }
+}
+
+impl JsonMethod {
+    /// Encodes the request that `json` is.
+    ///
+    /// # Errors
+    /// `InvalidArgument`, with the place and the problem: `items[3].price: expected int32, got "x"`.
+    pub(crate) fn read_request(&self, json: &[u8]) -> Result<Bytes, Status> {
+        let mut parser = serde_json::Deserializer::from_slice(json);
+        let mut track = serde_path_to_error::Track::new();
+        let tracked = serde_path_to_error::Deserializer::new(&mut parser, &mut track);
+        let read = DynamicMessage::deserialize_with_options(
+            self.request.clone(),
+            tracked,
+            &self.options.of_reading(),
+        );
+        match read.and_then(|message| parser.end().map(|()| message)) {
+            Ok(message) => Ok(message.encode_to_vec().into()),
+            Err(error) => Err(explain::status(&self.request, json, &track.path(), &error)),
+        }
+    }
+
+    /// The JSON of an encoded response.
+    ///
+    /// # Errors
+    /// `Internal`: it cannot be decoded, or has no JSON: a timestamp out of range, an `Any` of an unknown type.
+    pub(crate) fn write_response(&self, message: Bytes) -> Result<Bytes, Status> {
+        let unwritable = |error: &dyn fmt::Display| {
+            let name = self.response.full_name();
+            Status::internal(format!("cannot write a {name} as JSON: {error}"))
+        };
+        let decoded = DynamicMessage::decode(self.response.clone(), message);
+        let decoded = decoded.map_err(|error| unwritable(&error))?;
+        let mut json = Vec::new();
+        let mut writer = serde_json::Serializer::new(&mut json);
+        let written = decoded.serialize_with_options(&mut writer, &self.options.of_writing());
+        written.map_err(|error| unwritable(&error))?;
+        Ok(json.into())
+    }
+}

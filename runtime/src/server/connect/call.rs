@@ -1,0 +1,95 @@
+//! A call in Connect, which is one of gRPC for its service.
+
+use std::future::poll_fn;
+
+use http::{Request, Response};
+use tonic::Status;
+
+use super::{
+    streaming::{StreamedRequest, StreamedResponse},
+    transcoder::Transcoder,
+    unary::{self, UnaryRequest},
+};
+use crate::{
+    call::body::RecvBody,
+    h2::{error::from_transport, server::service::ServiceFuture},
+    protocol::{
+        Protocol,
+        connect::ConnectFormat,
+        grpc_status,
+        headers::{self, GRPC_ENCODING, GrpcHeaders},
+        http_body::HttpBody,
+    },
+};
+
+#[derive(Debug)]
+pub(super) struct ConnectCall {
+    pub(super) format: ConnectFormat,
+    /// The size limit for request messages, in bytes.
+    pub(super) limit: usize,
+    pub(super) transcoder: Transcoder,
+}
+
+impl ConnectCall {
+    /// Turns `request` into one of gRPC.
+    ///
+    /// # Errors
+    /// The status with which it is refused.
+    pub(super) fn request_into_grpc(&self, request: &mut Request<HttpBody>) -> Result<(), Status> {
+        self.format.request_into_grpc(request.headers_mut())?;
+        if self.format.is_stream && self.transcoder.is_proto() {
+            // Its envelopes are those of gRPC.
+            return Ok(());
+        }
+        let named = request.headers().get(GRPC_ENCODING);
+        let is_compressed = named.is_some_and(|name| name != "identity");
+        let body = std::mem::take(request.body_mut()).into_stream(from_transport);
+        let body: Box<dyn RecvBody> = if self.transcoder.is_proto() {
+            Box::new(UnaryRequest::new(body, is_compressed, self.limit))
+        } else {
+            // Transcoded messages are not compressed.
+            let encoding = request
+                .headers_mut()
+                .remove(GRPC_ENCODING)
+                .map(|name| headers::message_encoding(&name));
+            let encoding = encoding.transpose()?.flatten();
+            let transcoder = self.transcoder.clone();
+            match self.format.is_stream {
+                true => Box::new(StreamedRequest::new(body, encoding, self.limit, transcoder)),
+                false => Box::new(UnaryRequest::transcoded(body, encoding, self.limit, transcoder)),
+            }
+        };
+        *request.body_mut() = HttpBody::stream(body);
+        Ok(())
+    }
+
+    /// The response to the call that `serving` serves in gRPC.
+    pub(super) async fn response(self, mut serving: ServiceFuture) -> Response<HttpBody> {
+        let response = poll_fn(|cx| serving.poll(cx)).await;
+        // The service is done.
+        drop(serving);
+        if Protocol::of_call(response.headers()).is_none() {
+            // A layer has answered, in plain HTTP.
+            return response;
+        }
+        let answer = match self.format.is_stream {
+            true => self.stream(response),
+            false => unary::response(self.format, &self.transcoder, response).await,
+        };
+        answer.unwrap_or_else(|status| self.format.failure(&status))
+    }
+
+    fn stream(&self, response: Response<HttpBody>) -> Result<Response<HttpBody>, Status> {
+        let (mut head, body) = response.into_parts();
+        let grpc = GrpcHeaders::parse(&head.headers);
+        if let Some(code) = grpc_status::code(&grpc) {
+            // There is nothing else. If it is OK, the stream is empty.
+            let status = grpc_status::from_headers(code, head.headers);
+            return Err(status);
+        }
+        let encoding = grpc.encoding.map(headers::message_encoding).transpose()?.flatten();
+        self.format.response_from_grpc(&mut head.headers);
+        let body = StreamedResponse::new(body, encoding, self.transcoder.clone());
+        Ok(Response::from_parts(head, HttpBody::new(body)))
+    }
+}

@@ -1,0 +1,104 @@
+//! Messages between the codec of a call and protobuf.
+
+#[cfg(feature = "json")]
+use std::sync::OnceLock;
+
+use bytes::Bytes;
+use tonic::Status;
+
+#[cfg(feature = "json")]
+use crate::codec::json::{JsonMethod, JsonMethods};
+use crate::{protocol::connect::ConnectCodec, server::dispatch::RegisteredService};
+
+/// Turns messages of a method into protobuf and back.
+#[derive(Clone, Debug)]
+pub(super) enum Transcoder {
+    /// They are protobuf already.
+    Proto,
+    #[cfg(feature = "json")]
+    Json(JsonMethod),
+}
+
+/// The transcoders of a service.
+#[derive(Default)]
+pub(super) struct ServiceTranscoder {
+    /// Made when the first message is in JSON. An error says why there are none.
+    #[cfg(feature = "json")]
+    json: OnceLock<Result<JsonMethods, String>>,
+}
+
+impl ServiceTranscoder {
+    /// The transcoder of the method at this position of `service`.
+    #[cfg_attr(
+        not(feature = "json"),
+        allow(unused_variables, clippy::unused_self, reason = "there is one codec")
+    )]
+    pub(super) fn of_method(
+        &self,
+        service: &RegisteredService,
+        position: usize,
+        codec: ConnectCodec,
+    ) -> Result<Transcoder, Status> {
+        match codec {
+            ConnectCodec::Proto => Ok(Transcoder::Proto),
+            #[cfg(feature = "json")]
+            ConnectCodec::Json => {
+                let name = service.descriptor.name;
+                let methods = self.json.get_or_init(|| {
+                    let methods = JsonMethods::new(name, service.files, service.options.json);
+                    methods.map_err(|error| error.to_string())
+                });
+                let method = match methods {
+                    Ok(methods) => methods.get(position).cloned(),
+                    Err(problem) => {
+                        return Err(Status::unimplemented(format!(
+                            "the messages of {name} cannot be written as JSON: {problem}"
+                        )));
+                    }
+                };
+                let method = method.ok_or_else(|| no_json(name))?;
+                Ok(Transcoder::Json(method))
+            }
+        }
+    }
+}
+
+/// The transcoder of a service of another library.
+pub(super) fn foreign(codec: ConnectCodec) -> Result<Transcoder, Status> {
+    match codec {
+        ConnectCodec::Proto => Ok(Transcoder::Proto),
+        #[cfg(feature = "json")]
+        ConnectCodec::Json => Err(no_json("the service")),
+    }
+}
+
+#[cfg(feature = "json")]
+fn no_json(service: &str) -> Status {
+    Status::unimplemented(format!(
+        "the server has no descriptors of {service}, and cannot write its messages as JSON"
+    ))
+}
+
+impl Transcoder {
+    pub(super) fn is_proto(&self) -> bool {
+        matches!(self, Self::Proto)
+    }
+
+    /// A request in protobuf.
+    pub(super) fn read_request(&self, message: Bytes) -> Result<Bytes, Status> {
+        match self {
+            Self::Proto => Ok(message),
+            #[cfg(feature = "json")]
+            Self::Json(method) => method.read_request(&message),
+        }
+    }
+
+    /// A response in the codec of the call.
+    pub(super) fn write_response(&self, message: Bytes) -> Result<Bytes, Status> {
+        match self {
+            Self::Proto => Ok(message),
+            #[cfg(feature = "json")]
+            Self::Json(method) => method.write_response(message),
+        }
+    }
+}

@@ -1,0 +1,188 @@
+//! Unary calls: a message is the whole body of an HTTP message, and a failure an HTTP status.
+
+use std::{
+    future::poll_fn,
+    pin::Pin,
+    task::{Context, Poll, ready},
+};
+
+use bytes::{Buf as _, Bytes, BytesMut};
+use http::{HeaderMap, HeaderValue, Response, header};
+use http_body::Body as _;
+use tonic::{Status, codec::CompressionEncoding};
+
+use super::transcoder::Transcoder;
+use crate::{
+    call::body::RecvBody,
+    protocol::{
+        compression::{compress, decompress},
+        connect::{self, ConnectFormat},
+        grpc_status,
+        headers::{GRPC_ENCODING, GrpcHeaders, message_encoding},
+        http_body::HttpBody,
+        length_prefixed::{HEADER, prefixed},
+        size_limit::check_size,
+    },
+};
+
+/// The body of a request, as gRPC has it: the whole of it is a message.
+pub(super) struct UnaryRequest {
+    body: Box<dyn RecvBody>,
+    received: BytesMut,
+    limit: usize,
+    message: MessageForm,
+    has_ended: bool,
+}
+
+/// What is to be done with a message.
+enum MessageForm {
+    /// It is passed on, compressed or not.
+    Same {
+        is_compressed: bool,
+    },
+    Transcoded(Transcoder, Option<CompressionEncoding>),
+}
+
+impl UnaryRequest {
+    /// A message in protobuf.
+    pub(super) fn new(body: Box<dyn RecvBody>, is_compressed: bool, limit: usize) -> Self {
+        Self::with_form(body, limit, MessageForm::Same { is_compressed })
+    }
+
+    /// One in another codec.
+    pub(super) fn transcoded(
+        body: Box<dyn RecvBody>,
+        encoding: Option<CompressionEncoding>,
+        limit: usize,
+        transcoder: Transcoder,
+    ) -> Self {
+        Self::with_form(body, limit, MessageForm::Transcoded(transcoder, encoding))
+    }
+
+    fn with_form(body: Box<dyn RecvBody>, limit: usize, message: MessageForm) -> Self {
+        Self { body, received: BytesMut::new(), limit, message, has_ended: false }
+    }
+
+    /// The message, with the header that gRPC gives it.
+    fn take_message(&mut self) -> Result<Bytes, Status> {
+        let received = self.received.split().freeze();
+        match &self.message {
+            // Nothing is not worth compressing, and is never.
+            MessageForm::Same { is_compressed } => {
+                Ok(prefixed(*is_compressed && !received.is_empty(), &received))
+            }
+            MessageForm::Transcoded(transcoder, encoding) => {
+                let plain = match encoding {
+                    Some(encoding) if !received.is_empty() => {
+                        decompress(*encoding, &received, self.limit)?
+                    }
+                    _ => received,
+                };
+                Ok(prefixed(false, &transcoder.read_request(plain)?))
+            }
+        }
+    }
+}
+
+impl RecvBody for UnaryRequest {
+    fn poll_data(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, Status>>> {
+        while !self.has_ended {
+            match ready!(self.body.poll_data(cx)) {
+                Some(Ok(data)) => {
+                    self.received.extend_from_slice(&data);
+                    check_size("a received message", self.received.len(), self.limit)?;
+                }
+                Some(Err(status)) => return Poll::Ready(Some(Err(status))),
+                None => {
+                    self.has_ended = true;
+                    return Poll::Ready(Some(self.take_message()));
+                }
+            }
+        }
+        Poll::Ready(None)
+    }
+
+    fn poll_trailers(&mut self, _: &mut Context<'_>) -> Poll<Result<Option<HeaderMap>, Status>> {
+        match self.has_ended {
+            true => Poll::Ready(Ok(None)),
+            false => Poll::Pending,
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.has_ended
+    }
+
+    fn track(&mut self) {
+        self.body.track();
+    }
+
+    fn note_awaiting(&self) {
+        self.body.note_awaiting();
+    }
+}
+
+/// The response of gRPC as one of Connect. An error is the status of the call.
+pub(super) async fn response(
+    format: ConnectFormat,
+    transcoder: &Transcoder,
+    response: Response<HttpBody>,
+) -> Result<Response<HttpBody>, Status> {
+    let (mut head, body) = response.into_parts();
+    if let Some(code) = grpc_status::code(&GrpcHeaders::parse(&head.headers)) {
+        return Err(grpc_status::from_headers(code, head.headers));
+    }
+    let (message, trailers) = read(body).await?;
+    let trailers = connect::end_of_call(trailers)?;
+    let (is_compressed, message) = single(message)?;
+    let encoding = head.headers.remove(GRPC_ENCODING).filter(|_| is_compressed);
+    let message = match &encoding {
+        _ if transcoder.is_proto() => message,
+        None => transcoder.write_response(message)?,
+        Some(name) => recode(name, &message, transcoder)?,
+    };
+    head.headers.extend(encoding.map(|name| (header::CONTENT_ENCODING, name)));
+    head.headers.insert(header::CONTENT_TYPE, format.content_type());
+    head.headers.insert(header::CONTENT_LENGTH, HeaderValue::from(message.len()));
+    connect::add_trailers(&mut head.headers, &trailers);
+    Ok(Response::from_parts(head, HttpBody::plain(message)))
+}
+
+/// A compressed message in the codec of the call, compressed as it was.
+fn recode(name: &HeaderValue, message: &[u8], transcoder: &Transcoder) -> Result<Bytes, Status> {
+    let Some(encoding) = message_encoding(name)? else { return Err(malformed()) };
+    let message = transcoder.write_response(decompress(encoding, message, usize::MAX)?)?;
+    let mut compressed = BytesMut::new();
+    compress(encoding, &message, &mut compressed)?;
+    Ok(compressed.freeze())
+}
+
+/// All data of `body`, and its trailers.
+async fn read(mut body: HttpBody) -> Result<(Bytes, Option<HeaderMap>), Status> {
+    let mut received = BytesMut::new();
+    while let Some(frame) = poll_fn(|cx| Pin::new(&mut body).poll_frame(cx)).await {
+        match frame?.into_data() {
+            Ok(data) => received.extend_from_slice(&data),
+            Err(frame) => return Ok((received.freeze(), frame.into_trailers().ok())),
+        }
+    }
+    Ok((received.freeze(), None))
+}
+
+/// The only message in `received`, and whether it is compressed.
+fn single(mut received: Bytes) -> Result<(bool, Bytes), Status> {
+    let Some([flag, length @ ..]) = received.first_chunk::<HEADER>() else {
+        return Err(malformed());
+    };
+    let (flag, length) = (*flag, u32::from_be_bytes(*length) as usize);
+    received.advance(HEADER);
+    match received.len() == length {
+        true => Ok((flag == 1, received)),
+        false => Err(malformed()),
+    }
+}
+
+#[cold]
+fn malformed() -> Status {
+    Status::internal("the service has not answered with one message, as gRPC has it")
+}

@@ -1,0 +1,195 @@
+//! Messages as JSON.
+
+use http::StatusCode;
+use rust_scaffold::JsonOptions;
+
+use crate::mirror::{answer, post, routes, routes_with, seen};
+
+/// What comes back for `json`.
+async fn reflect(method: &str, json: &str) -> (StatusCode, String) {
+    let response = answer(&routes(), post(method, "application/json", json.to_owned())).await;
+    (response.status(), seen(&response).2.to_owned())
+}
+
+async fn check(method: &str, cases: &[(&str, &str)]) {
+    for (json, expected) in cases {
+        let (status, body) = reflect(method, json).await;
+        assert_eq!((status, body.as_str()), (StatusCode::OK, *expected), "{json}");
+    }
+}
+
+/// Each with what comes back, if that is not the same.
+#[tokio::test]
+async fn every_type_has_its_form() {
+    let same = [
+        "{}",
+        r#"{"double":1.5}"#,
+        r#"{"double":"NaN"}"#,
+        r#"{"double":"-Infinity"}"#,
+        r#"{"float":0.1}"#,
+        r#"{"int32":-2147483648}"#,
+        r#"{"int64":"-9223372036854775808"}"#,
+        r#"{"uint32":4294967295}"#,
+        r#"{"uint64":"18446744073709551615"}"#,
+        r#"{"sint64":"-1"}"#,
+        r#"{"fixed64":"1"}"#,
+        r#"{"sfixed32":-1}"#,
+        r#"{"bool":true}"#,
+        r#"{"string":"größer\n\"1\""}"#,
+        r#"{"bytes":"AP8+/w=="}"#,
+        r#"{"color":"COLOR_RED"}"#,
+        r#"{"color":77}"#,
+        r#"{"present":0}"#,
+        r#"{"other":5}"#,
+        r#"{"items":[{"name":"a"},{}]}"#,
+        r#"{"numbers":["1","2"]}"#,
+        r#"{"byName":{"a":{"price":1}}}"#,
+        r#"{"byNumber":{"-1":true}}"#,
+        r#"{"text":""}"#,
+        r#"{"item":{}}"#,
+        r#"{"nothing":null}"#,
+        r#"{"any":{"@type":"type.googleapis.com/mirror.Item","price":1}}"#,
+        r#"{"any":{"@type":"type.googleapis.com/google.protobuf.Duration","value":"1.500s"}}"#,
+        r#"{"duration":"-1.000000001s"}"#,
+        r#"{"empty":{}}"#,
+        r#"{"mask":"fooBar,a.b"}"#,
+        r#"{"struct":{"a":[1.5,null,true,"x",{}]}}"#,
+        r#"{"value":null}"#,
+        r#"{"value":"x"}"#,
+        r#"{"list":[1.5,[]]}"#,
+        r#"{"time":"2026-11-28T01:02:03.000000004Z"}"#,
+        r#"{"wrapped":"0"}"#,
+        r#"{"wrappedText":""}"#,
+        r#"{"colors":["COLOR_RED","COLOR_UNSPECIFIED"]}"#,
+        r#"{"nested":{"nested":{}}}"#,
+    ];
+    check("Reflect", &same.map(|json| (json, json))).await;
+}
+
+#[tokio::test]
+async fn other_forms_are_read_as_well() {
+    check(
+        "Reflect",
+        &[
+            (" { } ", "{}"),
+            (r#"{"int32":5.0}"#, r#"{"int32":5}"#),
+            (r#"{"int32":"5"}"#, r#"{"int32":5}"#),
+            (r#"{"int32":1e3}"#, r#"{"int32":1000}"#),
+            (r#"{"int64":5}"#, r#"{"int64":"5"}"#),
+            (r#"{"double":"1.5"}"#, r#"{"double":1.5}"#),
+            (r#"{"bytes":"AP8-_w"}"#, r#"{"bytes":"AP8+/w=="}"#),
+            (r#"{"color":1}"#, r#"{"color":"COLOR_RED"}"#),
+            (r#"{"color":0,"int32":0,"string":"","bool":false}"#, "{}"),
+            (r#"{"renamed_field":5}"#, r#"{"other":5}"#),
+            (r#"{"by_name":{}}"#, "{}"),
+            (r#"{"int32":null,"items":null,"item":null}"#, "{}"),
+            (r#"{"time":"2026-11-28T01:02:03+01:00"}"#, r#"{"time":"2026-11-28T00:02:03Z"}"#),
+            (r#"{"duration":"1.5s"}"#, r#"{"duration":"1.500s"}"#),
+            (r#"{"wrapped":5}"#, r#"{"wrapped":"5"}"#),
+        ],
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn what_is_wrong_is_told_with_its_place() {
+    for (json, problem) in [
+        (r#"{"items":[{},{"price":"x"}]}"#, r#"items[1].price: expected int32, got "x""#),
+        (r#"{"int32":2147483648}"#, "int32: expected int32, got 2147483648"),
+        (r#"{"uint32":-1}"#, "uint32: expected uint32, got -1"),
+        (r#"{"int32":1.5}"#, "int32: expected int32, got 1.5"),
+        (r#"{"string":5}"#, "string: expected string, got 5"),
+        (r#"{"bytes":"*"}"#, r#"bytes: expected bytes in Base64, got "*""#),
+        (r#"{"color":"GREEN"}"#, r#"color: expected a value of mirror.Color, got "GREEN""#),
+        (r#"{"items":{}}"#, "items: expected a list of mirror.Item, got an object"),
+        (
+            r#"{"byName":{"a b":{"price":[]}}}"#,
+            r#"byName["a b"].price: expected int32, got a list"#,
+        ),
+        (r#"{"byNumber":{"x":true}}"#, r#"byNumber: expected keys of int32, got "x""#),
+        (r#"{"nested":{"what":1}}"#, r#"nested: mirror.Everything has no field "what""#),
+        (r#"{"time":"yesterday"}"#, r#"time: expected google.protobuf.Timestamp, got "yesterday""#),
+        ("[]", "expected mirror.Everything, got a list"),
+    ] {
+        let (status, body) = reflect("Reflect", json).await;
+        assert_eq!(status, StatusCode::BAD_REQUEST, "{json}");
+        let expected = serde_json::json!({ "code": "invalid_argument", "message": problem });
+        let seen: serde_json::Value = serde_json::from_str(&body).unwrap();
+        assert_eq!(seen, expected, "{json}");
+    }
+}
+
+#[tokio::test]
+async fn what_is_no_json_is_refused() {
+    let deep = format!("{}{}", r#"{"nested":"#.repeat(1000), "}".repeat(1000));
+    for json in ["", "{", r#"{"int32":5}x"#, r#"{"int32":NaN}"#, "{'int32':5}", &deep] {
+        let (status, body) = reflect("Reflect", json).await;
+        assert_eq!(status, StatusCode::BAD_REQUEST, "{json}");
+        assert!(body.contains("the message is not JSON"), "{json}: {body}");
+    }
+}
+
+#[tokio::test]
+async fn what_is_ambiguous_is_refused() {
+    for json in [
+        r#"{"text":"a","item":{}}"#,
+        r#"{"any":{"price":1}}"#,
+        r#"{"any":{"@type":"type.googleapis.com/of.Nobody"}}"#,
+    ] {
+        assert_eq!(reflect("Reflect", json).await.0, StatusCode::BAD_REQUEST, "{json}");
+    }
+}
+
+#[tokio::test]
+async fn options_say_how_json_is_written_and_read() {
+    let json = r#"{"otherwise":1,"renamed_field":5,"color":"COLOR_RED","colors":["COLOR_BLUE"]}"#;
+    for (options, expected) in [
+        (JsonOptions::new().ignore_unknown_fields(true), r#"{"color":"COLOR_RED","other":5}"#),
+        (
+            JsonOptions::new().ignore_unknown_fields(true).write_proto_names(true),
+            r#"{"color":"COLOR_RED","renamed_field":5}"#,
+        ),
+        (
+            JsonOptions::new().ignore_unknown_fields(true).write_enum_numbers(true),
+            r#"{"color":1,"other":5}"#,
+        ),
+    ] {
+        let response =
+            answer(&routes_with(options), post("Reflect", "application/json", json)).await;
+        assert_eq!(seen(&response), (StatusCode::OK, "application/json", expected));
+    }
+    let options = JsonOptions::new().write_default_values(true);
+    let response = answer(
+        &routes_with(options),
+        post("ReflectEdition", "application/json", r#"{"required":1}"#),
+    )
+    .await;
+    let expected = r#"{"implicit":0,"required":1,"packed":[],"expanded":[],"parts":{}}"#;
+    assert_eq!(seen(&response).2, expected);
+}
+
+#[tokio::test]
+async fn presence_is_that_of_the_file() {
+    check(
+        "ReflectEdition",
+        &[
+            (r#"{"required":1,"explicit":0,"implicit":0}"#, r#"{"explicit":0,"required":1}"#),
+            (
+                r#"{"required":0,"packed":[1],"expanded":[2],"delimited":{"size":0},"parts":{"a":{"size":3}},"chosen":0}"#,
+                r#"{"required":0,"packed":[1],"expanded":[2],"delimited":{},"parts":{"a":{"size":3}},"chosen":0}"#,
+            ),
+        ],
+    )
+    .await;
+    check(
+        "ReflectLegacy",
+        &[
+            (r#"{"id":0}"#, r#"{"id":0}"#),
+            (
+                r#"{"id":1,"size":7,"part":[{"name":""}],"level":"LOW"}"#,
+                r#"{"id":1,"size":7,"part":[{"name":""}],"level":"LOW"}"#,
+            ),
+        ],
+    )
+    .await;
+}
