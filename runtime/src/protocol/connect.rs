@@ -67,11 +67,17 @@ impl ConnectFormat {
         })
     }
 
-    /// Turns the headers of a request into those of gRPC.
+    /// Turns the headers of a request into those of gRPC, also if the call is to be refused.
     ///
     /// # Errors
     /// `InvalidArgument`: another version of the protocol, or a malformed timeout.
     pub(crate) fn request_into_grpc(self, headers: &mut HeaderMap) -> Result<(), Status> {
+        headers.insert(header::CONTENT_TYPE, Protocol::Grpc.content_type());
+        headers.insert(header::TE, HeaderValue::from_static("trailers"));
+        headers.remove(header::CONTENT_LENGTH);
+        let [encoding, accepted] = self.encoding_headers();
+        rename(headers, &encoding, GRPC_ENCODING);
+        rename(headers, &accepted, GRPC_ACCEPT_ENCODING);
         if let Some(version) = headers.remove(PROTOCOL_VERSION)
             && version != "1"
         {
@@ -82,12 +88,6 @@ impl ConnectFormat {
         if let Some(timeout) = headers.remove(TIMEOUT) {
             deadline::set_timeout(headers, parse_timeout(&timeout)?);
         }
-        let [encoding, accepted] = self.encoding_headers();
-        rename(headers, &encoding, GRPC_ENCODING);
-        rename(headers, &accepted, GRPC_ACCEPT_ENCODING);
-        headers.remove(header::CONTENT_LENGTH);
-        headers.insert(header::CONTENT_TYPE, Protocol::Grpc.content_type());
-        headers.insert(header::TE, HeaderValue::from_static("trailers"));
         Ok(())
     }
 
@@ -107,22 +107,22 @@ impl ConnectFormat {
 
     /// The response to a call that has failed before there was another.
     pub(crate) fn failure(self, status: &Status) -> Response<HttpBody> {
-        match self.is_stream {
-            true => {
-                let end = end_of_failed_stream(status);
-                let mut response = Response::new(HttpBody::plain(end));
-                response.headers_mut().insert(header::CONTENT_TYPE, self.content_type());
-                response
-            }
+        let mut response = match self.is_stream {
+            true => Response::new(HttpBody::plain(end_of_stream(&HeaderMap::new(), Some(status)))),
             false => {
                 let mut response = Response::new(HttpBody::plain(error(status).into()));
                 *response.status_mut() = http_status(status.code());
-                *response.headers_mut() = headers::from_status_metadata(status.metadata());
-                let json = HeaderValue::from_static("application/json");
-                response.headers_mut().insert(header::CONTENT_TYPE, json);
                 response
             }
-        }
+        };
+        // What layers have added is among it.
+        *response.headers_mut() = headers::from_status_metadata(status.metadata());
+        let content_type = match self.is_stream {
+            true => self.content_type(),
+            false => HeaderValue::from_static("application/json"),
+        };
+        response.headers_mut().insert(header::CONTENT_TYPE, content_type);
+        response
     }
 }
 
@@ -159,14 +159,14 @@ fn parse_timeout(value: &HeaderValue) -> Result<Duration, Status> {
 
 /// The envelope after the messages of a stream that has failed.
 pub(crate) fn end_of_failed_stream(status: &Status) -> Bytes {
-    let metadata = headers::from_status_metadata(status.metadata());
-    // A stream may end well before it has begun.
-    end_of_stream(&metadata, Some(status).filter(|status| status.code() != Code::Ok))
+    end_of_stream(&headers::from_status_metadata(status.metadata()), Some(status))
 }
 
 /// The envelope after the messages of a stream: how the call has ended, and its trailers.
 pub(crate) fn end_of_stream(trailers: &HeaderMap, failure: Option<&Status>) -> Bytes {
     let mut json = String::from("{");
+    // A stream may end well before it has begun.
+    let failure = failure.filter(|status| status.code() != Code::Ok);
     if let Some(status) = failure {
         json.push_str("\"error\":");
         json.push_str(&error(status));

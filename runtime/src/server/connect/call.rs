@@ -2,7 +2,7 @@
 
 use std::future::poll_fn;
 
-use http::{Request, Response};
+use http::{Method, Request, Response};
 use tonic::Status;
 
 use super::{
@@ -31,11 +31,12 @@ pub(super) struct ConnectCall {
 }
 
 impl ConnectCall {
-    /// Turns `request` into one of gRPC.
+    /// Turns `request` into one of gRPC, also if it is to be refused.
     ///
     /// # Errors
     /// The status with which it is refused.
     pub(super) fn request_into_grpc(&self, request: &mut Request<HttpBody>) -> Result<(), Status> {
+        *request.method_mut() = Method::POST;
         self.format.request_into_grpc(request.headers_mut())?;
         if self.format.is_stream && self.transcoder.is_proto() {
             // Its envelopes are those of gRPC.
@@ -84,8 +85,7 @@ impl ConnectCall {
         let grpc = GrpcHeaders::parse(&head.headers);
         if let Some(code) = grpc_status::code(&grpc) {
             // There is nothing else. If it is OK, the stream is empty.
-            let status = grpc_status::from_headers(code, head.headers);
-            return Err(status);
+            return Err(grpc_status::from_headers(code, head.headers));
         }
         let encoding = grpc.encoding.map(headers::message_encoding).transpose()?.flatten();
         self.format.response_from_grpc(&mut head.headers);

@@ -7,12 +7,16 @@ mod streaming;
 mod transcoder;
 mod unary;
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{collections::BTreeMap, future::poll_fn, sync::Arc};
 
-use http::{HeaderName, Method, Request, Response, StatusCode, header};
+use http::{HeaderName, Method, Request, Response, header};
 use tonic::Status;
 
-use self::{call::ConnectCall, query::QueryMessage, transcoder::ServiceTranscoder};
+use self::{
+    call::ConnectCall,
+    query::QueryMessage,
+    transcoder::{ServiceTranscoder, Transcoder},
+};
 use super::dispatch::RegisteredService;
 use crate::{
     call::method::{IdempotencyLevel, MethodDescriptor, MethodKind},
@@ -21,8 +25,7 @@ use crate::{
         service::{HttpService, ServiceFuture},
     },
     protocol::{
-        connect::ConnectFormat, http_body::HttpBody, http_reply,
-        length_prefixed::DEFAULT_DECODING_LIMIT,
+        connect::ConnectFormat, http_body::HttpBody, length_prefixed::DEFAULT_DECODING_LIMIT,
     },
 };
 
@@ -46,12 +49,17 @@ struct ConnectRoutes {
 
 /// What a request is to Connect.
 enum ConnectTarget {
-    /// A call, which does not say more than its head.
     Call(ConnectCall),
     /// A call whose message is in its URL.
     Query(ConnectCall, QueryMessage),
-    Refused(Box<Response<HttpBody>>),
+    /// A call that fails with this status.
+    Refused(ConnectCall, Status),
+    /// A call of a method of another kind, which is called in this format.
+    OtherKind(ConnectFormat),
 }
+
+/// Answers a request in gRPC, or refuses it with a status.
+type ServeGrpc<'a> = &'a dyn Fn(Request<HttpBody>, Option<&Status>) -> ServiceFuture;
 
 impl ConnectServices {
     pub(super) fn add_generated(&mut self, service: &Arc<RegisteredService>) {
@@ -94,27 +102,26 @@ impl ConnectServices {
 
 impl ConnectService {
     fn target(&self, path: &str, format: ConnectFormat) -> ConnectTarget {
-        let call =
-            |limit, transcoder| ConnectTarget::Call(ConnectCall { format, limit, transcoder });
-        match self {
-            Self::Foreign => match transcoder::foreign(format.codec) {
-                Ok(transcoder) => call(DEFAULT_DECODING_LIMIT, transcoder),
-                Err(status) => ConnectTarget::Refused(Box::new(format.failure(&status))),
+        let call = |limit, transcoder| ConnectCall { format, limit, transcoder };
+        let (limit, transcoder) = match self {
+            Self::Foreign => (DEFAULT_DECODING_LIMIT, transcoder::foreign(format.codec)),
+            Self::Generated(service, transcoders) => match service.position(path) {
+                // The service says so itself.
+                None => (DEFAULT_DECODING_LIMIT, Ok(Transcoder::Proto)),
+                Some(position) => {
+                    let is_unary = is_unary(&service.descriptor.methods[position]);
+                    if is_unary == format.is_stream {
+                        let accepted = ConnectFormat { is_stream: !is_unary, ..format };
+                        return ConnectTarget::OtherKind(accepted);
+                    }
+                    let transcoder = transcoders.of_method(service, position, format.codec);
+                    (service.decoding_limit(position), transcoder)
+                }
             },
-            Self::Generated(service, transcoders) => {
-                let Some(position) = service.position(path) else {
-                    let status = service.unknown_method(path);
-                    return ConnectTarget::Refused(Box::new(format.failure(&status)));
-                };
-                if is_unary(&service.descriptor.methods[position]) == format.is_stream {
-                    let other = ConnectFormat { is_stream: !format.is_stream, ..format };
-                    return ConnectTarget::Refused(other_content_type(other));
-                }
-                match transcoders.of_method(service, position, format.codec) {
-                    Ok(transcoder) => call(service.decoding_limit(position), transcoder),
-                    Err(status) => ConnectTarget::Refused(Box::new(format.failure(&status))),
-                }
-            }
+        };
+        match transcoder {
+            Ok(transcoder) => ConnectTarget::Call(call(limit, transcoder)),
+            Err(status) => ConnectTarget::Refused(call(limit, Transcoder::Proto), status),
         }
     }
 
@@ -125,13 +132,12 @@ impl ConnectService {
         if method.idempotency_level != IdempotencyLevel::NoSideEffects || !is_unary(method) {
             return None;
         }
-        let message = QueryMessage::parse(query)?;
-        let codec = message.as_ref().map_or_else(|(codec, _)| *codec, |message| message.codec);
+        let (codec, message) = QueryMessage::parse(query)?;
         let format = ConnectFormat { is_stream: false, codec };
-        Some(match (message, self.target(path, format)) {
-            (Err((_, status)), _) => ConnectTarget::Refused(Box::new(format.failure(&status))),
-            (Ok(message), ConnectTarget::Call(call)) => ConnectTarget::Query(call, message),
-            (Ok(_), target) => target,
+        Some(match (self.target(path, format), message) {
+            (ConnectTarget::Call(call), Ok(message)) => ConnectTarget::Query(call, message),
+            (ConnectTarget::Call(call), Err(status)) => ConnectTarget::Refused(call, status),
+            (target, _) => target,
         })
     }
 }
@@ -140,48 +146,49 @@ fn is_unary(method: &MethodDescriptor) -> bool {
     method.kind == MethodKind::Unary
 }
 
-/// The response to a request for a unary method as a stream, or the other way round.
-fn other_content_type(accepted: ConnectFormat) -> Box<Response<HttpBody>> {
-    let accept = HeaderName::from_static("accept-post");
-    http_reply::refuse(StatusCode::UNSUPPORTED_MEDIA_TYPE, (accept, accepted.content_type()))
-}
-
 impl ConnectRoutes {
-    /// Has `answer` answer a request in gRPC.
-    fn translate(
-        &self,
-        mut request: Request<HttpBody>,
-        answer: impl FnOnce(Request<HttpBody>) -> ServiceFuture,
-    ) -> ServiceFuture {
-        let call = match self.services.target(&request) {
-            None => return answer(request),
-            Some(ConnectTarget::Refused(response)) => {
-                return ServiceFuture::Refused(Some(response));
+    fn translate(&self, mut request: Request<HttpBody>, answer: ServeGrpc<'_>) -> ServiceFuture {
+        let (call, refusal) = match self.services.target(&request) {
+            None => return answer(request, None),
+            Some(ConnectTarget::OtherKind(accepted)) => {
+                let refused = other_kind(accepted, answer(request, None));
+                return ServiceFuture::Other(None, Box::pin(refused));
             }
-            Some(ConnectTarget::Call(call)) => call,
+            Some(ConnectTarget::Refused(call, status)) => (call, Some(status)),
+            Some(ConnectTarget::Call(call)) => (call, None),
             Some(ConnectTarget::Query(call, message)) => {
                 message.put_into(&mut request);
-                call
+                (call, None)
             }
         };
-        match call.request_into_grpc(&mut request) {
-            Ok(()) => {
-                let response = call.response(answer(request));
-                ServiceFuture::Other(None, Box::pin(response))
-            }
-            Err(status) => ServiceFuture::Refused(Some(Box::new(call.format.failure(&status)))),
-        }
+        let refusal = call.request_into_grpc(&mut request).err().or(refusal);
+        let response = call.response(answer(request, refusal.as_ref()));
+        ServiceFuture::Other(None, Box::pin(response))
     }
+}
+
+/// The response to a request for a unary method as a stream, or the other way round. To gRPC, its content type is unknown.
+async fn other_kind(accepted: ConnectFormat, mut refusing: ServiceFuture) -> Response<HttpBody> {
+    let mut response = poll_fn(|cx| refusing.poll(cx)).await;
+    let accept = HeaderName::from_static("accept-post");
+    response.headers_mut().insert(accept, accepted.content_type());
+    response
 }
 
 impl HttpService for ConnectRoutes {
     fn call(&self, request: Request<HttpBody>) -> ServiceFuture {
-        self.translate(request, |request| self.inner.call(request))
+        self.translate(request, &|request, refusal| match refusal {
+            None => self.inner.call(request),
+            Some(status) => self.inner.refuse(request, status, None),
+        })
     }
 
     #[cfg(feature = "_observed")]
     fn call_from(&self, request: Request<HttpBody>, info: Option<&ConnectInfo>) -> ServiceFuture {
-        self.translate(request, |request| self.inner.call_from(request, info))
+        self.translate(request, &|request, refusal| match refusal {
+            None => self.inner.call_from(request, info),
+            Some(status) => self.inner.refuse(request, status, info),
+        })
     }
 
     fn refuse(

@@ -10,7 +10,7 @@ use base64::{
     engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig},
 };
 use bytes::Bytes;
-use http::{HeaderValue, Method, Request, header};
+use http::{HeaderValue, Request, header};
 use percent_encoding::percent_decode_str;
 use tonic::Status;
 
@@ -21,45 +21,41 @@ const BASE64: GeneralPurpose = GeneralPurpose::new(
     GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
 );
 
-/// The message of a call, and how it is written.
+/// The message of a call.
 pub(super) struct QueryMessage {
-    pub(super) codec: ConnectCodec,
     message: Bytes,
     compression: Option<HeaderValue>,
 }
 
 impl QueryMessage {
-    /// None if there is no message in `query`: it is no call. An error comes with the codec of the call.
-    pub(super) fn parse(query: &str) -> Option<Result<Self, (ConnectCodec, Status)>> {
+    /// The codec of the call in `query`, and its message or why there is none. None if it is no call.
+    pub(super) fn parse(query: &str) -> Option<(ConnectCodec, Result<Self, Status>)> {
         let parameter = |wanted: &str| {
             let parameters = query.split('&').filter_map(|parameter| parameter.split_once('='));
             let mut values = parameters.filter(|(name, _)| *name == wanted).map(|(_, value)| value);
-            values.next().map(|value| decoded(value))
+            values.next().map(decoded)
         };
         let codec = parameter("encoding")?;
         let codec = ConnectCodec::by_name(str::from_utf8(&codec).ok()?)?;
         let message = parameter("message")?;
-        let refused = |problem: String| Some(Err((codec, Status::invalid_argument(problem))));
         if parameter("connect").is_some_and(|version| *version != *b"v1") {
-            return refused("the server speaks version 1 of the Connect protocol alone".to_owned());
+            let problem = "the server speaks version 1 of the Connect protocol alone";
+            return Some((codec, Err(Status::invalid_argument(problem))));
         }
         let message = match parameter("base64").as_deref() {
-            Some(b"1") => match BASE64.decode(&message) {
-                Ok(message) => message,
-                Err(error) => {
-                    return refused(format!("the message in the URL is not Base64: {error}"));
-                }
-            },
-            _ => message.into_owned(),
+            Some(b"1") => BASE64.decode(&message),
+            _ => Ok(message.into_owned()),
         };
+        let message = message.map_err(|error| {
+            Status::invalid_argument(format!("the message in the URL is not Base64: {error}"))
+        });
         let compression = parameter("compression");
         let compression = compression.and_then(|name| HeaderValue::from_bytes(&name).ok());
-        Some(Ok(Self { codec, message: message.into(), compression }))
+        Some((codec, message.map(|message| Self { message: message.into(), compression })))
     }
 
-    /// Makes a request with this message as its body.
+    /// Makes the message the body of `request`.
     pub(super) fn put_into(self, request: &mut Request<HttpBody>) {
-        *request.method_mut() = Method::POST;
         if let Some(compression) = self.compression {
             request.headers_mut().insert(header::CONTENT_ENCODING, compression);
         }
