@@ -137,6 +137,8 @@ pub use self::client::{
     BidiCall, CallCredentials, Channel, ChannelBuilder, ChannelFuture, ConnectError,
     ResponseHeaders, WaitForReady,
 };
+#[cfg(feature = "json")]
+pub use self::codec::json::JsonOptions;
 #[cfg(all(feature = "health", not(target_family = "wasm")))]
 pub use self::health::{HealthReporter, HealthStatus};
 #[cfg(all(feature = "server", feature = "_tls", not(target_family = "wasm")))]
@@ -147,6 +149,8 @@ pub use self::intercept::call_metrics::CallMetrics;
 pub use self::intercept::trace_calls::{RpcConventions, TraceCalls};
 #[cfg(feature = "rate-limit")]
 pub use self::intercept::{Rate, RateLimit};
+#[cfg(all(feature = "server", feature = "web", not(target_family = "wasm")))]
+pub use self::server::Cors;
 #[cfg(all(feature = "log", not(target_family = "wasm")))]
 pub use self::server::call_log::{CallLog, LogFormat};
 #[cfg(all(feature = "_tls", not(target_family = "wasm")))]
@@ -185,8 +189,6 @@ pub use self::{
         AdaptiveLimit, GeneratedServer, Limits, Listener, Routes, RoutesFuture, ServeError, Server,
     },
 };
-#[cfg(feature = "json")]
-pub use codec::json::JsonOptions;
 
 /// Includes the code that the build script generated for a proto package; the package is `""` for files
 /// without one.

@@ -8,6 +8,8 @@ pub(crate) mod call_log;
 mod connect;
 #[cfg(all(feature = "server", not(target_family = "wasm")))]
 mod connections;
+#[cfg(all(feature = "server", feature = "web", not(target_family = "wasm")))]
+mod cors;
 pub(crate) mod dispatch;
 #[cfg(all(feature = "server", not(target_family = "wasm")))]
 mod error;
@@ -50,6 +52,8 @@ mod tls_handshake;
 #[cfg(all(feature = "server", feature = "tracing", not(target_family = "wasm")))]
 mod traced;
 
+#[cfg(all(feature = "server", feature = "web", not(target_family = "wasm")))]
+pub use self::cors::Cors;
 pub use self::{
     dispatch::{Dispatch, Handler, ServerCall, unimplemented},
     service::ServiceServer,

@@ -12,6 +12,8 @@ use tower_service::Service;
 use super::builtins::MakeBuiltins;
 #[cfg(feature = "log")]
 use super::call_log::CallLog;
+#[cfg(feature = "web")]
+use super::cors::Cors;
 #[cfg(feature = "_observed")]
 use super::observed::{CallObserver, CallObservers};
 #[cfg(any(feature = "admin", feature = "health"))]
@@ -75,6 +77,8 @@ pub struct Server {
     pub(super) limits: LimitOptions,
     #[cfg(feature = "_tls")]
     tls: Option<ServerTls>,
+    #[cfg(feature = "web")]
+    pub(super) cors: Option<Cors>,
 }
 
 impl Server {
@@ -472,7 +476,10 @@ impl Server {
         #[cfg(feature = "_observed")]
         let routes = call_observers.wrap(routes, &methods);
         #[cfg(feature = "web")]
-        let routes = Routes::new(connect_services.wrap(routes.into_http_service()));
+        let routes = {
+            let routes = connect_services.wrap(routes.into_http_service());
+            Routes::new(self.cors.map_or(Ok(Arc::clone(&routes)), |cors| cors.wrap(routes))?)
+        };
         Ok(ServedRoutes {
             routes,
             #[cfg(feature = "log")]

@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use tokio::sync::Semaphore;
 
+#[cfg(feature = "web")]
+use super::cors::Cors;
 use super::{
     limits::{AdaptiveLimit, Limits},
     serve::Server,
@@ -83,6 +85,24 @@ impl Server {
     #[must_use]
     pub fn tcp_nodelay(mut self, nodelay: bool) -> Self {
         self.options.tcp_nodelay = nodelay;
+        self
+    }
+
+    /// Lets web pages of other origins call this server from browsers, as `cors` says. Default: those of its own origin
+    /// alone. Needs the feature `web`.
+    ///
+    /// ```
+    /// use rust_scaffold::{Cors, Server};
+    ///
+    /// let server = Server::new().cors(Cors::allow_origins(["https://app.example.com"]));
+    /// assert!(server.into_service().is_ok());
+    /// ```
+    ///
+    /// It is around everything else: what browsers ask beforehand is answered without asking anybody, and is not logged.
+    #[cfg(feature = "web")]
+    #[must_use]
+    pub fn cors(mut self, cors: Cors) -> Self {
+        self.cors = Some(cors);
         self
     }
 

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod behind;
+mod cors;
 mod json;
 mod mirror;
 mod streams;

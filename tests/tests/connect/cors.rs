@@ -1,0 +1,107 @@
+//! What browsers ask and are told before pages may call a server.
+
+use bytes::Bytes;
+use http::{HeaderMap, Method, Request, Response, StatusCode};
+use rust_scaffold::{Cors, Routes, Server};
+
+use crate::{
+    contracts::mirror::MirrorServer,
+    mirror::{Body, Echo, answer, post},
+};
+
+const PAGE: &str = "https://app.example.com";
+
+fn routes(cors: Cors) -> Routes {
+    Server::new().cors(cors).add_service(MirrorServer::new(Echo)).into_service().unwrap()
+}
+
+async fn preflight(routes: &Routes, origin: &str) -> Response<Bytes> {
+    let request = Request::options("/mirror.Mirror/Reflect")
+        .header("origin", origin)
+        .header("access-control-request-method", "POST")
+        .header("access-control-request-headers", "content-type,x-grpc-web")
+        .body(Body::default());
+    answer(routes, request.unwrap()).await
+}
+
+async fn called(routes: &Routes, origin: Option<&str>, body: &str) -> HeaderMap {
+    let mut request = post("Reflect", "application/json", body.to_owned());
+    if let Some(origin) = origin {
+        request.headers_mut().insert("origin", origin.parse().unwrap());
+    }
+    answer(routes, request).await.headers().clone()
+}
+
+#[tokio::test]
+async fn pages_of_listed_origins_are_allowed_and_others_are_not() {
+    let routes = routes(Cors::allow_origins([PAGE, "http://localhost:3000"]));
+    let response = preflight(&routes, PAGE).await;
+    assert_eq!(response.status(), StatusCode::NO_CONTENT);
+    let headers = response.headers();
+    assert_eq!(headers["access-control-allow-origin"], PAGE);
+    assert_eq!(headers["access-control-allow-methods"], "GET, POST");
+    assert_eq!(headers["access-control-allow-headers"], "content-type,x-grpc-web");
+    assert_eq!(headers["access-control-max-age"], "7200");
+    assert_eq!(headers["vary"], "origin");
+    assert!(!headers.contains_key("access-control-allow-credentials"));
+    for other in ["https://evil.example.com", "http://app.example.com", "null"] {
+        let response = preflight(&routes, other).await;
+        assert!(!response.headers().contains_key("access-control-allow-origin"));
+        assert_eq!(response.headers()["vary"], "origin");
+    }
+}
+
+#[tokio::test]
+async fn pages_see_all_headers_of_responses_also_of_failed_ones() {
+    let routes = routes(Cors::allow_origins([PAGE]).allow_credentials(true));
+    for body in ["{}", r#"{"string":"fail"}"#, "[]"] {
+        let headers = called(&routes, Some(PAGE), body).await;
+        assert_eq!(headers["access-control-allow-origin"], PAGE, "{body}");
+        assert_eq!(headers["access-control-allow-credentials"], "true");
+        let exposed = headers["access-control-expose-headers"].to_str().unwrap();
+        for name in headers.keys().filter(|name| *name != "vary") {
+            let is_exposed = exposed.split(", ").any(|exposed| exposed == name);
+            assert!(is_exposed || name.as_str().starts_with("access-control-"), "{name}");
+        }
+    }
+    let headers = called(&routes, Some("https://evil.example.com"), "{}").await;
+    assert!(!headers.contains_key("access-control-allow-origin"));
+    // Whoever is no browser is asked for nothing.
+    let headers = called(&routes, None, "{}").await;
+    assert!(!headers.contains_key("vary"));
+}
+
+#[tokio::test]
+async fn every_origin_can_be_allowed() {
+    let routes = routes(Cors::allow_any_origin());
+    assert_eq!(preflight(&routes, PAGE).await.headers()["access-control-allow-origin"], "*");
+    let headers = called(&routes, Some("null"), "{}").await;
+    assert_eq!(headers["access-control-allow-origin"], "*");
+}
+
+#[tokio::test]
+async fn without_it_browsers_are_told_nothing() {
+    let routes = crate::mirror::routes();
+    let headers = called(&routes, Some(PAGE), "{}").await;
+    assert!(!headers.contains_key("access-control-allow-origin"));
+    let response = preflight(&routes, PAGE).await;
+    assert!(!response.headers().contains_key("access-control-allow-origin"));
+    // What is asked otherwise is not for a browser.
+    let request = Request::builder().method(Method::OPTIONS).uri("/mirror.Mirror/Reflect");
+    let response = answer(&routes, request.body(Body::default()).unwrap()).await;
+    assert_eq!(response.status(), StatusCode::METHOD_NOT_ALLOWED);
+}
+
+#[test]
+fn what_is_no_origin_or_allows_too_much_is_refused() {
+    for origin in
+        ["app.example.com", "https://app.example.com/", "*", "https://*.example.com/x", ""]
+    {
+        let server = Server::new().cors(Cors::allow_origins([origin]));
+        let error = server.into_service().unwrap_err().to_string();
+        assert!(error.starts_with("`Server::cors` has"), "{origin}: {error}");
+    }
+    let server = Server::new().cors(Cors::allow_any_origin().allow_credentials(true));
+    let error = server.into_service().unwrap_err().to_string();
+    assert!(error.contains("list those that may have them"), "{error}");
+}
