@@ -34,6 +34,8 @@
 //! - `error-details`: the details of errors in `google.rpc`, typed ([`error_details`]). Adds `tonic-types`.
 //! - `health`: [`Server::health`] and [`Server::probe`], which serve the health of a server to probes and load balancers,
 //!   beside its services and on a port of its own. Adds no crate.
+//! - `http1`: HTTP/1.1 on the port of a [`Server`], beside HTTP/2: for browsers and curl, which call in gRPC-Web, and
+//!   for plain HTTP. Adds `hyper`.
 //! - `opentelemetry`: [`Server::measure_calls`] and [`Channel::measure_calls`], and spans that continue the traces of
 //!   calls. Adds `opentelemetry` and `tracing-opentelemetry`.
 //! - `reflection`: [`Server::reflection`], which shows clients without the protos what a server has. Adds no crate,
@@ -49,7 +51,8 @@
 //! - `mock`: mocks of generated services, for tests.
 //! - `tracing`: [`Server::trace_calls`] and [`Channel::trace_calls`], which put each call into a span. Adds no crate.
 //! - `web`: gRPC-Web, in servers beside gRPC, and in a [`Channel`] by [`Protocol`]; in a [`Server`] the [Connect
-//!   protocol](https://connectrpc.com/docs/protocol/) as well, for all of its services. Adds no dependency. Browsers also need HTTP/1.1 or TLS, and CORS, which axum or a proxy in front provides.
+//!   protocol](https://connectrpc.com/docs/protocol/) as well, for all of its services. Adds no dependency. Browsers also
+//!   need TLS, or HTTP/1.1 by the feature `http1`, and CORS, which axum or a proxy in front provides.
 //! - `tonic-transport`: conversion of tonic's channels to [`Channel`], and tonic's `Request::remote_addr`
 //!   on a [`Server`] with [`connect_info`](Server::connect_info).
 //!
@@ -80,6 +83,8 @@ pub mod codegen;
 mod h2;
 #[cfg(all(feature = "health", not(target_family = "wasm")))]
 mod health;
+#[cfg(all(feature = "http1", not(target_family = "wasm")))]
+mod http1;
 #[cfg(feature = "_calls")]
 mod intercept;
 #[cfg(feature = "client")]

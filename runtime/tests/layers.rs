@@ -18,6 +18,7 @@ const LAYERS: &[&[&str]] = &[
     &["codec", "tls"],
     &["protocol"],
     &["h2"],
+    &["http1"],
     &["intercept"],
     &["client", "server"],
     &["local"],
@@ -96,19 +97,22 @@ fn reachable(file: &str, graph: &BTreeMap<String, BTreeSet<String>>) -> BTreeSet
 /// What a crate is named by, besides tests, is the module of its concern.
 #[test]
 fn crates_are_named_where_they_belong() {
-    let mut h2 = 0;
+    let (mut h2, mut hyper) = (0, 0);
     for (file, tokens) in token_streams() {
         let mut paths = Paths::new(&file);
         paths.read(tokens);
         let names = |name: &str| paths.crates.contains(name);
         h2 += usize::from(names("h2"));
         assert!(!names("h2") || top(&file) == "h2", "{file} names `h2`");
+        hyper += usize::from(names("hyper"));
+        assert!(!names("hyper") || top(&file) == "http1", "{file} names `hyper`");
         let is_leaf = top(&file) == "call";
         for foreign in ["prost", "tower_service"] {
             assert!(!is_leaf || !names(foreign), "{file} names `{foreign}`");
         }
     }
     assert!(h2 > 10, "{h2}: `h2` is not named where this test looks");
+    assert!(hyper > 2, "{hyper}: `hyper` is not named where this test looks");
 }
 
 #[test]

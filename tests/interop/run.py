@@ -84,6 +84,9 @@ def main():
             results = section(name, run_pair, kind, client, server, folder)
             checks[kind].setdefault(client, set()).update(results)
 
+        for kind in ("plaintext", "tls"):
+            section(f"curl over HTTP/1.1, rust server, {kind}", run_http1_checks, kind, folder)
+
     section("python client, rust server on a Unix socket", run_unix_socket_checks)
     section("python client, what a rust process shows of itself", run_admin_checks)
     for name, script, end in [
@@ -129,6 +132,13 @@ def run_pair(kind, client, server, folder):
     for name in MISSING["server"].get(server, ()):
         results.pop(name, None)
     return results
+
+
+def run_http1_checks(kind, folder):
+    secure = [] if kind == "plaintext" else [kind, folder]
+    with running([*PEERS["rust"], "serve", *secure]) as address:
+        script = str(HERE / "python" / "http1.py")
+        return results_of([sys.executable, script, address, *secure[1:]])
 
 
 def run_unix_socket_checks():

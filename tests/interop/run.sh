@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Runs the interop checks of README.md; needs Rust, Python 3.11 or newer with pip, Node with npm, openssl, and what
+# Runs the interop checks of README.md; needs Rust, Python 3.11 or newer with pip, Node with npm, openssl, curl, and what
 # cpp/build.sh says.
 set -euo pipefail
 cd "$(dirname "$0")"

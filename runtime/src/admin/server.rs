@@ -39,8 +39,8 @@ impl Server {
     /// here, not even if the server has a [`ChannelzService`] among its own services, behind them: on this port, it is
     /// served without.
     ///
-    /// `/status` is the page for people, `/status.json` the one for programs: HTTP/2 with prior knowledge, as
-    /// `curl --http2-prior-knowledge http://127.0.0.1:9901/status` speaks it.
+    /// `/status` is the page for people, `/status.json` the one for programs: `curl http://127.0.0.1:9901/status` with
+    /// the feature `http1`, and `curl --http2-prior-knowledge` without it.
     ///
     /// Interceptors, layers and options of the server do not apply there. It is listened on when serving starts, which
     /// fails with [`ServeError::Bind`](crate::ServeError::Bind) if that does, and until serving ends: one sees the

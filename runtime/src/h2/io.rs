@@ -221,7 +221,7 @@ impl<T> IoHandle<T> {
     }
 
     /// The I/O, once h2 has dropped it.
-    fn take(self) -> Option<T> {
+    pub(crate) fn take(self) -> Option<T> {
         self.0.returned.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 }
@@ -252,6 +252,14 @@ impl<T: AsyncRead + AsyncWrite + Unpin> IoHandle<T> {
         // Best effort, too.
         let _ = tokio::time::timeout(LINGER, pin!(closing)).await;
     }
+}
+
+/// Closes the connection on `io`, as [`IoHandle::close`] does.
+pub(crate) async fn close(io: impl AsyncRead + AsyncWrite + Unpin) {
+    let (io, handle) = ConnectionIo::of_server(io);
+    // The handle gets the I/O.
+    drop(io);
+    handle.close(None).await;
 }
 
 /// Reads some bytes. Returns zero at the end and on errors.

@@ -8,7 +8,7 @@ use std::{
 
 use bytes::Bytes;
 use http::HeaderMap;
-use http_body::Frame;
+use http_body::{Frame, SizeHint};
 use tonic::{Status, metadata::MetadataMap};
 
 use super::{content_type::Protocol, foreign::ForeignStream};
@@ -272,6 +272,15 @@ impl http_body::Body for HttpBody {
             HttpBodyKind::Observed(observed) => http_body::Body::is_end_stream(&observed.inner),
         }
     }
+
+    fn size_hint(&self) -> SizeHint {
+        match &self.0 {
+            HttpBodyKind::Ended => SizeHint::with_exact(0),
+            HttpBodyKind::Other(body) => body.size_hint(),
+            HttpBodyKind::Observed(observed) => observed.inner.size_hint(),
+            HttpBodyKind::Ours(..) | HttpBodyKind::Received(_) => SizeHint::default(),
+        }
+    }
 }
 
 /// A request of this crate as a stream of its bytes.
@@ -333,7 +342,7 @@ impl<G: Send + Unpin + 'static> http_body::Body for HoldingBody<G> {
         self.body.is_end_stream()
     }
 
-    fn size_hint(&self) -> http_body::SizeHint {
+    fn size_hint(&self) -> SizeHint {
         self.body.size_hint()
     }
 }

@@ -60,6 +60,18 @@ pub(crate) fn too_long(request: &http::Request<HttpBody>, refusal: &Status) -> B
     }
 }
 
+/// The response to gRPC over HTTP/1.1: clients, and what is between, need not read its trailers, in which the status is.
+#[cfg(feature = "http1")]
+pub(crate) fn needs_http2() -> Box<HttpResponse> {
+    const TEXT: &str =
+        "gRPC takes HTTP/2. Over HTTP/1.1, this server speaks gRPC-Web, if it does at all.\n";
+    let mut response = plain(StatusCode::HTTP_VERSION_NOT_SUPPORTED);
+    let content_type = HeaderValue::from_static("text/plain; charset=utf-8");
+    response.headers_mut().insert(header::CONTENT_TYPE, content_type);
+    *response.body_mut() = HttpBody::new(TEXT.to_owned());
+    response
+}
+
 /// The response to a request that has failed with `status`: plain HTTP if it was no call.
 pub(crate) fn failed(protocol: Option<Protocol>, status: &Status) -> HttpResponse {
     match (protocol, status.code()) {

@@ -15,15 +15,13 @@ use tokio::{
 use tokio_stream::{Stream, StreamExt as _};
 
 use super::{
-    interrupts::Interrupts, listener::pause_after, observer::Observers, options::ServerOptions,
-    routes::Routes,
+    interrupts::Interrupts, listener::pause_after, observer::Observers, opening,
+    options::ServerOptions, routes::Routes,
 };
 use crate::{
     call::deadline::FOREVER,
     channelz::ServerNode,
-    h2::server::{
-        calls::ServerShared, connection, handshake::Handshake, phase::ServerPhase, run_until,
-    },
+    h2::server::{calls::ServerShared, handshake::Handshake, phase::ServerPhase, run_until},
 };
 
 /// How long connections may take to close once their calls have been ended. Longer than a connection itself
@@ -133,7 +131,7 @@ impl Connections {
     pub(super) fn serve<C: Handshake>(&self, accepted: C, permit: Option<OwnedSemaphorePermit>) {
         // Spawned as it is: an `async` block around it would contain it twice, before and after its first
         // poll.
-        tokio::spawn(connection::serve(
+        tokio::spawn(opening::serve(
             accepted,
             Arc::clone(&self.shared),
             self.phase.subscribe(),

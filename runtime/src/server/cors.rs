@@ -5,7 +5,6 @@ use std::{future::poll_fn, sync::Arc, time::Duration};
 use http::{
     HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode, Uri, header,
 };
-use tonic::Status;
 
 use super::error::ServeError;
 use crate::{
@@ -216,7 +215,7 @@ impl HttpService for CorsRoutes {
     fn refuse(
         &self,
         request: Request<HttpBody>,
-        refusal: &Status,
+        refusal: Box<Response<HttpBody>>,
         info: Option<&ConnectInfo>,
     ) -> ServiceFuture {
         self.answer(request, |request| self.inner.refuse(request, refusal, info))

@@ -33,6 +33,8 @@ mod observed;
 #[cfg(all(feature = "server", not(target_family = "wasm")))]
 pub(crate) mod observer;
 #[cfg(all(feature = "server", not(target_family = "wasm")))]
+mod opening;
+#[cfg(all(feature = "server", not(target_family = "wasm")))]
 mod options;
 #[cfg(all(feature = "server", not(target_family = "wasm")))]
 mod prepared;

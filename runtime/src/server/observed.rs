@@ -3,7 +3,6 @@
 use std::{fmt, sync::Arc};
 
 use http::Request;
-use tonic::Status;
 
 #[cfg(feature = "tracing")]
 use super::routes::RoutedMethod;
@@ -21,7 +20,7 @@ use crate::{
         CallEnd, Role,
         end::{EndFn, EndObserver},
     },
-    protocol::{Protocol, http_body::HttpBody},
+    protocol::{Protocol, http_body::HttpBody, http_reply::HttpResponse},
 };
 
 /// Observes the calls of a server. Unlike an interceptor, it sees requests that are refused before there is a
@@ -206,7 +205,7 @@ impl HttpService for ObservedService {
     fn refuse(
         &self,
         request: Request<HttpBody>,
-        refusal: &Status,
+        refusal: Box<HttpResponse>,
         info: Option<&ConnectInfo>,
     ) -> ServiceFuture {
         self.observe(request, info, |request| self.inner.refuse(request, refusal, info))

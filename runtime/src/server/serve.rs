@@ -433,7 +433,10 @@ impl Server {
         Ok(PreparedServer {
             #[cfg(feature = "_tls")]
             tls: match self.tls.take() {
-                Some(tls) => Some(TlsServer::new(tls, wants_info)?),
+                Some(mut tls) => {
+                    tls.http1 = options.connection.accept_http1;
+                    Some(TlsServer::new(tls, wants_info)?)
+                }
                 None => None,
             },
             options,

@@ -106,6 +106,19 @@ impl Server {
         self
     }
 
+    /// Whether clients may speak HTTP/1.1 on the port on which they speak HTTP/2. Default: true. Needs the feature
+    /// `http1`.
+    ///
+    /// All that is served is served over both, but gRPC itself: it needs HTTP/2, and gets HTTP status 505 over
+    /// HTTP/1.1, where gRPC-Web, the feature `web`, takes its place. Options of connections hold for both, as far as
+    /// HTTP/1.1 has what they are about; there, a connection has one call at a time.
+    #[cfg(feature = "http1")]
+    #[must_use]
+    pub fn accept_http1(mut self, accept: bool) -> Self {
+        self.options.connection.accept_http1 = accept;
+        self
+    }
+
     /// Whether requests carry a [`ConnectInfo`](crate::ConnectInfo) in their extensions, for layers and
     /// handlers; with the feature `tonic-transport`, those over TCP also carry tonic's own, for
     /// `Request::remote_addr`. Default: false, because it takes memory for every call.

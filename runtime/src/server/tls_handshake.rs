@@ -2,18 +2,13 @@
 
 use std::{io, sync::Arc, time::Duration};
 
-use tokio::{
-    io::{AsyncRead, AsyncWrite},
-    sync::Semaphore,
-    task::JoinSet,
-    time::timeout,
-};
+use tokio::{sync::Semaphore, task::JoinSet, time::timeout};
 use tokio_rustls::{LazyConfigAcceptor, server::TlsStream};
 
 use super::error::ServeError;
 use crate::{
     h2::{
-        io::ConnectionIo,
+        io::close,
         server::{
             connected::{Connected as _, ConnectedIo},
             handshake::Handshake,
@@ -75,6 +70,7 @@ impl<C: Handshake> Handshake for TlsHandshake<C> {
             Ok(hello) => hello,
             Err(error) => {
                 if let Some(io) = hello.take_io() {
+                    // So that the client can read the alert that says why.
                     close(io).await;
                 }
                 return Err(failure::with_client(error));
@@ -104,12 +100,4 @@ impl<C: Handshake> Handshake for TlsHandshake<C> {
         let info = info.map(|info| info.with_tls(tls()));
         Ok(ConnectedIo::new(stream, info.unwrap_or_default()))
     }
-}
-
-/// Closes a connection so that the client can read the alert that says why.
-async fn close(io: impl AsyncRead + AsyncWrite + Unpin) {
-    let (io, handle) = ConnectionIo::of_server(io);
-    // The handle gets the I/O.
-    drop(io);
-    handle.close(None).await;
 }

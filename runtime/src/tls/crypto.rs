@@ -10,6 +10,8 @@ use rustls::{
 
 /// HTTP/2's name in ALPN.
 pub(crate) const ALPN_H2: &[u8] = b"h2";
+/// That of HTTP/1.1.
+pub(super) const ALPN_HTTP1: &[u8] = b"http/1.1";
 
 pub(super) const VERSIONS: &[&SupportedProtocolVersion] = &[&TLS13, &TLS12];
 

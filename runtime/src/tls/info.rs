@@ -84,7 +84,7 @@ impl TlsInfo {
         self.0.version
     }
 
-    /// The protocol that ALPN has negotiated, which is `h2`, if the client has sent ALPN.
+    /// The protocol that ALPN has negotiated, which is `h2` or `http/1.1`, if the client has sent ALPN.
     pub fn alpn_protocol(&self) -> Option<&[u8]> {
         self.0.alpn_protocol.as_deref()
     }

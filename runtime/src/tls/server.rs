@@ -14,7 +14,7 @@ use rustls::{
 
 use super::{
     certificate::issuer_of_crl,
-    crypto::{ALPN_H2, VERSIONS, provider},
+    crypto::{ALPN_H2, ALPN_HTTP1, VERSIONS, provider},
     error::TlsError,
     identity::Identity,
     pem::PemSource,
@@ -36,8 +36,8 @@ use super::{
 /// # }
 /// ```
 ///
-/// TLS 1.2 and 1.3 are spoken. A client that offers other protocols by ALPN and not HTTP/2 is refused; one without
-/// ALPN may go on. What a client's certificate says is in [`ConnectInfo::tls`](crate::ConnectInfo::tls).
+/// TLS 1.2 and 1.3 are spoken. A client that offers other protocols by ALPN than the server takes, which are HTTP/2 and
+/// with the feature `http1` also HTTP/1.1, is refused; one without ALPN may go on. What a client's certificate says is in [`ConnectInfo::tls`](crate::ConnectInfo::tls).
 ///
 /// # Rotation
 /// Files are looked at every [`reload_interval`](Self::reload_interval), and read again when one has changed;
@@ -54,6 +54,8 @@ pub struct ServerTls {
     crls: Vec<PemSource>,
     reload_interval: Option<Duration>,
     pub(crate) max_handshakes: usize,
+    /// Whether HTTP/1.1 is spoken, too.
+    pub(crate) http1: bool,
 }
 
 impl ServerTls {
@@ -78,6 +80,7 @@ impl ServerTls {
             crls: Vec::new(),
             reload_interval: Some(RELOAD_INTERVAL),
             max_handshakes: 1024,
+            http1: false,
         }
     }
 
@@ -221,6 +224,9 @@ impl Material for ServerTls {
             .with_client_cert_verifier(Arc::clone(trust))
             .with_cert_resolver(Arc::new(NotingResolver(Arc::clone(identity))));
         config.alpn_protocols = vec![ALPN_H2.to_vec()];
+        if self.http1 {
+            config.alpn_protocols.push(ALPN_HTTP1.to_vec());
+        }
         if !self.client_ca.is_empty() {
             // A session that is resumed is not verified again, and a certificate may have expired since.
             config.session_storage = Arc::new(NoServerSessionStorage {});

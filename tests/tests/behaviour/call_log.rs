@@ -12,7 +12,7 @@ use rust_scaffold::{
     tonic::Status,
 };
 use serde_json::Value;
-use tokio::{net::TcpListener, sync::oneshot, task::JoinHandle};
+use tokio::{io::AsyncWriteExt as _, net::TcpListener, sync::oneshot, task::JoinHandle};
 use tokio_stream::{StreamExt as _, iter};
 use tower::util::MapResponseLayer;
 use tower_service::Service as _;
@@ -276,6 +276,30 @@ async fn requests_that_are_no_calls_are_logged() {
         assert_eq!((&line["method"], end(&line).0), (&path.into(), expected), "{line}");
         let logged_status = line.get("http_status").map(|status| status.as_u64().unwrap());
         assert_eq!(logged_status, http_status, "{line}");
+    }
+}
+
+/// gRPC itself, and a call of gRPC-Web.
+#[tokio::test]
+async fn what_comes_over_http1_is_logged() {
+    let logged = Logged::serve(Server::new().add_service(station())).await;
+    let address = logged.address.strip_prefix("http://").unwrap();
+    let mut stream = tokio::net::TcpStream::connect(address).await.unwrap();
+    let here = stream.local_addr().unwrap().to_string();
+    let path = "/telemetry.Telemetry/Nothing";
+    for (content_type, expected, http_status) in [
+        ("application/grpc", "UNKNOWN", Some(505)),
+        ("application/grpc-web", "UNIMPLEMENTED", None),
+    ] {
+        let head = format!(
+            "POST {path} HTTP/1.1\r\nhost: a\r\ncontent-type: {content_type}\r\n\
+             content-length: 0\r\n\r\n"
+        );
+        stream.write_all(head.as_bytes()).await.unwrap();
+        let line = logged.line().await;
+        assert_eq!((&line["method"], end(&line).0), (&path.into(), expected), "{line}");
+        let logged_status = line.get("http_status").map(|status| status.as_u64().unwrap());
+        assert_eq!((logged_status, &line["peer"]), (http_status, &here.clone().into()), "{line}");
     }
 }
 

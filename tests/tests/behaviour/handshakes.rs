@@ -273,7 +273,7 @@ impl Subscriber for Log {
 async fn a_handshake_that_fails_is_reported() {
     let log = Log::default();
     let _guard = tracing::subscriber::set_default(log.clone());
-    let server = Listening::start(Server::new());
+    let server = Listening::start(Server::new().accept_http1(false));
     closed(server.connect(Fails)).await;
     closed(server.connect(NeverEnds)).await;
     let mut browser = server.connect(Takes(0));

@@ -28,6 +28,7 @@ mod grpc_web;
 mod handshakes;
 mod health;
 mod http;
+mod http1;
 mod interceptors;
 mod layers;
 mod limits;

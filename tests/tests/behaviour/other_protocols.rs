@@ -10,7 +10,7 @@ use tokio::{
 };
 
 use crate::{
-    routes::{listen, serve_ours},
+    routes::listen,
     station::{Station, query},
     telemetry::{TelemetryClient, TelemetryServer},
 };
@@ -65,10 +65,12 @@ async fn a_client_says_what_the_server_speaks_instead_of_http2() {
     }
 }
 
-/// All that our server answers to a client that sends `pieces`.
+/// All that a server that takes HTTP/2 alone answers to a client that sends `pieces`.
 async fn answer_to(pieces: &[&[u8]]) -> Vec<u8> {
     let (listener, address) = listen().await;
-    let server = serve_ours(TelemetryServer::new(Station::default()), listener);
+    let server = Server::new().accept_http1(false);
+    let server = server.add_service(TelemetryServer::new(Station::default()));
+    let server = tokio::spawn(server.serve_listener(listener));
     let mut stream = TcpStream::connect(address).await.unwrap();
     stream.set_nodelay(true).unwrap();
     for piece in pieces {

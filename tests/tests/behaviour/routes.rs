@@ -2,6 +2,8 @@
 
 use std::net::SocketAddr;
 
+use http::Uri;
+use hyper_util::{client::legacy::Client, rt::TokioExecutor};
 use rust_scaffold::{
     Channel, HttpBody, InterceptedCall, Interceptor, Next, Protocol, Reply, Routes, Server, Status,
     tonic,
@@ -104,6 +106,17 @@ async fn grpc_web_over_sockets(server: &TelemetryServer<Station>) -> Vec<Route> 
         let task = serve(server.clone(), listener);
         let builder = Channel::builder(format!("http://{address}")).protocol(protocol);
         routes.push(open(name, builder.connect().await.unwrap(), Some(task)));
+    }
+    for (name, protocol, serve) in [
+        ("gRPC-Web over HTTP/1.1", Protocol::GrpcWeb, serve_ours as fn(_, _) -> _),
+        ("gRPC-Web over HTTP/1.1 with a layer", Protocol::GrpcWebText, serve_layered),
+    ] {
+        let (listener, address) = listen().await;
+        let server = Some(serve(server.clone(), listener));
+        let http1 = Client::builder(TokioExecutor::new()).build_http();
+        let origin = format!("http://{address}").parse::<Uri>().unwrap();
+        let channel = Channel::with_protocol(http1, protocol);
+        routes.push(Route { name, client: TelemetryClient::with_origin(channel, origin), server });
     }
     routes
 }

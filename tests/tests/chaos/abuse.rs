@@ -66,7 +66,7 @@ fn query(size: usize) -> Query {
 }
 
 /// A server under attack, and somebody else who uses it.
-struct Victim {
+pub(crate) struct Victim {
     address: String,
     other: TelemetryClient,
     memory: usize,
@@ -74,7 +74,7 @@ struct Victim {
 }
 
 impl Victim {
-    async fn new() -> Self {
+    pub(crate) async fn new() -> Self {
         let turn = TURN.lock().await;
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap().to_string();
@@ -84,15 +84,20 @@ impl Victim {
         Self { address, other, memory: memory::resident(), _turn: turn }
     }
 
+    /// An attacker who has said nothing yet.
+    pub(crate) async fn connect(&self) -> Attacker {
+        Attacker { io: TcpStream::connect(&self.address).await.unwrap() }
+    }
+
     async fn attacker(&self, settings: &[u8]) -> Attacker {
-        let mut io = TcpStream::connect(&self.address).await.unwrap();
-        io.write_all(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n").await.unwrap();
-        io.write_all(&frame(SETTINGS, 0, 0, settings)).await.unwrap();
-        Attacker { io }
+        let mut attacker = self.connect().await;
+        attacker.io.write_all(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n").await.unwrap();
+        attacker.io.write_all(&frame(SETTINGS, 0, 0, settings)).await.unwrap();
+        attacker
     }
 
     /// Others are served, and the server has not kept more than it may.
-    async fn is_well(&self, attack: &str) {
+    pub(crate) async fn is_well(&self, attack: &str) {
         let mut request = Request::new(query(3));
         request.set_timeout(Duration::from_secs(20));
         let answer = self.other.latest(request).await.unwrap();
@@ -103,19 +108,19 @@ impl Victim {
     }
 }
 
-struct Attacker {
+pub(crate) struct Attacker {
     io: TcpStream,
 }
 
 impl Attacker {
     /// Sends `bytes`; whether the server still takes them.
-    async fn send(&mut self, bytes: &[u8]) -> bool {
+    pub(crate) async fn send(&mut self, bytes: &[u8]) -> bool {
         let sent = timeout(Duration::from_millis(500), self.io.write_all(bytes)).await;
         matches!(sent, Ok(Ok(())))
     }
 
     /// Whether the server closes the connection.
-    async fn is_closed(&mut self) -> bool {
+    pub(crate) async fn is_closed(&mut self) -> bool {
         let mut buffer = vec![0; 64 * 1024];
         let end = async { while let Ok(1..) = self.io.read(&mut buffer).await {} };
         timeout(Duration::from_secs(5), end).await.is_ok()
@@ -141,7 +146,7 @@ fn request(method: &str) -> Vec<u8> {
 }
 
 /// A query as a message.
-fn message() -> Vec<u8> {
+pub(crate) fn message() -> Vec<u8> {
     use rust_scaffold::prost::Message as _;
     let message = query(3).encode_to_vec();
     let length = u32::try_from(message.len()).unwrap().to_be_bytes();

@@ -12,6 +12,7 @@ mod frame;
 #[allow(dead_code, reason = "shared with the test of another allocator")]
 mod hoarder;
 mod hoards;
+mod http1;
 mod memory;
 mod server;
 

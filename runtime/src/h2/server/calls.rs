@@ -19,9 +19,10 @@ use tonic::Status;
 
 use super::{
     connect_info::ConnectInfo,
+    connected::Connected,
     options::ServerConnectionOptions,
     run_until,
-    service::HttpService,
+    service::{HttpService, ServiceFuture},
     slow_methods::{MethodSlot, SlowMethods},
     stream::{CallOutcome, ServerStream},
 };
@@ -35,15 +36,15 @@ use crate::{
         stream::{AwaitingHalfClose, ReceivedStream},
         task_waker::TaskWaker,
     },
-    protocol::{Protocol, http_body::HttpBody},
+    protocol::{Protocol, http_body::HttpBody, http_reply::too_long},
 };
 
 /// Shared by all connections of a server.
 pub(crate) struct ServerShared {
-    pub(super) services: Arc<dyn HttpService>,
-    pub(super) options: ServerConnectionOptions,
+    pub(crate) services: Arc<dyn HttpService>,
+    pub(crate) options: ServerConnectionOptions,
     pub(super) slow_methods: SlowMethods,
-    pub(super) node: ServerNode,
+    node: ServerNode,
 }
 
 impl ServerShared {
@@ -56,9 +57,37 @@ impl ServerShared {
         Self { services, options, slow_methods: SlowMethods::new(), node }
     }
 
-    /// Whether what is known about a connection is to be found out.
-    pub(super) fn wants_info(&self) -> bool {
-        self.options.connect_info || self.services.wants_info() || self.node.is_counted()
+    /// What is known about the connection on `io`, if somebody wants to know, and the connection as it is counted.
+    pub(crate) fn open_socket(&self, io: &impl Connected) -> (Option<ConnectInfo>, SocketNode) {
+        let wants_info =
+            self.options.connect_info || self.services.wants_info() || self.node.is_counted();
+        let info = wants_info.then(|| io.connect_info());
+        let facts = || info.as_ref().map(ConnectInfo::socket_facts).unwrap_or_default();
+        let socket = self.node.open_socket(facts);
+        (info, socket)
+    }
+
+    /// Calls the services for `request`, unless its headers are too long.
+    pub(crate) fn call(
+        &self,
+        mut request: Request<HttpBody>,
+        info: Option<&ConnectInfo>,
+    ) -> ServiceFuture {
+        if let Some(info) = info.filter(|_| self.options.connect_info) {
+            info.insert_into(request.extensions_mut());
+        }
+        let limit = HeaderLimit::Local(self.options.limits.max_header_list_size);
+        match limit.check_request(request.method(), request.uri(), request.headers()) {
+            #[cfg(feature = "_observed")]
+            Ok(()) => self.services.call_from(request, info),
+            // Without a copy of the request.
+            #[cfg(not(feature = "_observed"))]
+            Ok(()) => self.services.call(request),
+            Err(refusal) => {
+                let response = too_long(&request, &refusal);
+                self.services.refuse(request, response, info)
+            }
+        }
     }
 
     /// No more connections are accepted.
@@ -176,28 +205,15 @@ impl Calls {
     fn start(&mut self, (request, stream): AcceptedStream, now: &mut Instant) {
         let counted = CountedStream::start(&self.socket);
         let messages = CountedMessages::received(&self.socket, request.headers());
-        let mut request = request.map(|body| {
+        let request = request.map(|body| {
             let stream = CreditedStream::new(body, &self.unread);
             let stream = ReceivedStream::request(stream, self.awaiting.clone())
                 .counted(CountedStream::default(), messages);
             HttpBody::received(stream.arrived())
         });
-        let info = self.info.as_ref();
-        if let Some(info) = info.filter(|_| self.shared.options.connect_info) {
-            info.insert_into(request.extensions_mut());
-        }
         let protocol = Protocol::of_headers(request.headers());
         let slot = Some(MethodSlot::of(request.uri().path()));
-        let limit = HeaderLimit::Local(self.shared.options.limits.max_header_list_size);
-        let service_future =
-            match limit.check_request(request.method(), request.uri(), request.headers()) {
-                #[cfg(feature = "_observed")]
-                Ok(()) => self.shared.services.call_from(request, info),
-                // Without a copy of the request.
-                #[cfg(not(feature = "_observed"))]
-                Ok(()) => self.shared.services.call(request),
-                Err(refusal) => self.shared.services.refuse(request, &refusal, info),
-            };
+        let service_future = self.shared.call(request, self.info.as_ref());
         // What is refused says nothing of how quick its method is.
         let slot = slot.filter(|_| !service_future.is_refusal());
         let mut call =

@@ -18,7 +18,7 @@ use super::{
 use crate::call::panics::catch_panic;
 
 /// How long a client may take to read the ends of its calls, once they were ended by their server.
-const CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
+pub(crate) const CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
 
 impl<Io: AsyncRead + AsyncWrite + Unpin> ServerConnection<'_, Io> {
     /// Closes a connection that has been drained for long enough: ends its calls for `reason`, and refuses those

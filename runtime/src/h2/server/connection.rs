@@ -13,20 +13,17 @@ use bytes::Bytes;
 use h2::Reason;
 use tokio::{
     io::{AsyncRead, AsyncWrite},
-    sync::{OwnedSemaphorePermit, watch},
-    time::{Instant, Sleep, timeout, timeout_at},
+    sync::watch,
+    time::{Instant, Sleep},
 };
 
 use super::{
     calls::{Calls, ServerShared},
     connect_info::ConnectInfo,
-    connected::Connected as _,
     drain::{Drain, DrainReason},
-    handshake::Handshake,
     options::ServerConnectionOptions,
     phase::{self, ServerPhase},
     ping_strikes::PingStrikes,
-    preface, run_until,
 };
 use crate::{
     call::panics::{catch_panic, drop_catching_panics},
@@ -44,36 +41,29 @@ use crate::{
     },
 };
 
-/// Serves `accepted` until either side closes it, or `phase` says that it is to be closed. The permit counts
-/// it among the server's connections.
-pub(crate) async fn serve<C: Handshake>(
-    accepted: C,
+/// A connection on which HTTP/2 is spoken.
+pub(crate) struct Http2Start<Io> {
+    pub(crate) h2: Box<Http2<Io>>,
+    pub(crate) handle: IoHandle<Io>,
+    /// What is known of it, and how it is counted.
+    pub(crate) info: Option<ConnectInfo>,
+    pub(crate) socket: SocketNode,
+}
+
+/// HTTP/2 after its handshake.
+pub(crate) type Http2<Io> = h2::server::Connection<ConnectionIo<Io>, Bytes>;
+
+/// Serves the calls of a connection until either side closes it, or `phase` says that it is to be closed.
+pub(crate) async fn serve<Io: AsyncRead + AsyncWrite + Unpin>(
+    start: Http2Start<Io>,
     shared: Arc<ServerShared>,
     mut phase: watch::Receiver<ServerPhase>,
-    _permit: Option<OwnedSemaphorePermit>,
 ) {
     let later_phase = phase.clone();
     let mut until_draining = pin!(phase::until_draining(&mut phase));
-    // Boxed: otherwise, the task would reserve space for it for the life of the connection.
-    let opened = Box::pin(open_in_time(accepted, &shared, until_draining.as_mut(), &later_phase));
-    let (opened, mut is_draining) = match opened.await {
-        Some(Ok(opened)) => opened,
-        Some(Err(error)) => return report(&error),
-        // Its time is over. Calls that its client may have made have not been read.
-        None => return,
-    };
-    let Opened { h2, handle, info, socket } = opened;
-    let h2 = match h2 {
-        Ok(h2) => h2,
-        Err(error) => {
-            report(&error);
-            return handle.close(None).await;
-        }
-    };
-    let mut connection = ServerConnection::new(h2, &handle, info, shared).counted(&socket);
-    if is_draining {
-        connection.shut_down(later_phase.clone());
-    }
+    let mut is_draining = false;
+    let Http2Start { h2, handle, info, socket } = start;
+    let mut connection = ServerConnection::new(*h2, &handle, info, shared).counted(&socket);
     let task_waker = Arc::clone(&connection.task_waker);
     let waker = Waker::from(Arc::clone(&task_waker));
     poll_fn(|cx| {
@@ -93,7 +83,7 @@ pub(crate) async fn serve<C: Handshake>(
     })
     .await;
     if let ConnectionEnd::Drained(reason) = connection.end {
-        // Boxed, as above.
+        // Boxed: otherwise, the task would reserve space for it for the life of the connection.
         Box::pin(connection.close(reason)).await;
     }
     if task_waker.is_broken() {
@@ -108,68 +98,14 @@ pub(crate) async fn serve<C: Handshake>(
     }
 }
 
-/// Opens a connection, and says whether it is to be drained already. None if its server does not wait for it.
-///
-/// The client may have made calls before the drain, without having been read, let alone answered: closed without
-/// a GOAWAY, it could not know that they were not begun. One that has said nothing for longer has made none.
-async fn open_in_time<C: Handshake>(
-    accepted: C,
-    shared: &ServerShared,
-    mut draining: Pin<&mut impl Future<Output = ()>>,
-    phase: &watch::Receiver<ServerPhase>,
-) -> Option<io::Result<(Opened<C::Io>, bool)>> {
-    let ServerConnectionOptions { handshake_timeout, shutdown_timeout, .. } = shared.options;
-    let begun = Instant::now();
-    let opening = timeout(handshake_timeout, open(accepted, shared));
-    let mut opening = pin!(opening);
-    let (opened, is_draining) = match run_until(draining.as_mut(), opening.as_mut()).await {
-        Some(opened) => (opened, false),
-        None => {
-            let grace = shutdown_timeout.map_or(OPENING_GRACE, |limit| limit.min(OPENING_GRACE));
-            let force = phase::force(phase.clone());
-            (run_until(pin!(force), timeout_at(begun + grace, opening)).await?.ok()?, true)
-        }
-    };
-    Some(opened.unwrap_or_else(|elapsed| Err(elapsed.into())).map(|opened| (opened, is_draining)))
-}
-
-/// A connection after its own handshake.
-struct Opened<Io> {
-    /// Failed if the client does not speak HTTP/2. It has been sent an explanation then.
-    h2: io::Result<h2::server::Connection<ConnectionIo<Io>, Bytes>>,
-    handle: IoHandle<Io>,
-    info: Option<ConnectInfo>,
-    /// The connection, as it is counted.
-    socket: SocketNode,
-}
-
-/// Performs the handshake of `accepted`, and HTTP/2's after it.
-///
-/// The connection's own handshake must not start before this is polled: it would hold up accepting.
-async fn open<C: Handshake>(accepted: C, shared: &ServerShared) -> io::Result<Opened<C::Io>> {
-    let io = accepted.handshake().await?;
-    let info = shared.wants_info().then(|| io.connect_info());
-    let socket = shared
-        .node
-        .open_socket(|| info.as_ref().map(ConnectInfo::socket_facts).unwrap_or_default());
-    let (io, handle) = ConnectionIo::of_server(io);
-    Ok(Opened { h2: handshake(io, &shared.options).await, handle, info, socket })
-}
-
-/// Most of them are port scans and health checks of load balancers, so it is no warning.
-fn report(error: &io::Error) {
-    tracing::debug!(%error, "the handshake of a connection failed");
-}
-
-/// Performs the HTTP/2 handshake once the client has sent its preface.
-async fn handshake<Io>(
+/// Performs the HTTP/2 handshake on `io`, on which the client's preface was read.
+pub(crate) async fn handshake<Io>(
     mut io: ConnectionIo<Io>,
     options: &ServerConnectionOptions,
-) -> io::Result<h2::server::Connection<ConnectionIo<Io>, Bytes>>
+) -> io::Result<Http2<Io>>
 where
     Io: AsyncRead + AsyncWrite + Unpin,
 {
-    preface::read(&mut io).await?;
     io.replay(CLIENT_PREFACE);
     let limits = options.limits;
     h2::server::Builder::new()
@@ -203,10 +139,7 @@ const RESETS_REMEMBERED_FOR: Duration = Duration::from_secs(5);
 const MAX_STRAY_FRAMES: usize = 100_000;
 
 /// The jitter of the connections' maximum age.
-const AGE_JITTER: f64 = 0.1;
-
-/// How long a connection that is being opened when its server begins to drain may take for it, all in all.
-const OPENING_GRACE: Duration = Duration::from_secs(1);
+pub(crate) const AGE_JITTER: f64 = 0.1;
 
 /// Why a connection is closed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -403,11 +336,13 @@ impl<'a, Io: AsyncRead + AsyncWrite + Unpin> ServerConnection<'a, Io> {
 #[cfg(test)]
 mod tests {
     use http::Request;
+    use tokio::io::DuplexStream;
 
     use super::*;
     use crate::{
         channelz::ServerNode,
         h2::server::{
+            preface::Greeting,
             service::{HttpService, ServiceFuture},
             slow_methods::MethodSlot,
         },
@@ -426,6 +361,17 @@ mod tests {
         Arc::new(ServerShared::new(Arc::new(Refusing), options, ServerNode::default()))
     }
 
+    async fn serve_alone(io: DuplexStream, shared: Arc<ServerShared>) {
+        let (mut io, handle) = ConnectionIo::of_server(io);
+        let greeting = Greeting::read(&mut io).await.unwrap();
+        assert!(matches!(greeting, Greeting::Http2));
+        let h2 = handshake(io, &shared.options).await.unwrap();
+        let h2 = Box::new(h2);
+        let start = Http2Start { h2, handle, info: None, socket: SocketNode::default() };
+        let (_serving, phase) = watch::channel(ServerPhase::Serving);
+        serve(start, shared, phase).await;
+    }
+
     #[tokio::test]
     async fn what_is_refused_says_nothing_of_how_quick_its_method_is() {
         // So long that no call is slow by itself.
@@ -435,23 +381,12 @@ mod tests {
         let method = shared.slow_methods.of(MethodSlot::of("/s.S/Slow"));
         (0..2).for_each(|_| method.record(limit * 2, limit));
         let (here, there) = tokio::io::duplex(4096);
-        let (_serving, phase) = watch::channel(ServerPhase::Serving);
-        tokio::spawn(serve(there, Arc::clone(&shared), phase, None));
+        tokio::spawn(serve_alone(there, Arc::clone(&shared)));
         let (mut requests, connection) = h2::client::handshake(here).await.unwrap();
         tokio::spawn(connection);
         let request = Request::post("http://server/s.S/Slow").body(()).unwrap();
         requests.send_request(request, true).unwrap().0.await.unwrap();
         method.record(limit * 2, limit);
         assert!(method.is_slow(), "its third slow call in a row");
-    }
-
-    #[test]
-    fn the_task_of_a_connection_takes_little_room() {
-        let shared = shared(ServerConnectionOptions::default());
-        let (io, _client) = tokio::io::duplex(1);
-        let http2 =
-            size_of::<h2::server::Connection<ConnectionIo<tokio::io::DuplexStream>, Bytes>>();
-        let task = size_of_val(&serve(io, shared, watch::channel(ServerPhase::Serving).1, None));
-        assert!(task < 4 * http2, "{task} bytes, of which HTTP/2 has {http2}");
     }
 }

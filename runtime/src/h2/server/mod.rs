@@ -1,18 +1,18 @@
 //! The server's end of a connection.
 
 pub(crate) mod calls;
-mod close;
+pub(crate) mod close;
 pub(crate) mod connect_info;
 pub(crate) mod connected;
 pub(crate) mod connection;
-mod drain;
+pub(crate) mod drain;
 #[cfg(feature = "_observed")]
 mod fitted;
 pub(crate) mod handshake;
 pub(crate) mod options;
 pub(crate) mod phase;
 pub(crate) mod ping_strikes;
-mod preface;
+pub(crate) mod preface;
 pub(crate) mod service;
 mod slow_methods;
 mod stream;

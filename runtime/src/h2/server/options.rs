@@ -9,6 +9,8 @@ use crate::h2::{keep_alive::KeepAliveOptions, stream::Http2Limits};
 #[derive(Clone, Debug)]
 pub(crate) struct ServerConnectionOptions {
     pub(crate) limits: Http2Limits,
+    #[cfg_attr(not(feature = "http1"), allow(dead_code, reason = "nobody speaks it"))]
+    pub(crate) accept_http1: bool,
     pub(crate) max_concurrent_streams: u32,
     pub(crate) max_pending_accept_reset_streams: usize,
     pub(crate) connect_info: bool,
@@ -26,6 +28,7 @@ impl Default for ServerConnectionOptions {
     fn default() -> Self {
         Self {
             limits: Http2Limits::default(),
+            accept_http1: cfg!(feature = "http1"),
             max_concurrent_streams: 1000,
             max_pending_accept_reset_streams: 10_000,
             connect_info: false,

@@ -16,12 +16,12 @@ pub(crate) enum ServerPhase {
 }
 
 /// Waits until connections are to be drained: also once the server is dropped, which is how serving is given up.
-pub(super) async fn until_draining(phase: &mut watch::Receiver<ServerPhase>) {
+pub(crate) async fn until_draining(phase: &mut watch::Receiver<ServerPhase>) {
     let _ = phase.wait_for(|phase| *phase >= ServerPhase::Draining).await;
 }
 
 /// Completes when connections are to be closed without further delay.
-pub(super) fn force(mut phase: watch::Receiver<ServerPhase>) -> Force {
+pub(crate) fn force(mut phase: watch::Receiver<ServerPhase>) -> Force {
     Box::pin(async move {
         if phase.wait_for(|phase| *phase == ServerPhase::Closing).await.is_err() {
             // The server was dropped. Calls keep the time that any shutdown gives them.

@@ -8,9 +8,6 @@ use std::{
     task::{Context, Poll},
 };
 
-use http::{Request, Response};
-use tonic::Status;
-
 use super::connect_info::ConnectInfo;
 #[cfg(feature = "_observed")]
 use super::fitted::{FitObserver, FittedObserver};
@@ -22,9 +19,11 @@ use crate::{
     protocol::{
         Protocol,
         http_body::HttpBody,
-        http_reply::{HttpReplyFuture, failed, too_long},
+        http_reply::{HttpReplyFuture, HttpResponse, failed},
     },
 };
+use http::{Request, Response};
+use http_body::Body as _;
 
 /// A service, type-erased.
 pub(crate) trait HttpService: Send + Sync {
@@ -36,19 +35,32 @@ pub(crate) trait HttpService: Send + Sync {
         self.call(request)
     }
 
-    /// Answers a request whose headers are too long, as `refusal` says, and which is not to be served.
+    /// Answers a request that is not to be served, with `refusal`.
     fn refuse(
         &self,
-        request: Request<HttpBody>,
-        refusal: &Status,
+        _request: Request<HttpBody>,
+        refusal: Box<HttpResponse>,
         _info: Option<&ConnectInfo>,
     ) -> ServiceFuture {
-        ServiceFuture::Refused(Some(too_long(&request, refusal)))
+        ServiceFuture::Refused(Some(refusal))
     }
 
     /// Whether it is to be told what is known about connections.
     fn wants_info(&self) -> bool {
         false
+    }
+}
+
+/// The protocol of `response`, whose request was in `requested`. None for plain HTTP.
+pub(crate) fn response_protocol(
+    response: &Response<HttpBody>,
+    requested: Option<Protocol>,
+) -> Option<Protocol> {
+    match response.body().reply_protocol() {
+        Some(protocol) => Some(protocol),
+        None if response.body().is_end_stream() => requested,
+        // Another library has written it.
+        None => Protocol::of_call(response.headers()),
     }
 }
 
@@ -78,7 +90,7 @@ pub(crate) struct ObservedFuture {
 impl ServiceFuture {
     /// The protocol in which a failure of the call is told, whose request is in `protocol`. None if it is plain HTTP for
     /// another library.
-    pub(super) fn protocol(&self, protocol: Protocol) -> Option<Protocol> {
+    pub(crate) fn protocol(&self, protocol: Protocol) -> Option<Protocol> {
         match self {
             Self::Other(protocol, _) => *protocol,
             Self::Ours(_) | Self::Refused(_) => Some(protocol),

@@ -12,7 +12,7 @@ use http::Response;
 use http_body::Body as _;
 use tonic::Status;
 
-use super::service::{ServiceFuture, fit_head};
+use super::service::{ServiceFuture, fit_head, response_protocol};
 use crate::{
     call::{
         dropped::drop_ended,
@@ -147,7 +147,7 @@ impl ServerStream {
     /// Sends the head of `response`. Returns the state in which the body is sent.
     fn respond(&mut self, mut response: Response<HttpBody>) -> ResponseState {
         fit_head(&mut response, self.header_limit, self.protocol);
-        self.protocol = self.protocol_of(&response);
+        self.protocol = response_protocol(&response, self.protocol);
         let (head, body) = response.into_parts();
         let ended = body.is_end_stream();
         self.counted.note_head(head.status, &head.headers);
@@ -164,16 +164,6 @@ impl ServerStream {
             }
             // The stream is closed, probably by its client.
             Err(_) => ResponseState::Reset,
-        }
-    }
-
-    /// The protocol of `response`. None for plain HTTP.
-    fn protocol_of(&self, response: &Response<HttpBody>) -> Option<Protocol> {
-        match response.body().reply_protocol() {
-            Some(protocol) => Some(protocol),
-            None if response.body().is_end_stream() => self.protocol,
-            // Another library has written it.
-            None => Protocol::of_call(response.headers()),
         }
     }
 
@@ -217,7 +207,7 @@ impl ServerStream {
     /// Drops a call that has sent nothing yet, and answers it with `status`.
     fn replace(&self, progress: ResponseState, status: &Status) -> ResponseState {
         let protocol = match &progress {
-            ResponseState::Answered(response) => self.protocol_of(response),
+            ResponseState::Answered(response) => response_protocol(response, self.protocol),
             _ => self.protocol,
         };
         drop_ended(progress, status);

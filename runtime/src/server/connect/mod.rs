@@ -25,7 +25,8 @@ use crate::{
         service::{HttpService, ServiceFuture},
     },
     protocol::{
-        connect::ConnectFormat, http_body::HttpBody, length_prefixed::DEFAULT_DECODING_LIMIT,
+        Protocol, connect::ConnectFormat, http_body::HttpBody,
+        length_prefixed::DEFAULT_DECODING_LIMIT,
     },
 };
 
@@ -167,6 +168,11 @@ impl ConnectRoutes {
     }
 }
 
+/// The response in gRPC to a call that is refused with `status`.
+fn refused(status: &Status) -> Box<Response<HttpBody>> {
+    Box::new(Protocol::Grpc.trailers_only(status))
+}
+
 /// The response to a request for a unary method as a stream, or the other way round. To gRPC, its content type is unknown.
 async fn other_kind(accepted: ConnectFormat, mut refusing: ServiceFuture) -> Response<HttpBody> {
     let mut response = poll_fn(|cx| refusing.poll(cx)).await;
@@ -179,7 +185,7 @@ impl HttpService for ConnectRoutes {
     fn call(&self, request: Request<HttpBody>) -> ServiceFuture {
         self.translate(request, &|request, refusal| match refusal {
             None => self.inner.call(request),
-            Some(status) => self.inner.refuse(request, status, None),
+            Some(status) => self.inner.refuse(request, refused(status), None),
         })
     }
 
@@ -187,14 +193,14 @@ impl HttpService for ConnectRoutes {
     fn call_from(&self, request: Request<HttpBody>, info: Option<&ConnectInfo>) -> ServiceFuture {
         self.translate(request, &|request, refusal| match refusal {
             None => self.inner.call_from(request, info),
-            Some(status) => self.inner.refuse(request, status, info),
+            Some(status) => self.inner.refuse(request, refused(status), info),
         })
     }
 
     fn refuse(
         &self,
         request: Request<HttpBody>,
-        refusal: &Status,
+        refusal: Box<Response<HttpBody>>,
         info: Option<&ConnectInfo>,
     ) -> ServiceFuture {
         self.inner.refuse(request, refusal, info)

@@ -2,9 +2,11 @@
 
 use std::{net::SocketAddr, time::Duration};
 
+use http::Uri;
 use http_body::Body as _;
-use http_body_util::{BodyExt as _, Full};
-use rust_scaffold::{Channel, Protocol, Server};
+use http_body_util::{BodyExt as _, Empty, Full};
+use hyper_util::{client::legacy::Client, rt::TokioExecutor};
+use rust_scaffold::{Channel, HttpBody, Protocol, Server};
 use tokio_stream::StreamExt as _;
 use tonic_web::GrpcWebClientLayer;
 use tower_layer::Layer as _;
@@ -220,4 +222,61 @@ async fn keepalive_pings_are_counted() {
     .await;
     tokio::time::sleep(Duration::from_secs(35)).await;
     assert_eq!(socket(id).await.unwrap().data.unwrap().keep_alives_sent, 3);
+}
+
+#[tokio::test]
+async fn calls_over_http1_are_counted_as_all_others() {
+    let running = Running::start().await;
+    let http1 = Client::builder(TokioExecutor::new()).build_http();
+    let channel = Channel::with_protocol(http1, Protocol::GrpcWeb);
+    let origin = running.target().parse::<Uri>().unwrap();
+    let client = TelemetryClient::with_origin(channel, origin);
+    six_calls(&client, &running.station).await;
+    client.latest(query("a", 1)).await.unwrap();
+    let shown = until(async || {
+        let shown = server(running.address).await;
+        let data = shown.data.as_ref().unwrap();
+        let calls = [data.calls_started, data.calls_succeeded, data.calls_failed];
+        (calls == [7, 4, 3]).then_some(shown)
+    })
+    .await;
+    // The others are closed: HTTP/1.1 has no other way to cancel a call.
+    let sockets = server_sockets(server_id(&shown), 10).await;
+    let mut streams = 0;
+    for id in sockets {
+        let socket = socket(id).await.unwrap();
+        assert!(socket.remote.is_some());
+        let counts = socket.data.unwrap();
+        assert_eq!(counts.streams_started, counts.streams_succeeded);
+        streams += counts.streams_started;
+    }
+    assert!((1..7).contains(&streams), "{streams}");
+}
+
+/// By the status of its response, whether or not that has a body.
+#[tokio::test]
+async fn plain_http_is_counted_over_http1() {
+    let (listener, address) = listen().await;
+    let page = tower::service_fn(|request: http::Request<HttpBody>| async move {
+        let mut response = http::Response::new(Full::<bytes::Bytes>::from("a page"));
+        if request.uri().path() != "/" {
+            *response.status_mut() = http::StatusCode::NOT_FOUND;
+        }
+        Ok::<_, std::convert::Infallible>(response)
+    });
+    let _running = Running::on(listener, Server::new().fallback(page));
+    let client: Client<_, Empty<bytes::Bytes>> = Client::builder(TokioExecutor::new()).build_http();
+    for (method, path) in [("GET", "/"), ("HEAD", "/"), ("GET", "/nothing"), ("HEAD", "/nothing")] {
+        let request =
+            http::Request::builder().method(method).uri(format!("http://{address}{path}"));
+        let response = client.request(request.body(Empty::new()).unwrap()).await.unwrap();
+        response.into_body().collect().await.unwrap();
+    }
+    until(async || {
+        let shown = server(address).await;
+        let data = shown.data.as_ref().unwrap();
+        let calls = [data.calls_started, data.calls_succeeded, data.calls_failed];
+        (calls == [4, 2, 2]).then_some(())
+    })
+    .await;
 }

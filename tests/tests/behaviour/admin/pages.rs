@@ -1,6 +1,6 @@
 //! The pages for people and programs, in plain HTTP.
 
-use http::{Method, Request, Response};
+use http::{Method, Request, Response, Version};
 use http_body_util::{BodyExt as _, Empty};
 use hyper_util::{client::legacy::Client, rt::TokioExecutor};
 
@@ -16,8 +16,12 @@ async fn admin(server: Server) -> (String, Running) {
 }
 
 async fn ask(method: Method, address: &str, path: &str) -> Response<String> {
+    ask_over(true, method, address, path).await
+}
+
+async fn ask_over(http2: bool, method: Method, address: &str, path: &str) -> Response<String> {
     let client: Client<_, Empty<bytes::Bytes>> =
-        Client::builder(TokioExecutor::new()).http2_only(true).build_http();
+        Client::builder(TokioExecutor::new()).http2_only(http2).build_http();
     let request = Request::builder().method(method).uri(format!("{address}{path}"));
     let response = client.request(request.body(Empty::new()).unwrap()).await.unwrap();
     let (head, body) = response.into_parts();
@@ -54,6 +58,16 @@ async fn the_build_and_the_uptime_are_shown_to_people_and_programs() {
     assert!(page["uptime_seconds"].is_u64());
     assert!(started.ends_with(page["started"].as_str().unwrap()));
     assert_eq!(page["services"][1], "telemetry.Telemetry");
+}
+
+#[tokio::test]
+async fn people_and_programs_may_speak_http1() {
+    let (address, _running) = admin(Server::new()).await;
+    let page = ask_over(false, Method::GET, &address, "/status").await;
+    assert_eq!((page.version(), page.status().as_u16()), (Version::HTTP_11, 200));
+    assert!(page.body().contains("uptime:"), "{}", page.body());
+    let page = ask_over(false, Method::HEAD, &address, "/status").await;
+    assert_eq!((page.status().as_u16(), page.body().as_str()), (200, ""));
 }
 
 #[tokio::test]

@@ -6,7 +6,7 @@ use std::{
     process::{Output, Stdio},
 };
 
-use rust_scaffold::{ClientTls, ServerTls};
+use rust_scaffold::{ClientTls, Server, ServerTls};
 use tokio::{
     io::{AsyncBufReadExt as _, BufReader},
     process::{Child, Command},
@@ -69,8 +69,12 @@ async fn old_versions_are_refused() {
 
 #[tokio::test]
 async fn a_client_that_offers_other_protocols_only_is_refused() {
-    let server = Listening::start(Authority::new().issue(&["localhost"]).server()).await;
+    let tls = Authority::new().issue(&["localhost"]).server();
+    let server = Listening::start_as(Server::new().tls(tls.clone()).accept_http1(false)).await;
     says(&s_client(&server, "-alpn http/1.1").await, &["alert no application protocol"]);
+    let server = Listening::start(tls).await;
+    says(&s_client(&server, "-alpn http/1.0").await, &["alert no application protocol"]);
+    says(&s_client(&server, "-alpn http/1.1").await, &["ALPN protocol: http/1.1"]);
     says(&s_client(&server, "-alpn http/1.1,h2").await, &["ALPN protocol: h2"]);
     says(&s_client(&server, "").await, &["No ALPN negotiated", "New, TLSv1.3"]);
 }

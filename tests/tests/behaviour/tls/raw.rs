@@ -157,7 +157,8 @@ async fn who_speaks_something_else_is_told_what_this_port_takes() {
     timeout(LONG, tcp.read_to_string(&mut answer)).await.expect("it is closed").unwrap();
     says(&answer, &["without TLS", "http://"]);
 
-    let server = Listening::start(ca.issue(&["localhost"]).server()).await;
+    let server = Server::new().tls(ca.issue(&["localhost"]).server()).accept_http1(false);
+    let server = Listening::start_as(server).await;
     let client = Arc::new(config(&ca, &ca.issue(&["billing"]), &TLS13));
     let mut http1 = connect(&server, &client).await;
     http1.write_all(b"GET / HTTP/1.1\r\nhost: localhost\r\n\r\n").await.unwrap();
@@ -165,4 +166,42 @@ async fn who_speaks_something_else_is_told_what_this_port_takes() {
     timeout(LONG, http1.read_to_string(&mut answer)).await.expect("it is closed").unwrap();
     says(&answer, &["505", "HTTP/2", "HTTP/1.1"]);
     assert!(!answer.contains("TLS"), "{answer}");
+}
+
+/// The status of the answer to a client that offers the protocols `alpn`, and speaks HTTP/1.1. An error if the
+/// handshake fails.
+async fn http1_status(server: &Listening, ca: &Authority, alpn: &[&str]) -> io::Result<String> {
+    let mut config = config(ca, &ca.issue(&["billing"]), &TLS13);
+    config.alpn_protocols = alpn.iter().map(|name| name.as_bytes().to_vec()).collect();
+    let connector = TlsConnector::from(Arc::new(config));
+    let tcp = TcpStream::connect(server.address).await?;
+    let mut stream = connector.connect("localhost".try_into().unwrap(), tcp).await?;
+    // The sum of nothing.
+    let head = "POST /calculator.Calculator/Add HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\
+                content-type: application/grpc-web\r\ncontent-length: 5\r\n\r\n\0\0\0\0\0";
+    stream.write_all(head.as_bytes()).await?;
+    let mut answer = Vec::new();
+    timeout(LONG, stream.read_to_end(&mut answer)).await.expect("it is closed")?;
+    Ok(String::from_utf8_lossy(&answer[..12]).into_owned())
+}
+
+#[tokio::test]
+async fn http1_is_spoken_with_clients_that_offer_it_or_nothing() {
+    let ca = Authority::new();
+    let tls = || ca.issue(&["localhost"]).server();
+    let server = Listening::start(tls()).await;
+    for alpn in [&["http/1.1"][..], &[]] {
+        assert_eq!(http1_status(&server, &ca, alpn).await.unwrap(), "HTTP/1.1 200");
+        let alpn = alpn.first().map(|name| name.as_bytes());
+        assert_eq!(server.peers.last().alpn_protocol(), alpn);
+    }
+    // HTTP/2 comes first.
+    let mut both = config(&ca, &ca.issue(&["billing"]), &TLS13);
+    both.alpn_protocols = vec![b"http/1.1".to_vec(), b"h2".to_vec()];
+    let stream = connect(&server, &Arc::new(both)).await;
+    assert_eq!(stream.get_ref().1.alpn_protocol(), Some(&b"h2"[..]));
+
+    let server = Listening::start_as(Server::new().tls(tls()).accept_http1(false)).await;
+    http1_status(&server, &ca, &["http/1.1"]).await.unwrap_err();
+    assert_eq!(http1_status(&server, &ca, &[]).await.unwrap(), "HTTP/1.1 505");
 }
