@@ -8,7 +8,7 @@ use base64::{Engine as _, engine::general_purpose::STANDARD_NO_PAD};
 use bytes::{BufMut as _, Bytes, BytesMut};
 use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, header};
 use prost::Message as _;
-use tonic::{Code, Status};
+use tonic::{Code, Status, metadata::MetadataMap};
 
 use super::{
     content_type::Protocol,
@@ -18,7 +18,11 @@ use super::{
     json_text::JsonText,
     length_prefixed::HEADER,
 };
-use crate::call::{deadline, status::code_name, trailers::append};
+use crate::call::{
+    deadline::{self, GRPC_TIMEOUT},
+    status::code_name,
+    trailers::append,
+};
 
 const PROTOCOL_VERSION: HeaderName = HeaderName::from_static("connect-protocol-version");
 const TIMEOUT: HeaderName = HeaderName::from_static("connect-timeout-ms");
@@ -77,7 +81,7 @@ impl ConnectFormat {
         headers.remove(header::CONTENT_LENGTH);
         let [encoding, accepted] = self.encoding_headers();
         rename(headers, &encoding, GRPC_ENCODING);
-        rename(headers, &accepted, GRPC_ACCEPT_ENCODING);
+        rename_accepted(headers, &accepted);
         if let Some(version) = headers.remove(PROTOCOL_VERSION)
             && version != "1"
         {
@@ -85,6 +89,7 @@ impl ConnectFormat {
                 "the server speaks version 1 of the Connect protocol, not {version:?}"
             )));
         }
+        headers.remove(GRPC_TIMEOUT);
         if let Some(timeout) = headers.remove(TIMEOUT) {
             deadline::set_timeout(headers, parse_timeout(&timeout)?);
         }
@@ -95,6 +100,7 @@ impl ConnectFormat {
     pub(crate) fn response_from_grpc(self, headers: &mut HeaderMap) {
         let [encoding, _] = self.encoding_headers();
         rename(headers, &GRPC_ENCODING, encoding);
+        headers.remove(header::CONTENT_LENGTH);
         headers.insert(header::CONTENT_TYPE, self.content_type());
     }
 
@@ -105,23 +111,30 @@ impl ConnectFormat {
         }
     }
 
-    /// The response to a call that has failed before there was another.
-    pub(crate) fn failure(self, status: &Status) -> Response<HttpBody> {
-        let mut response = match self.is_stream {
-            true => Response::new(HttpBody::plain(end_of_stream(&HeaderMap::new(), Some(status)))),
+    /// The response to a call that has failed before there was another. The metadata of `status` is in its head, as in
+    /// gRPC, beside `sent`, what there was of one.
+    pub(crate) fn failure(self, sent: HeaderMap, status: &Status) -> Response<HttpBody> {
+        let (content_type, http_status, body) = match self.is_stream {
+            true => (
+                self.content_type(),
+                StatusCode::OK,
+                end_of_stream(&HeaderMap::new(), Some(status)),
+            ),
             false => {
-                let mut response = Response::new(HttpBody::plain(error(status).into()));
-                *response.status_mut() = http_status(status.code());
-                response
+                let json = HeaderValue::from_static("application/json");
+                (json, http_status(status.code()), error(status).into())
             }
         };
-        // What layers have added is among it.
-        *response.headers_mut() = headers::from_status_metadata(status.metadata());
-        let content_type = match self.is_stream {
-            true => self.content_type(),
-            false => HeaderValue::from_static("application/json"),
-        };
-        response.headers_mut().insert(header::CONTENT_TYPE, content_type);
+        let mut response = Response::new(HttpBody::plain(body));
+        *response.status_mut() = http_status;
+        let headers = response.headers_mut();
+        *headers = headers::from_metadata(MetadataMap::from_headers(sent));
+        for (name, value) in &headers::from_status_metadata(status.metadata()) {
+            append(headers, name, value);
+        }
+        let [_, accepted] = self.encoding_headers();
+        rename(headers, &GRPC_ACCEPT_ENCODING, accepted);
+        headers.insert(header::CONTENT_TYPE, content_type);
         response
     }
 }
@@ -139,8 +152,28 @@ impl ConnectCodec {
 }
 
 fn rename(headers: &mut HeaderMap, from: &HeaderName, to: HeaderName) {
+    // There may be one that means nothing here.
+    headers.remove(&to);
     if let Some(value) = headers.remove(from) {
         headers.insert(to, value);
+    }
+}
+
+/// Turns `accepted`, which may be several lines with weights, into the list that gRPC has.
+fn rename_accepted(headers: &mut HeaderMap, accepted: &HeaderName) {
+    let lines = headers.get_all(accepted).iter().filter_map(|line| line.to_str().ok());
+    let encodings = lines.flat_map(|line| line.split(',')).filter_map(|encoding| {
+        let (name, weight) = encoding.split_once(';').unwrap_or((encoding, ""));
+        let weight = weight.trim().strip_prefix("q=").map(str::parse::<f32>);
+        (weight != Some(Ok(0.0))).then(|| name.trim())
+    });
+    let list = HeaderValue::try_from(encodings.collect::<Vec<_>>().join(","));
+    headers.remove(accepted);
+    headers.remove(GRPC_ACCEPT_ENCODING);
+    if let Ok(list) = list
+        && !list.is_empty()
+    {
+        headers.insert(GRPC_ACCEPT_ENCODING, list);
     }
 }
 

@@ -66,6 +66,8 @@ async fn what_layers_add_is_in_the_head_of_every_response() {
     for (method, content_type, body) in [
         ("Reflect", "application/json", "{}"),
         ("Reflect", "application/json", "[]"),
+        // Its response has no JSON.
+        ("Reflect", "application/json", r#"{"string":"unpack","bytes":"CgN4L3k"}"#),
         ("Nothing", "application/json", "{}"),
         ("Nothing", "application/connect+json", ""),
         ("ReflectAll", "application/connect+json", ""),

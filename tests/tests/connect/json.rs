@@ -1,7 +1,8 @@
 //! Messages as JSON.
 
+use base64::{Engine as _, engine::general_purpose::STANDARD};
 use http::StatusCode;
-use rust_scaffold::JsonOptions;
+use rust_scaffold::{JsonOptions, prost::Message as _, prost_types::Any};
 
 use crate::mirror::{answer, post, routes, routes_with, seen};
 
@@ -192,4 +193,72 @@ async fn presence_is_that_of_the_file() {
         ],
     )
     .await;
+}
+
+/// An `Any` in an `Any`, and so on.
+fn nested_any(depth: usize) -> Vec<u8> {
+    let type_url = "x/google.protobuf.Any".to_owned();
+    let innermost = Any { type_url: "x/mirror.Item".to_owned(), value: Vec::new() };
+    let wrap = |inner: Any, _| Any { type_url: type_url.clone(), value: inner.encode_to_vec() };
+    (0..depth).fold(innermost, wrap).encode_to_vec()
+}
+
+#[tokio::test]
+async fn what_is_nested_too_deeply_is_not_written() {
+    for (depth, expected) in [
+        (100, StatusCode::OK),
+        (200, StatusCode::INTERNAL_SERVER_ERROR),
+        (2000, StatusCode::INTERNAL_SERVER_ERROR),
+    ] {
+        let bytes = STANDARD.encode(nested_any(depth));
+        let json = format!(r#"{{"string":"unpack","bytes":"{bytes}"}}"#);
+        let (status, body) = reflect("Reflect", &json).await;
+        assert_eq!(status, expected, "{depth}: {body}");
+    }
+}
+
+#[tokio::test]
+async fn what_is_nested_as_deeply_as_can_be_is_read() {
+    let nested = |before: &str, after: &str, depth: usize| {
+        format!("{}{}", before.repeat(depth), after.repeat(depth))
+    };
+    for (json, expected) in [
+        (nested(r#"{"nested":"#, "}", 98).replace(":}", ":{}}"), StatusCode::OK),
+        (format!(r#"{{"list":{}}}"#, nested("[", "]", 120)), StatusCode::BAD_REQUEST),
+        (format!(r#"{{"list":{}}}"#, nested("[", "]", 45)), StatusCode::OK),
+    ] {
+        let (status, body) = reflect("Reflect", &json).await;
+        assert_eq!(status, expected, "{json}: {body}");
+    }
+}
+
+#[tokio::test]
+async fn an_any_in_an_any_is_read_wherever_its_type_stands() {
+    let written = |before: &str, after: &str| {
+        let item = r#"{"@type":"x/mirror.Item"}"#;
+        format!(r#"{{"any":{}{item}{}}}"#, before.repeat(100), after.repeat(100))
+    };
+    let type_first = written(r#"{"@type":"x/google.protobuf.Any","value":"#, "}");
+    let type_last = written(r#"{"value":"#, r#","@type":"x/google.protobuf.Any"}"#);
+    check("Reflect", &[(&type_first, &type_first), (&type_last, &type_first)]).await;
+}
+
+#[tokio::test]
+async fn numbers_end_where_their_types_end() {
+    for json in [
+        r#"{"int64":9223372036854775808}"#,
+        r#"{"uint64":18446744073709660000}"#,
+        r#"{"uint64":-1.0}"#,
+        r#"{"int32":2147483648.0}"#,
+        r#"{"float":3.5e38}"#,
+        r#"{"double":1e400}"#,
+        r#"{"double":" 1"}"#,
+        r#"{"int32":" 1"}"#,
+        r#"{"int32":"0x1"}"#,
+        r#"{"int32":""}"#,
+        r#"{"color":1.5}"#,
+    ] {
+        let (status, body) = reflect("Reflect", json).await;
+        assert_eq!(status, StatusCode::BAD_REQUEST, "{json}: {body}");
+    }
 }

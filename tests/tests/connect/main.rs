@@ -4,6 +4,7 @@
 
 mod behind;
 mod cors;
+mod foreign;
 mod json;
 mod mirror;
 mod streams;

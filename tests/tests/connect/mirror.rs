@@ -28,13 +28,13 @@ pub(crate) type Body = UnsyncBoxBody<Bytes, Infallible>;
 pub(crate) struct Echo;
 
 impl Mirror for Echo {
-    /// Fails if it is asked to, and passes on metadata.
+    /// Fails if it is asked to, unpacks, and passes on metadata.
     async fn reflect(&self, call: Call<Everything>) -> Result<Answer<Everything>, Status> {
         if call.get_ref().string == "fail" {
             return Err(failure());
         }
         let text = call.metadata().get("x-text").cloned();
-        let mut answer = Answer::new(call.into_inner());
+        let mut answer = Answer::new(unpacked(call.into_inner()));
         if let Some(text) = text {
             answer.metadata_mut().insert("x-text", text.clone());
             answer.extensions_mut().insert(trailers(text));
@@ -64,12 +64,21 @@ impl Mirror for Echo {
         let messages = call.into_inner();
         let answers = tokio_stream::StreamExt::map(messages, |message| match message {
             Ok(message) if message.string == "fail" => Err(failure()),
-            message => message,
+            message => message.map(unpacked),
         });
         let mut answer = Answer::new(Streaming::new(answers));
         answer.extensions_mut().insert(trailers("end".parse().unwrap()));
         Ok(answer)
     }
+}
+
+/// `message`, with what its bytes are as `any`, if it asks for that: what no JSON says.
+fn unpacked(message: Everything) -> Everything {
+    if message.string != "unpack" {
+        return message;
+    }
+    let any = Any::decode(&message.bytes[..]).unwrap();
+    Everything { any: Some(any), ..Everything::default() }
 }
 
 fn trailers(last: AsciiMetadataValue) -> Trailers {

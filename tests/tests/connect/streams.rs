@@ -104,3 +104,27 @@ async fn a_stream_that_is_cut_fails() {
         assert!(seen.len() == 1 && seen[0].1.starts_with(r#"{"error":"#), "{size}: {seen:?}");
     }
 }
+
+#[tokio::test]
+async fn what_was_written_before_a_failure_is_sent() {
+    let body = enveloped(&[
+        br#"{"int32":1}"#,
+        br#"{"int32":2}"#,
+        br#"{"string":"unpack","bytes":"CgN4L3k"}"#,
+        br#"{"int32":3}"#,
+    ]);
+    let response = answer(&routes(), post("ReflectAll", "application/connect+json", body)).await;
+    let seen = texts(response.into_body());
+    assert_eq!(seen[..2], [(0, r#"{"int32":1}"#.to_owned()), (0, r#"{"int32":2}"#.to_owned())]);
+    assert!(seen.len() == 3 && seen[2].1.starts_with(r#"{"error":{"code":"internal","#));
+}
+
+#[tokio::test]
+async fn a_compression_that_is_not_accepted_fails_the_stream() {
+    let mut request = post("ReflectAll", "application/connect+json", "");
+    request.headers_mut().insert("connect-content-encoding", "br".parse().unwrap());
+    let response = answer(&routes(), request).await;
+    assert_eq!(response.headers()["connect-accept-encoding"], "gzip,identity");
+    let end = texts(response.into_body());
+    assert!(end[0].1.starts_with(r#"{"error":{"code":"unimplemented","#), "{end:?}");
+}

@@ -228,3 +228,62 @@ async fn other_requests_reach_the_fallback() {
         assert_eq!(answer(&routes, request).await.body(), "page");
     }
 }
+
+#[tokio::test]
+async fn only_compressions_that_the_client_weighs_are_sent() {
+    for (lines, is_compressed) in [
+        (vec!["br", "gzip"], true),
+        (vec!["br;q=1.0, gzip;q=0.5"], true),
+        (vec!["gzip;q=0, identity"], false),
+        (vec!["gzip; q=0.000"], false),
+        (vec!["identity"], false),
+    ] {
+        let mut request = post("Reflect", "application/proto", everything(5).encode_to_vec());
+        for line in &lines {
+            request.headers_mut().append("accept-encoding", line.parse().unwrap());
+        }
+        let response = answer(&routes(), request).await;
+        let encoding = response.headers().get("content-encoding");
+        assert_eq!(encoding.is_some(), is_compressed, "{lines:?}");
+    }
+}
+
+#[tokio::test]
+async fn only_compressions_that_the_service_accepts_are_read() {
+    let server = Server::new().add_service(MirrorServer::new(Echo));
+    let routes = server.into_service().unwrap();
+    for (content_type, body) in
+        [("application/json", b"{}".to_vec()), ("application/proto", everything(5).encode_to_vec())]
+    {
+        let mut request = post("Reflect", content_type, gzipped(&body));
+        request.headers_mut().insert("content-encoding", "gzip".parse().unwrap());
+        let response = answer(&routes, request).await;
+        assert_eq!(response.status(), StatusCode::NOT_IMPLEMENTED, "{content_type}");
+        assert_eq!(response.headers()["accept-encoding"], "identity");
+    }
+}
+
+#[tokio::test]
+async fn caches_are_told_that_responses_may_be_compressed() {
+    let request = Request::get("/mirror.Mirror/Reflect?encoding=json&message=%7B%7D")
+        .header("accept-encoding", "gzip")
+        // Of a body that there is not.
+        .header("content-encoding", "gzip")
+        .body(Body::default())
+        .unwrap();
+    let response = answer(&routes(), request).await;
+    assert_eq!(response.status(), StatusCode::OK);
+    assert_eq!(response.headers()["vary"], "accept-encoding");
+    assert_eq!(gunzipped(response.body()), b"{}");
+}
+
+#[tokio::test]
+async fn headers_of_grpc_mean_nothing_in_connect() {
+    let mut request = post("Reflect", "application/proto", everything(5).encode_to_vec());
+    request.headers_mut().insert("grpc-encoding", "gzip".parse().unwrap());
+    request.headers_mut().insert("grpc-accept-encoding", "gzip".parse().unwrap());
+    request.headers_mut().insert("grpc-timeout", "0n".parse().unwrap());
+    let response = answer(&routes(), request).await;
+    assert_eq!(response.status(), StatusCode::OK);
+    assert!(!response.headers().contains_key("content-encoding"));
+}

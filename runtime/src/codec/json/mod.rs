@@ -1,6 +1,7 @@
 //! Messages as JSON, by [protobuf's mapping](https://protobuf.dev/programming-guides/json/), and back: by the
 //! descriptors that generated code has in it, without code for each message.
 
+mod depth;
 mod explain;
 mod features;
 mod lowered;
@@ -15,6 +16,7 @@ use prost_reflect::{
 };
 use tonic::Status;
 
+use self::depth::LimitedDepth;
 use crate::codec::descriptors::well_known_files;
 
 /// How messages are written as JSON, and read from it: see [`ServiceServer::json`](crate::ServiceServer::json). Needs the
@@ -145,7 +147,8 @@ impl JsonMethod {
     /// The JSON of an encoded response.
     ///
     /// # Errors
-    /// `Internal`: it cannot be decoded, or has no JSON: a timestamp out of range, an `Any` of an unknown type.
+    /// `Internal`: it cannot be decoded, or has no JSON: a timestamp out of range, an `Any` of an unknown type, or
+    /// too deep a nesting.
     pub(crate) fn write_response(&self, message: Bytes) -> Result<Bytes, Status> {
         let unwritable = |error: &dyn fmt::Display| {
             let name = self.response.full_name();
@@ -154,7 +157,7 @@ impl JsonMethod {
         let decoded = DynamicMessage::decode(self.response.clone(), message);
         let decoded = decoded.map_err(|error| unwritable(&error))?;
         let mut json = Vec::new();
-        let mut writer = serde_json::Serializer::new(&mut json);
+        let mut writer = serde_json::Serializer::with_formatter(&mut json, LimitedDepth::default());
         let written = decoded.serialize_with_options(&mut writer, &self.options.of_writing());
         written.map_err(|error| unwritable(&error))?;
         Ok(json.into())

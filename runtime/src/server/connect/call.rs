@@ -2,8 +2,8 @@
 
 use std::future::poll_fn;
 
-use http::{Method, Request, Response};
-use tonic::Status;
+use http::{HeaderMap, HeaderValue, Method, Request, Response, header};
+use tonic::{Status, codec::EnabledCompressionEncodings};
 
 use super::{
     streaming::{StreamedRequest, StreamedResponse},
@@ -28,6 +28,9 @@ pub(super) struct ConnectCall {
     /// The size limit for request messages, in bytes.
     pub(super) limit: usize,
     pub(super) transcoder: Transcoder,
+    /// The compressions that the service accepts.
+    pub(super) accepted: EnabledCompressionEncodings,
+    pub(super) is_get: bool,
 }
 
 impl ConnectCall {
@@ -48,12 +51,15 @@ impl ConnectCall {
         let body: Box<dyn RecvBody> = if self.transcoder.is_proto() {
             Box::new(UnaryRequest::new(body, is_compressed, self.limit))
         } else {
-            // Transcoded messages are not compressed.
-            let encoding = request
-                .headers_mut()
-                .remove(GRPC_ENCODING)
-                .map(|name| headers::message_encoding(&name));
-            let encoding = encoding.transpose()?.flatten();
+            let encoding = match GrpcHeaders::parse(request.headers()).encoding(self.accepted) {
+                Ok(encoding) => {
+                    // Transcoded messages are not compressed.
+                    request.headers_mut().remove(GRPC_ENCODING);
+                    encoding
+                }
+                // The service refuses the call.
+                Err(_) => None,
+            };
             let transcoder = self.transcoder.clone();
             match self.format.is_stream {
                 true => Box::new(StreamedRequest::new(body, encoding, self.limit, transcoder)),
@@ -73,23 +79,33 @@ impl ConnectCall {
             // A layer has answered, in plain HTTP.
             return response;
         }
-        let answer = match self.format.is_stream {
+        let mut response = match self.format.is_stream {
             true => self.stream(response),
             false => unary::response(self.format, &self.transcoder, response).await,
         };
-        answer.unwrap_or_else(|status| self.format.failure(&status))
+        if self.is_get {
+            // A cache may keep the response, which is compressed if its client accepts that.
+            response
+                .headers_mut()
+                .append(header::VARY, HeaderValue::from_static("accept-encoding"));
+        }
+        response
     }
 
-    fn stream(&self, response: Response<HttpBody>) -> Result<Response<HttpBody>, Status> {
+    fn stream(&self, response: Response<HttpBody>) -> Response<HttpBody> {
         let (mut head, body) = response.into_parts();
         let grpc = GrpcHeaders::parse(&head.headers);
         if let Some(code) = grpc_status::code(&grpc) {
             // There is nothing else. If it is OK, the stream is empty.
-            return Err(grpc_status::from_headers(code, head.headers));
+            let status = grpc_status::from_headers(code, head.headers);
+            return self.format.failure(HeaderMap::new(), &status);
         }
-        let encoding = grpc.encoding.map(headers::message_encoding).transpose()?.flatten();
+        let encoding = match grpc.encoding.map(headers::message_encoding).transpose() {
+            Ok(encoding) => encoding.flatten(),
+            Err(status) => return self.format.failure(head.headers, &status),
+        };
         self.format.response_from_grpc(&mut head.headers);
         let body = StreamedResponse::new(body, encoding, self.transcoder.clone());
-        Ok(Response::from_parts(head, HttpBody::new(body)))
+        Response::from_parts(head, HttpBody::new(body))
     }
 }

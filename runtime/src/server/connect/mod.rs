@@ -10,7 +10,7 @@ mod unary;
 use std::{collections::BTreeMap, future::poll_fn, sync::Arc};
 
 use http::{HeaderName, Method, Request, Response, header};
-use tonic::Status;
+use tonic::{Status, codec::EnabledCompressionEncodings};
 
 use self::{
     call::ConnectCall,
@@ -103,12 +103,19 @@ impl ConnectServices {
 
 impl ConnectService {
     fn target(&self, path: &str, format: ConnectFormat) -> ConnectTarget {
-        let call = |limit, transcoder| ConnectCall { format, limit, transcoder };
-        let (limit, transcoder) = match self {
-            Self::Foreign => (DEFAULT_DECODING_LIMIT, transcoder::foreign(format.codec)),
+        let call = |limit, accepted, transcoder| ConnectCall {
+            format,
+            limit,
+            accepted,
+            transcoder,
+            is_get: false,
+        };
+        let (limit, accepted) = (DEFAULT_DECODING_LIMIT, EnabledCompressionEncodings::default());
+        let (limit, accepted, transcoder) = match self {
+            Self::Foreign => (limit, accepted, transcoder::foreign(format.codec)),
             Self::Generated(service, transcoders) => match service.position(path) {
                 // The service says so itself.
-                None => (DEFAULT_DECODING_LIMIT, Ok(Transcoder::Proto)),
+                None => (limit, accepted, Ok(Transcoder::Proto)),
                 Some(position) => {
                     let is_unary = is_unary(&service.descriptor.methods[position]);
                     if is_unary == format.is_stream {
@@ -116,13 +123,13 @@ impl ConnectService {
                         return ConnectTarget::OtherKind(accepted);
                     }
                     let transcoder = transcoders.of_method(service, position, format.codec);
-                    (service.decoding_limit(position), transcoder)
+                    (service.decoding_limit(position), service.options.accepted, transcoder)
                 }
             },
         };
         match transcoder {
-            Ok(transcoder) => ConnectTarget::Call(call(limit, transcoder)),
-            Err(status) => ConnectTarget::Refused(call(limit, Transcoder::Proto), status),
+            Ok(transcoder) => ConnectTarget::Call(call(limit, accepted, transcoder)),
+            Err(status) => ConnectTarget::Refused(call(limit, accepted, Transcoder::Proto), status),
         }
     }
 
@@ -136,7 +143,9 @@ impl ConnectService {
         let (codec, message) = QueryMessage::parse(query)?;
         let format = ConnectFormat { is_stream: false, codec };
         Some(match (self.target(path, format), message) {
-            (ConnectTarget::Call(call), Ok(message)) => ConnectTarget::Query(call, message),
+            (ConnectTarget::Call(call), Ok(message)) => {
+                ConnectTarget::Query(ConnectCall { is_get: true, ..call }, message)
+            }
             (ConnectTarget::Call(call), Err(status)) => ConnectTarget::Refused(call, status),
             (target, _) => target,
         })

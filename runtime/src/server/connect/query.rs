@@ -56,6 +56,7 @@ impl QueryMessage {
 
     /// Makes the message the body of `request`.
     pub(super) fn put_into(self, request: &mut Request<HttpBody>) {
+        request.headers_mut().remove(header::CONTENT_ENCODING);
         if let Some(compression) = self.compression {
             request.headers_mut().insert(header::CONTENT_ENCODING, compression);
         }

@@ -81,6 +81,8 @@ pub(super) struct StreamedResponse {
     messages: MessageDecoder,
     encoding: Option<CompressionEncoding>,
     transcoder: Transcoder,
+    /// With which the stream ends after what was transcoded before.
+    failure: Option<Status>,
 }
 
 impl StreamedResponse {
@@ -90,28 +92,37 @@ impl StreamedResponse {
         transcoder: Transcoder,
     ) -> Self {
         let messages = MessageDecoder::new(encoding, usize::MAX);
-        Self { body: Some(body), messages, encoding, transcoder }
+        Self { body: Some(body), messages, encoding, transcoder, failure: None }
     }
 
-    /// The messages that are in `data` and what came before, in the codec of the call.
-    fn transcode(&mut self, data: Bytes) -> Result<Bytes, Status> {
+    /// The messages that are in `data` and what came before, in the codec of the call, up to the first that has none.
+    fn transcode(&mut self, data: Bytes) -> Bytes {
         if self.transcoder.is_proto() {
-            return Ok(data);
+            return data;
         }
         self.messages.push(data);
         let mut transcoded = BytesMut::new();
-        while let Some(message) = self.messages.next()? {
-            let message = self.transcoder.write_response(message)?;
-            transcoded.extend_from_slice(&match self.encoding {
-                None => prefixed(false, &message),
-                Some(encoding) => {
-                    let mut compressed = BytesMut::new();
-                    compress(encoding, &message, &mut compressed)?;
-                    prefixed(true, &compressed)
+        loop {
+            match self.next_transcoded() {
+                Ok(Some(message)) => transcoded.extend_from_slice(&message),
+                Ok(None) => break,
+                Err(status) => {
+                    self.failure = Some(status);
+                    break;
                 }
-            });
+            }
         }
-        Ok(transcoded.freeze())
+        transcoded.freeze()
+    }
+
+    /// The next message that has arrived, in its envelope.
+    fn next_transcoded(&mut self) -> Result<Option<Bytes>, Status> {
+        let Some(message) = self.messages.next()? else { return Ok(None) };
+        let message = self.transcoder.write_response(message)?;
+        let Some(encoding) = self.encoding else { return Ok(Some(prefixed(false, &message))) };
+        let mut compressed = BytesMut::new();
+        compress(encoding, &message, &mut compressed)?;
+        Ok(Some(prefixed(true, &compressed)))
     }
 
     /// The last envelope.
@@ -125,6 +136,9 @@ impl StreamedResponse {
 
     fn poll_frame(&mut self, cx: &mut Context<'_>) -> Poll<Option<Frame<Bytes>>> {
         while let Some(body) = &mut self.body {
+            if let Some(status) = self.failure.take() {
+                return Poll::Ready(Some(self.end(Err(status))));
+            }
             let frame = match ready!(http_body::Body::poll_frame(Pin::new(body), cx)) {
                 Some(Ok(frame)) => frame.into_data().map_err(|frame| frame.into_trailers().ok()),
                 Some(Err(status)) => return Poll::Ready(Some(self.end(Err(status)))),
@@ -137,10 +151,8 @@ impl StreamedResponse {
                     return Poll::Ready(Some(self.end(end)));
                 }
             };
-            match messages {
-                Ok(messages) if messages.is_empty() => {}
-                Ok(messages) => return Poll::Ready(Some(Frame::data(messages))),
-                Err(status) => return Poll::Ready(Some(self.end(Err(status)))),
+            if !messages.is_empty() {
+                return Poll::Ready(Some(Frame::data(messages)));
             }
         }
         Poll::Ready(None)

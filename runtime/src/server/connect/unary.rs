@@ -9,7 +9,7 @@ use std::{
 use bytes::{Buf as _, Bytes, BytesMut};
 use http::{HeaderMap, HeaderValue, Response, header};
 use http_body::Body as _;
-use tonic::{Status, codec::CompressionEncoding};
+use tonic::{Code, Status, codec::CompressionEncoding};
 
 use super::transcoder::Transcoder;
 use crate::{
@@ -122,30 +122,49 @@ impl RecvBody for UnaryRequest {
     }
 }
 
-/// The response of gRPC as one of Connect. An error is the status of the call.
+/// The response of gRPC as one of Connect.
 pub(super) async fn response(
     format: ConnectFormat,
     transcoder: &Transcoder,
     response: Response<HttpBody>,
-) -> Result<Response<HttpBody>, Status> {
+) -> Response<HttpBody> {
     let (mut head, body) = response.into_parts();
-    if let Some(code) = grpc_status::code(&GrpcHeaders::parse(&head.headers)) {
-        return Err(grpc_status::from_headers(code, head.headers));
+    match grpc_status::code(&GrpcHeaders::parse(&head.headers)) {
+        Some(Code::Ok) => format.failure(head.headers, &malformed()),
+        Some(code) => {
+            let status = grpc_status::from_headers(code, head.headers);
+            format.failure(HeaderMap::new(), &status)
+        }
+        None => match message(&mut head.headers, body, transcoder).await {
+            Ok(message) => {
+                head.headers.insert(header::CONTENT_TYPE, format.content_type());
+                head.headers.insert(header::CONTENT_LENGTH, HeaderValue::from(message.len()));
+                Response::from_parts(head, HttpBody::plain(message))
+            }
+            // Layers may have added headers, of CORS for example, without which a browser shows no failure.
+            Err(status) => format.failure(head.headers, &status),
+        },
     }
+}
+
+/// The only message in `body`, in the codec of the call. Its encoding, and the trailers, become `headers`.
+async fn message(
+    headers: &mut HeaderMap,
+    body: HttpBody,
+    transcoder: &Transcoder,
+) -> Result<Bytes, Status> {
     let (message, trailers) = read(body).await?;
     let trailers = connect::end_of_call(trailers)?;
     let (is_compressed, message) = single(message)?;
-    let encoding = head.headers.remove(GRPC_ENCODING).filter(|_| is_compressed);
+    let encoding = headers.remove(GRPC_ENCODING).filter(|_| is_compressed);
     let message = match &encoding {
         _ if transcoder.is_proto() => message,
         None => transcoder.write_response(message)?,
         Some(name) => recode(name, &message, transcoder)?,
     };
-    head.headers.extend(encoding.map(|name| (header::CONTENT_ENCODING, name)));
-    head.headers.insert(header::CONTENT_TYPE, format.content_type());
-    head.headers.insert(header::CONTENT_LENGTH, HeaderValue::from(message.len()));
-    connect::add_trailers(&mut head.headers, &trailers);
-    Ok(Response::from_parts(head, HttpBody::plain(message)))
+    headers.extend(encoding.map(|name| (header::CONTENT_ENCODING, name)));
+    connect::add_trailers(headers, &trailers);
+    Ok(message)
 }
 
 /// A compressed message in the codec of the call, compressed as it was.
@@ -157,12 +176,18 @@ fn recode(name: &HeaderValue, message: &[u8], transcoder: &Transcoder) -> Result
     Ok(compressed.freeze())
 }
 
-/// All data of `body`, and its trailers.
+/// The data of `body`, which has a message at most, and its trailers.
 async fn read(mut body: HttpBody) -> Result<(Bytes, Option<HeaderMap>), Status> {
     let mut received = BytesMut::new();
     while let Some(frame) = poll_fn(|cx| Pin::new(&mut body).poll_frame(cx)).await {
         match frame?.into_data() {
-            Ok(data) => received.extend_from_slice(&data),
+            Ok(data) => {
+                received.extend_from_slice(&data);
+                // The method of another library may be a stream, which need not end.
+                if header(&received).is_some_and(|(_, length)| received.len() > HEADER + length) {
+                    return Err(malformed());
+                }
+            }
             Err(frame) => return Ok((received.freeze(), frame.into_trailers().ok())),
         }
     }
@@ -171,15 +196,18 @@ async fn read(mut body: HttpBody) -> Result<(Bytes, Option<HeaderMap>), Status> 
 
 /// The only message in `received`, and whether it is compressed.
 fn single(mut received: Bytes) -> Result<(bool, Bytes), Status> {
-    let Some([flag, length @ ..]) = received.first_chunk::<HEADER>() else {
-        return Err(malformed());
-    };
-    let (flag, length) = (*flag, u32::from_be_bytes(*length) as usize);
+    let (flag, length) = header(&received).ok_or_else(malformed)?;
     received.advance(HEADER);
     match received.len() == length {
         true => Ok((flag == 1, received)),
         false => Err(malformed()),
     }
+}
+
+/// The flag and the length of the message that starts with `received`.
+fn header(received: &[u8]) -> Option<(u8, usize)> {
+    let [flag, length @ ..] = received.first_chunk::<HEADER>()?;
+    Some((*flag, u32::from_be_bytes(*length) as usize))
 }
 
 #[cold]
