@@ -49,9 +49,6 @@ pub(crate) enum ConnectCodec {
 impl ConnectFormat {
     /// The format that a content type names.
     pub(crate) fn of_content_type(value: &HeaderValue) -> Option<Self> {
-        if value.as_bytes().starts_with(b"application/grpc") {
-            return None;
-        }
         let value = value.to_str().ok()?;
         let name = value.split(';').next()?.trim().to_ascii_lowercase();
         let name = name.strip_prefix("application/")?;

@@ -156,7 +156,15 @@ fn is_unary(method: &MethodDescriptor) -> bool {
     method.kind == MethodKind::Unary
 }
 
+/// Whether a request is gRPC, or gRPC-Web. Most are, and pay for no more than this.
+#[inline]
+fn is_grpc(request: &Request<HttpBody>) -> bool {
+    let content_type = request.headers().get(header::CONTENT_TYPE);
+    content_type.is_some_and(|value| value.as_bytes().starts_with(b"application/grpc"))
+}
+
 impl ConnectRoutes {
+    #[cold]
     fn translate(&self, mut request: Request<HttpBody>, answer: ServeGrpc<'_>) -> ServiceFuture {
         let (call, refusal) = match self.services.target(&request) {
             None => return answer(request, None),
@@ -192,6 +200,9 @@ async fn other_kind(accepted: ConnectFormat, mut refusing: ServiceFuture) -> Res
 
 impl HttpService for ConnectRoutes {
     fn call(&self, request: Request<HttpBody>) -> ServiceFuture {
+        if is_grpc(&request) {
+            return self.inner.call(request);
+        }
         self.translate(request, &|request, refusal| match refusal {
             None => self.inner.call(request),
             Some(status) => self.inner.refuse(request, refused(status), None),
@@ -200,6 +211,9 @@ impl HttpService for ConnectRoutes {
 
     #[cfg(feature = "_observed")]
     fn call_from(&self, request: Request<HttpBody>, info: Option<&ConnectInfo>) -> ServiceFuture {
+        if is_grpc(&request) {
+            return self.inner.call_from(request, info);
+        }
         self.translate(request, &|request, refusal| match refusal {
             None => self.inner.call_from(request, info),
             Some(status) => self.inner.refuse(request, refused(status), info),
