@@ -46,13 +46,14 @@
 //!   that of ring, or with `tls-aws-lc` that of AWS-LC, which needs a C compiler to build.
 //! - `log`: [`Server::log_calls`], which logs each call in one line. Adds no crate.
 //! - `json`: messages of Connect as JSON, by protobuf's mapping, so that curl and scripts can call every service:
-//!   see [`JsonOptions`]. Adds `prost-reflect`, `serde_json`, `serde-value` and what these need, and the descriptors of
-//!   the services to the program.
+//!   see [`JsonOptions`]. Turns on `web` and `http1`. Adds `prost-reflect`, `serde_json` and what these need, and the
+//!   descriptors of the services to the program.
 //! - `mock`: mocks of generated services, for tests.
 //! - `tracing`: [`Server::trace_calls`] and [`Channel::trace_calls`], which put each call into a span. Adds no crate.
 //! - `web`: gRPC-Web, in servers beside gRPC, and in a [`Channel`] by [`Protocol`]; in a [`Server`] the [Connect
-//!   protocol](https://connectrpc.com/docs/protocol/) as well, for all of its services. Adds no dependency. Browsers also
-//!   need TLS, or HTTP/1.1 by the feature `http1`, and CORS, which axum or a proxy in front provides.
+//!   protocol](https://connectrpc.com/docs/protocol/) as well, for all of its services, and
+//!   [`Server::cors`] for pages of other origins. Adds no dependency. Browsers also need TLS, or HTTP/1.1 by the feature
+//!   `http1`.
 //! - `tonic-transport`: conversion of tonic's channels to [`Channel`], and tonic's `Request::remote_addr`
 //!   on a [`Server`] with [`connect_info`](Server::connect_info).
 //!

@@ -14,7 +14,7 @@ use std::{
 };
 
 use rust_scaffold::{
-    AdaptiveLimit, CallLog, Channel, ChannelzService, Code, HealthReporter, HealthStatus,
+    AdaptiveLimit, CallLog, Channel, ChannelzService, Code, Cors, HealthReporter, HealthStatus,
     InterceptedCall, Limits, LogFormat, Rate, RateLimit, Request, Response, RpcConventions, Server,
     Status, Streaming, TraceCalls,
     mock::{Sequence, ge, script, within},
