@@ -122,6 +122,7 @@ impl ConnectFormat {
                 (json, http_status(status.code()), error(status).into())
             }
         };
+        let length = HeaderValue::from(body.len());
         let mut response = Response::new(HttpBody::plain(body));
         *response.status_mut() = http_status;
         let headers = response.headers_mut();
@@ -132,6 +133,7 @@ impl ConnectFormat {
         let [_, accepted] = self.encoding_headers();
         rename(headers, &GRPC_ACCEPT_ENCODING, accepted);
         headers.insert(header::CONTENT_TYPE, content_type);
+        headers.insert(header::CONTENT_LENGTH, length);
         response
     }
 }

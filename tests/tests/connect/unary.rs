@@ -63,6 +63,7 @@ async fn a_failure_is_an_http_status_and_json() {
         let json = r#"{"code":"failed_precondition","message":"größer als \"100 %\"","details":[{"type":"google.protobuf.StringValue","value":"CgN3aHk"}]}"#;
         assert_eq!(seen(&response), (StatusCode::BAD_REQUEST, "application/json", json));
         assert_eq!(response.headers()["x-reason"], "full");
+        assert_eq!(response.headers()["content-length"], json.len().to_string());
         assert!(!response.headers().contains_key("grpc-status"));
     }
 }
