@@ -34,8 +34,8 @@
 //! - `error-details`: the details of errors in `google.rpc`, typed ([`error_details`]). Adds `tonic-types`.
 //! - `health`: [`Server::health`] and [`Server::probe`], which serve the health of a server to probes and load balancers,
 //!   beside its services and on a port of its own. Adds no crate.
-//! - `http1`: HTTP/1.1 on the port of a [`Server`], beside HTTP/2: for browsers and curl, which call in gRPC-Web, and
-//!   for plain HTTP. Adds `hyper`.
+//! - `http1`: HTTP/1.1 on the port of a [`Server`], beside HTTP/2: for browsers and curl, which call in gRPC-Web or
+//!   Connect, and for plain HTTP. Adds `hyper`.
 //! - `opentelemetry`: [`Server::measure_calls`] and [`Channel::measure_calls`], and spans that continue the traces of
 //!   calls. Adds `opentelemetry` and `tracing-opentelemetry`.
 //! - `reflection`: [`Server::reflection`], which shows clients without the protos what a server has. Adds no crate,

@@ -64,7 +64,7 @@ pub(crate) fn too_long(request: &http::Request<HttpBody>, refusal: &Status) -> B
 #[cfg(feature = "http1")]
 pub(crate) fn needs_http2() -> Box<HttpResponse> {
     const TEXT: &str =
-        "gRPC takes HTTP/2. Over HTTP/1.1, this server speaks gRPC-Web, if it does at all.\n";
+        "gRPC takes HTTP/2. Over HTTP/1.1, there may be gRPC-Web and Connect on this port.\n";
     let mut response = plain(StatusCode::HTTP_VERSION_NOT_SUPPORTED);
     let content_type = HeaderValue::from_static("text/plain; charset=utf-8");
     response.headers_mut().insert(header::CONTENT_TYPE, content_type);

@@ -110,7 +110,7 @@ impl Server {
     /// `http1`.
     ///
     /// All that is served is served over both, but gRPC itself: it needs HTTP/2, and gets HTTP status 505 over
-    /// HTTP/1.1, where gRPC-Web, the feature `web`, takes its place. Options of connections hold for both, as far as
+    /// HTTP/1.1, where gRPC-Web and Connect, the feature `web`, take its place. Options of connections hold for both, as far as
     /// HTTP/1.1 has what they are about; there, a connection has one call at a time.
     #[cfg(feature = "http1")]
     #[must_use]

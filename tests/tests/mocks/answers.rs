@@ -8,7 +8,11 @@ use std::{
     time::Duration,
 };
 
-use rust_scaffold::{Code, Request, Response, Status, Streaming, Trailers, metadata::MetadataMap};
+use http::Uri;
+use hyper_util::{client::legacy::Client, rt::TokioExecutor};
+use rust_scaffold::{
+    Channel, Code, Protocol, Request, Response, Status, Streaming, Trailers, metadata::MetadataMap,
+};
 use tokio::time::Instant;
 
 use crate::{
@@ -181,6 +185,21 @@ async fn a_dropped_connection_is_unavailable() {
     mock.expect_add().drops_connection();
     let status = mock.client().add(add(5, 3)).await.unwrap_err();
     assert_eq!(status.code(), Code::Unavailable);
+}
+
+#[tokio::test]
+async fn a_served_mock_breaks_connections_of_http1_as_well() {
+    let mock = MockCalculator::new();
+    mock.expect_add().with(add(2, 2)).drops_connection();
+    mock.expect_add().with(add(5, 3)).returns(sum(8));
+    let serving = mock.serve().await.unwrap();
+    let http1 = Client::builder(TokioExecutor::new()).build_http();
+    let channel = Channel::with_protocol(http1, Protocol::GrpcWeb);
+    let client = CalculatorClient::with_origin(channel, serving.uri().parse::<Uri>().unwrap());
+    let status = client.add(add(2, 2)).await.unwrap_err();
+    assert_eq!(status.code(), Code::Unavailable);
+    assert!(status.message().contains("connection closed"), "{status}");
+    client.add(add(5, 3)).await.unwrap();
 }
 
 #[tokio::test]
