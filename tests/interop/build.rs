@@ -8,6 +8,10 @@ fn main() -> Result<(), Box<dyn Error>> {
         &["../../proto"],
     )?;
 
+    rust_scaffold_build::configure()
+        .include_file("mirrors.rs")
+        .compile_protos(&["mirror.proto"], &["../proto"])?;
+
     let newer = Path::new(&env::var("OUT_DIR")?).join("newer");
     fs::create_dir_all(&newer)?;
     rust_scaffold_build::configure()

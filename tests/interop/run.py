@@ -89,6 +89,7 @@ def main():
 
     section("python client, rust server on a Unix socket", run_unix_socket_checks)
     section("python client, what a rust process shows of itself", run_admin_checks)
+    section("node and python clients of Connect, rust server", run_connect_checks)
     for name, script, end in [
         (
             "python client, the rust server's own services",
@@ -145,6 +146,19 @@ def run_unix_socket_checks():
     with tempfile.TemporaryDirectory() as folder:
         with running([*PEERS["rust"], "serve", f"unix:{folder}/peer.sock"]) as address:
             return results_of([sys.executable, str(HERE / "python" / "unix_socket.py"), address])
+
+
+def run_connect_checks():
+    protoc = [sys.executable, "-m", "grpc_tools.protoc", "--include_imports"]
+    protoc += [f"--proto_path={HERE.parent / 'proto'}", f"--proto_path={HERE.parents[1] / 'proto'}"]
+    with tempfile.TemporaryDirectory() as folder, running([*PEERS["rust"], "connect"]) as address:
+        descriptors = str(Path(folder, "protos.binpb"))
+        files = ["calculator.proto", "telemetry.proto", "mirror.proto"]
+        subprocess.run([*protoc, f"--descriptor_set_out={descriptors}", *files], check=True)
+        return {
+            **results_of(["node", str(HERE / "node" / "connect.js"), address, descriptors]),
+            **results_of([sys.executable, str(HERE / "python" / "json_mapping.py"), address, descriptors]),
+        }
 
 
 def run_admin_checks():

@@ -9,6 +9,7 @@
 )]
 
 include!(concat!(env!("OUT_DIR"), "/contracts.rs"));
+include!(concat!(env!("OUT_DIR"), "/mirrors.rs"));
 
 /// The calculator of a client that is newer than its server.
 #[allow(dead_code, reason = "only the client is of use here")]

@@ -4,6 +4,7 @@ mod admin;
 mod auth;
 mod chain;
 mod checks;
+mod connect;
 mod contract;
 mod relay;
 mod scenarios;
@@ -18,6 +19,7 @@ const USAGE: &str = "\
 Usage: interop serve               serve on a free port of 127.0.0.1 and print it
        interop serve unix:PATH     serve on a Unix socket
        interop serve KIND FOLDER   serve with TLS and the certificates in a folder
+       interop connect             serve, with all types of protobuf, for clients of Connect
        interop chain [HOST:PORT]   serve as a part of a chain, whose next service is there
        interop admin               serve and call, and print where channelz shows it
        interop check HOST:PORT     run every check
@@ -38,6 +40,7 @@ async fn main() -> Result<ExitCode, Box<dyn Error>> {
             serve(secure_server(kind, Path::new(folder)), "localhost").await?;
         }
         ["admin"] => admin::serve().await?,
+        ["connect"] => serve(connect::server(), "127.0.0.1").await?,
         ["chain"] => chain::serve(None).await?,
         ["chain", next] => chain::serve(Some(next)).await?,
         ["check", address, ref kind @ ..] => return Ok(check(address, kind).await),

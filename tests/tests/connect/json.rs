@@ -25,6 +25,8 @@ async fn every_type_has_its_form() {
     let same = [
         "{}",
         r#"{"double":1.5}"#,
+        // To the last digit.
+        r#"{"double":470014780.05485797}"#,
         r#"{"double":"NaN"}"#,
         r#"{"double":"-Infinity"}"#,
         r#"{"float":0.1}"#,
