@@ -15,7 +15,7 @@ use super::{
 };
 use crate::{
     channelz::{CHANNELS, Page, SERVERS, SOCKETS, SUBCHANNELS},
-    server::{GeneratedServer, dispatch::RegisteredService, service::sealed::IntoServed},
+    server::{GeneratedServer, registered::RegisteredService, service::sealed::IntoServed},
 };
 
 /// How many results there are at most, as in grpc-go.

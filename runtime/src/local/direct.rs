@@ -11,7 +11,7 @@ use crate::{
     },
     client::direct::DirectServer,
     protocol::http_body::HttpBody,
-    server::dispatch::RegisteredService,
+    server::registered::RegisteredService,
 };
 
 impl DirectServer for Arc<RegisteredService> {

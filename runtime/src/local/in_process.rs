@@ -10,7 +10,7 @@ use crate::{
     },
     client::transport::Transport,
     protocol::{compression, headers, http_body::HttpBody},
-    server::{dispatch::RegisteredService, http::serve},
+    server::{http::serve, registered::RegisteredService},
 };
 
 /// A server in this process.

@@ -9,8 +9,8 @@
 use std::{fmt, sync::Arc};
 
 use super::{
-    dispatch::RegisteredService, observer::Observers, observer::ServerObserver, routes::RouteTable,
-    shutdown_limit::ShutdownLimit,
+    observer::Observers, observer::ServerObserver, registered::RegisteredService,
+    routes::RouteTable, shutdown_limit::ShutdownLimit,
 };
 use crate::h2::server::service::HttpService;
 

@@ -18,15 +18,11 @@ use crate::{
         deadline::Deadline,
         direct_slot::{DirectSlot, ErasedSlot},
         head::{IncomingCall, IncomingMessages},
-        method::{MethodDescriptor, MethodIndex, ServiceDescriptor},
+        method::{MethodDescriptor, ServiceDescriptor},
         reply::{CallFuture, Reply, ReplyFuture},
         streaming::Streaming,
     },
     codec::{Codec, CodecMessage, Encode, ProstCodec},
-    intercept::{
-        InterceptedCall, Role,
-        interceptor::{IncomingService, Interceptors, ServiceCall},
-    },
     protocol::{
         compression,
         encoded_stream::EncodedStream,
@@ -74,127 +70,6 @@ where
     }
 }
 
-/// The implementation of a service with its [`Dispatch`], type-erased.
-pub(crate) trait ErasedDispatch: Send + Sync {
-    /// Dispatches `call` to the method at position `method`.
-    fn call<'a>(&self, method: usize, call: ServerCall<'a>) -> ReplyFuture<'a>;
-}
-
-/// A service, as entry points serve it.
-#[derive(Clone)]
-pub(crate) struct RegisteredService {
-    pub(crate) descriptor: &'static ServiceDescriptor,
-    pub(crate) options: ServiceOptions,
-    /// By the position of the method, where the server's limits make a difference.
-    by_method: Option<Arc<[ServiceOptions]>>,
-    pub(crate) interceptors: Interceptors,
-    /// See [`Dispatch::FILES`].
-    #[cfg(feature = "_descriptors")]
-    pub(crate) files: &'static [&'static [u8]],
-    methods: MethodIndex,
-    implementation: Arc<dyn ErasedDispatch>,
-}
-
-impl RegisteredService {
-    pub(crate) fn new(
-        descriptor: &'static ServiceDescriptor,
-        implementation: Arc<dyn ErasedDispatch>,
-    ) -> Self {
-        let methods = MethodIndex::new(descriptor);
-        let (options, interceptors) = (ServiceOptions::default(), Interceptors::NONE);
-        Self {
-            descriptor,
-            options,
-            by_method: None,
-            interceptors,
-            #[cfg(feature = "_descriptors")]
-            files: &[],
-            methods,
-            implementation,
-        }
-    }
-
-    /// Adds its files. They are not an argument of [`new`](Self::new), so that nothing refers to them without the
-    /// feature.
-    #[cfg(feature = "_descriptors")]
-    pub(crate) fn with_files(mut self, files: &'static [&'static [u8]]) -> Self {
-        self.files = files;
-        self
-    }
-
-    /// Sets the options of each method to what `options_of` makes of its path and the service's.
-    #[cfg(feature = "server")]
-    pub(crate) fn set_method_options(
-        &mut self,
-        options_of: impl Fn(&'static str, ServiceOptions) -> ServiceOptions,
-    ) {
-        let methods = self.descriptor.methods.iter();
-        self.by_method = Some(methods.map(|it| options_of(it.path, self.options)).collect());
-    }
-
-    fn options_of(&self, method: usize) -> &ServiceOptions {
-        match &self.by_method {
-            Some(by_method) => &by_method[method],
-            None => &self.options,
-        }
-    }
-
-    /// The position of the method with this `path` (`/package.Service/Method`).
-    pub(crate) fn position(&self, path: &str) -> Option<usize> {
-        self.methods.position(path)
-    }
-
-    /// Starts the method at position `method`, behind the interceptors.
-    pub(crate) fn start<'a>(
-        self: &Arc<Self>,
-        method: usize,
-        call: IncomingCall<'a>,
-    ) -> ReplyFuture<'a> {
-        let reply = match self.interceptors.is_empty() {
-            true => self.serve(method, call),
-            false => self.intercept(method, call),
-        };
-        reply.of_method(&self.descriptor.methods[method])
-    }
-
-    fn intercept<'a>(self: &Arc<Self>, method: usize, call: IncomingCall<'a>) -> ReplyFuture<'a> {
-        let IncomingCall { metadata, extensions, messages, options } = call;
-        let descriptor = &self.descriptor.methods[method];
-        let call = InterceptedCall::new(Role::Server, descriptor, metadata, extensions)
-            .with_deadline(options.deadline);
-        let service: Arc<dyn IncomingService> = Arc::<Self>::clone(self);
-        let incoming = ServiceCall { service, method, messages, options };
-        let inherited = InheritedHeaders::of(call.metadata().as_ref());
-        let reply = self.interceptors.receive(call, incoming);
-        ReplyFuture::serving(options.deadline, inherited, reply)
-    }
-
-    /// The size limit for the requests of the method at this position, in bytes.
-    #[cfg(feature = "web")]
-    pub(crate) fn decoding_limit(&self, method: usize) -> usize {
-        self.options_of(method).decoding_limit.unwrap_or(DEFAULT_DECODING_LIMIT)
-    }
-
-    /// The status of a call of a method that the service does not have.
-    pub(crate) fn unknown_method(&self, path: &str) -> Status {
-        Status::unimplemented(format!("{} has no method {path}", self.descriptor.name))
-    }
-
-    /// The reply to such a call.
-    pub(crate) fn no_method(&self, path: &str) -> ReplyFuture<'static> {
-        let status = self.unknown_method(path);
-        ReplyFuture::new(Deadline::default(), Box::pin(async { Err(status) }))
-    }
-}
-
-impl IncomingService for RegisteredService {
-    fn serve<'a>(&self, method: usize, call: IncomingCall<'a>) -> ReplyFuture<'a> {
-        let descriptor = &self.descriptor.methods[method];
-        let call = ServerCall::new(self.options_of(method), descriptor, call);
-        self.implementation.call(method, call)
-    }
-}
-
 /// The limits and compressions of a service.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct ServiceOptions {
@@ -234,7 +109,7 @@ pub(crate) struct ResponseOptions {
 }
 
 impl<'a> ServerCall<'a> {
-    fn new(
+    pub(super) fn new(
         service: &ServiceOptions,
         method: &'static MethodDescriptor,
         call: IncomingCall<'a>,

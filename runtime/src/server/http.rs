@@ -6,7 +6,7 @@ use std::{sync::Arc, time::Duration};
 use tokio::time::Instant;
 use tonic::Status;
 
-use super::dispatch::{RegisteredService, ServiceOptions};
+use super::{dispatch::ServiceOptions, registered::RegisteredService};
 use crate::{
     call::{
         deadline::{self, TimeoutLimit},

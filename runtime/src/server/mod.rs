@@ -38,6 +38,7 @@ mod opening;
 mod options;
 #[cfg(all(feature = "server", not(target_family = "wasm")))]
 mod prepared;
+pub(crate) mod registered;
 #[cfg(all(feature = "server", not(target_family = "wasm")))]
 mod routes;
 #[cfg(all(feature = "server", not(target_family = "wasm")))]

@@ -17,12 +17,12 @@ use tower_service::Service;
 #[cfg(feature = "web")]
 use super::connect::ConnectServices;
 use super::{
-    dispatch::RegisteredService,
     error::ServeError,
     http::serve,
     intercepted::InterceptedService,
     limits::{LimitOptions, LimitedService},
     observer::ServiceEntry,
+    registered::RegisteredService,
 };
 #[cfg(feature = "tracing")]
 use crate::call::method::MethodDescriptor;

@@ -12,8 +12,9 @@ use tonic::{codec::CompressionEncoding, server::NamedService};
 use tower_service::Service;
 
 use super::{
-    dispatch::{Dispatch, ErasedDispatch, RegisteredService, ServerCall, ServiceOptions},
+    dispatch::{Dispatch, ServerCall, ServiceOptions},
     http,
+    registered::{ErasedDispatch, RegisteredService},
 };
 #[cfg(feature = "json")]
 use crate::codec::json::JsonOptions;
@@ -202,7 +203,7 @@ impl<D: Dispatch<S>, S: Send + Sync + ?Sized + 'static> GeneratedServer for Serv
 pub(crate) mod sealed {
     use std::sync::Arc;
 
-    use crate::server::{dispatch::RegisteredService, service::ServiceServer};
+    use crate::server::{registered::RegisteredService, service::ServiceServer};
 
     pub trait IntoServed {
         #[allow(private_interfaces, reason = "nobody else can call or implement it")]

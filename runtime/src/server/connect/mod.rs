@@ -17,7 +17,7 @@ use self::{
     query::QueryMessage,
     transcoder::{ServiceTranscoder, Transcoder},
 };
-use super::dispatch::RegisteredService;
+use super::registered::RegisteredService;
 use crate::{
     call::method::{IdempotencyLevel, MethodDescriptor, MethodKind},
     h2::server::{

@@ -8,7 +8,7 @@ use tonic::Status;
 
 #[cfg(feature = "json")]
 use crate::codec::json::{JsonMethod, JsonMethods};
-use crate::{protocol::connect::ConnectCodec, server::dispatch::RegisteredService};
+use crate::{protocol::connect::ConnectCodec, server::registered::RegisteredService};
 
 /// Turns messages of a method into protobuf and back.
 #[derive(Clone, Debug)]
