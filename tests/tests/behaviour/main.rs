@@ -30,6 +30,7 @@ mod health;
 mod http;
 mod http1;
 mod interceptors;
+mod late_requests;
 mod layers;
 mod limits;
 mod long_headers;
