@@ -167,7 +167,8 @@ async fn options_say_how_json_is_written_and_read() {
         post("ReflectEdition", "application/json", r#"{"required":1}"#),
     )
     .await;
-    let expected = r#"{"implicit":0,"required":1,"packed":[],"expanded":[],"parts":{}}"#;
+    let expected =
+        r#"{"implicit":0,"required":1,"packed":[],"expanded":[],"parts":{},"levels":[]}"#;
     assert_eq!(seen(&response).2, expected);
 }
 
@@ -182,6 +183,14 @@ async fn presence_is_that_of_the_file() {
                 r#"{"required":0,"packed":[1],"expanded":[2],"delimited":{},"parts":{"a":{"size":3}},"chosen":0}"#,
             ),
         ],
+    )
+    .await;
+    check(
+        "ReflectEdition",
+        &[(
+            r#"{"required":1,"defaulted":7,"level":"LOW","levels":["HIGH"]}"#,
+            r#"{"required":1,"defaulted":7,"level":"LOW","levels":["HIGH"]}"#,
+        )],
     )
     .await;
     check(

@@ -2,7 +2,8 @@
 
 use prost::{DecodeError, Message as _};
 use prost_types::{
-    DescriptorProto, FieldDescriptorProto, FieldOptions, FileDescriptorProto, MessageOptions,
+    DescriptorProto, EnumDescriptorProto, EnumValueDescriptorProto, FieldDescriptorProto,
+    FieldOptions, FileDescriptorProto, MessageOptions,
     field_descriptor_proto::{Label, Type},
 };
 
@@ -17,6 +18,7 @@ pub(super) fn decode(encoded: &[u8]) -> Result<FileDescriptorProto, DecodeError>
         let features = Features::DEFAULT.with(own.options.and_then(|options| options.features));
         lower_messages(&mut file.message_type, &own.messages, features);
         lower_fields(&mut file.extension, &own.extensions, features, &[]);
+        file.enum_type.iter_mut().for_each(lower_enum);
         file.syntax = Some("proto3".to_owned());
     }
     Ok(file)
@@ -62,6 +64,7 @@ fn lower_messages(
         let features = outer.with(own.options.and_then(|options| options.features));
         lower_messages(&mut message.nested_type, &own.messages, features);
         lower_fields(&mut message.extension, &own.extensions, features, &[]);
+        message.enum_type.iter_mut().for_each(lower_enum);
         lower_fields(&mut message.field, &own.fields, features, &message.nested_type);
     }
 }
@@ -93,6 +96,18 @@ fn lower_fields(
             field.set_label(Label::Required);
         }
     }
+}
+
+/// Puts a zero first, which a closed enum need not have.
+fn lower_enum(lowered: &mut EnumDescriptorProto) {
+    if let Some(zero) = lowered.value.iter().position(|value| value.number() == 0) {
+        lowered.value[..=zero].rotate_right(1);
+        return;
+    }
+    // No name of a proto, and no other enum's.
+    let name = Some(format!("{}.0", lowered.name()));
+    let zero = EnumValueDescriptorProto { name, number: Some(0), ..Default::default() };
+    lowered.value.insert(0, zero);
 }
 
 fn is_map_entry(message: &DescriptorProto) -> bool {
