@@ -20,7 +20,7 @@ use tokio::{
     net::TcpListener,
     runtime::{Builder, Runtime},
     sync::{Semaphore, oneshot},
-    task::JoinSet,
+    task::{JoinSet, spawn_blocking},
     time::{MissedTickBehavior, interval, sleep},
 };
 
@@ -38,27 +38,42 @@ struct Work {
     case: &'static str,
     places: usize,
     time: Duration,
-    computes: bool,
+    kind: Kind,
 }
 
-const WORK: [Work; 3] = [
+#[derive(Clone, Copy)]
+enum Kind {
+    Waits,
+    /// On the thread that serves the connections.
+    Computes,
+    /// On another thread.
+    ComputesElsewhere,
+}
+
+const WORK: [Work; 4] = [
     Work {
         case: "10 ms of waiting, 8 places",
         places: 8,
         time: Duration::from_millis(10),
-        computes: false,
+        kind: Kind::Waits,
     },
     Work {
         case: "100 ms of waiting, 64 places",
         places: 64,
         time: Duration::from_millis(100),
-        computes: false,
+        kind: Kind::Waits,
     },
     Work {
-        case: "2 ms of computing, 1 thread",
+        case: "2 ms of computing on a thread of its own",
         places: 1,
         time: Duration::from_millis(2),
-        computes: true,
+        kind: Kind::ComputesElsewhere,
+    },
+    Work {
+        case: "2 ms of computing on the server's thread",
+        places: 1,
+        time: Duration::from_millis(2),
+        kind: Kind::Computes,
     },
 ];
 
@@ -71,9 +86,14 @@ impl Calculator for Worker {
     async fn add(&self, request: Request<AddRequest>) -> Result<Response<AddResponse>, Status> {
         let place = self.places.acquire().await;
         let _place = place.map_err(|closed| Status::internal(closed.to_string()))?;
-        match self.work.computes {
-            true => compute(self.work.time),
-            false => sleep(self.work.time).await,
+        let time = self.work.time;
+        match self.work.kind {
+            Kind::Waits => sleep(time).await,
+            Kind::Computes => compute(time),
+            Kind::ComputesElsewhere => {
+                let computed = spawn_blocking(move || compute(time)).await;
+                computed.map_err(|error| Status::internal(error.to_string()))?;
+            }
         }
         let AddRequest { a, b } = request.into_inner();
         Ok(AddResponse { result: a.wrapping_add(b) }.into())
