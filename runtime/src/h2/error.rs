@@ -46,6 +46,20 @@ pub(crate) fn from_stream(error: h2::Error) -> Status {
     from_transport(error.into())
 }
 
+/// The status for a request that cannot be read to its end. A client that resets its stream has cancelled the call, with
+/// whatever code: proxies give others than `CANCEL`.
+pub(super) fn from_request(error: Unreadable) -> Status {
+    match error {
+        Unreadable::Stream(error) if error.is_reset() && error.is_remote() => {
+            let mut status = Status::cancelled(describe(&error));
+            status.set_source(Arc::new(CancelledByPeer(error.into())));
+            status
+        }
+        error => from_unreadable(error),
+    }
+}
+
+/// The status for a response that cannot be read to its end.
 pub(super) fn from_unreadable(error: Unreadable) -> Status {
     match error {
         Unreadable::Stream(error) => from_stream(error),

@@ -89,6 +89,8 @@ pub(crate) struct ReceivedStream {
     ahead: Option<Box<ReadAhead>>,
     link: CancelLink,
     awaiting: AwaitingHalfClose,
+    /// The status for an error of the stream.
+    explain: fn(Unreadable) -> Status,
     /// The size limit for trailers.
     header_limit: HeaderLimit,
     /// The stream slot of a client call. None for requests.
@@ -141,6 +143,7 @@ impl ReceivedStream {
             ahead: None,
             link: CancelLink::default(),
             awaiting,
+            explain: error::from_request,
             // Trailers of requests carry nothing and are ignored.
             header_limit: HeaderLimit::Local(u32::MAX),
             permit: None,
@@ -160,6 +163,7 @@ impl ReceivedStream {
             ahead: None,
             link,
             awaiting: AwaitingHalfClose::default(),
+            explain: error::from_unreadable,
             header_limit,
             permit: Some(permit),
             counted: CountedStream::default(),
@@ -180,7 +184,7 @@ impl ReceivedStream {
         // the peer answers to the reset.
         match self.link.poll_failure(cx) {
             Some(status) => Poll::Ready(Some(Err(status))),
-            None => data.map(|data| data.map(|data| data.map_err(error::from_unreadable))),
+            None => data.map(|data| data.map(|data| data.map_err(self.explain))),
         }
     }
 
@@ -263,7 +267,7 @@ impl ReceivedStream {
         &mut self,
         cx: &mut Context<'_>,
     ) -> Poll<Result<Option<HeaderMap>, Status>> {
-        let trailers = ready!(self.stream.poll_trailers(cx)).map_err(error::from_unreadable)?;
+        let trailers = ready!(self.stream.poll_trailers(cx)).map_err(self.explain)?;
         self.counted.end(trailers.as_ref());
         if let Some(trailers) = &trailers {
             self.header_limit.check_trailers(trailers)?;

@@ -5,6 +5,8 @@ use std::sync::Arc;
 use tonic::Status;
 
 use super::dispatch::{ServerCall, ServiceOptions};
+#[cfg(feature = "web")]
+use crate::protocol::length_prefixed;
 use crate::{
     call::{
         context::InheritedHeaders,
@@ -17,7 +19,6 @@ use crate::{
         InterceptedCall, Role,
         interceptor::{IncomingService, Interceptors, ServiceCall},
     },
-    protocol::length_prefixed::DEFAULT_DECODING_LIMIT,
 };
 
 /// The implementation of a service with its [`Dispatch`], type-erased.
@@ -118,7 +119,7 @@ impl RegisteredService {
     /// The size limit for the requests of the method at this position, in bytes.
     #[cfg(feature = "web")]
     pub(crate) fn decoding_limit(&self, method: usize) -> usize {
-        self.options_of(method).decoding_limit.unwrap_or(DEFAULT_DECODING_LIMIT)
+        self.options_of(method).decoding_limit.unwrap_or(length_prefixed::DEFAULT_DECODING_LIMIT)
     }
 
     /// The status of a call of a method that the service does not have.

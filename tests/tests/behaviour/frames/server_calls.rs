@@ -1,10 +1,14 @@
 //! How our server takes the frames of one call.
 
-use std::time::Duration;
+use std::{
+    collections::HashSet,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
 
 use h2::Reason;
-use rust_scaffold::Server;
-use tokio::time::timeout;
+use rust_scaffold::{Code, InterceptedCall, Interceptor, Next, Reply, Server, Status};
+use tokio::{task::yield_now, time::timeout};
 
 use super::{
     frame::{
@@ -152,6 +156,46 @@ async fn a_reset_in_any_state_ends_its_call_and_no_other() {
             peer.is_served(stream + 2).await;
             stream += 4;
         }
+    }
+}
+
+/// Notes how calls end.
+#[derive(Clone, Default)]
+struct Ends(Arc<Mutex<Vec<Code>>>);
+
+impl Interceptor for Ends {
+    async fn intercept(&self, call: InterceptedCall, next: Next<'_>) -> Result<Reply, Status> {
+        let ends = Arc::clone(&self.0);
+        next.on_end(move |end| ends.lock().unwrap().push(end.code())).run(call).await
+    }
+}
+
+/// Proxies do not give `CANCEL` as the code: Envoy gives `NO_ERROR`.
+#[tokio::test]
+async fn a_client_that_resets_its_requests_has_cancelled_its_call_whatever_the_code() {
+    let ends = Ends::default();
+    let server = Server::new().intercept(ends.clone());
+    let mut peer = Peer::of(server, &Station::default(), &[]).await;
+    let reasons = [
+        Reason::CANCEL,
+        Reason::NO_ERROR,
+        Reason::INTERNAL_ERROR,
+        Reason::REFUSED_STREAM,
+        77.into(),
+    ];
+    for (stream, reason) in (1..).step_by(4).zip(reasons) {
+        peer.send([call(stream, "Upload"), Frame::data(stream, message(&point("a")))]).await;
+        peer.settled().await;
+        peer.send([Frame::reset(stream, reason)]).await;
+        peer.is_served(stream + 2).await;
+        let both = async {
+            while ends.0.lock().unwrap().len() < 2 {
+                yield_now().await;
+            }
+        };
+        timeout(LONG, both).await.unwrap();
+        let ended: HashSet<_> = ends.0.lock().unwrap().drain(..).collect();
+        assert_eq!(ended, HashSet::from([Code::Cancelled, Code::Ok]), "{reason:?}");
     }
 }
 
