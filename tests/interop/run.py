@@ -4,6 +4,7 @@ import itertools
 import subprocess
 import sys
 import tempfile
+import time
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -11,6 +12,8 @@ HERE = Path(__file__).resolve().parent
 sys.path.append(str(HERE / "python"))
 
 import chain  # noqa: E402
+import proxy  # noqa: E402
+
 PEERS = {
     "rust": ["cargo", "run", "--quiet", "--package", "interop", "--"],
     "python": [sys.executable, str(HERE / "python" / "peer.py")],
@@ -34,6 +37,8 @@ KINDS = {
     "mtls": PAIRS,
     "auth": [*itertools.product(["rust", "python"], repeat=2)],
 }
+# Those that are tried with a proxy between them.
+BEHIND_ENVOY = [("rust", "rust"), ("python", "rust"), ("rust", "python")]
 # What grpc-js does not have: its server sends plain messages only; its client always says that it
 # accepts gzip, drops messages that come together with the status of a failure, and ends the requests
 # of a call before it resets it, which a server may take for their end. grpcio opens no plaintext channel
@@ -84,9 +89,14 @@ def main():
             results = section(name, run_pair, kind, client, server, folder)
             checks[kind].setdefault(client, set()).update(results)
 
+        for client, server in BEHIND_ENVOY:
+            name = f"{client} client, Envoy, {server} server"
+            section(name, run_envoy_checks, client, server)
+
         for kind in ("plaintext", "tls"):
             section(f"curl over HTTP/1.1, rust server, {kind}", run_http1_checks, kind, folder)
 
+    section("Envoy, which asks a rust server for its health", run_envoy_health_checks)
     section("python client, rust server on a Unix socket", run_unix_socket_checks)
     section("python client, what a rust process shows of itself", run_admin_checks)
     section("node and python clients of Connect, rust server", run_connect_checks)
@@ -133,6 +143,33 @@ def run_pair(kind, client, server, folder):
     for name in MISSING["server"].get(server, ()):
         results.pop(name, None)
     return results
+
+
+def run_envoy_checks(client, server):
+    with running([*PEERS[server], "serve"]) as address, proxy.in_front_of(address) as behind:
+        return results_of([*PEERS[client], "check", behind.address])
+
+
+def run_envoy_health_checks():
+    results = {}
+    with started([*PEERS["rust"], "serve"]) as (server, address):
+        with proxy.in_front_of(address, checks_health=True) as behind:
+            results["a server that serves is taken for healthy"] = soon(behind.takes_for_healthy)
+            server.terminate()
+            results["one that was stopped is not"] = soon(lambda: not behind.takes_for_healthy())
+    for name, passed in results.items():
+        print("ok" if passed else "FAILED", name, flush=True)
+    return results
+
+
+def soon(condition):
+    """Whether the condition holds at some time; the limit is only against waiting for ever."""
+    end = time.monotonic() + 60
+    while not condition():
+        if time.monotonic() > end:
+            return False
+        time.sleep(0.05)
+    return True
 
 
 def run_http1_checks(kind, folder):
