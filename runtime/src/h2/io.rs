@@ -255,7 +255,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> IoHandle<T> {
 }
 
 /// Closes the connection on `io`, as [`IoHandle::close`] does.
-#[cfg(feature = "http1")]
+#[cfg(any(feature = "http1", feature = "_tls"))]
 pub(crate) async fn close(io: impl AsyncRead + AsyncWrite + Unpin) {
     let (io, handle) = ConnectionIo::of_server(io);
     // The handle gets the I/O.

@@ -11,7 +11,7 @@ use std::{
 use bytes::Bytes;
 use http::{Method, Request, Response, header};
 use http_body::{Body, Frame, SizeHint};
-use hyper::{body::Incoming, service::Service};
+use hyper::{body::Incoming, service::Service, upgrade::OnUpgrade};
 use tonic::Status;
 
 use super::state::Http1State;
@@ -50,7 +50,9 @@ impl Service<Request<Incoming>> for Http1Service {
     type Error = AbortedConnection;
     type Future = Http1Call;
 
-    fn call(&self, request: Request<Incoming>) -> Http1Call {
+    fn call(&self, mut request: Request<Incoming>) -> Http1Call {
+        // The connection does not become another one, and nobody should find that out too late.
+        request.extensions_mut().remove::<OnUpgrade>();
         self.state.start_call();
         let counted = CountedStream::start(&self.socket);
         let has_body = request.method() != Method::HEAD;

@@ -1,7 +1,7 @@
 //! One connection: hyper, and the reasons to end it.
 
 use std::{
-    future::poll_fn,
+    future::{Future as _, poll_fn},
     pin::{Pin, pin},
     sync::Arc,
     task::{Context, Poll, ready},
@@ -42,6 +42,8 @@ use crate::{
 
 /// The least that hyper takes for the size of its buffers.
 const MIN_BUFFER: usize = 8 * 1024;
+/// The most that a connection may hold of a request's head, and of a response that its client does not read, each.
+const MAX_BUFFER: usize = 1024 * 1024;
 
 /// A connection on which HTTP/1.1 is spoken.
 pub(crate) struct Http1Start<Io> {
@@ -116,7 +118,7 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Http1Connection<Io> {
         // Longer headers get HTTP status 431 from hyper.
         let headers = header_list::h2_request_limit(options.limits.max_header_list_size);
         let hyper = http1::Builder::new()
-            .max_buf_size((headers as usize).max(MIN_BUFFER))
+            .max_buf_size((headers as usize).clamp(MIN_BUFFER, MAX_BUFFER))
             // The time for them is limited here.
             .header_read_timeout(None)
             .serve_connection(io, service);
@@ -135,8 +137,8 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Http1Connection<Io> {
     /// Ready when the connection is closed, or has to be closed.
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Http1End> {
         // Before a drain starts: a request that has arrived is served.
-        if self.hyper.poll_without_shutdown(cx).is_ready()
-            || self.poll_age(cx).is_ready() && self.hyper.poll_without_shutdown(cx).is_ready()
+        if self.poll_hyper(cx).is_ready()
+            || self.poll_age(cx).is_ready() && self.poll_hyper(cx).is_ready()
             || self.poll_waited(cx).is_ready()
         {
             return Poll::Ready(Http1End::Closed);
@@ -147,6 +149,15 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Http1Connection<Io> {
         self.drain.poll(has_call, cx).map(|reason| match reason {
             Some(reason) => Http1End::Drained(reason),
             None => Http1End::Closed,
+        })
+    }
+
+    /// Ready when hyper is done with the connection, and has written everything.
+    fn poll_hyper(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        Pin::new(&mut self.hyper).poll(cx).map(|served| {
+            if let Err(error) = served {
+                tracing::debug!(%error, "a connection of HTTP/1.1 has failed");
+            }
         })
     }
 
@@ -192,10 +203,8 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Http1Connection<Io> {
     /// read it.
     async fn give_up(&mut self, reason: DrainReason) {
         self.state.give_up(reason.status());
-        let mut ending = poll_fn(|cx| {
-            catch_panic(|| self.hyper.poll_without_shutdown(cx).map(drop))
-                .unwrap_or(Poll::Ready(()))
-        });
+        let mut ending =
+            poll_fn(|cx| catch_panic(|| self.poll_hyper(cx)).unwrap_or(Poll::Ready(())));
         // Best effort: the connection is closed either way.
         let _ = timeout(CLOSE_TIMEOUT, &mut ending).await;
     }

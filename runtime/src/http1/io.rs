@@ -91,7 +91,9 @@ impl<T: AsyncWrite + Unpin> Write for Http1Io<T> {
         Poll::Ready(Ok(()))
     }
 
-    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.io).poll_shutdown(cx)
+    /// Nothing: hyper asks for it when everything has been written. The connection is closed after that, so that its
+    /// client can read all of it.
+    fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
     }
 }

@@ -239,17 +239,18 @@ fn error(status: &Status) -> String {
     if !status.message().is_empty() {
         let _ = write!(json, ",\"message\":{}", JsonText(status.message()));
     }
-    for (at, detail) in details(status).iter().enumerate() {
+    let details = details(status);
+    for (at, detail) in details.iter().enumerate() {
         json.push_str(if at == 0 { ",\"details\":[" } else { "," });
         let name = detail.type_url.rsplit('/').next().unwrap_or_default();
         let value = STANDARD_NO_PAD.encode(&detail.value);
         let _ = write!(json, "{{\"type\":{},\"value\":\"{value}\"}}", JsonText(name));
     }
-    json.push_str(if json.contains(",\"details\":[") { "]}" } else { "}" });
+    json.push_str(if details.is_empty() { "}" } else { "]}" });
     json
 }
 
-/// The details of a status. None if they are not those of a `google.rpc.Status`.
+/// The details of a status; none if they are not those of a `google.rpc.Status`.
 fn details(status: &Status) -> Vec<prost_types::Any> {
     /// `google.rpc.Status`
     #[derive(Clone, PartialEq, prost::Message)]

@@ -17,6 +17,8 @@ use crate::{
 
 /// What pages may use: gRPC-Web, and Connect.
 const METHODS: HeaderValue = HeaderValue::from_static("GET, POST");
+/// What no page is of.
+const NO_ORIGIN: HeaderValue = HeaderValue::from_static("null");
 /// Chromium remembers answers for two hours at most.
 const MAX_AGE: Duration = Duration::from_secs(2 * 60 * 60);
 
@@ -157,7 +159,14 @@ impl Cors {
 fn is_origin(text: &str) -> bool {
     let Ok(uri) = text.parse::<Uri>() else { return false };
     match (uri.scheme_str(), uri.authority()) {
-        (Some(scheme), Some(authority)) => text == format!("{scheme}://{authority}"),
+        // As browsers write it: in lower case, and without the port that the scheme has anyway.
+        (Some(scheme), Some(authority)) => {
+            let is_default =
+                matches!((scheme, authority.port_u16()), ("https", Some(443)) | ("http", Some(80)));
+            !is_default
+                && !text.contains('@')
+                && text == format!("{scheme}://{authority}").to_lowercase()
+        }
         _ => false,
     }
 }
@@ -180,7 +189,10 @@ impl CorsRoutes {
         serve: impl FnOnce(Request<HttpBody>) -> ServiceFuture,
     ) -> ServiceFuture {
         let Some(origin) = request.headers().get(header::ORIGIN).cloned() else {
-            return serve(request);
+            return match *request.method() {
+                Method::GET | Method::HEAD => self.answer_for_caches(serve(request)),
+                _ => serve(request),
+            };
         };
         let is_preflight = request.method() == Method::OPTIONS
             && request.headers().contains_key(header::ACCESS_CONTROL_REQUEST_METHOD);
@@ -199,6 +211,20 @@ impl CorsRoutes {
             response
         };
         ServiceFuture::Other(protocol, Box::pin(response))
+    }
+
+    /// The response to a request that says no origin. A cache may have it for pages later on.
+    fn answer_for_caches(&self, mut serving: ServiceFuture) -> ServiceFuture {
+        let cors = Arc::clone(&self.cors);
+        let response = async move {
+            let mut response = poll_fn(|cx| serving.poll(cx)).await;
+            match cors.origins {
+                AllowedOrigins::Any => cors.expose(&NO_ORIGIN, response.headers_mut()),
+                AllowedOrigins::Listed(_) => vary(response.headers_mut()),
+            }
+            response
+        };
+        ServiceFuture::Other(None, Box::pin(response))
     }
 }
 

@@ -116,6 +116,7 @@ impl fmt::Debug for RoutesFuture {
 /// Which methods a server has.
 #[cfg(feature = "_observed")]
 #[derive(Clone)]
+#[cfg_attr(not(feature = "tracing"), allow(dead_code, reason = "nobody asks for them"))]
 pub(super) struct RoutedMethods(RouteTable);
 
 /// Where the path of a request leads.

@@ -44,7 +44,7 @@ use crate::{
     protocol::http_body::{BytesBody, HttpBody},
 };
 
-/// Serves gRPC services over HTTP/2.
+/// Serves gRPC services over HTTP/2, and with the feature `http1` over HTTP/1.1.
 ///
 /// ```
 /// use rust_scaffold::Server;
@@ -147,8 +147,9 @@ impl Server {
 
     /// Wraps everything that is served in a tower layer: services that are added before and after this, and
     /// the fallback. It sees every response: `Unimplemented` for unknown services and HTTP errors for
-    /// requests that are not gRPC, too. Only requests whose headers are [too
-    /// long](Self::max_header_list_size) are answered before layers see them.
+    /// requests that are not gRPC, too. Answered before layers see them are
+    /// requests whose headers are [too long](Self::max_header_list_size), gRPC over HTTP/1.1, malformed calls of Connect,
+    /// and what browsers ask beforehand (`Server::cors`).
     ///
     /// The layer added first is the outermost one, which sees requests first and responses last, as in
     /// `tonic::transport::Server::layer` and `tower::ServiceBuilder` (axum's `Router::layer` has it the
@@ -258,7 +259,7 @@ impl Server {
     /// 2. For [`shutdown_delay`](Self::shutdown_delay), which is zero unless it is set, everything else goes on:
     ///    connections are accepted, and calls served.
     /// 3. The listener is closed, and each connection is drained: its client is told to make no more calls on it
-    ///    (GOAWAY), those that it made before it knew are served, and the connection is closed after its last
+    ///    (GOAWAY, or `connection: close` in HTTP/1.1), those that it made before it knew are served, and the connection is closed after its last
     ///    call. Handshakes in progress get a second, so that calls that have been sent behind them are served.
     /// 4. After [`shutdown_timeout`](Self::shutdown_timeout), handlers that are still at work are dropped, and
     ///    their calls end with `Unavailable`.

@@ -72,6 +72,19 @@ async fn pages_see_all_headers_of_responses_also_of_failed_ones() {
 }
 
 #[tokio::test]
+async fn caches_do_not_show_pages_what_was_for_nobody() {
+    let get = || {
+        let query = "/mirror.Mirror/Reflect?encoding=json&message=%7B%7D";
+        Request::get(query).body(Body::default()).unwrap()
+    };
+    let response = answer(&routes(Cors::allow_origins([PAGE])), get()).await;
+    assert_eq!(response.status(), StatusCode::OK);
+    assert!(response.headers().get_all("vary").iter().any(|name| name == "origin"));
+    let response = answer(&routes(Cors::allow_any_origin()), get()).await;
+    assert_eq!(response.headers()["access-control-allow-origin"], "*");
+}
+
+#[tokio::test]
 async fn every_origin_can_be_allowed() {
     let routes = routes(Cors::allow_any_origin());
     assert_eq!(preflight(&routes, PAGE).await.headers()["access-control-allow-origin"], "*");
@@ -94,9 +107,16 @@ async fn without_it_browsers_are_told_nothing() {
 
 #[test]
 fn what_is_no_origin_or_allows_too_much_is_refused() {
-    for origin in
-        ["app.example.com", "https://app.example.com/", "*", "https://*.example.com/x", ""]
-    {
+    for origin in [
+        "app.example.com",
+        "https://app.example.com/",
+        "*",
+        "https://*.example.com/x",
+        "https://App.example.com",
+        "https://app.example.com:443",
+        "https://user@app.example.com",
+        "",
+    ] {
         let server = Server::new().cors(Cors::allow_origins([origin]));
         let error = server.into_service().unwrap_err().to_string();
         assert!(error.starts_with("`Server::cors` has"), "{origin}: {error}");

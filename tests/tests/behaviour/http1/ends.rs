@@ -2,7 +2,9 @@
 
 use std::{convert::Infallible, future::pending, time::Duration};
 
+use bytes::Bytes;
 use http::{Request, Response};
+use http_body_util::Full;
 use rust_scaffold::{HttpBody, Server};
 use tokio::time::{Instant, sleep};
 use tower::service_fn;
@@ -80,6 +82,41 @@ async fn calls_that_take_longer_than_shutdown_may_are_ended() {
     serving.station.idle().await;
     serving.ended().await;
     assert_eq!(start.elapsed().as_secs(), 5);
+}
+
+/// More than the client's pipe has room for is written when there is nothing more to be done for the call.
+#[tokio::test(start_paused = true)]
+async fn a_response_that_is_read_slowly_arrives_as_a_whole() {
+    const SIZE: usize = 200_000;
+    for request in [
+        "GET / HTTP/1.1\r\nhost: station\r\nconnection: close\r\n\r\n",
+        "GET / HTTP/1.0\r\n\r\n",
+        // Which nobody reads.
+        "POST / HTTP/1.1\r\nhost: station\r\ncontent-length: 100000\r\n\r\nbegins",
+    ] {
+        for stops in [true, false] {
+            let server = Server::new().shutdown_timeout(None);
+            let mut serving =
+                Serving::start(server.fallback(service_fn(async |_: Request<HttpBody>| {
+                    let page = Full::new(Bytes::from(vec![b'x'; SIZE]));
+                    Ok::<_, Infallible>(Response::new(page))
+                })));
+            let mut client = serving.connect();
+            client.send(request).await;
+            settle().await;
+            if stops {
+                serving.stop();
+                settle().await;
+            }
+            let received = client.closed().await;
+            let size = received.iter().filter(|byte| **byte == b'x').count();
+            assert!(size >= SIZE, "{size} of {SIZE} after {request:?}, stopped: {stops}");
+            if !stops {
+                serving.stop();
+            }
+            serving.ended().await;
+        }
+    }
 }
 
 #[tokio::test(start_paused = true)]
