@@ -33,6 +33,6 @@ pub(crate) mod reply;
 pub(crate) mod status;
 pub mod streaming;
 pub(crate) mod to_status;
-#[cfg(feature = "_observed")]
+#[cfg(any(feature = "log", feature = "opentelemetry"))]
 pub(crate) mod trace_id;
 pub(crate) mod trailers;

@@ -26,8 +26,7 @@ thread_local! {
 }
 
 /// A panic of user code. It is the source of the status that the call gets, and is not sent to the peer.
-#[cfg_attr(not(feature = "_observed"), allow(dead_code, reason = "nobody asks for it"))]
-#[cfg_attr(not(feature = "log"), allow(dead_code, reason = "nobody reads them"))]
+#[cfg_attr(not(feature = "log"), allow(dead_code, reason = "nobody reads it"))]
 #[derive(Clone)]
 pub(crate) struct CaughtPanic {
     pub(crate) message: String,

@@ -14,8 +14,10 @@ use super::builtins::MakeBuiltins;
 use super::call_log::CallLog;
 #[cfg(feature = "web")]
 use super::cors::Cors;
+#[cfg(feature = "tracing")]
+use super::observed::CallObserver;
 #[cfg(feature = "_observed")]
-use super::observed::{CallObserver, CallObservers};
+use super::observed::CallObservers;
 #[cfg(any(feature = "admin", feature = "health"))]
 use super::side_listener::SideListeners;
 #[cfg(feature = "_tls")]
@@ -392,7 +394,7 @@ impl Server {
     }
 
     /// Has `observer` observe all calls, inside of those that were added before.
-    #[cfg(feature = "_observed")]
+    #[cfg(feature = "tracing")]
     pub(super) fn observe_calls(mut self, observer: Arc<dyn CallObserver>) -> Self {
         self.call_observers.add(observer);
         self
