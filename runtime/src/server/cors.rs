@@ -201,30 +201,27 @@ impl CorsRoutes {
             return ServiceFuture::Refused(Some(Box::new(response)));
         }
         let (cors, protocol) = (Arc::clone(&self.cors), Protocol::of_call(request.headers()));
-        let mut serving = serve(request);
-        let response = async move {
+        serve(request).then(protocol, async move |mut serving| {
             let mut response = poll_fn(|cx| serving.poll(cx)).await;
             match cors.allows(&origin) {
                 true => cors.expose(&origin, response.headers_mut()),
                 false => vary(response.headers_mut()),
             }
             response
-        };
-        ServiceFuture::Other(protocol, Box::pin(response))
+        })
     }
 
     /// The response to a request that says no origin. A cache may have it for pages later on.
-    fn answer_for_caches(&self, mut serving: ServiceFuture) -> ServiceFuture {
+    fn answer_for_caches(&self, serving: ServiceFuture) -> ServiceFuture {
         let cors = Arc::clone(&self.cors);
-        let response = async move {
+        serving.then(None, async move |mut serving| {
             let mut response = poll_fn(|cx| serving.poll(cx)).await;
             match cors.origins {
                 AllowedOrigins::Any => cors.expose(&NO_ORIGIN, response.headers_mut()),
                 AllowedOrigins::Listed(_) => vary(response.headers_mut()),
             }
             response
-        };
-        ServiceFuture::Other(None, Box::pin(response))
+        })
     }
 }
 

@@ -8,6 +8,8 @@ use tokio::{
     task::JoinSet,
 };
 
+#[cfg(feature = "http1")]
+use super::local_hosts::LocalHosts;
 #[cfg(feature = "admin")]
 use super::observer::BuildInfo;
 use super::{
@@ -21,7 +23,10 @@ use super::{
 };
 use crate::{
     channelz::ServerNode,
-    h2::{server::options::ServerConnectionOptions, stream::Http2Limits},
+    h2::{
+        server::{options::ServerConnectionOptions, service::HttpService},
+        stream::Http2Limits,
+    },
 };
 
 type Listening = Pin<Box<dyn Future<Output = Result<Arc<TcpListener>, ServeError>> + Send>>;
@@ -66,11 +71,11 @@ impl SideListener {
             builtins.services.clear();
         }
         builtins.add_to(&mut routes, observers);
-        PreparedSideListener {
-            listen: Arc::clone(&self.listen),
-            service: self.service,
-            routes: Routes::new(Arc::new(routes)),
-        }
+        let routes: Arc<dyn HttpService> = Arc::new(routes);
+        #[cfg(feature = "http1")]
+        let routes: Arc<dyn HttpService> = Arc::new(LocalHosts(routes));
+        let routes = Routes::new(routes);
+        PreparedSideListener { listen: Arc::clone(&self.listen), service: self.service, routes }
     }
 }
 

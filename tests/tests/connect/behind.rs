@@ -55,6 +55,23 @@ async fn every_request_is_logged_with_its_status() {
     assert_eq!(codes, expected);
 }
 
+/// What the service has answered is one thing, that it has no JSON another.
+#[tokio::test]
+async fn a_stream_that_has_no_json_fails_for_the_log_as_well() {
+    let lines = Lines::default();
+    let log = CallLog::to_writer(lines.clone());
+    let server = Server::new().log_calls_to(log.clone()).add_service(MirrorServer::new(Echo));
+    let routes = server.into_service().unwrap();
+    let message = br#"{"string":"unpack","bytes":"CgN4L3k"}"#;
+    let mut body = vec![0, 0, 0, 0, u8::try_from(message.len()).unwrap()];
+    body.extend(message);
+    let response = answer(&routes, post("ReflectAll", "application/connect+json", body)).await;
+    assert!(String::from_utf8_lossy(response.body()).contains("internal"), "{response:?}");
+    log.flush().await;
+    let lines = String::from_utf8(lines.0.lock().unwrap().clone()).unwrap();
+    assert!(lines.contains(r#""code":"INTERNAL""#), "{lines}");
+}
+
 #[tokio::test]
 async fn what_layers_add_is_in_the_head_of_every_response() {
     let layer = MapResponseLayer::new(|mut response: Response<HttpBody>| {

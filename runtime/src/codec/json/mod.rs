@@ -11,13 +11,15 @@ use std::fmt;
 use bytes::Bytes;
 use prost::Message as _;
 use prost_reflect::{
-    DescriptorError, DescriptorPool, DeserializeOptions, DynamicMessage, MessageDescriptor,
-    SerializeOptions, ServiceDescriptor,
+    DescriptorPool, DeserializeOptions, DynamicMessage, MessageDescriptor, SerializeOptions,
 };
 use tonic::Status;
 
 use self::depth::LimitedDepth;
-use crate::codec::descriptors::well_known_files;
+use crate::{
+    call::{method::ServiceDescriptor, status::BoxError},
+    codec::descriptors::well_known_files,
+};
 
 /// How messages are written as JSON, and read from it: see [`ServiceServer::json`](crate::ServiceServer::json). Needs the
 /// feature `json`.
@@ -84,9 +86,9 @@ impl JsonOptions {
     }
 }
 
-/// The messages of a service's methods, by the position of the method.
+/// The messages of a service's methods, by the position of the method. None for one that is not in the files.
 #[derive(Debug)]
-pub(crate) struct JsonMethods(Vec<JsonMethod>);
+pub(crate) struct JsonMethods(Vec<Option<JsonMethod>>);
 
 /// The messages of a method, and how they are written as JSON.
 #[derive(Clone, Debug)]
@@ -97,30 +99,30 @@ pub(crate) struct JsonMethod {
 }
 
 impl JsonMethods {
-    /// Those of the service with this `name`, which is in one of the `files`. Each of them is an encoded
-    /// `FileDescriptorProto`.
+    /// Those of `service`, which is in one of the `files`. Each of them is an encoded `FileDescriptorProto`.
     ///
     /// # Errors
     /// The files are not what the generator writes.
     pub(crate) fn new(
-        name: &str,
+        service: &ServiceDescriptor,
         files: &[&[u8]],
         options: JsonOptions,
-    ) -> Result<Self, DescriptorError> {
+    ) -> Result<Self, BoxError> {
         let well_known = well_known_files();
         let encoded = well_known.iter().map(|file| &file[..]).chain(files.iter().copied());
-        let decoded: Vec<_> = encoded.flat_map(lowered::decode).collect();
+        let decoded = encoded.map(lowered::decode).collect::<Result<Vec<_>, _>>()?;
         let mut pool = DescriptorPool::new();
         pool.add_file_descriptor_protos(decoded)?;
-        let service = pool.get_service_by_name(name);
-        let methods = service.iter().flat_map(ServiceDescriptor::methods).map(|method| {
-            JsonMethod { request: method.input(), response: method.output(), options }
-        });
-        Ok(Self(methods.collect()))
+        let described = pool.get_service_by_name(service.name);
+        let method = |name: &str| {
+            let method = described.as_ref()?.methods().find(|method| method.name() == name)?;
+            Some(JsonMethod { request: method.input(), response: method.output(), options })
+        };
+        Ok(Self(service.methods.iter().map(|declared| method(declared.name())).collect()))
     }
 
     pub(crate) fn get(&self, position: usize) -> Option<&JsonMethod> {
-        self.0.get(position)
+        self.0.get(position)?.as_ref()
     }
 }
 

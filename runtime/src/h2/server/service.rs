@@ -1,5 +1,7 @@
 //! What the requests of a connection are given to.
 
+#[cfg(feature = "web")]
+use std::task::Waker;
 #[cfg(feature = "_observed")]
 use std::task::ready;
 use std::{
@@ -119,6 +121,23 @@ impl ServiceFuture {
         }
     }
 
+    /// What `answer` makes of the response. A refusal stays one. `protocol` is that of the call; None for plain HTTP.
+    #[cfg(feature = "web")]
+    pub(crate) fn then<F>(self, protocol: Option<Protocol>, answer: impl FnOnce(Self) -> F) -> Self
+    where
+        F: Future<Output = Response<HttpBody>> + Send + 'static,
+    {
+        let is_refusal = self.is_refusal();
+        let mut response = Box::pin(answer(self));
+        if is_refusal
+            && let Poll::Ready(refusal) =
+                response.as_mut().poll(&mut Context::from_waker(Waker::noop()))
+        {
+            return Self::Refused(Some(Box::new(refusal)));
+        }
+        Self::Other(protocol, response)
+    }
+
     /// A panic of the service fails this call only.
     pub(crate) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Response<HttpBody>> {
         match self {
@@ -186,5 +205,22 @@ pub(super) fn fit_head(
     if let Err(refusal) = limit.fit_response(response.headers_mut()) {
         let refused = failed(protocol, &refusal);
         drop_ended(std::mem::replace(response, refused), &refusal);
+    }
+}
+
+#[cfg(all(test, feature = "web"))]
+mod tests {
+    use super::*;
+
+    async fn same(mut serving: ServiceFuture) -> Response<HttpBody> {
+        std::future::poll_fn(|cx| serving.poll(cx)).await
+    }
+
+    #[test]
+    fn what_is_made_of_a_refusal_is_one() {
+        let refusal = ServiceFuture::Refused(Some(Box::new(Response::new(HttpBody::default()))));
+        assert!(refusal.then(None, same).is_refusal());
+        let later = ServiceFuture::Other(None, Box::pin(std::future::pending()));
+        assert!(!later.then(None, same).is_refusal());
     }
 }

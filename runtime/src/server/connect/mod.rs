@@ -169,8 +169,7 @@ impl ConnectRoutes {
         let (call, refusal) = match self.services.target(&request) {
             None => return answer(request, None),
             Some(ConnectTarget::OtherKind(accepted)) => {
-                let refused = other_kind(accepted, answer(request, None));
-                return ServiceFuture::Other(None, Box::pin(refused));
+                return answer(request, None).then(None, |refusing| other_kind(accepted, refusing));
             }
             Some(ConnectTarget::Refused(call, status)) => (call, Some(status)),
             Some(ConnectTarget::Call(call)) => (call, None),
@@ -180,8 +179,7 @@ impl ConnectRoutes {
             }
         };
         let refusal = call.request_into_grpc(&mut request).err().or(refusal);
-        let response = call.response(answer(request, refusal.as_ref()));
-        ServiceFuture::Other(None, Box::pin(response))
+        answer(request, refusal.as_ref()).then(None, |serving| call.response(serving))
     }
 }
 

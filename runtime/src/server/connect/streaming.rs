@@ -12,7 +12,7 @@ use tonic::{Status, codec::CompressionEncoding};
 
 use super::transcoder::Transcoder;
 use crate::{
-    call::body::RecvBody,
+    call::{body::RecvBody, dropped::drop_ended},
     protocol::{
         compression::compress,
         connect,
@@ -127,10 +127,13 @@ impl StreamedResponse {
 
     /// The last envelope.
     fn end(&mut self, end: Result<HeaderMap, Status>) -> Frame<Bytes> {
-        self.body = None;
+        let body = self.body.take();
         Frame::data(match end {
             Ok(trailers) => connect::end_of_stream(&trailers, None),
-            Err(status) => connect::end_of_failed_stream(&status),
+            Err(status) => {
+                drop_ended(body, &status);
+                connect::end_of_failed_stream(&status)
+            }
         })
     }
 

@@ -45,8 +45,8 @@ impl ServiceTranscoder {
             ConnectCodec::Json => {
                 let name = service.descriptor.name;
                 let methods = self.json.get_or_init(|| {
-                    let methods = JsonMethods::new(name, service.files, service.options.json);
-                    methods.map_err(|error| error.to_string())
+                    JsonMethods::new(service.descriptor, service.files, service.options.json)
+                        .map_err(|error| error.to_string())
                 });
                 let method = match methods {
                     Ok(methods) => methods.get(position).cloned(),
@@ -98,7 +98,10 @@ impl Transcoder {
         match self {
             Self::Proto => Ok(message),
             #[cfg(feature = "json")]
-            Self::Json(method) => method.write_response(message),
+            Self::Json(method) => method.write_response(message).inspect_err(|status| {
+                // For observers, the service has answered.
+                tracing::error!(problem = status.message(), "a response has no JSON");
+            }),
         }
     }
 }

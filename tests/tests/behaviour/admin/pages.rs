@@ -60,6 +60,19 @@ async fn the_build_and_the_uptime_are_shown_to_people_and_programs() {
     assert_eq!(page["services"][1], "telemetry.Telemetry");
 }
 
+/// A page in a browser, whose name has come to mean this machine.
+#[tokio::test]
+async fn pages_of_other_hosts_do_not_see_them() {
+    let (address, _running) = admin(Server::new()).await;
+    for (host, expected) in [("localhost", 200), ("evil.example", 421)] {
+        let client: Client<_, Empty<bytes::Bytes>> =
+            Client::builder(TokioExecutor::new()).build_http();
+        let request = Request::get(format!("{address}/status")).header("host", host);
+        let response = client.request(request.body(Empty::new()).unwrap()).await.unwrap();
+        assert_eq!(response.status().as_u16(), expected, "{host}");
+    }
+}
+
 #[tokio::test]
 async fn people_and_programs_may_speak_http1() {
     let (address, _running) = admin(Server::new()).await;
