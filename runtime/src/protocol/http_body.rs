@@ -59,7 +59,7 @@ impl HttpBody {
     }
 
     /// A body of plain HTTP, all of which is there.
-    #[cfg(any(feature = "admin", feature = "health", feature = "web"))]
+    #[cfg(any(feature = "admin", feature = "web", all(feature = "health", feature = "http1")))]
     pub(crate) fn plain(data: Bytes) -> Self {
         match data.is_empty() {
             true => Self::default(),
