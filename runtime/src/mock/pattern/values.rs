@@ -95,7 +95,7 @@ impl Float for f64 {}
 ///
 /// ```
 /// # use rust_scaffold::mock::{Pattern, that};
-/// let even: Pattern<i32> = that("an even number", |number| number % 2 == 0);
+/// let even: Pattern<i32> = that("an even number", |number: &i32| number % 2 == 0);
 /// ```
 pub fn that<T: ?Sized + Debug + 'static>(
     label: impl Into<String>,
