@@ -1,6 +1,7 @@
 """A client of the mocks, with grpcio: `client.py SCENARIO HOST:PORT`."""
 
 import sys
+import threading
 from pathlib import Path
 
 import grpc
@@ -52,14 +53,18 @@ def client_stream(stub):
 
 def dialogue(stub):
     answers = []
+    # grpcio asks for queries on a thread of its own, perhaps before it has returned the call.
+    has_call = threading.Event()
 
     def queries():
         yield query("a")
+        has_call.wait()
         answers.append(next(call))
         yield query("b")
         answers.append(next(call))
 
     call = stub.Tail(queries())
+    has_call.set()
     assert ("x-tail", "tail") in call.trailing_metadata(), call.trailing_metadata()
     assert answers == [point(1), point(2)], answers
     assert call.code() == grpc.StatusCode.OK, call
