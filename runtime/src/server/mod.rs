@@ -1,6 +1,8 @@
 //! The server's half of a call: from any entry point to the handler, and back.
 
 #[cfg(all(feature = "server", not(target_family = "wasm")))]
+mod assembly;
+#[cfg(all(feature = "server", not(target_family = "wasm")))]
 pub(crate) mod builtins;
 #[cfg(all(feature = "log", not(target_family = "wasm")))]
 pub(crate) mod call_log;
