@@ -14,6 +14,7 @@
 
 mod builder;
 mod check;
+mod comments;
 mod depth;
 mod descriptor;
 mod diagnostics;

@@ -165,6 +165,7 @@ const LAYERS: &[&str] = &[
     "graph",
     "depth",
     "secrets",
+    "comments",
     "check",
     "descriptor",
     "emit",

@@ -12,18 +12,24 @@ use crate::{
 pub(super) struct SourceInfo<'a> {
     file: Arc<str>,
     with_docs: bool,
+    with_plain: bool,
     locations: HashMap<&'a [i32], &'a source_code_info::Location>,
 }
 
 impl<'a> SourceInfo<'a> {
-    /// Comments are only read if something comes of them: `with_docs`.
-    pub(super) fn new(file: &'a FileDescriptorProto, with_docs: bool) -> Self {
+    /// Reads no comments until it is told which.
+    pub(super) fn new(file: &'a FileDescriptorProto) -> Self {
         let mut locations = HashMap::new();
         for location in file.source_code_info.iter().flat_map(|info| &info.location) {
             // What stands in several places, as `extend` may, is at the first of them.
             locations.entry(location.path.as_slice()).or_insert(location);
         }
-        Self { file: file.name().into(), with_docs, locations }
+        Self { file: file.name().into(), with_docs: false, with_plain: false, locations }
+    }
+
+    /// Comments are only read if something comes of them: rustdoc, or the plain text that servers carry.
+    pub(super) fn reading(self, with_docs: bool, with_plain: bool) -> Self {
+        Self { with_docs, with_plain, ..self }
     }
 
     pub(super) fn location(&self, path: &[i32]) -> Location {
@@ -37,13 +43,17 @@ impl<'a> SourceInfo<'a> {
 
     /// The comments around an item: rustdoc that is safe, and what only stands near it.
     pub(super) fn docs(&self, path: &[i32]) -> Docs {
-        let Some(location) = self.locations.get(path).filter(|_| self.with_docs) else {
-            return Docs::default();
-        };
-        Docs {
-            detached: docs::detached(&location.leading_detached_comments),
-            lines: docs::from_comments(location.leading_comments(), location.trailing_comments()),
+        let mut docs = Docs::default();
+        let Some(location) = self.locations.get(path) else { return docs };
+        let (leading, trailing) = (location.leading_comments(), location.trailing_comments());
+        if self.with_docs {
+            docs.detached = docs::plain_lines(&location.leading_detached_comments);
+            docs.lines = docs::from_comments(leading, trailing);
         }
+        if self.with_plain {
+            docs.plain = docs::plain_lines(&[leading, trailing]).join("\n");
+        }
+        docs
     }
 
     /// The comments above and behind a statement that nothing in Rust stands for, as plain lines.
@@ -53,6 +63,6 @@ impl<'a> SourceInfo<'a> {
         };
         let own = [location.leading_comments(), location.trailing_comments()].map(str::to_owned);
         let all = location.leading_detached_comments.iter().cloned().chain(own);
-        docs::detached(&all.collect::<Vec<_>>())
+        docs::plain_lines(&all.collect::<Vec<_>>())
     }
 }

@@ -14,11 +14,13 @@ pub(crate) struct Docs {
     pub(crate) detached: Vec<String>,
     /// What is about the item: lines of safe rustdoc.
     pub(crate) lines: Vec<String>,
+    /// The same as plain text, if servers may carry it.
+    pub(crate) plain: String,
 }
 
-/// Comments that are no docs: plain lines, with a blank one between the comments.
-pub(crate) fn detached(comments: &[String]) -> Vec<String> {
-    let comments = comments.iter().map(|comment| unindent(comment));
+/// Comments as plain lines, with a blank one between the comments.
+pub(crate) fn plain_lines<S: AsRef<str>>(comments: &[S]) -> Vec<String> {
+    let comments = comments.iter().map(|comment| unindent(comment.as_ref()));
     let comments = comments.filter(|lines| !lines.is_empty()).collect::<Vec<_>>();
     comments.join(&String::new())
 }

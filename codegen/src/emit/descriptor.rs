@@ -1,7 +1,7 @@
-//! The descriptors of a file as constants, for reflection.
+//! The descriptors of a file, and its comments, as constants.
 
-use super::{byte_string, code::Code, one_line};
-use crate::model::File;
+use super::{byte_string, code::Code, one_line, string};
+use crate::{comments::Comments, model::File};
 
 /// `pub const CALCULATOR_FILE_DESCRIPTOR_SET: &[u8] = b"…";`
 pub(super) fn constant(code: &mut Code, file: &File, name: &str) {
@@ -30,6 +30,29 @@ pub(super) fn files(code: &mut Code, file: &File) {
     code.line(format_args!("pub(super) const FILES: &[&[u8]] = &["));
     for file in &file.embedded {
         code.line(format_args!("    {},", byte_string(file)));
+    }
+    code.line(format_args!("];"));
+    code.end_item();
+}
+
+/// A constant, for the same reason, and none if there are no comments.
+///
+/// ```text
+/// /// The comments of `calculator.proto` and its imports, by what they are about.
+/// pub(super) const COMMENTS: &[(&str, &str)] = &[
+///     ("calculator.Calculator", "Adds and subtracts whole numbers."),
+/// ];
+/// ```
+pub(super) fn comments(code: &mut Code, file: &File, comments: &Comments) {
+    if comments.is_empty() {
+        return;
+    }
+    let name = one_line(&file.name).replace('`', "'");
+    code.item();
+    code.docs(&[format!("The comments of `{name}` and its imports, by what they are about.")]);
+    code.line(format_args!("pub(super) const COMMENTS: &[(&str, &str)] = &["));
+    for (name, comment) in comments {
+        code.line(format_args!("    ({}, {}),", string(name), string(comment)));
     }
     code.line(format_args!("];"));
     code.end_item();

@@ -20,6 +20,7 @@ pub(crate) use self::tree::{package, tree};
 use code::Code;
 
 use crate::{
+    comments::{self, Comments},
     model::{self, File, Service},
     names::{Item, MethodNames, Paths, ServiceNames},
     options::{Mock, Options},
@@ -33,6 +34,10 @@ pub(crate) fn services(file: &File, cx: &messages::Context) -> String {
     let descriptor_set = file.descriptor_set.as_ref().map(|_| names.descriptor_set.as_str());
     let contexts = file.services.iter().zip(&names.services);
     let embedded = names.services.first().map_or("", |first| &first.server.module);
+    let comments = match options.build_server {
+        true => comments::of_services(file, cx.types, options),
+        false => Comments::new(),
+    };
     let context = |(service, names)| Context {
         options,
         paths,
@@ -41,6 +46,7 @@ pub(crate) fn services(file: &File, cx: &messages::Context) -> String {
         names,
         descriptor_set,
         embedded,
+        comments: &comments,
     };
     let contexts = contexts.map(context).collect::<Vec<_>>();
     let mut code = Code::default();
@@ -100,8 +106,9 @@ struct Context<'a> {
     names: &'a ServiceNames,
     /// The constant with the file's descriptors, if there is one.
     descriptor_set: Option<&'a str>,
-    /// The module with the descriptors for reflection: that of the file's first server.
+    /// The module with the descriptors and the comments: that of the file's first server.
     embedded: &'a str,
+    comments: &'a Comments<'a>,
 }
 
 /// An rpc, with its place in the table of methods.
@@ -296,6 +303,23 @@ fn service_module(
 /// A byte string with these bytes.
 fn byte_string(bytes: &[u8]) -> String {
     format!("b\"{}\"", bytes.escape_ascii())
+}
+
+/// A string literal with this text. What `{:?}` escapes depends on the Unicode of the compiler, which must not change
+/// what is generated.
+fn string(text: &str) -> String {
+    let mut literal = String::from("\"");
+    for letter in text.chars() {
+        match letter {
+            '\n' => literal.push_str("\\n"),
+            '"' | '\\' => literal.extend(['\\', letter]),
+            // Clippy refuses those that nobody sees.
+            '\u{ad}' | '\u{200b}' | '\u{2060}' => literal.extend(letter.escape_unicode()),
+            _ => literal.push(letter),
+        }
+    }
+    literal.push('"');
+    literal
 }
 
 /// Whether clippy takes a name for an acronym that should not be in capitals.

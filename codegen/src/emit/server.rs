@@ -17,6 +17,8 @@ use crate::model::File;
 ///     impl<S: super::calculator_service::Calculator + ?rt::Sized> rt::Dispatch<S> for CalculatorDispatch { … }
 ///
 ///     pub(super) const FILES: &[&[u8]] = &[…];
+///
+///     pub(super) const COMMENTS: &[(&str, &str)] = &[…];
 /// }
 /// ```
 pub(super) fn server(code: &mut Code, cx: &Context, file: &File) {
@@ -29,6 +31,7 @@ pub(super) fn server(code: &mut Code, cx: &Context, file: &File) {
         dispatch(code, cx);
         if cx.embedded == cx.names.server.module {
             descriptor::files(code, file);
+            descriptor::comments(code, file, cx.comments);
         }
     });
 }
@@ -73,6 +76,12 @@ fn dispatch(code: &mut Code, cx: &Context) {
             ",
             &[("contract", contract_module), ("embedded", &cx.embedded)],
         );
+        if !cx.comments.is_empty() {
+            code.line(format_args!(
+                "const COMMENTS: &'static [(&'static str, &'static str)] = super::{}::COMMENTS;",
+                cx.embedded
+            ));
+        }
         code.item();
         cx.allow_deprecated(code);
         let signature = "fn call(service: rt::Arc<S>, method: usize, call: rt::ServerCall<'_>) -> \

@@ -220,6 +220,7 @@ pub mod health_server {
     impl<S: super::health_service::Health + ?rt::Sized> rt::Dispatch<S> for HealthDispatch {
         const SERVICE: &'static rt::ServiceDescriptor = &super::health_service::SERVICE;
         const FILES: &'static [&'static [u8]] = super::health_server::FILES;
+        const COMMENTS: &'static [(&'static str, &'static str)] = super::health_server::COMMENTS;
 
         fn call(service: rt::Arc<S>, method: usize, call: rt::ServerCall<'_>) -> rt::ReplyFuture<'_> {
             match method {
@@ -234,6 +235,16 @@ pub mod health_server {
     /// `grpc/health/v1/health.proto` and its imports, each as an encoded descriptor.
     pub(super) const FILES: &[&[u8]] = &[
         b"\n\x1bgrpc/health/v1/health.proto\x12\x0egrpc.health.v1\"\x13\n\x11HealthListRequest\"\xc4\x01\n\x12HealthListResponse\x12L\n\x08statuses\x18\x01 \x03(\x0b20.grpc.health.v1.HealthListResponse.StatusesEntryR\x08statuses\x1a`\n\rStatusesEntry\x12\x10\n\x03key\x18\x01 \x01(\tR\x03key\x129\n\x05value\x18\x02 \x01(\x0b2#.grpc.health.v1.HealthCheckResponseR\x05value:\x028\x01\".\n\x12HealthCheckRequest\x12\x18\n\x07service\x18\x01 \x01(\tR\x07service\"\xb1\x01\n\x13HealthCheckResponse\x12I\n\x06status\x18\x01 \x01(\x0e21.grpc.health.v1.HealthCheckResponse.ServingStatusR\x06status\"O\n\rServingStatus\x12\x0b\n\x07UNKNOWN\x10\x00\x12\x0b\n\x07SERVING\x10\x01\x12\x0f\n\x0bNOT_SERVING\x10\x02\x12\x13\n\x0fSERVICE_UNKNOWN\x10\x032\xfd\x01\n\x06Health\x12P\n\x05Check\x12\".grpc.health.v1.HealthCheckRequest\x1a#.grpc.health.v1.HealthCheckResponse\x12R\n\x05Watch\x12\".grpc.health.v1.HealthCheckRequest\x1a#.grpc.health.v1.HealthCheckResponse0\x01\x12M\n\x04List\x12!.grpc.health.v1.HealthListRequest\x1a\".grpc.health.v1.HealthListResponseBa\n\x11io.grpc.health.v1B\x0bHealthProtoP\x01Z,google.golang.org/grpc/health/grpc_health_v1\xaa\x02\x0eGrpc.Health.V1b\x06proto3",
+    ];
+
+    /// The comments of `grpc/health/v1/health.proto` and its imports, by what they are about.
+    pub(super) const COMMENTS: &[(&str, &str)] = &[
+        ("grpc.health.v1.Health", "Health is gRPC's mechanism for checking whether a server is able to handle\nRPCs. Its semantics are documented in\nhttps://github.com/grpc/grpc/blob/master/doc/health-checking.md."),
+        ("grpc.health.v1.Health.Check", "Check gets the health of the specified service. If the requested service\nis unknown, the call will fail with status NOT_FOUND. If the caller does\nnot specify a service name, the server should respond with its overall\nhealth status.\n\nClients should set a deadline when calling Check, and can declare the\nserver unhealthy if they do not receive a timely response.\n\nCheck implementations should be idempotent and side effect free."),
+        ("grpc.health.v1.Health.List", "List provides a non-atomic snapshot of the health of all the available\nservices.\n\nThe server may respond with a RESOURCE_EXHAUSTED error if too many services\nexist.\n\nClients should set a deadline when calling List, and can declare the server\nunhealthy if they do not receive a timely response.\n\nClients should keep in mind that the list of health services exposed by an\napplication can change over the lifetime of the process."),
+        ("grpc.health.v1.Health.Watch", "Performs a watch for the serving status of the requested service.\nThe server will immediately send back a message indicating the current\nserving status.  It will then subsequently send a new message whenever\nthe service's serving status changes.\n\nIf the requested service is unknown when the call is received, the\nserver will send a message setting the serving status to\nSERVICE_UNKNOWN but will *not* terminate the call.  If at some\nfuture point, the serving status of the service becomes known, the\nserver will send a new message with the service's serving status.\n\nIf the call terminates with status UNIMPLEMENTED, then clients\nshould assume this method is not supported and should not retry the\ncall.  If the call terminates with any other status (including OK),\nclients should retry the call with appropriate exponential backoff."),
+        ("grpc.health.v1.HealthCheckResponse.ServingStatus.SERVICE_UNKNOWN", "Used only by the Watch method."),
+        ("grpc.health.v1.HealthListResponse.statuses", "statuses contains all the services and their respective status."),
     ];
 }
 

@@ -41,6 +41,12 @@ pub trait Dispatch<S: ?Sized>: 'static {
     /// has them in it.
     const FILES: &'static [&'static [u8]] = &[];
 
+    /// The comments of the protos, by the full names of what they are about, in their order: services, methods, and the
+    /// messages, fields, oneofs, enums and enum values that methods use, such as `shop.Order.items`, and
+    /// `shop.Status.ACTIVE` of the enum `shop.Status`. Those of the well-known protos are left out. Used with the features
+    /// that show comments only, so that no other program has them in it.
+    const COMMENTS: &'static [(&'static str, &'static str)] = &[];
+
     /// Dispatches `call` to the method at position `method` in [`SERVICE`](Self::SERVICE).
     fn call(service: Arc<S>, method: usize, call: ServerCall<'_>) -> ReplyFuture<'_>;
 }

@@ -38,6 +38,9 @@ pub(crate) struct RegisteredService {
     /// See [`Dispatch::FILES`].
     #[cfg(feature = "_descriptors")]
     pub(crate) files: &'static [&'static [u8]],
+    /// See [`Dispatch::COMMENTS`].
+    #[cfg(feature = "_comments")]
+    pub(crate) comments: &'static [(&'static str, &'static str)],
     methods: MethodIndex,
     implementation: Arc<dyn ErasedDispatch>,
 }
@@ -56,6 +59,8 @@ impl RegisteredService {
             interceptors,
             #[cfg(feature = "_descriptors")]
             files: &[],
+            #[cfg(feature = "_comments")]
+            comments: &[],
             methods,
             implementation,
         }
@@ -66,6 +71,16 @@ impl RegisteredService {
     #[cfg(feature = "_descriptors")]
     pub(crate) fn with_files(mut self, files: &'static [&'static [u8]]) -> Self {
         self.files = files;
+        self
+    }
+
+    /// Adds its comments, as [`with_files`](Self::with_files) adds files.
+    #[cfg(feature = "_comments")]
+    pub(crate) fn with_comments(
+        mut self,
+        comments: &'static [(&'static str, &'static str)],
+    ) -> Self {
+        self.comments = comments;
         self
     }
 

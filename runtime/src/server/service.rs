@@ -59,6 +59,8 @@ impl<D: Dispatch<S>, S: Send + Sync + ?Sized + 'static> ServiceServer<D, S> {
         let served = RegisteredService::new(D::SERVICE, implementation);
         #[cfg(feature = "_descriptors")]
         let served = served.with_files(D::FILES);
+        #[cfg(feature = "_comments")]
+        let served = served.with_comments(D::COMMENTS);
         let served = Arc::new(served);
         Self { served, dispatch: PhantomData, implementation: PhantomData }
     }
@@ -215,5 +217,39 @@ pub(crate) mod sealed {
         fn into_served(self) -> Arc<RegisteredService> {
             self.served
         }
+    }
+}
+
+#[cfg(all(test, feature = "_comments"))]
+mod tests {
+    use std::sync::Arc;
+
+    use super::ServiceServer;
+    use crate::{
+        call::{method::ServiceDescriptor, reply::ReplyFuture},
+        server::dispatch::{Dispatch, ServerCall},
+    };
+
+    #[derive(Debug)]
+    enum Explained {}
+
+    impl Dispatch<()> for Explained {
+        const SERVICE: &'static ServiceDescriptor = &ServiceDescriptor {
+            name: "shop.Shop",
+            methods: &[],
+            file_descriptor_set: None,
+            options: &[],
+        };
+        const COMMENTS: &'static [(&'static str, &'static str)] = &[("shop.Shop", "Sells things.")];
+
+        fn call(_: Arc<()>, _: usize, call: ServerCall<'_>) -> ReplyFuture<'_> {
+            call.unimplemented()
+        }
+    }
+
+    #[test]
+    fn a_service_is_registered_with_its_comments() {
+        let server = ServiceServer::<Explained, ()>::new(());
+        assert_eq!(server.served.comments, [("shop.Shop", "Sells things.")]);
     }
 }

@@ -26,6 +26,11 @@ const OF_THE_RUNTIME: [&str; 11] = [
     "google/protobuf/wrappers.proto",
 ];
 
+/// Whether the runtime has the proto of this name itself.
+pub(super) fn is_of_the_runtime(file: &str) -> bool {
+    OF_THE_RUNTIME.contains(&file)
+}
+
 /// Encodes files with everything that they import, without comments and places.
 pub(super) struct Embedder<'a> {
     by_name: HashMap<&'a str, &'a FileDescriptorProto>,
@@ -54,7 +59,7 @@ impl<'a> Embedder<'a> {
         let names = names.collect::<Vec<_>>();
         let files = names.into_iter().map(|name| {
             let files = self.with_imports(name).into_iter();
-            let files = files.filter(|file| !OF_THE_RUNTIME.contains(&file.name()));
+            let files = files.filter(|file| !is_of_the_runtime(file.name()));
             (name.to_owned(), files.map(|file| self.encoded(file)).collect())
         });
         files.collect()

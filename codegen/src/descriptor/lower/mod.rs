@@ -58,7 +58,8 @@ pub(crate) fn lower(
     let mut files = Vec::new();
     for file in set.file {
         let is_wanted = wanted.contains(file.name());
-        let source = SourceInfo::new(&file, is_wanted);
+        let is_explained = options.build_server && !embedded::is_of_the_runtime(file.name());
+        let source = SourceInfo::new(&file).reading(is_wanted, is_explained);
         let mut lowered = Lowering { source, problems: &mut problems }.file(&file);
         lowered.wanted = is_wanted;
         lowered.descriptor_set = sets.remove(file.name());

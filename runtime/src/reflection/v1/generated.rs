@@ -251,6 +251,7 @@ pub mod server_reflection_server {
     impl<S: super::server_reflection_service::ServerReflection + ?rt::Sized> rt::Dispatch<S> for ServerReflectionDispatch {
         const SERVICE: &'static rt::ServiceDescriptor = &super::server_reflection_service::SERVICE;
         const FILES: &'static [&'static [u8]] = super::server_reflection_server::FILES;
+        const COMMENTS: &'static [(&'static str, &'static str)] = super::server_reflection_server::COMMENTS;
 
         fn call(service: rt::Arc<S>, method: usize, call: rt::ServerCall<'_>) -> rt::ReplyFuture<'_> {
             match method {
@@ -263,6 +264,36 @@ pub mod server_reflection_server {
     /// `grpc/reflection/v1/reflection.proto` and its imports, each as an encoded descriptor.
     pub(super) const FILES: &[&[u8]] = &[
         b"\n#grpc/reflection/v1/reflection.proto\x12\x12grpc.reflection.v1\"\xf3\x02\n\x17ServerReflectionRequest\x12\x12\n\x04host\x18\x01 \x01(\tR\x04host\x12*\n\x10file_by_filename\x18\x03 \x01(\tH\x00R\x0efileByFilename\x126\n\x16file_containing_symbol\x18\x04 \x01(\tH\x00R\x14fileContainingSymbol\x12b\n\x19file_containing_extension\x18\x05 \x01(\x0b2$.grpc.reflection.v1.ExtensionRequestH\x00R\x17fileContainingExtension\x12B\n\x1dall_extension_numbers_of_type\x18\x06 \x01(\tH\x00R\x19allExtensionNumbersOfType\x12%\n\rlist_services\x18\x07 \x01(\tH\x00R\x0clistServicesB\x11\n\x0fmessage_request\"f\n\x10ExtensionRequest\x12\'\n\x0fcontaining_type\x18\x01 \x01(\tR\x0econtainingType\x12)\n\x10extension_number\x18\x02 \x01(\x05R\x0fextensionNumber\"\xae\x04\n\x18ServerReflectionResponse\x12\x1d\n\nvalid_host\x18\x01 \x01(\tR\tvalidHost\x12V\n\x10original_request\x18\x02 \x01(\x0b2+.grpc.reflection.v1.ServerReflectionRequestR\x0foriginalRequest\x12f\n\x18file_descriptor_response\x18\x04 \x01(\x0b2*.grpc.reflection.v1.FileDescriptorResponseH\x00R\x16fileDescriptorResponse\x12r\n\x1eall_extension_numbers_response\x18\x05 \x01(\x0b2+.grpc.reflection.v1.ExtensionNumberResponseH\x00R\x1ballExtensionNumbersResponse\x12_\n\x16list_services_response\x18\x06 \x01(\x0b2\'.grpc.reflection.v1.ListServiceResponseH\x00R\x14listServicesResponse\x12J\n\x0eerror_response\x18\x07 \x01(\x0b2!.grpc.reflection.v1.ErrorResponseH\x00R\rerrorResponseB\x12\n\x10message_response\"L\n\x16FileDescriptorResponse\x122\n\x15file_descriptor_proto\x18\x01 \x03(\x0cR\x13fileDescriptorProto\"j\n\x17ExtensionNumberResponse\x12$\n\x0ebase_type_name\x18\x01 \x01(\tR\x0cbaseTypeName\x12)\n\x10extension_number\x18\x02 \x03(\x05R\x0fextensionNumber\"T\n\x13ListServiceResponse\x12=\n\x07service\x18\x01 \x03(\x0b2#.grpc.reflection.v1.ServiceResponseR\x07service\"%\n\x0fServiceResponse\x12\x12\n\x04name\x18\x01 \x01(\tR\x04name\"S\n\rErrorResponse\x12\x1d\n\nerror_code\x18\x01 \x01(\x05R\terrorCode\x12#\n\rerror_message\x18\x02 \x01(\tR\x0cerrorMessage2\x89\x01\n\x10ServerReflection\x12u\n\x14ServerReflectionInfo\x12+.grpc.reflection.v1.ServerReflectionRequest\x1a,.grpc.reflection.v1.ServerReflectionResponse(\x010\x01Bf\n\x15io.grpc.reflection.v1B\x15ServerReflectionProtoP\x01Z4google.golang.org/grpc/reflection/grpc_reflection_v1b\x06proto3",
+    ];
+
+    /// The comments of `grpc/reflection/v1/reflection.proto` and its imports, by what they are about.
+    pub(super) const COMMENTS: &[(&str, &str)] = &[
+        ("grpc.reflection.v1.ErrorResponse", "The error code and error message sent by the server when an error occurs."),
+        ("grpc.reflection.v1.ErrorResponse.error_code", "This field uses the error codes defined in grpc::StatusCode."),
+        ("grpc.reflection.v1.ExtensionNumberResponse", "A list of extension numbers sent by the server answering\nall_extension_numbers_of_type request."),
+        ("grpc.reflection.v1.ExtensionNumberResponse.base_type_name", "Full name of the base type, including the package name. The format\nis <package>.<type>"),
+        ("grpc.reflection.v1.ExtensionRequest", "The type name and extension number sent by the client when requesting\nfile_containing_extension."),
+        ("grpc.reflection.v1.ExtensionRequest.containing_type", "Fully-qualified type name. The format should be <package>.<type>"),
+        ("grpc.reflection.v1.FileDescriptorResponse", "Serialized FileDescriptorProto messages sent by the server answering\na file_by_filename, file_containing_symbol, or file_containing_extension\nrequest."),
+        ("grpc.reflection.v1.FileDescriptorResponse.file_descriptor_proto", "Serialized FileDescriptorProto messages. We avoid taking a dependency on\ndescriptor.proto, which uses proto2 only features, by making them opaque\nbytes instead."),
+        ("grpc.reflection.v1.ListServiceResponse", "A list of ServiceResponse sent by the server answering list_services request."),
+        ("grpc.reflection.v1.ListServiceResponse.service", "The information of each service may be expanded in the future, so we use\nServiceResponse message to encapsulate it."),
+        ("grpc.reflection.v1.ServerReflection.ServerReflectionInfo", "The reflection service is structured as a bidirectional stream, ensuring\nall related requests go to a single server."),
+        ("grpc.reflection.v1.ServerReflectionRequest", "The message sent by the client when calling ServerReflectionInfo method."),
+        ("grpc.reflection.v1.ServerReflectionRequest.all_extension_numbers_of_type", "Finds the tag numbers used by all known extensions of the given message\ntype, and appends them to ExtensionNumberResponse in an undefined order.\nIts corresponding method is best-effort: it's not guaranteed that the\nreflection service will implement this method, and it's not guaranteed\nthat this method will provide all extensions. Returns\nStatusCode::UNIMPLEMENTED if it's not implemented.\nThis field should be a fully-qualified type name. The format is\n<package>.<type>"),
+        ("grpc.reflection.v1.ServerReflectionRequest.file_by_filename", "Find a proto file by the file name."),
+        ("grpc.reflection.v1.ServerReflectionRequest.file_containing_extension", "Find the proto file which defines an extension extending the given\nmessage type with the given field number."),
+        ("grpc.reflection.v1.ServerReflectionRequest.file_containing_symbol", "Find the proto file that declares the given fully-qualified symbol name.\nThis field should be a fully-qualified symbol name\n(e.g. <package>.<service>[.<method>] or <package>.<type>)."),
+        ("grpc.reflection.v1.ServerReflectionRequest.list_services", "List the full names of registered services. The content will not be\nchecked."),
+        ("grpc.reflection.v1.ServerReflectionRequest.message_request", "To use reflection service, the client should set one of the following\nfields in message_request. The server distinguishes requests by their\ndefined field and then handles them using corresponding methods."),
+        ("grpc.reflection.v1.ServerReflectionResponse", "The message sent by the server to answer ServerReflectionInfo method."),
+        ("grpc.reflection.v1.ServerReflectionResponse.all_extension_numbers_response", "This message is used to answer all_extension_numbers_of_type requests."),
+        ("grpc.reflection.v1.ServerReflectionResponse.error_response", "This message is used when an error occurs."),
+        ("grpc.reflection.v1.ServerReflectionResponse.file_descriptor_response", "This message is used to answer file_by_filename, file_containing_symbol,\nfile_containing_extension requests with transitive dependencies.\nAs the repeated label is not allowed in oneof fields, we use a\nFileDescriptorResponse message to encapsulate the repeated fields.\nThe reflection service is allowed to avoid sending FileDescriptorProtos\nthat were previously sent in response to earlier requests in the stream."),
+        ("grpc.reflection.v1.ServerReflectionResponse.list_services_response", "This message is used to answer list_services requests."),
+        ("grpc.reflection.v1.ServerReflectionResponse.message_response", "The server sets one of the following fields according to the message_request\nin the request."),
+        ("grpc.reflection.v1.ServiceResponse", "The information of a single service used by ListServiceResponse to answer\nlist_services request."),
+        ("grpc.reflection.v1.ServiceResponse.name", "Full name of a registered service, including its package name. The format\nis <package>.<service>"),
     ];
 }
 

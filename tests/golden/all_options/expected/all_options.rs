@@ -189,6 +189,7 @@ pub mod everything_server {
     impl<S: super::everything_service::Everything + ?rt::Sized> rt::Dispatch<S> for EverythingDispatch {
         const SERVICE: &'static rt::ServiceDescriptor = &super::everything_service::SERVICE;
         const FILES: &'static [&'static [u8]] = super::everything_server::FILES;
+        const COMMENTS: &'static [(&'static str, &'static str)] = super::everything_server::COMMENTS;
 
         fn call(service: rt::Arc<S>, method: usize, call: rt::ServerCall<'_>) -> rt::ReplyFuture<'_> {
             match method {
@@ -201,6 +202,14 @@ pub mod everything_server {
     /// `all_options.proto` and its imports, each as an encoded descriptor.
     pub(super) const FILES: &[&[u8]] = &[
         b"\n\x11all_options.proto\x12\x0ball_options\x1a\x1fgoogle/protobuf/timestamp.proto\"\x1c\n\x06Opaque\x12\x12\n\x04data\x18\x01 \x01(\x0cR\x04data\"|\n\x05Quiet\x12*\n\x02at\x18\x01 \x01(\x0b2\x1a.google.protobuf.TimestampR\x02at\x12*\n\x05level\x18\x02 \x01(\x0e2\x12.all_options.LevelH\x00R\x05level\x12\x14\n\x04text\x18\x03 \x01(\tH\x00R\x04textB\x05\n\x03how*.\n\x05Level\x12\x15\n\x11LEVEL_UNSPECIFIED\x10\x00\x12\x0e\n\nLEVEL_HIGH\x10\x012<\n\nEverything\x12.\n\x03Try\x12\x12.all_options.Quiet\x1a\x13.all_options.Opaqueb\x06proto3",
+    ];
+
+    /// The comments of `all_options.proto` and its imports, by what they are about.
+    pub(super) const COMMENTS: &[(&str, &str)] = &[
+        ("all_options.Everything", "What has no golden of its own: names of types, comments that are left out, a `Debug` by hand, a\nruntime that is found elsewhere, and well-known types that are generated."),
+        ("all_options.Everything.Try", "Its comment stays: it is a service's."),
+        ("all_options.Opaque", "Its `Debug` is written by hand."),
+        ("all_options.Opaque.data", "Hidden by hand."),
     ];
 }
 

@@ -81,6 +81,7 @@ pub mod store_server {
     impl<S: super::store_service::Store + ?rt::Sized> rt::Dispatch<S> for StoreDispatch {
         const SERVICE: &'static rt::ServiceDescriptor = &super::store_service::SERVICE;
         const FILES: &'static [&'static [u8]] = super::store_server::FILES;
+        const COMMENTS: &'static [(&'static str, &'static str)] = super::store_server::COMMENTS;
 
         fn call(service: rt::Arc<S>, method: usize, call: rt::ServerCall<'_>) -> rt::ReplyFuture<'_> {
             match method {
@@ -93,6 +94,13 @@ pub mod store_server {
     /// `clashes.proto` and its imports, each as an encoded descriptor.
     pub(super) const FILES: &[&[u8]] = &[
         b"\n\rclashes.proto\x12\x07clashes\"\x1b\n\x05store\x12\x12\n\x04name\x18\x01 \x01(\tR\x04name\"\x0e\n\x0cstore_server\"\x17\n\x0ccache_client\x1a\x07\n\x05Entry25\n\x05Store\x12,\n\x03Get\x12\x0e.clashes.store\x1a\x15.clashes.store_server2-\n\x03Log\x12&\n\x04Read\x12\x0e.clashes.store\x1a\x0e.clashes.store23\n\tLogServer\x12&\n\x04Read\x12\x0e.clashes.store\x1a\x0e.clashes.store2C\n\x05Cache\x12:\n\x04Read\x12\x1b.clashes.cache_client.Entry\x1a\x15.clashes.cache_clientb\x06proto3",
+    ];
+
+    /// The comments of `clashes.proto` and its imports, by what they are about.
+    pub(super) const COMMENTS: &[(&str, &str)] = &[
+        ("clashes.Cache", "Its module is taken by what is nested in a message."),
+        ("clashes.Log", "Its server is called like the next service's trait."),
+        ("clashes.Store", "Its trait and its server have the names of messages."),
     ];
 }
 
@@ -466,6 +474,7 @@ pub mod log_server {
     impl<S: super::log_service::Log + ?rt::Sized> rt::Dispatch<S> for LogDispatch {
         const SERVICE: &'static rt::ServiceDescriptor = &super::log_service::SERVICE;
         const FILES: &'static [&'static [u8]] = super::store_server::FILES;
+        const COMMENTS: &'static [(&'static str, &'static str)] = super::store_server::COMMENTS;
 
         fn call(service: rt::Arc<S>, method: usize, call: rt::ServerCall<'_>) -> rt::ReplyFuture<'_> {
             match method {
@@ -841,6 +850,7 @@ pub mod log_server_server {
     impl<S: super::log_server_service::LogServer + ?rt::Sized> rt::Dispatch<S> for LogServerDispatch {
         const SERVICE: &'static rt::ServiceDescriptor = &super::log_server_service::SERVICE;
         const FILES: &'static [&'static [u8]] = super::store_server::FILES;
+        const COMMENTS: &'static [(&'static str, &'static str)] = super::store_server::COMMENTS;
 
         fn call(service: rt::Arc<S>, method: usize, call: rt::ServerCall<'_>) -> rt::ReplyFuture<'_> {
             match method {
@@ -1225,6 +1235,7 @@ pub mod cache_server_ {
     impl<S: super::cache_service::Cache + ?rt::Sized> rt::Dispatch<S> for CacheDispatch {
         const SERVICE: &'static rt::ServiceDescriptor = &super::cache_service::SERVICE;
         const FILES: &'static [&'static [u8]] = super::store_server::FILES;
+        const COMMENTS: &'static [(&'static str, &'static str)] = super::store_server::COMMENTS;
 
         fn call(service: rt::Arc<S>, method: usize, call: rt::ServerCall<'_>) -> rt::ReplyFuture<'_> {
             match method {

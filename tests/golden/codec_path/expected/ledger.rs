@@ -160,6 +160,7 @@ pub mod ledger_server {
     impl<S: super::ledger_service::Ledger + ?rt::Sized> rt::Dispatch<S> for LedgerDispatch {
         const SERVICE: &'static rt::ServiceDescriptor = &super::ledger_service::SERVICE;
         const FILES: &'static [&'static [u8]] = super::ledger_server::FILES;
+        const COMMENTS: &'static [(&'static str, &'static str)] = super::ledger_server::COMMENTS;
 
         fn call(service: rt::Arc<S>, method: usize, call: rt::ServerCall<'_>) -> rt::ReplyFuture<'_> {
             match method {
@@ -176,6 +177,12 @@ pub mod ledger_server {
     /// `ledger.proto` and its imports, each as an encoded descriptor.
     pub(super) const FILES: &[&[u8]] = &[
         b"\n\x0cledger.proto\x12\x06ledger\"T\n\x05Entry\x12\x12\n\x04text\x18\x01 \x01(\tR\x04text\x12\x16\n\x06amount\x18\x02 \x01(\x03R\x06amount\x12\x1f\n\x08password\x18\x03 \x01(\tB\x03\x80\x01\x01R\x08password2\xd6\x01\n\x06Ledger\x12%\n\x05Plain\x12\r.ledger.Entry\x1a\r.ledger.Entry\x12$\n\x04Post\x12\r.ledger.Entry\x1a\r.ledger.Entry\x12(\n\x06Import\x12\r.ledger.Entry\x1a\r.ledger.Entry(\x01\x12(\n\x06Export\x12\r.ledger.Entry\x1a\r.ledger.Entry0\x01\x12+\n\x07Convert\x12\r.ledger.Entry\x1a\r.ledger.Entry(\x010\x012Y\n\x07Auditor\x12%\n\x05Check\x12\r.ledger.Entry\x1a\r.ledger.Entry\x12\'\n\x05Watch\x12\r.ledger.Entry\x1a\r.ledger.Entry0\x01b\x06proto3",
+    ];
+
+    /// The comments of `ledger.proto` and its imports, by what they are about.
+    pub(super) const COMMENTS: &[(&str, &str)] = &[
+        ("ledger.Auditor", "One method has a user-defined codec, by a path that is seen from the module of the package."),
+        ("ledger.Ledger", "All methods but one have a user-defined codec."),
     ];
 }
 
@@ -789,6 +796,7 @@ pub mod auditor_server {
     impl<S: super::auditor_service::Auditor + ?rt::Sized> rt::Dispatch<S> for AuditorDispatch {
         const SERVICE: &'static rt::ServiceDescriptor = &super::auditor_service::SERVICE;
         const FILES: &'static [&'static [u8]] = super::ledger_server::FILES;
+        const COMMENTS: &'static [(&'static str, &'static str)] = super::ledger_server::COMMENTS;
 
         fn call(service: rt::Arc<S>, method: usize, call: rt::ServerCall<'_>) -> rt::ReplyFuture<'_> {
             match method {

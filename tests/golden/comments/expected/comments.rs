@@ -143,6 +143,7 @@ pub mod comments_server {
     impl<S: super::comments_service::Comments + ?rt::Sized> rt::Dispatch<S> for CommentsDispatch {
         const SERVICE: &'static rt::ServiceDescriptor = &super::comments_service::SERVICE;
         const FILES: &'static [&'static [u8]] = super::comments_server::FILES;
+        const COMMENTS: &'static [(&'static str, &'static str)] = super::comments_server::COMMENTS;
 
         fn call(service: rt::Arc<S>, method: usize, call: rt::ServerCall<'_>) -> rt::ReplyFuture<'_> {
             match method {
@@ -155,6 +156,16 @@ pub mod comments_server {
     /// `comments.proto` and its imports, each as an encoded descriptor.
     pub(super) const FILES: &[&[u8]] = &[
         b"\n\x0ecomments.proto\x12\x08comments\"Y\n\x07Message\x12\x14\n\x05first\x18\x01 \x01(\tR\x05first\x12\x16\n\x06second\x18\x02 \x01(\tR\x06second\x12\x16\n\x05third\x18\x03 \x01(\tH\x00R\x05thirdB\x08\n\x06choice*\x1e\n\x05Level\x12\x15\n\x11LEVEL_UNSPECIFIED\x10\x0027\n\x08Comments\x12+\n\x03Get\x12\x11.comments.Message\x1a\x11.comments.Messageb\x06proto3",
+    ];
+
+    /// The comments of `comments.proto` and its imports, by what they are about.
+    pub(super) const COMMENTS: &[(&str, &str)] = &[
+        ("comments.Comments", "The service."),
+        ("comments.Comments.Get", "The method.\n\nBehind the method."),
+        ("comments.Message", "The message."),
+        ("comments.Message.choice", "The oneof."),
+        ("comments.Message.first", "The first field.\n\nBehind the first field."),
+        ("comments.Message.third", "A variant."),
     ];
 }
 

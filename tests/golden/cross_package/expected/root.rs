@@ -62,6 +62,7 @@ pub mod roots_server {
     impl<S: super::roots_service::Roots + ?rt::Sized> rt::Dispatch<S> for RootsDispatch {
         const SERVICE: &'static rt::ServiceDescriptor = &super::roots_service::SERVICE;
         const FILES: &'static [&'static [u8]] = super::roots_server::FILES;
+        const COMMENTS: &'static [(&'static str, &'static str)] = super::roots_server::COMMENTS;
 
         fn call(service: rt::Arc<S>, method: usize, call: rt::ServerCall<'_>) -> rt::ReplyFuture<'_> {
             match method {
@@ -74,6 +75,11 @@ pub mod roots_server {
     /// `root.proto` and its imports, each as an encoded descriptor.
     pub(super) const FILES: &[&[u8]] = &[
         b"\n\nroot.proto\"\x1a\n\x04Root\x12\x12\n\x04name\x18\x01 \x01(\tR\x04name2\x1c\n\x05Roots\x12\x13\n\x03Get\x12\x05.Root\x1a\x05.Rootb\x06proto3",
+    ];
+
+    /// The comments of `root.proto` and its imports, by what they are about.
+    pub(super) const COMMENTS: &[(&str, &str)] = &[
+        ("Root", "A message without a package."),
     ];
 }
 

@@ -252,6 +252,7 @@ pub mod calculator_server {
     impl<S: super::calculator_service::Calculator + ?rt::Sized> rt::Dispatch<S> for CalculatorDispatch {
         const SERVICE: &'static rt::ServiceDescriptor = &super::calculator_service::SERVICE;
         const FILES: &'static [&'static [u8]] = super::calculator_server::FILES;
+        const COMMENTS: &'static [(&'static str, &'static str)] = super::calculator_server::COMMENTS;
 
         fn call(service: rt::Arc<S>, method: usize, call: rt::ServerCall<'_>) -> rt::ReplyFuture<'_> {
             match method {
@@ -265,6 +266,13 @@ pub mod calculator_server {
     /// `calculator.proto` and its imports, each as an encoded descriptor.
     pub(super) const FILES: &[&[u8]] = &[
         b"\n\x10calculator.proto\x12\ncalculator\"(\n\nAddRequest\x12\x0c\n\x01a\x18\x01 \x01(\x05R\x01a\x12\x0c\n\x01b\x18\x02 \x01(\x05R\x01b\"%\n\x0bAddResponse\x12\x16\n\x06result\x18\x01 \x01(\x05R\x06result\"-\n\x0fSubtractRequest\x12\x0c\n\x01a\x18\x01 \x01(\x05R\x01a\x12\x0c\n\x01b\x18\x02 \x01(\x05R\x01b\"*\n\x10SubtractResponse\x12\x16\n\x06result\x18\x01 \x01(\x05R\x06result2\x8b\x01\n\nCalculator\x126\n\x03Add\x12\x16.calculator.AddRequest\x1a\x17.calculator.AddResponse\x12E\n\x08Subtract\x12\x1b.calculator.SubtractRequest\x1a\x1c.calculator.SubtractResponseb\x06proto3",
+    ];
+
+    /// The comments of `calculator.proto` and its imports, by what they are about.
+    pub(super) const COMMENTS: &[(&str, &str)] = &[
+        ("calculator.Calculator", "Adds and subtracts whole numbers."),
+        ("calculator.Calculator.Add", "The sum of two numbers."),
+        ("calculator.Calculator.Subtract", "The difference of two numbers."),
     ];
 }
 

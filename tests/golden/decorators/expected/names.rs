@@ -425,6 +425,7 @@ pub mod d_server {
     impl<S: super::d_service::D + ?rt::Sized> rt::Dispatch<S> for DDispatch {
         const SERVICE: &'static rt::ServiceDescriptor = &super::d_service::SERVICE;
         const FILES: &'static [&'static [u8]] = super::d_server::FILES;
+        const COMMENTS: &'static [(&'static str, &'static str)] = super::d_server::COMMENTS;
 
         fn call(service: rt::Arc<S>, method: usize, call: rt::ServerCall<'_>) -> rt::ReplyFuture<'_> {
             match method {
@@ -442,6 +443,11 @@ pub mod d_server {
     /// `names.proto` and its imports, each as an encoded descriptor.
     pub(super) const FILES: &[&[u8]] = &[
         b"\n\x0bnames.proto\x12\x05names\"\x03\n\x01S\"\x10\n\x0eDecoratedClone2\xb1\x01\n\x01D\x12\x1b\n\x05Inner\x12\x08.names.S\x1a\x08.names.S\x12\x1f\n\tDecorator\x12\x08.names.S\x1a\x08.names.S\x12\x1b\n\x05Clone\x12\x08.names.S\x1a\x08.names.S\x12\x19\n\x03Add\x12\x08.names.S\x1a\x08.names.S\x12\x1a\n\x04Type\x12\x08.names.S\x1a\x08.names.S\x12\x1a\n\x04Self\x12\x08.names.S\x1a\x08.names.S2+\n\nDDecorator\x12\x1d\n\x07Request\x12\x08.names.S\x1a\x08.names.S2\x07\n\x05Clone2\x07\n\x05Debugb\x06proto3",
+    ];
+
+    /// The comments of `names.proto` and its imports, by what they are about.
+    pub(super) const COMMENTS: &[(&str, &str)] = &[
+        ("names.DDecorator", "Wants the name of the trait for decorators of `D`."),
     ];
 }
 
@@ -1120,6 +1126,7 @@ pub mod d_decorator_server {
     impl<S: super::d_decorator_service::DDecorator + ?rt::Sized> rt::Dispatch<S> for DDecoratorDispatch {
         const SERVICE: &'static rt::ServiceDescriptor = &super::d_decorator_service::SERVICE;
         const FILES: &'static [&'static [u8]] = super::d_server::FILES;
+        const COMMENTS: &'static [(&'static str, &'static str)] = super::d_server::COMMENTS;
 
         fn call(service: rt::Arc<S>, method: usize, call: rt::ServerCall<'_>) -> rt::ReplyFuture<'_> {
             match method {
@@ -1519,6 +1526,7 @@ pub mod clone_server {
     impl<S: super::clone_service::Clone + ?rt::Sized> rt::Dispatch<S> for CloneDispatch {
         const SERVICE: &'static rt::ServiceDescriptor = &super::clone_service::SERVICE;
         const FILES: &'static [&'static [u8]] = super::d_server::FILES;
+        const COMMENTS: &'static [(&'static str, &'static str)] = super::d_server::COMMENTS;
 
         fn call(service: rt::Arc<S>, method: usize, call: rt::ServerCall<'_>) -> rt::ReplyFuture<'_> {
             let _ = (service, method);
@@ -1853,6 +1861,7 @@ pub mod debug_server {
     impl<S: super::debug_service::Debug + ?rt::Sized> rt::Dispatch<S> for DebugDispatch {
         const SERVICE: &'static rt::ServiceDescriptor = &super::debug_service::SERVICE;
         const FILES: &'static [&'static [u8]] = super::d_server::FILES;
+        const COMMENTS: &'static [(&'static str, &'static str)] = super::d_server::COMMENTS;
 
         fn call(service: rt::Arc<S>, method: usize, call: rt::ServerCall<'_>) -> rt::ReplyFuture<'_> {
             let _ = (service, method);

@@ -291,6 +291,7 @@ pub mod telemetry_server {
     impl<S: super::telemetry_service::Telemetry + ?rt::Sized> rt::Dispatch<S> for TelemetryDispatch {
         const SERVICE: &'static rt::ServiceDescriptor = &super::telemetry_service::SERVICE;
         const FILES: &'static [&'static [u8]] = super::telemetry_server::FILES;
+        const COMMENTS: &'static [(&'static str, &'static str)] = super::telemetry_server::COMMENTS;
 
         #[allow(deprecated)]
         fn call(service: rt::Arc<S>, method: usize, call: rt::ServerCall<'_>) -> rt::ReplyFuture<'_> {
@@ -308,6 +309,32 @@ pub mod telemetry_server {
     /// `telemetry.proto` and its imports, each as an encoded descriptor.
     pub(super) const FILES: &[&[u8]] = &[
         b"\n\x0ftelemetry.proto\x12\ttelemetry\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xda\x01\n\x05Query\x12\x16\n\x06series\x18\x01 \x01(\tR\x06series\x12\x14\n\x05limit\x18\x02 \x01(\rR\x05limit\x124\n\x06labels\x18\x03 \x03(\x0b2\x1c.telemetry.Query.LabelsEntryR\x06labels\x122\n\x07max_age\x18\x04 \x01(\x0b2\x19.google.protobuf.DurationR\x06maxAge\x1a9\n\x0bLabelsEntry\x12\x10\n\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\x91\x05\n\x05Point\x12\x16\n\x06series\x18\x01 \x01(\tR\x06series\x12.\n\x04time\x18\x02 \x01(\x0b2\x1a.google.protobuf.TimestampR\x04time\x12\x18\n\x06number\x18\x03 \x01(\x01H\x00R\x06number\x12\x16\n\x05count\x18\x04 \x01(\x12H\x00R\x05count\x12\x14\n\x04text\x18\x05 \x01(\tH\x00R\x04text\x12\x12\n\x03raw\x18\x06 \x01(\x0cH\x00R\x03raw\x12:\n\thistogram\x18\x07 \x01(\x0b2\x1a.telemetry.Point.HistogramH\x00R\thistogram\x124\n\x06labels\x18\x08 \x03(\x0b2\x1c.telemetry.Point.LabelsEntryR\x06labels\x122\n\x07quality\x18\t \x01(\x0e2\x18.telemetry.Point.QualityR\x07quality\x1a\x9b\x01\n\tHistogram\x12;\n\x07buckets\x18\x01 \x03(\x0b2!.telemetry.Point.Histogram.BucketR\x07buckets\x12\x10\n\x03sum\x18\x02 \x01(\x01R\x03sum\x1a?\n\x06Bucket\x12\x1f\n\x0bupper_bound\x18\x01 \x01(\x01R\nupperBound\x12\x14\n\x05count\x18\x02 \x01(\x04R\x05count\x1a9\n\x0bLabelsEntry\x12\x10\n\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\\\n\x07Quality\x12\x17\n\x13QUALITY_UNSPECIFIED\x10\x00\x12\x10\n\x0cQUALITY_GOOD\x10\x01\x12\x15\n\x11QUALITY_ESTIMATED\x10\x02\x12\x0f\n\x0bQUALITY_BAD\x10\x03B\x07\n\x05value\"\xc7\x02\n\x07Summary\x12\x1a\n\x08accepted\x18\x01 \x01(\x04R\x08accepted\x12V\n\x12accepted_by_series\x18\x02 \x03(\x0b2(.telemetry.Summary.AcceptedBySeriesEntryR\x10acceptedBySeries\x12\x1d\n\x07minimum\x18\x03 \x01(\x01H\x00R\x07minimum\x88\x01\x01\x12\x1d\n\x07maximum\x18\x04 \x01(\x01H\x01R\x07maximum\x88\x01\x01\x12-\n\x04span\x18\x05 \x01(\x0b2\x19.google.protobuf.DurationR\x04span\x1aC\n\x15AcceptedBySeriesEntry\x12\x10\n\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n\x05value\x18\x02 \x01(\x04R\x05value:\x028\x01B\n\n\x08_minimumB\n\n\x08_maximum2\x80\x02\n\tTelemetry\x121\n\x06Latest\x12\x10.telemetry.Query\x1a\x10.telemetry.Point\"\x03\x90\x02\x01\x12-\n\x05Watch\x12\x10.telemetry.Query\x1a\x10.telemetry.Point0\x01\x120\n\x06Upload\x12\x10.telemetry.Point\x1a\x12.telemetry.Summary(\x01\x12.\n\x04Tail\x12\x10.telemetry.Query\x1a\x10.telemetry.Point(\x010\x01\x12/\n\x04Last\x12\x10.telemetry.Query\x1a\x10.telemetry.Point\"\x03\x88\x02\x01b\x06proto3",
+    ];
+
+    /// The comments of `telemetry.proto` and its imports, by what they are about.
+    pub(super) const COMMENTS: &[(&str, &str)] = &[
+        ("telemetry.Point", "One measurement."),
+        ("telemetry.Point.Histogram", "A distribution instead of a single value."),
+        ("telemetry.Point.Histogram.Bucket", "Counts the values up to an upper bound."),
+        ("telemetry.Point.Quality", "How far a value can be trusted."),
+        ("telemetry.Point.value", "What was measured."),
+        ("telemetry.Query", "Names a series and says how much of it is wanted."),
+        ("telemetry.Query.labels", "Only points that carry all of these labels."),
+        ("telemetry.Query.limit", "How many points to send; 0 means no limit."),
+        ("telemetry.Query.max_age", "Only points that are younger than this."),
+        ("telemetry.Query.series", "The name of the series, for example `room/temperature`."),
+        ("telemetry.Summary", "What an upload stored."),
+        ("telemetry.Summary.accepted", "How many points were stored."),
+        ("telemetry.Summary.accepted_by_series", "How many of them each series got."),
+        ("telemetry.Summary.maximum", "The largest number among them, if there was one."),
+        ("telemetry.Summary.minimum", "The smallest number among them, if there was one."),
+        ("telemetry.Summary.span", "The time between the oldest and the newest of them."),
+        ("telemetry.Telemetry", "Collects measurements and hands them out again, one call of each kind."),
+        ("telemetry.Telemetry.Last", "The newest point of a series, under its first name. Use `Latest`."),
+        ("telemetry.Telemetry.Latest", "The newest point of a series.\n\nAnswers `NOT_FOUND` for a series that has no point yet."),
+        ("telemetry.Telemetry.Tail", "Follows several series at once: every query on the request stream adds one."),
+        ("telemetry.Telemetry.Upload", "Stores points and sums up what was stored when the stream ends."),
+        ("telemetry.Telemetry.Watch", "The points of a series, oldest first, and then every new one as it comes\nin, until `Query.limit` points were sent."),
     ];
 }
 

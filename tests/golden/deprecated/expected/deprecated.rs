@@ -160,6 +160,7 @@ pub mod greeter_server {
     impl<S: super::greeter_service::Greeter + ?rt::Sized> rt::Dispatch<S> for GreeterDispatch {
         const SERVICE: &'static rt::ServiceDescriptor = &super::greeter_service::SERVICE;
         const FILES: &'static [&'static [u8]] = super::greeter_server::FILES;
+        const COMMENTS: &'static [(&'static str, &'static str)] = super::greeter_server::COMMENTS;
 
         #[allow(deprecated)]
         fn call(service: rt::Arc<S>, method: usize, call: rt::ServerCall<'_>) -> rt::ReplyFuture<'_> {
@@ -175,6 +176,14 @@ pub mod greeter_server {
     /// `deprecated.proto` and its imports, each as an encoded descriptor.
     pub(super) const FILES: &[&[u8]] = &[
         b"\n\x10deprecated.proto\x12\ndeprecated\"G\n\x03Old\x12\x16\n\x04name\x18\x01 \x01(\tB\x02\x18\x01R\x04name\x12$\n\x04mood\x18\x02 \x01(\x0e2\x10.deprecated.MoodR\x04mood:\x02\x18\x01\"S\n\x03New\x12\x12\n\x04text\x18\x01 \x01(\tR\x04text\x12\x18\n\x04loud\x18\x02 \x01(\tB\x02\x18\x01H\x00R\x04loud\x12\x16\n\x05quiet\x18\x03 \x01(\tH\x00R\x05quietB\x06\n\x04tone*1\n\x04Mood\x12\x14\n\x10MOOD_UNSPECIFIED\x10\x00\x12\x13\n\x0bMOOD_GRUMPY\x10\x01\x1a\x02\x08\x012\xa1\x01\n\x07Greeter\x12)\n\x05Hello\x12\x0f.deprecated.Old\x1a\x0f.deprecated.New\x12.\n\x05Hallo\x12\x0f.deprecated.Old\x1a\x0f.deprecated.New\"\x03\x88\x02\x01\x126\n\x06Hallos\x12\x0f.deprecated.Old\x1a\x0f.deprecated.New\"\x06\x88\x02\x01\x90\x02\x02(\x010\x01\x1a\x03\x88\x02\x01b\x06proto3",
+    ];
+
+    /// The comments of `deprecated.proto` and its imports, by what they are about.
+    pub(super) const COMMENTS: &[(&str, &str)] = &[
+        ("deprecated.Greeter", "Greets."),
+        ("deprecated.Greeter.Hallo", "Said hello."),
+        ("deprecated.Greeter.Hallos", "Said hello often."),
+        ("deprecated.Greeter.Hello", "Says hello."),
     ];
 }
 

@@ -75,6 +75,7 @@ pub mod greeter_server {
     impl<S: super::greeter_service::Greeter + ?rt::Sized> rt::Dispatch<S> for GreeterDispatch {
         const SERVICE: &'static rt::ServiceDescriptor = &super::greeter_service::SERVICE;
         const FILES: &'static [&'static [u8]] = super::greeter_server::FILES;
+        const COMMENTS: &'static [(&'static str, &'static str)] = super::greeter_server::COMMENTS;
 
         fn call(service: rt::Arc<S>, method: usize, call: rt::ServerCall<'_>) -> rt::ReplyFuture<'_> {
             match method {
@@ -87,6 +88,12 @@ pub mod greeter_server {
     /// `greeter.proto` and its imports, each as an encoded descriptor.
     pub(super) const FILES: &[&[u8]] = &[
         b"\n\rgreeter.proto\x12\x07greeter\"\"\n\x0cHelloRequest\x12\x12\n\x04name\x18\x01 \x01(\tR\x04name\"&\n\nHelloReply\x12\x18\n\x07message\x18\x01 \x01(\tR\x07message2A\n\x07Greeter\x126\n\x08SayHello\x12\x15.greeter.HelloRequest\x1a\x13.greeter.HelloReplyb\x06proto3",
+    ];
+
+    /// The comments of `greeter.proto` and its imports, by what they are about.
+    pub(super) const COMMENTS: &[(&str, &str)] = &[
+        ("greeter.Greeter", "Says hello."),
+        ("greeter.Greeter.SayHello", "Greets the one who is named."),
     ];
 }
 

@@ -227,6 +227,7 @@ pub mod library_server {
     impl<S: super::library_service::Library + ?rt::Sized> rt::Dispatch<S> for LibraryDispatch {
         const SERVICE: &'static rt::ServiceDescriptor = &super::library_service::SERVICE;
         const FILES: &'static [&'static [u8]] = super::library_server::FILES;
+        const COMMENTS: &'static [(&'static str, &'static str)] = super::library_server::COMMENTS;
 
         fn call(service: rt::Arc<S>, method: usize, call: rt::ServerCall<'_>) -> rt::ReplyFuture<'_> {
             match method {
@@ -242,6 +243,24 @@ pub mod library_server {
     /// `docs.proto` and its imports, each as an encoded descriptor.
     pub(super) const FILES: &[&[u8]] = &[
         b"\n\ndocs.proto\x12\x04docs\"\x1c\n\nGetRequest\x12\x0e\n\x02id\x18\x01 \x01(\x05R\x02id\"\xa7\x01\n\x04Book\x12\x14\n\x05title\x18\x01 \x01(\tR\x05title\x12\x16\n\x05shelf\x18\x02 \x01(\x05H\x00R\x05shelf\x12\x18\n\x06reader\x18\x03 \x01(\tH\x00R\x06reader\x12&\n\x05state\x18\x04 \x01(\x0e2\x10.docs.Book.StateR\x05state\"&\n\x05State\x12\r\n\tSTATE_NEW\x10\x00\x12\x0e\n\nSTATE_WORN\x10\x01B\x07\n\x05place\"\x08\n\x06Hidden2\xa3\x01\n\x07Library\x12#\n\x03Get\x12\x10.docs.GetRequest\x1a\n.docs.Book\x12#\n\x03Put\x12\n.docs.Book\x1a\x10.docs.GetRequest\x12&\n\x04List\x12\x10.docs.GetRequest\x1a\n.docs.Book0\x01\x12&\n\x0cUndocumented\x12\n.docs.Book\x1a\n.docs.Bookb\x06proto3",
+    ];
+
+    /// The comments of `docs.proto` and its imports, by what they are about.
+    pub(super) const COMMENTS: &[(&str, &str)] = &[
+        ("docs.Book", "A book.\n\nlet title = book.title;"),
+        ("docs.Book.State", "How worn it is."),
+        ("docs.Book.State.STATE_NEW", "*New* (see https://example.com/new)."),
+        ("docs.Book.State.STATE_WORN", "[worn]"),
+        ("docs.Book.place", "Where it stands: Vec<Shelf> or [shelf]."),
+        ("docs.Book.reader", "Lent to <someone>."),
+        ("docs.Book.shelf", "On a shelf."),
+        ("docs.Book.title", "```\nunclosed"),
+        ("docs.GetRequest", "Which [book] is wanted? See https://example.com/ids."),
+        ("docs.GetRequest.id", "The number, as in `https://example.com/books/1`.\n\nNever 0."),
+        ("docs.Library", "A library of books.\n\nSee https://example.com/library?a=b, [the manual](https://example.com/manual)\nand <https://example.com/api>. Types such as map<string, Book> and <script>\nare only text, and so are [Book], [Book][docs.Book] and [a link](Book.title)."),
+        ("docs.Library.Get", "Looks up a book:\n\n```rust\nlet book = client.get(GetRequest { id: 1 }).await?;\npanic!(\"this is no test\");\n```\n\n    indented().code();\n\n- first point, which goes on\nin the next line\n- second point\n  1. nested\n\n     more of it\n\nAlso known as `find`."),
+        ("docs.Library.List", "> quoted\nwithout a marker\n\n# Heading\n    code below a heading"),
+        ("docs.Library.Put", "No space in front. An `open span, a \\[done\\] escape, 1 < 2 and a* b_c.\n     A tab, and the year in which it was\n 2019. Then the end."),
     ];
 }
 

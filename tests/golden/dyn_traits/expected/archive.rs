@@ -308,6 +308,7 @@ pub mod archive_server {
     impl<S: super::archive_service::Archive + ?rt::Sized> rt::Dispatch<S> for ArchiveDispatch {
         const SERVICE: &'static rt::ServiceDescriptor = &super::archive_service::SERVICE;
         const FILES: &'static [&'static [u8]] = super::archive_server::FILES;
+        const COMMENTS: &'static [(&'static str, &'static str)] = super::archive_server::COMMENTS;
 
         #[allow(deprecated)]
         fn call(service: rt::Arc<S>, method: usize, call: rt::ServerCall<'_>) -> rt::ReplyFuture<'_> {
@@ -325,6 +326,13 @@ pub mod archive_server {
     /// `archive.proto` and its imports, each as an encoded descriptor.
     pub(super) const FILES: &[&[u8]] = &[
         b"\n\rarchive.proto\x12\x07archive\"\x19\n\x03Key\x12\x12\n\x04name\x18\x01 \x01(\tR\x04name\"\x1a\n\x04Page\x12\x12\n\x04text\x18\x01 \x01(\tR\x04text2\xd0\x01\n\x07Archive\x12\"\n\x03Get\x12\x0c.archive.Key\x1a\r.archive.Page\x12%\n\x04List\x12\x0c.archive.Key\x1a\r.archive.Page0\x01\x12$\n\x03Put\x12\r.archive.Page\x1a\x0c.archive.Key(\x01\x12)\n\x06Follow\x12\x0c.archive.Key\x1a\r.archive.Page(\x010\x01\x12)\n\x05Fetch\x12\x0c.archive.Key\x1a\r.archive.Page\"\x03\x88\x02\x012\t\n\x07Silenceb\x06proto3",
+    ];
+
+    /// The comments of `archive.proto` and its imports, by what they are about.
+    pub(super) const COMMENTS: &[(&str, &str)] = &[
+        ("archive.Archive", "Keeps pages, in whatever store is configured."),
+        ("archive.Archive.Fetch", "What `Get` was called."),
+        ("archive.Silence", "A second service in the same file, of which nothing can be asked."),
     ];
 }
 
@@ -893,6 +901,7 @@ pub mod silence_server {
     impl<S: super::silence_service::Silence + ?rt::Sized> rt::Dispatch<S> for SilenceDispatch {
         const SERVICE: &'static rt::ServiceDescriptor = &super::silence_service::SERVICE;
         const FILES: &'static [&'static [u8]] = super::archive_server::FILES;
+        const COMMENTS: &'static [(&'static str, &'static str)] = super::archive_server::COMMENTS;
 
         fn call(service: rt::Arc<S>, method: usize, call: rt::ServerCall<'_>) -> rt::ReplyFuture<'_> {
             let _ = (service, method);

@@ -362,6 +362,7 @@ pub mod s_server {
     impl<S: super::s_service::S + ?rt::Sized> rt::Dispatch<S> for SDispatch {
         const SERVICE: &'static rt::ServiceDescriptor = &super::s_service::SERVICE;
         const FILES: &'static [&'static [u8]] = super::s_server::FILES;
+        const COMMENTS: &'static [(&'static str, &'static str)] = super::s_server::COMMENTS;
 
         fn call(service: rt::Arc<S>, method: usize, call: rt::ServerCall<'_>) -> rt::ReplyFuture<'_> {
             match method {
@@ -380,6 +381,11 @@ pub mod s_server {
     /// `names.proto` and its imports, each as an encoded descriptor.
     pub(super) const FILES: &[&[u8]] = &[
         b"\n\x0bnames.proto\x12\x05names\"#\n\x03Box\x12\x1c\n\x03dyn\x18\x01 \x01(\x0b2\n.names.DynR\x03dyn\"\x05\n\x03Dyn\"\x08\n\x06DynArc2\xee\x01\n\x01S\x12\x1f\n\x05Clone\x12\n.names.Box\x1a\n.names.Box\x12\x1e\n\x04Into\x12\n.names.Box\x1a\n.names.Box\x12\x1f\n\x05AsRef\x12\n.names.Box\x1a\n.names.Box\x12\x1f\n\x05Deref\x12\n.names.Box\x1a\n.names.Box\x12\x1e\n\x04Type\x12\n.names.Box\x1a\n.names.Box\x12\x1e\n\x04Self\x12\n.names.Box\x1a\n.names.Box\x12&\n\x08DynClone\x12\n.names.Box\x1a\n.names.Box(\x010\x012%\n\x04DynS\x12\x1d\n\x03Pin\x12\n.names.Box\x1a\n.names.Box2$\n\x03Arc\x12\x1d\n\x03New\x12\n.names.Box\x1a\n.names.Box2(\n\x05Sized\x12\x1f\n\x05Sized\x12\n.names.Box\x1a\n.names.Box2\x0b\n\tBoxFutureb\x06proto3",
+    ];
+
+    /// The comments of `names.proto` and its imports, by what they are about.
+    pub(super) const COMMENTS: &[(&str, &str)] = &[
+        ("names.DynS", "Wants the name of the dyn-compatible form of `S`."),
     ];
 }
 
@@ -1081,6 +1087,7 @@ pub mod dyn_s_server {
     impl<S: super::dyn_s_service::DynS + ?rt::Sized> rt::Dispatch<S> for DynSDispatch {
         const SERVICE: &'static rt::ServiceDescriptor = &super::dyn_s_service::SERVICE;
         const FILES: &'static [&'static [u8]] = super::s_server::FILES;
+        const COMMENTS: &'static [(&'static str, &'static str)] = super::s_server::COMMENTS;
 
         fn call(service: rt::Arc<S>, method: usize, call: rt::ServerCall<'_>) -> rt::ReplyFuture<'_> {
             match method {
@@ -1492,6 +1499,7 @@ pub mod arc_server {
     impl<S: super::arc_service::Arc + ?rt::Sized> rt::Dispatch<S> for ArcDispatch {
         const SERVICE: &'static rt::ServiceDescriptor = &super::arc_service::SERVICE;
         const FILES: &'static [&'static [u8]] = super::s_server::FILES;
+        const COMMENTS: &'static [(&'static str, &'static str)] = super::s_server::COMMENTS;
 
         fn call(service: rt::Arc<S>, method: usize, call: rt::ServerCall<'_>) -> rt::ReplyFuture<'_> {
             match method {
@@ -1901,6 +1909,7 @@ pub mod sized_server {
     impl<S: super::sized_service::Sized + ?rt::Sized> rt::Dispatch<S> for SizedDispatch {
         const SERVICE: &'static rt::ServiceDescriptor = &super::sized_service::SERVICE;
         const FILES: &'static [&'static [u8]] = super::s_server::FILES;
+        const COMMENTS: &'static [(&'static str, &'static str)] = super::s_server::COMMENTS;
 
         fn call(service: rt::Arc<S>, method: usize, call: rt::ServerCall<'_>) -> rt::ReplyFuture<'_> {
             match method {
@@ -2272,6 +2281,7 @@ pub mod box_future_server {
     impl<S: super::box_future_service::BoxFuture + ?rt::Sized> rt::Dispatch<S> for BoxFutureDispatch {
         const SERVICE: &'static rt::ServiceDescriptor = &super::box_future_service::SERVICE;
         const FILES: &'static [&'static [u8]] = super::s_server::FILES;
+        const COMMENTS: &'static [(&'static str, &'static str)] = super::s_server::COMMENTS;
 
         fn call(service: rt::Arc<S>, method: usize, call: rt::ServerCall<'_>) -> rt::ReplyFuture<'_> {
             let _ = (service, method);

@@ -119,6 +119,7 @@ pub mod strict_server {
     impl<S: super::strict_service::Strict + ?rt::Sized> rt::Dispatch<S> for StrictDispatch {
         const SERVICE: &'static rt::ServiceDescriptor = &super::strict_service::SERVICE;
         const FILES: &'static [&'static [u8]] = super::strict_server::FILES;
+        const COMMENTS: &'static [(&'static str, &'static str)] = super::strict_server::COMMENTS;
 
         fn call(service: rt::Arc<S>, method: usize, call: rt::ServerCall<'_>) -> rt::ReplyFuture<'_> {
             match method {
@@ -132,6 +133,12 @@ pub mod strict_server {
     pub(super) const FILES: &[&[u8]] = &[
         b"\n\x11edition2023.proto\x12\x08editions\"\xf7\x05\n\nEverything\x12\x1a\n\x08explicit\x18\x01 \x01(\x05R\x08explicit\x12!\n\x08implicit\x18\x02 \x01(\x05B\x05\xaa\x01\x02\x08\x02R\x08implicit\x12!\n\x08required\x18\x03 \x01(\x05B\x05\xaa\x01\x02\x08\x03R\x08required\x12$\n\x0cwith_default\x18\x04 \x01(\x05:\x017R\x0bwithDefault\x12\x16\n\x06packed\x18\x05 \x03(\x05R\x06packed\x12!\n\x08expanded\x18\x06 \x03(\x05B\x05\xaa\x01\x02\x18\x02R\x08expanded\x122\n\x06length\x18\x07 \x01(\x0b2\x1a.editions.Everything.InnerR\x06length\x12?\n\tdelimited\x18\x08 \x01(\x0b2\x1a.editions.Everything.InnerB\x05\xaa\x01\x02(\x02R\tdelimited\x12F\n\rall_delimited\x18\t \x03(\x0b2\x1a.editions.Everything.InnerB\x05\xaa\x01\x02(\x02R\x0callDelimited\x129\n\x07by_name\x18\n \x03(\x0b2 .editions.Everything.ByNameEntryR\x06byName\x12%\n\x05level\x18\x0b \x01(\x0e2\x0f.editions.LevelR\x05level\x12\x14\n\x04text\x18\x0c \x01(\tH\x00R\x04text\x129\n\x05inner\x18\r \x01(\x0b2\x1a.editions.Everything.InnerB\x05\xaa\x01\x02(\x02H\x00R\x05inner\x1aU\n\x0bByNameEntry\x12\x10\n\x03key\x18\x01 \x01(\tR\x03key\x120\n\x05value\x18\x02 \x01(\x0b2\x1a.editions.Everything.InnerR\x05value:\x028\x01\x1aU\n\x05Inner\x12\x19\n\x04name\x18\x01 \x01(\tB\x05\xaa\x01\x02\x08\x02R\x04name\x121\n\x05outer\x18\x02 \x01(\x0b2\x14.editions.EverythingB\x05\xaa\x01\x02(\x02R\x05outerB\x08\n\x06choice*,\n\x05Level\x12\r\n\tLEVEL_LOW\x10\x01\x12\x0e\n\nLEVEL_HIGH\x10\x02\x1a\x04:\x02\x10\x022?\n\x08Editions\x123\n\x03Get\x12\x14.editions.Everything\x1a\x14.editions.Everything0\x01B\x05\x92\x03\x02 \x03b\x08editionsp\xe8\x07",
         b"\n\x11edition2026.proto\x12\x0feditions.strict\x1a\x11edition2023.proto\"\x9c\x02\n\x05Outer\x12\x12\n\x04name\x18\x01 \x01(\tR\x04name\x123\n\x05inner\x18\x02 \x01(\x0b2\x16.editions.strict.OuterB\x05\xaa\x01\x02(\x02R\x05inner\x12!\n\x08expanded\x18\x03 \x03(\x11B\x05\xaa\x01\x02\x18\x02R\x08expanded\x12,\n\x05level\x18\x04 \x01(\x0e2\x0f.editions.LevelB\x05\xaa\x01\x02\x08\x01R\x05level\x120\n\x04kept\x18\x05 \x01(\x0b2\x1c.editions.strict.Outer.LocalR\x04kept\x1aE\n\x05Local\x12\x17\n\x03raw\x18\x01 \x01(\x0cB\x05\xaa\x01\x02\x08\x01R\x03raw\x12!\n\x08required\x18\x02 \x01(\x05B\x05\xaa\x01\x02\x08\x03R\x08requiredX\x01X\x02\"@\n\nOlder_Name\x12,\n\x05state\x18\x01 \x01(\x0e2\x16.editions.strict.StateR\x05state:\x02b\x00X\x02*0\n\x05State\x12\x15\n\x11STATE_UNSPECIFIED\x10\x00\x12\x0e\n\nSTATE_OPEN\x10\x010\x012D\n\x06Strict\x12:\n\x03Get\x12\x16.editions.strict.Outer\x1a\x1b.editions.strict.Older_NameB\x05\x92\x03\x02\x08\x02b\x08editionsp\xea\x07",
+    ];
+
+    /// The comments of `edition2026.proto` and its imports, by what they are about.
+    pub(super) const COMMENTS: &[(&str, &str)] = &[
+        ("editions.strict.Older_Name", "A name that edition 2026 refuses in its own style, and takes in the older one."),
+        ("editions.strict.Outer", "Exported, for others to use; what stands in it is local unless it says otherwise."),
     ];
 }
 

@@ -262,6 +262,7 @@ pub mod office_server {
     impl<S: super::office_service::Office + ?rt::Sized> rt::Dispatch<S> for OfficeDispatch {
         const SERVICE: &'static rt::ServiceDescriptor = &super::office_service::SERVICE;
         const FILES: &'static [&'static [u8]] = super::office_server::FILES;
+        const COMMENTS: &'static [(&'static str, &'static str)] = super::office_server::COMMENTS;
 
         fn call(service: rt::Arc<S>, method: usize, call: rt::ServerCall<'_>) -> rt::ReplyFuture<'_> {
             match method {
@@ -278,6 +279,13 @@ pub mod office_server {
         b"\n\nhand.proto\x12\x04hand\"\x1c\n\x02Id\x12\x16\n\x06number\x18\x01 \x01(\x03R\x06number\" \n\x06Serial\x12\x16\n\x06number\x18\x01 \x01(\x01R\x06number\"Y\n\x05Token\x12\x16\n\x06holder\x18\x01 \x01(\tR\x06holder\x12\x1b\n\x06secret\x18\x02 \x01(\tB\x03\x80\x01\x01R\x06secret\x1a\x1b\n\x05Stamp\x12\x12\n\x04text\x18\x01 \x01(\tR\x04textb\x06proto3",
         b"\n\x0bvault.proto\x12\x05vault\"V\n\x03Key\x12\x0e\n\x02id\x18\x01 \x01(\tR\x02id\x12\x1b\n\x06secret\x18\x02 \x01(\x0cB\x03\x80\x01\x01R\x06secret\x12\"\n\x06parent\x18\x03 \x01(\x0b2\n.vault.KeyR\x06parentb\x06proto3",
         b"\n\rforeign.proto\x12\x07foreign\x1a\nhand.proto\x1a\x0bvault.proto\"\xba\x04\n\x06Ticket\x12\x16\n\x06holder\x18\x01 \x01(\tR\x06holder\x12\x1c\n\x03key\x18\x02 \x01(\x0b2\n.vault.KeyR\x03key\x12\"\n\x06spares\x18\x03 \x03(\x0b2\n.vault.KeyR\x06spares\x120\n\x05named\x18\x04 \x03(\x0b2\x1a.foreign.Ticket.NamedEntryR\x05named\x12!\n\x05token\x18\x05 \x02(\x0b2\x0b.hand.TokenR\x05token\x12#\n\x06former\x18\x06 \x03(\x0b2\x0b.hand.TokenR\x06former\x129\n\x08numbered\x18\x07 \x03(\x0b2\x1d.foreign.Ticket.NumberedEntryR\x08numbered\x12&\n\x05whole\x18\x08 \x01(\x0b2\x0b.hand.TokenB\x03\x80\x01\x01R\x05whole\x12$\n\x06master\x18\t \x01(\x0b2\n.vault.KeyH\x00R\x06master\x12!\n\x04once\x18\n \x01(\x0b2\x0b.hand.TokenH\x00R\x04once\x12\x1a\n\x02id\x18\x0b \x01(\x0b2\x08.hand.IdH\x00R\x02id\x1aD\n\nNamedEntry\x12\x10\n\x03key\x18\x01 \x01(\tR\x03key\x12 \n\x05value\x18\x02 \x01(\x0b2\n.vault.KeyR\x05value:\x028\x01\x1aH\n\rNumberedEntry\x12\x10\n\x03key\x18\x01 \x01(\x05R\x03key\x12!\n\x05value\x18\x02 \x01(\x0b2\x0b.hand.TokenR\x05value:\x028\x01B\x04\n\x02by\"Z\n\x04Book\x12)\n\x07tickets\x18\x01 \x03(\x0b2\x0f.foreign.TicketR\x07tickets\x12\'\n\x05stamp\x18\x02 \x01(\x0b2\x11.hand.Token.StampR\x05stamp\"y\n\x04Seat\x12\x18\n\x02id\x18\x01 \x01(\x0b2\x08.hand.IdR\x02id\x12\x10\n\x03row\x18\x02 \x01(\x05R\x03row\x12\x1e\n\x04near\x18\x03 \x01(\x0b2\x08.hand.IdH\x00R\x04near\x12\x1c\n\x08anywhere\x18\x04 \x01(\x08H\x00R\x08anywhereB\x07\n\x05place\"w\n\x04Stub\x12$\n\x06serial\x18\x01 \x01(\x0b2\x0c.hand.SerialR\x06serial\x12\"\n\x04near\x18\x02 \x01(\x0b2\x0c.hand.SerialH\x00R\x04near\x12\x1c\n\x08anywhere\x18\x03 \x01(\x08H\x00R\x08anywhereB\x07\n\x05place2t\n\x06Office\x12#\n\x04Sell\x12\x0f.foreign.Ticket\x1a\n.vault.Key\x12%\n\x05Check\x12\x0b.hand.Token\x1a\x0f.foreign.Ticket\x12\x1e\n\x04Find\x12\x08.hand.Id\x1a\x08.hand.Id(\x010\x01",
+    ];
+
+    /// The comments of `foreign.proto` and its imports, by what they are about.
+    pub(super) const COMMENTS: &[(&str, &str)] = &[
+        ("foreign.Ticket.key", "Generated elsewhere."),
+        ("foreign.Ticket.token", "Of these nobody knows where the secrets are."),
+        ("vault.Key.parent", "Its own as well."),
     ];
 }
 

@@ -385,6 +385,7 @@ pub mod option_server {
     impl<S: super::option_service::Option + ?rt::Sized> rt::Dispatch<S> for OptionDispatch {
         const SERVICE: &'static rt::ServiceDescriptor = &super::option_service::SERVICE;
         const FILES: &'static [&'static [u8]] = super::option_server::FILES;
+        const COMMENTS: &'static [(&'static str, &'static str)] = super::option_server::COMMENTS;
 
         fn call(service: rt::Arc<S>, method: usize, call: rt::ServerCall<'_>) -> rt::ReplyFuture<'_> {
             match method {
@@ -411,6 +412,11 @@ pub mod option_server {
     /// `keywords.proto` and its imports, each as an encoded descriptor.
     pub(super) const FILES: &[&[u8]] = &[
         b"\n\x0ekeywords.proto\x12\ntype.async\"B\n\x06Result\x12\x12\n\x04type\x18\x01 \x01(\tR\x04type\x12$\n\x04self\x18\x02 \x01(\x0b2\x10.type.async.SelfR\x04self\"\x1d\n\x04Self\"\x15\n\x02Ok\x12\x06\n\x02OK\x10\x00\x12\x07\n\x03ERR\x10\x01\";\n\x05match\x12*\n\x04impl\x18\x01 \x01(\x0b2\x16.type.async.match.ImplR\x04impl\x1a\x06\n\x04Impl\"\x06\n\x04Sync\"\t\n\x07Request\"\n\n\x08Response\"\x08\n\x06Status\"\x0b\n\tStreaming\"\x05\n\x03Box\"\t\n\x07Channel2\x8b\x06\n\x06Option\x12,\n\x04Type\x12\x12.type.async.Result\x1a\x10.type.async.Self\x12.\n\x04Self\x12\x12.type.async.Result\x1a\x12.type.async.Result\x12.\n\x05Super\x12\x11.type.async.match\x1a\x12.type.async.Result\x122\n\x05Await\x12\x11.type.async.match\x1a\x12.type.async.Result(\x010\x01\x12-\n\x03New\x12\x12.type.async.Result\x1a\x12.type.async.Result\x121\n\x07Connect\x12\x12.type.async.Result\x1a\x12.type.async.Result\x125\n\x0bConnectLazy\x12\x12.type.async.Result\x1a\x12.type.async.Result\x123\n\tInProcess\x12\x12.type.async.Result\x1a\x12.type.async.Result\x12@\n\x16MaxDecodingMessageSize\x12\x12.type.async.Result\x1a\x12.type.async.Result\x128\n\x0eSendCompressed\x12\x12.type.async.Result\x1a\x12.type.async.Result\x12/\n\x05Clone\x12\x12.type.async.Result\x1a\x12.type.async.Result\x12-\n\x03Fmt\x12\x12.type.async.Result\x1a\x12.type.async.Result\x12.\n\x04Call\x12\x12.type.async.Result\x1a\x12.type.async.Result\x121\n\x07GetItem\x12\x12.type.async.Result\x1a\x12.type.async.Result\x122\n\x08get_item\x12\x12.type.async.Result\x1a\x12.type.async.Result2,\n\x01S\x12\'\n\x01S\x12\x10.type.async.Sync\x1a\x10.type.async.Sync2,\n\x01B\x12\'\n\x01B\x12\x10.type.async.Sync\x1a\x10.type.async.Sync27\n\x03Arc\x120\n\x03Arc\x12\x13.type.async.Request\x1a\x14.type.async.Response22\n\x04Send\x12*\n\x04Send\x12\x10.type.async.Sync\x1a\x10.type.async.Sync25\n\x02Rt\x12/\n\x02Rt\x12\x12.type.async.Status\x1a\x15.type.async.Streaming2:\n\x07SERVICE\x12/\n\x07SERVICE\x12\x0f.type.async.Box\x1a\x13.type.async.Channelb\x06proto3",
+    ];
+
+    /// The comments of `keywords.proto` and its imports, by what they are about.
+    pub(super) const COMMENTS: &[(&str, &str)] = &[
+        ("type.async.Option", "All names that could get in the way of generated code."),
     ];
 }
 
@@ -1467,6 +1473,7 @@ pub mod s_server {
     impl<S: super::s_service::S + ?rt::Sized> rt::Dispatch<S> for SDispatch {
         const SERVICE: &'static rt::ServiceDescriptor = &super::s_service::SERVICE;
         const FILES: &'static [&'static [u8]] = super::option_server::FILES;
+        const COMMENTS: &'static [(&'static str, &'static str)] = super::option_server::COMMENTS;
 
         fn call(service: rt::Arc<S>, method: usize, call: rt::ServerCall<'_>) -> rt::ReplyFuture<'_> {
             match method {
@@ -1836,6 +1843,7 @@ pub mod b_server {
     impl<S: super::b_service::B + ?rt::Sized> rt::Dispatch<S> for BDispatch {
         const SERVICE: &'static rt::ServiceDescriptor = &super::b_service::SERVICE;
         const FILES: &'static [&'static [u8]] = super::option_server::FILES;
+        const COMMENTS: &'static [(&'static str, &'static str)] = super::option_server::COMMENTS;
 
         fn call(service: rt::Arc<S>, method: usize, call: rt::ServerCall<'_>) -> rt::ReplyFuture<'_> {
             match method {
@@ -2207,6 +2215,7 @@ pub mod arc_server {
     impl<S: super::arc_service::Arc + ?rt::Sized> rt::Dispatch<S> for ArcDispatch {
         const SERVICE: &'static rt::ServiceDescriptor = &super::arc_service::SERVICE;
         const FILES: &'static [&'static [u8]] = super::option_server::FILES;
+        const COMMENTS: &'static [(&'static str, &'static str)] = super::option_server::COMMENTS;
 
         fn call(service: rt::Arc<S>, method: usize, call: rt::ServerCall<'_>) -> rt::ReplyFuture<'_> {
             match method {
@@ -2578,6 +2587,7 @@ pub mod send_server {
     impl<S: super::send_service::Send + ?rt::Sized> rt::Dispatch<S> for SendDispatch {
         const SERVICE: &'static rt::ServiceDescriptor = &super::send_service::SERVICE;
         const FILES: &'static [&'static [u8]] = super::option_server::FILES;
+        const COMMENTS: &'static [(&'static str, &'static str)] = super::option_server::COMMENTS;
 
         fn call(service: rt::Arc<S>, method: usize, call: rt::ServerCall<'_>) -> rt::ReplyFuture<'_> {
             match method {
@@ -2951,6 +2961,7 @@ pub mod rt_server {
     impl<S: super::rt_service::Rt + ?rt::Sized> rt::Dispatch<S> for RtDispatch {
         const SERVICE: &'static rt::ServiceDescriptor = &super::rt_service::SERVICE;
         const FILES: &'static [&'static [u8]] = super::option_server::FILES;
+        const COMMENTS: &'static [(&'static str, &'static str)] = super::option_server::COMMENTS;
 
         fn call(service: rt::Arc<S>, method: usize, call: rt::ServerCall<'_>) -> rt::ReplyFuture<'_> {
             match method {
@@ -3324,6 +3335,7 @@ pub mod service_server {
     impl<S: super::service_service::Service + ?rt::Sized> rt::Dispatch<S> for ServiceDispatch {
         const SERVICE: &'static rt::ServiceDescriptor = &super::service_service::SERVICE;
         const FILES: &'static [&'static [u8]] = super::option_server::FILES;
+        const COMMENTS: &'static [(&'static str, &'static str)] = super::option_server::COMMENTS;
 
         fn call(service: rt::Arc<S>, method: usize, call: rt::ServerCall<'_>) -> rt::ReplyFuture<'_> {
             match method {

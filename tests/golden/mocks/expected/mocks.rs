@@ -294,6 +294,7 @@ pub mod hostile_server {
     impl<S: super::hostile_service::Hostile + ?rt::Sized> rt::Dispatch<S> for HostileDispatch {
         const SERVICE: &'static rt::ServiceDescriptor = &super::hostile_service::SERVICE;
         const FILES: &'static [&'static [u8]] = super::hostile_server::FILES;
+        const COMMENTS: &'static [(&'static str, &'static str)] = super::hostile_server::COMMENTS;
 
         #[allow(deprecated)]
         fn call(service: rt::Arc<S>, method: usize, call: rt::ServerCall<'_>) -> rt::ReplyFuture<'_> {
@@ -319,6 +320,13 @@ pub mod hostile_server {
     /// `mocks.proto` and its imports, each as an encoded descriptor.
     pub(super) const FILES: &[&[u8]] = &[
         b"\n\x0bmocks.proto\x12\x05mocks\"\x0b\n\tMockTaken\"\x16\n\nempty_mock\x1a\x08\n\x06Nested\":\n\x05Thing\x12\x0e\n\x02rt\x18\x01 \x01(\x05R\x02rt\x12!\n\x0cinto_pattern\x18\x02 \x01(\x05R\x0bintoPattern2\xfe\x03\n\x07Hostile\x12!\n\x03New\x12\x0c.mocks.Thing\x1a\x0c.mocks.Thing\x12&\n\x06Client\x12\x0c.mocks.Thing\x1a\x0c.mocks.Thing0\x01\x12&\n\x06Verify\x12\x0c.mocks.Thing\x1a\x0c.mocks.Thing(\x01\x12\'\n\x05Serve\x12\x0c.mocks.Thing\x1a\x0c.mocks.Thing(\x010\x01\x12#\n\x05Clone\x12\x0c.mocks.Thing\x1a\x0c.mocks.Thing\x12%\n\x07Default\x12\x0c.mocks.Thing\x1a\x0c.mocks.Thing\x12-\n\x0fInProcessDirect\x12\x0c.mocks.Thing\x1a\x0c.mocks.Thing\x12\x1f\n\x01X\x12\x0c.mocks.Thing\x1a\x0c.mocks.Thing\x12%\n\x07ExpectX\x12\x0c.mocks.Thing\x1a\x0c.mocks.Thing\x12$\n\x06XCalls\x12\x0c.mocks.Thing\x1a\x0c.mocks.Thing\x12\"\n\x04Type\x12\x0c.mocks.Thing\x1a\x0c.mocks.Thing\x12\"\n\x04Self\x12\x0c.mocks.Thing\x1a\x0c.mocks.Thing\x12&\n\x03Old\x12\x0c.mocks.Thing\x1a\x0c.mocks.Thing\"\x03\x88\x02\x0122\n\x05Taken\x12)\n\x03Get\x12\x10.mocks.MockTaken\x1a\x10.mocks.MockTaken2\x07\n\x05Emptyb\x06proto3",
+    ];
+
+    /// The comments of `mocks.proto` and its imports, by what they are about.
+    pub(super) const COMMENTS: &[(&str, &str)] = &[
+        ("mocks.Hostile", "Has rpcs that are called as what a mock has of its own."),
+        ("mocks.Hostile.X", "Its expectations are called as the records of the next."),
+        ("mocks.Taken", "Its mock is called as a message."),
     ];
 }
 
@@ -1283,6 +1291,7 @@ pub mod taken_server {
     impl<S: super::taken_service::Taken + ?rt::Sized> rt::Dispatch<S> for TakenDispatch {
         const SERVICE: &'static rt::ServiceDescriptor = &super::taken_service::SERVICE;
         const FILES: &'static [&'static [u8]] = super::hostile_server::FILES;
+        const COMMENTS: &'static [(&'static str, &'static str)] = super::hostile_server::COMMENTS;
 
         fn call(service: rt::Arc<S>, method: usize, call: rt::ServerCall<'_>) -> rt::ReplyFuture<'_> {
             match method {
@@ -1641,6 +1650,7 @@ pub mod empty_server {
     impl<S: super::empty_service::Empty + ?rt::Sized> rt::Dispatch<S> for EmptyDispatch {
         const SERVICE: &'static rt::ServiceDescriptor = &super::empty_service::SERVICE;
         const FILES: &'static [&'static [u8]] = super::hostile_server::FILES;
+        const COMMENTS: &'static [(&'static str, &'static str)] = super::hostile_server::COMMENTS;
 
         fn call(service: rt::Arc<S>, method: usize, call: rt::ServerCall<'_>) -> rt::ReplyFuture<'_> {
             let _ = (service, method);

@@ -200,6 +200,7 @@ pub mod names_server {
     impl<S: super::names_service::Names + ?rt::Sized> rt::Dispatch<S> for NamesDispatch {
         const SERVICE: &'static rt::ServiceDescriptor = &super::names_service::SERVICE;
         const FILES: &'static [&'static [u8]] = super::names_server::FILES;
+        const COMMENTS: &'static [(&'static str, &'static str)] = super::names_server::COMMENTS;
 
         fn call(service: rt::Arc<S>, method: usize, call: rt::ServerCall<'_>) -> rt::ReplyFuture<'_> {
             match method {
@@ -214,6 +215,13 @@ pub mod names_server {
     /// `names.proto` and its imports, each as an encoded descriptor.
     pub(super) const FILES: &[&[u8]] = &[
         b"\n\x0bnames.proto\x12\x05names\"\x08\n\x06FooBar\"\t\n\x07foo_bar\"\xd5\x04\n\x05Order\x12)\n\x05first\x18\x01 \x01(\x0b2\x11.names.Order.ItemH\x00R\x05first\x12)\n\x05First\x18\x02 \x01(\x0b2\x11.names.Order.ItemH\x00R\x05First\x12\x16\n\x06FooBar\x18\x03 \x01(\tR\x06FooBar\x12\x17\n\x07foo_bar\x18\x04 \x01(\tR\x06fooBar\x12\x1f\n\x04size\x18\x05 \x01(\x0e2\x0b.names.SizeR\x04size\x12\x1e\n\x08set_size\x18\x06 \x01(\tH\x01R\x07setSize\x88\x01\x01\x12!\n\x05sizes\x18\x07 \x03(\x0e2\x0b.names.SizeR\x05sizes\x12\"\n\npush_sizes\x18\x08 \x01(\tH\x02R\tpushSizes\x88\x01\x01\x12>\n\x0csize_by_name\x18\t \x03(\x0b2\x1c.names.Order.SizeByNameEntryR\nsizeByName\x12,\n\x10get_size_by_name\x18\n \x01(\tH\x03R\rgetSizeByName\x88\x01\x01\x12\x11\n\x04_1st\x18\x0b \x01(\tR\x031st\x12\x12\n\x04self\x18\x0c \x01(\tR\x04self\x12\x12\n\x04Self\x18\r \x01(\tR\x04Self\x1a\x06\n\x04Item\x1a\x06\n\x04item\x1aJ\n\x0fSizeByNameEntry\x12\x10\n\x03key\x18\x01 \x01(\tR\x03key\x12!\n\x05value\x18\x02 \x01(\x0e2\x0b.names.SizeR\x05value:\x028\x01B\x07\n\x05item_B\x0b\n\t_set_sizeB\r\n\x0b_push_sizesB\x13\n\x11_get_size_by_name\"\x0e\n\x03Sub\x1a\x07\n\x05Inner*H\n\x04Size\x12\x14\n\x10SIZE_UNSPECIFIED\x10\x00\x12\x0e\n\nSIZE_SMALL\x10\x01\x12\x0b\n\x07SIZE_3D\x10\x02\x12\r\n\tSIZE_SELF\x10\x032\x88\x01\n\x05Names\x12\'\n\x07GetItem\x12\x0c.names.Order\x1a\x0e.names.foo_bar\x12/\n\x08get_item\x12\x11.names.Order.item\x1a\x10.names.Sub.Inner\x12%\n\x03Sub\x12\x0c.names.Order\x1a\x10.names.Sub.Innerb\x06proto3",
+    ];
+
+    /// The comments of `names.proto` and its imports, by what they are about.
+    pub(super) const COMMENTS: &[(&str, &str)] = &[
+        ("names.Order.item_", "An enum of a oneof would be called like a message."),
+        ("names.Order.set_size", "The setter of `size` has this name."),
+        ("names.foo_bar", "Has another name in Rust than the one that it wants."),
     ];
 }
 

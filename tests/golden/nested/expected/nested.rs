@@ -130,6 +130,7 @@ pub mod tree_server {
     impl<S: super::tree_service::Tree + ?rt::Sized> rt::Dispatch<S> for TreeDispatch {
         const SERVICE: &'static rt::ServiceDescriptor = &super::tree_service::SERVICE;
         const FILES: &'static [&'static [u8]] = super::tree_server::FILES;
+        const COMMENTS: &'static [(&'static str, &'static str)] = super::tree_server::COMMENTS;
 
         fn call(service: rt::Arc<S>, method: usize, call: rt::ServerCall<'_>) -> rt::ReplyFuture<'_> {
             match method {
@@ -142,6 +143,11 @@ pub mod tree_server {
     /// `nested.proto` and its imports, each as an encoded descriptor.
     pub(super) const FILES: &[&[u8]] = &[
         b"\n\x0cnested.proto\x12\x06nested\"\x9f\x04\n\x05Tree_\x12*\n\x05trunk\x18\x01 \x01(\x0b2\x14.nested.Tree_.BranchR\x05trunk\x12&\n\x04kind\x18\x02 \x01(\x0e2\x12.nested.Tree_.KindR\x04kind\x123\n\x07grafted\x18\x03 \x01(\x0b2\x14.nested.Tree_.BranchH\x00R\x07grafted\x88\x01\x01\x1a\xd4\x02\n\x06Branch\x121\n\x06leaves\x18\x01 \x03(\x0b2\x19.nested.Tree_.Branch.LeafR\x06leaves\x129\n\x07by_name\x18\x02 \x03(\x0b2 .nested.Tree_.Branch.ByNameEntryR\x06byName\x12/\n\x04leaf\x18\x03 \x01(\x0b2\x19.nested.Tree_.Branch.LeafH\x00R\x04leaf\x12.\n\x06branch\x18\x04 \x01(\x0b2\x14.nested.Tree_.BranchH\x00R\x06branch\x1a\x1e\n\x04Leaf\x12\x16\n\x06colour\x18\x01 \x01(\tR\x06colour\x1aT\n\x0bByNameEntry\x12\x10\n\x03key\x18\x01 \x01(\tR\x03key\x12/\n\x05value\x18\x02 \x01(\x0b2\x19.nested.Tree_.Branch.LeafR\x05value:\x028\x01B\x05\n\x03end\"*\n\x04Kind\x12\x14\n\x10KIND_UNSPECIFIED\x10\x00\x12\x0c\n\x08KIND_OAK\x10\x01B\n\n\x08_grafted2?\n\x04Tree\x127\n\x04Grow\x12\x19.nested.Tree_.Branch.Leaf\x1a\x14.nested.Tree_.Branchb\x06proto3",
+    ];
+
+    /// The comments of `nested.proto` and its imports, by what they are about.
+    pub(super) const COMMENTS: &[(&str, &str)] = &[
+        ("nested.Tree", "Calls with messages that are declared in messages."),
     ];
 }
 

@@ -122,6 +122,7 @@ pub mod settings_server {
     impl<S: super::settings_service::Settings + ?rt::Sized> rt::Dispatch<S> for SettingsDispatch {
         const SERVICE: &'static rt::ServiceDescriptor = &super::settings_service::SERVICE;
         const FILES: &'static [&'static [u8]] = super::settings_server::FILES;
+        const COMMENTS: &'static [(&'static str, &'static str)] = super::settings_server::COMMENTS;
 
         fn call(service: rt::Arc<S>, method: usize, call: rt::ServerCall<'_>) -> rt::ReplyFuture<'_> {
             match method {
@@ -134,6 +135,11 @@ pub mod settings_server {
     /// `proto2.proto` and its imports, each as an encoded descriptor.
     pub(super) const FILES: &[&[u8]] = &[
         b"\n\x0cproto2.proto\x12\x06proto2\" \n\x03Key\x12\x12\n\x04name\x18\x01 \x02(\tR\x04name*\x05\x08d\x10\xc8\x01\"\x99\x02\n\x07Setting\x12\x1a\n\x06number\x18\x01 \x01(\x05:\x0242R\x06number\x12#\n\x04text\x18\x02 \x01(\t:\x0fa \"quoted\" textR\x04text\x12\x1a\n\x03raw\x18\x03 \x01(\x0c:\x08\\001\\002R\x03raw\x12/\n\x05level\x18\x04 \x01(\x0e2\r.proto2.Level:\nLEVEL_HIGHR\x05level\x12\x1a\n\x06packed\x18\x05 \x03(\x05B\x02\x10\x01R\x06packed\x12\x1a\n\x08unpacked\x18\x06 \x03(\x05R\x08unpacked\x12+\n\x05inner\x18\x07 \x01(\n2\x15.proto2.Setting.InnerR\x05inner\x1a\x1b\n\x05Inner\x12\x12\n\x04flag\x18\x01 \x01(\x08R\x04flag*&\n\x05Level\x12\r\n\tLEVEL_LOW\x10\x01\x12\x0e\n\nLEVEL_HIGH\x10\x022/\n\x08Settings\x12#\n\x03Get\x12\x0b.proto2.Key\x1a\x0f.proto2.Setting:\x1f\n\x04note\x12\x0b.proto2.Key\x18d \x01(\tR\x04note",
+    ];
+
+    /// The comments of `proto2.proto` and its imports, by what they are about.
+    pub(super) const COMMENTS: &[(&str, &str)] = &[
+        ("proto2.Settings", "An older way of writing protos."),
     ];
 }
 

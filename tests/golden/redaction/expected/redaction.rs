@@ -291,6 +291,7 @@ pub mod gate_server {
     impl<S: super::gate_service::Gate + ?rt::Sized> rt::Dispatch<S> for GateDispatch {
         const SERVICE: &'static rt::ServiceDescriptor = &super::gate_service::SERVICE;
         const FILES: &'static [&'static [u8]] = super::gate_server::FILES;
+        const COMMENTS: &'static [(&'static str, &'static str)] = super::gate_server::COMMENTS;
 
         fn call(service: rt::Arc<S>, method: usize, call: rt::ServerCall<'_>) -> rt::ReplyFuture<'_> {
             match method {
@@ -306,6 +307,14 @@ pub mod gate_server {
     pub(super) const FILES: &[&[u8]] = &[
         b"\n\x0bvault.proto\x12\x05vault\"V\n\x03Key\x12\x0e\n\x02id\x18\x01 \x01(\tR\x02id\x12\x1b\n\x06secret\x18\x02 \x01(\x0cB\x03\x80\x01\x01R\x06secret\x12\"\n\x06parent\x18\x03 \x01(\x0b2\n.vault.KeyR\x06parentb\x06proto3",
         b"\n\x0fredaction.proto\x12\tredaction\x1a\x0bvault.proto\"\xe7\x06\n\x05Login\x12\x12\n\x04user\x18\x01 \x01(\tR\x04user\x12\x1f\n\x08password\x18\x02 \x01(\tB\x03\x80\x01\x01R\x08password\x12\x15\n\x03pin\x18\x03 \x02(\x05B\x03\x80\x01\x01R\x03pin\x12\x17\n\x04keys\x18\x04 \x03(\x0cB\x03\x80\x01\x01R\x04keys\x12<\n\x07answers\x18\x05 \x03(\x0b2\x1d.redaction.Login.AnswersEntryB\x03\x80\x01\x01R\x07answers\x12-\n\x04type\x18\x06 \x01(\x0e2\x19.redaction.Login.StrengthR\x04type\x12/\n\x05least\x18\x07 \x02(\x0e2\x19.redaction.Login.StrengthR\x05least\x12-\n\x04past\x18\x08 \x03(\x0e2\x19.redaction.Login.StrengthR\x04past\x125\n\x07by_site\x18\t \x03(\x0b2\x1c.redaction.Login.BySiteEntryR\x06bySite\x126\n\x06hidden\x18\n \x01(\x0e2\x19.redaction.Login.StrengthB\x03\x80\x01\x01R\x06hidden\x12\x19\n\x04hint\x18\x0b \x01(\tB\x05\x18\x01\x80\x01\x01R\x04hint\x12\x19\n\x04code\x18\x0c \x01(\tB\x03\x80\x01\x01H\x00R\x04code\x12\x1e\n\x03key\x18\r \x01(\x0b2\n.vault.KeyH\x00R\x03key\x127\n\x08strength\x18\x0e \x01(\x0e2\x19.redaction.Login.StrengthH\x00R\x08strength\x12\x1a\n\x07trusted\x18\x0f \x01(\x08H\x00R\x07trusted\x12-\n\tbehalf_of\x18\x10 \x01(\x0b2\x10.redaction.LoginR\x08behalfOf\x12&\n\x05plain\x18\x11 \x01(\x0b2\x10.redaction.PlainR\x05plain\x1a:\n\x0cAnswersEntry\x12\x10\n\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\x1aT\n\x0bBySiteEntry\x12\x10\n\x03key\x18\x01 \x01(\tR\x03key\x12/\n\x05value\x18\x02 \x01(\x0e2\x19.redaction.Login.StrengthR\x05value:\x028\x01\" \n\x08Strength\x12\x08\n\x04WEAK\x10\x00\x12\n\n\x06STRONG\x10\x01B\x07\n\x05proof\"\xc5\x02\n\x07Session\x12\x1c\n\x03key\x18\x01 \x01(\x0b2\n.vault.KeyR\x03key\x12\"\n\x06former\x18\x02 \x03(\x0b2\n.vault.KeyR\x06former\x12=\n\tby_device\x18\x03 \x03(\x0b2 .redaction.Session.ByDeviceEntryR\x08byDevice\x12\x12\n\x04user\x18\x04 \x01(\tR\x04user\x12(\n\x05login\x18\x05 \x01(\x0b2\x10.redaction.LoginH\x00R\x05login\x12(\n\x05plain\x18\x06 \x01(\x0b2\x10.redaction.PlainH\x00R\x05plain\x1aG\n\rByDeviceEntry\x12\x10\n\x03key\x18\x01 \x01(\x05R\x03key\x12 \n\x05value\x18\x02 \x01(\x0b2\n.vault.KeyR\x05value:\x028\x01B\x08\n\x06origin\"\x1b\n\x05Plain\x12\x12\n\x04text\x18\x01 \x01(\tR\x04text2\x97\x01\n\x04Gate\x12.\n\x06SignIn\x12\x10.redaction.Login\x1a\x12.redaction.Session\x123\n\x05Watch\x12\x12.redaction.Session\x1a\x12.redaction.Session(\x010\x01\x12*\n\x04Ping\x12\x10.redaction.Plain\x1a\x10.redaction.Plain",
+    ];
+
+    /// The comments of `redaction.proto` and its imports, by what they are about.
+    pub(super) const COMMENTS: &[(&str, &str)] = &[
+        ("redaction.Gate", "Lets people in."),
+        ("redaction.Login.code", "Six digits."),
+        ("redaction.Session", "It has no secrets of its own."),
+        ("vault.Key.parent", "Its own as well."),
     ];
 }
 

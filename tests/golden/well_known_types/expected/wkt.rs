@@ -163,6 +163,7 @@ pub mod clock_server {
     impl<S: super::clock_service::Clock + ?rt::Sized> rt::Dispatch<S> for ClockDispatch {
         const SERVICE: &'static rt::ServiceDescriptor = &super::clock_service::SERVICE;
         const FILES: &'static [&'static [u8]] = super::clock_server::FILES;
+        const COMMENTS: &'static [(&'static str, &'static str)] = super::clock_server::COMMENTS;
 
         fn call(service: rt::Arc<S>, method: usize, call: rt::ServerCall<'_>) -> rt::ReplyFuture<'_> {
             match method {
@@ -180,6 +181,11 @@ pub mod clock_server {
     /// `wkt.proto` and its imports, each as an encoded descriptor.
     pub(super) const FILES: &[&[u8]] = &[
         b"\n\twkt.proto\x12\x03wkt\x1a\x19google/protobuf/any.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1bgoogle/protobuf/empty.proto\x1a google/protobuf/field_mask.proto\x1a\x1cgoogle/protobuf/struct.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1egoogle/protobuf/wrappers.proto\"\xed\x01\n\x03All\x12&\n\x03any\x18\x01 \x01(\x0b2\x14.google.protobuf.AnyR\x03any\x12.\n\x04mask\x18\x02 \x01(\x0b2\x1a.google.protobuf.FieldMaskR\x04mask\x120\n\x04name\x18\x03 \x01(\x0b2\x1c.google.protobuf.StringValueR\x04name\x12,\n\x05value\x18\x04 \x01(\x0b2\x16.google.protobuf.ValueR\x05value\x12.\n\x04null\x18\x05 \x01(\x0e2\x1a.google.protobuf.NullValueR\x04null2\x86\x03\n\x05Clock\x129\n\x03Now\x12\x16.google.protobuf.Empty\x1a\x1a.google.protobuf.Timestamp\x12:\n\x05Sleep\x12\x19.google.protobuf.Duration\x1a\x16.google.protobuf.Empty\x12D\n\x04Tick\x12\x1c.google.protobuf.DoubleValue\x1a\x1c.google.protobuf.UInt64Value0\x01\x12A\n\x04Echo\x12\x1c.google.protobuf.StringValue\x1a\x1b.google.protobuf.BytesValue\x127\n\x04Pack\x12\x14.google.protobuf.Any\x1a\x17.google.protobuf.Struct(\x01\x12D\n\x05Flags\x12\x1a.google.protobuf.BoolValue\x1a\x1b.google.protobuf.Int32Value(\x010\x01b\x06proto3",
+    ];
+
+    /// The comments of `wkt.proto` and its imports, by what they are about.
+    pub(super) const COMMENTS: &[(&str, &str)] = &[
+        ("wkt.Clock", "Calls whose messages are the ones that come with protobuf."),
     ];
 }
 

@@ -89,6 +89,7 @@ pub mod shop_server {
     impl<S: super::shop_service::Shop + ?rt::Sized> rt::Dispatch<S> for ShopDispatch {
         const SERVICE: &'static rt::ServiceDescriptor = &super::shop_service::SERVICE;
         const FILES: &'static [&'static [u8]] = super::shop_server::FILES;
+        const COMMENTS: &'static [(&'static str, &'static str)] = super::shop_server::COMMENTS;
 
         fn call(service: rt::Arc<S>, method: usize, call: rt::ServerCall<'_>) -> rt::ReplyFuture<'_> {
             match method {
@@ -104,6 +105,16 @@ pub mod shop_server {
         b"\n\x12common/money.proto\x12\x06common\"9\n\x05Money\x12\x1a\n\x08currency\x18\x01 \x01(\tR\x08currency\x12\x14\n\x05cents\x18\x02 \x01(\x03R\x05centsb\x06proto3",
         b"\n\x15shop/lines/line.proto\x12\x07shop.v1\x1a\x12common/money.proto\"[\n\x04Line\x12\x18\n\x07article\x18\x01 \x01(\tR\x07article\x12\x14\n\x05count\x18\x02 \x01(\x05R\x05count\x12#\n\x05price\x18\x03 \x01(\x0b2\r.common.MoneyR\x05priceb\x06proto3",
         b"\n\x12shop/v1/shop.proto\x12\x07shop.v1\x1a\x12common/money.proto\x1a\x1bgoogle/protobuf/empty.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x15shop/lines/line.proto\"X\n\x05Order\x12*\n\x02at\x18\x01 \x01(\x0b2\x1a.google.protobuf.TimestampR\x02at\x12#\n\x05lines\x18\x02 \x03(\x0b2\r.shop.v1.LineR\x05lines2b\n\x04Shop\x12&\n\x05Price\x12\x0e.shop.v1.Order\x1a\r.common.Money\x122\n\x06Orders\x12\x16.google.protobuf.Empty\x1a\x0e.shop.v1.Order0\x01b\x06proto3",
+    ];
+
+    /// The comments of `shop/v1/shop.proto` and its imports, by what they are about.
+    pub(super) const COMMENTS: &[(&str, &str)] = &[
+        ("common.Money", "An amount in a currency."),
+        ("common.Money.currency", "Such as `EUR`."),
+        ("shop.v1.Line", "Something that is ordered."),
+        ("shop.v1.Shop", "Takes orders."),
+        ("shop.v1.Shop.Orders", "The orders so far."),
+        ("shop.v1.Shop.Price", "What an order costs."),
     ];
 }
 

@@ -68,6 +68,7 @@ pub mod stock_server {
     impl<S: super::stock_service::Stock + ?rt::Sized> rt::Dispatch<S> for StockDispatch {
         const SERVICE: &'static rt::ServiceDescriptor = &super::stock_service::SERVICE;
         const FILES: &'static [&'static [u8]] = super::stock_server::FILES;
+        const COMMENTS: &'static [(&'static str, &'static str)] = super::stock_server::COMMENTS;
 
         fn call(service: rt::Arc<S>, method: usize, call: rt::ServerCall<'_>) -> rt::ReplyFuture<'_> {
             match method {
@@ -81,6 +82,11 @@ pub mod stock_server {
     pub(super) const FILES: &[&[u8]] = &[
         b"\n\x14shop/catalogue.proto\x12\x04shop\"]\n\tCatalogue\x12/\n\x07entries\x18\x01 \x03(\x0b2\x15.shop.Catalogue.EntryR\x07entries\x1a\x1f\n\x05Entry\x12\x16\n\x06number\x18\x01 \x01(\rR\x06numberb\x06proto3",
         b"\n\x12shop/v1/item.proto\x12\x07shop.v1\x1a\x14shop/catalogue.proto\"G\n\x04Item\x12\x12\n\x04name\x18\x01 \x01(\tR\x04name\x12+\n\x05entry\x18\x02 \x01(\x0b2\x15.shop.Catalogue.EntryR\x05entry26\n\x05Stock\x12-\n\x05Count\x12\r.shop.v1.Item\x1a\x15.shop.Catalogue.Entryb\x06proto3",
+    ];
+
+    /// The comments of `shop/v1/item.proto` and its imports, by what they are about.
+    pub(super) const COMMENTS: &[(&str, &str)] = &[
+        ("shop.v1.Stock", "Keeps the stock of items, in another file of the same package."),
     ];
 }
 

@@ -91,6 +91,7 @@ pub mod orders_server {
     impl<S: super::orders_service::Orders + ?rt::Sized> rt::Dispatch<S> for OrdersDispatch {
         const SERVICE: &'static rt::ServiceDescriptor = &super::orders_service::SERVICE;
         const FILES: &'static [&'static [u8]] = super::orders_server::FILES;
+        const COMMENTS: &'static [(&'static str, &'static str)] = super::orders_server::COMMENTS;
 
         fn call(service: rt::Arc<S>, method: usize, call: rt::ServerCall<'_>) -> rt::ReplyFuture<'_> {
             match method {
@@ -108,6 +109,12 @@ pub mod orders_server {
         b"\n\x14shop/catalogue.proto\x12\x04shop\"]\n\tCatalogue\x12/\n\x07entries\x18\x01 \x03(\x0b2\x15.shop.Catalogue.EntryR\x07entries\x1a\x1f\n\x05Entry\x12\x16\n\x06number\x18\x01 \x01(\rR\x06numberb\x06proto3",
         b"\n\x12shop/v1/item.proto\x12\x07shop.v1\x1a\x14shop/catalogue.proto\"G\n\x04Item\x12\x12\n\x04name\x18\x01 \x01(\tR\x04name\x12+\n\x05entry\x18\x02 \x01(\x0b2\x15.shop.Catalogue.EntryR\x05entry26\n\x05Stock\x12-\n\x05Count\x12\r.shop.v1.Item\x1a\x15.shop.Catalogue.Entryb\x06proto3",
         b"\n\x13shop/v1/order.proto\x12\x07shop.v1\x1a\x12common/money.proto\x1a\nroot.proto\x1a\x12shop/v1/item.proto\"\xa0\x01\n\x05Order\x12#\n\x05items\x18\x01 \x03(\x0b2\r.shop.v1.ItemR\x05items\x12#\n\x05total\x18\x02 \x01(\x0b2\r.common.MoneyR\x05total\x12\x19\n\x04root\x18\x03 \x01(\x0b2\x05.RootR\x04root\x122\n\x08currency\x18\x04 \x01(\x0e2\x16.common.Money.CurrencyR\x08currency2S\n\x06Orders\x12&\n\x05Place\x12\x0e.shop.v1.Order\x1a\r.common.Money\x12!\n\x05Watch\x12\r.shop.v1.Item\x1a\x05.Root(\x010\x01b\x06proto3",
+    ];
+
+    /// The comments of `shop/v1/order.proto` and its imports, by what they are about.
+    pub(super) const COMMENTS: &[(&str, &str)] = &[
+        ("Root", "A message without a package."),
+        ("shop.v1.Orders", "Takes orders."),
     ];
 }
 
