@@ -13,6 +13,7 @@ sys.path.append(str(HERE / "python"))
 
 import chain  # noqa: E402
 import proxy  # noqa: E402
+import reloads  # noqa: E402
 
 PEERS = {
     "rust": ["cargo", "run", "--quiet", "--package", "interop", "--"],
@@ -62,6 +63,12 @@ MISSING = {
     "server": {"node": {"responses are compressed with gzip"}},
 }
 
+# Who calls a server whose connections are closed when they are a second old.
+AGED = {
+    "python client": [sys.executable, str(HERE / "python" / "ages.py"), "ADDRESS", "synchronous"],
+    "asynchronous python client": [sys.executable, str(HERE / "python" / "ages.py"), "ADDRESS", "asynchronous"],
+    "node client": ["node", str(HERE / "node" / "ages.js"), "ADDRESS"],
+}
 # How each is a service in a chain.
 LINKS = {
     "rust": [*PEERS["rust"], "chain"],
@@ -98,6 +105,12 @@ def main():
 
     section("Envoy, which asks a rust server for its health", run_envoy_health_checks)
     section("python client, rust server on a Unix socket", run_unix_socket_checks)
+    for name, command in AGED.items():
+        section(f"{name}, a rust server whose connections age", run_aging_checks, command)
+    for name in reloads.PROXIES:
+        section(f"rust client, {name}, rust server", run_reload_checks, name)
+    section("python client, rust server, large transfers", run_beside_checks, "python")
+    section("rust client, python server, large transfers", run_beside_checks, "rust")
     section("python client, what a rust process shows of itself", run_admin_checks)
     section("node and python clients of Connect, rust server", run_connect_checks)
     for name, script, end in [
@@ -160,6 +173,32 @@ def run_envoy_health_checks():
     for name, passed in results.items():
         print("ok" if passed else "FAILED", name, flush=True)
     return results
+
+
+def run_aging_checks(command):
+    with running([*PEERS["rust"], "counting", "1000"]) as address:
+        return results_of([part.replace("ADDRESS", address) for part in command])
+
+
+def run_reload_checks(name):
+    def start_client(address):
+        command = [*PEERS["rust"], "load", address]
+        return subprocess.Popen(command, cwd=HERE, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+
+    age = reloads.PROXIES[name].age
+    with running([*PEERS["rust"], "counting", *([age] if age else [])]) as server:
+        return reloads.check(name, server, start_client)
+
+
+def run_beside_checks(client):
+    script = [sys.executable, str(HERE / "python" / "beside.py")]
+    rust = PEERS["rust"]
+    server, check = {
+        "python": ([*rust, "counting"], script),
+        "rust": ([*script, "serve"], [*rust, "beside"]),
+    }[client]
+    with running(server) as address:
+        return results_of([*check, address])
 
 
 def soon(condition):

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Runs the interop checks of README.md; needs Rust, Python 3.11 or newer with pip, Node with npm, openssl, curl, and what
-# cpp/build.sh says.
+# Runs the interop checks of README.md; needs Rust, Python 3.11 or newer with pip, Node with npm, openssl, curl,
+# HAProxy, nginx, and what cpp/build.sh says.
 set -euo pipefail
 cd "$(dirname "$0")"
 

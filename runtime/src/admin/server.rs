@@ -10,7 +10,6 @@ use crate::server::{
     Server,
     builtins::{BuiltinServices, MakeBuiltins},
     observer::BuildInfo,
-    pages::Pages,
     side_listener::SideListener,
 };
 
@@ -79,7 +78,7 @@ fn make_admin() -> MakeBuiltins {
         let pages = StatusPages::new();
         BuiltinServices {
             services: vec![ChannelzService::new().registered()],
-            pages: Some(Pages { path: None, service: pages.clone() }),
+            pages: Some(pages.clone()),
             observer: pages,
         }
     })

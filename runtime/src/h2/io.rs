@@ -66,8 +66,10 @@ struct IoState<T> {
     goaway: OnceLock<GoAway>,
     /// The error with which h2's next read fails.
     failure: OnceLock<String>,
-    /// Whether the last write was pending: the peer does not read.
+    /// Whether the last write was pending.
     is_blocked: AtomicBool,
+    /// Whether anything was written since the last [`is_stalled`](IoHandle::is_stalled).
+    has_written: AtomicBool,
     /// How many bytes may still be read in this poll of the task.
     allowance: AtomicUsize,
     settings: Arc<PeerSettings>,
@@ -106,6 +108,7 @@ impl<T> ConnectionIo<T> {
             goaway: OnceLock::new(),
             failure: OnceLock::new(),
             is_blocked: AtomicBool::new(false),
+            has_written: AtomicBool::new(false),
             allowance: AtomicUsize::new(usize::MAX),
             settings: Arc::clone(received.settings()),
             returned: Mutex::new(None),
@@ -160,6 +163,9 @@ impl<T> ConnectionIo<T> {
         slices: impl IntoIterator<Item = &'a [u8]>,
     ) {
         self.state.is_blocked.store(written.is_pending(), Ordering::Relaxed);
+        if written.is_ready() {
+            self.state.has_written.store(true, Ordering::Relaxed);
+        }
         self.state.is_between_frames.store(false, Ordering::Relaxed);
         let Some(sent) = &mut self.sent else { return };
         let Poll::Ready(Ok(mut rest)) = *written else { return };
@@ -205,9 +211,11 @@ impl<T> IoHandle<T> {
         let _ = self.0.failure.set(reason);
     }
 
-    /// Whether the last write was pending: the peer does not read.
-    pub(crate) fn is_blocked(&self) -> bool {
-        self.0.is_blocked.load(Ordering::Relaxed)
+    /// Whether the peer does not read: the last write is pending, and there was no other since this was last
+    /// asked. Beside a large message, the last write is always pending, however fast the peer reads.
+    pub(crate) fn is_stalled(&self) -> bool {
+        let has_written = self.0.has_written.swap(false, Ordering::Relaxed);
+        self.0.is_blocked.load(Ordering::Relaxed) && !has_written
     }
 
     /// The peer's settings.

@@ -9,14 +9,16 @@
 use std::{fmt, sync::Arc};
 
 use super::{
-    observer::Observers, observer::ServerObserver, pages::Pages, registered::RegisteredService,
+    observer::Observers, observer::ServerObserver, registered::RegisteredService,
     routes::RouteTable, shutdown_limit::ShutdownLimit,
 };
+use crate::h2::server::service::HttpService;
 
 /// Services that answer for one server, and what tells them of it.
 pub(crate) struct BuiltinServices {
     pub(crate) services: Vec<Arc<RegisteredService>>,
-    pub(crate) pages: Option<Pages>,
+    /// Answers requests that are for none of them.
+    pub(crate) pages: Option<Arc<dyn HttpService>>,
     pub(crate) observer: Arc<dyn ServerObserver>,
 }
 
@@ -47,7 +49,7 @@ impl BuiltinServices {
             routes.add(service);
         }
         if let Some(pages) = self.pages {
-            routes.add_pages(pages);
+            routes.set_pages(pages);
         }
         observers.add(self.observer);
         observers.add(Arc::new(limit));

@@ -2,15 +2,18 @@
 
 mod admin;
 mod auth;
+mod beside;
 mod chain;
 mod checks;
 mod connect;
 mod contract;
+mod counting;
+mod load;
 mod relay;
 mod scenarios;
 mod tls;
 
-use std::{env, error::Error, io, path::Path, process::ExitCode};
+use std::{env, error::Error, io, path::Path, process::ExitCode, time::Duration};
 
 use rust_scaffold::Server;
 use tokio::net::{TcpListener, UnixListener};
@@ -21,6 +24,9 @@ Usage: interop serve               serve on a free port of 127.0.0.1 and print i
        interop serve KIND FOLDER   serve with TLS and the certificates in a folder
        interop connect             serve, with all types of protobuf, for clients of Connect
        interop chain [HOST:PORT]   serve as a part of a chain, whose next service is there
+       interop counting [AGE]      serve and count, over connections of so many milliseconds at the most
+       interop load HOST:PORT      call a server that counts, until standard input ends
+       interop beside HOST:PORT    check calls beside large transfers
        interop admin               serve and call, and print where channelz shows it
        interop check HOST:PORT     run every check
        interop check HOST:PORT KIND FOLDER
@@ -41,6 +47,13 @@ async fn main() -> Result<ExitCode, Box<dyn Error>> {
         }
         ["admin"] => admin::serve().await?,
         ["connect"] => serve(connect::server(), "127.0.0.1").await?,
+        ["counting"] => serve(counting::server(None), "127.0.0.1").await?,
+        ["counting", age] => {
+            let age = Duration::from_millis(age.parse()?);
+            serve(counting::server(Some(age)), "127.0.0.1").await?;
+        }
+        ["load", address] => load::run(address).await?,
+        ["beside", address] => return Ok(exit_code(beside::check(address).await?)),
         ["chain"] => chain::serve(None).await?,
         ["chain", next] => chain::serve(Some(next)).await?,
         ["check", address, ref kind @ ..] => return Ok(check(address, kind).await),
@@ -57,6 +70,10 @@ async fn check(address: &str, kind: &[&str]) -> ExitCode {
         ["auth", folder] => auth::check(address, Path::new(folder)).await,
         _ => return usage(),
     };
+    exit_code(passed)
+}
+
+fn exit_code(passed: bool) -> ExitCode {
     if passed { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 

@@ -1,8 +1,13 @@
-//! One of several instances of a server, for the test of restarts: it says where it serves, does so until it is
-//! told to stop, and says in the end how many calls it has begun.
+//! One of several instances of a server, for tests of outages: it says where it serves, does so until it is told to
+//! stop, and says in the end how many calls it has begun.
+//!
+//! Its first argument, if any, is a file to which it adds a line for each call that it begins with: the series that is
+//! asked for. Its second one is the maximum age of its connections, in milliseconds.
 
 use std::{
-    io,
+    env,
+    fs::File,
+    io::{self, Write as _},
     sync::{
         Arc,
         atomic::{AtomicUsize, Ordering},
@@ -29,8 +34,12 @@ mod telemetry {
 async fn main() -> io::Result<()> {
     let listener = TcpListener::bind("127.0.0.1:0").await?;
     println!("{}", listener.local_addr()?);
-    let counting = Counting::default();
+    let mut arguments = env::args().skip(1);
+    let journal = arguments.next().map(|path| File::options().append(true).open(path));
+    let age = arguments.next().map(|age| age.parse().map_err(io::Error::other));
+    let counting = Counting { journal: journal.transpose()?.map(Arc::new), ..Counting::default() };
     Server::new()
+        .max_connection_age(age.transpose()?.map(Duration::from_millis))
         .shutdown_on_signal()
         // Only the test ends calls that hang.
         .shutdown_timeout(None)
@@ -47,11 +56,20 @@ type Answer<T> = Result<Response<T>, Status>;
 #[derive(Clone, Default)]
 struct Counting {
     calls: Arc<AtomicUsize>,
+    journal: Option<Arc<File>>,
 }
 
 impl Counting {
-    async fn act(&self, query: Query) -> Point {
+    fn begin(&self, query: &Query) -> io::Result<()> {
         self.calls.fetch_add(1, Ordering::SeqCst);
+        match &self.journal {
+            // In one piece: others write to the file, too.
+            Some(journal) => (&**journal).write_all(format!("{}\n", query.series).as_bytes()),
+            None => Ok(()),
+        }
+    }
+
+    async fn act(&self, query: Query) -> Point {
         if query.series == "hangs" {
             std::future::pending::<()>().await;
         }
@@ -68,11 +86,13 @@ impl Counting {
 
 impl Telemetry for Counting {
     async fn latest(&self, request: Request<Query>) -> Answer<Point> {
+        self.begin(request.get_ref())?;
         Ok(Response::new(self.act(request.into_inner()).await))
     }
 
     async fn watch(&self, request: Request<Query>) -> Answer<Streaming<Point>> {
         let query = request.into_inner();
+        self.begin(&query)?;
         let (points, stream) = Streaming::channel(1);
         let counting = self.clone();
         tokio::spawn(async move {

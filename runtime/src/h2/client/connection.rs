@@ -176,7 +176,7 @@ impl Driver {
                 return Poll::Ready(());
             }
         }
-        queue.run(work, &mut self.send_request, self.io.is_blocked());
+        queue.run(work, &mut self.send_request, self.io.is_stalled());
         // After `run` has passed responses on to callers: only then are they tracked as unread.
         if let Some(size) = self.window.update(self.io.received()) {
             self.h2.set_target_window_size(size);

@@ -46,7 +46,7 @@ pub(crate) struct Work {
 }
 
 impl Work {
-    /// Whether there are unsent calls, as while the connection is blocked.
+    /// Whether there are unsent calls, as while the connection is stalled.
     pub(crate) fn has_unsent(&self) -> bool {
         !self.new.is_empty()
     }
@@ -132,12 +132,12 @@ impl Queue {
     }
 
     /// Polls woken calls and sends new ones. `work` is reused between runs for its capacity. While the
-    /// connection `is_blocked`, new calls stay here, where they are cheap and can be cancelled.
+    /// connection `is_stalled`, new calls stay here, where they are cheap and can be cancelled.
     pub(crate) fn run(
         &self,
         work: &mut Work,
         requests: &mut Option<RequestSender>,
-        is_blocked: bool,
+        is_stalled: bool,
     ) {
         let is_released = {
             let mut state = self.state();
@@ -145,7 +145,7 @@ impl Queue {
             state.is_released
         };
         work.resume();
-        match is_blocked {
+        match is_stalled {
             true => work.purge(),
             false => work.send(requests.as_ref()),
         }
