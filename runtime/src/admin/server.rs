@@ -10,6 +10,7 @@ use crate::server::{
     Server,
     builtins::{BuiltinServices, MakeBuiltins},
     observer::BuildInfo,
+    pages::Pages,
     side_listener::SideListener,
 };
 
@@ -78,7 +79,7 @@ fn make_admin() -> MakeBuiltins {
         let pages = StatusPages::new();
         BuiltinServices {
             services: vec![ChannelzService::new().registered()],
-            pages: Some(pages.clone()),
+            pages: Some(Pages { path: None, service: pages.clone() }),
             observer: pages,
         }
     })

@@ -9,16 +9,14 @@
 use std::{fmt, sync::Arc};
 
 use super::{
-    observer::Observers, observer::ServerObserver, registered::RegisteredService,
+    observer::Observers, observer::ServerObserver, pages::Pages, registered::RegisteredService,
     routes::RouteTable, shutdown_limit::ShutdownLimit,
 };
-use crate::h2::server::service::HttpService;
 
 /// Services that answer for one server, and what tells them of it.
 pub(crate) struct BuiltinServices {
     pub(crate) services: Vec<Arc<RegisteredService>>,
-    /// Answers requests that are for none of them.
-    pub(crate) pages: Option<Arc<dyn HttpService>>,
+    pub(crate) pages: Option<Pages>,
     pub(crate) observer: Arc<dyn ServerObserver>,
 }
 
@@ -49,7 +47,7 @@ impl BuiltinServices {
             routes.add(service);
         }
         if let Some(pages) = self.pages {
-            routes.set_pages(pages);
+            routes.add_pages(pages);
         }
         observers.add(self.observer);
         observers.add(Arc::new(limit));

@@ -45,6 +45,8 @@ mod opening;
 #[cfg(all(feature = "server", not(target_family = "wasm")))]
 mod options;
 #[cfg(all(feature = "server", not(target_family = "wasm")))]
+pub(crate) mod pages;
+#[cfg(all(feature = "server", not(target_family = "wasm")))]
 mod prepared;
 pub(crate) mod registered;
 #[cfg(all(feature = "server", not(target_family = "wasm")))]

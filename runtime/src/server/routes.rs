@@ -22,6 +22,7 @@ use super::{
     intercepted::InterceptedService,
     limits::{LimitOptions, LimitedService},
     observer::ServiceEntry,
+    pages::Pages,
     registered::RegisteredService,
 };
 #[cfg(feature = "tracing")]
@@ -173,6 +174,7 @@ pub(super) struct RouteTable {
     services: BTreeMap<&'static str, ServiceRoute>,
     /// The name of a service that was added twice.
     duplicate: Option<&'static str>,
+    pages: Vec<Pages>,
     fallback: Option<Arc<dyn HttpService>>,
 }
 
@@ -287,9 +289,15 @@ impl RouteTable {
         }
     }
 
-    /// Has `pages` answer requests for unknown services.
-    pub(super) fn set_pages(&mut self, pages: Arc<dyn HttpService>) {
-        self.fallback = Some(pages);
+    /// Has `pages` answer requests for unknown services, before the fallback.
+    pub(super) fn add_pages(&mut self, pages: Pages) {
+        self.pages.push(pages);
+    }
+
+    /// What answers a request for no service.
+    fn without_service(&self, path: &str) -> Option<&Arc<dyn HttpService>> {
+        let pages = self.pages.iter().find(|pages| pages.are_at(path));
+        pages.map(|pages| &pages.service).or(self.fallback.as_ref())
     }
 
     pub(super) fn set_fallback<S, B>(&mut self, service: S)
@@ -306,10 +314,11 @@ impl RouteTable {
 impl HttpService for RouteTable {
     /// Calls the service that the path of `request` names.
     fn call(&self, request: Request<HttpBody>) -> ServiceFuture {
-        match self.route(request.uri().path()) {
+        let path = request.uri().path();
+        match self.route(path) {
             Some(ServiceRoute::Generated(service)) => ServiceFuture::Ours(serve(service, request)),
             Some(ServiceRoute::Tower(service)) => call_contained(&**service, request),
-            None => match &self.fallback {
+            None => match self.without_service(path) {
                 Some(service) => call_contained(&**service, request),
                 None => ServiceFuture::Refused(Some(no_service(&request))),
             },

@@ -92,7 +92,7 @@ fn client(station: &Station) -> (TelemetryClient, Network) {
 async fn carries(path: &mut watch::Receiver<bool>) {
     if path.wait_for(|carries| *carries).await.is_err() {
         // It was cut for good.
-        std::future::pending().await
+        std::future::pending::<()>().await;
     }
 }
 
