@@ -40,6 +40,13 @@ fn main() -> Result<(), Box<dyn Error>> {
     rust_scaffold_build::configure()
         .mock(Mock::Never)
         .compile_protos(&["mirror.proto"], &["proto"])?;
+    // Has rules of HTTP. `google/api` is another one than above.
+    let rest = Path::new(&env::var("OUT_DIR")?).join("rest");
+    rust_scaffold_build::configure()
+        .mock(Mock::Never)
+        .out_dir(rest)
+        .include_file("mod.rs")
+        .compile_protos(&["rest.proto"], &["proto"])?;
     let mut tests = String::new();
     for (name, path, fence) in GUIDES {
         println!("cargo:rerun-if-changed={path}");

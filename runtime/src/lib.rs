@@ -157,6 +157,8 @@ pub use self::intercept::trace_calls::{RpcConventions, TraceCalls};
 pub use self::intercept::{Rate, RateLimit};
 #[cfg(all(feature = "server", feature = "web", not(target_family = "wasm")))]
 pub use self::server::Cors;
+#[cfg(all(feature = "rest", not(target_family = "wasm")))]
+pub use self::server::OpenApi;
 #[cfg(all(feature = "log", not(target_family = "wasm")))]
 pub use self::server::call_log::{CallLog, LogFormat};
 #[cfg(all(feature = "_tls", not(target_family = "wasm")))]

@@ -73,12 +73,7 @@ impl ConnectFormat {
     /// # Errors
     /// `InvalidArgument`: another version of the protocol, or a malformed timeout.
     pub(crate) fn request_into_grpc(self, headers: &mut HeaderMap) -> Result<(), Status> {
-        headers.insert(header::CONTENT_TYPE, Protocol::Grpc.content_type());
-        headers.insert(header::TE, HeaderValue::from_static("trailers"));
-        headers.remove(header::CONTENT_LENGTH);
-        let [encoding, accepted] = self.encoding_headers();
-        rename(headers, &encoding, GRPC_ENCODING);
-        rename_accepted(headers, &accepted);
+        head_into_grpc(headers, &self.encoding_headers());
         if let Some(version) = headers.remove(PROTOCOL_VERSION)
             && version != "1"
         {
@@ -126,10 +121,7 @@ impl ConnectFormat {
         let mut response = Response::new(HttpBody::plain(body));
         *response.status_mut() = http_status;
         let headers = response.headers_mut();
-        *headers = headers::from_metadata(MetadataMap::from_headers(sent));
-        for (name, value) in &headers::from_status_metadata(status.metadata()) {
-            append(headers, name, value);
-        }
+        *headers = failed_head(sent, status);
         let [_, accepted] = self.encoding_headers();
         rename(headers, &GRPC_ACCEPT_ENCODING, accepted);
         headers.insert(header::CONTENT_TYPE, content_type);
@@ -148,6 +140,24 @@ impl ConnectCodec {
             _ => None,
         }
     }
+}
+
+/// Turns the headers of a request into those of gRPC. Its encoding, and those that it accepts, are in these ones.
+pub(crate) fn head_into_grpc(headers: &mut HeaderMap, [encoding, accepted]: &[HeaderName; 2]) {
+    headers.insert(header::CONTENT_TYPE, Protocol::Grpc.content_type());
+    headers.insert(header::TE, HeaderValue::from_static("trailers"));
+    headers.remove(header::CONTENT_LENGTH);
+    rename(headers, encoding, GRPC_ENCODING);
+    rename_accepted(headers, accepted);
+}
+
+/// The headers of a response to a call that has failed with `status`: its metadata, and what was `sent` otherwise.
+pub(crate) fn failed_head(sent: HeaderMap, status: &Status) -> HeaderMap {
+    let mut headers = headers::from_metadata(MetadataMap::from_headers(sent));
+    for (name, value) in &headers::from_status_metadata(status.metadata()) {
+        append(&mut headers, name, value);
+    }
+    headers
 }
 
 fn rename(headers: &mut HeaderMap, from: &HeaderName, to: HeaderName) {
@@ -251,7 +261,7 @@ fn error(status: &Status) -> String {
 }
 
 /// The details of a status; none if they are not those of a `google.rpc.Status`.
-fn details(status: &Status) -> Vec<prost_types::Any> {
+pub(crate) fn details(status: &Status) -> Vec<prost_types::Any> {
     /// `google.rpc.Status`
     #[derive(Clone, PartialEq, prost::Message)]
     struct RpcStatus {
@@ -268,7 +278,8 @@ fn error_code(code: Code) -> String {
     }
 }
 
-fn http_status(code: Code) -> StatusCode {
+/// The HTTP status for a code, which is that of `google.rpc.Code` too.
+pub(crate) fn http_status(code: Code) -> StatusCode {
     match code {
         Code::Ok => StatusCode::OK,
         // The client is gone; this is what nginx writes down then.

@@ -14,6 +14,8 @@ use super::observed::CallObservers;
 use super::side_listener::SideListeners;
 #[cfg(feature = "_tls")]
 use super::tls_handshake::TlsServer;
+#[cfg(feature = "web")]
+use super::translated::TranslatedRoutes;
 use super::{
     error::ServeError,
     limits::LimitedRoutes,
@@ -24,6 +26,8 @@ use super::{
 };
 #[cfg(feature = "_tls")]
 use crate::channelz::IS_COUNTED;
+#[cfg(feature = "web")]
+use crate::h2::server::service::HttpService;
 use crate::{call::deadline, channelz::ServerNode};
 
 impl Server {
@@ -114,7 +118,13 @@ impl Server {
         let side_listeners = self.side_listeners.prepare(&routes, &mut observers);
         let entries = routes.entries();
         #[cfg(feature = "web")]
-        let connect_services = routes.connect_services();
+        let connect = routes.connect_services();
+        #[cfg(feature = "rest")]
+        let rest = routes.rest_routes()?;
+        #[cfg(feature = "rest")]
+        if let Some(api) = &self.openapi {
+            routes.add_pages(rest.described_by(api));
+        }
         routes.intercept(&self.interceptors);
         #[cfg(feature = "_observed")]
         let methods = routes.methods();
@@ -124,7 +134,12 @@ impl Server {
         let routes = call_observers.wrap(routes, &methods);
         #[cfg(feature = "web")]
         let routes = {
-            let routes = connect_services.wrap(routes.into_http_service());
+            let routes: Arc<dyn HttpService> = Arc::new(TranslatedRoutes {
+                inner: routes.into_http_service(),
+                connect,
+                #[cfg(feature = "rest")]
+                rest,
+            });
             Routes::new(self.cors.map_or(Ok(Arc::clone(&routes)), |cors| cors.wrap(routes))?)
         };
         Ok(ServedRoutes {

@@ -15,14 +15,12 @@ use crate::{
     protocol::{Protocol, http_body::HttpBody},
 };
 
-/// What pages may use: gRPC-Web, and Connect.
-const METHODS: HeaderValue = HeaderValue::from_static("GET, POST");
 /// What no page is of.
 const NO_ORIGIN: HeaderValue = HeaderValue::from_static("null");
 /// Chromium remembers answers for two hours at most.
 const MAX_AGE: Duration = Duration::from_secs(2 * 60 * 60);
 
-/// Which web pages may call a [`Server`](crate::Server) from browsers, by gRPC-Web or Connect: see
+/// Which web pages may call a [`Server`](crate::Server) from browsers, by gRPC-Web, Connect or REST: see
 /// [`Server::cors`](crate::Server::cors). Needs the feature `web`.
 ///
 /// Browsers ask for it before they let a page call a server of another origin, and then hide the headers of responses
@@ -137,8 +135,10 @@ impl Cors {
             return response;
         }
         self.allow(origin, headers);
-        headers.insert(header::ACCESS_CONTROL_ALLOW_METHODS, METHODS);
         headers.insert(header::ACCESS_CONTROL_MAX_AGE, self.max_age.as_secs().into());
+        if let Some(wanted) = request.headers().get(header::ACCESS_CONTROL_REQUEST_METHOD) {
+            headers.insert(header::ACCESS_CONTROL_ALLOW_METHODS, wanted.clone());
+        }
         if let Some(wanted) = request.headers().get(header::ACCESS_CONTROL_REQUEST_HEADERS) {
             headers.insert(header::ACCESS_CONTROL_ALLOW_HEADERS, wanted.clone());
         }

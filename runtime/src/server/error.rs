@@ -36,6 +36,15 @@ pub enum ServeError {
         /// The name, as in `calculator.Calculator`.
         service: &'static str,
     },
+    /// A rule of `google.api.http` is broken, or leads where another one does.
+    #[cfg(feature = "rest")]
+    #[non_exhaustive]
+    HttpRule {
+        /// The path of its method, as in `/calculator.Calculator/Add`.
+        method: &'static str,
+        /// What is wrong.
+        problem: String,
+    },
     /// The tokio runtime has no timers, or there is no runtime.
     #[non_exhaustive]
     NoTimers {
@@ -85,6 +94,10 @@ impl fmt::Display for ServeError {
             Self::InvalidOption { option, reason } => write!(f, "`Server::{option}` {reason}"),
             Self::DuplicateService { service } => {
                 write!(f, "the service {service} was added twice: remove one `add_service`")
+            }
+            #[cfg(feature = "rest")]
+            Self::HttpRule { method, problem } => {
+                write!(f, "the rule of `google.api.http` at {method}: {problem}")
             }
             Self::NoTimers { reason } => f.write_str(reason),
             Self::Bind { addresses, source } if addresses.is_empty() => {
@@ -144,6 +157,8 @@ impl From<ServeError> for io::Error {
         use io::ErrorKind::{InvalidInput, Other};
         let kind = match &error {
             ServeError::InvalidOption { .. } | ServeError::DuplicateService { .. } => InvalidInput,
+            #[cfg(feature = "rest")]
+            ServeError::HttpRule { .. } => InvalidInput,
             #[cfg(feature = "_tls")]
             ServeError::Tls { .. } => InvalidInput,
             ServeError::NoTimers { .. } => Other,

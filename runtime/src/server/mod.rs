@@ -49,6 +49,8 @@ pub(crate) mod pages;
 #[cfg(all(feature = "server", not(target_family = "wasm")))]
 mod prepared;
 pub(crate) mod registered;
+#[cfg(all(feature = "rest", not(target_family = "wasm")))]
+mod rest;
 #[cfg(all(feature = "server", not(target_family = "wasm")))]
 mod routes;
 #[cfg(all(feature = "server", not(target_family = "wasm")))]
@@ -64,9 +66,15 @@ pub(crate) mod side_listener;
 mod tls_handshake;
 #[cfg(all(feature = "server", feature = "tracing", not(target_family = "wasm")))]
 mod traced;
+#[cfg(all(feature = "server", feature = "web", not(target_family = "wasm")))]
+mod translate;
+#[cfg(all(feature = "server", feature = "web", not(target_family = "wasm")))]
+mod translated;
 
 #[cfg(all(feature = "server", feature = "web", not(target_family = "wasm")))]
 pub use self::cors::Cors;
+#[cfg(all(feature = "rest", not(target_family = "wasm")))]
+pub use self::rest::OpenApi;
 pub use self::{
     dispatch::{Dispatch, Handler, ServerCall, unimplemented},
     service::ServiceServer,

@@ -16,6 +16,8 @@ use tower_service::Service;
 
 #[cfg(feature = "web")]
 use super::connect::ConnectServices;
+#[cfg(feature = "rest")]
+use super::rest::RestRoutes;
 use super::{
     error::ServeError,
     http::serve,
@@ -259,6 +261,15 @@ impl RouteTable {
             }
         }
         services
+    }
+
+    /// The ways to methods by REST.
+    #[cfg(feature = "rest")]
+    pub(super) fn rest_routes(&self) -> Result<RestRoutes, ServeError> {
+        RestRoutes::new(self.services.values().filter_map(|route| match route {
+            ServiceRoute::Generated(service) => Some(service),
+            ServiceRoute::Tower(_) => None,
+        }))
     }
 
     /// Limits the messages of all services.

@@ -14,6 +14,8 @@ use super::call_log::CallLog;
 use super::cors::Cors;
 #[cfg(feature = "_observed")]
 use super::observed::CallObservers;
+#[cfg(feature = "rest")]
+use super::rest::OpenApi;
 #[cfg(any(feature = "admin", feature = "health"))]
 use super::side_listener::SideListeners;
 use super::{
@@ -70,6 +72,8 @@ pub struct Server {
     pub(super) tls: Option<ServerTls>,
     #[cfg(feature = "web")]
     pub(super) cors: Option<Cors>,
+    #[cfg(feature = "rest")]
+    pub(super) openapi: Option<OpenApi>,
 }
 
 impl Server {

@@ -6,6 +6,8 @@ use tokio::sync::Semaphore;
 
 #[cfg(feature = "web")]
 use super::cors::Cors;
+#[cfg(feature = "rest")]
+use super::rest::OpenApi;
 use super::{
     limits::{AdaptiveLimit, Limits},
     serve::Server,
@@ -103,6 +105,25 @@ impl Server {
     #[must_use]
     pub fn cors(mut self, cors: Cors) -> Self {
         self.cors = Some(cors);
+        self
+    }
+
+    /// Describes what is called by REST in a document of OpenAPI, which is served at the path that `api` says. Default:
+    /// without. Needs the feature `rest`.
+    ///
+    /// It is behind the layers, and answered to whomever they let pass. Methods of HTTP that OpenAPI 3.1 does not have
+    /// are left out.
+    ///
+    /// ```
+    /// use rust_scaffold::{OpenApi, Server};
+    ///
+    /// let server = Server::new().openapi(OpenApi::new("Calculator", "1.0"));
+    /// assert!(server.into_service().is_ok());
+    /// ```
+    #[cfg(feature = "rest")]
+    #[must_use]
+    pub fn openapi(mut self, api: OpenApi) -> Self {
+        self.openapi = Some(api);
         self
     }
 

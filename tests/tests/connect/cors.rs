@@ -39,7 +39,7 @@ async fn pages_of_listed_origins_are_allowed_and_others_are_not() {
     assert_eq!(response.status(), StatusCode::NO_CONTENT);
     let headers = response.headers();
     assert_eq!(headers["access-control-allow-origin"], PAGE);
-    assert_eq!(headers["access-control-allow-methods"], "GET, POST");
+    assert_eq!(headers["access-control-allow-methods"], "POST");
     assert_eq!(headers["access-control-allow-headers"], "content-type,x-grpc-web");
     assert_eq!(headers["access-control-max-age"], "7200");
     assert_eq!(headers["vary"], "origin");

@@ -131,7 +131,7 @@ impl ExpectedValue {
 }
 
 /// The field with this name, in JSON or in the proto.
-fn field(message: &MessageDescriptor, name: &str) -> Option<FieldDescriptor> {
+pub(super) fn field(message: &MessageDescriptor, name: &str) -> Option<FieldDescriptor> {
     message.get_field_by_json_name(name).or_else(|| message.get_field_by_name(name))
 }
 
@@ -152,7 +152,7 @@ fn is_key(kind: &Kind, key: &str) -> bool {
 }
 
 /// A type, as the proto has it.
-fn name(kind: &Kind) -> String {
+pub(super) fn name(kind: &Kind) -> String {
     let name = match kind {
         Kind::Message(message) => message.full_name(),
         Kind::Enum(values) => return format!("a value of {}", values.full_name()),

@@ -4,12 +4,20 @@
 mod depth;
 mod explain;
 mod features;
+#[cfg(feature = "rest")]
+mod field_path;
+#[cfg(feature = "rest")]
+pub(crate) mod http_mapping;
 mod lowered;
+#[cfg(feature = "rest")]
+pub(crate) mod schema;
 
 use std::fmt;
 
 use bytes::Bytes;
 use prost::Message as _;
+#[cfg(feature = "rest")]
+use prost_reflect::FieldDescriptor;
 use prost_reflect::{
     DescriptorPool, DeserializeOptions, DynamicMessage, MessageDescriptor, SerializeOptions,
 };
@@ -84,6 +92,15 @@ impl JsonOptions {
             .use_enum_numbers(self.writes_enum_numbers)
             .use_proto_field_name(self.writes_proto_names)
     }
+
+    /// The name with which a field is written.
+    #[cfg(feature = "rest")]
+    fn name_of(self, field: &FieldDescriptor) -> &str {
+        match self.writes_proto_names {
+            true => field.name(),
+            false => field.json_name(),
+        }
+    }
 }
 
 /// The messages of a service's methods, by the position of the method. None for one that is not in the files.
@@ -132,6 +149,10 @@ impl JsonMethod {
     /// # Errors
     /// `InvalidArgument`, with the place and the problem: `items[3].price: expected int32, got "x"`.
     pub(crate) fn read_request(&self, json: &[u8]) -> Result<Bytes, Status> {
+        Ok(self.parse_request(json)?.encode_to_vec().into())
+    }
+
+    fn parse_request(&self, json: &[u8]) -> Result<DynamicMessage, Status> {
         let mut parser = serde_json::Deserializer::from_slice(json);
         let mut track = serde_path_to_error::Track::new();
         let tracked = serde_path_to_error::Deserializer::new(&mut parser, &mut track);
@@ -140,10 +161,8 @@ impl JsonMethod {
             tracked,
             &self.options.of_reading(),
         );
-        match read.and_then(|message| parser.end().map(|()| message)) {
-            Ok(message) => Ok(message.encode_to_vec().into()),
-            Err(error) => Err(explain::status(&self.request, json, &track.path(), &error)),
-        }
+        read.and_then(|message| parser.end().map(|()| message))
+            .map_err(|error| explain::status(&self.request, json, &track.path(), &error))
     }
 
     /// The JSON of an encoded response.
@@ -152,16 +171,25 @@ impl JsonMethod {
     /// `Internal`: it cannot be decoded, or has no JSON: a timestamp out of range, an `Any` of an unknown type, or
     /// too deep a nesting.
     pub(crate) fn write_response(&self, message: Bytes) -> Result<Bytes, Status> {
-        let unwritable = |error: &dyn fmt::Display| {
-            let name = self.response.full_name();
-            Status::internal(format!("cannot write a {name} as JSON: {error}"))
-        };
+        let decoded = self.decode_response(message)?;
+        Ok(self.write_json(&decoded)?.into())
+    }
+
+    fn decode_response(&self, message: Bytes) -> Result<DynamicMessage, Status> {
         let decoded = DynamicMessage::decode(self.response.clone(), message);
-        let decoded = decoded.map_err(|error| unwritable(&error))?;
+        decoded.map_err(|error| self.unwritable(&error))
+    }
+
+    fn write_json(&self, response: &DynamicMessage) -> Result<Vec<u8>, Status> {
         let mut json = Vec::new();
         let mut writer = serde_json::Serializer::with_formatter(&mut json, LimitedDepth::default());
-        let written = decoded.serialize_with_options(&mut writer, &self.options.of_writing());
-        written.map_err(|error| unwritable(&error))?;
-        Ok(json.into())
+        let written = response.serialize_with_options(&mut writer, &self.options.of_writing());
+        written.map_err(|error| self.unwritable(&error))?;
+        Ok(json)
+    }
+
+    fn unwritable(&self, error: &dyn fmt::Display) -> Status {
+        let name = self.response.full_name();
+        Status::internal(format!("cannot write a {name} as JSON: {error}"))
     }
 }

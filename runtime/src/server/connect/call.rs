@@ -2,28 +2,34 @@
 
 use std::future::poll_fn;
 
+use bytes::{Bytes, BytesMut};
 use http::{HeaderMap, HeaderValue, Method, Request, Response, header};
-use tonic::{Status, codec::EnabledCompressionEncodings};
-
-use super::{
-    streaming::{StreamedRequest, StreamedResponse},
-    transcoder::Transcoder,
-    unary::{self, UnaryRequest},
+use tonic::{
+    Status,
+    codec::{CompressionEncoding, EnabledCompressionEncodings},
 };
+
 use crate::{
     call::body::RecvBody,
     h2::{error::from_transport, server::service::ServiceFuture},
     protocol::{
         Protocol,
-        connect::ConnectFormat,
+        compression::compress,
+        connect::{self, ConnectFormat},
         grpc_status,
         headers::{self, GRPC_ENCODING, GrpcHeaders},
         http_body::HttpBody,
+        length_prefixed::prefixed,
+    },
+    server::translate::{
+        streaming::{StreamFormat, StreamedRequest, StreamedResponse},
+        transcoder::Transcoder,
+        unary::{self, UnaryRequest},
     },
 };
 
 #[derive(Debug)]
-pub(super) struct ConnectCall {
+pub(crate) struct ConnectCall {
     pub(super) format: ConnectFormat,
     /// The size limit for request messages, in bytes.
     pub(super) limit: usize,
@@ -81,7 +87,7 @@ impl ConnectCall {
         }
         let mut response = match self.format.is_stream {
             true => self.stream(response),
-            false => unary::response(self.format, &self.transcoder, response).await,
+            false => self.unary(response).await,
         };
         if self.is_get {
             // A cache may keep the response, which is compressed if its client accepts that.
@@ -90,6 +96,19 @@ impl ConnectCall {
                 .append(header::VARY, HeaderValue::from_static("accept-encoding"));
         }
         response
+    }
+
+    async fn unary(&self, response: Response<HttpBody>) -> Response<HttpBody> {
+        let (mut head, body) = response.into_parts();
+        match unary::message(&mut head.headers, body, &self.transcoder).await {
+            Ok(message) => {
+                head.headers.insert(header::CONTENT_TYPE, self.format.content_type());
+                head.headers.insert(header::CONTENT_LENGTH, HeaderValue::from(message.len()));
+                Response::from_parts(head, HttpBody::plain(message))
+            }
+            // Layers may have added headers, of CORS for example, without which a browser shows no failure.
+            Err(status) => self.format.failure(head.headers, &status),
+        }
     }
 
     fn stream(&self, response: Response<HttpBody>) -> Response<HttpBody> {
@@ -105,7 +124,35 @@ impl ConnectCall {
             Err(status) => return self.format.failure(head.headers, &status),
         };
         self.format.response_from_grpc(&mut head.headers);
-        let body = StreamedResponse::new(body, encoding, self.transcoder.clone());
+        let envelopes = Envelopes { transcoder: self.transcoder.clone(), encoding };
+        let body = StreamedResponse::new(body, encoding, envelopes);
         Response::from_parts(head, HttpBody::new(body))
+    }
+}
+
+/// Messages in the envelopes of gRPC, and after them one that says how the call has ended.
+struct Envelopes {
+    transcoder: Transcoder,
+    encoding: Option<CompressionEncoding>,
+}
+
+impl StreamFormat for Envelopes {
+    fn is_grpc(&self) -> bool {
+        self.transcoder.is_proto()
+    }
+
+    fn message(&mut self, message: Bytes) -> Result<Bytes, Status> {
+        let message = self.transcoder.write_response(message)?;
+        let Some(encoding) = self.encoding else { return Ok(prefixed(false, &message)) };
+        let mut compressed = BytesMut::new();
+        compress(encoding, &message, &mut compressed)?;
+        Ok(prefixed(true, &compressed))
+    }
+
+    fn end(&mut self, end: Result<HeaderMap, &Status>) -> Result<Bytes, Status> {
+        Ok(match end {
+            Ok(trailers) => connect::end_of_stream(&trailers, None),
+            Err(status) => connect::end_of_failed_stream(status),
+        })
     }
 }

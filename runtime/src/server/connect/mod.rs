@@ -1,29 +1,24 @@
-//! Connect, for all services of a server: a request becomes one of gRPC, and its response one of Connect again. What is
-//! behind it, layers, limits, observers, interceptors and services, those of other libraries as well, sees gRPC.
+//! Connect, for all services of a server.
 
 mod call;
 mod query;
-mod streaming;
-mod transcoder;
-mod unary;
 
 use std::{collections::BTreeMap, future::poll_fn, sync::Arc};
 
 use http::{HeaderName, Method, Request, Response, header};
 use tonic::{Status, codec::EnabledCompressionEncodings};
 
-use self::{
-    call::ConnectCall,
-    query::QueryMessage,
-    transcoder::{ServiceTranscoder, Transcoder},
+use self::{call::ConnectCall, query::QueryMessage};
+use super::{
+    registered::RegisteredService,
+    translate::{
+        ServeGrpc,
+        transcoder::{self, ServiceTranscoder, Transcoder},
+    },
 };
-use super::registered::RegisteredService;
 use crate::{
     call::method::{IdempotencyLevel, MethodDescriptor, MethodKind},
-    h2::server::{
-        connect_info::ConnectInfo,
-        service::{HttpService, ServiceFuture},
-    },
+    h2::server::service::ServiceFuture,
     protocol::{
         Protocol, connect::ConnectFormat, http_body::HttpBody,
         length_prefixed::DEFAULT_DECODING_LIMIT,
@@ -42,14 +37,8 @@ enum ConnectService {
     Foreign,
 }
 
-/// Routes that speak Connect beside gRPC.
-struct ConnectRoutes {
-    inner: Arc<dyn HttpService>,
-    services: ConnectServices,
-}
-
 /// What a request is to Connect.
-enum ConnectTarget {
+pub(super) enum ConnectTarget {
     Call(ConnectCall),
     /// A call whose message is in its URL.
     Query(ConnectCall, QueryMessage),
@@ -58,9 +47,6 @@ enum ConnectTarget {
     /// A call of a method of another kind, which is called in this format.
     OtherKind(ConnectFormat),
 }
-
-/// Answers a request in gRPC, or refuses it with a status.
-type ServeGrpc<'a> = &'a dyn Fn(Request<HttpBody>, Option<&Status>) -> ServiceFuture;
 
 impl ConnectServices {
     pub(super) fn add_generated(&mut self, service: &Arc<RegisteredService>) {
@@ -73,13 +59,8 @@ impl ConnectServices {
         self.0.insert(name, ConnectService::Foreign);
     }
 
-    /// Has these services called by Connect, beside the protocols that `inner` speaks.
-    pub(super) fn wrap(self, inner: Arc<dyn HttpService>) -> Arc<dyn HttpService> {
-        Arc::new(ConnectRoutes { inner, services: self })
-    }
-
     /// None if the request is not Connect, or for none of these services.
-    fn target(&self, request: &Request<HttpBody>) -> Option<ConnectTarget> {
+    pub(super) fn target(&self, request: &Request<HttpBody>) -> Option<ConnectTarget> {
         match *request.method() {
             Method::POST => {
                 let content_type = request.headers().get(header::CONTENT_TYPE)?;
@@ -156,36 +137,28 @@ fn is_unary(method: &MethodDescriptor) -> bool {
     method.kind == MethodKind::Unary
 }
 
-/// Whether a request is gRPC, or gRPC-Web. Most are, and pay for no more than this.
-#[inline]
-fn is_grpc(request: &Request<HttpBody>) -> bool {
-    let content_type = request.headers().get(header::CONTENT_TYPE);
-    content_type.is_some_and(|value| value.as_bytes().starts_with(b"application/grpc"))
-}
-
-impl ConnectRoutes {
-    #[cold]
-    fn translate(&self, mut request: Request<HttpBody>, answer: ServeGrpc<'_>) -> ServiceFuture {
-        let (call, refusal) = match self.services.target(&request) {
-            None => return answer(request, None),
-            Some(ConnectTarget::OtherKind(accepted)) => {
-                return answer(request, None).then(None, |refusing| other_kind(accepted, refusing));
+impl ConnectTarget {
+    /// The response to `request`, which `serve` answers in gRPC.
+    pub(super) fn serve(
+        self,
+        mut request: Request<HttpBody>,
+        serve: ServeGrpc<'_>,
+    ) -> ServiceFuture {
+        let (call, refusal) = match self {
+            Self::OtherKind(accepted) => {
+                return serve(request, None).then(None, |refusing| other_kind(accepted, refusing));
             }
-            Some(ConnectTarget::Refused(call, status)) => (call, Some(status)),
-            Some(ConnectTarget::Call(call)) => (call, None),
-            Some(ConnectTarget::Query(call, message)) => {
+            Self::Refused(call, status) => (call, Some(status)),
+            Self::Call(call) => (call, None),
+            Self::Query(call, message) => {
                 message.put_into(&mut request);
                 (call, None)
             }
         };
         let refusal = call.request_into_grpc(&mut request).err().or(refusal);
-        answer(request, refusal.as_ref()).then(None, |serving| call.response(serving))
+        let refusal = refusal.map(|status| Box::new(Protocol::Grpc.trailers_only(&status)));
+        serve(request, refusal).then(None, |serving| call.response(serving))
     }
-}
-
-/// The response in gRPC to a call that is refused with `status`.
-fn refused(status: &Status) -> Box<Response<HttpBody>> {
-    Box::new(Protocol::Grpc.trailers_only(status))
 }
 
 /// The response to a request for a unary method as a stream, or the other way round. To gRPC, its content type is unknown.
@@ -194,40 +167,4 @@ async fn other_kind(accepted: ConnectFormat, mut refusing: ServiceFuture) -> Res
     let accept = HeaderName::from_static("accept-post");
     response.headers_mut().insert(accept, accepted.content_type());
     response
-}
-
-impl HttpService for ConnectRoutes {
-    fn call(&self, request: Request<HttpBody>) -> ServiceFuture {
-        if is_grpc(&request) {
-            return self.inner.call(request);
-        }
-        self.translate(request, &|request, refusal| match refusal {
-            None => self.inner.call(request),
-            Some(status) => self.inner.refuse(request, refused(status), None),
-        })
-    }
-
-    #[cfg(feature = "_observed")]
-    fn call_from(&self, request: Request<HttpBody>, info: Option<&ConnectInfo>) -> ServiceFuture {
-        if is_grpc(&request) {
-            return self.inner.call_from(request, info);
-        }
-        self.translate(request, &|request, refusal| match refusal {
-            None => self.inner.call_from(request, info),
-            Some(status) => self.inner.refuse(request, refused(status), info),
-        })
-    }
-
-    fn refuse(
-        &self,
-        request: Request<HttpBody>,
-        refusal: Box<Response<HttpBody>>,
-        info: Option<&ConnectInfo>,
-    ) -> ServiceFuture {
-        self.inner.refuse(request, refusal, info)
-    }
-
-    fn wants_info(&self) -> bool {
-        self.inner.wants_info()
-    }
 }

@@ -22,7 +22,7 @@ const BASE64: GeneralPurpose = GeneralPurpose::new(
 );
 
 /// The message of a call.
-pub(super) struct QueryMessage {
+pub(crate) struct QueryMessage {
     message: Bytes,
     compression: Option<HeaderValue>,
 }

@@ -1,27 +1,34 @@
 //! Messages between the codec of a call and protobuf.
 
+#[cfg(feature = "rest")]
+use std::sync::Arc;
 #[cfg(feature = "json")]
 use std::sync::OnceLock;
 
 use bytes::Bytes;
 use tonic::Status;
 
+#[cfg(feature = "rest")]
+use crate::codec::json::http_mapping::{HttpMapping, RequestParts};
 #[cfg(feature = "json")]
 use crate::codec::json::{JsonMethod, JsonMethods};
 use crate::{protocol::connect::ConnectCodec, server::registered::RegisteredService};
 
 /// Turns messages of a method into protobuf and back.
 #[derive(Clone, Debug)]
-pub(super) enum Transcoder {
+pub(crate) enum Transcoder {
     /// They are protobuf already.
     Proto,
     #[cfg(feature = "json")]
     Json(JsonMethod),
+    /// The parts of HTTP messages.
+    #[cfg(feature = "rest")]
+    Http(Arc<HttpMapping>, Arc<RequestParts>),
 }
 
 /// The transcoders of a service.
 #[derive(Default)]
-pub(super) struct ServiceTranscoder {
+pub(crate) struct ServiceTranscoder {
     /// Made when the first message is in JSON. An error says why there are none.
     #[cfg(feature = "json")]
     json: OnceLock<Result<JsonMethods, String>>,
@@ -33,7 +40,7 @@ impl ServiceTranscoder {
         not(feature = "json"),
         allow(unused_variables, clippy::unused_self, reason = "there is one codec")
     )]
-    pub(super) fn of_method(
+    pub(crate) fn of_method(
         &self,
         service: &RegisteredService,
         position: usize,
@@ -64,12 +71,18 @@ impl ServiceTranscoder {
 }
 
 /// The transcoder of a service of another library.
-pub(super) fn foreign(codec: ConnectCodec) -> Result<Transcoder, Status> {
+pub(crate) fn foreign(codec: ConnectCodec) -> Result<Transcoder, Status> {
     match codec {
         ConnectCodec::Proto => Ok(Transcoder::Proto),
         #[cfg(feature = "json")]
         ConnectCodec::Json => Err(no_json("the service")),
     }
+}
+
+/// Tells the log: for observers, the service has answered.
+#[cfg(feature = "json")]
+fn no_response(status: &Status) {
+    tracing::error!(problem = status.message(), "a response has no JSON");
 }
 
 #[cfg(feature = "json")]
@@ -80,28 +93,29 @@ fn no_json(service: &str) -> Status {
 }
 
 impl Transcoder {
-    pub(super) fn is_proto(&self) -> bool {
+    pub(crate) fn is_proto(&self) -> bool {
         matches!(self, Self::Proto)
     }
 
     /// A request in protobuf.
-    pub(super) fn read_request(&self, message: Bytes) -> Result<Bytes, Status> {
+    pub(crate) fn read_request(&self, message: Bytes) -> Result<Bytes, Status> {
         match self {
             Self::Proto => Ok(message),
             #[cfg(feature = "json")]
             Self::Json(method) => method.read_request(&message),
+            #[cfg(feature = "rest")]
+            Self::Http(mapping, parts) => mapping.read_request(parts, message),
         }
     }
 
     /// A response in the codec of the call.
-    pub(super) fn write_response(&self, message: Bytes) -> Result<Bytes, Status> {
+    pub(crate) fn write_response(&self, message: Bytes) -> Result<Bytes, Status> {
         match self {
             Self::Proto => Ok(message),
             #[cfg(feature = "json")]
-            Self::Json(method) => method.write_response(message).inspect_err(|status| {
-                // For observers, the service has answered.
-                tracing::error!(problem = status.message(), "a response has no JSON");
-            }),
+            Self::Json(method) => method.write_response(message).inspect_err(no_response),
+            #[cfg(feature = "rest")]
+            Self::Http(mapping, _) => mapping.write_response(message).inspect_err(no_response),
         }
     }
 }

@@ -7,7 +7,7 @@ use std::{
 };
 
 use bytes::{Buf as _, Bytes, BytesMut};
-use http::{HeaderMap, HeaderValue, Response, header};
+use http::{HeaderMap, HeaderValue, header};
 use http_body::Body as _;
 use tonic::{Code, Status, codec::CompressionEncoding};
 
@@ -16,8 +16,7 @@ use crate::{
     call::body::RecvBody,
     protocol::{
         compression::{compress, decompress},
-        connect::{self, ConnectFormat},
-        grpc_status,
+        connect, grpc_status,
         headers::{GRPC_ENCODING, GrpcHeaders, message_encoding},
         http_body::HttpBody,
         length_prefixed::{HEADER, prefixed},
@@ -26,7 +25,7 @@ use crate::{
 };
 
 /// The body of a request, as gRPC has it: the whole of it is a message.
-pub(super) struct UnaryRequest {
+pub(crate) struct UnaryRequest {
     body: Box<dyn RecvBody>,
     received: BytesMut,
     limit: usize,
@@ -45,12 +44,12 @@ enum MessageForm {
 
 impl UnaryRequest {
     /// A message in protobuf.
-    pub(super) fn new(body: Box<dyn RecvBody>, is_compressed: bool, limit: usize) -> Self {
+    pub(crate) fn new(body: Box<dyn RecvBody>, is_compressed: bool, limit: usize) -> Self {
         Self::with_form(body, limit, MessageForm::Same { is_compressed })
     }
 
     /// One in another codec.
-    pub(super) fn transcoded(
+    pub(crate) fn transcoded(
         body: Box<dyn RecvBody>,
         encoding: Option<CompressionEncoding>,
         limit: usize,
@@ -122,37 +121,21 @@ impl RecvBody for UnaryRequest {
     }
 }
 
-/// The response of gRPC as one of Connect.
-pub(super) async fn response(
-    format: ConnectFormat,
-    transcoder: &Transcoder,
-    response: Response<HttpBody>,
-) -> Response<HttpBody> {
-    let (mut head, body) = response.into_parts();
-    match grpc_status::code(&GrpcHeaders::parse(&head.headers)) {
-        Some(Code::Ok) => format.failure(head.headers, &malformed()),
-        Some(code) => {
-            let status = grpc_status::from_headers(code, head.headers);
-            format.failure(HeaderMap::new(), &status)
-        }
-        None => match message(&mut head.headers, body, transcoder).await {
-            Ok(message) => {
-                head.headers.insert(header::CONTENT_TYPE, format.content_type());
-                head.headers.insert(header::CONTENT_LENGTH, HeaderValue::from(message.len()));
-                Response::from_parts(head, HttpBody::plain(message))
-            }
-            // Layers may have added headers, of CORS for example, without which a browser shows no failure.
-            Err(status) => format.failure(head.headers, &status),
-        },
-    }
-}
-
-/// The only message in `body`, in the codec of the call. Its encoding, and the trailers, become `headers`.
-async fn message(
+/// The only message of a response of gRPC, in the codec of the call. Its encoding, and the trailers, become `headers`.
+///
+/// # Errors
+/// The status with which the call has failed.
+pub(crate) async fn message(
     headers: &mut HeaderMap,
     body: HttpBody,
     transcoder: &Transcoder,
 ) -> Result<Bytes, Status> {
+    match grpc_status::code(&GrpcHeaders::parse(headers)) {
+        None => {}
+        Some(Code::Ok) => return Err(malformed()),
+        // There is nothing else, and what is in the headers is the metadata of the status.
+        Some(code) => return Err(grpc_status::from_headers(code, std::mem::take(headers))),
+    }
     let (message, trailers) = read(body).await?;
     let trailers = connect::end_of_call(trailers)?;
     let (is_compressed, message) = single(message)?;

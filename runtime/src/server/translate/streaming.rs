@@ -1,5 +1,7 @@
-//! Streams: messages in envelopes, which are those of gRPC but for the last one, which says how the call has ended.
+//! Streams of messages in other formats than gRPC's.
 
+#[cfg(feature = "rest")]
+use std::future::poll_fn;
 use std::{
     pin::Pin,
     task::{Context, Poll, ready},
@@ -14,7 +16,6 @@ use super::transcoder::Transcoder;
 use crate::{
     call::{body::RecvBody, dropped::drop_ended},
     protocol::{
-        compression::compress,
         connect,
         http_body::HttpBody,
         length_prefixed::{MessageDecoder, prefixed},
@@ -22,14 +23,14 @@ use crate::{
 };
 
 /// The requests of a stream in another codec than protobuf, as gRPC has them.
-pub(super) struct StreamedRequest {
+pub(crate) struct StreamedRequest {
     body: Box<dyn RecvBody>,
     messages: MessageDecoder,
     transcoder: Transcoder,
 }
 
 impl StreamedRequest {
-    pub(super) fn new(
+    pub(crate) fn new(
         body: Box<dyn RecvBody>,
         encoding: Option<CompressionEncoding>,
         limit: usize,
@@ -74,37 +75,73 @@ impl RecvBody for StreamedRequest {
     }
 }
 
+/// How the messages of a response are written, and its end.
+pub(crate) trait StreamFormat: Send + Unpin + 'static {
+    /// Whether messages are written as in gRPC.
+    fn is_grpc(&self) -> bool {
+        false
+    }
+
+    /// A message as it is written.
+    ///
+    /// # Errors
+    /// It cannot be. The stream ends with this status.
+    fn message(&mut self, message: Bytes) -> Result<Bytes, Status>;
+
+    /// What is written when the call has ended, and its trailers.
+    ///
+    /// # Errors
+    /// The format cannot say how it has ended: the body breaks off.
+    fn end(&mut self, end: Result<HeaderMap, &Status>) -> Result<Bytes, Status>;
+}
+
 /// The responses of a stream, and its end.
-pub(super) struct StreamedResponse {
+pub(crate) struct StreamedResponse<F> {
     /// As gRPC has it. None once it has ended.
     body: Option<HttpBody>,
     messages: MessageDecoder,
-    encoding: Option<CompressionEncoding>,
-    transcoder: Transcoder,
-    /// With which the stream ends after what was transcoded before.
+    pub(crate) format: F,
+    /// A frame that was read ahead.
+    #[cfg(feature = "rest")]
+    first: Option<Frame<Bytes>>,
+    /// With which the stream ends after what was written before.
     failure: Option<Status>,
 }
 
-impl StreamedResponse {
-    pub(super) fn new(
-        body: HttpBody,
-        encoding: Option<CompressionEncoding>,
-        transcoder: Transcoder,
-    ) -> Self {
+impl<F: StreamFormat> StreamedResponse<F> {
+    /// The response that `body` is in gRPC, with messages in this `encoding`.
+    pub(crate) fn new(body: HttpBody, encoding: Option<CompressionEncoding>, format: F) -> Self {
         let messages = MessageDecoder::new(encoding, usize::MAX);
-        Self { body: Some(body), messages, encoding, transcoder, failure: None }
+        Self {
+            body: Some(body),
+            messages,
+            format,
+            #[cfg(feature = "rest")]
+            first: None,
+            failure: None,
+        }
     }
 
-    /// The messages that are in `data` and what came before, in the codec of the call, up to the first that has none.
-    fn transcode(&mut self, data: Bytes) -> Bytes {
-        if self.transcoder.is_proto() {
+    /// Waits for the first frame, for what the head has to say of it.
+    ///
+    /// # Errors
+    /// There is none, as the call has failed.
+    #[cfg(feature = "rest")]
+    pub(crate) async fn read_ahead(&mut self) -> Result<(), Status> {
+        self.first = poll_fn(|cx| self.poll_frame(cx)).await.transpose()?;
+        Ok(())
+    }
+
+    /// The messages that are in `data` and what came before, up to the first that cannot be written.
+    fn write(&mut self, data: Bytes) -> Bytes {
+        if self.format.is_grpc() {
             return data;
         }
         self.messages.push(data);
-        let mut transcoded = BytesMut::new();
+        let mut written = BytesMut::new();
         loop {
-            match self.next_transcoded() {
-                Ok(Some(message)) => transcoded.extend_from_slice(&message),
+            match self.next_written() {
+                Ok(Some(message)) => written.extend_from_slice(&message),
                 Ok(None) => break,
                 Err(status) => {
                     self.failure = Some(status);
@@ -112,32 +149,32 @@ impl StreamedResponse {
                 }
             }
         }
-        transcoded.freeze()
+        written.freeze()
     }
 
-    /// The next message that has arrived, in its envelope.
-    fn next_transcoded(&mut self) -> Result<Option<Bytes>, Status> {
-        let Some(message) = self.messages.next()? else { return Ok(None) };
-        let message = self.transcoder.write_response(message)?;
-        let Some(encoding) = self.encoding else { return Ok(Some(prefixed(false, &message))) };
-        let mut compressed = BytesMut::new();
-        compress(encoding, &message, &mut compressed)?;
-        Ok(Some(prefixed(true, &compressed)))
+    /// The next message that has arrived.
+    fn next_written(&mut self) -> Result<Option<Bytes>, Status> {
+        self.messages.next()?.map(|message| self.format.message(message)).transpose()
     }
 
-    /// The last envelope.
-    fn end(&mut self, end: Result<HeaderMap, Status>) -> Frame<Bytes> {
+    /// The last frame.
+    fn end(&mut self, end: Result<HeaderMap, Status>) -> Result<Frame<Bytes>, Status> {
         let body = self.body.take();
-        Frame::data(match end {
-            Ok(trailers) => connect::end_of_stream(&trailers, None),
+        let written = match end {
+            Ok(trailers) => self.format.end(Ok(trailers)),
             Err(status) => {
                 drop_ended(body, &status);
-                connect::end_of_failed_stream(&status)
+                self.format.end(Err(&status))
             }
-        })
+        };
+        written.map(Frame::data)
     }
 
-    fn poll_frame(&mut self, cx: &mut Context<'_>) -> Poll<Option<Frame<Bytes>>> {
+    fn poll_frame(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Status>>> {
+        #[cfg(feature = "rest")]
+        if let Some(first) = self.first.take() {
+            return Poll::Ready(Some(Ok(first)));
+        }
         while let Some(body) = &mut self.body {
             if let Some(status) = self.failure.take() {
                 return Poll::Ready(Some(self.end(Err(status))));
@@ -148,21 +185,21 @@ impl StreamedResponse {
                 None => Err(None),
             };
             let messages = match frame {
-                Ok(data) => self.transcode(data),
+                Ok(data) => self.write(data),
                 Err(trailers) => {
                     let end = connect::end_of_call(trailers);
                     return Poll::Ready(Some(self.end(end)));
                 }
             };
             if !messages.is_empty() {
-                return Poll::Ready(Some(Frame::data(messages)));
+                return Poll::Ready(Some(Ok(Frame::data(messages))));
             }
         }
         Poll::Ready(None)
     }
 }
 
-impl http_body::Body for StreamedResponse {
+impl<F: StreamFormat> http_body::Body for StreamedResponse<F> {
     type Data = Bytes;
     type Error = Status;
 
@@ -170,10 +207,14 @@ impl http_body::Body for StreamedResponse {
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Status>>> {
-        Self::poll_frame(&mut self, cx).map(|frame| frame.map(Ok))
+        Self::poll_frame(&mut self, cx)
     }
 
     fn is_end_stream(&self) -> bool {
+        #[cfg(feature = "rest")]
+        if self.first.is_some() {
+            return false;
+        }
         self.body.is_none()
     }
 }

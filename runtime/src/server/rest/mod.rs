@@ -1,0 +1,207 @@
+//! REST, for the methods of a server that have rules of `google.api.http`.
+
+mod call;
+mod method;
+mod openapi;
+mod response;
+mod router;
+mod rules;
+mod template;
+
+use std::{cell::OnceCell, sync::Arc};
+
+use http::{HeaderValue, Method, Request, Response, StatusCode, header};
+use percent_encoding::percent_decode_str;
+use tonic::Status;
+
+pub use self::openapi::OpenApi;
+use self::{
+    call::RestCall,
+    method::{RestMethod, RestRouter},
+    router::{Captures, RouteMatch},
+    rules::HttpBinding,
+    template::PathTemplate,
+};
+use super::{error::ServeError, pages::Pages, registered::RegisteredService, translate::ServeGrpc};
+use crate::{
+    call::method::MethodKind,
+    codec::json::{
+        JsonMethod, JsonMethods,
+        http_mapping::{HttpMapping, RequestParts},
+        schema::Describing,
+    },
+    h2::server::service::ServiceFuture,
+    protocol::{Protocol, http_body::HttpBody},
+};
+
+/// What is called by REST, by the methods and the paths of requests.
+#[derive(Clone, Default)]
+pub(super) struct RestRoutes(Arc<RestRouter>);
+
+/// What a request leads to.
+pub(super) enum RestTarget {
+    Call(RestCall),
+    /// A call that fails with this status.
+    Refused(RestCall, Status),
+    /// It is no call, and is answered with this.
+    NoCall(Box<Response<HttpBody>>),
+}
+
+impl RestRoutes {
+    /// The routes to the methods of `services`.
+    ///
+    /// # Errors
+    /// A rule is broken, or leads where another one does.
+    pub(super) fn new<'a>(
+        services: impl Iterator<Item = &'a Arc<RegisteredService>>,
+    ) -> Result<Self, ServeError> {
+        let mut router = RestRouter::default();
+        for service in services {
+            add_service(&mut router, service)?;
+        }
+        Ok(Self(Arc::new(router)))
+    }
+
+    /// The page that describes them.
+    pub(super) fn described_by(&self, api: &OpenApi) -> Pages {
+        Pages { path: Some(api.place().to_owned()), service: Arc::new(api.document(&self.0)) }
+    }
+
+    /// None if `request` is for none of the rules.
+    pub(super) fn target(&self, request: &Request<HttpBody>) -> Option<RestTarget> {
+        let path = request.uri().path();
+        // A client that asks for the head alone gets that of what it would get.
+        let is_head = request.method() == Method::HEAD;
+        let method = if is_head { &Method::GET } else { request.method() };
+        let (found, captures) = match self.0.find(method, path) {
+            RouteMatch::Found(found, captures) => (Arc::clone(found), captures),
+            RouteMatch::OtherMethod(methods) => {
+                return Some(RestTarget::NoCall(other_method(&methods)));
+            }
+            RouteMatch::Unknown => return None,
+        };
+        let (parts, refusal) = match parts(&captures, request) {
+            Ok(parts) => (parts, None),
+            Err(status) => (RequestParts::default(), Some(status)),
+        };
+        let call = RestCall::new(found, parts, request);
+        Some(match (refusal, call.media_refusal(request.headers())) {
+            (Some(status), _) => RestTarget::Refused(call, status),
+            (None, Some(refusal)) => RestTarget::NoCall(refusal),
+            (None, None) => RestTarget::Call(call),
+        })
+    }
+}
+
+fn add_service(
+    router: &mut RestRouter,
+    service: &Arc<RegisteredService>,
+) -> Result<(), ServeError> {
+    // Read if there is a rule.
+    let json = OnceCell::new();
+    for (position, descriptor) in service.descriptor.methods.iter().enumerate() {
+        // What streams requests is not REST.
+        if !matches!(descriptor.kind, MethodKind::Unary | MethodKind::ServerStreaming) {
+            continue;
+        }
+        let broken = |problem| ServeError::HttpRule { method: descriptor.path, problem };
+        let bindings = rules::bindings(descriptor.options);
+        for binding in bindings.map_err(|error| broken(error.to_string()))? {
+            let json = json.get_or_init(|| {
+                JsonMethods::new(service.descriptor, service.files, service.options.json)
+                    .map_err(|error| error.to_string())
+            });
+            let json = json.as_ref().map_err(|problem| broken(problem.clone()))?;
+            let json = json.get(position).ok_or_else(|| broken("it has no descriptors".into()))?;
+            add(router, &binding, (service, position), json).map_err(broken)?;
+        }
+    }
+    Ok(())
+}
+
+fn add(
+    router: &mut RestRouter,
+    binding: &HttpBinding,
+    (service, position): (&RegisteredService, usize),
+    method: &JsonMethod,
+) -> Result<(), String> {
+    let written = &binding.template;
+    let in_template = |problem| format!("the template {written:?} is malformed: {problem}");
+    let template = PathTemplate::parse(written).map_err(in_template)?;
+    let variables = template.variables.iter().map(|variable| &*variable.field);
+    let response_body = binding.response_body.as_deref();
+    let mapping = HttpMapping::new(method, variables, &binding.body, response_body)?;
+    let method = Arc::new(RestMethod {
+        descriptor: &service.descriptor.methods[position],
+        mapping: Arc::new(mapping),
+        describing: Describing { comments: service.comments, options: service.options.json },
+        limit: service.decoding_limit(position),
+        accepted: service.options.accepted,
+    });
+    router.add(binding.method.clone(), template, method).map_err(|taken| {
+        let other = taken.descriptor.path;
+        format!("{written:?} leads to {other} already, by the same HTTP method")
+    })
+}
+
+/// The response to a request with another method than these.
+fn other_method(methods: &[&Method]) -> Box<Response<HttpBody>> {
+    let mut names: Vec<_> = methods.iter().map(|method| method.as_str()).collect();
+    if names.contains(&"GET") {
+        names.push("HEAD");
+    }
+    names.sort_unstable();
+    names.dedup();
+    let names = names.join(", ");
+    let status = Status::unimplemented(format!("this path takes {names}"));
+    // Methods are tokens, as headers have them.
+    let allow = HeaderValue::try_from(names).unwrap_or_else(|_| HeaderValue::from_static(""));
+    response::refusal(StatusCode::METHOD_NOT_ALLOWED, (header::ALLOW, allow), &status)
+}
+
+/// What `request` has beside its body.
+fn parts(captures: &Captures<'_>, request: &Request<HttpBody>) -> Result<RequestParts, Status> {
+    let not_utf8 = |field| Status::invalid_argument(format!("{field}: the path is not UTF-8"));
+    let content_type = request.headers().get(header::CONTENT_TYPE);
+    Ok(RequestParts {
+        variables: captures.values().map_err(not_utf8)?,
+        query: request.uri().query().map(parameters).transpose()?.unwrap_or_default(),
+        content_type: content_type.and_then(|it| it.to_str().ok()).map(str::to_owned),
+    })
+}
+
+/// The names and values of a query.
+fn parameters(query: &str) -> Result<Vec<(String, String)>, Status> {
+    let parameters = query.split('&').filter(|parameter| !parameter.is_empty());
+    parameters
+        .map(|parameter| {
+            let (name, value) = parameter.split_once('=').unwrap_or((parameter, ""));
+            Ok((decoded(name)?, decoded(value)?))
+        })
+        .collect()
+}
+
+fn decoded(text: &str) -> Result<String, Status> {
+    let spaced = text.replace('+', " ");
+    let decoded = percent_decode_str(&spaced).decode_utf8();
+    decoded
+        .map(Into::into)
+        .map_err(|_| Status::invalid_argument(format!("the parameter {text:?} is not UTF-8")))
+}
+
+impl RestTarget {
+    /// The response to `request`, which `serve` answers in gRPC.
+    pub(super) fn serve(
+        self,
+        mut request: Request<HttpBody>,
+        serve: ServeGrpc<'_>,
+    ) -> ServiceFuture {
+        let (call, refusal) = match self {
+            Self::NoCall(refusal) => return serve(request, Some(refusal)),
+            Self::Refused(call, status) => (call, Some(Protocol::Grpc.trailers_only(&status))),
+            Self::Call(call) => (call, None),
+        };
+        call.request_into_grpc(&mut request);
+        serve(request, refusal.map(Box::new)).then(None, |serving| call.response(serving))
+    }
+}

@@ -1,0 +1,319 @@
+//! [`OpenApi`]: what is called by REST, described for people and tools.
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    future::ready,
+};
+
+use bytes::Bytes;
+use http::{HeaderValue, Method, Request, Response, StatusCode, header};
+use serde_json::{Map, Value, json};
+use tonic::Status;
+
+use super::{
+    method::{RestMethod, RestRouter},
+    response,
+    template::{PathTemplate, Segment},
+};
+use crate::{
+    call::method::{MethodDescriptor, MethodKind},
+    codec::json::schema::Schemas,
+    h2::server::service::{HttpService, ServiceFuture},
+    protocol::http_body::HttpBody,
+};
+
+/// The methods of HTTP for which OpenAPI 3.1 has a place.
+const DESCRIBED_METHODS: [Method; 8] = [
+    Method::GET,
+    Method::PUT,
+    Method::POST,
+    Method::DELETE,
+    Method::OPTIONS,
+    Method::HEAD,
+    Method::PATCH,
+    Method::TRACE,
+];
+/// The schema of what a failed call is answered with.
+const STATUS: &str = "google.rpc.Status";
+
+/// A description of what a [`Server`](crate::Server) serves by REST, as an
+/// [OpenAPI 3.1](https://spec.openapis.org/oas/v3.1.1.html) document: see
+/// [`Server::openapi`](crate::Server::openapi). Needs the feature `rest`.
+///
+/// ```
+/// use rust_scaffold::{OpenApi, Server};
+///
+/// let api = OpenApi::new("Calculator", "1.0").server("https://calculator.example.com");
+/// let server = Server::new().openapi(api);
+/// ```
+#[derive(Clone, Debug)]
+#[must_use]
+pub struct OpenApi {
+    title: String,
+    version: String,
+    path: String,
+    servers: Vec<String>,
+}
+
+impl OpenApi {
+    /// A document at `/openapi.json`, with the title and the version of the API that it is about.
+    pub fn new(title: impl Into<String>, version: impl Into<String>) -> Self {
+        Self {
+            title: title.into(),
+            version: version.into(),
+            path: "/openapi.json".into(),
+            servers: Vec::new(),
+        }
+    }
+
+    /// Sets the path at which it is served. Default: `/openapi.json`.
+    pub fn path(self, path: impl Into<String>) -> Self {
+        Self { path: path.into(), ..self }
+    }
+
+    /// Adds a URL at which the API is served. Without one, it is where the document is.
+    pub fn server(mut self, url: impl Into<String>) -> Self {
+        self.servers.push(url.into());
+        self
+    }
+
+    /// The document for what these routes lead to.
+    pub(super) fn document(&self, router: &RestRouter) -> ApiDocument {
+        let mut paths = DescribedPaths::default();
+        for (method, template, target) in router.routes() {
+            // There is no place for other methods.
+            if let Some(method) = method.filter(|method| DESCRIBED_METHODS.contains(method)) {
+                paths.add(method, template, target);
+            }
+        }
+        let mut schemas = paths.schemas.into_components();
+        schemas.insert(STATUS.into(), status_schema());
+        let mut document = json!({
+            "openapi": "3.1.1",
+            "info": { "title": self.title, "version": self.version },
+            "paths": paths.items,
+            "components": { "schemas": schemas },
+        });
+        if !self.servers.is_empty() {
+            let servers = self.servers.iter().map(|url| json!({ "url": url }));
+            document["servers"] = servers.collect();
+        }
+        ApiDocument(document.to_string().into())
+    }
+
+    /// Where the document is served.
+    pub(super) fn place(&self) -> &str {
+        &self.path
+    }
+}
+
+/// A document, as it is served.
+#[derive(Debug)]
+pub(crate) struct ApiDocument(Bytes);
+
+impl ApiDocument {
+    fn answer(&self, method: &Method) -> Response<HttpBody> {
+        let is_head = method == Method::HEAD;
+        if method != Method::GET && !is_head {
+            let allow = (header::ALLOW, HeaderValue::from_static("GET, HEAD"));
+            let status = Status::unimplemented("this path takes GET, HEAD");
+            return *response::refusal(StatusCode::METHOD_NOT_ALLOWED, allow, &status);
+        }
+        let body = if is_head { HttpBody::default() } else { HttpBody::plain(self.0.clone()) };
+        let mut response = Response::new(body);
+        response.headers_mut().insert(header::CONTENT_TYPE, response::JSON);
+        response.headers_mut().insert(header::CONTENT_LENGTH, self.0.len().into());
+        response
+    }
+}
+
+impl HttpService for ApiDocument {
+    fn call(&self, request: Request<HttpBody>) -> ServiceFuture {
+        ServiceFuture::Other(None, Box::pin(ready(self.answer(request.method()))))
+    }
+}
+
+/// The paths of a document, and the schemas that they need.
+#[derive(Default)]
+struct DescribedPaths {
+    items: BTreeMap<String, Map<String, Value>>,
+    schemas: Schemas,
+    /// The names of the parameters of each path, by its form.
+    names: HashMap<String, Vec<String>>,
+    /// How often each method has been described.
+    operations: HashMap<&'static str, usize>,
+}
+
+impl DescribedPaths {
+    fn add(&mut self, http_method: &Method, template: &PathTemplate, method: &RestMethod) {
+        let mut path = DescribedPath::of(template);
+        // Paths that differ in the names of their parameters are the same.
+        let own = path.parameters.iter().map(|parameter| parameter.name.clone()).collect();
+        let names: &Vec<_> = self.names.entry(path.written(|_| String::new())).or_insert(own);
+        for (parameter, name) in path.parameters.iter_mut().zip(names) {
+            parameter.name.clone_from(name);
+        }
+        let operation = self.operation(method, &path.parameters);
+        let text = path.written(|position| path.parameters[position].name.clone());
+        let item = self.items.entry(text).or_default();
+        item.insert(http_method.as_str().to_ascii_lowercase(), operation);
+    }
+
+    fn operation(&mut self, method: &RestMethod, path: &[PathParameter]) -> Value {
+        let RestMethod { descriptor, mapping, describing, .. } = method;
+        let mut operation = Map::new();
+        operation.insert("operationId".into(), self.operation_id(descriptor).into());
+        operation.insert("tags".into(), json!([descriptor.service()]));
+        let name = descriptor.path.trim_start_matches('/').replace('/', ".");
+        if let Some(comment) = describing.comment(&name) {
+            operation.insert("description".into(), comment.into());
+        }
+        if descriptor.deprecated {
+            operation.insert("deprecated".into(), true.into());
+        }
+        let parameters = self.parameters(method, path);
+        if !parameters.is_empty() {
+            operation.insert("parameters".into(), parameters.into());
+        }
+        if let Some((content_type, schema)) = mapping.body_schema(&mut self.schemas, *describing) {
+            let body = json!({ "content": { content_type: { "schema": schema } } });
+            operation.insert("requestBody".into(), body);
+        }
+        operation.insert("responses".into(), self.responses(method));
+        operation.into()
+    }
+
+    /// Unique in the document, also if there are several ways to call the method.
+    fn operation_id(&mut self, descriptor: &MethodDescriptor) -> String {
+        let count = self.operations.entry(descriptor.path).or_default();
+        *count += 1;
+        let (service, name) = (descriptor.service().replace('.', "_"), descriptor.name());
+        match count {
+            1 => format!("{service}_{name}"),
+            count => format!("{service}_{name}_{count}"),
+        }
+    }
+
+    fn parameters(&mut self, method: &RestMethod, path: &[PathParameter]) -> Vec<Value> {
+        let RestMethod { mapping, describing, .. } = method;
+        let fields = mapping.path_schemas(&mut self.schemas, *describing);
+        let in_path = path.iter().map(|PathParameter { name, variable, part_of }| {
+            let schema = match (variable.and_then(|at| fields.get(at)), part_of) {
+                (Some(schema), None) => schema.clone(),
+                _ => json!({ "type": "string" }),
+            };
+            let mut parameter =
+                json!({ "name": name, "in": "path", "required": true, "schema": schema });
+            if let Some(whole) = part_of {
+                parameter["description"] = format!("A part of {whole}.").into();
+            }
+            parameter
+        });
+        let mut parameters: Vec<_> = in_path.collect();
+        let query = mapping.query_schemas(&mut self.schemas, *describing);
+        let in_query = query
+            .into_iter()
+            .map(|(name, schema)| json!({ "name": name, "in": "query", "schema": schema }));
+        parameters.extend(in_query);
+        parameters
+    }
+
+    fn responses(&mut self, method: &RestMethod) -> Value {
+        let RestMethod { mapping, describing, descriptor, .. } = method;
+        let schema = mapping.response_schema(&mut self.schemas, *describing);
+        let is_stream = descriptor.kind == MethodKind::ServerStreaming;
+        let content = match (schema, is_stream) {
+            (None, _) => json!({ "*/*": {} }),
+            (Some(schema), false) => json!({ "application/json": { "schema": schema } }),
+            (Some(schema), true) => json!({
+                "application/x-ndjson": { "schema": schema },
+                "text/event-stream": { "schema": { "type": "string" } },
+            }),
+        };
+        let success = if is_stream { "The messages, one after the other." } else { "The message." };
+        json!({
+            "200": { "description": success, "content": content },
+            "default": {
+                "description": "Why the call has failed.",
+                "content": { "application/json": {
+                    "schema": { "$ref": format!("#/components/schemas/{STATUS}") }
+                } },
+            },
+        })
+    }
+}
+
+/// A path, as OpenAPI has it.
+struct DescribedPath<'a> {
+    template: &'a PathTemplate,
+    parameters: Vec<PathParameter>,
+}
+
+/// A whole segment.
+struct PathParameter {
+    name: String,
+    /// The position of its variable among those of the template, if it is one or a part of one.
+    variable: Option<usize>,
+    /// What it is a part of, if it is not all of it: a field and its pattern.
+    part_of: Option<String>,
+}
+
+impl<'a> DescribedPath<'a> {
+    fn of(template: &'a PathTemplate) -> Self {
+        let mut parameters = Vec::new();
+        for (position, segment) in template.segments.iter().enumerate() {
+            if matches!(segment, Segment::Literal(_)) {
+                continue;
+            }
+            let variable = template.variables.iter().position(|it| it.segments.contains(&position));
+            let (name, part_of) = match variable.map(|at| &template.variables[at]) {
+                None => (format!("segment.{}", position + 1), None),
+                Some(variable) if variable.is_multiple => {
+                    let (field, segments) = (&variable.field, &variable.segments);
+                    let part = position - segments.start + 1;
+                    let pattern = template.pattern(segments.clone());
+                    (format!("{field}.{part}"), Some(format!("`{field}`: {pattern}")))
+                }
+                Some(variable) => (variable.field.clone(), None),
+            };
+            parameters.push(PathParameter { name, variable, part_of });
+        }
+        Self { template, parameters }
+    }
+
+    /// The path with these names for its parameters.
+    fn written(&self, mut name: impl FnMut(usize) -> String) -> String {
+        let (mut path, mut position) = (String::new(), 0);
+        for segment in &self.template.segments {
+            path.push('/');
+            if let Segment::Literal(literal) = segment {
+                path += literal;
+            } else {
+                path += &format!("{{{}}}", name(position));
+                position += 1;
+            }
+        }
+        if let Some(verb) = &self.template.verb {
+            path.push(':');
+            path += verb;
+        }
+        path
+    }
+}
+
+fn status_schema() -> Value {
+    json!({
+        "type": "object",
+        "description": "Why a call has failed.",
+        "properties": {
+            "code": { "type": "integer", "format": "int32", "description": "A google.rpc.Code." },
+            "message": { "type": "string" },
+            "details": { "type": "array", "items": {
+                "type": "object",
+                "properties": { "@type": { "type": "string" } },
+                "required": ["@type"],
+            } },
+        },
+        "required": ["code", "message", "details"],
+    })
+}

@@ -1,0 +1,68 @@
+//! Requests that are refused, and calls that fail.
+
+use http::{Request, StatusCode};
+use http_body_util::Full;
+
+use crate::rest::{answer, get, send};
+
+#[tokio::test]
+async fn a_failure_is_an_http_status_and_a_status_in_json() {
+    let response = answer(Request::get("/v1/things/fail").body(Full::default()).unwrap()).await;
+    assert_eq!(response.status(), StatusCode::NOT_FOUND);
+    assert_eq!(response.headers()["content-type"], "application/json");
+    assert_eq!(response.headers()["x-reason"], "none");
+    assert_eq!(response.body(), r#"{"code":5,"message":"there is no \"fail\"","details":[]}"#);
+    // Before anything was sent.
+    for path in ["/v1/watch/-1", "/v1/files/fail", "/v1/files/!/bytes"] {
+        assert_eq!(get(path).await.0, StatusCode::NOT_FOUND, "{path}");
+    }
+}
+
+#[tokio::test]
+async fn paths_without_a_rule_are_for_others() {
+    for path in ["/v1/thing", "/v1/things/", "/v1/collect", "/rest.Rest/Plain", "/"] {
+        let request = Request::post(path).header("content-type", "text/plain");
+        let response = answer(request.body(Full::default()).unwrap()).await;
+        assert_eq!(response.status(), StatusCode::UNSUPPORTED_MEDIA_TYPE, "{path}");
+        assert!(response.headers().contains_key("accept"), "{path}");
+    }
+}
+
+#[tokio::test]
+async fn another_method_of_a_path_is_not_allowed() {
+    let (status, text) = send("POST", "/v1/things/a", "").await;
+    assert_eq!(status, StatusCode::METHOD_NOT_ALLOWED);
+    assert_eq!(
+        text,
+        r#"{"code":12,"message":"this path takes DELETE, GET, HEAD, PUT","details":[]}"#
+    );
+    let request = Request::post("/v1/things/a").body(Full::default()).unwrap();
+    assert_eq!(answer(request).await.headers()["allow"], "DELETE, GET, HEAD, PUT");
+}
+
+/// A page of another origin can send such bodies without asking.
+#[tokio::test]
+async fn a_body_that_is_not_json_is_refused() {
+    for content_type in ["text/plain", "application/x-www-form-urlencoded", "application/jsonp"] {
+        let request = Request::post("/v1/things").header("content-type", content_type);
+        let response = answer(request.body(Full::from("{}")).unwrap()).await;
+        assert_eq!(response.status(), StatusCode::UNSUPPORTED_MEDIA_TYPE, "{content_type}");
+        assert_eq!(response.headers()["accept"], "application/json");
+    }
+    for content_type in ["application/json; charset=utf-8", "application/merge-patch+json"] {
+        let request = Request::post("/v1/things").header("content-type", content_type);
+        let response = answer(request.body(Full::from("{}")).unwrap()).await;
+        assert_eq!(response.status(), StatusCode::OK, "{content_type}");
+    }
+}
+
+#[tokio::test]
+async fn limits_are_those_of_the_method() {
+    let long = format!(r#"{{"string":"{}"}}"#, "x".repeat(1024));
+    let (status, text) = send("POST", "/v1/things", &long).await;
+    assert_eq!(status, StatusCode::TOO_MANY_REQUESTS, "{text}");
+
+    let request = Request::get("/v1/things/a").header("grpc-timeout", "1n");
+    let response = answer(request.body(Full::default()).unwrap()).await;
+    assert_eq!(response.status(), StatusCode::GATEWAY_TIMEOUT);
+}
