@@ -1,6 +1,7 @@
 """Runs every pair of client and server and counts the checks; see README.md."""
 
 import itertools
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -79,6 +80,17 @@ ROUNDING = {"rust": 1, "python": 1.02}
 LISTENING = "listening on "
 
 
+def in_a_network_of_its_own():
+    """What runs a command in a network namespace: as any user where that is allowed, otherwise as root, if at all."""
+    for command in (["unshare", "--map-root-user", "--net"], ["sudo", "-n", "unshare", "--net"]):
+        if shutil.which(command[0]) and subprocess.run([*command, "ip", "link"], capture_output=True).returncode == 0:
+            return command
+    return None
+
+
+IN_A_NETWORK_OF_ITS_OWN = in_a_network_of_its_own()
+
+
 def main():
     outcomes = []
     checks = {kind: {} for kind in KINDS}
@@ -109,6 +121,10 @@ def main():
         section(f"{name}, a rust server whose connections age", run_aging_checks, command)
     for name in reloads.PROXIES:
         section(f"rust client, {name}, rust server", run_reload_checks, name)
+    if IN_A_NETWORK_OF_ITS_OWN:
+        section("rust and python clients, rust server, a network that is cut", run_partition_checks)
+    else:
+        print("\nno network can be cut: unshare makes no network namespace here")
     section("python client, rust server, large transfers", run_beside_checks, "python")
     section("rust client, python server, large transfers", run_beside_checks, "rust")
     section("python client, what a rust process shows of itself", run_admin_checks)
@@ -188,6 +204,11 @@ def run_reload_checks(name):
     age = reloads.PROXIES[name].age
     with running([*PEERS["rust"], "counting", *([age] if age else [])]) as server:
         return reloads.check(name, server, start_client)
+
+
+def run_partition_checks():
+    script = str(HERE / "python" / "partition.py")
+    return results_of([*IN_A_NETWORK_OF_ITS_OWN, sys.executable, script, *PEERS["rust"]])
 
 
 def run_beside_checks(client):

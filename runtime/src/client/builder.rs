@@ -11,7 +11,7 @@ use super::{
     balancer::Balancer,
     balancer::SingleSubchannel,
     channel::{Channel, ChannelSecurity},
-    connector::Connector,
+    connector::{Connector, TcpOptions},
     error::ConnectError,
     options::{Backoff, ChannelOptions, USER_AGENT},
     resolver,
@@ -140,7 +140,11 @@ impl ChannelBuilder {
         let (resolver, connector) = match self.connector {
             // Names are its own matter: it may reach them through a proxy.
             Some(connector) => (resolver::passthrough(&target), connector),
-            None => (resolver::of_target(&target), Connector::builtin(self.tcp_nodelay)),
+            None => {
+                let user_timeout = options.keep_alive.tcp_user_timeout();
+                let tcp = TcpOptions { nodelay: self.tcp_nodelay, user_timeout };
+                (resolver::of_target(&target), Connector::builtin(tcp))
+            }
         };
         #[cfg(all(feature = "_tls", not(target_family = "wasm")))]
         let connector = connector.with_tls(tls);
@@ -293,6 +297,11 @@ impl ChannelBuilder {
 
     /// The timeout for the answer to a keepalive PING. When it ends, the connection is closed and its
     /// calls fail with `Unavailable`. Default: 20 seconds; minimum: 10 milliseconds.
+    ///
+    /// With an [interval](Self::keep_alive_interval), it is also how long TCP waits for acknowledgements
+    /// (`TCP_USER_TIMEOUT`, on Linux, unless a [`connector`](Self::connector) opens the connections), so that calls
+    /// notice a dead network before the next PING. See [gRFC
+    /// A18](https://github.com/grpc/proposal/blob/master/A18-tcp-user-timeout.md).
     #[must_use]
     pub fn keep_alive_timeout(mut self, timeout: Duration) -> Self {
         self.options.keep_alive.set_timeout(timeout);

@@ -2,7 +2,7 @@
 
 #[cfg(unix)]
 use std::path::PathBuf;
-use std::{future::Future, io, pin::Pin, sync::Arc};
+use std::{future::Future, io, pin::Pin, sync::Arc, time::Duration};
 
 use http::Uri;
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -31,14 +31,36 @@ pub(super) struct Connector {
 
 #[derive(Clone)]
 enum ConnectorKind {
-    Builtin { tcp_nodelay: bool },
+    Builtin(TcpOptions),
     Custom(Arc<dyn Fn(Uri) -> Connecting + Send + Sync>),
+}
+
+/// The options of TCP sockets.
+#[derive(Clone, Copy, Debug)]
+#[cfg_attr(not(target_os = "linux"), allow(dead_code, reason = "Linux alone has all of them"))]
+pub(super) struct TcpOptions {
+    pub(super) nodelay: bool,
+    /// How long what was sent may remain unacknowledged, if not as long as the system has it.
+    pub(super) user_timeout: Option<Duration>,
+}
+
+#[cfg(not(target_family = "wasm"))]
+impl TcpOptions {
+    fn set_on(self, stream: &TcpStream) -> io::Result<()> {
+        stream.set_nodelay(self.nodelay)?;
+        #[cfg(target_os = "linux")]
+        if self.user_timeout.is_some() {
+            // Best effort: where the system refuses it, PINGs find a dead connection somewhat later.
+            let _ = socket2::SockRef::from(stream).set_tcp_user_timeout(self.user_timeout);
+        }
+        Ok(())
+    }
 }
 
 impl Connector {
     /// Opens connections over sockets.
-    pub(super) fn builtin(tcp_nodelay: bool) -> Self {
-        Self::new(ConnectorKind::Builtin { tcp_nodelay })
+    pub(super) fn builtin(tcp: TcpOptions) -> Self {
+        Self::new(ConnectorKind::Builtin(tcp))
     }
 
     /// Opens connections with `connect`, which is passed the target.
@@ -105,9 +127,9 @@ impl ConnectorKind {
                 Ok(OpenedIo { io, facts: SocketFacts { remote: name, ..SocketFacts::default() } })
             }
             #[cfg(not(target_family = "wasm"))]
-            (Self::Builtin { tcp_nodelay }, Address::Tcp(address)) => {
+            (Self::Builtin(tcp), Address::Tcp(address)) => {
                 let stream = TcpStream::connect(address).await?;
-                stream.set_nodelay(*tcp_nodelay)?;
+                tcp.set_on(&stream)?;
                 Ok(OpenedIo::new(stream, |stream| SocketFacts {
                     local: stream.local_addr().ok().map(SocketAddress::Tcp),
                     remote: Some(SocketAddress::Tcp(address)),
@@ -115,7 +137,7 @@ impl ConnectorKind {
                 }))
             }
             #[cfg(unix)]
-            (Self::Builtin { .. }, Address::Unix(path)) => {
+            (Self::Builtin(_), Address::Unix(path)) => {
                 Ok(OpenedIo::new(UnixStream::connect(&path).await?, |_| SocketFacts {
                     local: Some(SocketAddress::Unix(PathBuf::new())),
                     remote: Some(SocketAddress::Unix(path)),
@@ -124,6 +146,29 @@ impl ConnectorKind {
             }
             // A target that the platform has no sockets for.
             _ => Err(io::ErrorKind::Unsupported.into()),
+        }
+    }
+}
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use socket2::SockRef;
+    use tokio::net::TcpListener;
+
+    use super::*;
+
+    /// See [gRFC A18](https://github.com/grpc/proposal/blob/master/A18-tcp-user-timeout.md).
+    #[tokio::test]
+    async fn a18_what_is_not_acknowledged_within_the_timeout_of_keepalive_ends_the_connection() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let stream = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+        let systems = SockRef::from(&stream).tcp_user_timeout().unwrap();
+        for (user_timeout, expected) in
+            [(None, systems), (Some(Duration::from_secs(3)), Some(Duration::from_secs(3)))]
+        {
+            TcpOptions { nodelay: true, user_timeout }.set_on(&stream).unwrap();
+            assert_eq!(SockRef::from(&stream).tcp_user_timeout().unwrap(), expected);
+            assert!(stream.nodelay().unwrap());
         }
     }
 }

@@ -131,6 +131,7 @@ impl<T> ConnectionIo<T> {
         };
         catch_panic(|| poll(Pin::new(io)))
             .unwrap_or_else(|_| Poll::Ready(Err(io::Error::other("the connection's I/O panicked"))))
+            .map_err(explain)
     }
 }
 
@@ -182,6 +183,18 @@ impl<T> ConnectionIo<T> {
         if self.sent.is_none() && self.received.counts().pings > 0 {
             self.sent = Some(FrameInspector::of_frames());
         }
+    }
+}
+
+/// The error with its reason, of which h2 keeps no more than "timed out" if it is the operating system's.
+fn explain(error: io::Error) -> io::Error {
+    let is_of_tcp = error.kind() == io::ErrorKind::TimedOut && error.raw_os_error().is_some();
+    match is_of_tcp {
+        true => {
+            let reason = format!("the peer has acknowledged nothing for too long: {error}");
+            io::Error::new(io::ErrorKind::TimedOut, reason)
+        }
+        false => error,
     }
 }
 

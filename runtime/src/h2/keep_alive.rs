@@ -41,6 +41,12 @@ impl KeepAliveOptions {
     pub(crate) fn set_timeout(&mut self, timeout: Duration) {
         self.timeout = timeout.clamp(MIN_TIMEOUT, FOREVER);
     }
+
+    /// How long what a client has sent may remain unacknowledged by TCP.
+    #[cfg(feature = "client")]
+    pub(crate) fn tcp_user_timeout(&self) -> Option<Duration> {
+        self.interval.map(|_| self.timeout)
+    }
 }
 
 /// The keepalive options that the connections of a channel share. The interval doubles when a server

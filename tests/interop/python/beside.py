@@ -10,7 +10,7 @@ import grpc
 from contract import telemetry, telemetry_services
 
 # How many calls have to be answered, one after the other, and how many others are made at any time.
-CALLS = 100
+CALLS = 50
 OTHERS = 16
 LARGE = 1 << 20
 # Only against hanging.

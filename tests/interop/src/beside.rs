@@ -15,7 +15,7 @@ use tokio::{task::JoinSet, time::timeout};
 use crate::contract::telemetry::{Point, Query, TelemetryClient, point::Value};
 
 /// How many calls have to be answered, one after the other, and how many others are made at any time.
-const CALLS: usize = 100;
+const CALLS: usize = 50;
 const OTHERS: usize = 16;
 const LARGE: usize = 1 << 20;
 /// Only against hanging.

@@ -20,6 +20,7 @@ const GRACE: Duration = Duration::from_secs(5);
 /// The server, whose connections grow no older than `age`.
 pub(crate) fn server(age: Option<Duration>) -> Server {
     Server::new()
+        .permit_keep_alive_interval(Duration::from_secs(10))
         .max_connection_age(age)
         .max_connection_age_grace(Some(GRACE))
         .connect_info(true)

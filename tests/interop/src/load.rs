@@ -1,4 +1,5 @@
-//! A client whose calls never pause, until its input ends: see `python/reloads.py`.
+//! A client whose calls never pause, until its input ends: see `python/reloads.py` and
+//! `python/partition.py`.
 
 use std::{
     collections::BTreeMap,
@@ -24,6 +25,8 @@ pub(crate) async fn run(address: &str) -> Result<(), Box<dyn Error>> {
     let channel = Channel::builder(format!("http://{address}"))
         .wait_for_ready(true)
         .backoff(MOMENT, MOMENT)
+        .keep_alive_interval(Some(Duration::from_secs(10)))
+        .keep_alive_timeout(Duration::from_secs(1))
         .connect_lazy()?;
     let client = TelemetryClient::new(channel);
     let is_over = Arc::<AtomicBool>::default();

@@ -272,6 +272,7 @@ mod tests {
     use crate::{
         channelz::SocketNode,
         client::{
+            connector::TcpOptions,
             options::ChannelOptions,
             resolver::{Address, Resolution},
         },
@@ -302,7 +303,7 @@ mod tests {
         let resolver = Addresses(addresses, Arc::clone(attempts));
         let ChannelOptions { subchannel: options, keep_alive, .. } = ChannelOptions::default();
         let options = SubchannelOptions { max_connections: 2, ..options };
-        let connector = Connector::builtin(true);
+        let connector = Connector::builtin(TcpOptions { nodelay: true, user_timeout: None });
         let keep_alive = ChannelKeepAlive::new(keep_alive);
         Arc::new(Subchannel::new(Box::new(resolver), connector, options, keep_alive))
     }
