@@ -45,7 +45,7 @@ pub(crate) fn generate(input: Input<'_>, sink: Sink<'_>) -> Result<Generated, Er
     options.check()?;
     let model = descriptor::lower(set, &wanted, options)?;
     let types = Types::new(&model);
-    check::check(&model, &types, options)?;
+    let of_checks = check::check(&model, &types, options)?;
     let names = names::assign(&model, &types, options);
     let graph = Graph::new(&model, &names.paths, options);
     let secrets = Secrets::new(&model, &names.paths);
@@ -68,7 +68,8 @@ pub(crate) fn generate(input: Input<'_>, sink: Sink<'_>) -> Result<Generated, Er
     }
     let deep = depth::warning(&model, &graph, options);
     // What is imported is somebody else's to generate, and to be warned about.
-    let warnings = names.warnings.iter().chain(&deep).filter(|problem| problem.is_in(&wanted));
+    let warnings = of_checks.iter().chain(names.warnings.iter()).chain(&deep);
+    let warnings = warnings.filter(|problem| problem.is_in(&wanted));
     let warnings = warnings.map(Problem::to_string).collect();
     Ok(Generated { packages: packages(&model), warnings })
 }

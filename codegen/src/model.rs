@@ -286,8 +286,31 @@ pub(crate) struct Method {
     pub(crate) deprecated: bool,
     /// The encoded `MethodOptions`, custom ones too; empty if there are none.
     pub(crate) options: Vec<u8>,
+    /// The option `google.api.http`.
+    pub(crate) http: Option<HttpRule>,
     pub(crate) docs: Docs,
     pub(crate) location: Location,
+}
+
+/// A rule by which a method is called with HTTP and JSON, as it stands in the proto.
+#[derive(Debug)]
+pub(crate) struct HttpRule {
+    pub(crate) pattern: Option<HttpPattern>,
+    /// The field of the request that is the body, `*` for all that is not in the path, or nothing.
+    pub(crate) body: String,
+    /// The field of the response that is the body; empty for all of it.
+    pub(crate) response_body: String,
+    pub(crate) additional: Vec<HttpRule>,
+    pub(crate) location: Location,
+}
+
+/// Which requests lead to a method.
+#[derive(Debug)]
+pub(crate) struct HttpPattern {
+    /// Such as `GET`; `*` for all.
+    pub(crate) method: String,
+    /// The path template, such as `/v1/{name=books/*}`.
+    pub(crate) template: String,
 }
 
 /// Which sides of a call are streams.

@@ -1,6 +1,7 @@
 //! The only place that knows protobuf's descriptors: they are lowered to [`crate::model`] here.
 
 mod features;
+mod http;
 mod lower;
 mod plugin;
 mod protos;

@@ -35,6 +35,7 @@ mod number {
     pub(super) const ENUM_VALUE: i32 = 2;
 
     pub(super) const METHOD: i32 = 2;
+    pub(super) const METHOD_OPTIONS: i32 = 4;
 }
 
 /// Lowers a whole request. `options` say which descriptors are encoded for the wanted files.

@@ -2,11 +2,15 @@
 
 use super::{Lowering, Place, number};
 use crate::{
-    descriptor::protos::{
-        MethodDescriptorProto, MethodOptions, ServiceDescriptorProto,
-        method_options::IdempotencyLevel,
+    descriptor::{
+        http,
+        protos::{
+            MethodDescriptorProto, MethodOptions, ServiceDescriptorProto,
+            method_options::IdempotencyLevel,
+        },
     },
-    model::{Idempotency, Kind, Method, Service},
+    diagnostics::Location,
+    model::{HttpPattern, HttpRule, Idempotency, Kind, Method, Service},
 };
 
 impl Lowering<'_> {
@@ -41,8 +45,33 @@ impl Lowering<'_> {
             },
             deprecated: options.deprecated(),
             options: method.options.clone().unwrap_or_default(),
+            http: self.http(method, path),
             docs: self.source.docs(path),
             location,
         }
+    }
+
+    fn http(&mut self, method: &MethodDescriptorProto, path: &[i32]) -> Option<HttpRule> {
+        let place = [path, &[number::METHOD_OPTIONS, http::NUMBER]].concat();
+        // Without a place of its own if its fields are set one by one: `option (google.api.http).get = …`.
+        let location = Some(self.source.location(&place)).filter(|it| it.position.is_some());
+        let location = location.unwrap_or_else(|| self.source.location(path));
+        let options = self.options::<http::HttpOption>(method.options.as_deref(), &location);
+        options.http.map(|rule| http_rule(rule, &location))
+    }
+}
+
+fn http_rule(rule: http::HttpRule, location: &Location) -> HttpRule {
+    let pattern = rule.pattern().map(|(method, template)| HttpPattern {
+        method: method.to_owned(),
+        template: template.to_owned(),
+    });
+    let additional = rule.additional_bindings.into_iter();
+    HttpRule {
+        pattern,
+        body: rule.body,
+        response_body: rule.response_body,
+        additional: additional.map(|rule| http_rule(rule, location)).collect(),
+        location: location.clone(),
     }
 }

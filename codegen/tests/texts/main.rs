@@ -3,6 +3,8 @@
 
 #![allow(clippy::unwrap_used)]
 
+mod http_rules;
+
 use std::{fs, path::Path, process::Command};
 
 use prost::Message as _;
@@ -183,6 +185,11 @@ fn request(protos: &[(&str, &str)]) -> CodeGeneratorRequest {
 }
 
 fn descriptors(protos: &[(&str, &str)]) -> FileDescriptorSet {
+    FileDescriptorSet::decode(encoded_descriptors(protos).as_slice()).unwrap()
+}
+
+/// With the custom options, which the structs do not keep.
+fn encoded_descriptors(protos: &[(&str, &str)]) -> Vec<u8> {
     let directory = tempfile::tempdir().unwrap();
     for (name, text) in protos {
         let path = directory.path().join(name);
@@ -201,7 +208,7 @@ fn descriptors(protos: &[(&str, &str)]) -> FileDescriptorSet {
         .output()
         .unwrap();
     assert!(finished.status.success(), "{}", String::from_utf8_lossy(&finished.stderr));
-    FileDescriptorSet::decode(fs::read(output).unwrap().as_slice()).unwrap()
+    fs::read(output).unwrap()
 }
 
 fn check(name: &str, request: &CodeGeneratorRequest) {
@@ -210,19 +217,24 @@ fn check(name: &str, request: &CodeGeneratorRequest) {
 
 /// Compares what the plugin says with its golden.
 fn check_bytes(name: &str, request: &[u8]) {
-    let text = match plugin::respond(request) {
-        Ok(reply) => {
-            let response = CodeGeneratorResponse::decode(reply.response.as_slice()).unwrap();
-            assert_ne!(response.error.is_some(), !response.file.is_empty(), "{name}");
-            let warnings = reply.warnings.into_iter().map(|warning| format!("warning: {warning}"));
-            warnings.chain(response.error).collect::<Vec<_>>().join("\n")
-        }
-        Err(error) => error.to_string(),
-    };
+    let text = said(request);
     let golden = Path::new("tests/texts").join(name).with_extension("txt");
     if std::env::var_os("BLESS").is_some() {
         fs::create_dir_all("tests/texts").unwrap();
         fs::write(&golden, format!("{text}\n")).unwrap();
     }
     assert_eq!(fs::read_to_string(&golden).unwrap_or_default(), format!("{text}\n"), "{name}");
+}
+
+/// The warnings and the error of the plugin.
+fn said(request: &[u8]) -> String {
+    match plugin::respond(request) {
+        Ok(reply) => {
+            let response = CodeGeneratorResponse::decode(reply.response.as_slice()).unwrap();
+            assert_ne!(response.error.is_some(), !response.file.is_empty(), "{:?}", response.error);
+            let warnings = reply.warnings.into_iter().map(|warning| format!("warning: {warning}"));
+            warnings.chain(response.error).collect::<Vec<_>>().join("\n")
+        }
+        Err(error) => error.to_string(),
+    }
 }

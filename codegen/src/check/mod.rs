@@ -1,5 +1,8 @@
 //! What makes a request impossible to generate, found before anything is named or emitted.
 
+mod http;
+mod template;
+
 use std::collections::{BTreeMap, HashSet};
 
 use crate::{
@@ -10,8 +13,8 @@ use crate::{
     options::Options,
 };
 
-/// Checks everything that later passes rely on.
-pub(crate) fn check(model: &Model, types: &Types, options: &Options) -> Result<(), Problems> {
+/// Checks everything that later passes rely on, and returns warnings.
+pub(crate) fn check(model: &Model, types: &Types, options: &Options) -> Result<Problems, Problems> {
     let external = External::new(options);
     let (declared, problems) = (HashSet::new(), Problems::default());
     let mut check = Check { options, types, external: &external, declared, problems };
@@ -19,7 +22,13 @@ pub(crate) fn check(model: &Model, types: &Types, options: &Options) -> Result<(
         check.file(file);
     }
     check.outputs(model);
-    check.problems.stop()
+    // Without a server, the rules serve nobody, and the protos are often those of others.
+    let warnings = match options.build_server {
+        true => http::check(model, types, &mut check.problems),
+        false => Problems::default(),
+    };
+    check.problems.stop()?;
+    Ok(warnings)
 }
 
 struct Check<'a> {
