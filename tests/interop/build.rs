@@ -10,7 +10,7 @@ fn main() -> Result<(), Box<dyn Error>> {
 
     rust_scaffold_build::configure()
         .include_file("mirrors.rs")
-        .compile_protos(&["mirror.proto"], &["../proto"])?;
+        .compile_protos(&["mirror.proto", "rest.proto"], &["../proto"])?;
 
     let newer = Path::new(&env::var("OUT_DIR")?).join("newer");
     fs::create_dir_all(&newer)?;

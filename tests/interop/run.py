@@ -129,6 +129,7 @@ def main():
     section("rust client, python server, large transfers", run_beside_checks, "rust")
     section("python client, what a rust process shows of itself", run_admin_checks)
     section("node and python clients of Connect, rust server", run_connect_checks)
+    section("REST by a rust server, and by Envoy in front of it", run_rest_checks)
     for name, script, end in [
         (
             "python client, the rust server's own services",
@@ -246,16 +247,27 @@ def run_unix_socket_checks():
 
 
 def run_connect_checks():
-    protoc = [sys.executable, "-m", "grpc_tools.protoc", "--include_imports"]
-    protoc += [f"--proto_path={HERE.parent / 'proto'}", f"--proto_path={HERE.parents[1] / 'proto'}"]
     with tempfile.TemporaryDirectory() as folder, running([*PEERS["rust"], "connect"]) as address:
-        descriptors = str(Path(folder, "protos.binpb"))
-        files = ["calculator.proto", "telemetry.proto", "mirror.proto"]
-        subprocess.run([*protoc, f"--descriptor_set_out={descriptors}", *files], check=True)
+        descriptors = write_descriptors(folder, "calculator.proto", "telemetry.proto", "mirror.proto")
         return {
             **results_of(["node", str(HERE / "node" / "connect.js"), address, descriptors]),
             **results_of([sys.executable, str(HERE / "python" / "json_mapping.py"), address, descriptors]),
         }
+
+
+def run_rest_checks():
+    with tempfile.TemporaryDirectory() as folder, running([*PEERS["rust"], "rest"]) as address:
+        with proxy.in_front_of(address, descriptors=write_descriptors(folder, "rest.proto")) as envoy:
+            return results_of([sys.executable, str(HERE / "python" / "rest.py"), address, envoy.address])
+
+
+def write_descriptors(folder, *files):
+    """The path of an encoded `FileDescriptorSet` of the files, with what they import."""
+    descriptors = str(Path(folder, "protos.binpb"))
+    protoc = [sys.executable, "-m", "grpc_tools.protoc", "--include_imports", f"--descriptor_set_out={descriptors}"]
+    protoc += [f"--proto_path={HERE.parent / 'proto'}", f"--proto_path={HERE.parents[1] / 'proto'}"]
+    subprocess.run([*protoc, *files], check=True)
+    return descriptors
 
 
 def run_admin_checks():

@@ -122,6 +122,8 @@ impl Server {
         #[cfg(feature = "rest")]
         let rest = routes.rest_routes()?;
         #[cfg(feature = "rest")]
+        routes.set_last_resort(rest.unknown_paths());
+        #[cfg(feature = "rest")]
         if let Some(api) = &self.openapi {
             routes.add_pages(rest.described_by(api));
         }

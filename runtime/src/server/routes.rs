@@ -305,6 +305,12 @@ impl RouteTable {
         self.pages.push(pages);
     }
 
+    /// Has `service` answer requests for unknown services, if there is no fallback.
+    #[cfg(feature = "rest")]
+    pub(super) fn set_last_resort(&mut self, service: Option<Arc<dyn HttpService>>) {
+        self.fallback = self.fallback.take().or(service);
+    }
+
     /// What answers a request for no service.
     fn without_service(&self, path: &str) -> Option<&Arc<dyn HttpService>> {
         let pages = self.pages.iter().find(|pages| pages.are_at(path));

@@ -25,6 +25,7 @@ static_resources:
           "@type": type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager
           stat_prefix: clients
           http_filters:
+          TRANSCODER
           - name: envoy.filters.http.router
             typed_config:
               "@type": type.googleapis.com/envoy.extensions.filters.http.router.v3.Router
@@ -54,6 +55,17 @@ HEALTH_CHECKS = """health_checks:
         grpc_health_check: {} }
     common_lb_config: { healthy_panic_threshold: { value: 0 } }"""
 
+# As strict as our servers are.
+TRANSCODER = """- name: envoy.filters.http.grpc_json_transcoder
+            typed_config:
+              "@type": type.googleapis.com/envoy.extensions.filters.http.grpc_json_transcoder.v3.GrpcJsonTranscoder
+              proto_descriptor: DESCRIPTORS
+              services: [rest.Rest]
+              convert_grpc_status: true
+              query_param_unescape_plus: true
+              print_options: { always_print_primitive_fields: true, stream_newline_delimited: true }
+              request_validation_options: { reject_unknown_method: true, reject_unknown_query_parameters: true }"""
+
 
 class Envoy:
     """A running proxy."""
@@ -76,11 +88,12 @@ class Envoy:
 
 
 @contextmanager
-def in_front_of(server, checks_health=False):
-    """A proxy of the server at this address, which is stopped in the end."""
+def in_front_of(server, checks_health=False, descriptors=None):
+    """A proxy of the server at this address, which is stopped in the end. With descriptors, it speaks REST."""
     host, port = server.rsplit(":", 1)
     config = CONFIG.replace("HOST", host).replace("PORT", port)
     config = config.replace("HEALTH_CHECKS", HEALTH_CHECKS if checks_health else "")
+    config = config.replace("TRANSCODER", TRANSCODER.replace("DESCRIPTORS", descriptors) if descriptors else "")
     with tempfile.TemporaryDirectory() as folder:
         Path(folder, "config.yaml").write_text(config)
         admin = Path(folder, "admin")

@@ -9,7 +9,13 @@
 )]
 
 include!(concat!(env!("OUT_DIR"), "/contracts.rs"));
-include!(concat!(env!("OUT_DIR"), "/mirrors.rs"));
+
+/// What is answered with what it was asked.
+#[allow(dead_code, reason = "only the services are of use here")]
+mod mirrors {
+    include!(concat!(env!("OUT_DIR"), "/mirrors.rs"));
+}
+pub use mirrors::{edition, google, legacy, mirror, rest};
 
 /// The calculator of a client that is newer than its server.
 #[allow(dead_code, reason = "only the client is of use here")]

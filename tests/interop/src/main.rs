@@ -10,6 +10,7 @@ mod contract;
 mod counting;
 mod load;
 mod relay;
+mod rest;
 mod scenarios;
 mod tls;
 
@@ -23,6 +24,7 @@ Usage: interop serve               serve on a free port of 127.0.0.1 and print i
        interop serve unix:PATH     serve on a Unix socket
        interop serve KIND FOLDER   serve with TLS and the certificates in a folder
        interop connect             serve, with all types of protobuf, for clients of Connect
+       interop rest                serve by rules of HTTP
        interop chain [HOST:PORT]   serve as a part of a chain, whose next service is there
        interop counting [AGE]      serve and count, over connections of so many milliseconds at the most
        interop load HOST:PORT      call a server that counts, until standard input ends
@@ -47,6 +49,7 @@ async fn main() -> Result<ExitCode, Box<dyn Error>> {
         }
         ["admin"] => admin::serve().await?,
         ["connect"] => serve(connect::server(), "127.0.0.1").await?,
+        ["rest"] => serve(rest::server(), "127.0.0.1").await?,
         ["counting"] => serve(counting::server(None), "127.0.0.1").await?,
         ["counting", age] => {
             let age = Duration::from_millis(age.parse()?);

@@ -2,8 +2,12 @@
 
 use http::{Request, StatusCode};
 use http_body_util::Full;
+use rust_scaffold::{HttpBody, Server};
 
-use crate::rest::{answer, get, send};
+use crate::{
+    contracts::rest::RestServer,
+    rest::{Echo, answer, answer_of, get, send},
+};
 
 #[tokio::test]
 async fn a_failure_is_an_http_status_and_a_status_in_json() {
@@ -19,12 +23,30 @@ async fn a_failure_is_an_http_status_and_a_status_in_json() {
 }
 
 #[tokio::test]
-async fn paths_without_a_rule_are_for_others() {
-    for path in ["/v1/thing", "/v1/things/", "/v1/collect", "/rest.Rest/Plain", "/"] {
-        let request = Request::post(path).header("content-type", "text/plain");
-        let response = answer(request.body(Full::default()).unwrap()).await;
-        assert_eq!(response.status(), StatusCode::UNSUPPORTED_MEDIA_TYPE, "{path}");
-        assert!(response.headers().contains_key("accept"), "{path}");
+async fn a_path_without_a_rule_is_unknown() {
+    for path in ["/v1/thing", "/v1/things/", "/v1/collect", "/"] {
+        let (status, text) = get(path).await;
+        assert_eq!(status, StatusCode::NOT_FOUND, "{path}");
+        let expected = format!(r#"{{"code":5,"message":"there is no GET {path}","details":[]}}"#);
+        assert_eq!(text, expected);
+    }
+    // Of a service, it is one of gRPC.
+    assert_eq!(get("/rest.Rest/Plain").await.0, StatusCode::METHOD_NOT_ALLOWED);
+    let call = Request::post("/no.Service/Method").header("content-type", "application/grpc");
+    let response = answer(call.body(Full::default()).unwrap()).await;
+    assert_eq!(response.headers()["grpc-status"], "12");
+}
+
+#[tokio::test]
+async fn paths_without_a_rule_reach_the_fallback() {
+    let fallback = tower::service_fn(async |_: Request<HttpBody>| {
+        Ok::<_, std::convert::Infallible>(http::Response::new(Full::from("mine")))
+    });
+    let server = Server::new().fallback(fallback).add_service(RestServer::new(Echo));
+    let routes = server.into_service().unwrap();
+    for (path, body) in [("/v1/thing", "mine"), ("/v1/things/a", r#"{"string":"a"}"#)] {
+        let request = Request::get(path).body(Full::default()).unwrap();
+        assert_eq!(answer_of(&routes, request).await.body(), body, "{path}");
     }
 }
 

@@ -12,7 +12,7 @@ use tower_service::Service as _;
 use crate::contracts::{
     google::api::HttpBody,
     mirror::Everything,
-    rest::{Rest, RestServer, UploadRequest},
+    rest::{Excerpts, ExcerptsServer, Rest, RestServer, UploadRequest},
 };
 
 pub(crate) struct Echo;
@@ -46,14 +46,6 @@ impl Rest for Echo {
         echo(call)
     }
 
-    async fn search(&self, call: Call<Everything>) -> Answered<Everything> {
-        echo(call)
-    }
-
-    async fn first(&self, call: Call<Everything>) -> Answered<Everything> {
-        echo(call)
-    }
-
     async fn create(&self, call: Call<Everything>) -> Answered<Everything> {
         echo(call)
     }
@@ -67,13 +59,7 @@ impl Rest for Echo {
     }
 
     async fn watch(&self, call: Call<Everything>) -> Answered<Streaming<Everything>> {
-        let message = call.into_inner();
-        if message.int32 < 0 {
-            return Err(failure());
-        }
-        let times =
-            (1..=message.int32).map(move |int32| answered(Everything { int32, ..message.clone() }));
-        Ok(Answer::new(Streaming::new(tokio_stream::iter(times))))
+        repeated(call)
     }
 
     async fn upload(&self, call: Call<UploadRequest>) -> Answered<UploadRequest> {
@@ -116,6 +102,31 @@ impl Rest for Echo {
     }
 }
 
+impl Excerpts for Echo {
+    async fn search(&self, call: Call<Everything>) -> Answered<Everything> {
+        echo(call)
+    }
+
+    async fn first(&self, call: Call<Everything>) -> Answered<Everything> {
+        echo(call)
+    }
+
+    async fn watch_items(&self, call: Call<Everything>) -> Answered<Streaming<Everything>> {
+        repeated(call)
+    }
+}
+
+/// The message as often as it says.
+fn repeated(call: Call<Everything>) -> Answered<Streaming<Everything>> {
+    let message = call.into_inner();
+    if message.int32 < 0 {
+        return Err(failure());
+    }
+    let times =
+        (1..=message.int32).map(move |int32| answered(Everything { int32, ..message.clone() }));
+    Ok(Answer::new(Streaming::new(tokio_stream::iter(times))))
+}
+
 fn text(data: Vec<u8>) -> HttpBody {
     HttpBody { content_type: "text/plain".into(), data, ..HttpBody::default() }
 }
@@ -130,7 +141,8 @@ pub(crate) fn routes_with(options: JsonOptions) -> Routes {
         .max_decoding_message_size(1024)
         .accept_compressed(CompressionEncoding::Gzip)
         .send_compressed(CompressionEncoding::Gzip);
-    Server::new().add_service(server).into_service().unwrap()
+    let excerpts = ExcerptsServer::new(Echo).json(options);
+    Server::new().add_service(server).add_service(excerpts).into_service().unwrap()
 }
 
 /// The response to `request`, all of it.

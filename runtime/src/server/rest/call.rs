@@ -58,7 +58,7 @@ impl RestCall {
         }
         let problem = "the body is not JSON: send it with `content-type: application/json`";
         let status = StatusCode::UNSUPPORTED_MEDIA_TYPE;
-        let accept = (header::ACCEPT, JSON);
+        let accept = [(header::ACCEPT, JSON)];
         Some(response::refusal(status, accept, &Status::invalid_argument(problem)))
     }
 

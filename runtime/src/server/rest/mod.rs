@@ -18,6 +18,7 @@ pub use self::openapi::OpenApi;
 use self::{
     call::RestCall,
     method::{RestMethod, RestRouter},
+    response::UnknownPaths,
     router::{Captures, RouteMatch},
     rules::HttpBinding,
     template::PathTemplate,
@@ -30,7 +31,7 @@ use crate::{
         http_mapping::{HttpMapping, RequestParts},
         schema::Describing,
     },
-    h2::server::service::ServiceFuture,
+    h2::server::service::{HttpService, ServiceFuture},
     protocol::{Protocol, http_body::HttpBody},
 };
 
@@ -60,6 +61,13 @@ impl RestRoutes {
             add_service(&mut router, service)?;
         }
         Ok(Self(Arc::new(router)))
+    }
+
+    /// What answers requests for other paths, if nothing else does. None if there are no routes: the server speaks RPC
+    /// alone.
+    pub(super) fn unknown_paths(&self) -> Option<Arc<dyn HttpService>> {
+        let is_used = self.0.routes().next().is_some();
+        is_used.then(|| Arc::new(UnknownPaths) as Arc<dyn HttpService>)
     }
 
     /// The page that describes them.
@@ -156,7 +164,7 @@ fn other_method(methods: &[&Method]) -> Box<Response<HttpBody>> {
     let status = Status::unimplemented(format!("this path takes {names}"));
     // Methods are tokens, as headers have them.
     let allow = HeaderValue::try_from(names).unwrap_or_else(|_| HeaderValue::from_static(""));
-    response::refusal(StatusCode::METHOD_NOT_ALLOWED, (header::ALLOW, allow), &status)
+    response::refusal(StatusCode::METHOD_NOT_ALLOWED, [(header::ALLOW, allow)], &status)
 }
 
 /// What `request` has beside its body.

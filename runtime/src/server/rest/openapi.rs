@@ -115,7 +115,7 @@ impl ApiDocument {
     fn answer(&self, method: &Method) -> Response<HttpBody> {
         let is_head = method == Method::HEAD;
         if method != Method::GET && !is_head {
-            let allow = (header::ALLOW, HeaderValue::from_static("GET, HEAD"));
+            let allow = [(header::ALLOW, HeaderValue::from_static("GET, HEAD"))];
             let status = Status::unimplemented("this path takes GET, HEAD");
             return *response::refusal(StatusCode::METHOD_NOT_ALLOWED, allow, &status);
         }

@@ -3,14 +3,17 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, header};
+use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, StatusCode, header};
 use tonic::Status;
 
 use crate::{
     codec::json::http_mapping::{HttpMapping, RawBody},
+    h2::server::service::{HttpService, ServiceFuture},
     protocol::{
+        Protocol,
         connect::{self, failed_head},
         http_body::HttpBody,
+        http_reply::no_service,
         json_text::JsonText,
     },
     server::translate::{streaming::StreamFormat, transcoder::Transcoder},
@@ -33,15 +36,31 @@ pub(super) fn failure(
     response
 }
 
-/// The response to a request that is no call, with a header that says what would be one.
+/// The response to a request that is no call, with headers that say what would be one.
 pub(super) fn refusal(
     http_status: StatusCode,
-    (name, value): (HeaderName, HeaderValue),
+    hints: impl IntoIterator<Item = (HeaderName, HeaderValue)>,
     status: &Status,
 ) -> Box<Response<HttpBody>> {
     let mut response = json(http_status, status_json(status, &[]));
-    response.headers_mut().insert(name, value);
+    response.headers_mut().extend(hints);
     Box::new(response)
+}
+
+/// Answers requests for paths that lead nowhere, if nothing else does.
+pub(super) struct UnknownPaths;
+
+impl HttpService for UnknownPaths {
+    fn call(&self, request: Request<HttpBody>) -> ServiceFuture {
+        ServiceFuture::Refused(Some(match Protocol::of_call(request.headers()) {
+            Some(_) => no_service(&request),
+            None => {
+                let (method, path) = (request.method(), request.uri().path());
+                let status = Status::not_found(format!("there is no {method} {path}"));
+                refusal(StatusCode::NOT_FOUND, None, &status)
+            }
+        }))
+    }
 }
 
 fn json(http_status: StatusCode, text: String) -> Response<HttpBody> {
