@@ -29,10 +29,10 @@ struct Route<T> {
 struct PathNode {
     literals: HashMap<String, PathNode>,
     any: Option<Box<PathNode>>,
+    /// What follows `**`, which is once in a template.
+    rest: Option<Box<PathNode>>,
     /// Routes that end here.
     ends: Vec<usize>,
-    /// Routes that end here with `**`.
-    rests: Vec<usize>,
 }
 
 /// What a request leads to.
@@ -67,17 +67,16 @@ impl<T> PathRouter<T> {
         target: T,
     ) -> Result<(), &T> {
         let mut node = &mut self.root;
-        let mut ends_with_rest = false;
         for segment in &template.segments {
             match segment {
                 Segment::Literal(literal) => {
                     node = node.literals.entry(literal.clone()).or_default();
                 }
                 Segment::Any => node = node.any.get_or_insert_default(),
-                Segment::Rest => ends_with_rest = true,
+                Segment::Rest => node = node.rest.get_or_insert_default(),
             }
         }
-        let leaves = if ends_with_rest { &mut node.rests } else { &mut node.ends };
+        let leaves = &mut node.ends;
         let route = Route { method, template, target };
         let same = leaves.iter().copied().find(|other| self.routes[*other].is_same(&route));
         if let Some(same) = same {
@@ -119,7 +118,8 @@ impl<T> Route<T> {
     }
 }
 
-/// A search for the route of a request. It visits each node once at most, however many match.
+/// A search for the route of a request. It visits each node once at most, however many match, and those after `**` once
+/// for each segment of the path.
 struct Search<'a, 'm, T> {
     routes: &'a [Route<T>],
     method: &'m Method,
@@ -144,7 +144,12 @@ impl<'a, T> Search<'a, '_, T> {
                 next.find_map(|node| self.below(node, rest, verb))
             }
         };
-        found.or_else(|| self.among(&node.rests, verb))
+        found.or_else(|| {
+            let rest = node.rest.as_deref()?;
+            // Fewest segments for `**` first: that is the template which says most about the path.
+            let mut tails = (0..=segments.len()).map(|skipped| &segments[skipped..]);
+            tails.find_map(|tail| self.below(rest, tail, verb))
+        })
     }
 
     fn among(&mut self, routes: &'a [usize], verb: Option<&str>) -> Option<&'a Route<T>> {
@@ -173,15 +178,21 @@ impl<'a> Captures<'a> {
 
     fn value(&self, variable: &Variable) -> Option<String> {
         let Range { start, end } = variable.segments;
-        // The last segment of the template may be `**`, which has as many as there are.
-        let is_last = end == self.template.segments.len();
-        let end = if is_last { self.segments.len() } else { end };
-        let segments = self.segments.get(start..end)?.iter();
+        let segments = self.segments.get(self.position(start)..self.position(end))?.iter();
         let values = segments.map(|segment| match variable.is_multiple {
             true => decoded_but_slashes(segment),
             false => percent_decode_str(segment).decode_utf8().ok().map(Cow::into_owned),
         });
         Some(values.collect::<Option<Vec<_>>>()?.join("/"))
+    }
+
+    /// Where in the path a position in the template is. What follows `**`, of any length, is counted from the end.
+    fn position(&self, in_template: usize) -> usize {
+        let template = &self.template.segments;
+        match template[..in_template].contains(&Segment::Rest) {
+            true => (self.segments.len() + in_template) - template.len(),
+            false => in_template,
+        }
     }
 }
 
@@ -252,6 +263,32 @@ mod tests {
         }
         assert_eq!(get(&router, "/v2/x"), None);
         assert_eq!(get(&router, "*"), None);
+    }
+
+    #[test]
+    fn segments_may_follow_a_rest() {
+        let router = router(&[
+            ("GET", "/v1/{parent=documents/**}/{id}"),
+            ("GET", "/v1/{parent=documents/**}/{id}/pages:list"),
+            ("GET", "/v1/**"),
+            ("GET", "/v2/{name=**}/x"),
+            ("GET", "/v2/{name=**}/y/{id}"),
+        ]);
+        for (path, expected) in [
+            ("/v1/documents/7", ("/v1/{parent=documents/**}/{id}", "documents|7")),
+            ("/v1/documents/a/b/7", ("/v1/{parent=documents/**}/{id}", "documents/a/b|7")),
+            (
+                "/v1/documents/a/7/pages:list",
+                ("/v1/{parent=documents/**}/{id}/pages:list", "documents/a|7"),
+            ),
+            ("/v1/documents", ("/v1/**", "")),
+            ("/v2/x", ("/v2/{name=**}/x", "")),
+            ("/v2/x/x", ("/v2/{name=**}/x", "x")),
+            ("/v2/a/y/x", ("/v2/{name=**}/y/{id}", "a|x")),
+        ] {
+            assert_eq!(get(&router, path), Some((expected.0, expected.1.into())), "{path}");
+        }
+        assert_eq!(get(&router, "/v2/x/z"), None);
     }
 
     #[test]

@@ -30,7 +30,7 @@ pub(super) enum Segment {
     Literal(String),
     /// `*`: any one, but not an empty one.
     Any,
-    /// `**`: it and all that follow, or none. It is the last one.
+    /// `**`: any number of them, or none.
     Rest,
 }
 
@@ -59,9 +59,9 @@ impl PathTemplate {
             return Err(format!("expected its end at {:?}", parser.rest));
         }
         let Parser { segments, variables, .. } = parser;
-        let before_last = segments.split_last().map_or(&[][..], |(_, before)| before);
-        if before_last.contains(&Segment::Rest) {
-            return Err("`**` is not its last segment".into());
+        // It need not be the last segment: Firestore and others have it before others.
+        if segments.iter().filter(|segment| **segment == Segment::Rest).count() > 1 {
+            return Err("it has `**` twice".into());
         }
         Ok(Self { segments, variables, verb })
     }
@@ -189,7 +189,7 @@ mod tests {
             ("/{a}b", "its end"),
             ("/a}b", "its end"),
             ("/***", "its end"),
-            ("/**/a", "last segment"),
+            ("/**/a/**", "twice"),
             ("/a:", "expected a segment"),
             ("/a:b/c", "its end"),
             ("/%ff", "not UTF-8"),
