@@ -163,6 +163,19 @@ pub use self::server::OpenApi;
 pub use self::server::call_log::{CallLog, LogFormat};
 #[cfg(all(feature = "_tls", not(target_family = "wasm")))]
 pub use self::tls::{ClientTls, ServerTls, TlsError, TlsInfo};
+#[cfg(all(feature = "server", not(target_family = "wasm")))]
+pub use self::{
+    call::client_ip::ClientIp,
+    h2::server::{
+        connect_info::{ConnectInfo, PeerCredentials},
+        connected::{Connected, ConnectedIo},
+        handshake::Handshake,
+    },
+    server::{
+        AdaptiveLimit, ForwardedFor, GeneratedServer, Limits, Listener, ProxyProtocol, Routes,
+        RoutesFuture, ServeError, Server,
+    },
+};
 #[cfg(feature = "_calls")]
 pub use self::{
     call::{context::Context, reply::Reply},
@@ -185,17 +198,6 @@ pub use self::{
         trailers::Trailers,
     },
     redact::Redact,
-};
-#[cfg(all(feature = "server", not(target_family = "wasm")))]
-pub use self::{
-    h2::server::{
-        connect_info::{ConnectInfo, PeerCredentials},
-        connected::{Connected, ConnectedIo},
-        handshake::Handshake,
-    },
-    server::{
-        AdaptiveLimit, GeneratedServer, Limits, Listener, Routes, RoutesFuture, ServeError, Server,
-    },
 };
 
 /// Includes the code that the build script generated for a proto package; the package is `""` for files

@@ -12,6 +12,7 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 sys.path.append(str(HERE / "python"))
 
+import behind  # noqa: E402
 import chain  # noqa: E402
 import proxy  # noqa: E402
 import reloads  # noqa: E402
@@ -114,6 +115,8 @@ def main():
 
         for kind in ("plaintext", "tls"):
             section(f"curl over HTTP/1.1, rust server, {kind}", run_http1_checks, kind, folder)
+
+        section("HAProxy and nginx, which tell a rust server who calls", run_client_address_checks, folder)
 
     section("Envoy, which asks a rust server for its health", run_envoy_health_checks)
     section("python client, rust server on a Unix socket", run_unix_socket_checks)
@@ -231,6 +234,17 @@ def soon(condition):
             return False
         time.sleep(0.05)
     return True
+
+
+def run_client_address_checks(folder):
+    results = {}
+    for name, (server, proxy, options) in behind.checks(folder).items():
+        with running([*PEERS["rust"], *server]) as address:
+            with reloads.in_front_of(address, proxy) as (_, front):
+                client = behind.client_of(front, *options)
+        results[name] = client == behind.CLIENT
+        print(f"ok {name}" if results[name] else f"FAILED {name}: {client}", flush=True)
+    return results
 
 
 def run_http1_checks(kind, folder):

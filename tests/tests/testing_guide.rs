@@ -14,9 +14,9 @@ use std::{
 };
 
 use rust_scaffold::{
-    AdaptiveLimit, CallLog, Channel, ChannelzService, Code, Cors, HealthReporter, HealthStatus,
-    InterceptedCall, Limits, LogFormat, Rate, RateLimit, Request, Response, RpcConventions, Server,
-    Status, Streaming, TraceCalls,
+    AdaptiveLimit, CallLog, Channel, ChannelzService, Code, Cors, ForwardedFor, HealthReporter,
+    HealthStatus, InterceptedCall, Limits, LogFormat, ProxyProtocol, Rate, RateLimit, Request,
+    Response, RpcConventions, Server, Status, Streaming, TraceCalls,
     mock::{Sequence, ge, script, within},
 };
 

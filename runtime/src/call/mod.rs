@@ -7,6 +7,8 @@ pub(crate) mod body;
 pub(crate) mod cancel_link;
 #[cfg(feature = "_calls")]
 pub(crate) mod cause;
+#[cfg(all(feature = "server", not(target_family = "wasm")))]
+pub(crate) mod client_ip;
 #[cfg(feature = "_calls")]
 pub(crate) mod context;
 #[cfg(feature = "_calls")]

@@ -101,6 +101,12 @@ impl HeaderLimit {
         self.check("the trailers of the response", size(trailers))
     }
 
+    /// Whether `trailers` fit, together with the status of a call that has succeeded.
+    #[cfg(feature = "_observed")]
+    pub(crate) fn fits_trailers_of_ok(self, trailers: &HeaderMap) -> bool {
+        size(trailers) + field_size("grpc-status", 1) <= self.bytes()
+    }
+
     /// Makes the headers of a response fit by cutting the status message. Fails if that is not enough.
     pub(crate) fn fit_response(self, headers: &mut HeaderMap) -> Result<(), Status> {
         self.check_response(headers).or_else(|refusal| {

@@ -1,5 +1,7 @@
 //! What interceptors see of a call.
 
+#[cfg(all(feature = "server", not(target_family = "wasm")))]
+use std::net::IpAddr;
 use std::time::Duration;
 
 use http::Extensions;
@@ -11,7 +13,7 @@ use crate::call::{
     method::MethodDescriptor,
 };
 #[cfg(all(feature = "server", not(target_family = "wasm")))]
-use crate::h2::server::connect_info::ConnectInfo;
+use crate::{call::client_ip::ClientIp, h2::server::connect_info::ConnectInfo};
 
 /// A call on its way through interceptors: everything but its messages.
 #[derive(Debug)]
@@ -106,6 +108,26 @@ impl InterceptedCall {
     #[cfg(all(feature = "server", not(target_family = "wasm")))]
     pub fn peer(&self) -> Option<&ConnectInfo> {
         self.extensions.get()
+    }
+
+    /// The address of the client, if it is known: the [`ClientIp`](crate::ClientIp) of the request, on a
+    /// [`Server`](crate::Server) with [`forwarded_for`](crate::Server::forwarded_for), or else that of the
+    /// [`peer`](Self::peer).
+    ///
+    /// It is what to count calls by, or to look up in a list:
+    ///
+    /// ```
+    /// # #[cfg(feature = "rate-limit")]
+    /// # fn limit() -> impl rust_scaffold::Interceptor {
+    /// use rust_scaffold::{InterceptedCall, Rate, RateLimit};
+    ///
+    /// RateLimit::new(Rate::per_second(100), |call: &InterceptedCall| call.client_ip())
+    /// # }
+    /// ```
+    #[cfg(all(feature = "server", not(target_family = "wasm")))]
+    pub fn client_ip(&self) -> Option<IpAddr> {
+        let peer = || Some(self.peer()?.remote_addr()?.ip().to_canonical());
+        self.extensions.get().map(|&ClientIp(client)| client).or_else(peer)
     }
 
     /// When the call has to end, if it has a deadline.

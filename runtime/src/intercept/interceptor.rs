@@ -304,6 +304,10 @@ impl<'a> Next<'a> {
     /// `callback` gets the end as this interceptor sees it: outer interceptors and the client may still change it.
     /// On a server, a call with one response ends when that is handed to the transport. A panic in `callback` is
     /// caught; the panic hook still prints it.
+    ///
+    /// In particular, a client that takes no headers or trailers as long as those of a response
+    /// (`SETTINGS_MAX_HEADER_LIST_SIZE`) gets `ResourceExhausted` instead, which shows only on the connection. A server's own
+    /// log, spans and metrics are told of that end.
     #[must_use = "the call does not go on until it is run"]
     pub fn on_end(mut self, callback: impl FnOnce(&CallEnd<'_>) + Send + 'static) -> Self {
         self.on_end = Some(match self.on_end.take() {

@@ -1,7 +1,15 @@
 //! [`TraceCalls`]: a span of `tracing` for each call, on either side.
 
-use std::{env, future::poll_fn, net::SocketAddr, pin::pin, sync::Arc};
+use std::{
+    env,
+    future::poll_fn,
+    net::{IpAddr, SocketAddr},
+    pin::pin,
+    sync::Arc,
+};
 
+#[cfg(all(feature = "server", not(target_family = "wasm")))]
+use http::Extensions;
 use http::HeaderMap;
 use tonic::{Code, Status};
 use tracing::{Span, field::Empty};
@@ -18,7 +26,7 @@ use crate::call::{
     status::{code_name, is_fault_of_server},
 };
 #[cfg(all(feature = "server", not(target_family = "wasm")))]
-use crate::h2::server::connect_info::ConnectInfo;
+use crate::{call::client_ip::ClientIp, h2::server::connect_info::ConnectInfo};
 
 /// Puts each call into a span of `tracing`, of level `INFO` and the target `rust_scaffold::call`. Needs the feature
 /// `tracing`.
@@ -41,6 +49,7 @@ use crate::h2::server::connect_info::ConnectInfo;
 /// | `error.type` | | the status, if it is an error |
 /// | `server.address`, `server.port` | the same | of a client's calls: what its channel connects to |
 /// | `network.peer.address`, `network.peer.port` | the same | of a server's calls, who calls |
+/// | `client.address` | the same | the client, if a proxy has [named](crate::Server::forwarded_for) it |
 ///
 /// On a client, each status but `OK` is an error; on a server, `UNKNOWN`, `DEADLINE_EXCEEDED`, `UNIMPLEMENTED`,
 /// `INTERNAL`, `UNAVAILABLE` and `DATA_LOSS` are.
@@ -123,13 +132,13 @@ impl TraceCalls {
 impl Interceptor for TraceCalls {
     async fn intercept(&self, mut call: InterceptedCall, next: Next<'_>) -> Result<Reply, Status> {
         #[cfg(all(feature = "server", not(target_family = "wasm")))]
-        let peer = match call.role() {
-            Role::Client => None,
-            Role::Server => call.peer().and_then(ConnectInfo::remote_addr),
+        let caller = match call.role() {
+            Role::Client => SpanCaller::default(),
+            Role::Server => SpanCaller::of(call.peer(), call.extensions()),
         };
         #[cfg(not(all(feature = "server", not(target_family = "wasm"))))]
-        let peer = None;
-        let span = CallSpan::start(self, call.role(), SpanMethod::Known(call.path()), peer);
+        let caller = SpanCaller::default();
+        let span = CallSpan::start(self, call.role(), SpanMethod::Known(call.path()), &caller);
         if span.is_disabled() {
             return next.run(call).await;
         }
@@ -148,6 +157,23 @@ pub(crate) enum SpanMethod<'a> {
     Other(&'a str),
 }
 
+/// Who calls a server, as far as that is known.
+#[derive(Default)]
+pub(crate) struct SpanCaller {
+    peer: Option<SocketAddr>,
+    /// The client, if the peer is a proxy that has named it.
+    client: Option<IpAddr>,
+}
+
+#[cfg(all(feature = "server", not(target_family = "wasm")))]
+impl SpanCaller {
+    /// Who has made a request with these `extensions` over a connection of which `info` is known.
+    pub(crate) fn of(info: Option<&ConnectInfo>, extensions: &Extensions) -> Self {
+        let client = extensions.get().map(|&ClientIp(client)| client);
+        Self { peer: info.and_then(ConnectInfo::remote_addr), client }
+    }
+}
+
 /// The span of a call.
 #[derive(Clone, Debug)]
 pub(crate) struct CallSpan {
@@ -157,7 +183,7 @@ pub(crate) struct CallSpan {
 }
 
 impl CallSpan {
-    /// Begins a span for a call of this method, which `peer` has made if it is known who did.
+    /// Begins a span for a call of this method.
     ///
     /// All that is known is given now: what is added later costs a subscriber much more, which may have written the
     /// span down by then.
@@ -165,7 +191,7 @@ impl CallSpan {
         tracing: &TraceCalls,
         role: Role,
         method: SpanMethod<'_>,
-        peer: Option<SocketAddr>,
+        &SpanCaller { peer, client }: &SpanCaller,
     ) -> Self {
         let conventions = tracing.conventions;
         let (is_current, is_former) = (conventions.are_current(), conventions.are_former());
@@ -200,6 +226,7 @@ impl CallSpan {
             server.address = server.map(|server| server.address.as_str()),
             // Signed, as tracing-opentelemetry knows no other integers.
             server.port = server.and_then(|server| server.port).map(i64::from),
+            client.address = client.map(tracing::field::display),
             network.peer.address = peer.map(|peer| tracing::field::display(peer.ip())),
             network.peer.port = peer.map(|peer| i64::from(peer.port())),
         );

@@ -21,14 +21,16 @@ use super::{
     limits::LimitedRoutes,
     observer::Observers,
     prepared::{PreparedServer, ServedRoutes},
+    proxy::ProxyReader,
     routes::Routes,
     serve::Server,
 };
-#[cfg(feature = "_tls")]
-use crate::channelz::IS_COUNTED;
 #[cfg(feature = "web")]
 use crate::h2::server::service::HttpService;
-use crate::{call::deadline, channelz::ServerNode};
+use crate::{
+    call::deadline,
+    channelz::{IS_COUNTED, ServerNode},
+};
 
 impl Server {
     /// Adds services that answer for the server itself.
@@ -72,7 +74,7 @@ impl Server {
 
     /// Reads the certificates. Fails if something about the server is invalid, or the runtime has no timers.
     pub(crate) fn prepare(mut self) -> Result<PreparedServer, ServeError> {
-        #[cfg(feature = "_tls")]
+        self.options.connection.connect_info |= self.forwarded_for.is_some();
         let wants_info = self.wants_info();
         let options = std::mem::take(&mut self.options);
         options.check()?;
@@ -87,6 +89,7 @@ impl Server {
                 }
                 None => None,
             },
+            proxies: ProxyReader::new(options.proxy_protocol.as_ref(), wants_info)?,
             options,
             services: self.complete()?,
             node: ServerNode::default(),
@@ -94,7 +97,6 @@ impl Server {
     }
 
     /// Whether what is known about a connection is to be found out.
-    #[cfg(feature = "_tls")]
     fn wants_info(&self) -> bool {
         #[cfg(feature = "_observed")]
         if !self.all_call_observers().is_empty() {
@@ -143,6 +145,10 @@ impl Server {
                 rest,
             });
             Routes::new(self.cors.map_or(Ok(Arc::clone(&routes)), |cors| cors.wrap(routes))?)
+        };
+        let routes = match self.forwarded_for {
+            Some(forwarded_for) => forwarded_for.wrap(routes)?,
+            None => routes,
         };
         Ok(ServedRoutes {
             routes,

@@ -48,6 +48,8 @@ mod options;
 pub(crate) mod pages;
 #[cfg(all(feature = "server", not(target_family = "wasm")))]
 mod prepared;
+#[cfg(all(feature = "server", not(target_family = "wasm")))]
+mod proxy;
 pub(crate) mod registered;
 #[cfg(all(feature = "rest", not(target_family = "wasm")))]
 mod rest;
@@ -84,6 +86,7 @@ pub use self::{
     error::ServeError,
     limits::{AdaptiveLimit, Limits},
     listener::Listener,
+    proxy::{ForwardedFor, ProxyProtocol},
     routes::{Routes, RoutesFuture},
     serve::Server,
     service::GeneratedServer,

@@ -61,7 +61,6 @@ impl CallObservers {
         self.0.push(observer);
     }
 
-    #[cfg(feature = "_tls")]
     pub(super) fn is_empty(&self) -> bool {
         self.0.is_empty()
     }

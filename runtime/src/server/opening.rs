@@ -10,6 +10,7 @@ use tokio::{
     time::{Instant, timeout, timeout_at},
 };
 
+use super::proxy::is_refusal;
 #[cfg(feature = "http1")]
 use crate::http1::{self, Http1Start};
 use crate::{
@@ -136,9 +137,13 @@ async fn open_http<Io: AsyncRead + AsyncWrite + Unpin>(
     }
 }
 
-/// Most of them are port scans and health checks of load balancers, so it is no warning.
 fn report(error: &io::Error) {
-    tracing::debug!(%error, "the handshake of a connection failed");
+    const FAILED: &str = "the handshake of a connection failed";
+    match is_refusal(error) {
+        true => tracing::warn!(%error, "{FAILED}"),
+        // Most of them are port scans and health checks of load balancers.
+        false => tracing::debug!(%error, "{FAILED}"),
+    }
 }
 
 #[cfg(test)]

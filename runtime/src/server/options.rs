@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{error::ServeError, interrupts::Interrupts};
+use super::{error::ServeError, interrupts::Interrupts, proxy::ProxyProtocol};
 use crate::h2::server::options::ServerConnectionOptions;
 
 /// The methods of [`Server`](crate::Server) with the same names document these.
@@ -11,6 +11,7 @@ pub(super) struct ServerOptions {
     pub(super) tcp_nodelay: bool,
     pub(super) max_connections: usize,
     pub(super) shutdown_delay: Duration,
+    pub(super) proxy_protocol: Option<ProxyProtocol>,
     #[cfg(feature = "signal")]
     pub(super) shutdown_on_signal: bool,
     pub(super) connection: ServerConnectionOptions,
@@ -22,6 +23,7 @@ impl Default for ServerOptions {
             tcp_nodelay: true,
             max_connections: 65_536,
             shutdown_delay: Duration::ZERO,
+            proxy_protocol: None,
             #[cfg(feature = "signal")]
             shutdown_on_signal: false,
             connection: ServerConnectionOptions::default(),

@@ -1,10 +1,8 @@
 //! A server that is complete and valid, and what it does from then on.
 
-use std::{future::Future, io};
+use std::{future::Future, io, sync::Arc};
 
-use tokio_stream::Stream;
-#[cfg(feature = "_tls")]
-use tokio_stream::StreamExt as _;
+use tokio_stream::{Stream, StreamExt as _};
 
 #[cfg(feature = "log")]
 use super::call_log::CallLog;
@@ -17,6 +15,7 @@ use super::{
     listener::{Accepted, Listener},
     observer::{Observers, ServiceEntry},
     options::ServerOptions,
+    proxy::ProxyReader,
     routes::Routes,
 };
 use crate::{channelz::ServerNode, h2::server::handshake::Handshake};
@@ -45,7 +44,8 @@ pub(crate) struct PreparedServer {
     pub(super) services: ServedRoutes,
     pub(super) options: ServerOptions,
     #[cfg(feature = "_tls")]
-    pub(super) tls: Option<std::sync::Arc<TlsServer>>,
+    pub(super) tls: Option<Arc<TlsServer>>,
+    pub(super) proxies: Arc<ProxyReader>,
     /// As which it is counted. None until it serves.
     pub(super) node: ServerNode,
 }
@@ -106,6 +106,7 @@ impl PreparedServer {
         let interrupts = self.options.interrupts()?;
         let ServedRoutes { routes, observers, .. } = self.services;
         let connections = Connections::new(routes, self.options, observers, self.node);
+        let incoming = incoming.map(|accepted| accepted.map(|io| self.proxies.handshake(io)));
         #[cfg(feature = "_tls")]
         if let Some(tls) = self.tls {
             let _watching = tls.watch_files();

@@ -25,6 +25,7 @@ use super::{
     limits::LimitOptions,
     listener::{Listener, bind},
     options::ServerOptions,
+    proxy::ForwardedFor,
     routes::{RouteTable, Routes},
     service::GeneratedServer,
 };
@@ -68,6 +69,7 @@ pub struct Server {
     pub(super) call_log: Option<CallLog>,
     pub(super) options: ServerOptions,
     pub(super) limits: LimitOptions,
+    pub(super) forwarded_for: Option<ForwardedFor>,
     #[cfg(feature = "_tls")]
     pub(super) tls: Option<ServerTls>,
     #[cfg(feature = "web")]

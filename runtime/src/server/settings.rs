@@ -10,6 +10,7 @@ use super::cors::Cors;
 use super::rest::OpenApi;
 use super::{
     limits::{AdaptiveLimit, Limits},
+    proxy::{ForwardedFor, ProxyProtocol},
     serve::Server,
 };
 use crate::{
@@ -81,6 +82,61 @@ impl Server {
     }
 }
 
+/// Who calls, behind proxies.
+impl Server {
+    /// Takes connections of proxies that begin with a header of the [PROXY protocol], version 1 or 2, as HAProxy
+    /// (`send-proxy`), nginx, Envoy and load balancers of clouds send it when they pass on TCP. Default: none do.
+    ///
+    /// The addresses in the header are then those of the connection, for everyone who asks: handlers and interceptors
+    /// ([`ConnectInfo`](crate::ConnectInfo), whose `proxy` is the connection of the proxy itself), the log, spans, and
+    /// channelz. Where the header tells none, as in the health checks of the proxy (`LOCAL`, `UNKNOWN`), they stay those
+    /// of the proxy. Extensions (TLVs) are skipped.
+    ///
+    /// It is read before TLS, within [`handshake_timeout`](Self::handshake_timeout), on each connection of the server,
+    /// behind its own [`Handshake`](crate::Handshake) if that is not a socket. The protocol forbids to guess: a connection
+    /// without a header is closed, and so is one whose peer is not trusted; a warning in the log says so, once for all
+    /// that are not trusted. Not on ports for probes and for administrators, which no proxy is in front of.
+    ///
+    /// Serving fails with [`ServeError::InvalidOption`](crate::ServeError::InvalidOption) if a network of the proxies is
+    /// none.
+    ///
+    /// ```
+    /// use rust_scaffold::{ProxyProtocol, Server};
+    ///
+    /// let server = Server::new().proxy_protocol(ProxyProtocol::from_trusted(["10.0.0.0/8", "fd00::/8"]));
+    /// ```
+    ///
+    /// [PROXY protocol]: https://www.haproxy.org/download/3.2/doc/proxy-protocol.txt
+    #[must_use]
+    pub fn proxy_protocol(mut self, protocol: ProxyProtocol) -> Self {
+        self.options.proxy_protocol = Some(protocol);
+        self
+    }
+
+    /// Finds the client of each request in `x-forwarded-for`, which proxies add that pass on HTTP. Default: nobody looks
+    /// at the header.
+    ///
+    /// The address is a [`ClientIp`](crate::ClientIp) in the extensions of the request, for handlers and layers,
+    /// [`InterceptedCall::client_ip`](crate::InterceptedCall::client_ip) for interceptors, and in the log. Requests also
+    /// carry a [`ConnectInfo`](crate::ConnectInfo), which is about the connection and so about the last proxy. Behind
+    /// [`proxy_protocol`](Self::proxy_protocol), its peer is the one that the header of the connection tells.
+    ///
+    /// It is about requests on connections: where another server serves them ([`into_service`](Self::into_service)), a
+    /// layer has to add a `ConnectInfo`. Serving fails with
+    /// [`ServeError::InvalidOption`](crate::ServeError::InvalidOption) if a network of the proxies is none.
+    ///
+    /// ```
+    /// use rust_scaffold::{ForwardedFor, Server};
+    ///
+    /// let server = Server::new().forwarded_for(ForwardedFor::from_trusted(["10.0.0.0/8"]));
+    /// ```
+    #[must_use]
+    pub fn forwarded_for(mut self, forwarded: ForwardedFor) -> Self {
+        self.forwarded_for = Some(forwarded);
+        self
+    }
+}
+
 /// Options of connections.
 impl Server {
     /// Whether TCP sends small packets without delay (`TCP_NODELAY`). Default: true.
@@ -142,7 +198,8 @@ impl Server {
 
     /// Whether requests carry a [`ConnectInfo`](crate::ConnectInfo) in their extensions, for layers and
     /// handlers; with the feature `tonic-transport`, those over TCP also carry tonic's own, for
-    /// `Request::remote_addr`. Default: false, because it takes memory for every call.
+    /// `Request::remote_addr`. Default: false, because it takes memory for every call; with
+    /// [`forwarded_for`](Self::forwarded_for), they always do.
     #[must_use]
     pub fn connect_info(mut self, enabled: bool) -> Self {
         self.options.connection.connect_info = enabled;

@@ -98,6 +98,6 @@ impl<C: Handshake> Handshake for TlsHandshake<C> {
         };
         let tls = || TlsInfo::of(stream.get_ref().1).with_local_certificate(certificate);
         let info = info.map(|info| info.with_tls(tls()));
-        Ok(ConnectedIo::new(stream, info.unwrap_or_default()))
+        Ok(ConnectedIo::known(stream, info))
     }
 }

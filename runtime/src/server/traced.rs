@@ -5,10 +5,9 @@ use super::{
     routes::RoutedMethod,
 };
 use crate::{
-    h2::server::connect_info::ConnectInfo,
     intercept::{
         Role,
-        trace_calls::{CallSpan, SpanMethod, TraceCalls},
+        trace_calls::{CallSpan, SpanCaller, SpanMethod, TraceCalls},
     },
     protocol::Protocol,
 };
@@ -23,8 +22,8 @@ impl CallObserver for TraceCalls {
                 SpanMethod::Other(call.request.uri().path())
             }
         };
-        let peer = call.info.and_then(ConnectInfo::remote_addr);
-        let span = CallSpan::start(self, Role::Server, method, peer);
+        let caller = SpanCaller::of(call.info, call.request.extensions());
+        let span = CallSpan::start(self, Role::Server, method, &caller);
         if span.is_disabled() {
             return None;
         }

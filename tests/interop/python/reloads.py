@@ -30,7 +30,8 @@ frontend clients
     bind 127.0.0.1:PORT PROTOCOL
     default_backend servers
 backend servers
-    server server SERVER PROTOCOL
+    FORWARDED
+    server server SERVER PROTOCOL OPTIONS
 """
 NGINX = """
 daemon off;
@@ -47,7 +48,10 @@ http {
     upstream servers { server SERVER; keepalive 64; }
     server {
         listen 127.0.0.1:PORT http2;
-        location / { grpc_pass grpc://servers; }
+        location / {
+            grpc_pass grpc://servers;
+            grpc_set_header X-Forwarded-For $proxy_add_x_forwarded_for;
+        }
     }
 }
 """
@@ -64,9 +68,11 @@ class Proxy:
         self.cuts, self.age = cuts, age
 
 
-def haproxy(stop, mode, protocol, **others):
-    """In master-worker mode. A process that is to end may take until `stop`."""
+def haproxy(stop, mode, protocol, options="", **others):
+    """In master-worker mode. A process that is to end may take until `stop`. The `options` are those of its server."""
     config = HAPROXY.replace("STOP", stop).replace("MODE", mode).replace("PROTOCOL", protocol)
+    config = config.replace("FORWARDED", "option forwardfor" if mode == "http" else "")
+    config = config.replace("OPTIONS", options)
     return Proxy(config, ["haproxy", "-q", "-W", "-f", "FOLDER/config"], signal.SIGUSR2, **others)
 
 

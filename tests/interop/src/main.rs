@@ -16,13 +16,16 @@ mod tls;
 
 use std::{env, error::Error, io, path::Path, process::ExitCode, time::Duration};
 
-use rust_scaffold::Server;
+use rust_scaffold::{ForwardedFor, ProxyProtocol, Server};
 use tokio::net::{TcpListener, UnixListener};
 
 const USAGE: &str = "\
 Usage: interop serve               serve on a free port of 127.0.0.1 and print it
        interop serve unix:PATH     serve on a Unix socket
        interop serve KIND FOLDER   serve with TLS and the certificates in a folder
+       interop proxied             serve behind proxies that begin with a header of the PROXY protocol
+       interop proxied KIND FOLDER serve behind them with TLS
+       interop forwarded           serve behind proxies that add x-forwarded-for
        interop connect             serve, with all types of protobuf, for clients of Connect
        interop rest                serve by rules of HTTP
        interop chain [HOST:PORT]   serve as a part of a chain, whose next service is there
@@ -37,6 +40,9 @@ Kinds: tls   the server has a certificate
        mtls  clients have to have one as well
        auth  clients have to have a token";
 
+/// Where proxies connect from.
+const PROXY: &str = "127.0.0.1";
+
 #[tokio::main]
 async fn main() -> Result<ExitCode, Box<dyn Error>> {
     let args: Vec<String> = env::args().skip(1).collect();
@@ -46,6 +52,14 @@ async fn main() -> Result<ExitCode, Box<dyn Error>> {
         ["serve", address] if address.starts_with("unix:") => serve_unix(address).await?,
         ["serve", kind @ ("tls" | "mtls" | "auth"), folder] => {
             serve(secure_server(kind, Path::new(folder)), "localhost").await?;
+        }
+        ["proxied"] => serve(proxied(scenarios::server()), "127.0.0.1").await?,
+        ["proxied", kind, folder] => {
+            serve(proxied(secure_server(kind, Path::new(folder))), "127.0.0.1").await?;
+        }
+        ["forwarded"] => {
+            let trusted = ForwardedFor::from_trusted([PROXY]);
+            serve(scenarios::server().forwarded_for(trusted), "127.0.0.1").await?;
         }
         ["admin"] => admin::serve().await?,
         ["connect"] => serve(connect::server(), "127.0.0.1").await?,
@@ -92,6 +106,10 @@ fn secure_server(kind: &str, folder: &Path) -> Server {
         "auth" => auth::guard(server.tls(tls::server(folder))),
         _ => server.tls(tls::server(folder)),
     }
+}
+
+fn proxied(server: Server) -> Server {
+    server.proxy_protocol(ProxyProtocol::from_trusted([PROXY]))
 }
 
 async fn serve(server: Server, host: &str) -> io::Result<()> {

@@ -28,11 +28,11 @@ const TRACE: &str = "4bf92f3577b34da6a3ce929d0e0e4736";
 
 /// What was logged.
 #[derive(Clone, Default)]
-struct Written(Arc<Mutex<Vec<u8>>>);
+pub(crate) struct Written(Arc<Mutex<Vec<u8>>>);
 
 impl Written {
     /// Everything, if it is as many lines.
-    fn take(&self, lines: usize) -> Option<String> {
+    pub(crate) fn take(&self, lines: usize) -> Option<String> {
         let mut written = self.0.lock().unwrap();
         let is_enough = written.iter().filter(|byte| **byte == b'\n').count() >= lines;
         is_enough.then(|| String::from_utf8(std::mem::take(&mut *written)).unwrap())

@@ -44,6 +44,7 @@ mod partitions;
 mod parts;
 mod peer;
 mod propagation;
+mod proxies;
 mod reflection;
 mod resets;
 mod retries;

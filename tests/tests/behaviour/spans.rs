@@ -35,20 +35,20 @@ type EventInCall = (Fields, Option<Fields>);
 
 /// A span that is over.
 #[derive(Clone, Debug, Default)]
-struct Ended {
+pub(crate) struct Ended {
     fields: Fields,
     parent: Option<Fields>,
 }
 
 impl Ended {
-    fn field(&self, name: &str) -> Option<&str> {
+    pub(crate) fn field(&self, name: &str) -> Option<&str> {
         self.fields.get(name).map(String::as_str)
     }
 }
 
 /// Keeps the spans of calls that are over, and the events with the call in which they were.
 #[derive(Clone, Default)]
-struct Collected {
+pub(crate) struct Collected {
     ended: Arc<Mutex<Vec<Ended>>>,
     events: Arc<Mutex<Vec<EventInCall>>>,
 }
@@ -97,14 +97,14 @@ impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for Collected {
 
 impl Collected {
     /// Collects what happens on this thread.
-    fn here() -> (Self, DefaultGuard) {
+    pub(crate) fn here() -> (Self, DefaultGuard) {
         let collected = Self::default();
         let subscriber = Registry::default().with(collected.clone());
         (collected, tracing::subscriber::set_default(subscriber))
     }
 
     /// The spans that are over, once there are as many; the client's first.
-    async fn ended(&self, count: usize) -> Vec<Ended> {
+    pub(crate) async fn ended(&self, count: usize) -> Vec<Ended> {
         loop {
             {
                 let mut ended = self.ended.lock().unwrap();

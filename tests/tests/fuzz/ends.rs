@@ -9,7 +9,7 @@ use std::{
     time::Duration,
 };
 
-use rust_scaffold::{Channel, Request, Server, Streaming};
+use rust_scaffold::{Channel, ConnectInfo, ConnectedIo, ProxyProtocol, Request, Server, Streaming};
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _, DuplexStream, duplex},
     runtime::{Builder, Handle},
@@ -35,6 +35,20 @@ pub(crate) fn server_gets(bytes: &[u8]) {
     run(async {
         let (here, there) = duplex(64 * 1024);
         let server = Server::new().add_service(TelemetryServer::new(Echo));
+        let serving = tokio::spawn(server.serve_incoming(tokio_stream::once(Ok(there))));
+        send(here, &[bytes]).await;
+        timeout(HANGS, serving).await.expect("the server hangs").unwrap().unwrap();
+    });
+}
+
+/// Sends `bytes` to a server behind a proxy, which has to come to an end with them.
+pub(crate) fn proxied_server_gets(bytes: &[u8]) {
+    run(async {
+        let (here, there) = duplex(64 * 1024);
+        let addresses = ["127.0.0.1:50051", "127.0.0.1:4711"].map(|it| it.parse().unwrap());
+        let there = ConnectedIo::new(there, ConnectInfo::tcp(addresses[0], addresses[1]));
+        let server = Server::new().add_service(TelemetryServer::new(Echo));
+        let server = server.proxy_protocol(ProxyProtocol::from_trusted(["127.0.0.1"]));
         let serving = tokio::spawn(server.serve_incoming(tokio_stream::once(Ok(there))));
         send(here, &[bytes]).await;
         timeout(HANGS, serving).await.expect("the server hangs").unwrap().unwrap();

@@ -13,6 +13,7 @@ mod headers;
 #[path = "../chaos/memory.rs"]
 mod memory;
 mod mutate;
+mod proxies;
 #[allow(dead_code, reason = "shared with tests that need more of it")]
 mod random;
 mod service;
@@ -70,6 +71,11 @@ fn servers_come_to_an_end_with_whatever_they_get() {
 }
 
 #[test]
+fn servers_behind_proxies_come_to_an_end_with_whatever_they_get() {
+    for_each_seed(|seed| ends::proxied_server_gets(&proxies::any(&mut Random::new(seed))));
+}
+
+#[test]
 fn clients_come_to_an_end_with_whatever_they_get() {
     let rounds =
         for_each_seed(|seed| ends::client_gets(&frames::of_server(&mut Random::new(seed))));
@@ -109,6 +115,7 @@ fn the_corpus_is_written_where_it_is_asked_for() {
             ("addresses", addresses::any(random).into_bytes()),
             ("client_frames", frames::of_server(random)),
             ("server_frames", frames::of_client(random)),
+            ("proxied_frames", proxies::any(random)),
             ("headers", headers::any(random)),
             ("timeouts", headers::any_timeout(random)),
             ("tapes", tapes::changed(&tape, random)),

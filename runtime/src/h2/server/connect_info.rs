@@ -15,7 +15,8 @@ use crate::tls::TlsInfo;
 ///
 /// It comes from the connection's I/O, by [`Connected`](crate::Connected): addresses from TCP, addresses and
 /// the peer's credentials from a Unix socket, and what a [`Handshake`](crate::Handshake) has learned from the
-/// I/O that it returns. Clones share their contents.
+/// I/O that it returns. Behind a proxy that speaks the [PROXY protocol](crate::Server::proxy_protocol), the addresses are
+/// those of the client's connection to the proxy. Clones share their contents.
 ///
 /// ```
 /// # use rust_scaffold::{ConnectInfo, Request};
@@ -44,6 +45,7 @@ struct ConnectionFacts {
     peer_credentials: Option<PeerCredentials>,
     #[cfg(feature = "_tls")]
     tls: Option<TlsInfo>,
+    proxy: Option<ConnectInfo>,
     extensions: Extensions,
 }
 
@@ -98,6 +100,12 @@ impl ConnectInfo {
         self.0.tls.as_ref()
     }
 
+    /// The proxy's connection to the server, if the proxy has told the client's addresses by the
+    /// [PROXY protocol](crate::Server::proxy_protocol): the proxy's own address is the `remote_addr` of this one.
+    pub fn proxy(&self) -> Option<&Self> {
+        self.0.proxy.as_ref()
+    }
+
     /// Whatever else is known, by its type: what a [`Handshake`](crate::Handshake) has learned.
     pub fn extensions(&self) -> &Extensions {
         &self.0.extensions
@@ -109,7 +117,7 @@ impl ConnectInfo {
         self.update(|facts| facts.local_addr = Some(addr))
     }
 
-    /// Sets the client's IP address and port: behind a proxy, to those that the proxy has told.
+    /// Sets the client's IP address and port.
     #[must_use]
     pub fn with_remote_addr(self, addr: SocketAddr) -> Self {
         self.update(|facts| facts.remote_addr = Some(addr))
@@ -126,6 +134,12 @@ impl ConnectInfo {
     #[must_use]
     pub fn with_tls(self, tls: TlsInfo) -> Self {
         self.update(|facts| facts.tls = Some(tls))
+    }
+
+    /// Sets what is known of the connection of the proxy that this one has come through.
+    #[must_use]
+    pub fn with_proxy(self, proxy: Self) -> Self {
+        self.update(|facts| facts.proxy = Some(proxy))
     }
 
     /// Adds a value to the [`extensions`](Self::extensions), in place of one of the same type.

@@ -123,19 +123,25 @@ impl<T: Connected + AsyncRead + AsyncWrite> Connected for BufStream<T> {
 #[derive(Debug)]
 pub struct ConnectedIo<T> {
     io: T,
-    info: ConnectInfo,
+    /// None if nothing is, for which no memory is taken.
+    info: Option<ConnectInfo>,
 }
 
 impl<T> ConnectedIo<T> {
     /// `io`, about whose connection `info` is known.
     pub fn new(io: T, info: ConnectInfo) -> Self {
+        Self::known(io, Some(info))
+    }
+
+    /// `io`, about whose connection `info` is known, if anything is.
+    pub(crate) fn known(io: T, info: Option<ConnectInfo>) -> Self {
         Self { io, info }
     }
 }
 
 impl<T> Connected for ConnectedIo<T> {
     fn connect_info(&self) -> ConnectInfo {
-        self.info.clone()
+        self.info.clone().unwrap_or_default()
     }
 }
 

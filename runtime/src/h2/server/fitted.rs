@@ -27,13 +27,14 @@ impl<O> FittedObserver<O> {
 
     /// The failure that is sent instead of this end.
     fn refusal(&self, ended: Result<&MetadataMap, &Status>) -> Option<Status> {
+        let limit = self.limit?;
         let mut trailers = match ended {
-            // The usual end, which fits.
-            Ok(trailers) if trailers.is_empty() => return None,
+            // The usual end. What is not sent of the trailers would only make them shorter.
+            Ok(trailers) if limit.fits_trailers_of_ok(trailers.as_ref()) => return None,
             Ok(trailers) => headers::ok_trailers(Some(trailers.clone())),
             Err(status) => grpc_status::to_headers(status),
         };
-        self.limit?.cut_trailers(&mut trailers).err()
+        limit.cut_trailers(&mut trailers).err()
     }
 }
 

@@ -9,50 +9,39 @@ use super::connected::Connected;
 /// A connection as it was accepted, before HTTP/2 is spoken on it: what
 /// [`Server::serve_incoming`](crate::Server::serve_incoming) takes.
 ///
-/// I/O that is [`Connected`] has no handshake. For TLS, a proxy's header or the like, implement this for a
-/// type around the I/O:
+/// I/O that is [`Connected`] has no handshake. For one of your own, implement this for a type around the I/O. For TLS and
+/// the header of a proxy, there are [`tls`](crate::Server::tls) and
+/// [`proxy_protocol`](crate::Server::proxy_protocol), whose handshakes come after this one.
 ///
 /// ```
-/// use std::{io, net::SocketAddr};
+/// use std::io;
 ///
 /// use rust_scaffold::{Connected, ConnectedIo, Handshake, Server};
 /// use tokio::{
-///     io::{AsyncBufReadExt, AsyncReadExt, BufReader},
+///     io::AsyncReadExt,
 ///     net::{TcpListener, TcpStream},
 /// };
 /// use tokio_stream::{StreamExt, wrappers::TcpListenerStream};
 ///
-/// /// A connection from a proxy that starts with a PROXY protocol v1 header, such as
-/// /// `PROXY TCP4 192.0.2.1 192.0.2.2 56324 443`.
-/// struct Proxied(TcpStream);
+/// /// A connection whose client sends the number of its tenant first.
+/// struct OfTenant(TcpStream);
 ///
-/// impl Handshake for Proxied {
-///     type Io = ConnectedIo<BufReader<TcpStream>>;
+/// #[derive(Clone)]
+/// struct Tenant(u32);
 ///
-///     async fn handshake(self) -> io::Result<Self::Io> {
-///         let info = self.0.connect_info();
-///         let mut io = BufReader::new(self.0);
-///         let mut line = String::new();
-///         (&mut io).take(107).read_line(&mut line).await?;
-///         let client = client(&line).ok_or(io::ErrorKind::InvalidData)?;
-///         Ok(ConnectedIo::new(io, info.with_remote_addr(client)))
+/// impl Handshake for OfTenant {
+///     type Io = ConnectedIo<TcpStream>;
+///
+///     async fn handshake(mut self) -> io::Result<Self::Io> {
+///         let tenant = Tenant(self.0.read_u32().await?);
+///         let info = self.0.connect_info().with_extension(tenant);
+///         Ok(ConnectedIo::new(self.0, info))
 ///     }
 /// }
 ///
-/// fn client(line: &str) -> Option<SocketAddr> {
-///     let mut words = line.strip_suffix("\r\n")?.strip_prefix("PROXY TCP")?.split(' ').skip(1);
-///     let (client, _, port) = (words.next()?, words.next()?, words.next()?);
-///     Some(SocketAddr::new(client.parse().ok()?, port.parse().ok()?))
-/// }
-/// # assert_eq!(
-/// #     client("PROXY TCP4 192.0.2.1 192.0.2.2 56324 443\r\n"),
-/// #     Some("192.0.2.1:56324".parse().unwrap()),
-/// # );
-/// # assert_eq!(client("PROXY UNKNOWN\r\n"), None);
-///
 /// # async fn serve() -> io::Result<()> {
 /// let incoming = TcpListenerStream::new(TcpListener::bind("[::]:50051").await?);
-/// Server::new().serve_incoming(incoming.map(|tcp| tcp.map(Proxied))).await
+/// Server::new().serve_incoming(incoming.map(|tcp| tcp.map(OfTenant))).await
 /// # }
 /// ```
 #[diagnostic::on_unimplemented(

@@ -10,6 +10,7 @@ use tonic::Code;
 
 use crate::{
     call::{
+        client_ip::ClientIp,
         panics::CaughtPanic,
         status::{code_name, is_fault_of_server, panic_of},
         trace_id::TraceId,
@@ -41,6 +42,8 @@ pub(super) struct CallStart {
     pub(super) time: SystemTime,
     pub(super) path: Option<PathAndQuery>,
     pub(super) peer: Option<ConnectInfo>,
+    /// The client, if the peer is a proxy that has named it.
+    pub(super) client: Option<ClientIp>,
     pub(super) trace: Option<TraceId>,
 }
 
@@ -87,6 +90,9 @@ impl CallLine<'_> {
             // There is nothing in it to escape.
             let _ = write!(line, ",\"peer\":\"{}\"", Peer(peer));
         }
+        if let Some(ClientIp(client)) = start.client {
+            let _ = write!(line, ",\"client\":\"{client}\"");
+        }
         let _ = write!(line, ",\"method\":{}", JsonText(self.path()));
         let _ = write!(line, ",\"code\":\"{}\"", code_name(end.code()));
         if let Some(http) = end.error().and_then(http_status) {
@@ -127,7 +133,11 @@ impl CallLine<'_> {
             true => (color(end.code()), "\x1b[0m"),
             false => ("", ""),
         };
-        let peer = start.peer.as_ref().map_or("-".to_owned(), |peer| Peer(peer).to_string());
+        let peer = match (start.client, &start.peer) {
+            (Some(ClientIp(client)), _) => client.to_string(),
+            (None, Some(peer)) => Peer(peer).to_string(),
+            (None, None) => "-".to_owned(),
+        };
         let [requests, responses] = [end.requests(), end.responses()];
         // Writing to a string cannot fail.
         let _ = write!(

@@ -31,7 +31,8 @@ use crate::call::trace_id::TraceId;
 /// ```
 ///
 /// # What is logged
-/// The time at which the call began, the address of the peer (of a Unix socket, the user and the process), the
+/// The time at which the call began, the address of the peer (of a Unix socket, the user and the process), and of the
+/// client if a proxy has [named](crate::Server::forwarded_for) it, the
 /// path, the status code, how long the call took, the number and the size of its messages in both directions
 /// (compressed if they were; zero for requests of gRPC-Web as text), the trace id if the call has a valid
 /// `traceparent`, and of a call that has failed, the message that its client gets. Neither messages nor metadata are
@@ -91,6 +92,7 @@ impl CallObserver for CallLog {
             time: SystemTime::now(),
             path: request.uri().path_and_query().cloned(),
             peer: info.cloned(),
+            client: request.extensions().get().copied(),
             trace: TraceId::of(request.headers()),
         };
         let (begun, log) = (Instant::now(), self.clone());

@@ -5,7 +5,7 @@ mod echo;
 mod telemetry;
 
 use rust_scaffold::{
-    CompressionEncoding, ConnectInfo, Request, Response, Server, Status, TlsInfo,
+    ClientIp, CompressionEncoding, ConnectInfo, Request, Response, Server, Status, TlsInfo,
     prost_types::Timestamp,
 };
 
@@ -68,6 +68,11 @@ struct CheckedCalculator;
 impl Calculator for CheckedCalculator {
     async fn add(&self, request: Request<AddRequest>) -> Result<Response<AddResponse>, Status> {
         let info = request.extensions().get::<ConnectInfo>();
+        let client = match request.extensions().get() {
+            Some(&ClientIp(client)) => Some(client),
+            None => info.and_then(ConnectInfo::remote_addr).map(|address| address.ip()),
+        };
+        let client = client.and_then(|client| client.to_string().parse().ok());
         let peer = info.and_then(ConnectInfo::tls).and_then(TlsInfo::spiffe_id);
         let peer = peer.map(|peer| peer.parse().map_err(|_| Status::internal("no text")));
         let peer = peer.transpose()?;
@@ -76,6 +81,9 @@ impl Calculator for CheckedCalculator {
         let mut response = Response::new(AddResponse { result });
         if let Some(peer) = peer {
             response.metadata_mut().insert("x-peer", peer);
+        }
+        if let Some(client) = client {
+            response.metadata_mut().insert("x-client", client);
         }
         Ok(response)
     }

@@ -7,6 +7,7 @@ mod handshakes;
 mod identities;
 mod openssl;
 mod probes;
+mod proxies;
 mod raw;
 mod rotation;
 
