@@ -179,17 +179,17 @@ def run_pair(kind, client, server, folder):
 
 
 def run_envoy_checks(client, server):
-    with running([*PEERS[server], "serve"]) as address, proxy.in_front_of(address) as behind:
-        return results_of([*PEERS[client], "check", behind.address])
+    with running([*PEERS[server], "serve"]) as address, proxy.in_front_of(address) as envoy:
+        return results_of([*PEERS[client], "check", envoy.address])
 
 
 def run_envoy_health_checks():
     results = {}
     with started([*PEERS["rust"], "serve"]) as (server, address):
-        with proxy.in_front_of(address, checks_health=True) as behind:
-            results["a server that serves is taken for healthy"] = soon(behind.takes_for_healthy)
+        with proxy.in_front_of(address, checks_health=True) as envoy:
+            results["a server that serves is taken for healthy"] = soon(envoy.takes_for_healthy)
             server.terminate()
-            results["one that was stopped is not"] = soon(lambda: not behind.takes_for_healthy())
+            results["one that was stopped is not"] = soon(lambda: not envoy.takes_for_healthy())
     for name, passed in results.items():
         print("ok" if passed else "FAILED", name, flush=True)
     return results
