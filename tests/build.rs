@@ -47,6 +47,10 @@ fn main() -> Result<(), Box<dyn Error>> {
         .out_dir(rest)
         .include_file("mod.rs")
         .compile_protos(&["rest.proto"], &["proto"])?;
+    // Has secrets, for the explorer.
+    rust_scaffold_build::configure()
+        .mock(Mock::Never)
+        .compile_protos(&["redaction.proto"], &["golden/redaction/input"])?;
     let mut tests = String::new();
     for (name, path, fence) in GUIDES {
         println!("cargo:rerun-if-changed={path}");

@@ -30,6 +30,8 @@
 //! Off by default:
 //! - `admin`: [`Server::admin`], a listener on which administrators look at the process: channelz ([`ChannelzService`]),
 //!   and a page with the build and the uptime. Channels, servers and sockets count for it what they do. Adds no crate.
+//! - `explorer`: [`Server::explorer`], a page on which people look at the services of a server, and call them from the
+//!   browser. Turns on `json`, and adds no crate to it.
 //! - `gzip`, `deflate`, `zstd`: compression of messages.
 //! - `error-details`: the details of errors in `google.rpc`, typed ([`error_details`]). Adds `tonic-types`.
 //! - `health`: [`Server::health`] and [`Server::probe`], which serve the health of a server to probes and load balancers,
@@ -80,6 +82,8 @@ mod client;
 mod codec;
 #[doc(hidden)]
 pub mod codegen;
+#[cfg(all(feature = "explorer", not(target_family = "wasm")))]
+mod explorer;
 #[cfg(feature = "_calls")]
 mod h2;
 #[cfg(all(feature = "health", not(target_family = "wasm")))]
@@ -145,6 +149,8 @@ pub use self::client::{
 };
 #[cfg(feature = "json")]
 pub use self::codec::json::JsonOptions;
+#[cfg(all(feature = "explorer", not(target_family = "wasm")))]
+pub use self::explorer::Explorer;
 #[cfg(all(feature = "health", not(target_family = "wasm")))]
 pub use self::health::{HealthReporter, HealthStatus};
 #[cfg(all(feature = "server", feature = "_tls", not(target_family = "wasm")))]

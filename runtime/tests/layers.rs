@@ -24,7 +24,7 @@ const LAYERS: &[&[&str]] = &[
     &["local"],
     &["mock"],
     &["codegen"],
-    &["admin", "health", "reflection"],
+    &["admin", "explorer", "health", "reflection"],
 ];
 
 /// The one circle of files: a connection's queue holds its calls, and each of them the queue in which it

@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-#[cfg(any(feature = "health", feature = "reflection"))]
+#[cfg(any(feature = "explorer", feature = "health", feature = "reflection"))]
 use super::builtins::MakeBuiltins;
 #[cfg(feature = "log")]
 use super::call_log::CallLog;
@@ -34,7 +34,7 @@ use crate::{
 
 impl Server {
     /// Adds services that answer for the server itself.
-    #[cfg(any(feature = "health", feature = "reflection"))]
+    #[cfg(any(feature = "explorer", feature = "health", feature = "reflection"))]
     pub(crate) fn add_builtins(mut self, make: MakeBuiltins) -> Self {
         self.builtins.add(make);
         self

@@ -2,7 +2,7 @@
 
 // Without the features that have some, there are none.
 #![cfg_attr(
-    not(any(feature = "admin", feature = "health", feature = "reflection")),
+    not(any(feature = "admin", feature = "explorer", feature = "health", feature = "reflection")),
     allow(dead_code)
 )]
 
@@ -28,7 +28,7 @@ pub(crate) type MakeBuiltins = Arc<dyn Fn() -> BuiltinServices + Send + Sync>;
 pub(super) struct Builtins(Vec<MakeBuiltins>);
 
 impl Builtins {
-    #[cfg(any(feature = "health", feature = "reflection"))]
+    #[cfg(any(feature = "explorer", feature = "health", feature = "reflection"))]
     pub(super) fn add(&mut self, make: MakeBuiltins) {
         self.0.push(make);
     }

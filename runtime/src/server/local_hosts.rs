@@ -1,7 +1,7 @@
-//! Keeps web pages from reading a listener that is meant for administrators of this machine.
+//! Keeps web pages from reading what is meant for people on this machine: a listener for administrators, the explorer.
 //!
-//! A page of `evil.example` whose name has come to mean this machine (DNS rebinding) is of the same origin as the
-//! listener, for a browser. What it cannot change is the name in `Host`.
+//! A page of `evil.example` whose name has come to mean this machine (DNS rebinding) is of the same origin, for a
+//! browser. What it cannot change is the name in `Host`.
 
 use std::{net::IpAddr, sync::Arc};
 
@@ -12,10 +12,10 @@ use crate::{
     protocol::http_body::HttpBody,
 };
 
-const REFUSAL: &str = "this listener answers HTTP/1.1 for an IP address or localhost alone, not for other host names\n";
+const REFUSAL: &str = "over HTTP/1.1, this is answered for an IP address or localhost alone, not for other host names\n";
 
 /// A service that browsers find by an address alone. They speak no HTTP/2 without TLS.
-pub(super) struct LocalHosts(pub(super) Arc<dyn HttpService>);
+pub(crate) struct LocalHosts(pub(crate) Arc<dyn HttpService>);
 
 impl HttpService for LocalHosts {
     fn call(&self, request: Request<HttpBody>) -> ServiceFuture {

@@ -27,11 +27,11 @@ mod limits;
 #[cfg(all(feature = "server", not(target_family = "wasm")))]
 mod listener;
 #[cfg(all(
-    any(feature = "admin", feature = "health"),
+    any(feature = "admin", feature = "explorer", feature = "health"),
     feature = "http1",
     not(target_family = "wasm")
 ))]
-mod local_hosts;
+pub(crate) mod local_hosts;
 #[cfg(all(feature = "server", feature = "opentelemetry", not(target_family = "wasm")))]
 mod measured;
 #[cfg(all(feature = "server", feature = "_observed", not(target_family = "wasm")))]

@@ -2,14 +2,22 @@
 
 // Without such services, nobody observes.
 #![cfg_attr(
-    not(any(feature = "admin", feature = "health", feature = "reflection")),
+    not(any(feature = "admin", feature = "explorer", feature = "health", feature = "reflection")),
     allow(dead_code)
 )]
 
 use std::sync::Arc;
 
+use super::error::ServeError;
+use crate::channelz::SocketAddress;
+
 /// Is notified of the life of a server.
 pub(crate) trait ServerObserver: Send + Sync {
+    /// Fails if the server must not serve on `address`, of which nothing may be known.
+    fn may_serve_on(&self, _address: Option<&SocketAddress>) -> Result<(), ServeError> {
+        Ok(())
+    }
+
     /// The server is complete: it will serve these services, and no others.
     fn starts(&self, services: &[ServiceEntry]);
 
@@ -42,8 +50,11 @@ pub(crate) struct ServiceEntry {
     /// The full name, such as `calculator.Calculator`.
     pub(crate) name: &'static str,
     /// The descriptors of a generated service. See [`Dispatch::FILES`](super::Dispatch::FILES).
-    #[cfg(feature = "reflection")]
+    #[cfg(any(feature = "explorer", feature = "reflection"))]
     pub(crate) files: &'static [&'static [u8]],
+    /// Its comments. See [`Dispatch::COMMENTS`](super::Dispatch::COMMENTS).
+    #[cfg(feature = "explorer")]
+    pub(crate) comments: &'static [(&'static str, &'static str)],
 }
 
 /// The observers of a server.
@@ -53,6 +64,10 @@ pub(super) struct Observers(Vec<Arc<dyn ServerObserver>>);
 impl Observers {
     pub(super) fn add(&mut self, observer: Arc<dyn ServerObserver>) {
         self.0.push(observer);
+    }
+
+    pub(super) fn may_serve_on(&self, address: Option<&SocketAddress>) -> Result<(), ServeError> {
+        self.0.iter().try_for_each(|observer| observer.may_serve_on(address))
     }
 
     pub(super) fn starts(&self, services: &[ServiceEntry]) {

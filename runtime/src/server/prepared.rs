@@ -12,13 +12,17 @@ use super::side_listener::PreparedSideListener;
 use super::tls_handshake::TlsServer;
 use super::{
     connections::Connections,
+    error::ServeError,
     listener::{Accepted, Listener},
     observer::{Observers, ServiceEntry},
     options::ServerOptions,
     proxy::ProxyReader,
     routes::Routes,
 };
-use crate::{channelz::ServerNode, h2::server::handshake::Handshake};
+use crate::{
+    channelz::{ServerNode, SocketAddress},
+    h2::server::handshake::Handshake,
+};
 
 /// What a server serves.
 pub(super) struct ServedRoutes {
@@ -33,9 +37,12 @@ pub(super) struct ServedRoutes {
 }
 
 impl ServedRoutes {
-    /// To be called before the first request.
-    pub(super) fn starts(&self) {
+    /// To be called before the first request. Fails if they must not be served on `address`, of which nothing may be
+    /// known.
+    pub(super) fn start(&self, address: Option<&SocketAddress>) -> Result<(), ServeError> {
+        self.observers.may_serve_on(address)?;
         self.observers.starts(&self.entries);
+        Ok(())
     }
 }
 
@@ -58,14 +65,16 @@ impl PreparedServer {
         signal: impl Future<Output = ()>,
     ) -> io::Result<()> {
         self.node = ServerNode::new();
-        self.node.listens_on(|| listener.local_address());
+        let address = listener.local_address();
+        self.node.listens_on(|| address.clone());
         let incoming = Accepted { listener, nodelay: self.options.tcp_nodelay };
-        self.serve_incoming(incoming, signal).await
+        self.serve_incoming(address, incoming, signal).await
     }
 
     /// See [`Server::serve_incoming_with_shutdown`](super::Server::serve_incoming_with_shutdown).
     pub(super) async fn serve_incoming<C: Handshake>(
         mut self,
+        address: Option<SocketAddress>,
         incoming: impl Stream<Item = io::Result<C>>,
         signal: impl Future<Output = ()>,
     ) -> io::Result<()> {
@@ -73,7 +82,7 @@ impl PreparedServer {
             self.node = ServerNode::new();
         }
         // First: probes are answered as soon as they are listened for.
-        self.services.starts();
+        self.services.start(address.as_ref())?;
         self.services.observers.will_drain();
         #[cfg(any(feature = "admin", feature = "health"))]
         let mut listening = Vec::new();

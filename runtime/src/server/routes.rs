@@ -229,9 +229,14 @@ impl RouteTable {
     pub(super) fn entries(&self) -> Vec<ServiceEntry> {
         let entry = |(name, _route): (&&'static str, &ServiceRoute)| ServiceEntry {
             name,
-            #[cfg(feature = "reflection")]
+            #[cfg(any(feature = "explorer", feature = "reflection"))]
             files: match _route {
                 ServiceRoute::Generated(service) => service.files,
+                ServiceRoute::Tower(_) => &[],
+            },
+            #[cfg(feature = "explorer")]
+            comments: match _route {
+                ServiceRoute::Generated(service) => service.comments,
                 ServiceRoute::Tower(_) => &[],
             },
         };

@@ -236,7 +236,7 @@ impl Server {
     /// [limits](Self::limits_by_path) for a service or a method that there is not.
     pub fn into_service(self) -> Result<Routes, ServeError> {
         let served = self.complete()?;
-        served.starts();
+        served.start(None)?;
         Ok(served.routes)
     }
 
@@ -376,6 +376,6 @@ impl Server {
         incoming: impl Stream<Item = io::Result<C>>,
         signal: impl Future<Output = ()>,
     ) -> io::Result<()> {
-        self.prepare()?.serve_incoming(incoming, signal).await
+        self.prepare()?.serve_incoming(None, incoming, signal).await
     }
 }

@@ -4,6 +4,7 @@
 
 mod behind;
 mod cors;
+mod explorer;
 mod foreign;
 mod json;
 mod mirror;
@@ -30,5 +31,13 @@ mod contracts {
     }
     pub mod mirror {
         rust_scaffold::include_proto!("mirror");
+    }
+    #[allow(dead_code, reason = "its messages are looked at, not sent")]
+    pub mod redaction {
+        rust_scaffold::include_proto!("redaction");
+    }
+    #[allow(dead_code, reason = "its messages are looked at, not sent")]
+    pub mod vault {
+        rust_scaffold::include_proto!("vault");
     }
 }

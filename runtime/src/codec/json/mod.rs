@@ -103,6 +103,19 @@ impl JsonOptions {
     }
 }
 
+/// What is in `files`, each of which is an encoded `FileDescriptorProto`, and in the well-known ones.
+///
+/// # Errors
+/// The files are not what the generator writes.
+pub(crate) fn descriptor_pool(files: &[&[u8]]) -> Result<DescriptorPool, BoxError> {
+    let well_known = well_known_files();
+    let encoded = well_known.iter().map(|file| &file[..]).chain(files.iter().copied());
+    let decoded = encoded.map(lowered::decode).collect::<Result<Vec<_>, _>>()?;
+    let mut pool = DescriptorPool::new();
+    pool.add_file_descriptor_protos(decoded)?;
+    Ok(pool)
+}
+
 /// The messages of a service's methods, by the position of the method. None for one that is not in the files.
 #[derive(Debug)]
 pub(crate) struct JsonMethods(Vec<Option<JsonMethod>>);
@@ -125,12 +138,7 @@ impl JsonMethods {
         files: &[&[u8]],
         options: JsonOptions,
     ) -> Result<Self, BoxError> {
-        let well_known = well_known_files();
-        let encoded = well_known.iter().map(|file| &file[..]).chain(files.iter().copied());
-        let decoded = encoded.map(lowered::decode).collect::<Result<Vec<_>, _>>()?;
-        let mut pool = DescriptorPool::new();
-        pool.add_file_descriptor_protos(decoded)?;
-        let described = pool.get_service_by_name(service.name);
+        let described = descriptor_pool(files)?.get_service_by_name(service.name);
         let method = |name: &str| {
             let method = described.as_ref()?.methods().find(|method| method.name() == name)?;
             Some(JsonMethod { request: method.input(), response: method.output(), options })

@@ -1,0 +1,87 @@
+//! [`Explorer`]: where the page is, and who may reach it.
+
+use crate::{channelz::SocketAddress, server::ServeError};
+
+/// Where the explorer of a [`Server`](crate::Server) is, and who may reach it: see
+/// [`Server::explorer`](crate::Server::explorer). Needs the feature `explorer`.
+///
+/// ```
+/// use rust_scaffold::{Explorer, Server};
+///
+/// // On this machine alone:
+/// let server = Server::new().explorer("/docs");
+/// // For everybody who reaches the server:
+/// let server = Server::new().explorer(Explorer::at("/docs").on_public_addresses());
+/// ```
+#[derive(Clone, Debug)]
+#[must_use]
+pub struct Explorer {
+    path: String,
+    is_public: bool,
+}
+
+impl Explorer {
+    /// The explorer at this path, such as `/docs`. With `/`, it is the home page of the server.
+    pub fn at(path: impl Into<String>) -> Self {
+        Self { path: path.into(), is_public: false }
+    }
+
+    /// Lets the server have its explorer on an address that others may reach, or of which nothing is known. Without
+    /// it, serving fails on any but a loopback address or a Unix socket. Default: not.
+    ///
+    /// Everybody who reaches the page sees all services, their messages and comments. What they may call is up to the
+    /// server, as ever: the page has no rights of its own. It is then answered for every host name; otherwise over
+    /// HTTP/1.1 for an IP address or `localhost` alone, so that no page of another site reads it by a name of its own.
+    pub fn on_public_addresses(self) -> Self {
+        Self { is_public: true, ..self }
+    }
+
+    /// The path without a slash at its end; empty for `/`.
+    pub(super) fn path(&self) -> &str {
+        self.path.strip_suffix('/').unwrap_or(&self.path)
+    }
+
+    pub(super) fn is_public(&self) -> bool {
+        self.is_public
+    }
+
+    /// Fails if the path is none, or the page must not be served on `address`.
+    pub(super) fn check(&self, address: Option<&SocketAddress>) -> Result<(), ServeError> {
+        let invalid = |reason| Err(ServeError::InvalidOption { option: "explorer", reason });
+        let is_written = |byte: u8| byte.is_ascii_alphanumeric() || b"/-._~".contains(&byte);
+        if !self.path.starts_with('/') || !self.path.bytes().all(is_written) {
+            let path = &self.path;
+            return invalid(format!("is at {path:?}, which is no path: use one such as \"/docs\""));
+        }
+        let place = match address {
+            _ if self.is_public => return Ok(()),
+            Some(address) if is_local(address) => return Ok(()),
+            Some(address) => format!("on {address}, where others may reach it"),
+            None => "on addresses that it does not know".to_owned(),
+        };
+        invalid(format!(
+            "would show all services {place}: serve on 127.0.0.1, or say `Explorer::on_public_addresses`"
+        ))
+    }
+}
+
+impl From<&str> for Explorer {
+    fn from(path: &str) -> Self {
+        Self::at(path)
+    }
+}
+
+impl From<String> for Explorer {
+    fn from(path: String) -> Self {
+        Self::at(path)
+    }
+}
+
+/// Whether it is reached from this machine alone.
+fn is_local(address: &SocketAddress) -> bool {
+    match address {
+        SocketAddress::Tcp(address) => address.ip().to_canonical().is_loopback(),
+        SocketAddress::Unix(_) => true,
+        SocketAddress::Other(_) => false,
+    }
+}
