@@ -461,16 +461,13 @@ impl Sending {
     }
 
     /// Ends the stream with `status` instead of the rest of the body. If the status would have to follow half a
-    /// message, the stream is reset; so is plain HTTP, without a `protocol`.
+    /// message, or the body cannot say it, the stream is reset. Without a `protocol`, it is plain HTTP.
     pub(crate) fn end(&mut self, protocol: Option<Protocol>, status: &Status) {
         let is_in_message = self.is_cut && !self.chunk.is_empty();
-        let can_end = |protocol: &Protocol| {
-            protocol.has_http_trailers() || !is_in_message && self.body.has_status_in_data()
-        };
-        let Some(protocol) = protocol.filter(can_end) else {
-            return self.reset(h2::Reason::CANCEL);
-        };
-        let sent = match protocol.end_of_response(Err(status)).into_data() {
+        let can_follow = !is_in_message || !self.body.has_status_in_data();
+        let frame = can_follow.then(|| self.body.end_with(protocol, status)).flatten();
+        let Some(frame) = frame else { return self.reset(h2::Reason::CANCEL) };
+        let sent = match frame.into_data() {
             Ok(data) => self.stream.send_data(data, true),
             Err(frame) => {
                 let trailers = frame.into_trailers().unwrap_or_default();

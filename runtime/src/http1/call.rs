@@ -159,15 +159,17 @@ pub(super) struct Http1Body {
 impl Http1Body {
     /// Ends a body with `status`, of which nothing more is wanted. Where a body cannot say that, hyper closes the
     /// connection, so that the client does not take what it has for all of it.
-    fn fail(&mut self, body: HttpBody, status: &Status) -> Option<Result<Frame<Bytes>, Status>> {
+    fn fail(
+        &mut self,
+        mut body: HttpBody,
+        status: &Status,
+    ) -> Option<Result<Frame<Bytes>, Status>> {
+        let last = body.end_with(self.protocol, status).filter(Frame::is_data);
         drop_ended(body, status);
-        Some(match self.protocol.filter(|protocol| !protocol.has_http_trailers()) {
-            Some(protocol) => {
-                self.counted.end_as(false);
-                Ok(protocol.end_of_response(Err(status)))
-            }
-            None => Err(status.clone()),
-        })
+        if last.is_some() {
+            self.counted.end_as(false);
+        }
+        Some(last.ok_or_else(|| status.clone()))
     }
 
     /// Counts `frame` of `body`, and the end of the response, if it is the last one.

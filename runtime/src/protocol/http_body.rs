@@ -39,6 +39,22 @@ enum HttpBodyKind {
     Received(Box<dyn RecvBody>),
     Other(tonic::body::Body),
     Observed(Box<ObservedHttpBody>),
+    #[cfg(feature = "web")]
+    Translated(Box<dyn TranslatedBody>),
+}
+
+/// A response whose messages, and whose end, are written otherwise than in gRPC.
+#[cfg(feature = "web")]
+pub(crate) trait TranslatedBody: Send {
+    fn poll_frame(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Status>>>;
+
+    fn is_end_stream(&self) -> bool;
+
+    /// The response in gRPC. None once it has ended.
+    fn inner(&mut self) -> Option<&mut HttpBody>;
+
+    /// What ends the response with `status`, instead of the rest of it. None if that cannot be said.
+    fn end_with(&mut self, status: &Status) -> Option<Bytes>;
 }
 
 impl HttpBody {
@@ -82,6 +98,12 @@ impl HttpBody {
         Self(HttpBodyKind::Received(stream))
     }
 
+    /// A response in another protocol than gRPC.
+    #[cfg(feature = "web")]
+    pub(crate) fn translated(body: impl TranslatedBody + 'static) -> Self {
+        Self(HttpBodyKind::Translated(Box::new(body)))
+    }
+
     /// Counts what the body holds as unread. Called when the body is handed to code that may not read it.
     pub(crate) fn track(&mut self) {
         match &mut self.0 {
@@ -89,6 +111,9 @@ impl HttpBody {
             HttpBodyKind::Ours(body, ..) => body.track(),
             HttpBodyKind::Ended | HttpBodyKind::Other(_) => {}
             HttpBodyKind::Observed(observed) => observed.inner.track(),
+            // A response, which nobody receives.
+            #[cfg(feature = "web")]
+            HttpBodyKind::Translated(_) => {}
         }
     }
 
@@ -183,8 +208,25 @@ impl HttpBody {
     pub(crate) fn has_status_in_data(&self) -> bool {
         match &self.0 {
             HttpBodyKind::Ours(_, Direction::Response, protocol) => !protocol.has_http_trailers(),
+            #[cfg(feature = "web")]
+            HttpBodyKind::Translated(_) => true,
             _ => false,
         }
+    }
+
+    /// What ends a response in `protocol` with `status`, instead of the rest of it. None if its body cannot say that.
+    pub(crate) fn end_with(
+        &mut self,
+        protocol: Option<Protocol>,
+        status: &Status,
+    ) -> Option<Frame<Bytes>> {
+        #[cfg(feature = "web")]
+        if let HttpBodyKind::Translated(body) = &mut self.0 {
+            return body.end_with(status).map(Frame::data);
+        }
+        let can_say =
+            |protocol: &Protocol| protocol.has_http_trailers() || self.has_status_in_data();
+        protocol.filter(can_say).map(|protocol| protocol.end_of_response(Err(status)))
     }
 
     /// This body, which keeps `guard` until it has been sent, or is dropped. A buffered one does not need it.
@@ -225,6 +267,10 @@ impl HttpBody {
     pub(crate) fn poll_expired(&mut self, cx: &mut Context<'_>) -> bool {
         match &mut self.0 {
             HttpBodyKind::Ours(body, ..) => body.poll_expired(cx),
+            #[cfg(feature = "web")]
+            HttpBodyKind::Translated(body) => {
+                body.inner().is_some_and(|inner| inner.poll_expired(cx))
+            }
             _ => false,
         }
     }
@@ -248,6 +294,14 @@ impl http_body::Body for HttpBody {
             HttpBodyKind::Ended => return Poll::Ready(None),
             HttpBodyKind::Other(body) => return Pin::new(body).poll_frame(cx),
             HttpBodyKind::Observed(observed) => return observed.poll_frame(cx),
+            #[cfg(feature = "web")]
+            HttpBodyKind::Translated(body) => {
+                let frame = ready!(body.poll_frame(cx));
+                if body.is_end_stream() {
+                    self.0 = HttpBodyKind::Ended;
+                }
+                return Poll::Ready(frame);
+            }
             HttpBodyKind::Received(stream) => ready!(poll_received(&mut **stream, cx)),
             HttpBodyKind::Ours(body, _, protocol) => match ready!(body.poll_data(cx)) {
                 Some(Ok(data)) => Some(Ok(Frame::data(protocol.encode_data(data)))),
@@ -270,6 +324,8 @@ impl http_body::Body for HttpBody {
             HttpBodyKind::Received(stream) => stream.is_end_stream(),
             HttpBodyKind::Other(body) => body.is_end_stream(),
             HttpBodyKind::Observed(observed) => http_body::Body::is_end_stream(&observed.inner),
+            #[cfg(feature = "web")]
+            HttpBodyKind::Translated(body) => body.is_end_stream(),
         }
     }
 
@@ -279,6 +335,8 @@ impl http_body::Body for HttpBody {
             HttpBodyKind::Other(body) => body.size_hint(),
             HttpBodyKind::Observed(observed) => observed.inner.size_hint(),
             HttpBodyKind::Ours(..) | HttpBodyKind::Received(_) => SizeHint::default(),
+            #[cfg(feature = "web")]
+            HttpBodyKind::Translated(_) => SizeHint::default(),
         }
     }
 }
@@ -415,6 +473,8 @@ impl fmt::Debug for HttpBody {
             HttpBodyKind::Received(_) => "HttpBody::Received",
             HttpBodyKind::Other(_) => "HttpBody::Other",
             HttpBodyKind::Observed(_) => "HttpBody::Observed",
+            #[cfg(feature = "web")]
+            HttpBodyKind::Translated(_) => "HttpBody::Translated",
         })
     }
 }

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod bodies;
+mod ends;
 mod fields;
 mod openapi;
 mod refusals;

@@ -126,7 +126,7 @@ impl ConnectCall {
         self.format.response_from_grpc(&mut head.headers);
         let envelopes = Envelopes { transcoder: self.transcoder.clone(), encoding };
         let body = StreamedResponse::new(body, encoding, envelopes);
-        Response::from_parts(head, HttpBody::new(body))
+        Response::from_parts(head, HttpBody::translated(body))
     }
 }
 

@@ -152,19 +152,19 @@ impl RestCall {
             chunks.read_ahead().await?;
             let named = chunks.format.content_type.as_deref().unwrap_or_default();
             headers.insert(header::CONTENT_TYPE, response::content_type(named));
-            return Ok(HttpBody::new(chunks));
+            return Ok(HttpBody::translated(chunks));
         }
         headers.append(header::VARY, HeaderValue::from_static("accept"));
         let (transcoder, mapping) = (self.transcoder(), Arc::clone(mapping));
         if !self.wants_events {
             headers.insert(header::CONTENT_TYPE, JSON_LINES);
             let lines = JsonLines(transcoder, mapping);
-            return Ok(HttpBody::new(StreamedResponse::new(body, encoding, lines)));
+            return Ok(HttpBody::translated(StreamedResponse::new(body, encoding, lines)));
         }
         headers.insert(header::CONTENT_TYPE, EVENT_STREAM);
         headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
         let events = ServerSentEvents(transcoder, mapping);
-        Ok(HttpBody::new(StreamedResponse::new(body, encoding, events)))
+        Ok(HttpBody::translated(StreamedResponse::new(body, encoding, events)))
     }
 }
 

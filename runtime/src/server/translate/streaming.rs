@@ -17,7 +17,7 @@ use crate::{
     call::{body::RecvBody, dropped::drop_ended},
     protocol::{
         connect,
-        http_body::HttpBody,
+        http_body::{HttpBody, TranslatedBody},
         length_prefixed::{MessageDecoder, prefixed},
     },
 };
@@ -157,19 +157,20 @@ impl<F: StreamFormat> StreamedResponse<F> {
         self.messages.next()?.map(|message| self.format.message(message)).transpose()
     }
 
-    /// The last frame.
-    fn end(&mut self, end: Result<HeaderMap, Status>) -> Result<Frame<Bytes>, Status> {
+    /// What is written last, about the end of the call.
+    fn end(&mut self, end: Result<HeaderMap, Status>) -> Result<Bytes, Status> {
         let body = self.body.take();
-        let written = match end {
+        match end {
             Ok(trailers) => self.format.end(Ok(trailers)),
             Err(status) => {
                 drop_ended(body, &status);
                 self.format.end(Err(&status))
             }
-        };
-        written.map(Frame::data)
+        }
     }
+}
 
+impl<F: StreamFormat> TranslatedBody for StreamedResponse<F> {
     fn poll_frame(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Status>>> {
         #[cfg(feature = "rest")]
         if let Some(first) = self.first.take() {
@@ -177,18 +178,20 @@ impl<F: StreamFormat> StreamedResponse<F> {
         }
         while let Some(body) = &mut self.body {
             if let Some(status) = self.failure.take() {
-                return Poll::Ready(Some(self.end(Err(status))));
+                return Poll::Ready(Some(self.end(Err(status)).map(Frame::data)));
             }
             let frame = match ready!(http_body::Body::poll_frame(Pin::new(body), cx)) {
                 Some(Ok(frame)) => frame.into_data().map_err(|frame| frame.into_trailers().ok()),
-                Some(Err(status)) => return Poll::Ready(Some(self.end(Err(status)))),
+                Some(Err(status)) => {
+                    return Poll::Ready(Some(self.end(Err(status)).map(Frame::data)));
+                }
                 None => Err(None),
             };
             let messages = match frame {
                 Ok(data) => self.write(data),
                 Err(trailers) => {
                     let end = connect::end_of_call(trailers);
-                    return Poll::Ready(Some(self.end(end)));
+                    return Poll::Ready(Some(self.end(end).map(Frame::data)));
                 }
             };
             if !messages.is_empty() {
@@ -197,18 +200,6 @@ impl<F: StreamFormat> StreamedResponse<F> {
         }
         Poll::Ready(None)
     }
-}
-
-impl<F: StreamFormat> http_body::Body for StreamedResponse<F> {
-    type Data = Bytes;
-    type Error = Status;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, Status>>> {
-        Self::poll_frame(&mut self, cx)
-    }
 
     fn is_end_stream(&self) -> bool {
         #[cfg(feature = "rest")]
@@ -216,5 +207,16 @@ impl<F: StreamFormat> http_body::Body for StreamedResponse<F> {
             return false;
         }
         self.body.is_none()
+    }
+
+    fn inner(&mut self) -> Option<&mut HttpBody> {
+        self.body.as_mut()
+    }
+
+    fn end_with(&mut self, status: &Status) -> Option<Bytes> {
+        // What another library has written, and is passed on as it is, may have stopped inside a message.
+        let is_known = |body: &HttpBody| !self.format.is_grpc() || body.reply_protocol().is_some();
+        self.body.as_ref().filter(|body| is_known(body))?;
+        self.end(Err(status.clone())).ok()
     }
 }
