@@ -14,12 +14,20 @@ const FLAGS = [
   '--disable-sync',
 ];
 
+/** Starts the program, and waits until it says where it listens. */
+export async function startServer(program, ...args) {
+  const server = spawn(program, args, { stdio: ['ignore', 'pipe', 'inherit'] });
+  const [line] = await once(server.stdout, 'data');
+  return { server, origin: `http://${/ on (\S+)/.exec(line)[1]}` };
+}
+
+export const launch = () =>
+  chromium.launch({ executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium', args: FLAGS });
+
 /** Starts both. `open` gives a page of the explorer; nothing on it may break. */
 export async function start() {
-  const server = spawn(process.env.SERVER, { stdio: ['ignore', 'pipe', 'inherit'] });
-  const [line] = await once(server.stdout, 'data');
-  const origin = `http://${/listening on (\S+)/.exec(line)[1]}`;
-  const browser = await chromium.launch({ executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium', args: FLAGS });
+  const { server, origin } = await startServer(`${process.env.PROGRAMS}/browser`);
+  const browser = await launch();
   const problems = [];
 
   async function open(path = '', options = {}) {
