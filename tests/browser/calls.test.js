@@ -42,6 +42,28 @@ test('a form and JSON show the same request', async () => {
   assert.notEqual(await page.locator('#json-problem').textContent(), '');
 });
 
+test('nothing is sent while something cannot be read', async () => {
+  const page = await explorer.open('#shop.v1.Orders/Place');
+  let calls = 0;
+  page.on('request', (request) => (calls += request.method() === 'POST'));
+  for (const [label, wrong, right] of [
+    ['Request as JSON', '{"items":[{}]', '{"items":[{}]}'],
+    ['preferences Struct', '{"hot"', '{"hot":true}'],
+    ['Deadline ms', 'soon', '30000'],
+  ]) {
+    const input = page.getByLabel(label);
+    await input.fill(wrong);
+    await button(page, 'Send').click();
+    assert.equal(await input.evaluate((input) => input === document.activeElement), true);
+    assert.equal(await input.getAttribute('aria-invalid'), '');
+    assert.equal(calls, 0);
+    await input.fill(right);
+    assert.equal(await input.getAttribute('aria-invalid'), null);
+  }
+  assert.equal(await send(page), 'OK');
+  assert.equal((await messages(page))[0].preferences.hot, true);
+});
+
 test('a unary call shows its message, its metadata and its trailers', async () => {
   const page = await explorer.open('#shop.v1.Orders/Place');
   await button(page, 'Add metadata').click();

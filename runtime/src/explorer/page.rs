@@ -39,7 +39,7 @@ const SCRIPT: &str = concat!(
 /// A test knows the hashes that belong here.
 const POLICY: HeaderValue = HeaderValue::from_static(
     "default-src 'none'; \
-     script-src 'sha256-KKDYCKKAyymd00gc0D0lX0c0i6mTmfE/+fn5wKiJG1Y='; \
+     script-src 'sha256-+2ulkXH76nUGZdZmMO6+5apQWdZHCs1zivft0i/oDbA='; \
      style-src 'sha256-LFdIG3j4+WWetk2ll2ZZscBwsnDtwnErRmDGsmRb6EQ='; \
      img-src data:; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
 );

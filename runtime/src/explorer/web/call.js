@@ -14,6 +14,8 @@ function methodPage(method, { messages, metadata, deadline, usesGet }) {
 
   const stop = () => running?.abort();
   async function send() {
+    const unread = element.querySelector('[data-unread]');
+    if (unread) return unread.focus();
     stop();
     const controller = new AbortController();
     running = controller;
@@ -109,7 +111,8 @@ function requestView(call, onchange) {
     rows: 10,
     'aria-describedby': 'json-problem',
     oninput: readJson,
-    onchange: showJson,
+    // What is wrong stays, for whoever has written it.
+    onchange: () => json.hasAttribute('data-unread') || showJson(),
   });
 
   function showForm() {
@@ -141,7 +144,7 @@ function requestView(call, onchange) {
 
   function setProblem(text) {
     problem.replaceChildren(text);
-    json.toggleAttribute('aria-invalid', Boolean(text));
+    setUnread(json, Boolean(text));
   }
 
   function show() {
@@ -231,7 +234,7 @@ function optionsView(call, onchange) {
   const setDeadline = ({ target }) => {
     const milliseconds = Number(target.value);
     call.deadline = Number.isInteger(milliseconds) && milliseconds > 0 ? milliseconds : undefined;
-    target.toggleAttribute('aria-invalid', target.value !== '' && !call.deadline);
+    setUnread(target, target.value !== '' && !call.deadline);
     onchange();
   };
   const setGet = ({ target }) => {

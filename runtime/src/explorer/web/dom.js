@@ -54,8 +54,12 @@ function parseJson(text) {
 
 const TOKEN = /("(?:[^"\\]|\\.)*")(\s*:)?|(-?\d[\d.eE+-]*|true|false|null)/g;
 
+/** Longer texts have no colours: each is an element, and browsers slow down. */
+const MAX_COLOURED = 200_000;
+
 /** JSON in colours. */
 function colouredJson(text) {
+  if (text.length > MAX_COLOURED) return [text];
   const parts = [];
   let end = 0;
   for (const match of text.matchAll(TOKEN)) {

@@ -290,14 +290,20 @@ function boolControl(field, value, at, { common, change }) {
   });
 }
 
+/** Marks what was written into an input as such that it cannot be read: until it is, nothing is sent. */
+function setUnread(input, isUnread) {
+  input.toggleAttribute('data-unread', isUnread);
+  input.toggleAttribute('aria-invalid', isUnread);
+}
+
 function jsonControl(value, common, change) {
   const oninput = ({ target }) => {
     try {
       const read = target.value.trim() === '' ? undefined : parseJson(target.value);
-      target.removeAttribute('aria-invalid');
+      setUnread(target, false);
       change(read);
     } catch {
-      target.setAttribute('aria-invalid', 'true');
+      setUnread(target, true);
     }
   };
   return h('textarea', {
@@ -328,5 +334,5 @@ function showProblem(form, path, problem) {
 
 function clearProblems(form) {
   form.querySelectorAll('.problem').forEach((problem) => problem.remove());
-  form.querySelectorAll('[aria-invalid]').forEach((input) => input.removeAttribute('aria-invalid'));
+  form.querySelectorAll('[aria-invalid]:not([data-unread])').forEach((input) => input.removeAttribute('aria-invalid'));
 }

@@ -158,7 +158,7 @@ function setTheme(theme) {
 function onKey(event) {
   const isWriting = event.target.closest?.('input, textarea, select');
   if (event.key === 'Enter' && (event.ctrlKey || event.metaKey)) page?.send();
-  else if (event.key === 'Escape') page?.stop();
+  else if (event.key === 'Escape') return page?.stop();
   else if (event.key === '/' && !isWriting) (setMenu(true), byId('search').focus());
   else return;
   event.preventDefault();
