@@ -135,6 +135,25 @@ fn a_channel_outlives_the_runtime_that_its_connection_ran_on() {
     callers.block_on(client.latest(query("a", 1))).unwrap();
 }
 
+#[test]
+fn a_runtime_that_shuts_down_does_not_wait_for_a_call_that_wants_a_connection() {
+    let mut runtime = tokio::runtime::Builder::new_multi_thread();
+    let runtime = runtime.worker_threads(2).enable_all().build().unwrap();
+    let client = lazy("http://127.0.0.1:1");
+    let (calling, ended) = std::sync::mpsc::channel::<()>();
+    runtime.spawn(async move {
+        let _calling = calling;
+        // Such a runtime drops new tasks at once, among them attempts to connect.
+        while !tokio::spawn(std::future::pending::<()>()).is_finished() {
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        client.latest(query("a", 1)).await
+    });
+    runtime.shutdown_background();
+    let end = ended.recv_timeout(Duration::from_secs(60));
+    assert_eq!(end, Err(std::sync::mpsc::RecvTimeoutError::Disconnected), "it goes on and on");
+}
+
 #[tokio::test]
 async fn a_server_that_says_nothing_is_not_connected_to() {
     let channel = Channel::builder(silent_server(&[]).await);

@@ -133,6 +133,9 @@ impl Subchannel {
             if has_permit && let Some(stream) = self.state().stream() {
                 return Ok(stream);
             }
+            // A runtime that shuts down drops the attempt at once, as it would the next one. It can drop this call as
+            // well once that yields.
+            tokio::task::yield_now().await;
         }
     }
 
