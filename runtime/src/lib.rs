@@ -42,6 +42,8 @@
 //!   calls. Adds `opentelemetry` and `tracing-opentelemetry`.
 //! - `reflection`: [`Server::reflection`], which shows clients without the protos what a server has. Adds no crate,
 //!   but the descriptors of the services to the program.
+//! - `rest`: methods with rules of `google.api.http` are called by REST, and [`Server::openapi`] describes them. Turns on
+//!   `json`, and `raw_value` of `serde_json`.
 //! - `signal`: [`Server::shutdown_on_signal`], for SIGTERM and Ctrl-C. Adds tokio's `signal`, which brings
 //!   `signal-hook-registry` and `errno`.
 //! - `tls`, `tls-aws-lc`: TLS by rustls, on a [`Server`] and for addresses with `https://`. The cryptography is

@@ -1,6 +1,9 @@
 //! [`Explorer`]: where the page is, and who may reach it.
 
-use crate::{channelz::SocketAddress, server::ServeError};
+use crate::{
+    channelz::SocketAddress,
+    server::{ServeError, pages::check_path},
+};
 
 /// Where the explorer of a [`Server`](crate::Server) is, and who may reach it: see
 /// [`Server::explorer`](crate::Server::explorer). Needs the feature `explorer`.
@@ -48,11 +51,7 @@ impl Explorer {
     /// Fails if the path is none, or the page must not be served on `address`.
     pub(super) fn check(&self, address: Option<&SocketAddress>) -> Result<(), ServeError> {
         let invalid = |reason| Err(ServeError::InvalidOption { option: "explorer", reason });
-        let is_written = |byte: u8| byte.is_ascii_alphanumeric() || b"/-._~".contains(&byte);
-        if !self.path.starts_with('/') || !self.path.bytes().all(is_written) {
-            let path = &self.path;
-            return invalid(format!("is at {path:?}, which is no path: use one such as \"/docs\""));
-        }
+        check_path(&self.path, "explorer")?;
         let place = match address {
             _ if self.is_public => return Ok(()),
             Some(address) if is_local(address) => return Ok(()),

@@ -10,6 +10,8 @@ use super::call_log::CallLog;
 use super::observed::CallObserver;
 #[cfg(feature = "_observed")]
 use super::observed::CallObservers;
+#[cfg(feature = "rest")]
+use super::rest::RestRoutes;
 #[cfg(any(feature = "admin", feature = "health"))]
 use super::side_listener::SideListeners;
 #[cfg(feature = "_tls")]
@@ -122,13 +124,10 @@ impl Server {
         #[cfg(feature = "web")]
         let connect = routes.connect_services();
         #[cfg(feature = "rest")]
-        let rest = routes.rest_routes()?;
-        #[cfg(feature = "rest")]
-        routes.set_last_resort(rest.unknown_paths());
-        #[cfg(feature = "rest")]
-        if let Some(api) = &self.openapi {
-            routes.add_pages(rest.described_by(api));
-        }
+        let rest = match self.refuses_rest {
+            true => RestRoutes::default(),
+            false => routes.rest_routes(self.openapi.as_ref())?,
+        };
         routes.intercept(&self.interceptors);
         #[cfg(feature = "_observed")]
         let methods = routes.methods();

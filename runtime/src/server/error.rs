@@ -97,7 +97,11 @@ impl fmt::Display for ServeError {
             }
             #[cfg(feature = "rest")]
             Self::HttpRule { method, problem } => {
-                write!(f, "the rule of `google.api.http` at {method}: {problem}")
+                write!(
+                    f,
+                    "the rule of `google.api.http` at {method}: {problem}; change it in the proto, or do without \
+                     (`Server::accept_rest`)"
+                )
             }
             Self::NoTimers { reason } => f.write_str(reason),
             Self::Bind { addresses, source } if addresses.is_empty() => {

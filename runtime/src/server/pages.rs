@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::error::ServeError;
 use crate::h2::server::service::HttpService;
 
 /// What answers requests that are for no service.
@@ -13,8 +14,32 @@ pub(crate) struct Pages {
 }
 
 impl Pages {
+    /// Those at `path`, which `Server` has from this `option`.
+    ///
+    /// # Errors
+    /// [`ServeError::InvalidOption`]: it is no path.
+    pub(crate) fn at(
+        path: &str,
+        service: Arc<dyn HttpService>,
+        option: &'static str,
+    ) -> Result<Self, ServeError> {
+        check_path(path, option)?;
+        let path = path.strip_suffix('/').unwrap_or(path).to_owned();
+        Ok(Self { path: Some(path), service })
+    }
+
     pub(super) fn are_at(&self, path: &str) -> bool {
         let path = path.strip_suffix('/').unwrap_or(path);
         self.path.as_ref().is_none_or(|own| own == path)
     }
+}
+
+/// Fails if `path`, which `Server` has from this `option`, is none.
+pub(crate) fn check_path(path: &str, option: &'static str) -> Result<(), ServeError> {
+    let is_written = |byte: u8| byte.is_ascii_alphanumeric() || b"/-._~".contains(&byte);
+    if path.starts_with('/') && path.bytes().all(is_written) {
+        return Ok(());
+    }
+    let reason = format!("is at {path:?}, which is no path: use one such as \"/docs\"");
+    Err(ServeError::InvalidOption { option, reason })
 }

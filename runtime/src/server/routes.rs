@@ -17,7 +17,7 @@ use tower_service::Service;
 #[cfg(feature = "web")]
 use super::connect::ConnectServices;
 #[cfg(feature = "rest")]
-use super::rest::RestRoutes;
+use super::rest::{OpenApi, RestRoutes};
 use super::{
     error::ServeError,
     http::serve,
@@ -268,13 +268,29 @@ impl RouteTable {
         services
     }
 
-    /// The ways to methods by REST.
+    /// The routes to methods by REST. A page of this table describes them, if there is an `api` to describe.
+    ///
+    /// # Errors
+    /// A rule is broken, or leads where another one does, or there is a page already where this one would be.
     #[cfg(feature = "rest")]
-    pub(super) fn rest_routes(&self) -> Result<RestRoutes, ServeError> {
-        RestRoutes::new(self.services.values().filter_map(|route| match route {
+    pub(super) fn rest_routes(&mut self, api: Option<&OpenApi>) -> Result<RestRoutes, ServeError> {
+        let rest = RestRoutes::new(self.services.values().filter_map(|route| match route {
             ServiceRoute::Generated(service) => Some(service),
             ServiceRoute::Tower(_) => None,
-        }))
+        }))?;
+        if let Some(api) = api {
+            let page = rest.described_by(api)?;
+            if self.pages.iter().any(|other| other.path == page.path) {
+                let reason = "is at the path of another page: `OpenApi::path` sets its own".into();
+                return Err(ServeError::InvalidOption { option: "openapi", reason });
+            }
+            self.add_pages(page);
+        }
+        let rest = rest.beside(&self.pages, self.fallback.is_some());
+        if self.fallback.is_none() {
+            self.fallback = rest.unknown_paths();
+        }
+        Ok(rest)
     }
 
     /// Limits the messages of all services.
@@ -308,12 +324,6 @@ impl RouteTable {
     /// Has `pages` answer requests for unknown services, before the fallback.
     pub(super) fn add_pages(&mut self, pages: Pages) {
         self.pages.push(pages);
-    }
-
-    /// Has `service` answer requests for unknown services, if there is no fallback.
-    #[cfg(feature = "rest")]
-    pub(super) fn set_last_resort(&mut self, service: Option<Arc<dyn HttpService>>) {
-        self.fallback = self.fallback.take().or(service);
     }
 
     /// What answers a request for no service.

@@ -76,6 +76,8 @@ pub struct Server {
     pub(super) cors: Option<Cors>,
     #[cfg(feature = "rest")]
     pub(super) openapi: Option<OpenApi>,
+    #[cfg(feature = "rest")]
+    pub(super) refuses_rest: bool,
 }
 
 impl Server {

@@ -164,6 +164,17 @@ impl Server {
         self
     }
 
+    /// Whether methods with rules of `google.api.http` are called by REST. Default: true. Needs the feature `rest`, which
+    /// another crate of the program may have switched on.
+    ///
+    /// If it is false, there is no description of them ([`openapi`](Self::openapi)) either.
+    #[cfg(feature = "rest")]
+    #[must_use]
+    pub fn accept_rest(mut self, accept: bool) -> Self {
+        self.refuses_rest = !accept;
+        self
+    }
+
     /// Describes what is called by REST in a document of OpenAPI, which is served at the path that `api` says. Default:
     /// without. Needs the feature `rest`.
     ///

@@ -1,4 +1,4 @@
-//! `cargo run --release -p bench -- allocs|codegen|compile|lines|mocks|overload|wire [--quick] [--json FILE]`:
+//! `cargo run --release -p bench -- allocs|codegen|compile|lines|mocks|overload|rest|wire [--quick] [--json FILE]`:
 //! ours against the peers, in one run, as counts and ratios.
 
 mod allocs;
@@ -8,6 +8,7 @@ mod lines;
 mod mocks;
 mod overload;
 mod report;
+mod rest;
 mod wire;
 
 use std::{
@@ -22,7 +23,7 @@ use report::Report;
 static ALLOCATOR: dhat::Alloc = dhat::Alloc;
 
 const USAGE: &str =
-    "usage: bench allocs|codegen|compile|lines|mocks|overload|wire [--quick] [--json FILE]";
+    "usage: bench allocs|codegen|compile|lines|mocks|overload|rest|wire [--quick] [--json FILE]";
 
 fn main() -> ExitCode {
     let done = parse(std::env::args().skip(1)).and_then(|Asked { benchmark, quick, json }| {
@@ -56,6 +57,7 @@ fn parse(mut words: impl Iterator<Item = String>) -> Result<Asked, String> {
         Some("lines") => |_| Ok(lines::run()),
         Some("mocks") => |_| mocks::run(),
         Some("overload") => overload::run,
+        Some("rest") => rest::run,
         Some("wire") => wire::run,
         Some(other) => return Err(format!("no benchmark is called `{other}`\n{USAGE}")),
         None => return Err(USAGE.into()),

@@ -23,6 +23,7 @@ async fn a_body_is_the_message_or_a_field_of_it() {
         ("DELETE", "/v1/things/b?int32=4", "", r#"{"int32":4,"string":"b"}"#),
         ("LINT", "/v1/lint?int32=4", "", r#"{"int32":4}"#),
         ("TRACE", "/v1/any", "", "{}"),
+        ("POST", "/v1/lint/all", "", "{}"),
     ] {
         assert_eq!(send(method, path, body).await, ok(expected), "{method} {path}");
     }
@@ -121,6 +122,8 @@ async fn metadata_are_headers() {
 
 #[tokio::test]
 async fn the_head_alone_is_that_of_the_response() {
+    let request = Request::head("/v1/head").body(Full::default()).unwrap();
+    assert_eq!(answer(request).await.status(), StatusCode::OK);
     let request = Request::head("/v1/things/a").body(Full::default()).unwrap();
     let response = answer(request).await;
     assert_eq!(response.status(), StatusCode::OK);

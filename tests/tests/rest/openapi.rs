@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use http::{Request, StatusCode};
 use http_body_util::Full;
-use rust_scaffold::{OpenApi, Routes, Server};
+use rust_scaffold::{Explorer, OpenApi, Routes, Server};
 use serde_json::{Value, json};
 
 use crate::{
@@ -39,6 +39,44 @@ async fn the_document_is_served_where_it_is_wanted() {
         let response = answer_of(&routes, request.body(Full::default()).unwrap()).await;
         assert_eq!(response.status(), status, "{method}");
         assert!(length.is_none_or(|length| response.body().len() == length), "{method}");
+    }
+}
+
+#[tokio::test]
+async fn a_path_that_is_none_or_that_of_another_page_is_refused() {
+    let start = |server: Server, path: &str| {
+        let server = server.openapi(OpenApi::new("Rest", "1").path(path));
+        server.into_service().map(drop).map_err(|error| error.to_string())
+    };
+    for (path, problem) in [
+        ("openapi.json", "is no path"),
+        ("", "is no path"),
+        ("/a b", "is no path"),
+        ("/docs/", "another page"),
+    ] {
+        let server = Server::new().explorer(Explorer::at("/docs").on_public_addresses());
+        let error = start(server, path).unwrap_err();
+        assert!(error.contains("Server::openapi") && error.contains(problem), "{path}: {error}");
+    }
+    start(Server::new(), "/").unwrap();
+}
+
+/// A rule for all paths does not hide it.
+#[tokio::test]
+async fn pages_come_before_rules() {
+    let server = Server::new().explorer(Explorer::at("/v1/things/docs").on_public_addresses());
+    let server = server.openapi(OpenApi::new("Rest", "1").path("/v1/things/api/"));
+    let routes = server.add_service(RestServer::new(Echo)).into_service().unwrap();
+    for (path, expected) in [
+        ("/v1/things/docs", "<!doctype html>"),
+        ("/v1/things/api", r#"{"components""#),
+        ("/v1/things/api/", r#"{"components""#),
+        ("/v1/things/other", r#"{"string":"other"}"#),
+    ] {
+        let request = Request::get(path).body(Full::default()).unwrap();
+        let response = answer_of(&routes, request).await;
+        let body = String::from_utf8_lossy(response.body()).to_lowercase();
+        assert!(body.starts_with(expected), "{path}: {body:.80}");
     }
 }
 

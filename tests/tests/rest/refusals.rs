@@ -2,7 +2,7 @@
 
 use http::{Request, StatusCode};
 use http_body_util::Full;
-use rust_scaffold::{HttpBody, Server};
+use rust_scaffold::{HttpBody, OpenApi, Server};
 
 use crate::{
     contracts::rest::RestServer,
@@ -44,9 +44,26 @@ async fn paths_without_a_rule_reach_the_fallback() {
     });
     let server = Server::new().fallback(fallback).add_service(RestServer::new(Echo));
     let routes = server.into_service().unwrap();
-    for (path, body) in [("/v1/thing", "mine"), ("/v1/things/a", r#"{"string":"a"}"#)] {
+    for (method, path, body) in [
+        ("GET", "/v1/thing", "mine"),
+        ("GET", "/v1/things/a", r#"{"string":"a"}"#),
+        // Of a path that has a rule for other methods, too.
+        ("POST", "/v1/things/a", "mine"),
+    ] {
+        let request = Request::builder().method(method).uri(path);
+        let response = answer_of(&routes, request.body(Full::default()).unwrap()).await;
+        assert_eq!(response.body(), body, "{method} {path}");
+    }
+}
+
+#[tokio::test]
+async fn a_server_may_do_without_rest() {
+    let server = Server::new().accept_rest(false).add_service(RestServer::new(Echo));
+    let routes = server.openapi(OpenApi::new("Rest", "1")).into_service().unwrap();
+    for path in ["/v1/things/a", "/openapi.json"] {
         let request = Request::get(path).body(Full::default()).unwrap();
-        assert_eq!(answer_of(&routes, request).await.body(), body, "{path}");
+        let response = answer_of(&routes, request).await;
+        assert_eq!(response.status(), StatusCode::METHOD_NOT_ALLOWED, "{path}");
     }
 }
 
@@ -62,7 +79,6 @@ async fn another_method_of_a_path_is_not_allowed() {
     assert_eq!(answer(request).await.headers()["allow"], "DELETE, GET, HEAD, PUT");
 }
 
-/// A page of another origin can send such bodies without asking.
 #[tokio::test]
 async fn a_body_that_is_not_json_is_refused() {
     for content_type in ["text/plain", "application/x-www-form-urlencoded", "application/jsonp"] {
@@ -76,6 +92,40 @@ async fn a_body_that_is_not_json_is_refused() {
         let response = answer(request.body(Full::from("{}")).unwrap()).await;
         assert_eq!(response.status(), StatusCode::OK, "{content_type}");
     }
+}
+
+/// Browsers send such requests for any page, with the user's cookies, and without asking the server before.
+#[tokio::test]
+async fn what_a_page_of_another_site_sends_without_asking_is_refused() {
+    let json = "application/json";
+    for (path, content_type, origin, expected) in [
+        ("/v1/things", None, [("sec-fetch-site", "cross-site")], 415),
+        ("/v1/things", Some(json), [("sec-fetch-site", "cross-site")], 200),
+        ("/v1/things", None, [("sec-fetch-site", "same-origin")], 200),
+        ("/v1/things", None, [("x-script", "curl")], 200),
+        ("/v1/lint/all", None, [("sec-fetch-site", "cross-site")], 415),
+        ("/v1/lint/all", Some(json), [("sec-fetch-site", "cross-site")], 200),
+        ("/v1/lint/all", Some("text/plain; x"), [("sec-fetch-site", "cross-site")], 415),
+        (
+            "/v1/lint/all",
+            Some("multipart/form-data; boundary=x"),
+            [("origin", "https://evil.example")],
+            415,
+        ),
+        ("/v1/lint/all", None, [("origin", "null")], 415),
+        ("/v1/lint/all", None, [("origin", "https://api.example")], 200),
+        ("/v1/mirror", Some("Text/Plain"), [("sec-fetch-site", "cross-site")], 415),
+        ("/v1/mirror", Some("image/png"), [("sec-fetch-site", "cross-site")], 200),
+    ] {
+        let mut request = Request::post(format!("https://api.example{path}"));
+        for (name, value) in origin.into_iter().chain(content_type.map(|it| ("content-type", it))) {
+            request = request.header(name, value);
+        }
+        let response = answer(request.body(Full::from("{}")).unwrap()).await;
+        assert_eq!(response.status(), expected, "{path} {content_type:?} {origin:?}");
+    }
+    let request = Request::get("/v1/things/a").header("sec-fetch-site", "cross-site");
+    assert_eq!(answer(request.body(Full::default()).unwrap()).await.status(), StatusCode::OK);
 }
 
 #[tokio::test]

@@ -13,7 +13,7 @@ use super::{
     JsonMethod,
     explain::field,
     field_path::FieldPath,
-    schema::{Describing, Schemas},
+    schema::{SchemaContext, Schemas},
 };
 
 /// A message that is a body of any type, with its content type.
@@ -234,15 +234,19 @@ impl HttpMapping {
 /// What its parts look like.
 impl HttpMapping {
     /// The schemas of the fields in the path, in the order of its variables.
-    pub(crate) fn path_schemas(&self, schemas: &mut Schemas, as_: Describing) -> Vec<Schema> {
-        self.variables.iter().map(|(_, path)| schemas.of_field(path.last(), as_)).collect()
+    pub(crate) fn path_schemas(
+        &self,
+        schemas: &mut Schemas,
+        context: SchemaContext,
+    ) -> Vec<Schema> {
+        self.variables.iter().map(|(_, path)| schemas.of_field(path.last(), context)).collect()
     }
 
     /// The parameters that a query may have, with their schemas. Of a message that contains itself, those outside of it.
     pub(crate) fn query_schemas(
         &self,
         schemas: &mut Schemas,
-        as_: Describing,
+        context: SchemaContext,
     ) -> Vec<(String, Schema)> {
         let bound = match &self.body {
             MappedBody::Message => return Vec::new(),
@@ -255,7 +259,7 @@ impl HttpMapping {
             !is_in_path && bound.is_none_or(|body| !path.is_in(body))
         });
         let schema =
-            |path: &FieldPath| (path.name(as_.options), schemas.of_field(path.last(), as_));
+            |path: &FieldPath| (path.name(context.options), schemas.of_field(path.last(), context));
         fields.iter().map(schema).collect()
     }
 
@@ -263,27 +267,31 @@ impl HttpMapping {
     pub(crate) fn body_schema(
         &self,
         schemas: &mut Schemas,
-        as_: Describing,
+        context: SchemaContext,
     ) -> Option<(&'static str, Schema)> {
         if self.takes_raw_body() {
             return Some(("*/*", Schema::Object(Map::new())));
         }
         let schema = match &self.body {
             MappedBody::None => return None,
-            MappedBody::Message => schemas.of_message(&self.method.request, as_),
-            MappedBody::Field(field) => schemas.of_field(field, as_),
+            MappedBody::Message => schemas.of_message(&self.method.request, context),
+            MappedBody::Field(field) => schemas.of_field(field, context),
         };
         Some(("application/json", schema))
     }
 
     /// The schema of the body of a response, or of each message of a stream. None if it may be anything.
-    pub(crate) fn response_schema(&self, schemas: &mut Schemas, as_: Describing) -> Option<Schema> {
+    pub(crate) fn response_schema(
+        &self,
+        schemas: &mut Schemas,
+        context: SchemaContext,
+    ) -> Option<Schema> {
         if self.gives_raw_body() {
             return None;
         }
         Some(match &self.response_body {
-            None => schemas.of_message(&self.method.response, as_),
-            Some(field) => schemas.of_field(field, as_),
+            None => schemas.of_message(&self.method.response, context),
+            Some(field) => schemas.of_field(field, context),
         })
     }
 }

@@ -16,14 +16,14 @@ pub(crate) type Comments = &'static [(&'static str, &'static str)];
 #[derive(Debug, Default)]
 pub(crate) struct Schemas(BTreeMap<String, Value>);
 
-/// How the messages of a service are described.
+/// What is known of a service's messages beside their descriptors.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Describing {
+pub(crate) struct SchemaContext {
     pub(crate) comments: Comments,
     pub(crate) options: JsonOptions,
 }
 
-impl Describing {
+impl SchemaContext {
     /// The comment on the declaration with this full name.
     pub(crate) fn comment(self, name: &str) -> Option<&'static str> {
         let found = self.comments.binary_search_by(|(named, _)| (*named).cmp(name));
@@ -37,7 +37,11 @@ impl Schemas {
     }
 
     /// The schema of `message`, with those that it needs.
-    pub(super) fn of_message(&mut self, message: &MessageDescriptor, as_: Describing) -> Value {
+    pub(super) fn of_message(
+        &mut self,
+        message: &MessageDescriptor,
+        context: SchemaContext,
+    ) -> Value {
         let name = message.full_name();
         if let Some(schema) = name.strip_prefix("google.protobuf.").and_then(well_known) {
             return schema;
@@ -45,44 +49,46 @@ impl Schemas {
         if !self.0.contains_key(name) {
             // First, as it may contain itself.
             self.0.insert(name.to_owned(), Value::Null);
-            let schema = self.object(message, as_);
+            let schema = self.object(message, context);
             self.0.insert(name.to_owned(), schema);
         }
         reference(name)
     }
 
-    fn object(&mut self, message: &MessageDescriptor, as_: Describing) -> Value {
+    fn object(&mut self, message: &MessageDescriptor, context: SchemaContext) -> Value {
         let properties: Map<_, _> = message
             .fields()
-            .map(|field| (as_.options.name_of(&field).to_owned(), self.of_field(&field, as_)))
+            .map(|field| {
+                (context.options.name_of(&field).to_owned(), self.of_field(&field, context))
+            })
             .collect();
         let mut schema = json!({ "type": "object", "properties": properties });
-        describe(&mut schema, as_.comment(message.full_name()));
+        describe(&mut schema, context.comment(message.full_name()));
         schema
     }
 
     /// The schema of a field, with its comment.
-    pub(super) fn of_field(&mut self, field: &FieldDescriptor, as_: Describing) -> Value {
+    pub(super) fn of_field(&mut self, field: &FieldDescriptor, context: SchemaContext) -> Value {
         let mut schema = match field.kind() {
             Kind::Message(entry) if field.is_map() => {
-                let values = self.of_kind(&entry.map_entry_value_field().kind(), as_);
+                let values = self.of_kind(&entry.map_entry_value_field().kind(), context);
                 json!({ "type": "object", "additionalProperties": values })
             }
             kind if field.is_list() => {
-                json!({ "type": "array", "items": self.of_kind(&kind, as_) })
+                json!({ "type": "array", "items": self.of_kind(&kind, context) })
             }
-            kind => self.of_kind(&kind, as_),
+            kind => self.of_kind(&kind, context),
         };
-        describe(&mut schema, as_.comment(field.full_name()));
+        describe(&mut schema, context.comment(field.full_name()));
         schema
     }
 
-    fn of_kind(&mut self, kind: &Kind, as_: Describing) -> Value {
+    fn of_kind(&mut self, kind: &Kind, context: SchemaContext) -> Value {
         match kind {
-            Kind::Message(message) => self.of_message(message, as_),
-            Kind::Enum(values) => self.of_enum(values, as_),
-            Kind::Double => json!({ "type": "number", "format": "double" }),
-            Kind::Float => json!({ "type": "number", "format": "float" }),
+            Kind::Message(message) => self.of_message(message, context),
+            Kind::Enum(values) => self.of_enum(values, context),
+            Kind::Double => floating("double"),
+            Kind::Float => floating("float"),
             Kind::Int32 | Kind::Sint32 | Kind::Sfixed32 => {
                 json!({ "type": "integer", "format": "int32" })
             }
@@ -100,17 +106,17 @@ impl Schemas {
         }
     }
 
-    fn of_enum(&mut self, values: &EnumDescriptor, as_: Describing) -> Value {
+    fn of_enum(&mut self, values: &EnumDescriptor, context: SchemaContext) -> Value {
         let name = values.full_name();
         if name == "google.protobuf.NullValue" {
             return json!({ "type": "null" });
         }
         let names: Vec<_> = values.values().map(|value| value.name().to_owned()).collect();
-        let mut schema = match as_.options.writes_enum_numbers {
+        let mut schema = match context.options.writes_enum_numbers {
             true => json!({ "type": "integer", "format": "int32" }),
             false => json!({ "type": "string", "enum": names }),
         };
-        describe(&mut schema, as_.comment(name));
+        describe(&mut schema, context.comment(name));
         self.0.insert(name.to_owned(), schema);
         reference(name)
     }
@@ -126,6 +132,14 @@ fn describe(schema: &mut Value, comment: Option<&str>) {
     }
 }
 
+/// The schema of a floating-point number, of which some are words in JSON.
+fn floating(format: &str) -> Value {
+    json!({ "anyOf": [
+        { "type": "number", "format": format },
+        { "type": "string", "enum": ["NaN", "Infinity", "-Infinity"] },
+    ] })
+}
+
 /// The schema of a message of `google.protobuf` that has a form of its own in JSON.
 fn well_known(name: &str) -> Option<Value> {
     Some(match name {
@@ -137,8 +151,8 @@ fn well_known(name: &str) -> Option<Value> {
         "UInt64Value" => json!({ "type": "string", "format": "uint64" }),
         "Int32Value" => json!({ "type": "integer", "format": "int32" }),
         "UInt32Value" => json!({ "type": "integer", "format": "int64", "minimum": 0 }),
-        "DoubleValue" => json!({ "type": "number", "format": "double" }),
-        "FloatValue" => json!({ "type": "number", "format": "float" }),
+        "DoubleValue" => floating("double"),
+        "FloatValue" => floating("float"),
         "BoolValue" => json!({ "type": "boolean" }),
         "Struct" | "Empty" => json!({ "type": "object" }),
         "ListValue" => json!({ "type": "array", "items": {} }),

@@ -3,7 +3,8 @@
 use std::{future::poll_fn, sync::Arc};
 
 use http::{
-    HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Uri, header, uri::PathAndQuery,
+    HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode, Uri, header,
+    uri::{Authority, PathAndQuery},
 };
 use tonic::{Code, Status};
 
@@ -22,10 +23,12 @@ use crate::{
     },
     server::translate::{
         streaming::StreamedResponse,
-        transcoder::Transcoder,
+        transcoder::{self, Transcoder},
         unary::{self, UnaryRequest},
     },
 };
+
+const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 
 /// A call of a method, with what its request has beside the body.
 pub(crate) struct RestCall {
@@ -43,20 +46,27 @@ impl RestCall {
         request: &Request<HttpBody>,
     ) -> Self {
         let accepted = request.headers().get_all(header::ACCEPT).iter();
-        let mut accepted = accepted.flat_map(|line| line.as_bytes().split(|byte| *byte == b','));
-        let wants_events =
-            accepted.any(|name| name.trim_ascii().starts_with(EVENT_STREAM.as_bytes()));
+        let mut accepted = accepted.filter_map(|line| line.to_str().ok());
+        let wants_events = accepted.any(|line| line.split(',').any(is_event_stream));
         let is_head = *request.method() == Method::HEAD;
         Self { method, parts: Arc::new(parts), is_head, wants_events }
     }
 
-    /// The response to a request whose body is of another type than the method takes. None if it is of that.
-    pub(super) fn media_refusal(&self, headers: &HeaderMap) -> Option<Box<Response<HttpBody>>> {
-        let content_type = headers.get(header::CONTENT_TYPE)?;
-        if !self.method.mapping.takes_json() || is_json(content_type) {
+    /// The response to a request whose body is of another type than the method takes, or which the page of another site
+    /// has sent without asking whether it may. None if it is a call.
+    pub(super) fn media_refusal(
+        &self,
+        request: &Request<HttpBody>,
+    ) -> Option<Box<Response<HttpBody>>> {
+        let content_type = request.headers().get(header::CONTENT_TYPE);
+        let is_other = content_type.is_some_and(|it| !is_json(it));
+        let problem = if self.method.mapping.takes_json() && is_other {
+            "the body is not JSON: send it with `content-type: application/json`"
+        } else if is_unasked(request) {
+            "a page of another site has to ask first: send it with `content-type: application/json`"
+        } else {
             return None;
-        }
-        let problem = "the body is not JSON: send it with `content-type: application/json`";
+        };
         let status = StatusCode::UNSUPPORTED_MEDIA_TYPE;
         let accept = [(header::ACCEPT, JSON)];
         Some(response::refusal(status, accept, &Status::invalid_argument(problem)))
@@ -121,7 +131,8 @@ impl RestCall {
         let (content_type, body) = match mapping.gives_raw_body() {
             true => {
                 let message = unary::message(headers, body, &Transcoder::Proto).await?;
-                let RawBody { content_type, data } = mapping.raw_response(message)?;
+                let raw = mapping.raw_response(message).inspect_err(transcoder::no_response);
+                let RawBody { content_type, data } = raw?;
                 (response::content_type(&content_type), data)
             }
             false => {
@@ -170,9 +181,46 @@ impl RestCall {
 
 /// Whether a content type is `application/json`, or one of those that are made of it (`+json`).
 fn is_json(content_type: &HeaderValue) -> bool {
-    let name = content_type.as_bytes().split(|byte| *byte == b';').next().unwrap_or_default();
-    let name = name.trim_ascii().to_ascii_lowercase();
-    name == b"application/json" || name.ends_with(b"+json")
+    let name = media_type(content_type.to_str().unwrap_or_default());
+    name == "application/json" || name.ends_with("+json")
+}
+
+/// Whether a part of `accept` asks for events.
+fn is_event_stream(accepted: &str) -> bool {
+    let is_refused = accepted.split(';').skip(1).any(|parameter| {
+        let weight = parameter.trim().strip_prefix("q=").map(str::parse::<f32>);
+        weight == Some(Ok(0.0))
+    });
+    media_type(accepted) == EVENT_STREAM && !is_refused
+}
+
+/// A media type without its parameters.
+fn media_type(value: &str) -> String {
+    value.split(';').next().unwrap_or_default().trim().to_ascii_lowercase()
+}
+
+/// Whether a page of another site may have sent `request` without its browser asking the server first, as forms do. The
+/// browser adds the cookies that it has for the server, and what the call changes is changed, though the page does not
+/// see the response.
+///
+/// See [the Fetch standard](https://fetch.spec.whatwg.org/#cors-safelisted-request-header), and
+/// [Fetch Metadata](https://www.w3.org/TR/fetch-metadata/).
+fn is_unasked(request: &Request<HttpBody>) -> bool {
+    let headers = request.headers();
+    let text = |name| headers.get(name).and_then(|value: &HeaderValue| value.to_str().ok());
+    // Browsers ask before they send any other content type, and any other method.
+    let is_simple = text(header::CONTENT_TYPE).is_none_or(|content_type| {
+        let name = media_type(content_type);
+        ["application/x-www-form-urlencoded", "multipart/form-data", "text/plain"].contains(&&*name)
+    });
+    let is_of_other_site = match text(SEC_FETCH_SITE) {
+        Some(site) => site == "cross-site",
+        None => text(header::ORIGIN).is_some_and(|origin| {
+            let host = request.uri().authority().map(Authority::as_str).or(text(header::HOST));
+            origin.split_once("://").map(|(_scheme, host)| host) != host
+        }),
+    };
+    *request.method() == Method::POST && is_simple && is_of_other_site
 }
 
 fn set_path(uri: &mut Uri, path: &'static str) {

@@ -7,7 +7,7 @@ use tonic::codec::EnabledCompressionEncodings;
 use super::router::PathRouter;
 use crate::{
     call::method::MethodDescriptor,
-    codec::json::{http_mapping::HttpMapping, schema::Describing},
+    codec::json::{http_mapping::HttpMapping, schema::SchemaContext},
 };
 
 /// What is called by REST, by the methods and the paths of requests.
@@ -18,7 +18,7 @@ pub(super) type RestRouter = PathRouter<Arc<RestMethod>>;
 pub(super) struct RestMethod {
     pub(super) descriptor: &'static MethodDescriptor,
     pub(super) mapping: Arc<HttpMapping>,
-    pub(super) describing: Describing,
+    pub(super) context: SchemaContext,
     /// The size limit for requests, in bytes.
     pub(super) limit: usize,
     /// The compressions that the service accepts.

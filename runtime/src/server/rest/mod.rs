@@ -29,7 +29,7 @@ use crate::{
     codec::json::{
         JsonMethod, JsonMethods,
         http_mapping::{HttpMapping, RequestParts},
-        schema::Describing,
+        schema::SchemaContext,
     },
     h2::server::service::{HttpService, ServiceFuture},
     protocol::{Protocol, http_body::HttpBody},
@@ -37,7 +37,13 @@ use crate::{
 
 /// What is called by REST, by the methods and the paths of requests.
 #[derive(Clone, Default)]
-pub(super) struct RestRoutes(Arc<RestRouter>);
+pub(super) struct RestRoutes {
+    router: Arc<RestRouter>,
+    /// Whose paths come before rules.
+    pages: Vec<Pages>,
+    /// Whether something else answers requests for other paths.
+    has_fallback: bool,
+}
 
 /// What a request leads to.
 pub(super) enum RestTarget {
@@ -60,29 +66,48 @@ impl RestRoutes {
         for service in services {
             add_service(&mut router, service)?;
         }
-        Ok(Self(Arc::new(router)))
+        Ok(Self { router: Arc::new(router), ..Self::default() })
+    }
+
+    /// These routes beside `pages`, and beside a fallback or not.
+    pub(super) fn beside(self, pages: &[Pages], has_fallback: bool) -> Self {
+        Self { pages: pages.to_vec(), has_fallback, ..self }
     }
 
     /// What answers requests for other paths, if nothing else does. None if there are no routes: the server speaks RPC
     /// alone.
     pub(super) fn unknown_paths(&self) -> Option<Arc<dyn HttpService>> {
-        let is_used = self.0.routes().next().is_some();
+        let is_used = self.router.routes().next().is_some();
         is_used.then(|| Arc::new(UnknownPaths) as Arc<dyn HttpService>)
     }
 
     /// The page that describes them.
-    pub(super) fn described_by(&self, api: &OpenApi) -> Pages {
-        Pages { path: Some(api.place().to_owned()), service: Arc::new(api.document(&self.0)) }
+    ///
+    /// # Errors
+    /// Its path is none.
+    pub(super) fn described_by(&self, api: &OpenApi) -> Result<Pages, ServeError> {
+        Pages::at(&api.path, Arc::new(api.document(&self.router)), "openapi")
+    }
+
+    /// A client that asks for the head alone gets that of what it would get.
+    fn find<'a>(&'a self, method: &Method, path: &'a str) -> RouteMatch<'a, Arc<RestMethod>> {
+        match self.router.find(method, path) {
+            RouteMatch::OtherMethod(_) if method == Method::HEAD => {
+                self.router.find(&Method::GET, path)
+            }
+            found => found,
+        }
     }
 
     /// None if `request` is for none of the rules.
     pub(super) fn target(&self, request: &Request<HttpBody>) -> Option<RestTarget> {
         let path = request.uri().path();
-        // A client that asks for the head alone gets that of what it would get.
-        let is_head = request.method() == Method::HEAD;
-        let method = if is_head { &Method::GET } else { request.method() };
-        let (found, captures) = match self.0.find(method, path) {
+        if self.pages.iter().any(|page| page.are_at(path)) {
+            return None;
+        }
+        let (found, captures) = match self.find(request.method(), path) {
             RouteMatch::Found(found, captures) => (Arc::clone(found), captures),
+            RouteMatch::OtherMethod(_) if self.has_fallback => return None,
             RouteMatch::OtherMethod(methods) => {
                 return Some(RestTarget::NoCall(other_method(&methods)));
             }
@@ -93,7 +118,7 @@ impl RestRoutes {
             Err(status) => (RequestParts::default(), Some(status)),
         };
         let call = RestCall::new(found, parts, request);
-        Some(match (refusal, call.media_refusal(request.headers())) {
+        Some(match (refusal, call.media_refusal(request)) {
             (Some(status), _) => RestTarget::Refused(call, status),
             (None, Some(refusal)) => RestTarget::NoCall(refusal),
             (None, None) => RestTarget::Call(call),
@@ -142,7 +167,7 @@ fn add(
     let method = Arc::new(RestMethod {
         descriptor: &service.descriptor.methods[position],
         mapping: Arc::new(mapping),
-        describing: Describing { comments: service.comments, options: service.options.json },
+        context: SchemaContext { comments: service.comments, options: service.options.json },
         limit: service.decoding_limit(position),
         accepted: service.options.accepted,
     });

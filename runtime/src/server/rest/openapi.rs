@@ -7,6 +7,7 @@ use std::{
 
 use bytes::Bytes;
 use http::{HeaderValue, Method, Request, Response, StatusCode, header};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::{Map, Value, json};
 use tonic::Status;
 
@@ -33,6 +34,8 @@ const DESCRIBED_METHODS: [Method; 8] = [
     Method::PATCH,
     Method::TRACE,
 ];
+/// What is not written in a path as it is: all but the unreserved characters of RFC 3986.
+const ENCODED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 /// The schema of what a failed call is answered with.
 const STATUS: &str = "google.rpc.Status";
 
@@ -51,7 +54,7 @@ const STATUS: &str = "google.rpc.Status";
 pub struct OpenApi {
     title: String,
     version: String,
-    path: String,
+    pub(super) path: String,
     servers: Vec<String>,
 }
 
@@ -66,7 +69,7 @@ impl OpenApi {
         }
     }
 
-    /// Sets the path at which it is served. Default: `/openapi.json`.
+    /// Sets the path at which it is served. Default: `/openapi.json`. If it is none, serving fails.
     pub fn path(self, path: impl Into<String>) -> Self {
         Self { path: path.into(), ..self }
     }
@@ -87,7 +90,8 @@ impl OpenApi {
             }
         }
         let mut schemas = paths.schemas.into_components();
-        schemas.insert(STATUS.into(), status_schema());
+        // The API may use it itself.
+        schemas.entry(STATUS).or_insert_with(status_schema);
         let mut document = json!({
             "openapi": "3.1.1",
             "info": { "title": self.title, "version": self.version },
@@ -99,11 +103,6 @@ impl OpenApi {
             document["servers"] = servers.collect();
         }
         ApiDocument(document.to_string().into())
-    }
-
-    /// Where the document is served.
-    pub(super) fn place(&self) -> &str {
-        &self.path
     }
 }
 
@@ -160,12 +159,12 @@ impl DescribedPaths {
     }
 
     fn operation(&mut self, method: &RestMethod, path: &[PathParameter]) -> Value {
-        let RestMethod { descriptor, mapping, describing, .. } = method;
+        let RestMethod { descriptor, mapping, context, .. } = method;
         let mut operation = Map::new();
         operation.insert("operationId".into(), self.operation_id(descriptor).into());
         operation.insert("tags".into(), json!([descriptor.service()]));
         let name = descriptor.path.trim_start_matches('/').replace('/', ".");
-        if let Some(comment) = describing.comment(&name) {
+        if let Some(comment) = context.comment(&name) {
             operation.insert("description".into(), comment.into());
         }
         if descriptor.deprecated {
@@ -175,7 +174,7 @@ impl DescribedPaths {
         if !parameters.is_empty() {
             operation.insert("parameters".into(), parameters.into());
         }
-        if let Some((content_type, schema)) = mapping.body_schema(&mut self.schemas, *describing) {
+        if let Some((content_type, schema)) = mapping.body_schema(&mut self.schemas, *context) {
             let body = json!({ "content": { content_type: { "schema": schema } } });
             operation.insert("requestBody".into(), body);
         }
@@ -195,8 +194,8 @@ impl DescribedPaths {
     }
 
     fn parameters(&mut self, method: &RestMethod, path: &[PathParameter]) -> Vec<Value> {
-        let RestMethod { mapping, describing, .. } = method;
-        let fields = mapping.path_schemas(&mut self.schemas, *describing);
+        let RestMethod { mapping, context, .. } = method;
+        let fields = mapping.path_schemas(&mut self.schemas, *context);
         let in_path = path.iter().map(|PathParameter { name, variable, part_of }| {
             let schema = match (variable.and_then(|at| fields.get(at)), part_of) {
                 (Some(schema), None) => schema.clone(),
@@ -210,7 +209,7 @@ impl DescribedPaths {
             parameter
         });
         let mut parameters: Vec<_> = in_path.collect();
-        let query = mapping.query_schemas(&mut self.schemas, *describing);
+        let query = mapping.query_schemas(&mut self.schemas, *context);
         let in_query = query
             .into_iter()
             .map(|(name, schema)| json!({ "name": name, "in": "query", "schema": schema }));
@@ -219,8 +218,8 @@ impl DescribedPaths {
     }
 
     fn responses(&mut self, method: &RestMethod) -> Value {
-        let RestMethod { mapping, describing, descriptor, .. } = method;
-        let schema = mapping.response_schema(&mut self.schemas, *describing);
+        let RestMethod { mapping, context, descriptor, .. } = method;
+        let schema = mapping.response_schema(&mut self.schemas, *context);
         let is_stream = descriptor.kind == MethodKind::ServerStreaming;
         let content = match (schema, is_stream) {
             (None, _) => json!({ "*/*": {} }),
@@ -287,7 +286,7 @@ impl<'a> DescribedPath<'a> {
         for segment in &self.template.segments {
             path.push('/');
             if let Segment::Literal(literal) = segment {
-                path += literal;
+                path.extend(utf8_percent_encode(literal, ENCODED));
             } else {
                 path += &format!("{{{}}}", name(position));
                 position += 1;
@@ -295,7 +294,7 @@ impl<'a> DescribedPath<'a> {
         }
         if let Some(verb) = &self.template.verb {
             path.push(':');
-            path += verb;
+            path.extend(utf8_percent_encode(verb, ENCODED));
         }
         path
     }

@@ -16,7 +16,10 @@ use crate::{
         http_reply::no_service,
         json_text::JsonText,
     },
-    server::translate::{streaming::StreamFormat, transcoder::Transcoder},
+    server::translate::{
+        streaming::StreamFormat,
+        transcoder::{Transcoder, no_response},
+    },
 };
 
 pub(super) const JSON: HeaderValue = HeaderValue::from_static("application/json");
@@ -137,7 +140,8 @@ impl RawChunks {
 
 impl StreamFormat for RawChunks {
     fn message(&mut self, message: Bytes) -> Result<Bytes, Status> {
-        let RawBody { content_type, data } = self.mapping.raw_response(message)?;
+        let raw = self.mapping.raw_response(message).inspect_err(no_response);
+        let RawBody { content_type, data } = raw?;
         self.content_type.get_or_insert(content_type);
         Ok(data)
     }

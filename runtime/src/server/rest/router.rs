@@ -76,13 +76,13 @@ impl<T> PathRouter<T> {
                 Segment::Rest => node = node.rest.get_or_insert_default(),
             }
         }
-        let leaves = &mut node.ends;
+        let ends = &mut node.ends;
         let route = Route { method, template, target };
-        let same = leaves.iter().copied().find(|other| self.routes[*other].is_same(&route));
+        let same = ends.iter().copied().find(|other| self.routes[*other].is_same(&route));
         if let Some(same) = same {
             return Err(&self.routes[same].target);
         }
-        leaves.push(self.routes.len());
+        ends.push(self.routes.len());
         self.routes.push(route);
         Ok(())
     }

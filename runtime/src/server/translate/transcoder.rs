@@ -81,7 +81,7 @@ pub(crate) fn foreign(codec: ConnectCodec) -> Result<Transcoder, Status> {
 
 /// Tells the log: for observers, the service has answered.
 #[cfg(feature = "json")]
-fn no_response(status: &Status) {
+pub(crate) fn no_response(status: &Status) {
     tracing::error!(problem = status.message(), "a response has no JSON");
 }
 

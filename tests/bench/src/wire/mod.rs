@@ -3,8 +3,8 @@
 
 mod certificates;
 mod counts;
-mod peers;
-mod runs;
+pub(crate) mod peers;
+pub(crate) mod runs;
 
 use crate::{
     median,
@@ -16,20 +16,20 @@ use runs::Run;
 
 /// What is called, and by how many at a time.
 #[derive(Clone, Copy, Debug)]
-struct Case {
+pub(crate) struct Case {
     /// As it is called in the report.
-    name: &'static str,
+    pub(crate) name: &'static str,
     /// As the programs of the peers call it.
-    call: &'static str,
-    in_flight: usize,
-    size: usize,
-    messages: usize,
-    setup: Setup,
+    pub(crate) call: &'static str,
+    pub(crate) in_flight: usize,
+    pub(crate) size: usize,
+    pub(crate) messages: usize,
+    pub(crate) setup: Setup,
 }
 
 /// What calls go over, and to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Setup {
+pub(crate) enum Setup {
     Plaintext,
     Tls,
     /// In plaintext, to a server with health, reflection, a log of requests, spans and limits.
@@ -48,7 +48,7 @@ impl Case {
     }
 }
 
-const fn case(
+pub(crate) const fn case(
     name: &'static str,
     call: &'static str,
     in_flight: usize,

@@ -14,8 +14,8 @@ use crate::{
 
 /// A peer's program.
 #[derive(Clone, Debug)]
-pub(super) struct Peer {
-    pub(super) name: &'static str,
+pub(crate) struct Peer {
+    pub(crate) name: &'static str,
     /// The program, and what comes before its own arguments.
     words: Vec<OsString>,
     /// Whether it only makes small unary calls and echoes.
@@ -32,7 +32,7 @@ impl Peer {
     }
 
     /// Whether it makes such calls at all.
-    pub(super) fn makes(&self, case: &Case) -> bool {
+    pub(crate) fn makes(&self, case: &Case) -> bool {
         let knows = !self.floor || ["add", "echo"].contains(&case.call);
         knows && (self.knows_setups || case.setup == Setup::Plaintext)
     }
@@ -47,8 +47,24 @@ impl Peer {
         Self { variable, ..self.clone() }
     }
 
+    /// The same program with another name, which is told of `value` by an environment variable.
+    pub(crate) fn with_variable(
+        &self,
+        name: &'static str,
+        (variable, value): (&'static str, &str),
+    ) -> Self {
+        Self { name, variable: Some((variable, value.into())), ..self.clone() }
+    }
+
+    /// A program in Python, of the environment that this one has.
+    pub(crate) fn with_script(mut self, script: &Path) -> Self {
+        self.words.truncate(1);
+        self.words.push(script.into());
+        self
+    }
+
     /// The program, run by `tool` if that is any.
-    pub(super) fn command_under(&self, tool: &[OsString]) -> Command {
+    pub(crate) fn command_under(&self, tool: &[OsString]) -> Command {
         let mut words = tool.iter().chain(&self.words);
         let mut command = Command::new(words.next().map_or_else(OsString::new, Clone::clone));
         command.args(words);
@@ -60,7 +76,7 @@ impl Peer {
 type Build = fn() -> Result<Peer, String>;
 
 /// The peers that can be built here; the others are told of.
-pub(super) fn build(quick: bool) -> Result<Vec<Peer>, String> {
+pub(crate) fn build(quick: bool) -> Result<Vec<Peer>, String> {
     let mut peers = vec![
         Peer { knows_setups: true, ..member("bench-ours", OURS, "bench-ours")? },
         Peer { knows_setups: true, ..member("bench-tonic", BASELINE, "bench-tonic")? },
@@ -93,7 +109,7 @@ fn target() -> PathBuf {
 }
 
 /// A peer of the workspace, built by itself: together their features would add up.
-fn member(package: &str, name: &'static str, program: &str) -> Result<Peer, String> {
+pub(crate) fn member(package: &str, name: &'static str, program: &str) -> Result<Peer, String> {
     let mut build = Command::new(env!("CARGO"));
     build.args(["build", "--release", "--package", package, "--target-dir"]).arg(target());
     output(build.current_dir(folder()))?;
@@ -115,7 +131,7 @@ fn stranger(name: &'static str) -> Result<Peer, String> {
 }
 
 /// Python's gRPC, in an environment of its own.
-fn grpcio() -> Result<Peer, String> {
+pub(crate) fn grpcio() -> Result<Peer, String> {
     let sources = folder().join("peers/grpcio");
     let environment = target().join("venv");
     let python = environment.join("bin/python");

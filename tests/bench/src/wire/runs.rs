@@ -11,12 +11,12 @@ use crate::output;
 
 /// What a run has come to, in microseconds for each call or message.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Run {
-    pub(super) rate: f64,
-    pub(super) p50: f64,
-    pub(super) p99: f64,
-    pub(super) client: f64,
-    pub(super) server: f64,
+pub(crate) struct Run {
+    pub(crate) rate: f64,
+    pub(crate) p50: f64,
+    pub(crate) p99: f64,
+    pub(crate) client: f64,
+    pub(crate) server: f64,
 }
 
 impl Peer {
@@ -27,8 +27,8 @@ impl Peer {
         certificates: &Certificates,
         seconds: f64,
     ) -> Option<Run> {
-        self.with_setup(case.setup, certificates)
-            .measure(case, seconds)
+        let peer = self.with_setup(case.setup, certificates);
+        peer.loaded_by(&peer, case, seconds)
             .inspect_err(|problem| {
                 let problem = problem.lines().next().unwrap_or_default();
                 eprintln!("{} fails at {}: {problem}", self.name, case.name);
@@ -36,12 +36,18 @@ impl Peer {
             .ok()
     }
 
-    fn measure(&self, case: &Case, seconds: f64) -> Result<Run, String> {
+    /// One run of this server, which `client` loads.
+    pub(crate) fn loaded_by(
+        &self,
+        client: &Self,
+        case: &Case,
+        seconds: f64,
+    ) -> Result<Run, String> {
         let mut server = Serving::start(self, "serve", &[])?;
         // What the client warms up with is not measured.
-        server.loaded_by(self, (case, &format!("for={}", seconds / 4.0)), &[])?;
+        server.loaded_by(client, (case, &format!("for={}", seconds / 4.0)), &[])?;
         let before = server.cpu()?;
-        let found = server.loaded_by(self, (case, &format!("for={seconds}")), &[])?;
+        let found = server.loaded_by(client, (case, &format!("for={seconds}")), &[])?;
         let server = server.cpu()? - before;
         let found: serde_json::Value =
             serde_json::from_str(&found).map_err(|error| format!("{error}: {found}"))?;
@@ -62,16 +68,16 @@ impl Peer {
 const WARM_UP: f64 = 0.2;
 
 /// A server that runs, until this is dropped.
-pub(super) struct Serving {
+pub(crate) struct Serving {
     server: Child,
     input: Option<ChildStdin>,
     lines: BufReader<ChildStdout>,
-    address: String,
+    pub(crate) address: String,
 }
 
 impl Serving {
     /// Starts a peer's server, under `tool` if that is any.
-    pub(super) fn start(peer: &Peer, serve: &str, tool: &[OsString]) -> Result<Self, String> {
+    pub(crate) fn start(peer: &Peer, serve: &str, tool: &[OsString]) -> Result<Self, String> {
         let mut command = peer.command_under(tool);
         command.arg(serve).stdin(Stdio::piped()).stdout(Stdio::piped());
         let mut server = command.spawn().map_err(|error| format!("{command:?}: {error}"))?;
@@ -97,7 +103,7 @@ impl Serving {
     }
 
     /// Has `client` call it, under `tool` if that is any, and returns what the client prints.
-    pub(super) fn loaded_by(
+    pub(crate) fn loaded_by(
         &self,
         client: &Peer,
         (case, extent): (&Case, &str),
@@ -110,7 +116,7 @@ impl Serving {
     }
 
     /// Ends the server as it wishes, so that a tool around it can say what it has seen.
-    pub(super) fn end(mut self) -> Result<(), String> {
+    pub(crate) fn end(mut self) -> Result<(), String> {
         self.input = None;
         self.server.wait().map(drop).map_err(|error| error.to_string())
     }
