@@ -35,7 +35,7 @@ impl Shop for Service {
 #[derive(Clone)]
 enum Doors {
     Grpc(ShopClient),
-    Json(JsonClient),
+    Json(Box<JsonClient>),
 }
 
 fn door() -> String {
@@ -73,7 +73,7 @@ impl Peer for Doors {
             "connect" => ["/shop.Shop/Add", "/shop.Shop/Place"],
             _ => ["/v1/add", "/v1/orders"],
         };
-        Self::Json(JsonClient::new(address, paths, is_http2))
+        Self::Json(Box::new(JsonClient::new(address, paths, is_http2)))
     }
 
     async fn add(&self, a: i32, b: i32) -> i32 {
