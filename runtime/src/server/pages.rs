@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+#[cfg(any(feature = "explorer", feature = "rest"))]
 use super::error::ServeError;
 use crate::h2::server::service::HttpService;
 
@@ -18,6 +19,7 @@ impl Pages {
     ///
     /// # Errors
     /// [`ServeError::InvalidOption`]: it is no path.
+    #[cfg(feature = "rest")]
     pub(crate) fn at(
         path: &str,
         service: Arc<dyn HttpService>,
@@ -35,6 +37,7 @@ impl Pages {
 }
 
 /// Fails if `path`, which `Server` has from this `option`, is none.
+#[cfg(any(feature = "explorer", feature = "rest"))]
 pub(crate) fn check_path(path: &str, option: &'static str) -> Result<(), ServeError> {
     let is_written = |byte: u8| byte.is_ascii_alphanumeric() || b"/-._~".contains(&byte);
     if path.starts_with('/') && path.bytes().all(is_written) {
