@@ -3,10 +3,13 @@
 use flate2::{Compression, read::GzDecoder, write::GzEncoder};
 use http::{Request, StatusCode};
 use http_body_util::Full;
-use rust_scaffold::JsonOptions;
+use rust_scaffold::{JsonOptions, Server};
 use std::io::{Read as _, Write as _};
 
-use crate::rest::{answer, answer_of, get, invalid, ok, routes_with, send};
+use crate::{
+    contracts::rest::RestServer,
+    rest::{Echo, answer, answer_of, get, invalid, ok, routes_with, send},
+};
 
 #[tokio::test]
 async fn a_body_is_the_message_or_a_field_of_it() {
@@ -44,6 +47,44 @@ async fn what_is_wrong_with_a_body_is_told_with_its_place() {
         let expected = if body.is_empty() { StatusCode::OK } else { StatusCode::BAD_REQUEST };
         assert_eq!(status, expected, "{text}");
         assert!(!text.contains("int32"), "{text}");
+    }
+}
+
+/// Others could not be decoded, which would be an error of the server.
+#[tokio::test]
+async fn messages_are_nested_100_levels_deep_at_most() {
+    let routes = Server::new().add_service(RestServer::new(Echo)).into_service().unwrap();
+    let nested = |levels| {
+        let (start, end) = (r#"{"nested":"#.repeat(levels), "}".repeat(levels));
+        format!("{start}{{}}{end}")
+    };
+    // Each list is a value, with a list in it.
+    let list = |levels| format!(r#"{{"value":{}{}}}"#, "[".repeat(levels), "]".repeat(levels));
+    // So is each object, of which an entry is a message as well.
+    let object =
+        |levels| format!(r#"{{"value":{}1{}}}"#, r#"{"a":"#.repeat(levels), "}".repeat(levels));
+    for (json, is_well) in [
+        (nested(100), true),
+        (nested(101), false),
+        (list(50), true),
+        (list(51), false),
+        (object(33), true),
+        (object(34), false),
+    ] {
+        for path in ["/v1/things", "/rest.Rest/Plain"] {
+            let request = Request::post(path).header("content-type", "application/json");
+            let request = request.body(Full::from(json.clone())).unwrap();
+            let status = answer_of(&routes, request).await.status();
+            let expected = if is_well { StatusCode::OK } else { StatusCode::BAD_REQUEST };
+            assert_eq!(status, expected, "{path} {json}");
+        }
+    }
+    // The number is a message as well.
+    let path = ["nested"; 100].join(".");
+    for (field, expected) in [("int32", StatusCode::OK), ("wrapped", StatusCode::BAD_REQUEST)] {
+        let request = Request::get(format!("/v1/things/x?{path}.{field}=1"));
+        let response = answer_of(&routes, request.body(Full::default()).unwrap()).await;
+        assert_eq!(response.status(), expected, "{field}");
     }
 }
 
@@ -104,6 +145,10 @@ async fn bodies_are_compressed_as_http_has_it() {
     let mut plain = String::new();
     GzDecoder::new(&response.body()[..]).read_to_string(&mut plain).unwrap();
     assert_eq!(plain, r#"{"int32":5}"#);
+
+    let request = Request::post("/v1/things").header("content-encoding", "gzip");
+    let response = answer(request.body(Full::from("{}")).unwrap()).await;
+    assert_eq!(response.status(), StatusCode::BAD_REQUEST);
 
     let request = Request::post("/v1/things").header("content-encoding", "br");
     let response = answer(request.body(Full::default()).unwrap()).await;

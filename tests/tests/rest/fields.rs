@@ -5,7 +5,7 @@ use rust_scaffold::JsonOptions;
 use http::{Request, StatusCode};
 use http_body_util::Full;
 
-use crate::rest::{answer_of, get, invalid, ok, routes_with};
+use crate::rest::{answer_of, get, invalid, ok, routes_with, send};
 
 #[tokio::test]
 async fn parts_of_the_path_are_fields() {
@@ -35,6 +35,7 @@ async fn parameters_of_the_query_are_fields_of_any_scalar_type() {
             r#"{"int32":-7,"uint64":"18446744073709551615","string":"x"}"#,
         ),
         ("double=1e3&float=NaN", r#"{"double":1000.0,"float":"NaN","string":"x"}"#),
+        ("double=-Infinity", r#"{"double":"-Infinity","string":"x"}"#),
         ("bool=true&bytes=aGk", r#"{"bool":true,"string":"x","bytes":"aGk="}"#),
         ("bytes=_-8%3D", r#"{"string":"x","bytes":"/+8="}"#),
         (
@@ -68,6 +69,8 @@ async fn what_is_no_value_of_a_field_is_told() {
         ("/v1/by/0/0/1970-01-01T00:00:00Z/yes", r#"bool: expected bool, got "yes""#),
         ("/v1/things/%ff", "string: the path is not UTF-8"),
         ("/v1/things/x?text=%ff", r#"the parameter "%ff" is not UTF-8"#),
+        ("/v1/things/x?double=1e999", r#"double: expected double, got "1e999""#),
+        ("/v1/things/x?float=-1e39", r#"float: expected float, got "-1e39""#),
         ("/v1/things/x?uint32=-1", r#"uint32: expected uint32, got "-1""#),
         ("/v1/things/x?bytes=*", r#"bytes: expected bytes in Base64, got "*""#),
         ("/v1/things/x?no=1", r#"unknown parameter "no": mirror.Everything has no field "no""#),
@@ -102,4 +105,9 @@ async fn unknown_parameters_are_ignored_by_option() {
     let request = Request::get("/v1/things/x?no=1&int32=2").body(Full::default()).unwrap();
     let response = answer_of(&routes, request).await;
     assert_eq!(response.body(), r#"{"int32":2,"string":"x"}"#);
+}
+
+#[tokio::test]
+async fn names_in_rules_are_those_of_the_proto() {
+    assert_eq!(send("POST", "/v1/swapped/a", r#""b""#).await, ok(r#""a b""#));
 }

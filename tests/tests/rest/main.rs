@@ -2,10 +2,21 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod anything;
 mod bodies;
 mod ends;
 mod fields;
+mod heads;
+#[allow(dead_code, reason = "shared with tests that need more of it")]
+#[path = "../chaos/memory.rs"]
+mod memory;
+#[allow(dead_code, reason = "shared with tests that need more of it")]
+#[path = "../fuzz/mutate.rs"]
+mod mutate;
 mod openapi;
+#[allow(dead_code, reason = "shared with tests that need more of it")]
+#[path = "../fuzz/random.rs"]
+mod random;
 mod refusals;
 mod rest;
 mod streams;

@@ -12,7 +12,9 @@ use tower_service::Service as _;
 use crate::contracts::{
     google::api::HttpBody,
     mirror::Everything,
-    rest::{Excerpts, ExcerptsServer, Rest, RestServer, UploadRequest},
+    rest::{
+        Excerpts, ExcerptsServer, Rest, RestServer, Swapped, Swaps, SwapsServer, UploadRequest,
+    },
 };
 
 pub(crate) struct Echo;
@@ -116,6 +118,13 @@ impl Excerpts for Echo {
     }
 }
 
+impl Swaps for Echo {
+    async fn swap(&self, call: Call<Swapped>) -> Answered<Swapped> {
+        let Swapped { left, right, .. } = call.into_inner();
+        Ok(Swapped { left: format!("{left} {right}"), ..Swapped::default() }.into())
+    }
+}
+
 /// The message as often as it says.
 fn repeated(call: Call<Everything>) -> Answered<Streaming<Everything>> {
     let message = call.into_inner();
@@ -142,7 +151,8 @@ pub(crate) fn routes_with(options: JsonOptions) -> Routes {
         .accept_compressed(CompressionEncoding::Gzip)
         .send_compressed(CompressionEncoding::Gzip);
     let excerpts = ExcerptsServer::new(Echo).json(options);
-    Server::new().add_service(server).add_service(excerpts).into_service().unwrap()
+    let server = Server::new().add_service(server).add_service(excerpts);
+    server.add_service(SwapsServer::new(Echo).json(options)).into_service().unwrap()
 }
 
 /// The response to `request`, all of it.

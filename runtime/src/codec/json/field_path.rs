@@ -1,5 +1,7 @@
 //! Fields of requests that come as text: in the path or the query of a URL.
 
+use std::str::FromStr;
+
 use base64::{
     Engine as _,
     alphabet::{STANDARD, URL_SAFE},
@@ -9,10 +11,7 @@ use prost_reflect::{
     DynamicMessage, EnumDescriptor, FieldDescriptor, Kind, MessageDescriptor, Value,
 };
 
-use super::{
-    JsonOptions,
-    explain::{self, field},
-};
+use super::{JsonOptions, explain};
 
 const PADDED_OR_NOT: GeneralPurposeConfig =
     GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent);
@@ -31,11 +30,15 @@ pub(super) struct FieldPath {
 }
 
 impl FieldPath {
-    /// The field to which `path` leads, names with dots between them: those of the proto, or of JSON.
+    /// The field to which `path` leads, names with dots between them, each of which `field` finds in its message.
     ///
     /// # Errors
     /// Why there is none that could come as text.
-    pub(super) fn find(message: &MessageDescriptor, path: &str) -> Result<Self, String> {
+    pub(super) fn find(
+        message: &MessageDescriptor,
+        path: &str,
+        field: impl Fn(&MessageDescriptor, &str) -> Option<FieldDescriptor>,
+    ) -> Result<Self, String> {
         let mut messages: Vec<FieldDescriptor> = Vec::new();
         let mut names = path.split('.').peekable();
         let mut message = message.clone();
@@ -160,8 +163,8 @@ fn is_wrapper(name: &str) -> bool {
 /// The value that `text` is. None if it is none of this kind.
 fn value(kind: &Kind, text: &str) -> Option<Value> {
     Some(match kind {
-        Kind::Double => Value::F64(text.parse().ok()?),
-        Kind::Float => Value::F32(text.parse().ok()?),
+        Kind::Double => Value::F64(number(text)?),
+        Kind::Float => Value::F32(number(text)?),
         Kind::Int32 | Kind::Sint32 | Kind::Sfixed32 => Value::I32(text.parse().ok()?),
         Kind::Int64 | Kind::Sint64 | Kind::Sfixed64 => Value::I64(text.parse().ok()?),
         Kind::Uint32 | Kind::Fixed32 => Value::U32(text.parse().ok()?),
@@ -175,6 +178,13 @@ fn value(kind: &Kind, text: &str) -> Option<Value> {
         Kind::Enum(values) => Value::EnumNumber(enum_number(values, text)?),
         Kind::Message(message) => Value::Message(message_of_text(message, text)?),
     })
+}
+
+/// A number of floating point. None if it is too large for its type, as in JSON.
+fn number<T: FromStr + Into<f64> + Copy>(text: &str) -> Option<T> {
+    let number: T = text.parse().ok()?;
+    let is_too_large = number.into().is_infinite() && text.contains(|it: char| it.is_ascii_digit());
+    (!is_too_large).then_some(number)
 }
 
 fn enum_number(values: &EnumDescriptor, text: &str) -> Option<i32> {

@@ -10,7 +10,7 @@ use serde_json::{Map, Value as Schema, value::RawValue};
 use tonic::Status;
 
 use super::{
-    JsonMethod,
+    JsonMethod, encode_request,
     explain::field,
     field_path::FieldPath,
     schema::{SchemaContext, Schemas},
@@ -77,15 +77,17 @@ impl HttpMapping {
         body: &BodyRule,
         response_body: Option<&str>,
     ) -> Result<Self, String> {
+        // In a rule, the names are those of the proto. In JSON, one of them may be that of another field.
+        let by_name = MessageDescriptor::get_field_by_name;
         let variable = |name: &str| {
-            let path = FieldPath::find(&method.request, name)?;
+            let path = FieldPath::find(&method.request, name, by_name)?;
             match path.is_repeated() {
                 true => Err(format!("{name} is repeated, and cannot be in a path")),
                 false => Ok((name.to_owned(), path)),
             }
         };
         let named = |message: &MessageDescriptor, name: &str| {
-            let found = field(message, name);
+            let found = by_name(message, name);
             found.ok_or_else(|| format!("{} has no field {name:?}", message.full_name()))
         };
         Ok(Self {
@@ -139,7 +141,7 @@ impl HttpMapping {
         for ((name, path), text) in self.variables.iter().zip(&parts.variables) {
             set(&mut message, (name, path), text)?;
         }
-        Ok(message.encode_to_vec().into())
+        encode_request(&message)
     }
 
     /// The field that a query parameter sets.
@@ -147,7 +149,7 @@ impl HttpMapping {
         if let MappedBody::Message = self.body {
             return Err(format!("unknown parameter {name:?}: the fields are in the body"));
         }
-        FieldPath::find(&self.method.request, name)
+        FieldPath::find(&self.method.request, name, field)
             .map_err(|problem| format!("unknown parameter {name:?}: {problem}"))
     }
 

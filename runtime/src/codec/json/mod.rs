@@ -23,7 +23,7 @@ use prost_reflect::{
 };
 use tonic::Status;
 
-use self::depth::LimitedDepth;
+use self::depth::{LimitedDepth, MAX_NESTED};
 use crate::{
     call::{method::ServiceDescriptor, status::BoxError},
     codec::descriptors::well_known_files,
@@ -157,7 +157,7 @@ impl JsonMethod {
     /// # Errors
     /// `InvalidArgument`, with the place and the problem: `items[3].price: expected int32, got "x"`.
     pub(crate) fn read_request(&self, json: &[u8]) -> Result<Bytes, Status> {
-        Ok(self.parse_request(json)?.encode_to_vec().into())
+        encode_request(&self.parse_request(json)?)
     }
 
     fn parse_request(&self, json: &[u8]) -> Result<DynamicMessage, Status> {
@@ -199,5 +199,14 @@ impl JsonMethod {
     fn unwritable(&self, error: &dyn fmt::Display) -> Status {
         let name = self.response.full_name();
         Status::internal(format!("cannot write a {name} as JSON: {error}"))
+    }
+}
+
+fn encode_request(request: &DynamicMessage) -> Result<Bytes, Status> {
+    match depth::is_within(request, MAX_NESTED) {
+        true => Ok(request.encode_to_vec().into()),
+        false => Err(Status::invalid_argument(format!(
+            "the message has more than {MAX_NESTED} levels of messages in it"
+        ))),
     }
 }

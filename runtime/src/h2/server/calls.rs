@@ -213,11 +213,12 @@ impl Calls {
         });
         let protocol = Protocol::of_headers(request.headers());
         let slot = Some(MethodSlot::of(request.uri().path()));
+        let method = request.method().clone();
         let service_future = self.shared.call(request, self.info.as_ref());
         // What is refused says nothing of how quick its method is.
         let slot = slot.filter(|_| !service_future.is_refusal());
-        let mut call =
-            ServerStream::new(protocol, service_future, stream, self.header_limit).counted(counted);
+        let call = ServerStream::new(protocol, service_future, stream, self.header_limit);
+        let mut call = call.answering(&method).counted(counted);
         if !self.runs_inline(slot) {
             return self.spawn_unless_reset(call);
         }

@@ -8,7 +8,7 @@ use std::{
 
 use bytes::Bytes;
 use h2::{Reason, server::SendResponse};
-use http::Response;
+use http::{Method, Response};
 use http_body::Body as _;
 use tonic::Status;
 
@@ -42,6 +42,8 @@ pub(crate) struct ServerStream {
     /// The client's size limit for headers.
     header_limit: HeaderLimit,
     progress: ResponseState,
+    /// Whether the client takes a body.
+    has_body: bool,
     /// Until the response is sent, which counts from then on.
     counted: CountedStream,
 }
@@ -77,7 +79,14 @@ impl ServerStream {
         let protocol = service_future.protocol(protocol);
         service_future.fit_to(header_limit, protocol);
         let progress = ResponseState::Waiting(service_future);
-        Self { protocol, stream, header_limit, progress, counted: CountedStream::default() }
+        let counted = CountedStream::default();
+        Self { protocol, stream, header_limit, progress, has_body: true, counted }
+    }
+
+    /// Leaves out the body if the client has asked for the head alone: with a body, the response would be malformed.
+    pub(crate) fn answering(mut self, method: &Method) -> Self {
+        self.has_body = method != Method::HEAD;
+        self
     }
 
     /// Counts how the call ends.
@@ -149,7 +158,7 @@ impl ServerStream {
         fit_head(&mut response, self.header_limit, self.protocol);
         self.protocol = response_protocol(&response, self.protocol);
         let (head, body) = response.into_parts();
-        let ended = body.is_end_stream();
+        let ended = !self.has_body || body.is_end_stream();
         self.counted.note_head(head.status, &head.headers);
         let messages = self.counted.messages(&head.headers);
         match self.stream.send_response(Response::from_parts(head, ()), ended) {

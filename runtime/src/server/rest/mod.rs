@@ -89,23 +89,13 @@ impl RestRoutes {
         Pages::at(&api.path, Arc::new(api.document(&self.router)), "openapi")
     }
 
-    /// A client that asks for the head alone gets that of what it would get.
-    fn find<'a>(&'a self, method: &Method, path: &'a str) -> RouteMatch<'a, Arc<RestMethod>> {
-        match self.router.find(method, path) {
-            RouteMatch::OtherMethod(_) if method == Method::HEAD => {
-                self.router.find(&Method::GET, path)
-            }
-            found => found,
-        }
-    }
-
     /// None if `request` is for none of the rules.
     pub(super) fn target(&self, request: &Request<HttpBody>) -> Option<RestTarget> {
         let path = request.uri().path();
         if self.pages.iter().any(|page| page.are_at(path)) {
             return None;
         }
-        let (found, captures) = match self.find(request.method(), path) {
+        let (found, captures) = match self.router.find(request.method(), path) {
             RouteMatch::Found(found, captures) => (Arc::clone(found), captures),
             RouteMatch::OtherMethod(_) if self.has_fallback => return None,
             RouteMatch::OtherMethod(methods) => {

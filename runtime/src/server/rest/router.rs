@@ -154,15 +154,18 @@ impl<'a, T> Search<'a, '_, T> {
 
     fn among(&mut self, routes: &'a [usize], verb: Option<&str>) -> Option<&'a Route<T>> {
         let routes = routes.iter().map(|position| &self.routes[*position]);
-        let (mut matched, mut of_any_method) = (None, None);
+        let is_head = self.method == Method::HEAD;
+        let (mut matched, mut of_get, mut of_any_method) = (None, None, None);
         for route in routes.filter(|route| route.template.verb.as_deref() == verb) {
             match &route.method {
                 None => of_any_method = Some(route),
                 Some(method) if method == self.method => matched = Some(route),
+                // A client that asks for the head alone gets that of what it would get.
+                Some(method) if is_head && method == Method::GET => of_get = Some(route),
                 Some(method) => self.allowed.push(method),
             }
         }
-        matched.or(of_any_method)
+        matched.or(of_get).or(of_any_method)
     }
 }
 
@@ -205,7 +208,8 @@ fn decoded(segment: &str) -> Cow<'_, str> {
 fn decoded_but_slashes(segment: &str) -> Option<String> {
     let mut value = String::with_capacity(segment.len());
     let mut rest = segment;
-    while let Some(at) = rest.find("%2F").or_else(|| rest.find("%2f")) {
+    let is_slash = |encoded: &[u8]| encoded.eq_ignore_ascii_case(b"%2F");
+    while let Some(at) = rest.as_bytes().windows("%2F".len()).position(is_slash) {
         let (before, slash) = rest.split_at(at);
         let (slash, after) = slash.split_at("%2F".len());
         value += &percent_decode_str(before).decode_utf8().ok()?;
@@ -315,6 +319,8 @@ mod tests {
         assert_eq!(get(&router, "/one/a%2Fb%20c"), Some(("/one/{a}", "a/b c".into())));
         let more = Some(("/more/{a=x/**}", "x/a%2fb c/%2F".into()));
         assert_eq!(get(&router, "/more/x/a%2fb%20c/%2F"), more);
+        let both = Some(("/more/{a=x/**}", "x/%2f%2F..%2f".into()));
+        assert_eq!(get(&router, "/more/x/%2f%2F..%2f"), both);
         assert!(get(&router, "/caf%C3%A9").is_some());
         let RouteMatch::Found(_, captures) = router.find(&Method::GET, "/one/%ff") else {
             panic!()
@@ -329,6 +335,31 @@ mod tests {
         assert_eq!(methods, [Method::POST, Method::PUT]);
         assert!(matches!(router.find(&Method::TRACE, "/any"), RouteMatch::Found(..)));
         assert_eq!(router.find(&Method::GET, "/v2/x"), RouteMatch::Unknown);
+    }
+
+    #[test]
+    fn a_head_is_that_of_a_get_unless_it_has_a_rule() {
+        let router = router(&[
+            ("*", "/v1/any"),
+            ("GET", "/v1/any"),
+            ("GET", "/v1/own"),
+            ("HEAD", "/v1/own"),
+            ("HEAD", "/v1/*"),
+            ("*", "/v2/any"),
+        ]);
+        for (path, method) in [
+            ("/v1/any", Some(Method::GET)),
+            ("/v1/own", Some(Method::HEAD)),
+            ("/v1/x", Some(Method::HEAD)),
+            ("/v2/any", None),
+        ] {
+            let RouteMatch::Found(found, _) = router.find(&Method::HEAD, path) else { panic!() };
+            let mut routes = router.routes();
+            assert!(
+                routes.any(|it| it.0 == method.as_ref() && std::ptr::eq(it.2, found)),
+                "{path}"
+            );
+        }
     }
 
     #[test]

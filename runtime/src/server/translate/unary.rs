@@ -73,13 +73,21 @@ impl UnaryRequest {
             MessageForm::Transcoded(transcoder, encoding) => {
                 let plain = match encoding {
                     Some(encoding) if !received.is_empty() => {
-                        decompress(*encoding, &received, self.limit)?
+                        decompress(*encoding, &received, self.limit).map_err(as_invalid)?
                     }
                     _ => received,
                 };
                 Ok(prefixed(false, &transcoder.read_request(plain)?))
             }
         }
+    }
+}
+
+/// gRPC has it that what cannot be decompressed is an internal error. In HTTP it is the client's, as is malformed JSON.
+fn as_invalid(status: Status) -> Status {
+    match status.code() {
+        Code::Internal => Status::invalid_argument(status.message()),
+        _ => status,
     }
 }
 
