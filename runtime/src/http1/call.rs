@@ -164,7 +164,10 @@ impl Http1Body {
         mut body: HttpBody,
         status: &Status,
     ) -> Option<Result<Frame<Bytes>, Status>> {
+        // What another library has written is passed on frame by frame, so that an end can follow it.
+        let in_data = self.protocol.filter(|protocol| !protocol.has_http_trailers());
         let last = body.end_with(self.protocol, status).filter(Frame::is_data);
+        let last = last.or_else(|| in_data.map(|protocol| protocol.end_of_response(Err(status))));
         drop_ended(body, status);
         if last.is_some() {
             self.counted.end_as(false);
