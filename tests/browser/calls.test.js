@@ -105,6 +105,20 @@ test('the details of an error are decoded where their types are known', async ()
   assert.equal(await page.getByRole('region', { name: 'other.Unknown' }).textContent(), 'CAE');
 });
 
+test('details that are broken do not change the status', async () => {
+  const page = await explorer.open('#shop.v1.Orders/Place');
+  let details;
+  await page.route('**/shop.v1.Orders/Place', (route) =>
+    route.fulfill({ status: 400, json: { code: 'invalid_argument', message: 'customer: missing', details } }),
+  );
+  for (details of [[{ type: 'google.rpc.BadRequest', value: '%' }, { type: 'google.rpc.BadRequest' }, null], 7]) {
+    assert.equal(await send(page, {}), 'INVALID_ARGUMENT');
+    await page.locator('[data-path="customer"] > .problem', { hasText: 'missing' }).waitFor();
+    assert.match(await page.locator('.history .code').first().textContent(), /invalid_argument/);
+    assert.equal(await page.locator('.detail').count(), Array.isArray(details) ? 2 : 0);
+  }
+});
+
 test('what is wrong with a field is shown there', async () => {
   const page = await explorer.open('#shop.v1.Orders/Place');
   assert.equal(await send(page, { customer: 'Ada' }), 'INVALID_ARGUMENT');

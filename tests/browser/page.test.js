@@ -100,6 +100,70 @@ test('what is marked as secret is masked', async () => {
   assert.deepEqual(await messages(page), [{ user: 'Bob', token: 'token-hunter2' }]);
 });
 
+test('a mask in a list stands for its own secret, or for none', async () => {
+  const page = await explorer.open('#shop.v1.Accounts/SignIn');
+  const write = (...pairs) => {
+    const companions = pairs.map(([name, password]) => ({ name, password }));
+    return json(page).fill(JSON.stringify({ password: '0', companions }));
+  };
+  let calls = 0;
+  page.on('request', (request) => (calls += request.method() === 'POST'));
+  await write(['Ada', '1'], ['Bob', '2']);
+  await write(['Ada', '••••••'], ['Rob', '••••••']);
+  // Of which of the two is it?
+  await write(['Rob', '••••••']);
+  await page.getByText('password: what the mask hides is not known, write it again').waitFor();
+  await button(page, 'Send').click();
+  assert.equal(calls, 0);
+  await write(['Ada', '••••••'], ['Rob', '••••••']);
+  const request = page.waitForRequest(/SignIn/);
+  assert.equal(await send(page), 'OK');
+  const sent = (await request).postDataJSON().companions;
+  assert.deepEqual(sent, [
+    { name: 'Ada', password: '1' },
+    { name: 'Rob', password: '2' },
+  ]);
+});
+
+test('metadata that may be secret is not kept', async () => {
+  const words = ['auth', 'bearer', 'cookie', 'jwt', 'key', 'passphrase', 'secret', 'Session-ID', 'signature', 'token'];
+  const metadata = [...words.map((word) => `x-${word}`), 'some-bin', 'tenant'].map((name) => [name, 's3cret']);
+  const page = await explorer.open(`#shop.v1.Orders/Place?${callOf({ metadata })}`);
+  await send(page, {});
+  for (const text of [page.url(), await page.evaluate(() => JSON.stringify(localStorage))]) {
+    const [kept] = /metadata.*\]\]/.exec(decodeURIComponent(text));
+    assert.equal(kept.replace(/\\*"/g, ''), 'metadata:[[tenant,s3cret]]');
+  }
+  for (const kind of ['curl', 'grpcurl', 'Rust']) assert.equal((await snippet(page, kind)).split('s3cret').length, 2);
+});
+
+const callOf = (call) => `call=${encodeURIComponent(JSON.stringify(call))}`;
+
+test('no link puts code into what is copied', async () => {
+  const metadata = ['x-token$(exit 7)', 'x-token`exit 7`', "token'; exit 7; '", '"token', '1-token', 'tenant'];
+  const order = {
+    customer: "'; exit 7; '$(exit 7)",
+    cash: 'true).into(); std::process::exit(7); (',
+    preferences: { '*/ exit(7); /*/': '/* /*/' },
+  };
+  const call = callOf({ metadata: metadata.map((name) => [name, "'$(exit 7)"]), messages: [order] });
+  const page = await explorer.open(`#shop.v1.Orders/Place?${call}`);
+  assert.equal(await page.getByLabel(/^name of metadata/).count(), 2);
+  const command = await snippet(page, 'curl');
+  assert.match(command, /'1-token: '"\$_1_TOKEN"/);
+  assert.match(JSON.parse(inShell(command)).message, /cash/);
+  const rust = await snippet(page, 'Rust');
+  assert.match(rust, /payment: Some\(shop::v1::order::Payment::Cash\(false\)\)/);
+  const [, comment] = /Default::default\(\/\* (.*) \*\/\)/.exec(rust);
+  assert.deepEqual(JSON.parse(comment), order.preferences);
+  assert.doesNotMatch(comment, /\*\/|\/\*/);
+
+  // Nor does who writes a name without thinking of a shell.
+  await page.getByLabel('name of metadata 1').fill("x-token$(exit 7)`exit 7`'");
+  const quoted = `'x-token$(exit 7)\`exit 7\`'\\'': '"$X_TOKEN_EXIT_7_EXIT_7_"`;
+  for (const kind of ['curl', 'grpcurl']) assert.ok((await snippet(page, kind)).includes(quoted));
+});
+
 test('a call that is copied as curl works in a shell', async () => {
   const page = await explorer.open('#shop.v1.Orders/Place');
   await page.context().grantPermissions(['clipboard-read', 'clipboard-write']);
@@ -111,7 +175,7 @@ test('a call that is copied as curl works in a shell', async () => {
   await page.getByText('Copied', { exact: true }).waitFor();
   const command = await page.evaluate(() => navigator.clipboard.readText());
   assert.doesNotMatch(command, /s3cret/);
-  assert.match(command, /\$AUTHORIZATION/);
+  assert.match(command, /'authorization: '"\$AUTHORIZATION"/);
   const placed = JSON.parse(inShell(command));
   assert.deepEqual(placed, { id: '9007199254740993', ...order });
 });
@@ -148,7 +212,7 @@ test('grpcurl is told what it needs', async () => {
     [
       'grpcurl -plaintext',
       "-H 'tenant: north'",
-      '-H "authorization: $AUTHORIZATION"',
+      `-H 'authorization: '"$AUTHORIZATION"`,
       '-max-time 1.5',
       `-d '{"text":"it'\\''s"}\n{}'`,
       address,

@@ -2,7 +2,7 @@
 
 use crate::{
     channelz::SocketAddress,
-    server::{ServeError, pages::check_path},
+    server::{ServeError, observer::Exposure, pages::check_path},
 };
 
 /// Where the explorer of a [`Server`](crate::Server) is, and who may reach it: see
@@ -29,8 +29,14 @@ impl Explorer {
         Self { path: path.into(), is_public: false }
     }
 
-    /// Lets the server have its explorer on an address that others may reach, or of which nothing is known. Without
-    /// it, serving fails on any but a loopback address or a Unix socket. Default: not.
+    /// Lets the server have its explorer on an address that others may reach, or of which nothing is known, and behind
+    /// proxies. Without it, serving fails on any but a loopback address or a Unix socket, and with
+    /// [`proxy_protocol`](crate::Server::proxy_protocol) or [`forwarded_for`](crate::Server::forwarded_for); and requests
+    /// with a header that proxies add (`forwarded`, `via`, `x-forwarded-for`, `x-real-ip`) are answered with 403. Default:
+    /// not.
+    ///
+    /// A proxy on this machine that adds no header looks like a browser on it: take care that it does not pass on the
+    /// path of the page.
     ///
     /// Everybody who reaches the page sees all services, their messages and comments. What they may call is up to the
     /// server, as ever: the page has no rights of its own. It is then answered for every host name; otherwise over
@@ -48,18 +54,20 @@ impl Explorer {
         self.is_public
     }
 
-    /// Fails if the path is none, or the page must not be served on `address`.
-    pub(super) fn check(&self, address: Option<&SocketAddress>) -> Result<(), ServeError> {
+    /// Fails if the path is none, or the page must not be served where it can be reached like that.
+    pub(super) fn check(&self, exposure: Exposure<'_>) -> Result<(), ServeError> {
         let invalid = |reason| Err(ServeError::InvalidOption { option: "explorer", reason });
         check_path(&self.path, "explorer")?;
-        let place = match address {
+        let place = match exposure {
             _ if self.is_public => return Ok(()),
-            Some(address) if is_local(address) => return Ok(()),
-            Some(address) => format!("on {address}, where others may reach it"),
-            None => "on addresses that it does not know".to_owned(),
+            Exposure::Address(address) if is_local(address) => return Ok(()),
+            Exposure::Address(address) => format!("on {address}, where others may reach it"),
+            Exposure::Proxies => "behind proxies, through which others may reach it".to_owned(),
+            Exposure::Unknown => "on addresses that it does not know".to_owned(),
         };
         invalid(format!(
-            "would show all services {place}: serve on 127.0.0.1, or say `Explorer::on_public_addresses`"
+            "would show all services {place}: serve on 127.0.0.1 without proxies, or say \
+             `Explorer::on_public_addresses`"
         ))
     }
 }

@@ -3,17 +3,16 @@
 use std::{future::ready, sync::OnceLock};
 
 use bytes::Bytes;
-use http::{HeaderValue, Method, Request, Response, StatusCode, header};
+use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, header};
 use serde_json::Value;
 
 use super::{Explorer, schema::schema};
 use crate::{
-    channelz::SocketAddress,
     h2::server::service::{HttpService, ServiceFuture},
     protocol::{Protocol, http_body::HttpBody, http_reply::no_service},
     server::{
         ServeError,
-        observer::{ServerObserver, ServiceEntry},
+        observer::{Exposure, ServerObserver, ServiceEntry},
     },
 };
 
@@ -39,7 +38,7 @@ const SCRIPT: &str = concat!(
 /// A test knows the hashes that belong here.
 const POLICY: HeaderValue = HeaderValue::from_static(
     "default-src 'none'; \
-     script-src 'sha256-+2ulkXH76nUGZdZmMO6+5apQWdZHCs1zivft0i/oDbA='; \
+     script-src 'sha256-qMX/C0IAE+2rEWJ3bpErwLfRDc7tYIT954UzIiFeBhc='; \
      style-src 'sha256-LFdIG3j4+WWetk2ll2ZZscBwsnDtwnErRmDGsmRb6EQ='; \
      img-src data:; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
 );
@@ -85,13 +84,17 @@ impl HttpService for ExplorerPage {
         if Protocol::of_call(request.headers()).is_some() {
             return ServiceFuture::Refused(Some(no_service(&request)));
         }
-        ServiceFuture::Other(None, Box::pin(ready(self.answer(request.method()))))
+        let response = match !self.explorer.is_public() && is_forwarded(request.headers()) {
+            true => forwarded_refusal(),
+            false => self.answer(request.method()),
+        };
+        ServiceFuture::Other(None, Box::pin(ready(response)))
     }
 }
 
 impl ServerObserver for ExplorerPage {
-    fn may_serve_on(&self, address: Option<&SocketAddress>) -> Result<(), ServeError> {
-        self.explorer.check(address)
+    fn may_serve(&self, exposure: Exposure<'_>) -> Result<(), ServeError> {
+        self.explorer.check(exposure)
     }
 
     fn starts(&self, services: &[ServiceEntry]) {
@@ -100,12 +103,30 @@ impl ServerObserver for ExplorerPage {
     }
 }
 
+/// Whether a proxy says that it passes on the request. Its own connection may well come from this machine, and to an
+/// address of it.
+fn is_forwarded(headers: &HeaderMap) -> bool {
+    let of_proxies = ["forwarded", "via", "x-forwarded-for", "x-real-ip"];
+    of_proxies.iter().any(|name| headers.contains_key(*name))
+}
+
+fn forwarded_refusal() -> Response<HttpBody> {
+    let text =
+        "this page is not shown through a proxy, unless `Explorer::on_public_addresses` is said\n";
+    refusal(StatusCode::FORBIDDEN, text)
+}
+
 fn not_allowed() -> Response<HttpBody> {
-    let mut refusal = Response::new(HttpBody::plain("only GET and HEAD are answered\n".into()));
-    *refusal.status_mut() = StatusCode::METHOD_NOT_ALLOWED;
-    let headers = refusal.headers_mut();
-    headers.insert(header::ALLOW, HeaderValue::from_static("GET, HEAD"));
-    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
+    let mut refusal = refusal(StatusCode::METHOD_NOT_ALLOWED, "only GET and HEAD are answered\n");
+    refusal.headers_mut().insert(header::ALLOW, HeaderValue::from_static("GET, HEAD"));
+    refusal
+}
+
+fn refusal(status: StatusCode, text: &'static str) -> Response<HttpBody> {
+    let mut refusal = Response::new(HttpBody::plain(text.into()));
+    *refusal.status_mut() = status;
+    let content_type = HeaderValue::from_static("text/plain; charset=utf-8");
+    refusal.headers_mut().insert(header::CONTENT_TYPE, content_type);
     refusal
 }
 

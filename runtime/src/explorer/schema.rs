@@ -18,7 +18,15 @@ type Object = Map<String, Value>;
 /// The schema of a page at `path`.
 pub(super) fn schema(path: &str, services: &[ServiceEntry]) -> Value {
     let mut schema = Schema::default();
-    services.iter().for_each(|service| schema.add(service));
+    // All are read first: a message is added once, and its comments may come with another service than the first.
+    let descriptors = services.iter().map(|entry| schema.read(entry)).collect::<Vec<_>>();
+    for (entry, descriptor) in services.iter().zip(descriptors) {
+        match descriptor {
+            Some(service) => schema.add(&service),
+            // Of another library, or not as the generator writes it: only its name is known.
+            None => schema.services.push(json!({"name": entry.name})),
+        }
+    }
     json!({
         "path": path,
         "services": schema.services,
@@ -38,16 +46,27 @@ struct Schema {
 }
 
 impl Schema {
-    fn add(&mut self, entry: &ServiceEntry) {
-        let pool = descriptor_pool(entry.files).ok();
-        let Some(service) = pool.and_then(|pool| pool.get_service_by_name(entry.name)) else {
-            // Of another library, or not as the generator writes it: only its name is known.
-            return self.services.push(json!({"name": entry.name}));
+    /// Reads the descriptor of a service, with the comments and the secrets in its files. None without a descriptor.
+    fn read(&mut self, entry: &ServiceEntry) -> Option<ServiceDescriptor> {
+        let files = descriptor_pool(entry.files).and_then(|pool| {
+            let redacted = entry.files.iter().map(|file| redacted_fields(file));
+            Ok((pool, redacted.collect::<Result<Vec<_>, _>>()?))
+        });
+        let (pool, redacted) = match files {
+            Ok(files) => files,
+            Err(error) => {
+                // With nothing known of what is secret, nothing is shown.
+                let problem = "the explorer cannot read the descriptors of a service, and shows its name alone";
+                tracing::warn!(service = entry.name, %error, "{problem}");
+                return None;
+            }
         };
         self.comments.extend(entry.comments.iter().copied());
-        for file in entry.files {
-            self.redacted.extend(redacted_fields(file).unwrap_or_default());
-        }
+        self.redacted.extend(redacted.into_iter().flatten());
+        pool.get_service_by_name(entry.name)
+    }
+
+    fn add(&mut self, service: &ServiceDescriptor) {
         // Also those that no method names: an `Any`, or the details of an error, may be one of them.
         let all = service.parent_pool().all_messages();
         let mut messages: Vec<_> = all.filter(|message| !is_well_known(message)).collect();
@@ -56,7 +75,7 @@ impl Schema {
             self.method(&method)
         });
         let methods = methods.collect::<Vec<_>>();
-        self.services.push(self.service(&service, methods));
+        self.services.push(self.service(service, methods));
         while let Some(message) = messages.pop() {
             self.add_message(&message, &mut messages);
         }
@@ -209,5 +228,78 @@ fn type_name(kind: &Kind) -> &'static str {
         Kind::Bytes => "bytes",
         Kind::Message(_) => "message",
         Kind::Enum(_) => "enum",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use prost::Message as _;
+    use prost_types::{
+        DescriptorProto, FileDescriptorProto, MethodDescriptorProto, ServiceDescriptorProto,
+    };
+
+    use super::*;
+
+    /// A file with a message and a service, called as it is.
+    fn file(name: &str, imports: &[&str]) -> Vec<u8> {
+        let message = format!("{name}Message");
+        let method = MethodDescriptorProto {
+            name: Some("Get".to_owned()),
+            input_type: Some(format!(".{message}")),
+            output_type: Some(format!(".{message}")),
+            ..Default::default()
+        };
+        let service = ServiceDescriptorProto {
+            name: Some(name.to_owned()),
+            method: vec![method],
+            ..Default::default()
+        };
+        let file = FileDescriptorProto {
+            name: Some(format!("{name}.proto")),
+            dependency: imports.iter().map(|import| format!("{import}.proto")).collect(),
+            message_type: vec![DescriptorProto { name: Some(message), ..Default::default() }],
+            service: vec![service],
+            syntax: Some("proto3".to_owned()),
+            ..Default::default()
+        };
+        file.encode_to_vec()
+    }
+
+    fn entry(
+        name: &'static str,
+        files: &[Vec<u8>],
+        comments: &'static [(&'static str, &'static str)],
+    ) -> ServiceEntry {
+        let files = files.iter().map(|file| &*file.clone().leak()).collect::<Vec<_>>();
+        ServiceEntry { name, files: files.leak(), comments }
+    }
+
+    #[test]
+    fn comments_may_come_with_a_later_service() {
+        let inner = file("Inner", &[]);
+        let outer = entry("Outer", &[inner.clone(), file("Outer", &["Inner"])], &[]);
+        let inner = entry("Inner", &[inner], &[("InnerMessage", "What is inside.")]);
+        let schema = schema("", &[outer, inner]);
+        assert_eq!(schema["messages"]["InnerMessage"]["comment"], "What is inside.");
+    }
+
+    /// A message with a field whose `debug_redact` is no number.
+    const BROKEN_OPTION: &[u8] =
+        b"\x22\x13\n\x01B\x12\x0e\n\x01x\x18\x01\x20\x01\x28\x09\x42\x03\x82\x01\x00";
+
+    #[test]
+    fn nothing_is_shown_of_a_file_whose_secrets_are_not_known() {
+        let broken = [file("Broken", &[]), BROKEN_OPTION.to_vec()].concat();
+        assert!(descriptor_pool(&[&broken]).is_ok());
+        let schema = schema(
+            "",
+            &[entry("Broken", &[broken], &[]), entry("Whole", &[file("Whole", &[])], &[])],
+        );
+        assert_eq!(schema["services"][0], json!({"name": "Broken"}));
+        assert_eq!(schema["services"][1]["methods"][0]["name"], "Get");
+        assert_eq!(
+            schema["messages"].as_object().unwrap().keys().collect::<Vec<_>>(),
+            ["WholeMessage"]
+        );
     }
 }

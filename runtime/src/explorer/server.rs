@@ -33,8 +33,9 @@ impl Server {
     /// Fields with the option `debug_redact` are masked, and neither kept nor copied.
     ///
     /// **Whoever reaches the page sees all services and their messages.** On other addresses than those of this
-    /// machine, and where none is known ([`serve_incoming`](Self::serve_incoming),
-    /// [`into_service`](Self::into_service)), serving fails with
+    /// machine, where none is known ([`serve_incoming`](Self::serve_incoming),
+    /// [`into_service`](Self::into_service)), and with [`proxy_protocol`](Self::proxy_protocol) or
+    /// [`forwarded_for`](Self::forwarded_for), serving fails with
     /// [`ServeError::InvalidOption`](crate::ServeError::InvalidOption), unless
     /// [`Explorer::on_public_addresses`] has been said. A [layer](Self::layer) may ask for credentials: the page passes
     /// through it.

@@ -92,6 +92,7 @@ impl Server {
                 None => None,
             },
             proxies: ProxyReader::new(options.proxy_protocol.as_ref(), wants_info)?,
+            expects_proxies: options.proxy_protocol.is_some() || self.forwarded_for.is_some(),
             options,
             services: self.complete()?,
             node: ServerNode::default(),

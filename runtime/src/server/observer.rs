@@ -11,10 +11,20 @@ use std::sync::Arc;
 use super::error::ServeError;
 use crate::channelz::SocketAddress;
 
+/// From where a server can be reached.
+#[derive(Clone, Copy, Debug)]
+#[cfg_attr(not(feature = "explorer"), allow(dead_code, reason = "nothing else asks which address"))]
+pub(crate) enum Exposure<'a> {
+    Address(&'a SocketAddress),
+    /// From wherever its proxies can be.
+    Proxies,
+    Unknown,
+}
+
 /// Is notified of the life of a server.
 pub(crate) trait ServerObserver: Send + Sync {
-    /// Fails if the server must not serve on `address`, of which nothing may be known.
-    fn may_serve_on(&self, _address: Option<&SocketAddress>) -> Result<(), ServeError> {
+    /// Fails if the server must not serve where it can be reached like that.
+    fn may_serve(&self, _exposure: Exposure<'_>) -> Result<(), ServeError> {
         Ok(())
     }
 
@@ -66,8 +76,8 @@ impl Observers {
         self.0.push(observer);
     }
 
-    pub(super) fn may_serve_on(&self, address: Option<&SocketAddress>) -> Result<(), ServeError> {
-        self.0.iter().try_for_each(|observer| observer.may_serve_on(address))
+    pub(super) fn may_serve(&self, exposure: Exposure<'_>) -> Result<(), ServeError> {
+        self.0.iter().try_for_each(|observer| observer.may_serve(exposure))
     }
 
     pub(super) fn starts(&self, services: &[ServiceEntry]) {

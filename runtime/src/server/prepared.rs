@@ -14,7 +14,7 @@ use super::{
     connections::Connections,
     error::ServeError,
     listener::{Accepted, Listener},
-    observer::{Observers, ServiceEntry},
+    observer::{Exposure, Observers, ServiceEntry},
     options::ServerOptions,
     proxy::ProxyReader,
     routes::Routes,
@@ -37,10 +37,9 @@ pub(super) struct ServedRoutes {
 }
 
 impl ServedRoutes {
-    /// To be called before the first request. Fails if they must not be served on `address`, of which nothing may be
-    /// known.
-    pub(super) fn start(&self, address: Option<&SocketAddress>) -> Result<(), ServeError> {
-        self.observers.may_serve_on(address)?;
+    /// To be called before the first request. Fails if they must not be served where they can be reached like that.
+    pub(super) fn start(&self, exposure: Exposure<'_>) -> Result<(), ServeError> {
+        self.observers.may_serve(exposure)?;
         self.observers.starts(&self.entries);
         Ok(())
     }
@@ -53,6 +52,8 @@ pub(crate) struct PreparedServer {
     #[cfg(feature = "_tls")]
     pub(super) tls: Option<Arc<TlsServer>>,
     pub(super) proxies: Arc<ProxyReader>,
+    /// Whether it is told of clients by proxies.
+    pub(super) expects_proxies: bool,
     /// As which it is counted. None until it serves.
     pub(super) node: ServerNode,
 }
@@ -82,7 +83,11 @@ impl PreparedServer {
             self.node = ServerNode::new();
         }
         // First: probes are answered as soon as they are listened for.
-        self.services.start(address.as_ref())?;
+        self.services.start(match &address {
+            _ if self.expects_proxies => Exposure::Proxies,
+            Some(address) => Exposure::Address(address),
+            None => Exposure::Unknown,
+        })?;
         self.services.observers.will_drain();
         #[cfg(any(feature = "admin", feature = "health"))]
         let mut listening = Vec::new();

@@ -24,6 +24,7 @@ use super::{
     layers::Layers,
     limits::LimitOptions,
     listener::{Listener, bind},
+    observer::Exposure,
     options::ServerOptions,
     proxy::ForwardedFor,
     routes::{RouteTable, Routes},
@@ -238,7 +239,7 @@ impl Server {
     /// [limits](Self::limits_by_path) for a service or a method that there is not.
     pub fn into_service(self) -> Result<Routes, ServeError> {
         let served = self.complete()?;
-        served.start(None)?;
+        served.start(Exposure::Unknown)?;
         Ok(served.routes)
     }
 

@@ -1,4 +1,4 @@
-//! Serves what `explorer.test.js` looks at, on a free port of 127.0.0.1, which it prints.
+//! Serves what `calls.test.js` and `page.test.js` look at, on a free port of 127.0.0.1, which it prints.
 
 mod accounts;
 mod orders;
@@ -10,7 +10,7 @@ use telemetry::{MyTelemetry, Point, Telemetry as _, TelemetryServer, point};
 use tokio::net::TcpListener;
 
 use self::{
-    accounts::Door,
+    accounts::ShopAccounts,
     orders::Shop,
     shop::v1::{AccountsServer, OrdersServer},
 };
@@ -35,7 +35,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     println!("listening on {}", listener.local_addr()?);
     Server::new()
         .add_service(OrdersServer::new(Shop::default()))
-        .add_service(AccountsServer::new(Door))
+        .add_service(AccountsServer::new(ShopAccounts))
         .add_service(TelemetryServer::new(telemetry().await?))
         .reflection()
         .explorer(Explorer::at("/docs"))

@@ -10,8 +10,8 @@ use hyper_util::{
     rt::{TokioExecutor, TokioIo},
 };
 use rust_scaffold::{
-    Explorer, HttpBody, Request as Call, Response as Answer, Routes, ServeError, Server, Status,
-    Streaming,
+    Explorer, ForwardedFor, HttpBody, ProxyProtocol, Request as Call, Response as Answer, Routes,
+    ServeError, Server, Status, Streaming,
 };
 use serde_json::{Value, json};
 use tokio::net::{TcpListener, TcpStream, UnixListener};
@@ -226,22 +226,37 @@ async fn it_is_not_shown_to_others_by_mistake() {
     assert_eq!(
         refusal(explored.clone(), listener).await,
         format!(
-            "`Server::explorer` would show all services on {address}, where others may reach it: serve on 127.0.0.1, or \
-             say `Explorer::on_public_addresses`"
+            "`Server::explorer` would show all services on {address}, where others may reach it: serve on 127.0.0.1 \
+             without proxies, or say `Explorer::on_public_addresses`"
         )
     );
     assert!(
         refused(explored.clone().serve_with_shutdown("0.0.0.0:0", async {}).await)
             .contains("0.0.0.0")
     );
-    let unknown = "`Server::explorer` would show all services on addresses that it does not know: serve on 127.0.0.1, or \
-                   say `Explorer::on_public_addresses`";
+    let unknown = "`Server::explorer` would show all services on addresses that it does not know: serve on 127.0.0.1 \
+                   without proxies, or say `Explorer::on_public_addresses`";
     let incoming = TcpListenerStream::new(listen().await);
     assert_eq!(
         refused(explored.clone().serve_incoming_with_shutdown(incoming, async {}).await),
         unknown
     );
     assert_eq!(explored.into_service().unwrap_err().to_string(), unknown);
+}
+
+#[tokio::test]
+async fn proxies_may_show_it_to_others() {
+    let this_machine = || ["127.0.0.1"];
+    for server in [
+        server().proxy_protocol(ProxyProtocol::from_trusted(this_machine())),
+        server().forwarded_for(ForwardedFor::from_trusted(this_machine())),
+    ] {
+        let listen = async || TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let problem = refusal(server.clone().explorer("/docs"), listen().await).await;
+        assert!(problem.contains("behind proxies, through which others may reach it"), "{problem}");
+        let public = server.explorer(Explorer::at("/docs").on_public_addresses());
+        public.serve_listener_with_shutdown(listen().await, async {}).await.unwrap();
+    }
 }
 
 #[tokio::test]
@@ -258,12 +273,37 @@ async fn paths_that_are_none_are_refused() {
 
 /// The status of the page on a server at `address`, as a browser asks for it by the name `host`.
 async fn status_for(address: SocketAddr, host: &str) -> StatusCode {
+    status_with(address, Request::get("/docs").header("host", host)).await
+}
+
+async fn status_with(address: SocketAddr, request: http::request::Builder) -> StatusCode {
     let stream = TcpStream::connect(address).await.unwrap();
     let (mut client, connection) =
         hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.unwrap();
     tokio::spawn(connection);
-    let request = Request::get("/docs").header("host", host).body(Full::<bytes::Bytes>::default());
-    client.send_request(request.unwrap()).await.unwrap().status()
+    let request = request.body(Full::<bytes::Bytes>::default()).unwrap();
+    client.send_request(request).await.unwrap().status()
+}
+
+#[tokio::test]
+async fn no_proxy_on_this_machine_shows_it_to_others() {
+    for (explorer, expected) in [
+        (Explorer::at("/docs"), StatusCode::FORBIDDEN),
+        (Explorer::at("/docs").on_public_addresses(), StatusCode::OK),
+    ] {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        tokio::spawn(server().explorer(explorer).serve_listener(listener));
+        for (name, value) in [
+            ("x-forwarded-for", "192.0.2.1"),
+            ("x-real-ip", "192.0.2.1"),
+            ("forwarded", "for=192.0.2.1"),
+            ("via", "1.1 proxy"),
+        ] {
+            let request = Request::get("/docs").header("host", "127.0.0.1").header(name, value);
+            assert_eq!(status_with(address, request).await, expected, "{name}");
+        }
+    }
 }
 
 #[tokio::test]

@@ -48,27 +48,33 @@ function envelope(message) {
  * at last `end` (a failure or none, and the trailers).
  */
 async function perform(call, signal, on) {
+  let end;
   try {
-    const isStream = call.method.kind !== 'unary';
-    const [first = {}] = call.messages;
-    const request = { method: 'POST', headers: fetchHeaders(call), signal, cache: 'no-store' };
-    if (call.usesGet) request.method = 'GET';
-    // A browser sends all of a request before it shows anything of the response.
-    else request.body = isStream ? new Blob(call.messages.map(envelope)) : JSON.stringify(first);
-    const url = call.usesGet ? getUrlOf(call.method, first) : urlOf(call.method);
-    const response = await fetch(url, request);
-    const [head, trailers] = splitTrailers([...response.headers]);
-    on.head(response, head);
-    const isConnect = response.ok && /^application\/(connect\+)?json/.test(response.headers.get('content-type') ?? '');
-    if (!isConnect) on.end(await failureOf(response), trailers);
-    else if (isStream) await readStream(response.body, on);
-    else {
-      on.message(...(await wholeMessage(response)));
-      on.end(null, trailers);
-    }
+    end = await exchange(call, signal, on);
   } catch (error) {
-    on.end(brokenBy(error, signal), []);
+    end = [brokenBy(error, signal), []];
   }
+  // If showing the end fails, the call has not: it ends once, with its own status.
+  on.end(...end);
+}
+
+/** Sends a request and reads its response. Returns how the call has ended: what `end` is told. */
+async function exchange(call, signal, on) {
+  const isStream = call.method.kind !== 'unary';
+  const [first = {}] = call.messages;
+  const request = { method: 'POST', headers: fetchHeaders(call), signal, cache: 'no-store' };
+  if (call.usesGet) request.method = 'GET';
+  // A browser sends all of a request before it shows anything of the response.
+  else request.body = isStream ? new Blob(call.messages.map(envelope)) : JSON.stringify(first);
+  const url = call.usesGet ? getUrlOf(call.method, first) : urlOf(call.method);
+  const response = await fetch(url, request);
+  const [head, trailers] = splitTrailers([...response.headers]);
+  on.head(response, head);
+  const isConnect = response.ok && /^application\/(connect\+)?json/.test(response.headers.get('content-type') ?? '');
+  if (!isConnect) return [await failureOf(response), trailers];
+  if (isStream) return readStream(response.body, on);
+  on.message(...(await wholeMessage(response)));
+  return [null, trailers];
 }
 
 async function wholeMessage(response) {
@@ -83,7 +89,7 @@ function splitTrailers(headers) {
   return [headers.filter((header) => !isTrailer(header)), trailers];
 }
 
-/** Reads the messages of a stream as they arrive. */
+/** Reads the messages of a stream as they arrive, and returns its end. */
 async function readStream(body, on) {
   const reader = body.getReader();
   let buffered = new Uint8Array();
@@ -93,15 +99,15 @@ async function readStream(body, on) {
     buffered = joined(buffered, value);
     for (let length; (length = envelopeLength(buffered)) <= buffered.length; buffered = buffered.subarray(length)) {
       const message = parseJson(new TextDecoder().decode(buffered.subarray(5, length)));
-      if (buffered[0] & END_OF_STREAM) return endStream(message, on);
+      if (buffered[0] & END_OF_STREAM) return endOfStream(message);
       on.message(message, length - 5);
     }
   }
 }
 
-function endStream({ error, metadata }, on) {
+function endOfStream({ error, metadata }) {
   const trailers = Object.entries(metadata ?? {}).flatMap(([name, values]) => values.map((value) => [name, value]));
-  on.end(error ?? null, trailers);
+  return [error ?? null, trailers];
 }
 
 function joined(first, second) {

@@ -112,8 +112,11 @@ function headerTable(title, headers) {
   );
 }
 
+/** Those in a failure: whoever has written it may have written anything. */
+const detailsOf = (details) => (Array.isArray(details) ? details.filter(isObject) : []);
+
 function failureView({ message, details }) {
-  return h('div', { class: 'failure' }, message && h('p', {}, message), (details ?? []).map(detailView));
+  return h('div', { class: 'failure' }, message && h('p', {}, message), detailsOf(details).map(detailView));
 }
 
 /** A detail of an error, decoded if its type is known. */
@@ -131,12 +134,19 @@ function detailView({ type, value }) {
 /** The fields that a failure says are wrong, and why. */
 function* problemsOf({ code, message, details }) {
   if (code !== 'invalid_argument') return;
-  for (const { type, value } of details ?? []) {
-    if (type !== 'google.rpc.BadRequest') continue;
-    for (const { field, description } of decode(type, fromBase64(value)).fieldViolations ?? []) {
-      if (field) yield [field, description ?? 'is wrong'];
-    }
+  for (const { field, description } of detailsOf(details).flatMap(violationsOf)) {
+    if (field) yield [field, description ?? 'is wrong'];
   }
   const placed = /^([A-Za-z_][\w.]*(?:\[[^\]]*\][\w.]*)*): (.+)/s.exec(message ?? '');
   if (placed) yield [placed[1], placed[2]];
+}
+
+function violationsOf({ type, value }) {
+  if (type !== 'google.rpc.BadRequest') return [];
+  try {
+    return decode(type, fromBase64(value)).fieldViolations ?? [];
+  } catch {
+    // It is shown as it came, with the reason.
+    return [];
+  }
 }

@@ -97,8 +97,8 @@ function rustValue(field, value) {
   if (field.of === 'google.protobuf.Timestamp' && typeof value === 'string') {
     return `${rustString(value)}.parse::<rust_scaffold::prost_types::Timestamp>()?`;
   }
-  // What has a form of its own in JSON has none of that in Rust.
-  if (OWN_FORMS[field.of]) return `Default::default(/* ${JSON.stringify(value).replace(/\*\//g, '* /')} */)`;
+  // What has a form of its own in JSON has none of that in Rust. An asterisk could end the comment, or begin another.
+  if (OWN_FORMS[field.of]) return `Default::default(/* ${JSON.stringify(value).replaceAll('*', '\\u002a')} */)`;
   return isObject(value) ? rustMessage(field.of, value) : `${rustPath(field.of)}::default()`;
 }
 
@@ -120,7 +120,7 @@ function rustEnum(type, value) {
 function rustScalar(type, value) {
   if (type === 'string') return `${rustString(String(value))}.into()`;
   if (type === 'bytes') return `vec![${bytesOf(value).join(', ')}]`;
-  if (type === 'bool') return String(value);
+  if (type === 'bool') return String(value === true || value === 'true');
   if (type === 'double' || type === 'float') {
     const number = Number(value);
     if (!Number.isFinite(number))

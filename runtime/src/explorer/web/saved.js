@@ -14,6 +14,9 @@ function linkTo(call) {
   return `#${call.method.id}?${new URLSearchParams({ call: JSON.stringify(kept(call)) })}`;
 }
 
+/** What gRPC takes for the name of metadata. */
+const METADATA_NAME = /^[0-9a-z_.-]+$/i;
+
 /** The method and the call that a link leads to. Links are what others write: all of it may be missing or wrong. */
 function readLink(hash) {
   const [id, query] = hash.slice(1).split(/\?(.*)/s);
@@ -24,11 +27,12 @@ function readLink(hash) {
     call = JSON.parse(new URLSearchParams(query).get('call')) ?? {};
   } catch {}
   const isPair = (pair) => Array.isArray(pair) && pair.length === 2 && pair.every((part) => typeof part === 'string');
+  const pairs = Array.isArray(call.metadata) ? call.metadata.filter(isPair) : [];
   const messages = Array.isArray(call.messages) && call.messages.length > 0 ? call.messages : [{}];
   return {
     id: name,
     messages: messages.map((message) => (isObject(message) ? message : {})),
-    metadata: Array.isArray(call.metadata) ? call.metadata.filter(isPair) : [],
+    metadata: pairs.filter(([key]) => METADATA_NAME.test(key)),
     deadline: Number.isInteger(call.deadline) && call.deadline > 0 ? call.deadline : undefined,
     usesGet: call.usesGet === true,
   };

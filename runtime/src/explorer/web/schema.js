@@ -114,22 +114,35 @@ const masked = (type, value) => withSecrets(type, value, MASK);
 const withoutSecrets = (type, value) => withSecrets(type, value, undefined);
 const hasSecrets = (type, value) => JSON.stringify(withoutSecrets(type, value)) !== JSON.stringify(value);
 
-/** A message as it was written: fields by their names in JSON, and masks replaced by what is behind them in `old`. */
+/**
+ * A message as it was written: fields by their names in JSON, and masks replaced by what is behind them in `old`. Throws
+ * if that is not known.
+ */
 function unmasked(type, value, old) {
   return mapFields(
     type,
     value,
     (field, _key, child, other) => [
       jsonName(field),
-      field.redacted && child === MASK ? other : mapMessages(field, child, unmasked, other),
+      field.redacted && child === MASK
+        ? hiddenBy(field, other)
+        : mapMessages(field, child, unmasked, sameItems(child, other)),
     ],
     old,
   );
 }
 
+function hiddenBy(field, secret) {
+  if (secret === undefined) throw new Error(`${field.name}: what the mask hides is not known, write it again`);
+  return secret;
+}
+
+/** The old items of a list. Once there are more or fewer, nobody knows which of them is which. */
+const sameItems = (items, old) => (Array.isArray(items) && items.length !== old?.length ? undefined : old);
+
 /** Metadata that is a secret by its name. */
 const isSecretName = (name) =>
-  /authorization|cookie|token|secret|password|credential|session|api-?key|-bin$/i.test(name);
+  /auth|bearer|cookie|credential|jwt|key|pass|secret|session|signature|token|-bin$/i.test(name);
 
 /** Headers that browsers let no page set. */
 const FORBIDDEN =

@@ -6,10 +6,11 @@ const quoted = (text) => `'${text.replace(/'/g, `'\\''`)}'`;
 /** An option with a header, in the shell. */
 function headerOption(option, [name, value]) {
   if (!isSecretName(name)) return `${option} ${quoted(`${name}: ${value}`)}`;
-  return `${option} "${name}: $${variableOf(name)}"`;
+  return `${option} ${quoted(`${name}: `)}"$${variableOf(name)}"`;
 }
 
-const variableOf = (name) => name.toUpperCase().replace(/[^A-Z0-9]+/g, '_');
+/** A name for a variable: no digit is at its start, where the shell has arguments. */
+const variableOf = (name) => name.toUpperCase().replace(/^(?=\d)|[^A-Z0-9]+/g, '_');
 
 const maskedMessages = (call) => call.messages.map((message) => masked(call.method.input, message));
 
