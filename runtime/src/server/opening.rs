@@ -10,7 +10,7 @@ use tokio::{
     time::{Instant, timeout, timeout_at},
 };
 
-use super::proxy::is_refusal;
+use super::proxy::is_first_refusal;
 #[cfg(feature = "http1")]
 use crate::http1::{self, Http1Start};
 use crate::{
@@ -139,7 +139,7 @@ async fn open_http<Io: AsyncRead + AsyncWrite + Unpin>(
 
 fn report(error: &io::Error) {
     const FAILED: &str = "the handshake of a connection failed";
-    match is_refusal(error) {
+    match is_first_refusal(error) {
         true => tracing::warn!(%error, "{FAILED}"),
         // Most of them are port scans and health checks of load balancers.
         false => tracing::debug!(%error, "{FAILED}"),

@@ -90,12 +90,14 @@ impl Server {
     /// The addresses in the header are then those of the connection, for everyone who asks: handlers and interceptors
     /// ([`ConnectInfo`](crate::ConnectInfo), whose `proxy` is the connection of the proxy itself), the log, spans, and
     /// channelz. Where the header tells none, as in the health checks of the proxy (`LOCAL`, `UNKNOWN`), they stay those
-    /// of the proxy. Extensions (TLVs) are skipped.
+    /// of the proxy. Extensions (TLVs) are skipped. What a [`Handshake`](crate::Handshake) of your own has learned stays in
+    /// the [`extensions`](crate::ConnectInfo::extensions), and is in those of the `proxy` as well.
     ///
     /// It is read before TLS, within [`handshake_timeout`](Self::handshake_timeout), on each connection of the server,
     /// behind its own [`Handshake`](crate::Handshake) if that is not a socket. The protocol forbids to guess: a connection
-    /// without a header is closed, and so is one whose peer is not trusted; a warning in the log says so, once for all
-    /// that are not trusted. Not on ports for probes and for administrators, which no proxy is in front of.
+    /// without a header is closed, and so is one whose peer is not trusted; the log says so, as a warning for the first of
+    /// either kind, and as events of level `DEBUG` for the others. Not on ports for probes and for administrators, which no
+    /// proxy is in front of.
     ///
     /// Serving fails with [`ServeError::InvalidOption`](crate::ServeError::InvalidOption) if a network of the proxies is
     /// none.
@@ -122,8 +124,10 @@ impl Server {
     /// [`proxy_protocol`](Self::proxy_protocol), its peer is the one that the header of the connection tells.
     ///
     /// It is about requests on connections: where another server serves them ([`into_service`](Self::into_service)), a
-    /// layer has to add a `ConnectInfo`. Serving fails with
-    /// [`ServeError::InvalidOption`](crate::ServeError::InvalidOption) if a network of the proxies is none.
+    /// layer of that server, around these routes, has to add a `ConnectInfo`. One of [`layer`](Self::layer) comes too late.
+    ///
+    /// Serving fails with [`ServeError::InvalidOption`](crate::ServeError::InvalidOption) if a network of the proxies is
+    /// none.
     ///
     /// ```
     /// use rust_scaffold::{ForwardedFor, Server};

@@ -16,7 +16,7 @@ use crate::tls::TlsInfo;
 /// It comes from the connection's I/O, by [`Connected`](crate::Connected): addresses from TCP, addresses and
 /// the peer's credentials from a Unix socket, and what a [`Handshake`](crate::Handshake) has learned from the
 /// I/O that it returns. Behind a proxy that speaks the [PROXY protocol](crate::Server::proxy_protocol), the addresses are
-/// those of the client's connection to the proxy. Clones share their contents.
+/// those of the client's connection to the proxy, and the extensions are those that the handshake has set. Clones share their contents.
 ///
 /// ```
 /// # use rust_scaffold::{ConnectInfo, Request};
@@ -140,6 +140,14 @@ impl ConnectInfo {
     #[must_use]
     pub fn with_proxy(self, proxy: Self) -> Self {
         self.update(|facts| facts.proxy = Some(proxy))
+    }
+
+    /// What is known of the connection of a client between these addresses, of which its proxy has told on this one. What
+    /// a handshake has learned is not about addresses, and remains known.
+    pub(crate) fn on_behalf_of(self, local_addr: SocketAddr, remote_addr: SocketAddr) -> Self {
+        let extensions = self.0.extensions.clone();
+        let client = Self::tcp(local_addr, remote_addr).with_proxy(self);
+        client.update(|facts| facts.extensions = extensions)
     }
 
     /// Adds a value to the [`extensions`](Self::extensions), in place of one of the same type.

@@ -50,8 +50,15 @@ pub(crate) struct ProxyReader {
     /// The proxies that say it themselves. None if there are none.
     trusted: Option<TrustedNetworks>,
     wants_info: bool,
-    /// Whether there has been a warning of peers that are not trusted: they could fill the log with them.
-    has_warned: AtomicBool,
+    warned: Warned,
+}
+
+/// Whether there has been a warning of a refusal, by its kind: each connection can cause one, and they would fill the log.
+/// Port scans, which are not trusted, do not use up that of a proxy that is not set up as it should be.
+#[derive(Default)]
+struct Warned {
+    untrusted: AtomicBool,
+    malformed: AtomicBool,
 }
 
 impl ProxyReader {
@@ -63,7 +70,7 @@ impl ProxyReader {
     ) -> Result<Arc<Self>, ServeError> {
         let trusted = protocol.map(|ProxyProtocol(networks)| networks.parse("proxy_protocol"));
         let trusted = trusted.transpose()?;
-        Ok(Arc::new(Self { trusted, wants_info, has_warned: AtomicBool::new(false) }))
+        Ok(Arc::new(Self { trusted, wants_info, warned: Warned::default() }))
     }
 
     /// `accepted`, of which it is to be found out.
@@ -79,17 +86,14 @@ impl ProxyReader {
     ) -> io::Result<ConnectInfo> {
         let info = io.connect_info();
         if !trusted.contain_peer(&info) {
-            let untrusted = "comes from no proxy that `Server::proxy_protocol` trusts";
-            return Err(match self.has_warned.swap(true, Ordering::Relaxed) {
-                false => ProxyRefusal::of(&info, untrusted),
-                true => io::Error::new(io::ErrorKind::PermissionDenied, untrusted),
-            });
+            let reason = "comes from no proxy that `Server::proxy_protocol` trusts";
+            return Err(refusal(&self.warned.untrusted, &info, reason));
         }
         match header::read(io).await {
-            Ok(Some(told)) => Ok(ConnectInfo::tcp(told.destination, told.source).with_proxy(info)),
+            Ok(Some(told)) => Ok(info.on_behalf_of(told.destination, told.source)),
             Ok(None) => Ok(info),
             Err(error) if error.kind() == io::ErrorKind::InvalidData => {
-                Err(ProxyRefusal::of(&info, &error.to_string()))
+                Err(refusal(&self.warned.malformed, &info, &error.to_string()))
             }
             Err(error) => Err(error),
         }
@@ -117,29 +121,31 @@ impl<C: Handshake> Handshake for ProxyHandshake<C> {
     }
 }
 
-/// A connection was refused that the server and its proxy would have to agree on.
-#[derive(Debug)]
-struct ProxyRefusal(String);
-
-impl ProxyRefusal {
-    fn of(info: &ConnectInfo, reason: &str) -> io::Error {
-        let text = match info.remote_addr() {
-            Some(address) => format!("the connection from {address} {reason}"),
-            None => format!("a connection {reason}"),
-        };
-        io::Error::new(io::ErrorKind::PermissionDenied, Self(text))
+/// Why a connection is refused that the server and its proxy would have to agree on.
+fn refusal(has_warned: &AtomicBool, info: &ConnectInfo, reason: &str) -> io::Error {
+    let text = match info.remote_addr() {
+        Some(address) => format!("the connection from {address} {reason}"),
+        None => format!("a connection {reason}"),
+    };
+    match has_warned.swap(true, Ordering::Relaxed) {
+        false => io::Error::new(io::ErrorKind::PermissionDenied, FirstRefusal(text)),
+        true => io::Error::new(io::ErrorKind::PermissionDenied, text),
     }
 }
 
-impl fmt::Display for ProxyRefusal {
+/// The first refusal of its kind.
+#[derive(Debug)]
+struct FirstRefusal(String);
+
+impl fmt::Display for FirstRefusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
     }
 }
 
-impl Error for ProxyRefusal {}
+impl Error for FirstRefusal {}
 
-/// Whether the server, or the proxy in front of it, is not set up as it should be.
-pub(crate) fn is_refusal(error: &io::Error) -> bool {
-    error.get_ref().is_some_and(<dyn Error + Send + Sync>::is::<ProxyRefusal>)
+/// Whether the server, or the proxy in front of it, is not set up as it should be, and there was no warning of it yet.
+pub(crate) fn is_first_refusal(error: &io::Error) -> bool {
+    error.get_ref().is_some_and(<dyn Error + Send + Sync>::is::<FirstRefusal>)
 }

@@ -5,5 +5,5 @@ mod handshake;
 mod header;
 mod networks;
 
-pub(super) use self::handshake::{ProxyReader, is_refusal};
+pub(super) use self::handshake::{ProxyReader, is_first_refusal};
 pub use self::{forwarded::ForwardedFor, handshake::ProxyProtocol};

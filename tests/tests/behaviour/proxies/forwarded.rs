@@ -3,12 +3,15 @@
 use std::net::{IpAddr, SocketAddr};
 
 use rust_scaffold::{
-    CallLog, Channel, ForwardedFor, LogFormat, ProxyProtocol, Request, Server, TraceCalls,
+    CallLog, Channel, ConnectInfo, ForwardedFor, LogFormat, ProxyProtocol, Request, Server,
+    TraceCalls,
 };
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
     net::TcpStream,
 };
+use tower::util::MapRequestLayer;
+use tower_layer::Layer as _;
 
 use super::{Callers, VERSION_1, add, through};
 use crate::{
@@ -82,6 +85,25 @@ async fn the_peer_is_the_one_that_the_connections_header_tells() {
     let channel = through("http://calculator", address, VERSION_1).connect().await.unwrap();
     let caller = callers.of_call(forwarded("192.0.2.1"), channel).await;
     assert_eq!(caller.client, ip("192.0.2.1"));
+}
+
+/// As another server would say it.
+fn with_peer<B>(mut request: http::Request<B>) -> http::Request<B> {
+    let [local, remote] = ["127.0.0.1:50051", "127.0.0.1:4711"].map(|it| it.parse().unwrap());
+    request.extensions_mut().insert(ConnectInfo::tcp(local, remote));
+    request
+}
+
+#[tokio::test]
+async fn behind_another_server_only_a_layer_around_the_routes_tells_the_peer() {
+    let callers = Callers::default();
+    let server = || callers.server().forwarded_for(loopback());
+    let around = MapRequestLayer::new(with_peer).layer(server().into_service().unwrap());
+    let caller = callers.of_call(forwarded("203.0.113.7"), Channel::new(around)).await;
+    assert_eq!(caller.client, ip("203.0.113.7"));
+    let within = server().layer(MapRequestLayer::new(with_peer)).into_service().unwrap();
+    let caller = callers.of_call(forwarded("203.0.113.7"), Channel::new(within)).await;
+    assert_eq!(caller.client, None);
 }
 
 #[tokio::test]

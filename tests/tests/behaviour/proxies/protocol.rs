@@ -6,13 +6,13 @@ use std::{
     time::Duration,
 };
 
-use rust_scaffold::{Channel, ConnectInfo, ConnectedIo, ProxyProtocol, Server};
+use rust_scaffold::{Channel, ConnectInfo, Connected as _, ConnectedIo, ProxyProtocol, Server};
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _, duplex},
     net::TcpStream,
     time::{Instant, timeout},
 };
-use tokio_stream::once;
+use tokio_stream::{StreamExt as _, once, wrappers::TcpListenerStream};
 
 use super::{Callers, VERSION_1, VERSION_2, add, through};
 use crate::{
@@ -98,10 +98,29 @@ async fn a_proxy_that_connects_for_itself_has_its_own_addresses() {
 }
 
 #[tokio::test]
-async fn a_connection_without_a_header_is_closed_with_a_warning_that_says_so() {
+async fn what_a_handshake_has_learned_is_known_of_the_client_too() {
+    let callers = Callers::default();
+    let (listener, address) = listen().await;
+    let incoming = TcpListenerStream::new(listener).map(|accepted| {
+        let tcp = accepted?;
+        let info = tcp.connect_info().with_extension("tenant");
+        Ok(ConnectedIo::new(tcp, info))
+    });
+    tokio::spawn(callers.server().proxy_protocol(loopback()).serve_incoming(incoming));
+    for header in [VERSION_1, LOCAL] {
+        let channel = through("http://calculator", address, header).connect().await.unwrap();
+        let caller = callers.of_call(add(), channel).await;
+        assert_eq!(caller.info.extensions().get(), Some(&"tenant"));
+        if let Some(proxy) = caller.info.proxy() {
+            assert_eq!(proxy.extensions().get(), Some(&"tenant"));
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_connection_without_a_header_is_closed_and_the_first_is_a_warning_that_says_so() {
     let log = Log::default();
     let _guard = tracing::subscriber::set_default(log.clone());
-    let address = Callers::serve(Callers::default().server().proxy_protocol(loopback())).await;
     let endless = [b"PROXY UNKNOWN ".as_slice(), &[b'x'; 1000]].concat();
     let oversized = [&LOCAL[..14], &[0xff; 70_000]].concat();
     for (bytes, reason) in [
@@ -112,13 +131,40 @@ async fn a_connection_without_a_header_is_closed_with_a_warning_that_says_so() {
         (&endless, "does not end"),
         (&oversized, "more than 16 KiB"),
     ] {
-        refuses(address, bytes).await;
-        let lines = std::mem::take(&mut *log.0.lock().unwrap());
-        assert_eq!(lines.len(), 1, "{lines:?}");
-        assert!(lines[0].starts_with("WARN"), "{lines:?}");
-        assert!(lines[0].contains("the connection from 127.0.0.1:"), "{lines:?}");
-        assert!(lines[0].contains(reason), "{lines:?}");
+        let address = Callers::serve(Callers::default().server().proxy_protocol(loopback())).await;
+        for level in ["WARN", "DEBUG", "DEBUG"] {
+            refuses(address, bytes).await;
+            let lines = std::mem::take(&mut *log.0.lock().unwrap());
+            assert_eq!(lines.len(), 1, "{lines:?}");
+            assert!(lines[0].starts_with(level), "{lines:?}");
+            assert!(lines[0].contains("the connection from 127.0.0.1:"), "{lines:?}");
+            assert!(lines[0].contains(reason), "{lines:?}");
+        }
     }
+}
+
+/// Port scans would otherwise hide that a proxy is not set up as it should be.
+#[tokio::test]
+async fn a_peer_that_is_not_trusted_does_not_use_up_the_warning_of_a_proxy() {
+    let log = Log::default();
+    let _guard = tracing::subscriber::set_default(log.clone());
+    let (clients, incoming): (Vec<_>, Vec<_>) = ["192.0.2.1:4711", "127.0.0.1:4711"]
+        .map(|peer| {
+            let (client, io) = duplex(1024);
+            let info = ConnectInfo::default().with_remote_addr(peer.parse().unwrap());
+            (client, Ok(ConnectedIo::new(io, info)))
+        })
+        .into_iter()
+        .unzip();
+    let server = Server::new().proxy_protocol(loopback());
+    tokio::spawn(server.serve_incoming(tokio_stream::iter(incoming)));
+    for mut client in clients {
+        client.write_all(PREFACE).await.unwrap();
+        client.read_to_end(&mut Vec::new()).await.unwrap();
+    }
+    let lines = log.0.lock().unwrap();
+    let warnings = lines.iter().filter(|line| line.starts_with("WARN")).count();
+    assert_eq!(warnings, 2, "{lines:?}");
 }
 
 #[tokio::test]
