@@ -127,7 +127,7 @@ impl InterceptedCall {
     #[cfg(all(feature = "server", not(target_family = "wasm")))]
     pub fn client_ip(&self) -> Option<IpAddr> {
         let peer = || Some(self.peer()?.remote_addr()?.ip().to_canonical());
-        self.extensions.get().map(|&ClientIp(client)| client).or_else(peer)
+        self.extensions.get().map(ClientIp::address).or_else(peer)
     }
 
     /// When the call has to end, if it has a deadline.

@@ -169,7 +169,7 @@ pub(crate) struct SpanCaller {
 impl SpanCaller {
     /// Who has made a request with these `extensions` over a connection of which `info` is known.
     pub(crate) fn of(info: Option<&ConnectInfo>, extensions: &Extensions) -> Self {
-        let client = extensions.get().map(|&ClientIp(client)| client);
+        let client = extensions.get().map(ClientIp::address);
         Self { peer: info.and_then(ConnectInfo::remote_addr), client }
     }
 }

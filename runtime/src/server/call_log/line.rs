@@ -90,7 +90,7 @@ impl CallLine<'_> {
             // There is nothing in it to escape.
             let _ = write!(line, ",\"peer\":\"{}\"", Peer(peer));
         }
-        if let Some(ClientIp(client)) = start.client {
+        if let Some(client) = start.client.map(|client| client.address()) {
             let _ = write!(line, ",\"client\":\"{client}\"");
         }
         let _ = write!(line, ",\"method\":{}", JsonText(self.path()));
@@ -134,7 +134,7 @@ impl CallLine<'_> {
             false => ("", ""),
         };
         let peer = match (start.client, &start.peer) {
-            (Some(ClientIp(client)), _) => client.to_string(),
+            (Some(client), _) => client.address().to_string(),
             (None, Some(peer)) => Peer(peer).to_string(),
             (None, None) => "-".to_owned(),
         };

@@ -88,7 +88,7 @@ impl ForwardedRoutes {
     fn note_client(&self, request: &mut Request<HttpBody>) {
         let Some(info) = request.extensions().get::<ConnectInfo>() else { return };
         if let Some(client) = self.client_of(info, request.headers()) {
-            request.extensions_mut().insert(ClientIp(client));
+            request.extensions_mut().insert(ClientIp::new(client));
         }
     }
 

@@ -69,7 +69,7 @@ impl Calculator for CheckedCalculator {
     async fn add(&self, request: Request<AddRequest>) -> Result<Response<AddResponse>, Status> {
         let info = request.extensions().get::<ConnectInfo>();
         let client = match request.extensions().get() {
-            Some(&ClientIp(client)) => Some(client),
+            Some(client) => Some(ClientIp::address(client)),
             None => info.and_then(ConnectInfo::remote_addr).map(|address| address.ip()),
         };
         let client = client.and_then(|client| client.to_string().parse().ok());

@@ -84,7 +84,7 @@ impl Calculator for Callers {
     async fn add(&self, request: Request<AddRequest>) -> Result<Response<AddResponse>, Status> {
         let extensions = request.extensions();
         let info = extensions.get::<ConnectInfo>().unwrap().clone();
-        let client = extensions.get().map(|&ClientIp(client)| client);
+        let client = extensions.get().map(ClientIp::address);
         self.0.lock().unwrap().push(Caller { info, client });
         Ok(Response::new(AddResponse { result: 0 }))
     }
