@@ -5,7 +5,6 @@
 
 mod options;
 mod page;
-mod redacted;
 mod schema;
 mod server;
 

@@ -1,7 +1,7 @@
 //! What the page has to know of services and their messages, as JSON. Flags that are not set are left out, and so is
 //! what can be told from the rest: a server may have thousands of fields.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use prost_reflect::{
     Cardinality, EnumDescriptor, FieldDescriptor, Kind, MessageDescriptor, MethodDescriptor,
@@ -10,8 +10,10 @@ use prost_reflect::{
 use prost_types::method_options::IdempotencyLevel;
 use serde_json::{Map, Value, json};
 
-use super::redacted::redacted_fields;
-use crate::{codec::json::descriptor_pool, server::observer::ServiceEntry};
+use crate::{
+    codec::json::{descriptor_pool, redacted::RedactedFields},
+    server::observer::ServiceEntry,
+};
 
 type Object = Map<String, Value>;
 
@@ -40,7 +42,7 @@ struct Schema {
     services: Vec<Value>,
     messages: Object,
     enums: Object,
-    redacted: BTreeSet<String>,
+    redacted: RedactedFields,
     /// By the full name of what they are about.
     comments: BTreeMap<&'static str, &'static str>,
 }
@@ -48,12 +50,12 @@ struct Schema {
 impl Schema {
     /// Reads the descriptor of a service, with the comments and the secrets in its files. None without a descriptor.
     fn read(&mut self, entry: &ServiceEntry) -> Option<ServiceDescriptor> {
-        let files = descriptor_pool(entry.files).and_then(|pool| {
-            let redacted = entry.files.iter().map(|file| redacted_fields(file));
-            Ok((pool, redacted.collect::<Result<Vec<_>, _>>()?))
+        let pool = descriptor_pool(entry.files).and_then(|pool| {
+            entry.files.iter().try_for_each(|file| self.redacted.add(file))?;
+            Ok(pool)
         });
-        let (pool, redacted) = match files {
-            Ok(files) => files,
+        let pool = match pool {
+            Ok(pool) => pool,
             Err(error) => {
                 // With nothing known of what is secret, nothing is shown.
                 let problem = "the explorer cannot read the descriptors of a service, and shows its name alone";
@@ -62,7 +64,6 @@ impl Schema {
             }
         };
         self.comments.extend(entry.comments.iter().copied());
-        self.redacted.extend(redacted.into_iter().flatten());
         pool.get_service_by_name(entry.name)
     }
 
@@ -153,7 +154,7 @@ impl Schema {
         flag(&mut object, "required", field.cardinality() == Cardinality::Required);
         let options = proto.options.clone().unwrap_or_default();
         flag(&mut object, "deprecated", options.deprecated());
-        flag(&mut object, "redacted", self.redacted.contains(field.full_name()));
+        flag(&mut object, "redacted", self.redacted.contain(field));
         object.into()
     }
 

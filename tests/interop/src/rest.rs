@@ -68,7 +68,7 @@ impl Rest for Echo {
 
     async fn part(&self, call: Request<UploadRequest>) -> Answered<UploadRequest> {
         let name = call.into_inner().name;
-        Ok(UploadRequest { file: Some(text(name.clone().into())), name }.into())
+        Ok(UploadRequest { file: Some(text(name.clone().into())), name, pin: 0 }.into())
     }
 
     async fn download_all(&self, call: Request<UploadRequest>) -> Answered<Streaming<HttpBody>> {

@@ -166,7 +166,7 @@ async fn services_methods_and_messages_are_described() {
     assert!(schema["messages"]["edition.Item"]["fields"].is_array());
 }
 
-struct Closed;
+pub(crate) struct Closed;
 
 impl Gate for Closed {
     async fn sign_in(&self, _: Call<Login>) -> Result<Answer<Session>, Status> {

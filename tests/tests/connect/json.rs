@@ -2,9 +2,13 @@
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use http::StatusCode;
-use rust_scaffold::{JsonOptions, prost::Message as _, prost_types::Any};
+use rust_scaffold::{JsonOptions, Server, prost::Message as _, prost_types::Any};
 
-use crate::mirror::{answer, post, routes, routes_with, seen};
+use crate::{
+    contracts::redaction::GateServer,
+    explorer::Closed,
+    mirror::{answer, post, routes, routes_with, seen},
+};
 
 /// What comes back for `json`.
 async fn reflect(method: &str, json: &str) -> (StatusCode, String) {
@@ -119,6 +123,51 @@ async fn what_is_wrong_is_told_with_its_place() {
         let expected = serde_json::json!({ "code": "invalid_argument", "message": problem });
         let seen: serde_json::Value = serde_json::from_str(&body).unwrap();
         assert_eq!(seen, expected, "{json}");
+    }
+}
+
+/// Statuses are in logs.
+#[tokio::test]
+async fn values_of_secrets_are_not_told() {
+    let routes = Server::new().add_service(GateServer::new(Closed)).into_service().unwrap();
+    let long = format!(r#"{{"user":"{}","pin":"hunter2"}}"#, "x".repeat(70_000));
+    for (json, problem) in [
+        (r#"{"pin":"hunter2"}"#, "pin: expected int32"),
+        (&long, "pin: expected int32"),
+        (r#"{"password":["hunter2"]}"#, "password: expected string"),
+        (r#"{"keys":["hunter2!"]}"#, "keys: expected a list of bytes in Base64"),
+        (r#"{"answers":{"hunter2":1}}"#, "answers: expected a map of string to string"),
+        (r#"{"key":{"secret":"hunter2!"}}"#, "key.secret: expected bytes in Base64"),
+        (r#"{"behalfOf":{"pin":"hunter2"}}"#, "behalfOf.pin: expected int32"),
+        (r#"{"user":2}"#, "user: expected string, got 2"),
+    ] {
+        let mut request = post("", "application/json", json.to_owned());
+        *request.uri_mut() = "/redaction.Gate/SignIn".parse().unwrap();
+        let response = answer(&routes, request).await;
+        let expected = format!(r#"{{"code":"invalid_argument","message":"{problem}"}}"#);
+        assert_eq!(seen(&response).2, expected);
+    }
+    // What an `Any` has in it may be secret.
+    let any = r#"{"any":{"@type":"type.googleapis.com/mirror.Item","price":"hunter2"}}"#;
+    let (_, body) = reflect("Reflect", any).await;
+    let expected = "any: expected google.protobuf.Any";
+    assert_eq!(body, format!(r#"{{"code":"invalid_argument","message":"{expected}"}}"#));
+}
+
+#[tokio::test]
+async fn no_more_than_the_beginning_of_a_value_is_told() {
+    let long = "x".repeat(100_000);
+    for json in [
+        format!(r#"{{"int32":"{}"}}"#, &long[..5_000]),
+        format!(r#"{{"int32":"{long}"}}"#),
+        format!(r#"{{"byNumber":{{"{}":true}}}}"#, &long[..5_000]),
+        format!(r#"{{"byName":{{"{long}":5}}}}"#),
+        format!(r#"{{"{}":5}}"#, &long[..5_000]),
+        format!(r#"{{"{long}":5}}"#),
+    ] {
+        let (status, body) = reflect("Reflect", &json).await;
+        assert_eq!(status, StatusCode::BAD_REQUEST);
+        assert!(body.len() < 500, "{body}");
     }
 }
 

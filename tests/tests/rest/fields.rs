@@ -68,7 +68,8 @@ async fn what_is_no_value_of_a_field_is_told() {
         ("/v1/by/0/0/now/true", r#"time: expected google.protobuf.Timestamp, got "now""#),
         ("/v1/by/0/0/1970-01-01T00:00:00Z/yes", r#"bool: expected bool, got "yes""#),
         ("/v1/things/%ff", "string: the path is not UTF-8"),
-        ("/v1/things/x?text=%ff", r#"the parameter "%ff" is not UTF-8"#),
+        ("/v1/things/x?text=%ff", r#"the parameter "text" is not UTF-8"#),
+        ("/v1/things/x?%ff=1", r#"the parameter "%ff" is not UTF-8"#),
         ("/v1/things/x?double=1e999", r#"double: expected double, got "1e999""#),
         ("/v1/things/x?float=-1e39", r#"float: expected float, got "-1e39""#),
         ("/v1/things/x?uint32=-1", r#"uint32: expected uint32, got "-1""#),
@@ -97,6 +98,34 @@ async fn what_is_no_value_of_a_field_is_told() {
     let (status, text) = get(&format!("/v1/things/x?{deep}.int32=1")).await;
     assert_eq!(status, StatusCode::BAD_REQUEST);
     assert!(text.contains("more than 100 levels deep"), "{text}");
+}
+
+/// Statuses are in logs.
+#[tokio::test]
+async fn values_of_secrets_are_not_told() {
+    for path in ["/v1/parts/x?pin=hunter2", "/v1/pins/hunter2"] {
+        assert_eq!(get(path).await, invalid("pin: expected int32"), "{path}");
+    }
+    assert_eq!(
+        get("/v1/parts/x?pin=hunter2%ff").await,
+        invalid(r#"the parameter "pin" is not UTF-8"#)
+    );
+}
+
+#[tokio::test]
+async fn no_more_than_the_beginning_of_a_value_is_told() {
+    let long = "x".repeat(5_000);
+    let shown = format!("{}…", "x".repeat(64));
+    for (path, problem) in [
+        (format!("/v1/things/x?int32={long}"), format!(r#"int32: expected int32, got "{shown}""#)),
+        (
+            format!("/v1/things/x?{long}=1"),
+            format!(r#"unknown parameter "{shown}": mirror.Everything has no field "{shown}""#),
+        ),
+        (format!("/v1/things/x?{long}%ff=1"), format!(r#"the parameter "{shown}" is not UTF-8"#)),
+    ] {
+        assert_eq!(get(&path).await, invalid(&problem), "{path}");
+    }
 }
 
 #[tokio::test]

@@ -83,7 +83,7 @@ impl Rest for Echo {
     async fn part(&self, call: Call<UploadRequest>) -> Answered<UploadRequest> {
         let name = call.into_inner().name;
         let file = (name != "none").then(|| text(name.clone().into()));
-        Ok(UploadRequest { name, file }.into())
+        Ok(UploadRequest { name, file, pin: 0 }.into())
     }
 
     async fn download_all(&self, call: Call<UploadRequest>) -> Answered<Streaming<HttpBody>> {

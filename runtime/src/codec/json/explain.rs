@@ -1,22 +1,26 @@
 //! What is wrong with a message in JSON, and where.
 
-use std::fmt::Write as _;
+use std::{borrow::Cow, fmt::Write as _};
 
 use prost_reflect::{FieldDescriptor, Kind, MessageDescriptor};
 use serde_json::Value;
 use serde_path_to_error::{Path, Segment};
 use tonic::Status;
 
+use super::{JsonMethod, redacted::RedactedFields};
+
 /// The longest message whose values are shown, in bytes. Of others, the place of the problem is told, and what is wrong
 /// as far as the reader says it.
 const MAX_EXPLAINED: usize = 64 * 1024;
 /// How many characters of a value are shown.
 const MAX_VALUE: usize = 64;
+/// How many characters of what the reader says are shown: it repeats values.
+const MAX_REASON: usize = 256;
 
-/// The status for `json`, which is no message of this type: `error` came at `path`.
+/// The status for `json`, which is no request of this method: `error` came at `path`.
 #[cold]
 pub(super) fn status(
-    message: &MessageDescriptor,
+    method: &JsonMethod,
     json: &[u8],
     path: &Path,
     error: &serde_json::Error,
@@ -24,17 +28,24 @@ pub(super) fn status(
     if !error.is_data() {
         return Status::invalid_argument(format!("the message is not JSON: {error}"));
     }
-    let JsonPlace { name, expected } = JsonPlace::find(message, path);
-    // Read once more, for the value that was refused. As a tree, it takes up to a hundred times as much memory.
-    let json = Some(json).filter(|json| json.len() <= MAX_EXPLAINED);
-    let json: Option<Value> = json.and_then(|json| serde_json::from_slice(json).ok());
-    let value = json.as_ref().and_then(|json| path.iter().try_fold(json, follow));
-    let problem = value.and_then(|value| expected.problem(value));
-    let problem = problem.unwrap_or_else(|| error.to_string());
-    Status::invalid_argument(match name.as_str() {
+    let place = JsonPlace::find(method, path);
+    let problem = match place.is_redacted {
+        true => format!("expected {}", place.expected.name()),
+        false => problem(&place.expected, json, path)
+            .unwrap_or_else(|| shortened(&error.to_string(), MAX_REASON).into_owned()),
+    };
+    Status::invalid_argument(match place.name.as_str() {
         "" => problem,
         name => format!("{name}: {problem}"),
     })
+}
+
+/// What is wrong at `path`. None if the reader knows better.
+fn problem(expected: &ExpectedValue, json: &[u8], path: &Path) -> Option<String> {
+    // Read once more, for the value that was refused. As a tree, it takes up to a hundred times as much memory.
+    let json = Some(json).filter(|json| json.len() <= MAX_EXPLAINED);
+    let json: Value = serde_json::from_slice(json?).ok()?;
+    expected.problem(path.iter().try_fold(&json, follow)?)
 }
 
 /// The part of `value` that `segment` leads to.
@@ -51,6 +62,8 @@ struct JsonPlace {
     /// As one would write it: `items[3].price`.
     name: String,
     expected: ExpectedValue,
+    /// Whether it is a field with `debug_redact`, or an `Any`, which may have one in it. It ends there.
+    is_redacted: bool,
 }
 
 /// What belongs there.
@@ -66,32 +79,39 @@ enum ExpectedValue {
 }
 
 impl JsonPlace {
-    fn find(message: &MessageDescriptor, path: &Path) -> Self {
-        let root = Self {
-            name: String::new(),
-            expected: ExpectedValue::One(Kind::Message(message.clone())),
-        };
-        path.iter().fold(root, Self::enter)
+    fn find(method: &JsonMethod, path: &Path) -> Self {
+        let expected = ExpectedValue::One(Kind::Message(method.request.clone()));
+        let root = Self { name: String::new(), is_redacted: expected.is_any(), expected };
+        path.iter().fold(root, |place, segment| place.enter(segment, &method.redacted))
     }
 
-    fn enter(mut self, segment: &Segment) -> Self {
+    fn enter(mut self, segment: &Segment, redacted: &RedactedFields) -> Self {
+        if self.is_redacted {
+            return self;
+        }
         // Writing to a string cannot fail.
         let _ = match (&self.expected, segment) {
             (_, Segment::Seq { index }) => write!(self.name, "[{index}]"),
-            (ExpectedValue::Map { .. }, Segment::Map { key }) => write!(self.name, "[{key:?}]"),
-            (_, Segment::Map { key }) if self.name.is_empty() => write!(self.name, "{key}"),
-            (_, Segment::Map { key }) => write!(self.name, ".{key}"),
+            (ExpectedValue::Map { .. }, Segment::Map { key }) => {
+                write!(self.name, "[{}]", quoted(key))
+            }
+            (_, Segment::Map { key }) => {
+                let dot = if self.name.is_empty() { "" } else { "." };
+                write!(self.name, "{dot}{}", shortened(key, MAX_VALUE))
+            }
             (_, Segment::Enum { .. } | Segment::Unknown) => Ok(()),
         };
         self.expected = match (self.expected, segment) {
             (ExpectedValue::List(kind), Segment::Seq { .. }) => ExpectedValue::One(kind),
             (ExpectedValue::Map { value, .. }, Segment::Map { .. }) => ExpectedValue::One(value),
             (ExpectedValue::One(Kind::Message(message)), Segment::Map { key }) => {
-                field(&message, key)
-                    .map_or(ExpectedValue::Unknown, |field| ExpectedValue::of(&field))
+                let field = field(&message, key);
+                self.is_redacted = field.as_ref().is_some_and(|field| redacted.contain(field));
+                field.map_or(ExpectedValue::Unknown, |field| ExpectedValue::of(&field))
             }
             _ => ExpectedValue::Unknown,
         };
+        self.is_redacted |= self.expected.is_any();
         self
     }
 }
@@ -108,25 +128,38 @@ impl ExpectedValue {
         }
     }
 
+    fn is_any(&self) -> bool {
+        let (Self::One(kind) | Self::List(kind) | Self::Map { value: kind, .. }) = self else {
+            return false;
+        };
+        matches!(kind, Kind::Message(message) if message.full_name() == "google.protobuf.Any")
+    }
+
+    fn name(&self) -> String {
+        match self {
+            Self::One(kind) => name(kind),
+            Self::List(kind) => format!("a list of {}", name(kind)),
+            Self::Map { key, value } => format!("a map of {} to {}", name(key), name(value)),
+            Self::Unknown => "another value".to_owned(),
+        }
+    }
+
     /// Why `value` was refused here. None if it is none of the usual reasons.
     fn problem(&self, value: &Value) -> Option<String> {
-        let expected = match (self, value) {
-            (Self::Unknown, _) | (Self::List(_), Value::Array(_)) => return None,
+        match (self, value) {
+            (Self::Unknown, _) | (Self::List(_), Value::Array(_)) => None,
             (Self::Map { key: kind, .. }, Value::Object(map)) => {
                 let key = map.keys().find(|key| !is_key(kind, key))?;
-                return Some(format!("expected keys of {}, got {key:?}", name(kind)));
+                Some(format!("expected keys of {}, got {}", name(kind), quoted(key)))
             }
             (Self::One(Kind::Message(message)), Value::Object(object))
                 if !has_own_form(message) =>
             {
                 let key = object.keys().find(|key| field(message, key).is_none())?;
-                return Some(format!("{} has no field {key:?}", message.full_name()));
+                Some(format!("{} has no field {}", message.full_name(), quoted(key)))
             }
-            (Self::List(kind), _) => format!("a list of {}", name(kind)),
-            (Self::Map { .. }, _) => "an object".to_owned(),
-            (Self::One(kind), _) => name(kind),
-        };
-        Some(format!("expected {expected}, got {}", shown(value)))
+            _ => Some(format!("expected {}, got {}", self.name(), shown(value))),
+        }
     }
 }
 
@@ -181,9 +214,18 @@ fn shown(value: &Value) -> String {
         Value::Object(_) => return "an object".to_owned(),
         _ => {}
     }
-    let text = value.to_string();
-    match text.char_indices().nth(MAX_VALUE) {
-        Some((end, _)) => format!("{}…", &text[..end]),
-        None => text,
+    shortened(&value.to_string(), MAX_VALUE).into_owned()
+}
+
+/// The beginning of a text that a client has sent, in quotes.
+pub(crate) fn quoted(text: &str) -> String {
+    format!("{:?}", shortened(text, MAX_VALUE))
+}
+
+/// So many characters of `text`, with a mark if there are more.
+fn shortened(text: &str, characters: usize) -> Cow<'_, str> {
+    match text.char_indices().nth(characters) {
+        Some((end, _)) => format!("{}…", &text[..end]).into(),
+        None => text.into(),
     }
 }

@@ -11,7 +11,11 @@ use prost_reflect::{
     DynamicMessage, EnumDescriptor, FieldDescriptor, Kind, MessageDescriptor, Value,
 };
 
-use super::{JsonOptions, explain};
+use super::{
+    JsonOptions,
+    explain::{self, quoted},
+    redacted::RedactedFields,
+};
 
 const PADDED_OR_NOT: GeneralPurposeConfig =
     GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent);
@@ -44,7 +48,7 @@ impl FieldPath {
         let mut message = message.clone();
         while let Some(name) = names.next() {
             let Some(field) = field(&message, name) else {
-                return Err(format!("{} has no field {name:?}", message.full_name()));
+                return Err(format!("{} has no field {}", message.full_name(), quoted(name)));
             };
             if names.peek().is_none() {
                 return Self { messages, field }.check();
@@ -96,8 +100,17 @@ impl FieldPath {
 
     /// The name of the field, with those of the messages that it is in.
     pub(super) fn name(&self, options: JsonOptions) -> String {
-        let fields = self.messages.iter().chain([&self.field]);
-        fields.map(|field| options.name_of(field)).collect::<Vec<_>>().join(".")
+        self.fields().map(|field| options.name_of(field)).collect::<Vec<_>>().join(".")
+    }
+
+    /// From the outermost one on.
+    fn fields(&self) -> impl Iterator<Item = &FieldDescriptor> {
+        self.messages.iter().chain([&self.field])
+    }
+
+    /// Whether its values are not to be shown.
+    pub(super) fn is_redacted(&self, redacted: &RedactedFields) -> bool {
+        self.fields().any(|field| redacted.contain(field))
     }
 
     /// The field itself.
@@ -117,11 +130,10 @@ impl FieldPath {
     /// Sets the field of `message`, or adds to it if it is repeated.
     ///
     /// # Errors
-    /// `text` is none of its values.
+    /// `text` is none of its values, which are those of the kind in the error.
     pub(super) fn set(&self, message: &mut DynamicMessage, text: &str) -> Result<(), String> {
         let kind = self.field.kind();
-        let value = value(&kind, text)
-            .ok_or_else(|| format!("expected {}, got {text:?}", explain::name(&kind)))?;
+        let value = value(&kind, text).ok_or_else(|| explain::name(&kind))?;
         let mut message = message;
         for field in &self.messages {
             let Some(inner) = message.get_field_mut(field).as_message_mut() else { return Ok(()) };

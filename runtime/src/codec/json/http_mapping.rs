@@ -11,7 +11,7 @@ use tonic::Status;
 
 use super::{
     JsonMethod, encode_request,
-    explain::field,
+    explain::{field, quoted},
     field_path::FieldPath,
     schema::{SchemaContext, Schemas},
 };
@@ -132,14 +132,14 @@ impl HttpMapping {
         let mut message = self.read_body(parts, body)?;
         for (name, text) in &parts.query {
             match self.query_field(name) {
-                Ok(path) => set(&mut message, (name, &path), text)?,
+                Ok(path) => self.set(&mut message, (name, &path), text)?,
                 Err(_) if self.method.options.ignores_unknown_fields => {}
                 Err(problem) => return Err(Status::invalid_argument(problem)),
             }
         }
         // Last: what the path says counts.
         for ((name, path), text) in self.variables.iter().zip(&parts.variables) {
-            set(&mut message, (name, path), text)?;
+            self.set(&mut message, (name, path), text)?;
         }
         encode_request(&message)
     }
@@ -147,10 +147,26 @@ impl HttpMapping {
     /// The field that a query parameter sets.
     fn query_field(&self, name: &str) -> Result<FieldPath, String> {
         if let MappedBody::Message = self.body {
-            return Err(format!("unknown parameter {name:?}: the fields are in the body"));
+            return Err(format!("unknown parameter {}: the fields are in the body", quoted(name)));
         }
         FieldPath::find(&self.method.request, name, field)
-            .map_err(|problem| format!("unknown parameter {name:?}: {problem}"))
+            .map_err(|problem| format!("unknown parameter {}: {problem}", quoted(name)))
+    }
+
+    /// Sets the field at `path`, which the request calls `name`.
+    fn set(
+        &self,
+        message: &mut DynamicMessage,
+        (name, path): (&str, &FieldPath),
+        text: &str,
+    ) -> Result<(), Status> {
+        path.set(message, text).map_err(|expected| {
+            let got = match path.is_redacted(&self.method.redacted) {
+                true => String::new(),
+                false => format!(", got {}", quoted(text)),
+            };
+            Status::invalid_argument(format!("{name}: expected {expected}{got}"))
+        })
     }
 
     fn read_body(&self, parts: &RequestParts, body: Bytes) -> Result<DynamicMessage, Status> {
@@ -319,13 +335,4 @@ fn put_raw(message: &mut DynamicMessage, parts: &RequestParts, body: Bytes) {
         message.set_field_by_name("content_type", Value::String(content_type.clone()));
     }
     message.set_field_by_name("data", Value::Bytes(body));
-}
-
-fn set(
-    message: &mut DynamicMessage,
-    (name, path): (&str, &FieldPath),
-    text: &str,
-) -> Result<(), Status> {
-    path.set(message, text)
-        .map_err(|problem| Status::invalid_argument(format!("{name}: {problem}")))
 }

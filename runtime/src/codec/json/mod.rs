@@ -2,17 +2,18 @@
 //! descriptors that generated code has in it, without code for each message.
 
 mod depth;
-mod explain;
+pub(crate) mod explain;
 mod features;
 #[cfg(feature = "rest")]
 mod field_path;
 #[cfg(feature = "rest")]
 pub(crate) mod http_mapping;
 mod lowered;
+pub(crate) mod redacted;
 #[cfg(feature = "rest")]
 pub(crate) mod schema;
 
-use std::fmt;
+use std::{fmt, sync::Arc};
 
 use bytes::Bytes;
 use prost::Message as _;
@@ -23,7 +24,10 @@ use prost_reflect::{
 };
 use tonic::Status;
 
-use self::depth::{LimitedDepth, MAX_NESTED};
+use self::{
+    depth::{LimitedDepth, MAX_NESTED},
+    redacted::RedactedFields,
+};
 use crate::{
     call::{method::ServiceDescriptor, status::BoxError},
     codec::descriptors::well_known_files,
@@ -126,6 +130,8 @@ pub(crate) struct JsonMethod {
     request: MessageDescriptor,
     response: MessageDescriptor,
     options: JsonOptions,
+    /// Fields whose values no error shows: it is in logs.
+    redacted: Arc<RedactedFields>,
 }
 
 impl JsonMethods {
@@ -139,9 +145,11 @@ impl JsonMethods {
         options: JsonOptions,
     ) -> Result<Self, BoxError> {
         let described = descriptor_pool(files)?.get_service_by_name(service.name);
+        let redacted = Arc::new(RedactedFields::of(files)?);
         let method = |name: &str| {
             let method = described.as_ref()?.methods().find(|method| method.name() == name)?;
-            Some(JsonMethod { request: method.input(), response: method.output(), options })
+            let [request, response] = [method.input(), method.output()];
+            Some(JsonMethod { request, response, options, redacted: Arc::clone(&redacted) })
         };
         Ok(Self(service.methods.iter().map(|declared| method(declared.name())).collect()))
     }
@@ -155,7 +163,8 @@ impl JsonMethod {
     /// Encodes the request that `json` is.
     ///
     /// # Errors
-    /// `InvalidArgument`, with the place and the problem: `items[3].price: expected int32, got "x"`.
+    /// `InvalidArgument`, with the place and the problem: `items[3].price: expected int32, got "x"`. What is in fields with
+    /// `debug_redact` is left out.
     pub(crate) fn read_request(&self, json: &[u8]) -> Result<Bytes, Status> {
         encode_request(&self.parse_request(json)?)
     }
@@ -170,7 +179,7 @@ impl JsonMethod {
             &self.options.of_reading(),
         );
         read.and_then(|message| parser.end().map(|()| message))
-            .map_err(|error| explain::status(&self.request, json, &track.path(), &error))
+            .map_err(|error| explain::status(self, json, &track.path(), &error))
     }
 
     /// The JSON of an encoded response.

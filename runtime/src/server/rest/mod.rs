@@ -28,6 +28,7 @@ use crate::{
     call::method::MethodKind,
     codec::json::{
         JsonMethod, JsonMethods,
+        explain::quoted,
         http_mapping::{HttpMapping, RequestParts},
         schema::SchemaContext,
     },
@@ -199,17 +200,23 @@ fn parameters(query: &str) -> Result<Vec<(String, String)>, Status> {
     parameters
         .map(|parameter| {
             let (name, value) = parameter.split_once('=').unwrap_or((parameter, ""));
-            Ok((decoded(name)?, decoded(value)?))
+            let name = decoded(name).ok_or_else(|| not_utf8(name))?;
+            // Its value may be secret.
+            let value = decoded(value).ok_or_else(|| not_utf8(&name))?;
+            Ok((name, value))
         })
         .collect()
 }
 
-fn decoded(text: &str) -> Result<String, Status> {
+/// None if it is not UTF-8.
+fn decoded(text: &str) -> Option<String> {
     let spaced = text.replace('+', " ");
     let decoded = percent_decode_str(&spaced).decode_utf8();
-    decoded
-        .map(Into::into)
-        .map_err(|_| Status::invalid_argument(format!("the parameter {text:?} is not UTF-8")))
+    decoded.map(Into::into).ok()
+}
+
+fn not_utf8(name: &str) -> Status {
+    Status::invalid_argument(format!("the parameter {} is not UTF-8", quoted(name)))
 }
 
 impl RestTarget {

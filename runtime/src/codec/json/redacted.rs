@@ -1,9 +1,38 @@
-//! Which fields have the option `debug_redact`, which prost-types does not know: where it is in a
-//! `google.protobuf.FileDescriptorProto`.
+//! Which fields have the option `debug_redact`, which prost-types does not know, and so no descriptor pool: where it is in
+//! a `google.protobuf.FileDescriptorProto`.
 
 use std::collections::BTreeSet;
 
 use prost::{DecodeError, Message};
+use prost_reflect::FieldDescriptor;
+
+/// The fields with the option, by their full names.
+#[derive(Debug, Default)]
+pub(crate) struct RedactedFields(BTreeSet<String>);
+
+impl RedactedFields {
+    /// Those of `files`, each of which is encoded.
+    ///
+    /// # Errors
+    /// One cannot be decoded.
+    pub(super) fn of(files: &[&[u8]]) -> Result<Self, DecodeError> {
+        let mut fields = Self::default();
+        files.iter().try_for_each(|file| fields.add(file))?;
+        Ok(fields)
+    }
+
+    /// # Errors
+    /// `file` cannot be decoded.
+    pub(crate) fn add(&mut self, file: &[u8]) -> Result<(), DecodeError> {
+        let file = RedactedFile::decode(file)?;
+        file.messages.iter().for_each(|message| message.collect(&file.package, &mut self.0));
+        Ok(())
+    }
+
+    pub(crate) fn contain(&self, field: &FieldDescriptor) -> bool {
+        self.0.contains(field.full_name())
+    }
+}
 
 #[derive(Clone, PartialEq, Message)]
 struct RedactedFile {
@@ -35,14 +64,6 @@ struct RedactedField {
 struct RedactedOptions {
     #[prost(bool, tag = "16")]
     debug_redact: bool,
-}
-
-/// The full names of the fields with the option in an encoded file.
-pub(super) fn redacted_fields(file: &[u8]) -> Result<BTreeSet<String>, DecodeError> {
-    let file = RedactedFile::decode(file)?;
-    let mut fields = BTreeSet::new();
-    file.messages.iter().for_each(|message| message.collect(&file.package, &mut fields));
-    Ok(fields)
 }
 
 impl RedactedMessage {
