@@ -1,7 +1,8 @@
-//! `cargo run --release -p bench -- allocs|codegen|compile|lines|mocks|overload|rest|wire [--quick] [--json FILE]`:
+//! `cargo run --release -p bench -- allocs|codegen|compile|lines|mocks|overload|rest|wire [--quick] [--json FILE] [--chart FILE]`:
 //! ours against the peers, in one run, as counts and ratios.
 
 mod allocs;
+mod chart;
 mod codegen;
 mod compile;
 mod lines;
@@ -22,14 +23,16 @@ use report::Report;
 #[global_allocator]
 static ALLOCATOR: dhat::Alloc = dhat::Alloc;
 
-const USAGE: &str =
-    "usage: bench allocs|codegen|compile|lines|mocks|overload|rest|wire [--quick] [--json FILE]";
+const USAGE: &str = "usage: bench allocs|codegen|compile|lines|mocks|overload|rest|wire [--quick] [--json FILE] [--chart FILE]";
 
 fn main() -> ExitCode {
-    let done = parse(std::env::args().skip(1)).and_then(|Asked { benchmark, quick, json }| {
-        let report = benchmark(quick)?;
+    let done = parse(std::env::args().skip(1)).and_then(|asked| {
+        let report = (asked.benchmark)(asked.quick)?;
         print!("{report}");
-        json.map_or(Ok(()), |file| report.write_json(&file))
+        if let Some(file) = &asked.json {
+            report.write_json(file)?;
+        }
+        asked.chart.map_or(Ok(()), |file| report.write_chart(&file))
     });
     match done {
         Ok(()) => ExitCode::SUCCESS,
@@ -47,6 +50,7 @@ struct Asked {
     benchmark: Benchmark,
     quick: bool,
     json: Option<PathBuf>,
+    chart: Option<PathBuf>,
 }
 
 fn parse(mut words: impl Iterator<Item = String>) -> Result<Asked, String> {
@@ -62,13 +66,14 @@ fn parse(mut words: impl Iterator<Item = String>) -> Result<Asked, String> {
         Some(other) => return Err(format!("no benchmark is called `{other}`\n{USAGE}")),
         None => return Err(USAGE.into()),
     };
-    let mut asked = Asked { benchmark, quick: false, json: None };
+    let mut asked = Asked { benchmark, quick: false, json: None, chart: None };
     while let Some(word) = words.next() {
         match word.as_str() {
             "--quick" => asked.quick = true,
-            "--json" => {
-                let file = words.next().ok_or_else(|| format!("--json needs a file\n{USAGE}"))?;
-                asked.json = Some(PathBuf::from(file));
+            "--json" | "--chart" => {
+                let file = words.next().ok_or_else(|| format!("{word} needs a file\n{USAGE}"))?;
+                let file = Some(PathBuf::from(file));
+                *(if word == "--json" { &mut asked.json } else { &mut asked.chart }) = file;
             }
             other => return Err(format!("unknown option `{other}`\n{USAGE}")),
         }

@@ -4,6 +4,8 @@ use std::{fmt, fs, path::Path};
 
 use serde_json::json;
 
+use crate::chart::{self, Group};
+
 /// The peer that the others are compared with.
 pub(crate) const BASELINE: &str = "tonic";
 /// What we are called.
@@ -77,6 +79,23 @@ impl Report {
         let rows: Vec<_> = self.rows.iter().map(Row::to_json).collect();
         let text = format!("{:#}\n", serde_json::Value::from(rows));
         fs::write(file, text).map_err(|error| format!("cannot write {}: {error}", file.display()))
+    }
+
+    /// Draws what calls take of the processors and of the network in each case, with a bar for each peer.
+    pub(crate) fn write_chart(&self, file: &Path) -> Result<(), String> {
+        let mut groups: Vec<Group> = Vec::new();
+        let drawn = self.rows.iter().filter(|row| ["cpu", "wire"].contains(&row.metric.as_str()));
+        for Row { case, in_flight, peer, metric, unit, value } in drawn {
+            let at_a_time = in_flight.map_or(String::new(), |it| format!(", {it} at a time"));
+            let title = format!("{case}{at_a_time}: {metric}");
+            let bar = (peer.clone(), *value);
+            match groups.iter_mut().find(|group| group.title == title) {
+                Some(group) => group.bars.push(bar),
+                None => groups.push(Group { title, unit: unit.clone(), bars: vec![bar] }),
+            }
+        }
+        fs::write(file, chart::svg(&groups))
+            .map_err(|error| format!("cannot write {}: {error}", file.display()))
     }
 
     fn baseline(&self, row: &Row) -> Option<f64> {

@@ -85,8 +85,9 @@ type Value = fn(&Run) -> f64;
 
 /// Adds the medians of `runs`.
 fn add(report: &mut Report, case: &Case, peer: &str, runs: &[Run]) {
-    let metrics: [(&str, &str, Value); 4] = [
+    let metrics: [(&str, &str, Value); 5] = [
         ("rate", "1/s", |run| run.rate),
+        ("cpu", "us", |run| run.client + run.server),
         ("p99", "us", |run| run.p99),
         ("cpu-client", "us", |run| run.client),
         ("cpu-server", "us", |run| run.server),
