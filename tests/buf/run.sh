@@ -45,6 +45,21 @@ curl() {
         grep --quiet '^telemetry.Telemetry/Watch$' "$scratch/said"
         echo "buf curl, $protocol: called"
     done
+    for protocol in connect grpc grpcweb; do
+        # Over HTTP/2, and over HTTP/1.1 where the protocol has it.
+        for version in --http2-prior-knowledge ""; do
+            # A word, or none.
+            # shellcheck disable=SC2086
+            buf curl --protocol "$protocol" $version --schema proto --data '{"a": 5, "b": 3}' \
+                "$address/calculator.Calculator/Add" > "$scratch/said"
+            grep --quiet '"result": 8' "$scratch/said"
+            echo "buf curl, $protocol $version: called"
+        done
+        buf curl --protocol "$protocol" --http2-prior-knowledge --schema proto \
+            --data '{"series": "count/3", "limit": 3}' "$address/telemetry.Telemetry/Watch" > "$scratch/said"
+        [ "$(grep --count '"series"' "$scratch/said")" = 3 ]
+        echo "buf curl, $protocol: 3 messages"
+    done
 }
 
 # The code of the example that is checked in.
