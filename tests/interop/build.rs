@@ -1,4 +1,6 @@
-//! Generates the contracts, and one that no server fulfils.
+//! Generates the contracts, one that no server fulfils, and random messages.
+
+mod types;
 
 use std::{env, error::Error, fs, path::Path};
 
@@ -11,6 +13,21 @@ fn main() -> Result<(), Box<dyn Error>> {
     rust_scaffold_build::configure()
         .include_file("mirrors.rs")
         .compile_protos(&["mirror.proto", "rest.proto"], &["../proto"])?;
+
+    let random = Path::new(&env::var("OUT_DIR")?).join("types");
+    fs::create_dir_all(&random)?;
+    let protos = types::protos();
+    for (name, text) in &protos {
+        fs::write(random.join(name), text)?;
+    }
+    fs::write(random.join("implementations.rs"), types::implementations())?;
+    let files: Vec<_> = protos.iter().map(|(name, _)| name).collect();
+    rust_scaffold_build::configure()
+        .build_client(false)
+        .mock(rust_scaffold_build::Mock::Never)
+        .out_dir(&random)
+        .include_file("mod.rs")
+        .compile_protos(&files, &[&random])?;
 
     let newer = Path::new(&env::var("OUT_DIR")?).join("newer");
     fs::create_dir_all(&newer)?;

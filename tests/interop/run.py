@@ -132,6 +132,7 @@ def main():
     section("rust client, python server, large transfers", run_beside_checks, "rust")
     section("python client, what a rust process shows of itself", run_admin_checks)
     section("node and python clients of Connect, rust server", run_connect_checks)
+    section("python client, random types of messages, rust server", run_types_checks)
     section("REST by a rust server, and by Envoy in front of it", run_rest_checks)
     for name, script, end in [
         (
@@ -269,6 +270,14 @@ def run_connect_checks():
         }
 
 
+def run_types_checks():
+    with tempfile.TemporaryDirectory() as folder, running([*PEERS["rust"], "types"]) as address:
+        subprocess.run([*PEERS["rust"], "types", folder], cwd=HERE, check=True)
+        files = [path.name for path in Path(folder).glob("*.proto")]
+        descriptors = write_descriptors(folder, *files)
+        return results_of([sys.executable, str(HERE / "python" / "json_mapping.py"), address, descriptors, "types"])
+
+
 def run_rest_checks():
     with tempfile.TemporaryDirectory() as folder, running([*PEERS["rust"], "rest"]) as address:
         with proxy.in_front_of(address, descriptors=write_descriptors(folder, "rest.proto")) as envoy:
@@ -276,10 +285,10 @@ def run_rest_checks():
 
 
 def write_descriptors(folder, *files):
-    """The path of an encoded `FileDescriptorSet` of the files, with what they import."""
+    """The path of an encoded `FileDescriptorSet` of the files, with what they import. Some may be in the folder."""
     descriptors = str(Path(folder, "protos.binpb"))
     protoc = [sys.executable, "-m", "grpc_tools.protoc", "--include_imports", f"--descriptor_set_out={descriptors}"]
-    protoc += [f"--proto_path={HERE.parent / 'proto'}", f"--proto_path={HERE.parents[1] / 'proto'}"]
+    protoc += [f"--proto_path={path}" for path in (folder, HERE.parent / "proto", HERE.parents[1] / "proto")]
     subprocess.run([*protoc, *files], check=True)
     return descriptors
 

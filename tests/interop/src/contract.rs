@@ -22,3 +22,14 @@ pub use mirrors::{edition, google, legacy, mirror, rest};
 pub mod newer {
     include!(concat!(env!("OUT_DIR"), "/newer/calculator.rs"));
 }
+
+/// Random types of messages.
+#[allow(
+    clippy::large_enum_variant,
+    clippy::module_inception,
+    clippy::too_many_lines,
+    reason = "they are random, and many"
+)]
+pub mod types {
+    include!(concat!(env!("OUT_DIR"), "/types/mod.rs"));
+}

@@ -13,6 +13,7 @@ mod relay;
 mod rest;
 mod scenarios;
 mod tls;
+mod types;
 
 use std::{env, error::Error, io, path::Path, process::ExitCode, time::Duration};
 
@@ -28,6 +29,8 @@ Usage: interop serve               serve on a free port of 127.0.0.1 and print i
        interop forwarded           serve behind proxies that add x-forwarded-for
        interop connect             serve, with all types of protobuf, for clients of Connect
        interop rest                serve by rules of HTTP
+       interop types               serve random types of messages
+       interop types FOLDER        write their protos into a folder
        interop chain [HOST:PORT]   serve as a part of a chain, whose next service is there
        interop counting [AGE]      serve and count, over connections of so many milliseconds at the most
        interop load HOST:PORT      call a server that counts, until standard input ends
@@ -63,6 +66,8 @@ async fn main() -> Result<ExitCode, Box<dyn Error>> {
         }
         ["admin"] => admin::serve().await?,
         ["connect"] => serve(connect::server(), "127.0.0.1").await?,
+        ["types"] => serve(types::server(), "127.0.0.1").await?,
+        ["types", folder] => types::write_protos(Path::new(folder))?,
         ["rest"] => serve(rest::server(), "127.0.0.1").await?,
         ["counting"] => serve(counting::server(None), "127.0.0.1").await?,
         ["counting", age] => {
