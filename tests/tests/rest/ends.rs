@@ -8,7 +8,7 @@ use http::Request;
 use rust_scaffold::{Request as Call, Response as Answer, Server, Status, Streaming};
 use tokio::{
     io,
-    sync::oneshot,
+    sync::{mpsc, oneshot},
     time::{Instant, timeout},
 };
 
@@ -19,8 +19,18 @@ use crate::contracts::{
 
 const SECOND: Duration = Duration::from_secs(1);
 
-/// Streams the same message, as often as `int32` says, and does not end then.
-struct Endless;
+/// Streams the same message, as often as `int32` says, and does not end then. Says when a stream was dropped.
+#[derive(Clone)]
+struct Endless(mpsc::UnboundedSender<()>);
+
+struct SayDropped(mpsc::UnboundedSender<()>);
+
+impl Drop for SayDropped {
+    fn drop(&mut self) {
+        // Nobody may listen.
+        let _ = self.0.send(());
+    }
+}
 
 impl Excerpts for Endless {
     async fn search(&self, _: Call<Everything>) -> Result<Answer<Everything>, Status> {
@@ -38,10 +48,14 @@ impl Excerpts for Endless {
         let message = Everything { renamed_field: 7, ..Everything::default() };
         let times = usize::try_from(call.get_ref().int32).unwrap();
         let messages = tokio_stream::iter(std::iter::repeat_n(Ok(message), times));
+        let dropped = SayDropped(self.0.clone());
         // One at a time.
-        let messages = tokio_stream::StreamExt::then(messages, async |message| {
-            tokio::time::sleep(SECOND).await;
-            message
+        let messages = tokio_stream::StreamExt::then(messages, move |message| {
+            let _until_it_is_dropped = &dropped;
+            async {
+                tokio::time::sleep(SECOND).await;
+                message
+            }
         });
         Ok(Answer::new(Streaming::new(tokio_stream::StreamExt::chain(
             messages,
@@ -100,9 +114,17 @@ fn number(code: &str) -> u8 {
 
 /// A client of a server that ends what it serves half a minute after `stop`.
 async fn connect(window: u32, stop: oneshot::Receiver<()>) -> SendRequest<Bytes> {
+    connect_to(Endless(mpsc::unbounded_channel().0), window, stop).await
+}
+
+async fn connect_to(
+    endless: Endless,
+    window: u32,
+    stop: oneshot::Receiver<()>,
+) -> SendRequest<Bytes> {
     let (near, far) = io::duplex(64 * 1024);
     let server =
-        Server::new().shutdown_timeout(Some(30 * SECOND)).add_service(ExcerptsServer::new(Endless));
+        Server::new().shutdown_timeout(Some(30 * SECOND)).add_service(ExcerptsServer::new(endless));
     let incoming = tokio_stream::once(Ok(far));
     let incoming = tokio_stream::StreamExt::chain(incoming, tokio_stream::pending());
     tokio::spawn(server.serve_incoming_with_shutdown(incoming, async {
@@ -170,6 +192,21 @@ async fn a_deadline_ends_a_stream_that_its_client_does_not_read() {
         body.flow_control().release_capacity(received.len()).unwrap();
         received.extend(read(&mut body).await);
         check(&received, format.message, &(format.end)("deadline_exceeded"));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stream_whose_client_leaves_is_dropped() {
+    for format in &FORMATS {
+        let (_stop, stopped) = oneshot::channel();
+        let (dropped, mut was_dropped) = mpsc::unbounded_channel();
+        let mut client = connect_to(Endless(dropped), 1 << 16, stopped).await;
+        let mut body = format.ask(&mut client).await;
+        body.data().await.unwrap().unwrap();
+        assert!(was_dropped.is_empty());
+        // h2 resets it.
+        drop(body);
+        timeout(60 * SECOND, was_dropped.recv()).await.unwrap();
     }
 }
 

@@ -1,8 +1,10 @@
 //! Requests that are refused, and calls that fail.
 
+use std::sync::{Arc, Mutex};
+
 use http::{Request, StatusCode};
 use http_body_util::Full;
-use rust_scaffold::{HttpBody, OpenApi, Server};
+use rust_scaffold::{CallLog, HttpBody, OpenApi, Server};
 
 use crate::{
     contracts::rest::RestServer,
@@ -19,6 +21,49 @@ async fn a_failure_is_an_http_status_and_a_status_in_json() {
     // Before anything was sent.
     for path in ["/v1/watch/-1", "/v1/files/fail", "/v1/files/!/bytes"] {
         assert_eq!(get(path).await.0, StatusCode::NOT_FOUND, "{path}");
+    }
+}
+
+/// As one of gRPC.
+#[tokio::test]
+async fn every_call_is_logged() {
+    let lines = Lines::default();
+    let log = CallLog::to_writer(lines.clone());
+    let server = Server::new().log_calls_to(log.clone()).add_service(RestServer::new(Echo));
+    let routes = server.into_service().unwrap();
+    for path in [
+        "/v1/things/a",
+        "/v1/things/fail",
+        "/v1/by/x/0/1970-01-01T00:00:00Z/true",
+        "/v1/watch/1?string=fail",
+    ] {
+        answer_of(&routes, Request::get(path).body(Full::default()).unwrap()).await;
+    }
+    log.flush().await;
+    let lines = String::from_utf8(lines.0.lock().unwrap().clone()).unwrap();
+    let lines = lines.lines().map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap());
+    let lines: Vec<_> = lines.map(|line| format!("{} {}", line["method"], line["code"])).collect();
+    let expected = [
+        r#""/rest.Rest/Get" "OK""#,
+        r#""/rest.Rest/Get" "NOT_FOUND""#,
+        r#""/rest.Rest/Get" "INVALID_ARGUMENT""#,
+        r#""/rest.Rest/Watch" "NOT_FOUND""#,
+    ];
+    assert_eq!(lines, expected);
+}
+
+/// Where lines go.
+#[derive(Clone, Default)]
+struct Lines(Arc<Mutex<Vec<u8>>>);
+
+impl std::io::Write for Lines {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().unwrap().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
     }
 }
 
