@@ -182,4 +182,7 @@ async fn limits_are_those_of_the_method() {
     let request = Request::get("/v1/things/a").header("grpc-timeout", "1n");
     let response = answer(request.body(Full::default()).unwrap()).await;
     assert_eq!(response.status(), StatusCode::GATEWAY_TIMEOUT);
+    let request = Request::get("/v1/things/a").header("grpc-timeout", "soon");
+    let response = answer(request.body(Full::default()).unwrap()).await;
+    assert_eq!(response.status(), StatusCode::BAD_REQUEST);
 }

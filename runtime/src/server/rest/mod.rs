@@ -25,7 +25,7 @@ use self::{
 };
 use super::{error::ServeError, pages::Pages, registered::RegisteredService, translate::ServeGrpc};
 use crate::{
-    call::method::MethodKind,
+    call::{deadline, method::MethodKind},
     codec::json::{
         JsonMethod, JsonMethods,
         explain::quoted,
@@ -186,6 +186,9 @@ fn other_method(methods: &[&Method]) -> Box<Response<HttpBody>> {
 /// What `request` has beside its body.
 fn parts(captures: &Captures<'_>, request: &Request<HttpBody>) -> Result<RequestParts, Status> {
     let not_utf8 = |field| Status::invalid_argument(format!("{field}: the path is not UTF-8"));
+    // In gRPC, it would be the client library that is at fault.
+    deadline::timeout(request.headers())
+        .map_err(|status| Status::invalid_argument(status.message()))?;
     let content_type = request.headers().get(header::CONTENT_TYPE);
     Ok(RequestParts {
         variables: captures.values().map_err(not_utf8)?,
