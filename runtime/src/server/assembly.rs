@@ -17,7 +17,7 @@ use super::side_listener::SideListeners;
 #[cfg(feature = "_tls")]
 use super::tls_handshake::TlsServer;
 #[cfg(feature = "web")]
-use super::translated::TranslatedRoutes;
+use super::translate::routes::TranslatedRoutes;
 use super::{
     error::ServeError,
     limits::LimitedRoutes,

@@ -70,8 +70,6 @@ mod tls_handshake;
 mod traced;
 #[cfg(all(feature = "server", feature = "web", not(target_family = "wasm")))]
 mod translate;
-#[cfg(all(feature = "server", feature = "web", not(target_family = "wasm")))]
-mod translated;
 
 #[cfg(all(feature = "server", feature = "web", not(target_family = "wasm")))]
 pub use self::cors::Cors;

@@ -1,5 +1,6 @@
 //! What protocols have in common that are translated to gRPC, and back.
 
+pub(super) mod routes;
 pub(super) mod streaming;
 pub(super) mod transcoder;
 pub(super) mod unary;

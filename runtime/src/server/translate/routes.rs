@@ -6,24 +6,24 @@ use std::sync::Arc;
 
 use http::{Request, Response, header};
 
-use super::connect::ConnectServices;
+use super::ServeGrpc;
 #[cfg(feature = "rest")]
-use super::rest::RestRoutes;
-use super::translate::ServeGrpc;
+use crate::server::rest::RestRoutes;
 use crate::{
     h2::server::{
         connect_info::ConnectInfo,
         service::{HttpService, ServiceFuture},
     },
     protocol::http_body::HttpBody,
+    server::connect::ConnectServices,
 };
 
 /// Routes that speak other protocols beside gRPC.
-pub(super) struct TranslatedRoutes {
-    pub(super) inner: Arc<dyn HttpService>,
-    pub(super) connect: ConnectServices,
+pub(crate) struct TranslatedRoutes {
+    pub(crate) inner: Arc<dyn HttpService>,
+    pub(crate) connect: ConnectServices,
     #[cfg(feature = "rest")]
-    pub(super) rest: RestRoutes,
+    pub(crate) rest: RestRoutes,
 }
 
 /// Whether a request is gRPC, or gRPC-Web. Most are, and pay for no more than this.
