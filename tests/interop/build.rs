@@ -16,6 +16,7 @@ fn main() -> Result<(), Box<dyn Error>> {
 
     let random = Path::new(&env::var("OUT_DIR")?).join("types");
     fs::create_dir_all(&random)?;
+    println!("cargo:rerun-if-changed=types.rs");
     let protos = types::protos();
     for (name, text) in &protos {
         fs::write(random.join(name), text)?;
@@ -25,6 +26,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     rust_scaffold_build::configure()
         .build_client(false)
         .mock(rust_scaffold_build::Mock::Never)
+        // They have just been written: cargo would run this again each time.
+        .emit_rerun_if_changed(false)
         .out_dir(&random)
         .include_file("mod.rs")
         .compile_protos(&files, &[&random])?;
