@@ -191,7 +191,9 @@ def scalar(field, chance):
         return chance.choice([number for number in numbers if math.isfinite(number) or not is_wrapped])
     if kind == Field.TYPE_ENUM:
         numbers = [value.number for value in field.enum_type.values]
-        return chance.choice(numbers if field.enum_type.is_closed else [*numbers, 77])
+        # `NullValue` is open, but null in JSON whatever its number.
+        is_open = not field.enum_type.is_closed and not field.enum_type.full_name.startswith("google")
+        return chance.choice([*numbers, 77] if is_open else numbers)
     if kind in SIGNED_32:
         low, high = -(2**31), 2**31 - 1
     elif kind in SIGNED_64:
