@@ -84,6 +84,8 @@ mod client;
 mod codec;
 #[doc(hidden)]
 pub mod codegen;
+#[cfg(all(feature = "server", not(target_family = "wasm")))]
+mod connection;
 #[cfg(all(feature = "explorer", not(target_family = "wasm")))]
 mod explorer;
 #[cfg(feature = "_calls")]
@@ -174,7 +176,7 @@ pub use self::tls::{ClientTls, ServerTls, TlsError, TlsInfo};
 #[cfg(all(feature = "server", not(target_family = "wasm")))]
 pub use self::{
     call::client_ip::ClientIp,
-    h2::server::{
+    connection::{
         connect_info::{ConnectInfo, PeerCredentials},
         connected::{Connected, ConnectedIo},
         handshake::Handshake,

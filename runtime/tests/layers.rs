@@ -17,6 +17,7 @@ const LAYERS: &[&[&str]] = &[
     &["call", "redact"],
     &["codec", "tls"],
     &["protocol"],
+    &["connection"],
     &["h2"],
     &["http1"],
     &["intercept"],

@@ -10,7 +10,7 @@ use http::{HeaderValue, Method, Request, Response, StatusCode, header};
 use prost_types::Timestamp;
 
 use crate::{
-    h2::server::service::{HttpService, ServiceFuture},
+    connection::http_service::{HttpService, ServiceFuture},
     protocol::{Protocol, http_body::HttpBody, http_reply::no_service, json_text::JsonText},
     server::observer::{BuildInfo, ServerObserver, ServiceEntry},
 };

@@ -27,14 +27,11 @@ use super::{
 use crate::intercept::trace_calls::ServerAddress;
 use crate::{
     call::{deadline, head::CallHead},
-    h2::{
-        client::{
-            call_state::{CallFailure, CallResult, OutboundRequest},
-            pending_call::PendingResponse,
-        },
-        header_list::HeaderLimit,
+    h2::client::{
+        call_state::{CallFailure, CallResult, OutboundRequest},
+        pending_call::PendingResponse,
     },
-    protocol::Protocol,
+    protocol::{Protocol, header_list::HeaderLimit},
 };
 
 /// Distributes attempts over the subchannels of a channel.

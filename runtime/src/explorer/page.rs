@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use super::{Explorer, schema::schema};
 use crate::{
-    h2::server::service::{HttpService, ServiceFuture},
+    connection::http_service::{HttpService, ServiceFuture},
     protocol::{Protocol, http_body::HttpBody, http_reply::no_service},
     server::{
         ServeError,

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::{Explorer, page::ExplorerPage};
 use crate::{
-    h2::server::service::HttpService,
+    connection::http_service::HttpService,
     server::{Server, builtins::BuiltinServices, local_hosts::LocalHosts, pages::Pages},
 };
 

@@ -203,7 +203,7 @@ mod tests {
     use h2::Reason;
 
     use super::*;
-    use crate::h2::header_list::HeaderLimit;
+    use crate::protocol::header_list::HeaderLimit;
 
     fn frame(kind: u8, flags: u8, stream: u8, payload: &[u8]) -> Vec<u8> {
         let length = u8::try_from(payload.len()).unwrap();

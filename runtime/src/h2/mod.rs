@@ -8,7 +8,6 @@ pub(crate) mod error;
 mod frame_inspector;
 mod goaway;
 mod greeting;
-pub(crate) mod header_list;
 #[cfg(test)]
 mod interleavings;
 pub(crate) mod io;

@@ -19,7 +19,6 @@ use super::{
     counted::{CountedMessages, CountedStream},
     credit::{CreditedStream, Unreadable},
     error,
-    header_list::HeaderLimit,
     stream_limiter::StreamPermit,
 };
 use crate::{
@@ -27,7 +26,7 @@ use crate::{
         body::{PrefetchedBody, RecvBody},
         cancel_link::CancelLink,
     },
-    protocol::{Protocol, grpc_status, http_body::HttpBody},
+    protocol::{Protocol, grpc_status, header_list::HeaderLimit, http_body::HttpBody},
 };
 
 /// The largest HTTP/2 flow-control window.

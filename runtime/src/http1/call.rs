@@ -22,14 +22,11 @@ use crate::{
         status,
     },
     channelz::SocketNode,
-    h2::{
-        counted::CountedStream,
-        server::{
-            calls::ServerShared,
-            connect_info::ConnectInfo,
-            service::{ServiceFuture, response_protocol},
-        },
+    connection::{
+        connect_info::ConnectInfo,
+        http_service::{ServiceFuture, response_protocol},
     },
+    h2::{counted::CountedStream, server::calls::ServerShared},
     protocol::{
         Protocol,
         http_body::HttpBody,

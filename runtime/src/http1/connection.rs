@@ -24,20 +24,20 @@ use super::{
 use crate::{
     call::panics::{catch_panic, drop_catching_panics},
     channelz::SocketNode,
+    connection::connect_info::ConnectInfo,
     h2::{
-        header_list,
         io::close,
         jitter,
         server::{
             calls::ServerShared,
             close::CLOSE_TIMEOUT,
-            connect_info::ConnectInfo,
             connection::AGE_JITTER,
             drain::{Drain, DrainReason},
             options::ServerConnectionOptions,
             phase::{self, ServerPhase},
         },
     },
+    protocol::header_list,
 };
 
 /// The least that hyper takes for the size of its buffers.
@@ -116,7 +116,7 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Http1Connection<Io> {
         let io = Http1Io::new(io, begun, state.clone());
         let service = Http1Service { shared, info, socket, state: state.clone() };
         // Longer headers get HTTP status 431 from hyper.
-        let headers = header_list::h2_request_limit(options.limits.max_header_list_size);
+        let headers = header_list::engine_request_limit(options.limits.max_header_list_size);
         let hyper = http1::Builder::new()
             .max_buf_size((headers as usize).clamp(MIN_BUFFER, MAX_BUFFER))
             // The time for them is limited here.

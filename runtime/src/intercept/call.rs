@@ -13,7 +13,7 @@ use crate::call::{
     method::MethodDescriptor,
 };
 #[cfg(all(feature = "server", not(target_family = "wasm")))]
-use crate::{call::client_ip::ClientIp, h2::server::connect_info::ConnectInfo};
+use crate::{call::client_ip::ClientIp, connection::connect_info::ConnectInfo};
 
 /// A call on its way through interceptors: everything but its messages.
 #[derive(Debug)]

@@ -8,7 +8,7 @@ use super::{
     call::InterceptedCall,
     interceptor::{Interceptor, Next},
 };
-use crate::{call::reply::Reply, h2::server::connect_info::ConnectInfo, tls::TlsInfo};
+use crate::{call::reply::Reply, connection::connect_info::ConnectInfo, tls::TlsInfo};
 
 /// An interceptor for servers: a call needs a client certificate, and handlers see whose it is.
 ///

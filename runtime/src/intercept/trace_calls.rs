@@ -26,7 +26,7 @@ use crate::call::{
     status::{code_name, is_fault_of_server},
 };
 #[cfg(all(feature = "server", not(target_family = "wasm")))]
-use crate::{call::client_ip::ClientIp, h2::server::connect_info::ConnectInfo};
+use crate::{call::client_ip::ClientIp, connection::connect_info::ConnectInfo};
 
 /// Puts each call into a span of `tracing`, of level `INFO` and the target `rust_scaffold::call`. Needs the feature
 /// `tracing`.

@@ -17,6 +17,7 @@ mod grpc;
 pub(crate) mod grpc_status;
 #[cfg(feature = "web")]
 mod grpc_web;
+pub(crate) mod header_list;
 mod header_maps;
 pub(crate) mod headers;
 pub(crate) mod http_body;

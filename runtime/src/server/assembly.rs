@@ -28,7 +28,7 @@ use super::{
     serve::Server,
 };
 #[cfg(feature = "web")]
-use crate::h2::server::service::HttpService;
+use crate::connection::http_service::HttpService;
 use crate::{
     call::deadline,
     channelz::{IS_COUNTED, ServerNode},

@@ -21,7 +21,8 @@ use super::{
 use crate::{
     call::deadline::FOREVER,
     channelz::ServerNode,
-    h2::server::{calls::ServerShared, handshake::Handshake, phase::ServerPhase, run_until},
+    connection::handshake::Handshake,
+    h2::server::{calls::ServerShared, phase::ServerPhase, run_until},
 };
 
 /// How long connections may take to close once their calls have been ended. Longer than a connection itself

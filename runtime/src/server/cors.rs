@@ -8,9 +8,9 @@ use http::{
 
 use super::error::ServeError;
 use crate::{
-    h2::server::{
+    connection::{
         connect_info::ConnectInfo,
-        service::{HttpService, ServiceFuture},
+        http_service::{HttpService, ServiceFuture},
     },
     protocol::{Protocol, http_body::HttpBody},
 };

@@ -9,7 +9,7 @@ use tokio::time::Instant;
 use crate::protocol::http_reply::unsupported_media_type;
 use crate::{
     call::{deadline, reply::CallFuture},
-    h2::server::service::{HttpService, ServiceFuture},
+    connection::http_service::{HttpService, ServiceFuture},
     intercept::{
         Role,
         http::{SendHttp, intercept_http},

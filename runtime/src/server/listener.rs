@@ -12,7 +12,7 @@ use tokio_stream::Stream;
 
 use super::error::ServeError;
 use crate::{
-    call::downcast::downcast_ref, channelz::SocketAddress, h2::server::handshake::Handshake,
+    call::downcast::downcast_ref, channelz::SocketAddress, connection::handshake::Handshake,
 };
 
 /// A socket that a [`Server`](crate::Server) can listen on: TCP or, on Unix, a Unix socket.

@@ -8,7 +8,7 @@ use std::{net::IpAddr, sync::Arc};
 use http::{HeaderValue, Request, Response, StatusCode, Version, header};
 
 use crate::{
-    h2::server::service::{HttpService, ServiceFuture},
+    connection::http_service::{HttpService, ServiceFuture},
     protocol::http_body::HttpBody,
 };
 

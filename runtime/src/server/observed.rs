@@ -12,9 +12,9 @@ use crate::{
         deadline,
         panics::{catch_panic, record_places},
     },
-    h2::server::{
+    connection::{
         connect_info::ConnectInfo,
-        service::{HttpService, ServiceFuture},
+        http_service::{HttpService, ServiceFuture},
     },
     intercept::{
         CallEnd, Role,

@@ -15,13 +15,12 @@ use super::proxy::is_first_refusal;
 use crate::http1::{self, Http1Start};
 use crate::{
     channelz::SocketNode,
+    connection::{connect_info::ConnectInfo, handshake::Handshake},
     h2::{
         io::{ConnectionIo, IoHandle},
         server::{
             calls::ServerShared,
-            connect_info::ConnectInfo,
             connection::{self, Http2, Http2Start},
-            handshake::Handshake,
             options::ServerConnectionOptions,
             phase::{self, ServerPhase},
             preface::{self, Greeting},
@@ -153,7 +152,7 @@ mod tests {
     use super::*;
     use crate::{
         channelz::ServerNode,
-        h2::server::service::{HttpService, ServiceFuture},
+        connection::http_service::{HttpService, ServiceFuture},
         protocol::{http_body::HttpBody, http_reply::no_service},
     };
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 #[cfg(any(feature = "explorer", feature = "rest"))]
 use super::error::ServeError;
-use crate::h2::server::service::HttpService;
+use crate::connection::http_service::HttpService;
 
 /// What answers requests that are for no service.
 #[derive(Clone)]

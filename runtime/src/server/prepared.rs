@@ -21,7 +21,7 @@ use super::{
 };
 use crate::{
     channelz::{ServerNode, SocketAddress},
-    h2::server::handshake::Handshake,
+    connection::handshake::Handshake,
 };
 
 /// What a server serves.

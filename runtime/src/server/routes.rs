@@ -35,7 +35,7 @@ use crate::{
         panics::catch_panic,
         status::{self, BoxError},
     },
-    h2::server::service::{HttpService, ServiceFuture},
+    connection::http_service::{HttpService, ServiceFuture},
     intercept::interceptor::Interceptors,
     protocol::{
         Protocol,

@@ -34,7 +34,7 @@ use super::{
 use crate::tls::ServerTls;
 use crate::{
     call::status::BoxError,
-    h2::server::handshake::Handshake,
+    connection::handshake::Handshake,
     intercept::interceptor::{Interceptor, Interceptors},
     protocol::http_body::{BytesBody, HttpBody},
 };

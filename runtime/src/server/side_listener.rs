@@ -23,10 +23,8 @@ use super::{
 };
 use crate::{
     channelz::ServerNode,
-    h2::{
-        server::{options::ServerConnectionOptions, service::HttpService},
-        stream::Http2Limits,
-    },
+    connection::http_service::HttpService,
+    h2::{server::options::ServerConnectionOptions, stream::Http2Limits},
 };
 
 type Listening = Pin<Box<dyn Future<Output = Result<Arc<TcpListener>, ServeError>> + Send>>;

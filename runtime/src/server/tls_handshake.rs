@@ -7,13 +7,11 @@ use tokio_rustls::{LazyConfigAcceptor, server::TlsStream};
 
 use super::error::ServeError;
 use crate::{
-    h2::{
-        io::close,
-        server::{
-            connected::{Connected as _, ConnectedIo},
-            handshake::Handshake,
-        },
+    connection::{
+        connected::{Connected as _, ConnectedIo},
+        handshake::Handshake,
     },
+    h2::io::close,
     tls::{
         ServerTls, TlsInfo, failure, reload::Reloading, shown_certificate::with_shown_certificate,
     },

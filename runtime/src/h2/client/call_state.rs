@@ -22,11 +22,10 @@ use crate::{
         counted::{CountedMessages, CountedStream},
         credit::{CreditedStream, UnreadStreams},
         error,
-        header_list::HeaderLimit,
         stream::{Ahead, ReceivedStream, SendFailure, Sending},
         stream_limiter::StreamPermit,
     },
-    protocol::http_body::HttpBody,
+    protocol::{header_list::HeaderLimit, http_body::HttpBody},
 };
 
 /// h2's handle for opening streams.

@@ -19,7 +19,6 @@ use super::{
 use crate::{
     call::panics::catch_panic,
     h2::{
-        header_list,
         io::{AsyncIo, ConnectionIo, IoHandle},
         keep_alive::{ChannelKeepAlive, KeepAlive},
         peer_settings::PeerSettings,
@@ -27,6 +26,7 @@ use crate::{
         stream::{Http2Limits, SEND_BUFFER},
         stream_limiter::StreamLimiter,
     },
+    protocol::header_list,
 };
 
 /// The options of a connection.
@@ -128,7 +128,7 @@ impl Driver {
             .initial_window_size(limits.stream_window)
             .initial_connection_window_size(limits.connection_window)
             .max_frame_size(limits.max_frame_size)
-            .max_header_list_size(header_list::h2_response_limit(limits.max_header_list_size))
+            .max_header_list_size(header_list::engine_response_limit(limits.max_header_list_size))
             .data_frame_budget(limits.data_frame_budget())
             .max_send_buffer_size(SEND_BUFFER)
             .initial_max_send_streams(0)

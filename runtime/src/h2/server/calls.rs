@@ -18,25 +18,26 @@ use tokio::sync::Notify;
 use tonic::Status;
 
 use super::{
-    connect_info::ConnectInfo,
-    connected::Connected,
     options::ServerConnectionOptions,
     run_until,
-    service::{HttpService, ServiceFuture},
     slow_methods::{MethodSlot, SlowMethods},
     stream::{CallOutcome, ServerStream},
 };
 use crate::{
     call::panics::{catch_panic, drop_catching_panics},
     channelz::{ServerNode, SocketNode},
+    connection::{
+        connect_info::ConnectInfo,
+        connected::Connected,
+        http_service::{HttpService, ServiceFuture},
+    },
     h2::{
         counted::{CountedMessages, CountedStream},
         credit::{CreditedStream, UnreadStreams},
-        header_list::HeaderLimit,
         stream::{AwaitingHalfClose, ReceivedStream},
         task_waker::TaskWaker,
     },
-    protocol::{Protocol, http_body::HttpBody, http_reply::too_long},
+    protocol::{Protocol, header_list::HeaderLimit, http_body::HttpBody, http_reply::too_long},
 };
 
 /// Shared by all connections of a server.

@@ -19,7 +19,6 @@ use tokio::{
 
 use super::{
     calls::{Calls, ServerShared},
-    connect_info::ConnectInfo,
     drain::{Drain, DrainReason},
     options::ServerConnectionOptions,
     phase::{self, ServerPhase},
@@ -28,10 +27,10 @@ use super::{
 use crate::{
     call::panics::{catch_panic, drop_catching_panics},
     channelz::SocketNode,
+    connection::connect_info::ConnectInfo,
     h2::{
         frame_inspector::CLIENT_PREFACE,
         goaway::GoAway,
-        header_list,
         io::{ConnectionIo, IoHandle},
         jitter,
         keep_alive::KeepAlive,
@@ -39,6 +38,7 @@ use crate::{
         stream::SEND_BUFFER,
         task_waker::TaskWaker,
     },
+    protocol::header_list,
 };
 
 /// A connection on which HTTP/2 is spoken.
@@ -112,7 +112,7 @@ where
         .initial_window_size(limits.stream_window)
         .initial_connection_window_size(limits.connection_window)
         .max_frame_size(limits.max_frame_size)
-        .max_header_list_size(header_list::h2_request_limit(limits.max_header_list_size))
+        .max_header_list_size(header_list::engine_request_limit(limits.max_header_list_size))
         .data_frame_budget(limits.data_frame_budget())
         .max_concurrent_streams(options.max_concurrent_streams)
         .max_pending_accept_reset_streams(MAX_RESETS_PER_READ)
@@ -341,11 +341,8 @@ mod tests {
     use super::*;
     use crate::{
         channelz::ServerNode,
-        h2::server::{
-            preface::Greeting,
-            service::{HttpService, ServiceFuture},
-            slow_methods::MethodSlot,
-        },
+        connection::http_service::{HttpService, ServiceFuture},
+        h2::server::{preface::Greeting, slow_methods::MethodSlot},
         protocol::{http_body::HttpBody, http_reply::no_service},
     };
 

@@ -2,18 +2,12 @@
 
 pub(crate) mod calls;
 pub(crate) mod close;
-pub(crate) mod connect_info;
-pub(crate) mod connected;
 pub(crate) mod connection;
 pub(crate) mod drain;
-#[cfg(feature = "_observed")]
-mod fitted;
-pub(crate) mod handshake;
 pub(crate) mod options;
 pub(crate) mod phase;
 pub(crate) mod ping_strikes;
 pub(crate) mod preface;
-pub(crate) mod service;
 mod slow_methods;
 mod stream;
 

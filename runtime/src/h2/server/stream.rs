@@ -12,20 +12,20 @@ use http::{Method, Response};
 use http_body::Body as _;
 use tonic::Status;
 
-use super::service::{ServiceFuture, fit_head, response_protocol};
 use crate::{
     call::{
         dropped::drop_ended,
         panics::{catch_panic, drop_catching_panics},
         status,
     },
+    connection::http_service::{ServiceFuture, fit_head, response_protocol},
     h2::{
         counted::CountedStream,
-        header_list::HeaderLimit,
         stream::{SendFailure, Sending},
     },
     protocol::{
         Protocol,
+        header_list::HeaderLimit,
         http_body::HttpBody,
         http_reply::{AbortConnection, failed},
     },

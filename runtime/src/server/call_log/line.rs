@@ -15,7 +15,7 @@ use crate::{
         status::{code_name, is_fault_of_server, panic_of},
         trace_id::TraceId,
     },
-    h2::server::connect_info::ConnectInfo,
+    connection::connect_info::ConnectInfo,
     intercept::CallEnd,
     protocol::{json_text::JsonText, observed_body::http_status},
 };

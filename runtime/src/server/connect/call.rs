@@ -11,7 +11,8 @@ use tonic::{
 
 use crate::{
     call::body::RecvBody,
-    h2::{error::from_transport, server::service::ServiceFuture},
+    connection::http_service::ServiceFuture,
+    h2::error::from_transport,
     protocol::{
         Protocol,
         compression::compress,

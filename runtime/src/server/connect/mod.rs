@@ -18,7 +18,7 @@ use super::{
 };
 use crate::{
     call::method::{IdempotencyLevel, MethodDescriptor, MethodKind},
-    h2::server::service::ServiceFuture,
+    connection::http_service::ServiceFuture,
     protocol::{
         Protocol, connect::ConnectFormat, http_body::HttpBody,
         length_prefixed::DEFAULT_DECODING_LIMIT,

@@ -10,7 +10,7 @@ use super::{
     table::{LimitTable, LimitedService},
 };
 use crate::{
-    h2::server::service::{HttpService, ServiceFuture},
+    connection::http_service::{HttpService, ServiceFuture},
     protocol::{Protocol, http_body::HttpBody, http_reply::failed},
     server::error::ServeError,
 };

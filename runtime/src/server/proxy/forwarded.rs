@@ -10,9 +10,9 @@ use http::{HeaderMap, HeaderName, Request};
 use super::networks::{NetworkList, TrustedNetworks};
 use crate::{
     call::client_ip::ClientIp,
-    h2::server::{
+    connection::{
         connect_info::ConnectInfo,
-        service::{HttpService, ServiceFuture},
+        http_service::{HttpService, ServiceFuture},
     },
     protocol::{http_body::HttpBody, http_reply::HttpResponse},
     server::{error::ServeError, routes::Routes},

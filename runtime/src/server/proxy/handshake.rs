@@ -16,7 +16,7 @@ use super::{
     networks::{NetworkList, TrustedNetworks},
 };
 use crate::{
-    h2::server::{
+    connection::{
         connect_info::ConnectInfo,
         connected::{Connected, ConnectedIo},
         handshake::Handshake,

@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use crate::{h2::server::connect_info::ConnectInfo, server::error::ServeError};
+use crate::{connection::connect_info::ConnectInfo, server::error::ServeError};
 
 /// What stands for peers on Unix sockets, as in nginx.
 const UNIX: &str = "unix:";

@@ -15,7 +15,8 @@ use super::{
 use crate::{
     call::method::MethodKind,
     codec::json::http_mapping::{RawBody, RequestParts},
-    h2::{error::from_transport, server::service::ServiceFuture},
+    connection::http_service::ServiceFuture,
+    h2::error::from_transport,
     protocol::{
         Protocol, connect, grpc_status,
         headers::{GRPC_ACCEPT_ENCODING, GRPC_ENCODING, GrpcHeaders, message_encoding},

@@ -32,7 +32,7 @@ use crate::{
         http_mapping::{HttpMapping, RequestParts},
         schema::SchemaContext,
     },
-    h2::server::service::{HttpService, ServiceFuture},
+    connection::http_service::{HttpService, ServiceFuture},
     protocol::{Protocol, http_body::HttpBody},
 };
 

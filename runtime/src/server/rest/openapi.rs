@@ -19,7 +19,7 @@ use super::{
 use crate::{
     call::method::{MethodDescriptor, MethodKind},
     codec::json::schema::Schemas,
-    h2::server::service::{HttpService, ServiceFuture},
+    connection::http_service::{HttpService, ServiceFuture},
     protocol::http_body::HttpBody,
 };
 

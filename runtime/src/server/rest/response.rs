@@ -8,7 +8,7 @@ use tonic::Status;
 
 use crate::{
     codec::json::http_mapping::{HttpMapping, RawBody},
-    h2::server::service::{HttpService, ServiceFuture},
+    connection::http_service::{HttpService, ServiceFuture},
     protocol::{
         Protocol,
         connect::{self, failed_head},

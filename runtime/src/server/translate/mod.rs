@@ -7,7 +7,7 @@ pub(super) mod unary;
 
 use http::{Request, Response};
 
-use crate::{h2::server::service::ServiceFuture, protocol::http_body::HttpBody};
+use crate::{connection::http_service::ServiceFuture, protocol::http_body::HttpBody};
 
 /// Answers a request in gRPC, or refuses it with a response.
 pub(super) type ServeGrpc<'a> =

@@ -10,9 +10,9 @@ use super::ServeGrpc;
 #[cfg(feature = "rest")]
 use crate::server::rest::RestRoutes;
 use crate::{
-    h2::server::{
+    connection::{
         connect_info::ConnectInfo,
-        service::{HttpService, ServiceFuture},
+        http_service::{HttpService, ServiceFuture},
     },
     protocol::http_body::HttpBody,
     server::connect::ConnectServices,

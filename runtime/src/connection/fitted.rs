@@ -4,8 +4,7 @@ use tonic::{Status, metadata::MetadataMap};
 
 use crate::{
     call::observer::MessageObserver,
-    h2::header_list::HeaderLimit,
-    protocol::{grpc_status, headers},
+    protocol::{grpc_status, header_list::HeaderLimit, headers},
 };
 
 /// Observes a response as it is sent: if its trailers do not fit, it ends with the failure that replaces them.

@@ -159,7 +159,7 @@ impl ConnectInfo {
     }
 
     /// What channelz shows of it.
-    pub(super) fn socket_facts(&self) -> SocketFacts {
+    pub(crate) fn socket_facts(&self) -> SocketFacts {
         let [local, remote] = [self.0.local_addr, self.0.remote_addr];
         let facts = SocketFacts {
             local: local.map(SocketAddress::Tcp),
@@ -183,7 +183,7 @@ impl ConnectInfo {
     }
 
     /// Puts it into a request's extensions.
-    pub(super) fn insert_into(&self, extensions: &mut Extensions) {
+    pub(crate) fn insert_into(&self, extensions: &mut Extensions) {
         #[cfg(feature = "tonic-transport")]
         if self.0.local_addr.is_some() || self.0.remote_addr.is_some() {
             extensions.insert(tonic::transport::server::TcpConnectInfo {

@@ -1,25 +1,25 @@
-//! Size limits for headers. The `h2` crate drops headers that are too long, or breaks their connection,
-//! without telling anyone. So h2 is configured with a higher limit than the one we announce to users, and
+//! Size limits for headers. The crates that read HTTP drop headers that are too long, or break their connection,
+//! without telling anyone. So they are configured with a higher limit than the one we announce to users, and
 //! the exact limit is enforced here, for received and for sent headers.
 
 use http::{HeaderMap, Method, Uri};
 use tonic::Status;
 
-use crate::protocol::grpc_status;
+use super::grpc_status;
 
-/// How many times the configured limit h2 accepts, for requests and for responses. Even longer headers,
+/// How many times the configured limit they accept, for requests and for responses. Even longer headers,
 /// up to another four times that, cost only their own call. The factor for requests differs because a
 /// server trusts its clients less and holds the headers of many of them at a time.
 const REQUEST_LEEWAY: u32 = 16;
 const RESPONSE_LEEWAY: u32 = 64;
 
-/// The limit for h2 on a server, for a configured `limit`.
-pub(crate) fn h2_request_limit(limit: u32) -> u32 {
+/// The limit for the engine of a server, for a configured `limit`.
+pub(crate) fn engine_request_limit(limit: u32) -> u32 {
     limit.saturating_mul(REQUEST_LEEWAY)
 }
 
-/// The limit for h2 on a client, for a configured `limit`.
-pub(crate) fn h2_response_limit(limit: u32) -> u32 {
+/// The limit for the engine of a client, for a configured `limit`.
+pub(crate) fn engine_response_limit(limit: u32) -> u32 {
     limit.saturating_mul(RESPONSE_LEEWAY)
 }
 

@@ -17,9 +17,9 @@ use super::fitted::{FitObserver, FittedObserver};
 use crate::{call::observer::MessageObserver, protocol::observed_body::observe_response};
 use crate::{
     call::{dropped::drop_ended, panics::catch_panic, status},
-    h2::header_list::HeaderLimit,
     protocol::{
         Protocol,
+        header_list::HeaderLimit,
         http_body::HttpBody,
         http_reply::{HttpReplyFuture, HttpResponse, failed},
     },
@@ -102,7 +102,7 @@ impl ServiceFuture {
     }
 
     /// Whether it is there already, and no handler has been called for it.
-    pub(super) fn is_refusal(&self) -> bool {
+    pub(crate) fn is_refusal(&self) -> bool {
         match self {
             Self::Refused(_) => true,
             Self::Ours(_) | Self::Other(..) => false,
@@ -114,7 +114,7 @@ impl ServiceFuture {
     /// Shows observers the response as a client gets it that takes headers up to `limit`, and is told of failures in
     /// `protocol`.
     #[cfg_attr(not(feature = "_observed"), allow(unused_variables, reason = "nobody observes"))]
-    pub(super) fn fit_to(&mut self, limit: HeaderLimit, protocol: Option<Protocol>) {
+    pub(crate) fn fit_to(&mut self, limit: HeaderLimit, protocol: Option<Protocol>) {
         #[cfg(feature = "_observed")]
         if let Self::Observed(observed) = self {
             observed.fit = Some((limit, protocol));
@@ -197,7 +197,7 @@ impl ObservedFuture {
 
 /// Makes the head of `response` fit by cutting the status message. If that is not enough, the response becomes the
 /// failure of a call in `protocol`, or of plain HTTP.
-pub(super) fn fit_head(
+pub(crate) fn fit_head(
     response: &mut Response<HttpBody>,
     limit: HeaderLimit,
     protocol: Option<Protocol>,
