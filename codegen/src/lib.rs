@@ -10,7 +10,7 @@
 //!
 //! and `rust_scaffold::include_proto!("calculator")` brings the code in. [`configure`] has the
 //! options. The binary `protoc-gen-rust-scaffold` is the same generator as a plugin of protoc, and
-//! writes the same bytes.
+//! writes the same bytes; so does the command `cargo scaffold`, which comes with the feature `cli`.
 
 mod builder;
 mod check;
@@ -28,6 +28,9 @@ mod model;
 mod names;
 mod options;
 pub mod plugin;
+#[cfg(feature = "cli")]
+#[doc(hidden)]
+pub mod scaffold;
 mod secrets;
 
 pub use self::{

@@ -14,7 +14,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use self::protoc::Protoc;
+pub(crate) use self::protoc::Protoc;
 use crate::{
     descriptor::{self, FileDescriptorSet},
     diagnostics::Problem,
@@ -302,14 +302,16 @@ impl Builder {
     ) -> Result<(), Error> {
         let protos = protos.iter().map(|path| path.as_ref().to_owned()).collect::<Vec<_>>();
         let includes = includes.iter().map(|path| path.as_ref().to_owned()).collect::<Vec<_>>();
-        let set = self.protoc.run(&protos, &includes);
+        let compiled = self.protoc.run(&protos, &includes);
         let proto_path = self.protoc.proto_path(&includes);
         if self.emit_rerun_if_changed {
             // Also when protoc failed: a build script may go on without what it would have made.
-            cargo::rerun_if_changed(&proto_path.watched(&protos, set.as_ref().ok()));
+            let set = compiled.as_ref().ok().map(|(set, _)| set);
+            cargo::rerun_if_changed(&proto_path.watched(&protos, set));
         }
-        let (set, named) = (set?, proto_path.names(&protos));
-        self.generate(set, &named)
+        let (set, warnings) = compiled?;
+        cargo::warn(&warnings);
+        self.generate(set, &proto_path.names(&protos))
     }
 
     /// Generates all files of a set of descriptors, as `protoc --descriptor_set_out` writes it

@@ -10,7 +10,7 @@ use crate::descriptor::{self, FileDescriptorSet};
 
 /// The directories in which protoc looks for files, in its order.
 #[derive(Debug)]
-pub(super) struct ProtoPath {
+pub(crate) struct ProtoPath {
     roots: Vec<Root>,
     /// Include directories that are not there, which protoc is not told of.
     absent: Vec<PathBuf>,
@@ -99,7 +99,7 @@ impl ProtoPath {
     }
 
     /// The names under which protoc may know some files.
-    pub(super) fn names(&self, protos: &[PathBuf]) -> BTreeSet<String> {
+    pub(crate) fn names(&self, protos: &[PathBuf]) -> BTreeSet<String> {
         let named = protos.iter().flat_map(|proto| {
             let below = self.roots.iter().filter_map(move |root| root.name(proto));
             below.chain([plain(proto)])

@@ -2,7 +2,7 @@
 
 use std::{env, fs, path::PathBuf, process::Command};
 
-use super::{cargo, hints, proto_path::ProtoPath};
+use super::{hints, proto_path::ProtoPath};
 use crate::{
     descriptor::{self, FileDescriptorSet},
     error::Error,
@@ -10,23 +10,23 @@ use crate::{
 
 /// Which protoc to run, and what to tell it besides the files.
 #[derive(Debug, Default)]
-pub(super) struct Protoc {
+pub(crate) struct Protoc {
     pub(super) path: Option<PathBuf>,
     pub(super) arguments: Vec<String>,
 }
 
 impl Protoc {
     /// Where protoc looks for files, when it runs with these include directories.
-    pub(super) fn proto_path(&self, includes: &[PathBuf]) -> ProtoPath {
+    pub(crate) fn proto_path(&self, includes: &[PathBuf]) -> ProtoPath {
         ProtoPath::new(includes, well_known_protos().as_deref(), &self.arguments)
     }
 
-    /// The descriptors of some files and all their imports.
-    pub(super) fn run(
+    /// The descriptors of some files and all their imports, and protoc's warnings.
+    pub(crate) fn run(
         &self,
         protos: &[PathBuf],
         includes: &[PathBuf],
-    ) -> Result<FileDescriptorSet, Error> {
+    ) -> Result<(FileDescriptorSet, Vec<String>), Error> {
         let temporary = env::temp_dir();
         let directory = tempfile::tempdir().map_err(|source| Error::Io {
             action: "create a temporary directory in",
@@ -56,14 +56,14 @@ impl Protoc {
             return Err(Error::Protoc(hints::explain(said.trim(), protos, &proto_path)));
         }
         let warnings = said.lines().map(|line| line.trim().to_owned());
-        cargo::warn(&warnings.filter(|line| !line.is_empty()).collect::<Vec<_>>());
+        let warnings = warnings.filter(|line| !line.is_empty()).collect();
         let bytes = fs::read(&output).map_err(|source| Error::Io {
             action: "read",
             path: output.clone(),
             help: "protoc should have written its descriptors there: check `protoc_arg`",
             source,
         })?;
-        descriptor::decode_set(&bytes)
+        Ok((descriptor::decode_set(&bytes)?, warnings))
     }
 
     fn program(&self) -> Result<PathBuf, Error> {

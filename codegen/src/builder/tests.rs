@@ -41,7 +41,7 @@ impl Package {
         let protoc = Protoc { path: None, arguments: arguments.to_vec() };
         let protos = protos.iter().map(PathBuf::from).collect::<Vec<_>>();
         let includes = [self.path("proto")];
-        let set = protoc.run(&protos, &includes).expect("protoc takes these files");
+        let (set, _) = protoc.run(&protos, &includes).expect("protoc takes these files");
         protoc.proto_path(&includes).watched(&protos, Some(&set))
     }
 

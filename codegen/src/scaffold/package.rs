@@ -1,0 +1,152 @@
+//! The package that a command is about, as cargo sees it.
+
+use std::{
+    env,
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+use clap::{Arg, ArgMatches, value_parser};
+use serde_json::Value;
+
+use crate::{diagnostics::Problem, error::Error};
+
+/// A package of cargo. Its paths are relative to the working directory, if they are below it.
+#[derive(Debug)]
+pub(super) struct Package {
+    pub(super) root: PathBuf,
+    /// `[package.metadata.scaffold]`
+    pub(super) settings: Settings,
+}
+
+/// What a package says of its protos; paths are relative to the package.
+#[derive(Debug, Default)]
+pub(super) struct Settings {
+    pub(super) protos: Vec<String>,
+    pub(super) proto_path: Vec<String>,
+    pub(super) opt: Vec<String>,
+    pub(super) out: Vec<String>,
+}
+
+/// What commands take that are about a package.
+pub(super) fn arguments() -> [Arg; 2] {
+    [
+        Arg::new("package")
+            .short('p')
+            .long("package")
+            .value_name("NAME")
+            .help("The package, if there are several"),
+        Arg::new("manifest-path")
+            .long("manifest-path")
+            .value_name("PATH")
+            .value_parser(value_parser!(PathBuf))
+            .help("The path of its Cargo.toml"),
+    ]
+}
+
+impl Package {
+    /// The package that the arguments name, or else that of the working directory.
+    pub(super) fn find(matches: &ArgMatches) -> Result<Self, Error> {
+        let manifest = matches.get_one::<PathBuf>("manifest-path").map(PathBuf::as_path);
+        let metadata = metadata(manifest)?;
+        let packages = metadata["packages"].as_array().map_or(&[][..], Vec::as_slice);
+        let chosen = match matches.get_one::<String>("package") {
+            Some(name) => packages.iter().find(|package| package["name"] == *name),
+            None => nearest(packages, manifest),
+        };
+        let Some(package) = chosen else {
+            let names = packages.iter().filter_map(|package| package["name"].as_str());
+            let names = names.collect::<Vec<_>>().join(", ");
+            return Err(Problem::new("which package is it about?")
+                .help(format!("choose one with `--package`: {names}"))
+                .into());
+        };
+        let manifest = Path::new(package["manifest_path"].as_str().unwrap_or_default());
+        let root = manifest.parent().unwrap_or(manifest);
+        let settings = Settings::read(&package["metadata"]["scaffold"])?;
+        Ok(Self { root: shown(root), settings })
+    }
+}
+
+/// The only package there is, or the one whose manifest cargo would take.
+fn nearest<'a>(packages: &'a [Value], manifest: Option<&Path>) -> Option<&'a Value> {
+    if let [only] = packages {
+        return Some(only);
+    }
+    let here = env::current_dir().ok()?;
+    let manifest = match manifest {
+        Some(manifest) => here.join(manifest),
+        None => here.ancestors().map(|it| it.join("Cargo.toml")).find(|it| it.exists())?,
+    };
+    let manifest = manifest.canonicalize().ok()?;
+    let is_it = |package: &&Value| {
+        let path = package["manifest_path"].as_str().map(Path::new);
+        path.and_then(|path| path.canonicalize().ok()).as_ref() == Some(&manifest)
+    };
+    packages.iter().find(is_it)
+}
+
+/// What cargo says of the workspace.
+fn metadata(manifest: Option<&Path>) -> Result<Value, Error> {
+    let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let mut command = Command::new(&cargo);
+    command.args(["metadata", "--no-deps", "--format-version=1"]);
+    if let Some(manifest) = manifest {
+        command.arg("--manifest-path").arg(manifest);
+    }
+    let output = command.output().map_err(|source| Error::Io {
+        action: "run",
+        path: cargo.into(),
+        help: "install cargo, or set CARGO to its path",
+        source,
+    })?;
+    if !output.status.success() {
+        let said = String::from_utf8_lossy(&output.stderr);
+        return Err(Error::Input(said.trim().trim_start_matches("error: ").to_owned()));
+    }
+    serde_json::from_slice(&output.stdout)
+        .map_err(|error| Error::Input(format!("cargo's metadata cannot be read: {error}")))
+}
+
+/// A path as it is shown: relative to the working directory, if it is below it.
+fn shown(path: &Path) -> PathBuf {
+    let here = env::current_dir().unwrap_or_default();
+    path.strip_prefix(&here).unwrap_or(path).to_owned()
+}
+
+impl Settings {
+    fn read(table: &Value) -> Result<Self, Error> {
+        let mut settings = Self::default();
+        for (key, value) in table.as_object().into_iter().flatten() {
+            let field = match key.as_str() {
+                "protos" => &mut settings.protos,
+                "proto-path" => &mut settings.proto_path,
+                "opt" => &mut settings.opt,
+                "out" => &mut settings.out,
+                _ => return Err(unknown(key)),
+            };
+            *field = texts(value).ok_or_else(|| {
+                Problem::new(format!("`{key}` in `[package.metadata.scaffold]` is no text"))
+                    .help(format!("write it as in `{key} = [\"…\"]`"))
+            })?;
+        }
+        Ok(settings)
+    }
+}
+
+/// A text, or several.
+fn texts(value: &Value) -> Option<Vec<String>> {
+    match value {
+        Value::String(text) => Some(vec![text.clone()]),
+        Value::Array(values) => {
+            values.iter().map(|value| value.as_str().map(str::to_owned)).collect()
+        }
+        _ => None,
+    }
+}
+
+fn unknown(key: &str) -> Error {
+    Problem::new(format!("unknown key `{key}` in `[package.metadata.scaffold]`"))
+        .help("the keys are protos, proto-path, opt, out")
+        .into()
+}

@@ -1,0 +1,144 @@
+//! Which protos a command reads, and how: the arguments say it, or else the package.
+
+use std::{
+    collections::BTreeSet,
+    fs,
+    path::{Path, PathBuf},
+};
+
+use clap::{Arg, ArgAction, ArgMatches, value_parser};
+
+use super::package::Package;
+use crate::{
+    builder::Protoc,
+    descriptor::{self, FileDescriptorSet},
+    diagnostics::Problem,
+    error::Error,
+    options::Options,
+};
+
+/// Proto files, the directories of their imports, and how they are generated.
+#[derive(Debug)]
+pub(super) struct Protos {
+    files: Vec<PathBuf>,
+    includes: Vec<PathBuf>,
+    pub(super) options: Options,
+}
+
+/// What protoc makes of protos.
+#[derive(Debug)]
+pub(super) struct Compiled {
+    pub(super) set: FileDescriptorSet,
+    /// The names of the files to generate: as in a build script, those of imports, too.
+    pub(super) wanted: BTreeSet<String>,
+    pub(super) warnings: Vec<String>,
+}
+
+/// What commands take that read protos.
+pub(super) fn arguments() -> [Arg; 3] {
+    [
+        Arg::new("protos")
+            .value_name("PROTO")
+            .action(ArgAction::Append)
+            .value_parser(value_parser!(PathBuf))
+            .help("Proto files, or folders of them [default: proto]"),
+        Arg::new("proto-path")
+            .short('I')
+            .long("proto_path")
+            .alias("proto-path")
+            .value_name("DIR")
+            .action(ArgAction::Append)
+            .value_parser(value_parser!(PathBuf))
+            .help("Where imports are looked for [default: the folders of the protos]"),
+        Arg::new("opt")
+            .long("opt")
+            .value_name("KEY=VALUE")
+            .action(ArgAction::Append)
+            .help("An option of the generator, as protoc-gen-rust-scaffold takes it"),
+    ]
+}
+
+impl Protos {
+    pub(super) fn new(matches: &ArgMatches, package: &Package) -> Result<Self, Error> {
+        let Package { root, settings } = package;
+        let named = paths(matches, "protos", (root, &settings.protos));
+        let named = if named.is_empty() { vec![root.join("proto")] } else { named };
+        let mut includes = paths(matches, "proto-path", (root, &settings.proto_path));
+        if includes.is_empty() {
+            includes = named.iter().map(|path| include_of(path)).collect();
+            includes.dedup();
+        }
+        let mut files = Vec::new();
+        for path in named {
+            collect(path, &mut files)?;
+        }
+        let given = matches.get_many::<String>("opt").into_iter().flatten();
+        let options = settings.opt.iter().chain(given).cloned().collect::<Vec<_>>();
+        let options = Options::parse(&options.join(","))?;
+        Ok(Self { files, includes, options })
+    }
+
+    /// Runs protoc.
+    pub(super) fn compile(&self) -> Result<Compiled, Error> {
+        let protoc = Protoc::default();
+        let (set, warnings) = protoc.run(&self.files, &self.includes)?;
+        let named = protoc.proto_path(&self.includes).names(&self.files);
+        let wanted = descriptor::to_generate(&set, &named, &self.options);
+        Ok(Compiled { set, wanted, warnings })
+    }
+}
+
+/// The paths that an argument gives, or else those of a package, which are relative to it.
+pub(super) fn paths(
+    matches: &ArgMatches,
+    name: &str,
+    (root, settings): (&Path, &[String]),
+) -> Vec<PathBuf> {
+    match matches.get_many::<PathBuf>(name) {
+        Some(given) => given.cloned().collect(),
+        None => settings.iter().map(|path| root.join(path)).collect(),
+    }
+}
+
+/// Where the imports of a file, or of the files in a folder, are looked for.
+fn include_of(path: &Path) -> PathBuf {
+    if path.is_dir() {
+        return path.to_owned();
+    }
+    match path.parent() {
+        Some(parent) if parent != Path::new("") => parent.to_owned(),
+        _ => PathBuf::from("."),
+    }
+}
+
+/// A file, or all protos in a folder and below, in the order of their names.
+fn collect(path: PathBuf, files: &mut Vec<PathBuf>) -> Result<(), Error> {
+    if !path.is_dir() {
+        files.push(path);
+        return Ok(());
+    }
+    let before = files.len();
+    let mut folders = vec![path.clone()];
+    while let Some(folder) = folders.pop() {
+        let entries = fs::read_dir(&folder).and_then(Iterator::collect::<Result<Vec<_>, _>>);
+        let entries = entries.map_err(|source| Error::Io {
+            action: "read",
+            path: folder,
+            help: "check its permissions",
+            source,
+        })?;
+        for entry in entries.iter().map(fs::DirEntry::path) {
+            if entry.is_dir() {
+                folders.push(entry);
+            } else if entry.extension().is_some_and(|extension| extension == "proto") {
+                files.push(entry);
+            }
+        }
+    }
+    if files.len() == before {
+        let problem = format!("there are no protos in `{}`", path.display());
+        return Err(Problem::new(problem).help("name files or folders that have some").into());
+    }
+    files[before..].sort();
+    Ok(())
+}

@@ -1,0 +1,8 @@
+//! Runs `cargo scaffold` as its users do.
+
+#![allow(clippy::unwrap_used)]
+
+mod arguments;
+mod generate;
+mod page;
+mod project;
