@@ -4,24 +4,38 @@ use std::{future::pending, time::Duration};
 
 use bytes::Bytes;
 use h2::{RecvStream, client::SendRequest};
-use http::Request;
+use http::{Request, Version};
 use rust_scaffold::{Request as Call, Response as Answer, Server, Status, Streaming};
 use tokio::{
-    io,
+    io::DuplexStream,
     sync::{mpsc, oneshot},
-    time::{Instant, timeout},
+    time::{Instant, sleep, timeout},
 };
 
-use crate::contracts::{
-    mirror::Everything,
-    rest::{Excerpts, ExcerptsServer},
+use crate::{
+    SECOND,
+    contracts::{
+        mirror::Everything,
+        rest::{Excerpts, ExcerptsServer},
+    },
+    raw::Raw,
 };
 
-const SECOND: Duration = Duration::from_secs(1);
-
-/// Streams the same message, as often as `int32` says, and does not end then. Says when a stream was dropped.
+/// Streams the same message, `times` times, and does not end then. Says when a stream was dropped.
 #[derive(Clone)]
-struct Endless(mpsc::UnboundedSender<()>);
+struct Endless {
+    times: usize,
+    /// Before each message.
+    pause: Duration,
+    dropped: mpsc::UnboundedSender<()>,
+}
+
+impl Endless {
+    /// Two messages, one a second.
+    fn slow() -> Self {
+        Self { times: 2, pause: SECOND, dropped: mpsc::unbounded_channel().0 }
+    }
+}
 
 struct SayDropped(mpsc::UnboundedSender<()>);
 
@@ -43,17 +57,17 @@ impl Excerpts for Endless {
 
     async fn watch_items(
         &self,
-        call: Call<Everything>,
+        _: Call<Everything>,
     ) -> Result<Answer<Streaming<Everything>>, Status> {
+        let Self { times, pause, dropped } = self.clone();
         let message = Everything { renamed_field: 7, ..Everything::default() };
-        let times = usize::try_from(call.get_ref().int32).unwrap();
         let messages = tokio_stream::iter(std::iter::repeat_n(Ok(message), times));
-        let dropped = SayDropped(self.0.clone());
+        let dropped = SayDropped(dropped);
         // One at a time.
         let messages = tokio_stream::StreamExt::then(messages, move |message| {
             let _until_it_is_dropped = &dropped;
-            async {
-                tokio::time::sleep(SECOND).await;
+            async move {
+                sleep(pause).await;
                 message
             }
         });
@@ -112,36 +126,36 @@ fn number(code: &str) -> u8 {
     }
 }
 
-/// A client of a server that ends what it serves half a minute after `stop`.
-async fn connect(window: u32, stop: oneshot::Receiver<()>) -> SendRequest<Bytes> {
-    connect_to(Endless(mpsc::unbounded_channel().0), window, stop).await
-}
-
-async fn connect_to(
-    endless: Endless,
-    window: u32,
-    stop: oneshot::Receiver<()>,
-) -> SendRequest<Bytes> {
-    let (near, far) = io::duplex(64 * 1024);
-    let server =
-        Server::new().shutdown_timeout(Some(30 * SECOND)).add_service(ExcerptsServer::new(endless));
+/// A connection to a server that ends what it serves half a minute after `stop`.
+fn connect(server: Server, endless: Endless, stop: oneshot::Receiver<()>) -> DuplexStream {
+    let (near, far) = tokio::io::duplex(64 * 1024);
+    let server = server.shutdown_timeout(Some(30 * SECOND));
+    let server = server.add_service(ExcerptsServer::new(endless));
     let incoming = tokio_stream::once(Ok(far));
     let incoming = tokio_stream::StreamExt::chain(incoming, tokio_stream::pending());
     tokio::spawn(server.serve_incoming_with_shutdown(incoming, async {
         let _ = stop.await;
     }));
-    let client = h2::client::Builder::new().initial_window_size(window).handshake(near);
+    near
+}
+
+/// A client whose streams have this window at first.
+async fn http2(io: DuplexStream, window: u32) -> SendRequest<Bytes> {
+    let client = h2::client::Builder::new().initial_window_size(window).handshake(io);
     let (client, connection) = client.await.unwrap();
     tokio::spawn(connection);
     client.ready().await.unwrap()
 }
 
 impl Format {
+    fn method(&self) -> &'static str {
+        if self.body.is_empty() { "GET" } else { "POST" }
+    }
+
+    /// The response's body over HTTP/2.
     async fn ask(&self, client: &mut SendRequest<Bytes>) -> RecvStream {
-        let mut request = Request::post(format!("http://localhost{}", self.path));
-        if self.body.is_empty() {
-            request = request.method("GET");
-        }
+        let uri = format!("http://localhost{}", self.path);
+        let mut request = Request::builder().method(self.method()).uri(uri);
         for (name, value) in self.headers {
             request = request.header(*name, *value);
         }
@@ -151,6 +165,36 @@ impl Format {
         assert_eq!(response.status(), 200);
         response.into_body()
     }
+
+    /// The request in HTTP/1.1.
+    fn text(&self) -> Vec<u8> {
+        let (method, path, length) = (self.method(), self.path, self.body.len());
+        let headers = self.headers.iter().map(|(name, value)| format!("{name}: {value}\r\n"));
+        let headers = headers.collect::<String>();
+        let head = format!(
+            "{method} {path} HTTP/1.1\r\nhost: localhost\r\ncontent-length: {length}\r\n{headers}\r\n"
+        );
+        [head.as_bytes(), self.body].concat()
+    }
+
+    /// All that there is in the response's body, which is read as it arrives.
+    async fn stream(&self, version: Version, io: DuplexStream) -> Vec<u8> {
+        if version == Version::HTTP_2 {
+            let mut client = http2(io, 1 << 16).await;
+            return read(&mut self.ask(&mut client).await).await;
+        }
+        let mut client = Raw::new(io);
+        client.send(self.text()).await;
+        let (head, body) = client.response().await;
+        assert_eq!(head.status, 200);
+        body
+    }
+}
+
+/// Each format over each version of HTTP.
+fn everywhere() -> impl Iterator<Item = (Version, &'static Format)> {
+    let versions = [Version::HTTP_11, Version::HTTP_2];
+    versions.into_iter().flat_map(|version| FORMATS.iter().map(move |format| (version, format)))
 }
 
 /// All data of `body`, which is read.
@@ -167,14 +211,27 @@ async fn read(body: &mut RecvStream) -> Vec<u8> {
 
 #[tokio::test(start_paused = true)]
 async fn a_stream_that_outlives_the_shutdown_says_so() {
-    for format in &FORMATS {
+    for (version, format) in everywhere() {
         let (stop, stopped) = oneshot::channel();
-        let mut client = connect(1 << 16, stopped).await;
-        let mut body = format.ask(&mut client).await;
+        let io = connect(Server::new(), Endless::slow(), stopped);
         let start = Instant::now();
-        stop.send(()).unwrap();
-        let received = read(&mut body).await;
-        assert_eq!(start.elapsed().as_secs(), 30);
+        let shutdown = async {
+            sleep(SECOND).await;
+            stop.send(()).unwrap();
+        };
+        let (received, ()) = tokio::join!(format.stream(version, io), shutdown);
+        assert_eq!(start.elapsed().as_secs(), 31);
+        check(&received, &format.message.repeat(2), &(format.end)("unavailable"));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stream_that_outlives_its_connection_says_so() {
+    for (version, format) in everywhere() {
+        let (_stop, stopped) = oneshot::channel();
+        let server = Server::new().max_connection_age(Some(20 * SECOND));
+        let server = server.max_connection_age_grace(Some(10 * SECOND));
+        let received = format.stream(version, connect(server, Endless::slow(), stopped)).await;
         check(&received, &format.message.repeat(2), &(format.end)("unavailable"));
     }
 }
@@ -185,13 +242,32 @@ async fn a_deadline_ends_a_stream_that_its_client_does_not_read() {
     for format in &FORMATS {
         let (_stop, stopped) = oneshot::channel();
         let window = u32::try_from(format.message.len()).unwrap();
-        let mut client = connect(window, stopped).await;
+        let mut client = http2(connect(Server::new(), Endless::slow(), stopped), window).await;
         let mut body = format.ask(&mut client).await;
         let mut received = body.data().await.unwrap().unwrap().to_vec();
-        tokio::time::sleep(61 * SECOND).await;
+        sleep(61 * SECOND).await;
         body.flow_control().release_capacity(received.len()).unwrap();
         received.extend(read(&mut body).await);
         check(&received, format.message, &(format.end)("deadline_exceeded"));
+    }
+}
+
+/// HTTP/1.1 has no windows: what is written fills the buffers first.
+#[tokio::test(start_paused = true)]
+async fn over_http1_a_deadline_ends_a_stream_that_its_client_does_not_read() {
+    const TIMES: usize = 100_000;
+    for format in &FORMATS {
+        let (_stop, stopped) = oneshot::channel();
+        let (dropped, mut was_dropped) = mpsc::unbounded_channel();
+        let endless = Endless { times: TIMES, pause: Duration::ZERO, dropped };
+        let mut client = Raw::new(connect(Server::new(), endless, stopped));
+        client.send(format.text()).await;
+        timeout(120 * SECOND, was_dropped.recv()).await.expect("it is dropped");
+        let (_, received) = client.response().await;
+        let messages = received.chunks(format.message.len());
+        let times = messages.take_while(|message| *message == format.message).count();
+        assert!(times < TIMES);
+        check(&received, &format.message.repeat(times), &(format.end)("deadline_exceeded"));
     }
 }
 
@@ -200,7 +276,8 @@ async fn a_stream_whose_client_leaves_is_dropped() {
     for format in &FORMATS {
         let (_stop, stopped) = oneshot::channel();
         let (dropped, mut was_dropped) = mpsc::unbounded_channel();
-        let mut client = connect_to(Endless(dropped), 1 << 16, stopped).await;
+        let endless = Endless { dropped, ..Endless::slow() };
+        let mut client = http2(connect(Server::new(), endless, stopped), 1 << 16).await;
         let mut body = format.ask(&mut client).await;
         body.data().await.unwrap().unwrap();
         assert!(was_dropped.is_empty());
