@@ -1,10 +1,6 @@
 //! The log of a server: a line for each call, whatever becomes of it.
 
-use std::{
-    io,
-    sync::{Arc, Mutex},
-    time::Duration,
-};
+use std::{io, time::Duration};
 
 use http::{HeaderMap, HeaderValue, Request as HttpRequest, header};
 use rust_scaffold::{
@@ -22,33 +18,10 @@ use crate::{
     routes::{Watching, listen},
     station::{Station, point, query},
     telemetry::{Point, Query, TelemetryClient, TelemetryServer},
+    written::Written,
 };
 
 const TRACE: &str = "4bf92f3577b34da6a3ce929d0e0e4736";
-
-/// What was logged.
-#[derive(Clone, Default)]
-pub(crate) struct Written(Arc<Mutex<Vec<u8>>>);
-
-impl Written {
-    /// Everything, if it is as many lines.
-    pub(crate) fn take(&self, lines: usize) -> Option<String> {
-        let mut written = self.0.lock().unwrap();
-        let is_enough = written.iter().filter(|byte| **byte == b'\n').count() >= lines;
-        is_enough.then(|| String::from_utf8(std::mem::take(&mut *written)).unwrap())
-    }
-}
-
-impl io::Write for Written {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.lock().unwrap().extend_from_slice(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
 
 /// A server that logs its calls, until it is dropped.
 struct Logged {
@@ -456,7 +429,7 @@ async fn calls_that_outlive_their_server_are_logged_before_serving_ends() {
     logged.stop.take().unwrap().send(()).unwrap();
     (&mut logged.serving).await.unwrap().unwrap();
     // Not flushed here.
-    let text = String::from_utf8(logged.written.0.lock().unwrap().clone()).unwrap();
+    let text = logged.written.text();
     let lines: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     assert_eq!(lines.len(), 2, "{text}");
     for line in &lines {
@@ -485,7 +458,7 @@ async fn services_that_are_served_by_others_are_logged() {
         .await;
     let _ = client.upload(Streaming::new(iter([Ok(point("a"))]))).await.unwrap();
     log.flush().await;
-    let text = String::from_utf8(written.0.lock().unwrap().clone()).unwrap();
+    let text = written.text();
     let lines: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     let codes: Vec<_> = lines.iter().map(|line| end(line).0).collect();
     assert_eq!(codes, ["FAILED_PRECONDITION", "OK", "OK"], "{text}");

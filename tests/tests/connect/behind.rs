@@ -1,7 +1,5 @@
 //! What is behind the translation sees gRPC: the log, layers, interceptors, services of other libraries.
 
-use std::sync::{Arc, Mutex};
-
 use http::{HeaderValue, Response, StatusCode};
 use rust_scaffold::{CallLog, HttpBody, Server};
 use tonic_health::{pb::HealthCheckRequest, server::health_reporter};
@@ -10,26 +8,12 @@ use tower::util::MapResponseLayer;
 use crate::{
     contracts::mirror::MirrorServer,
     mirror::{Echo, answer, post, seen},
+    written::Written,
 };
-
-/// Where lines go.
-#[derive(Clone, Default)]
-struct Lines(Arc<Mutex<Vec<u8>>>);
-
-impl std::io::Write for Lines {
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        self.0.lock().unwrap().extend_from_slice(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> std::io::Result<()> {
-        Ok(())
-    }
-}
 
 #[tokio::test]
 async fn every_request_is_logged_with_its_status() {
-    let lines = Lines::default();
+    let lines = Written::default();
     let log = CallLog::to_writer(lines.clone());
     let server = Server::new().log_calls_to(log.clone()).add_service(MirrorServer::new(Echo));
     let routes = server.into_service().unwrap();
@@ -41,7 +25,7 @@ async fn every_request_is_logged_with_its_status() {
     answer(&routes, post("Nothing", "application/json", "{}")).await;
     answer(&routes, post("ReflectAll", "application/json", "{}")).await;
     log.flush().await;
-    let lines = String::from_utf8(lines.0.lock().unwrap().clone()).unwrap();
+    let lines = lines.text();
     let lines = lines.lines().map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap());
     let codes: Vec<_> = lines.map(|line| line["code"].as_str().unwrap().to_owned()).collect();
     let expected = [
@@ -58,7 +42,7 @@ async fn every_request_is_logged_with_its_status() {
 /// What the service has answered is one thing, that it has no JSON another.
 #[tokio::test]
 async fn a_stream_that_has_no_json_fails_for_the_log_as_well() {
-    let lines = Lines::default();
+    let lines = Written::default();
     let log = CallLog::to_writer(lines.clone());
     let server = Server::new().log_calls_to(log.clone()).add_service(MirrorServer::new(Echo));
     let routes = server.into_service().unwrap();
@@ -68,7 +52,7 @@ async fn a_stream_that_has_no_json_fails_for_the_log_as_well() {
     let response = answer(&routes, post("ReflectAll", "application/connect+json", body)).await;
     assert!(String::from_utf8_lossy(response.body()).contains("internal"), "{response:?}");
     log.flush().await;
-    let lines = String::from_utf8(lines.0.lock().unwrap().clone()).unwrap();
+    let lines = lines.text();
     assert!(lines.contains(r#""code":"INTERNAL""#), "{lines}");
 }
 

@@ -23,6 +23,9 @@ mod raw;
 mod refusals;
 mod rest;
 mod streams;
+#[allow(dead_code, reason = "shared with tests that need more of it")]
+#[path = "../behaviour/written.rs"]
+mod written;
 
 use std::time::Duration;
 

@@ -1,7 +1,5 @@
 //! Requests that are refused, and calls that fail.
 
-use std::sync::{Arc, Mutex};
-
 use http::{Request, StatusCode};
 use http_body_util::Full;
 use rust_scaffold::{CallLog, HttpBody, OpenApi, Server};
@@ -9,6 +7,7 @@ use rust_scaffold::{CallLog, HttpBody, OpenApi, Server};
 use crate::{
     contracts::rest::RestServer,
     rest::{Echo, answer, answer_of, get, send},
+    written::Written,
 };
 
 #[tokio::test]
@@ -27,7 +26,7 @@ async fn a_failure_is_an_http_status_and_a_status_in_json() {
 /// As one of gRPC.
 #[tokio::test]
 async fn every_call_is_logged() {
-    let lines = Lines::default();
+    let lines = Written::default();
     let log = CallLog::to_writer(lines.clone());
     let server = Server::new().log_calls_to(log.clone()).add_service(RestServer::new(Echo));
     let routes = server.into_service().unwrap();
@@ -40,7 +39,7 @@ async fn every_call_is_logged() {
         answer_of(&routes, Request::get(path).body(Full::default()).unwrap()).await;
     }
     log.flush().await;
-    let lines = String::from_utf8(lines.0.lock().unwrap().clone()).unwrap();
+    let lines = lines.text();
     let lines = lines.lines().map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap());
     let lines: Vec<_> = lines.map(|line| format!("{} {}", line["method"], line["code"])).collect();
     let expected = [
@@ -50,21 +49,6 @@ async fn every_call_is_logged() {
         r#""/rest.Rest/Watch" "NOT_FOUND""#,
     ];
     assert_eq!(lines, expected);
-}
-
-/// Where lines go.
-#[derive(Clone, Default)]
-struct Lines(Arc<Mutex<Vec<u8>>>);
-
-impl std::io::Write for Lines {
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        self.0.lock().unwrap().extend_from_slice(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> std::io::Result<()> {
-        Ok(())
-    }
 }
 
 #[tokio::test]

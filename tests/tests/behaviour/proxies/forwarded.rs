@@ -16,8 +16,8 @@ use tower_layer::Layer as _;
 use super::{Callers, VERSION_1, add, through};
 use crate::{
     calculator::{AddRequest, CalculatorClient},
-    call_log::Written,
     spans::Collected,
+    written::Written,
 };
 
 fn loopback() -> ForwardedFor {
