@@ -10,6 +10,7 @@ use http::{HeaderValue, Method, Request, Response, StatusCode, header};
 use prost_types::Timestamp;
 
 use crate::{
+    call::excerpt,
     connection::http_service::{HttpService, ServiceFuture},
     protocol::{Protocol, http_body::HttpBody, http_reply::no_service, json_text::JsonText},
     server::observer::{BuildInfo, ServerObserver, ServiceEntry},
@@ -47,6 +48,7 @@ impl StatusPages {
             "/" | "/status" => PageFormat::Text,
             "/status.json" => PageFormat::Json,
             path => {
+                let path = excerpt::name(path);
                 let text = format!("there is no {path}, only /status and /status.json\n");
                 return page(StatusCode::NOT_FOUND, PageFormat::Text, text);
             }

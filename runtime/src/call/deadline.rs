@@ -17,7 +17,7 @@ use tokio::{
 };
 use tonic::Status;
 
-use super::{parent::ParentCall, status};
+use super::{excerpt::quoted, parent::ParentCall, status};
 
 pub(crate) const GRPC_TIMEOUT: HeaderName = HeaderName::from_static("grpc-timeout");
 /// Longer timeouts are treated as this one: timers cannot represent all of them.
@@ -45,7 +45,8 @@ pub(crate) fn of_headers(headers: &HeaderMap) -> Result<Option<Instant>, Status>
 pub(crate) fn from_header(value: &HeaderValue) -> Result<Duration, Status> {
     let timeout = parse(value).ok_or_else(|| {
         Status::internal(format!(
-            "malformed grpc-timeout {value:?}: not 1 to 8 digits and one of H, M, S, m, u, n"
+            "malformed grpc-timeout {}: not 1 to 8 digits and one of H, M, S, m, u, n",
+            quoted(value)
         ))
     })?;
     Ok(timeout.min(FOREVER))

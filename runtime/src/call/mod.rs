@@ -21,6 +21,8 @@ pub(crate) mod downcast;
 #[cfg(feature = "_calls")]
 pub(crate) mod dropped;
 #[cfg(feature = "_calls")]
+pub(crate) mod excerpt;
+#[cfg(feature = "_calls")]
 pub(crate) mod head;
 pub(crate) mod method;
 #[cfg(feature = "_calls")]

@@ -20,6 +20,7 @@ use super::{
 };
 use crate::call::{
     deadline::{self, GRPC_TIMEOUT},
+    excerpt::quoted,
     status::code_name,
     trailers::append,
 };
@@ -78,7 +79,8 @@ impl ConnectFormat {
             && version != "1"
         {
             return Err(Status::invalid_argument(format!(
-                "the server speaks version 1 of the Connect protocol, not {version:?}"
+                "the server speaks version 1 of the Connect protocol, not {}",
+                quoted(version)
             )));
         }
         headers.remove(GRPC_TIMEOUT);
@@ -193,7 +195,8 @@ fn parse_timeout(value: &HeaderValue) -> Result<Duration, Status> {
     let millis = value.to_str().ok().filter(|_| is_legal).and_then(|digits| digits.parse().ok());
     let millis = millis.ok_or_else(|| {
         Status::invalid_argument(format!(
-            "malformed connect-timeout-ms {value:?}: not 1 to 10 digits"
+            "malformed connect-timeout-ms {}: not 1 to 10 digits",
+            quoted(value)
         ))
     })?;
     Ok(Duration::from_millis(millis))

@@ -17,7 +17,7 @@ use super::{
 };
 use crate::call::{
     body::{Body, EndOfBody, PrefetchedBody, RecvBody},
-    deadline,
+    deadline, excerpt,
     head::CallHead,
     reply::Reply,
     status,
@@ -142,6 +142,7 @@ impl<S: RecvBody> RecvBody for AfterStatus<S> {
 }
 
 fn unreadable(encoding: &str) -> Status {
+    let encoding = excerpt::name(encoding);
     Status::internal(format!("the responses are compressed with `{encoding}`, unasked"))
 }
 
@@ -166,6 +167,7 @@ pub(super) fn not_a_reply(protocol: Protocol, status: StatusCode, headers: &Head
     let content_type = headers.get(http::header::CONTENT_TYPE);
     let content_type =
         content_type.map_or("none".into(), |it| String::from_utf8_lossy(it.as_bytes()));
+    let content_type = excerpt::name(&content_type);
     Status::new(
         code,
         format!(

@@ -10,6 +10,7 @@ use super::{
     content_type::Protocol,
     header_maps::{empty, keep, with_room},
 };
+use crate::call::excerpt;
 pub(crate) use crate::call::trailers::append;
 
 pub(crate) const GRPC_ENCODING: HeaderName = HeaderName::from_static("grpc-encoding");
@@ -201,7 +202,8 @@ pub(crate) fn add_metadata(headers: &mut HeaderMap, metadata: &MetadataMap) {
 /// does.
 pub(crate) fn unsupported_encoding(name: &str, accepted: EnabledCompressionEncodings) -> Status {
     let mut status = Status::unimplemented(format!(
-        "the server does not accept messages that are compressed with `{name}`"
+        "the server does not accept messages that are compressed with `{}`",
+        excerpt::name(name)
     ));
     let known = compression::accept_header(accepted)
         .unwrap_or_else(|| HeaderValue::from_static("identity"));

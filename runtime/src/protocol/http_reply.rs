@@ -12,7 +12,7 @@ use http::{HeaderValue, Method, StatusCode, header};
 use tonic::{Code, Status};
 
 use super::{content_type::Protocol, headers::GrpcHeaders, http_body::HttpBody};
-use crate::call::reply::ReplyFuture;
+use crate::call::{excerpt, reply::ReplyFuture};
 
 pub(crate) type HttpResponse = http::Response<HttpBody>;
 
@@ -44,7 +44,7 @@ pub(crate) fn unsupported_media_type() -> Box<HttpResponse> {
 pub(crate) fn no_service(request: &http::Request<HttpBody>) -> Box<HttpResponse> {
     match Protocol::of_request(request.method(), &GrpcHeaders::parse(request.headers())) {
         Ok(protocol) => {
-            let path = request.uri().path();
+            let path = excerpt::name(request.uri().path());
             let status = Status::unimplemented(format!("the server has no service for {path}"));
             Box::new(protocol.trailers_only(&status))
         }

@@ -11,6 +11,7 @@ use crate::{
     call::{
         context::InheritedHeaders,
         deadline::Deadline,
+        excerpt,
         head::IncomingCall,
         method::{MethodIndex, ServiceDescriptor},
         reply::ReplyFuture,
@@ -139,6 +140,7 @@ impl RegisteredService {
 
     /// The status of a call of a method that the service does not have.
     pub(crate) fn unknown_method(&self, path: &str) -> Status {
+        let path = excerpt::name(path);
         Status::unimplemented(format!("{} has no method {path}", self.descriptor.name))
     }
 

@@ -159,6 +159,36 @@ async fn another_version_of_the_protocol_is_refused() {
     }
 }
 
+/// Whoever sends much gets little of it back.
+#[tokio::test]
+async fn what_was_sent_is_repeated_in_part() {
+    let long = "x".repeat(5000);
+    let of_method = format!("/mirror.Mirror/{long}");
+    let of_service = format!("/{long}/Reflect");
+    let reflect = "/mirror.Mirror/Reflect";
+    for (path, content_type, header) in [
+        (reflect, "application/json", "connect-timeout-ms"),
+        (reflect, "application/json", "connect-protocol-version"),
+        (reflect, "application/json", "content-encoding"),
+        ("/mirror.Mirror/ReflectAll", "application/connect+json", "connect-content-encoding"),
+        (reflect, "application/grpc", "grpc-timeout"),
+        (reflect, "application/grpc", "grpc-encoding"),
+        (&of_method, "application/json", "x-more"),
+        (&of_method, "application/grpc", "x-more"),
+        (&of_service, "application/grpc", "x-more"),
+    ] {
+        let mut request = post("Reflect", content_type, "");
+        *request.uri_mut() = path.parse().unwrap();
+        request.headers_mut().insert(header, long.parse().unwrap());
+        let response = answer(&routes(), request).await;
+        let body = String::from_utf8_lossy(response.body());
+        let shown = format!("{:?} {body}", response.headers());
+        let repeated = shown.matches('x').count();
+        assert!((40..400).contains(&repeated), "{path} {content_type} {header}: {shown}");
+        assert!(shown.contains('…') || shown.contains("%E2%80%A6"), "{shown}");
+    }
+}
+
 #[tokio::test]
 async fn messages_have_the_limits_of_grpc() {
     let limits = Limits::new().max_decoding_message_size(10);

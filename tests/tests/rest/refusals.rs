@@ -59,6 +59,8 @@ async fn a_path_without_a_rule_is_unknown() {
         let expected = format!(r#"{{"code":5,"message":"there is no GET {path}","details":[]}}"#);
         assert_eq!(text, expected);
     }
+    let (_, text) = get(&format!("/{}", "x".repeat(5000))).await;
+    assert!(text.len() < 400 && text.contains("xxx…"), "{text}");
     // Of a service, it is one of gRPC.
     assert_eq!(get("/rest.Rest/Plain").await.0, StatusCode::METHOD_NOT_ALLOWED);
     let call = Request::post("/no.Service/Method").header("content-type", "application/grpc");

@@ -25,10 +25,9 @@ use self::{
 };
 use super::{error::ServeError, pages::Pages, registered::RegisteredService, translate::ServeGrpc};
 use crate::{
-    call::{deadline, method::MethodKind},
+    call::{deadline, excerpt::quoted, method::MethodKind},
     codec::json::{
         JsonMethod, JsonMethods,
-        explain::quoted,
         http_mapping::{HttpMapping, RequestParts},
         schema::SchemaContext,
     },

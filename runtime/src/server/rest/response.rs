@@ -7,6 +7,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, StatusCode, he
 use tonic::Status;
 
 use crate::{
+    call::excerpt,
     codec::json::http_mapping::{HttpMapping, RawBody},
     connection::http_service::{HttpService, ServiceFuture},
     protocol::{
@@ -58,7 +59,8 @@ impl HttpService for UnknownPaths {
         ServiceFuture::Refused(Some(match Protocol::of_call(request.headers()) {
             Some(_) => no_service(&request),
             None => {
-                let (method, path) = (request.method(), request.uri().path());
+                let [method, path] =
+                    [request.method().as_str(), request.uri().path()].map(excerpt::name);
                 let status = Status::not_found(format!("there is no {method} {path}"));
                 refusal(StatusCode::NOT_FOUND, None, &status)
             }
