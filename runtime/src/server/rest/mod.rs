@@ -136,35 +136,42 @@ fn add_service(
             });
             let json = json.as_ref().map_err(|problem| broken(problem.clone()))?;
             let json = json.get(position).ok_or_else(|| broken("it has no descriptors".into()))?;
-            add(router, &binding, (service, position), json).map_err(broken)?;
+            let method = RuledMethod { service, position, json };
+            method.add_to(router, &binding).map_err(broken)?;
         }
     }
     Ok(())
 }
 
-fn add(
-    router: &mut RestRouter,
-    binding: &HttpBinding,
-    (service, position): (&RegisteredService, usize),
-    method: &JsonMethod,
-) -> Result<(), String> {
-    let written = &binding.template;
-    let in_template = |problem| format!("the template {written:?} is malformed: {problem}");
-    let template = PathTemplate::parse(written).map_err(in_template)?;
-    let variables = template.variables.iter().map(|variable| &*variable.field);
-    let response_body = binding.response_body.as_deref();
-    let mapping = HttpMapping::new(method, variables, &binding.body, response_body)?;
-    let method = Arc::new(RestMethod {
-        descriptor: &service.descriptor.methods[position],
-        mapping: Arc::new(mapping),
-        context: SchemaContext { comments: service.comments, options: service.options.json },
-        limit: service.decoding_limit(position),
-        accepted: service.options.accepted,
-    });
-    router.add(binding.method.clone(), template, method).map_err(|taken| {
-        let other = taken.descriptor.path;
-        format!("{written:?} leads to {other} already, by the same HTTP method")
-    })
+/// A method of a service that has rules.
+struct RuledMethod<'a> {
+    service: &'a RegisteredService,
+    /// Among the methods of the service.
+    position: usize,
+    json: &'a JsonMethod,
+}
+
+impl RuledMethod<'_> {
+    fn add_to(&self, router: &mut RestRouter, binding: &HttpBinding) -> Result<(), String> {
+        let Self { service, position, json } = *self;
+        let written = &binding.template;
+        let in_template = |problem| format!("the template {written:?} is malformed: {problem}");
+        let template = PathTemplate::parse(written).map_err(in_template)?;
+        let variables = template.variables.iter().map(|variable| &*variable.field);
+        let response_body = binding.response_body.as_deref();
+        let mapping = HttpMapping::new(json, variables, &binding.body, response_body)?;
+        let method = Arc::new(RestMethod {
+            descriptor: &service.descriptor.methods[position],
+            mapping: Arc::new(mapping),
+            context: SchemaContext { comments: service.comments, options: service.options.json },
+            limit: service.decoding_limit(position),
+            accepted: service.options.accepted,
+        });
+        router.add(binding.method.clone(), template, method).map_err(|taken| {
+            let other = taken.descriptor.path;
+            format!("{written:?} leads to {other} already, by the same HTTP method")
+        })
+    }
 }
 
 /// The response to a request with another method than these.
