@@ -183,7 +183,8 @@ impl Server {
     /// without. Needs the feature `rest`.
     ///
     /// It is behind the layers, and answered to whomever they let pass. Methods of HTTP that OpenAPI 3.1 does not have
-    /// are left out.
+    /// are left out. Of the query parameters of an operation, a hundred are listed, and its description says how many
+    /// more there are.
     ///
     /// ```
     /// use rust_scaffold::{OpenApi, Server};

@@ -8,12 +8,13 @@ use rust_scaffold::{Explorer, OpenApi, Routes, Server};
 use serde_json::{Value, json};
 
 use crate::{
-    contracts::rest::RestServer,
+    contracts::rest::{RestServer, SwapsServer},
     rest::{Echo, answer_of, get},
 };
 
 fn routes(api: OpenApi) -> Routes {
-    Server::new().openapi(api).add_service(RestServer::new(Echo)).into_service().unwrap()
+    let server = Server::new().openapi(api).add_service(RestServer::new(Echo));
+    server.add_service(SwapsServer::new(Echo)).into_service().unwrap()
 }
 
 async fn document(api: OpenApi) -> Value {
@@ -129,6 +130,23 @@ async fn an_operation_has_the_parameters_and_the_bodies_of_its_rule() {
     let file = paths["/v1/files/{name}"].as_object().unwrap();
     assert_eq!(file.keys().collect::<Vec<_>>(), ["get", "post"]);
     assert!(paths.get("/v1/collect").is_none() && paths.get("/v1/lint").is_none());
+}
+
+#[tokio::test]
+async fn of_many_query_parameters_the_outer_ones_are_listed() {
+    let document = document(OpenApi::new("Rest", "1.2")).await;
+    let unwrap = &document["paths"]["/v1/unwrapped"]["get"];
+    let parameters = unwrap["parameters"].as_array().unwrap();
+    let names: Vec<_> = parameters.iter().map(|it| it["name"].as_str().unwrap()).collect();
+    assert_eq!((names.len(), names[0]), (100, "last"));
+    assert!(names.contains(&"right.wrappedText"), "{names:?}");
+    let description = unwrap["description"].as_str().unwrap();
+    let (comment, note) = description.split_once("\n\n").unwrap();
+    assert_eq!(comment, "The price is the innermost number on the right.");
+    assert_eq!(note, "13 more query parameters are not listed.");
+    // They are read all the same.
+    let (_, item) = get("/v1/unwrapped?right.nested.nested.int32=7").await;
+    assert_eq!(item, r#"{"price":7}"#);
 }
 
 #[tokio::test]

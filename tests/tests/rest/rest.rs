@@ -11,9 +11,10 @@ use tower_service::Service as _;
 
 use crate::contracts::{
     google::api::HttpBody,
-    mirror::Everything,
+    mirror::{Everything, Item},
     rest::{
         Excerpts, ExcerptsServer, Rest, RestServer, Swapped, Swaps, SwapsServer, UploadRequest,
+        Wrapped,
     },
 };
 
@@ -122,6 +123,13 @@ impl Swaps for Echo {
     async fn swap(&self, call: Call<Swapped>) -> Answered<Swapped> {
         let Swapped { left, right, .. } = call.into_inner();
         Ok(Swapped { left: format!("{left} {right}"), ..Swapped::default() }.into())
+    }
+
+    async fn unwrap(&self, call: Call<Wrapped>) -> Answered<Item> {
+        let right = call.into_inner().right.unwrap_or_default();
+        let innermost = right.nested.and_then(|nested| nested.nested);
+        let price = innermost.map_or(0, |message| message.int32);
+        Ok(Item { price, ..Item::default() }.into())
     }
 }
 

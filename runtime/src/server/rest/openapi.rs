@@ -36,6 +36,9 @@ const DESCRIBED_METHODS: [Method; 8] = [
 ];
 /// What is not written in a path as it is: all but the unreserved characters of RFC 3986.
 const ENCODED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+/// How many query parameters of an operation are listed. Nobody reads more, and with messages in messages there may be
+/// thousands.
+const MAX_QUERY_PARAMETERS: usize = 100;
 /// The schema of what a failed call is answered with.
 const STATUS: &str = "google.rpc.Status";
 
@@ -164,13 +167,17 @@ impl DescribedPaths {
         operation.insert("operationId".into(), self.operation_id(descriptor).into());
         operation.insert("tags".into(), json!([descriptor.service()]));
         let name = descriptor.path.trim_start_matches('/').replace('/', ".");
-        if let Some(comment) = context.comment(&name) {
-            operation.insert("description".into(), comment.into());
+        let (parameters, omitted) = self.parameters(method, path);
+        let comment = context.comment(&name).map(Into::into);
+        let note =
+            (omitted > 0).then(|| format!("{omitted} more query parameters are not listed."));
+        let description: Vec<String> = comment.into_iter().chain(note).collect();
+        if !description.is_empty() {
+            operation.insert("description".into(), description.join("\n\n").into());
         }
         if descriptor.deprecated {
             operation.insert("deprecated".into(), true.into());
         }
-        let parameters = self.parameters(method, path);
         if !parameters.is_empty() {
             operation.insert("parameters".into(), parameters.into());
         }
@@ -193,7 +200,8 @@ impl DescribedPaths {
         }
     }
 
-    fn parameters(&mut self, method: &RestMethod, path: &[PathParameter]) -> Vec<Value> {
+    /// The parameters that are listed, and how many are not.
+    fn parameters(&mut self, method: &RestMethod, path: &[PathParameter]) -> (Vec<Value>, usize) {
         let RestMethod { mapping, context, .. } = method;
         let fields = mapping.path_schemas(&mut self.schemas, *context);
         let in_path = path.iter().map(|PathParameter { name, variable, part_of }| {
@@ -209,12 +217,18 @@ impl DescribedPaths {
             parameter
         });
         let mut parameters: Vec<_> = in_path.collect();
-        let query = mapping.query_schemas(&mut self.schemas, *context);
+        let mut query = mapping.query_schemas(&mut self.schemas, *context);
+        let omitted = query.len().saturating_sub(MAX_QUERY_PARAMETERS);
+        if omitted > 0 {
+            // The fields of the request itself come first.
+            query.sort_by_key(|(name, _)| name.matches('.').count());
+            query.truncate(MAX_QUERY_PARAMETERS);
+        }
         let in_query = query
             .into_iter()
             .map(|(name, schema)| json!({ "name": name, "in": "query", "schema": schema }));
         parameters.extend(in_query);
-        parameters
+        (parameters, omitted)
     }
 
     fn responses(&mut self, method: &RestMethod) -> Value {
