@@ -179,23 +179,25 @@ impl Server {
         self
     }
 
-    /// Describes what is called by REST in a document of OpenAPI, which is served at the path that `api` says. Default:
-    /// without. Needs the feature `rest`.
+    /// Describes what is called by REST in a document of OpenAPI, at a path. Default: without. Needs the feature `rest`.
     ///
     /// It is behind the layers, and answered to whomever they let pass. Methods of HTTP that OpenAPI 3.1 does not have
     /// are left out. Of the query parameters of an operation, a hundred are listed, and its description says how many
     /// more there are.
     ///
-    /// ```
-    /// use rust_scaffold::{OpenApi, Server};
+    /// Serving fails with [`ServeError::InvalidOption`](crate::ServeError::InvalidOption) if the path is none, or that of
+    /// another page.
     ///
-    /// let server = Server::new().openapi(OpenApi::new("Calculator", "1.0"));
+    /// ```
+    /// use rust_scaffold::Server;
+    ///
+    /// let server = Server::new().openapi("/openapi.json");
     /// assert!(server.into_service().is_ok());
     /// ```
     #[cfg(feature = "rest")]
     #[must_use]
-    pub fn openapi(mut self, api: OpenApi) -> Self {
-        self.openapi = Some(api);
+    pub fn openapi(mut self, api: impl Into<OpenApi>) -> Self {
+        self.openapi = Some(api.into());
         self
     }
 

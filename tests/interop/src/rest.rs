@@ -14,7 +14,7 @@ type Answered<T> = Result<Response<T>, Status>;
 pub(crate) fn server() -> Server {
     let json = JsonOptions::new().write_default_values(true);
     Server::new()
-        .openapi(OpenApi::new("Rest", "1.0"))
+        .openapi(OpenApi::at("/openapi.json").title("Rest").version("1.0"))
         .add_service(RestServer::new(Echo).json(json))
         .add_service(ExcerptsServer::new(Echo).json(json))
 }

@@ -2,7 +2,7 @@
 
 use http::{HeaderMap, Request, StatusCode};
 use http_body_util::Full;
-use rust_scaffold::{HttpBody, OpenApi, Server};
+use rust_scaffold::{HttpBody, Server};
 use tokio::io;
 
 use crate::{contracts::rest::RestServer, rest::Echo};
@@ -24,7 +24,7 @@ async fn head(server: Server, path: &str) -> (StatusCode, HeaderMap) {
 }
 
 fn server() -> Server {
-    Server::new().openapi(OpenApi::new("Rest", "1.2")).add_service(RestServer::new(Echo))
+    Server::new().openapi("/openapi.json").add_service(RestServer::new(Echo))
 }
 
 #[tokio::test]

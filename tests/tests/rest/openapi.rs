@@ -12,12 +12,16 @@ use crate::{
     rest::{Echo, answer_of, get},
 };
 
-fn routes(api: OpenApi) -> Routes {
+fn routes(api: impl Into<OpenApi>) -> Routes {
     let server = Server::new().openapi(api).add_service(RestServer::new(Echo));
     server.add_service(SwapsServer::new(Echo)).into_service().unwrap()
 }
 
-async fn document(api: OpenApi) -> Value {
+async fn document() -> Value {
+    document_of("/openapi.json").await
+}
+
+async fn document_of(api: impl Into<OpenApi>) -> Value {
     let request = Request::get("/openapi.json").body(Full::default()).unwrap();
     let response = answer_of(&routes(api), request).await;
     assert_eq!(response.status(), StatusCode::OK);
@@ -32,7 +36,7 @@ async fn a_server_says_nothing_of_its_api_unless_it_is_asked_to() {
 
 #[tokio::test]
 async fn the_document_is_served_where_it_is_wanted() {
-    let routes = routes(OpenApi::new("Rest", "1.2").path("/api/spec"));
+    let routes = routes("/api/spec");
     for (method, status, length) in
         [("GET", 200, None), ("HEAD", 200, Some(0)), ("POST", 405, None)]
     {
@@ -46,7 +50,7 @@ async fn the_document_is_served_where_it_is_wanted() {
 #[tokio::test]
 async fn a_path_that_is_none_or_that_of_another_page_is_refused() {
     let start = |server: Server, path: &str| {
-        let server = server.openapi(OpenApi::new("Rest", "1").path(path));
+        let server = server.openapi(path);
         server.into_service().map(drop).map_err(|error| error.to_string())
     };
     for (path, problem) in [
@@ -66,7 +70,7 @@ async fn a_path_that_is_none_or_that_of_another_page_is_refused() {
 #[tokio::test]
 async fn pages_come_before_rules() {
     let server = Server::new().explorer(Explorer::at("/v1/things/docs").on_public_addresses());
-    let server = server.openapi(OpenApi::new("Rest", "1").path("/v1/things/api/"));
+    let server = server.openapi("/v1/things/api/");
     let routes = server.add_service(RestServer::new(Echo)).into_service().unwrap();
     for (path, expected) in [
         ("/v1/things/docs", "<!doctype html>"),
@@ -83,8 +87,11 @@ async fn pages_come_before_rules() {
 
 #[tokio::test]
 async fn it_says_what_it_is_about() {
-    let api = OpenApi::new("Rest", "1.2").server("https://a.example").server("https://b.example");
-    let document = document(api).await;
+    let info = json!({ "title": "rest.Rest, rest.Swaps", "version": "0.0.0" });
+    assert_eq!(document().await["info"], info);
+    let api = OpenApi::at("/openapi.json").title("Rest").version("1.2");
+    let api = api.server("https://a.example").server("https://b.example");
+    let document = document_of(api).await;
     assert_eq!(document["openapi"], "3.1.1");
     assert_eq!(document["info"], json!({ "title": "Rest", "version": "1.2" }));
     let servers = json!([{ "url": "https://a.example" }, { "url": "https://b.example" }]);
@@ -93,7 +100,7 @@ async fn it_says_what_it_is_about() {
 
 #[tokio::test]
 async fn an_operation_has_the_parameters_and_the_bodies_of_its_rule() {
-    let document = document(OpenApi::new("Rest", "1.2")).await;
+    let document = document().await;
     let paths = &document["paths"];
     let update = &paths["/v1/things/{string}/item"]["patch"];
     assert_eq!(update["operationId"], "rest_Rest_Create_3");
@@ -134,7 +141,7 @@ async fn an_operation_has_the_parameters_and_the_bodies_of_its_rule() {
 
 #[tokio::test]
 async fn of_many_query_parameters_the_outer_ones_are_listed() {
-    let document = document(OpenApi::new("Rest", "1.2")).await;
+    let document = document().await;
     let unwrap = &document["paths"]["/v1/unwrapped"]["get"];
     let parameters = unwrap["parameters"].as_array().unwrap();
     let names: Vec<_> = parameters.iter().map(|it| it["name"].as_str().unwrap()).collect();
@@ -151,7 +158,7 @@ async fn of_many_query_parameters_the_outer_ones_are_listed() {
 
 #[tokio::test]
 async fn schemas_are_those_of_the_json() {
-    let document = document(OpenApi::new("Rest", "1.2")).await;
+    let document = document().await;
     let schemas = document["components"]["schemas"].as_object().unwrap();
     let fields = &schemas["mirror.Everything"]["properties"];
     for (field, schema) in [
@@ -178,7 +185,7 @@ async fn schemas_are_those_of_the_json() {
 
 #[tokio::test]
 async fn nothing_in_it_refers_to_what_is_not_there() {
-    let document = document(OpenApi::new("Rest", "1.2")).await;
+    let document = document().await;
     let schemas = document["components"]["schemas"].as_object().unwrap();
     let (mut places, mut references, mut ids) = (vec![&document], 0, BTreeSet::new());
     while let Some(place) = places.pop() {

@@ -2,7 +2,7 @@
 
 use http::{Request, StatusCode};
 use http_body_util::Full;
-use rust_scaffold::{CallLog, HttpBody, OpenApi, Server};
+use rust_scaffold::{CallLog, HttpBody, Server};
 
 use crate::{
     contracts::rest::RestServer,
@@ -90,7 +90,7 @@ async fn paths_without_a_rule_reach_the_fallback() {
 #[tokio::test]
 async fn a_server_may_do_without_rest() {
     let server = Server::new().accept_rest(false).add_service(RestServer::new(Echo));
-    let routes = server.openapi(OpenApi::new("Rest", "1")).into_service().unwrap();
+    let routes = server.openapi("/openapi.json").into_service().unwrap();
     for path in ["/v1/things/a", "/openapi.json"] {
         let request = Request::get(path).body(Full::default()).unwrap();
         let response = answer_of(&routes, request).await;

@@ -1,7 +1,7 @@
 //! [`OpenApi`]: what is called by REST, described for people and tools.
 
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::{BTreeMap, BTreeSet, HashMap},
     future::ready,
 };
 
@@ -49,32 +49,34 @@ const STATUS: &str = "google.rpc.Status";
 /// ```
 /// use rust_scaffold::{OpenApi, Server};
 ///
-/// let api = OpenApi::new("Calculator", "1.0").server("https://calculator.example.com");
-/// let server = Server::new().openapi(api);
+/// let server = Server::new().openapi("/openapi.json");
+/// // With what the server does not know:
+/// let api = OpenApi::at("/openapi.json").title("Calculator").version("1.0");
+/// let server = Server::new().openapi(api.server("https://calculator.example.com"));
 /// ```
 #[derive(Clone, Debug)]
 #[must_use]
 pub struct OpenApi {
-    title: String,
-    version: String,
     pub(super) path: String,
+    title: Option<String>,
+    version: String,
     servers: Vec<String>,
 }
 
 impl OpenApi {
-    /// A document at `/openapi.json`, with the title and the version of the API that it is about.
-    pub fn new(title: impl Into<String>, version: impl Into<String>) -> Self {
-        Self {
-            title: title.into(),
-            version: version.into(),
-            path: "/openapi.json".into(),
-            servers: Vec::new(),
-        }
+    /// The document at this path, such as `/openapi.json`.
+    pub fn at(path: impl Into<String>) -> Self {
+        Self { path: path.into(), title: None, version: "0.0.0".into(), servers: Vec::new() }
     }
 
-    /// Sets the path at which it is served. Default: `/openapi.json`. If it is none, serving fails.
-    pub fn path(self, path: impl Into<String>) -> Self {
-        Self { path: path.into(), ..self }
+    /// Sets the title of the API. Default: the names of the services that are described.
+    pub fn title(self, title: impl Into<String>) -> Self {
+        Self { title: Some(title.into()), ..self }
+    }
+
+    /// Sets the version of the API. Default: `0.0.0`.
+    pub fn version(self, version: impl Into<String>) -> Self {
+        Self { version: version.into(), ..self }
     }
 
     /// Adds a URL at which the API is served. Without one, it is where the document is.
@@ -86,18 +88,22 @@ impl OpenApi {
     /// The document for what these routes lead to.
     pub(super) fn document(&self, router: &RestRouter) -> ApiDocument {
         let mut paths = DescribedPaths::default();
+        let mut services = BTreeSet::new();
         for (method, template, target) in router.routes() {
             // There is no place for other methods.
             if let Some(method) = method.filter(|method| DESCRIBED_METHODS.contains(method)) {
                 paths.add(method, template, target);
+                services.insert(target.descriptor.service());
             }
         }
         let mut schemas = paths.schemas.into_components();
         // The API may use it itself.
         schemas.entry(STATUS).or_insert_with(status_schema);
+        let named = || services.into_iter().collect::<Vec<_>>().join(", ");
+        let title = self.title.clone().unwrap_or_else(named);
         let mut document = json!({
             "openapi": "3.1.1",
-            "info": { "title": self.title, "version": self.version },
+            "info": { "title": title, "version": self.version },
             "paths": paths.items,
             "components": { "schemas": schemas },
         });
@@ -106,6 +112,18 @@ impl OpenApi {
             document["servers"] = servers.collect();
         }
         ApiDocument(document.to_string().into())
+    }
+}
+
+impl From<&str> for OpenApi {
+    fn from(path: &str) -> Self {
+        Self::at(path)
+    }
+}
+
+impl From<String> for OpenApi {
+    fn from(path: String) -> Self {
+        Self::at(path)
     }
 }
 
