@@ -6,14 +6,17 @@ use std::{
     time::{Instant, SystemTime},
 };
 
-use http::{HeaderValue, Method, Request, Response, StatusCode, header};
+use http::{HeaderValue, Request, Response, StatusCode, header};
 use prost_types::Timestamp;
 
 use crate::{
     call::excerpt,
     connection::http_service::{HttpService, ServiceFuture},
     protocol::{Protocol, http_body::HttpBody, http_reply::no_service, json_text::JsonText},
-    server::observer::{BuildInfo, ServerObserver, ServiceEntry},
+    server::{
+        observer::{BuildInfo, ServerObserver, ServiceEntry},
+        page::{page, refusal},
+    },
 };
 
 /// The build, the services and the uptime of a server, in plain HTTP.
@@ -44,26 +47,18 @@ impl StatusPages {
     }
 
     fn answer(&self, request: &Request<HttpBody>) -> Response<HttpBody> {
-        let format = match request.uri().path() {
-            "/" | "/status" => PageFormat::Text,
-            "/status.json" => PageFormat::Json,
+        let (format, content_type) = match request.uri().path() {
+            "/" | "/status" => (PageFormat::Text, "text/plain; charset=utf-8"),
+            "/status.json" => (PageFormat::Json, "application/json"),
             path => {
                 let path = excerpt::name(path);
                 let text = format!("there is no {path}, only /status and /status.json\n");
-                return page(StatusCode::NOT_FOUND, PageFormat::Text, text);
+                return refusal(StatusCode::NOT_FOUND, text);
             }
         };
-        match *request.method() {
-            Method::GET => page(StatusCode::OK, format, self.write(format)),
-            Method::HEAD => page(StatusCode::OK, format, String::new()),
-            _ => {
-                let text = "only GET and HEAD are answered\n".to_owned();
-                let mut refusal = page(StatusCode::METHOD_NOT_ALLOWED, PageFormat::Text, text);
-                let methods = HeaderValue::from_static("GET, HEAD");
-                refusal.headers_mut().insert(header::ALLOW, methods);
-                refusal
-            }
-        }
+        let mut response = page(request.method(), content_type, self.write(format));
+        response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        response
     }
 
     fn write(&self, format: PageFormat) -> String {
@@ -118,16 +113,4 @@ impl ServerObserver for StatusPages {
     fn is_build(&self, info: &BuildInfo) {
         let _ = self.build.set(info.clone());
     }
-}
-
-fn page(status: StatusCode, format: PageFormat, text: String) -> Response<HttpBody> {
-    let mut response = Response::new(HttpBody::plain(text.into()));
-    *response.status_mut() = status;
-    let format = HeaderValue::from_static(match format {
-        PageFormat::Text => "text/plain; charset=utf-8",
-        PageFormat::Json => "application/json",
-    });
-    response.headers_mut().insert(header::CONTENT_TYPE, format);
-    response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    response
 }

@@ -13,6 +13,7 @@ use crate::{
     server::{
         ServeError,
         observer::{Exposure, ServerObserver, ServiceEntry},
+        page::{page, refusal},
     },
 };
 
@@ -56,24 +57,14 @@ impl ExplorerPage {
 
     fn answer(&self, method: &Method) -> Response<HttpBody> {
         let html = self.html.get().cloned().unwrap_or_default();
-        let length = HeaderValue::from(html.len());
-        let mut response = match *method {
-            Method::GET => Response::new(HttpBody::plain(html)),
-            Method::HEAD => Response::new(HttpBody::default()),
-            _ => return not_allowed(),
-        };
-        let headers = response.headers_mut();
-        for (name, value) in [
-            (header::CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8")),
-            (header::CONTENT_LENGTH, length),
+        let mut response = page(method, "text/html; charset=utf-8", html);
+        response.headers_mut().extend([
             // The next build may have other services.
             (header::CACHE_CONTROL, HeaderValue::from_static("no-store")),
             (header::CONTENT_SECURITY_POLICY, POLICY),
             (header::REFERRER_POLICY, HeaderValue::from_static("no-referrer")),
             (header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
-        ] {
-            headers.insert(name, value);
-        }
+        ]);
         response
     }
 }
@@ -114,20 +105,6 @@ fn forwarded_refusal() -> Response<HttpBody> {
     let text =
         "this page is not shown through a proxy, unless `Explorer::on_public_addresses` is said\n";
     refusal(StatusCode::FORBIDDEN, text)
-}
-
-fn not_allowed() -> Response<HttpBody> {
-    let mut refusal = refusal(StatusCode::METHOD_NOT_ALLOWED, "only GET and HEAD are answered\n");
-    refusal.headers_mut().insert(header::ALLOW, HeaderValue::from_static("GET, HEAD"));
-    refusal
-}
-
-fn refusal(status: StatusCode, text: &'static str) -> Response<HttpBody> {
-    let mut refusal = Response::new(HttpBody::plain(text.into()));
-    *refusal.status_mut() = status;
-    let content_type = HeaderValue::from_static("text/plain; charset=utf-8");
-    refusal.headers_mut().insert(header::CONTENT_TYPE, content_type);
-    refusal
 }
 
 fn html(schema: &Value) -> String {

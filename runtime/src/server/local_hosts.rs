@@ -5,8 +5,9 @@
 
 use std::{net::IpAddr, sync::Arc};
 
-use http::{HeaderValue, Request, Response, StatusCode, Version, header};
+use http::{Request, StatusCode, Version, header};
 
+use super::page::refusal;
 use crate::{
     connection::http_service::{HttpService, ServiceFuture},
     protocol::http_body::HttpBody,
@@ -22,10 +23,7 @@ impl HttpService for LocalHosts {
         if request.version() == Version::HTTP_2 || is_by_address(&request) {
             return self.0.call(request);
         }
-        let mut refusal = Response::new(HttpBody::plain(REFUSAL.into()));
-        *refusal.status_mut() = StatusCode::MISDIRECTED_REQUEST;
-        let text = HeaderValue::from_static("text/plain; charset=utf-8");
-        refusal.headers_mut().insert(header::CONTENT_TYPE, text);
+        let refusal = refusal(StatusCode::MISDIRECTED_REQUEST, REFUSAL);
         ServiceFuture::Refused(Some(Box::new(refusal)))
     }
 }

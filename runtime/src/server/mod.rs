@@ -44,6 +44,20 @@ pub(crate) mod observer;
 mod opening;
 #[cfg(all(feature = "server", not(target_family = "wasm")))]
 mod options;
+#[cfg(all(
+    any(
+        feature = "admin",
+        feature = "explorer",
+        feature = "rest",
+        all(feature = "health", feature = "http1")
+    ),
+    not(target_family = "wasm")
+))]
+#[cfg_attr(
+    not(any(feature = "admin", feature = "explorer", feature = "rest")),
+    allow(dead_code, reason = "there are only refusals")
+)]
+pub(crate) mod page;
 #[cfg(all(feature = "server", not(target_family = "wasm")))]
 pub(crate) mod pages;
 #[cfg(all(feature = "server", not(target_family = "wasm")))]

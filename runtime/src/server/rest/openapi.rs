@@ -6,14 +6,12 @@ use std::{
 };
 
 use bytes::Bytes;
-use http::{HeaderValue, Method, Request, Response, StatusCode, header};
+use http::{Method, Request};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::{Map, Value, json};
-use tonic::Status;
 
 use super::{
     method::{RestMethod, RestRouter},
-    response,
     template::{PathTemplate, Segment},
 };
 use crate::{
@@ -21,6 +19,7 @@ use crate::{
     codec::json::schema::Schemas,
     connection::http_service::{HttpService, ServiceFuture},
     protocol::http_body::HttpBody,
+    server::page::page,
 };
 
 /// The methods of HTTP for which OpenAPI 3.1 has a place.
@@ -131,25 +130,10 @@ impl From<String> for OpenApi {
 #[derive(Debug)]
 pub(crate) struct ApiDocument(Bytes);
 
-impl ApiDocument {
-    fn answer(&self, method: &Method) -> Response<HttpBody> {
-        let is_head = method == Method::HEAD;
-        if method != Method::GET && !is_head {
-            let allow = [(header::ALLOW, HeaderValue::from_static("GET, HEAD"))];
-            let status = Status::unimplemented("this path takes GET, HEAD");
-            return *response::refusal(StatusCode::METHOD_NOT_ALLOWED, allow, &status);
-        }
-        let body = if is_head { HttpBody::default() } else { HttpBody::plain(self.0.clone()) };
-        let mut response = Response::new(body);
-        response.headers_mut().insert(header::CONTENT_TYPE, response::JSON);
-        response.headers_mut().insert(header::CONTENT_LENGTH, self.0.len().into());
-        response
-    }
-}
-
 impl HttpService for ApiDocument {
     fn call(&self, request: Request<HttpBody>) -> ServiceFuture {
-        ServiceFuture::Other(None, Box::pin(ready(self.answer(request.method()))))
+        let response = page(request.method(), "application/json", self.0.clone());
+        ServiceFuture::Other(None, Box::pin(ready(response)))
     }
 }
 
