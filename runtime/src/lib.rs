@@ -43,15 +43,14 @@
 //! - `reflection`: [`Server::reflection`], which shows clients without the protos what a server has. Adds no crate,
 //!   but the descriptors of the services to the program.
 //! - `rest`: methods with rules of `google.api.http` are called by REST, and [`Server::openapi`] describes them. Turns on
-//!   `json`, and `raw_value` of `serde_json`.
+//!   `json`.
 //! - `signal`: [`Server::shutdown_on_signal`], for SIGTERM and Ctrl-C. Adds tokio's `signal`, which brings
 //!   `signal-hook-registry` and `errno`.
 //! - `tls`, `tls-aws-lc`: TLS by rustls, on a [`Server`] and for addresses with `https://`. The cryptography is
 //!   that of ring, or with `tls-aws-lc` that of AWS-LC, which needs a C compiler to build.
 //! - `log`: [`Server::log_calls`], which logs each call in one line. Adds no crate.
 //! - `json`: messages of Connect as JSON, by protobuf's mapping, so that curl and scripts can call every service:
-//!   see [`JsonOptions`]. Turns on `web` and `http1`. Adds `prost-reflect`, `serde_json` and what these need, and the
-//!   descriptors of the services to the program.
+//!   see [`JsonOptions`]. Turns on `web` and `http1`. Adds `serde_json`, and the descriptors of the services to the program.
 //! - `mock`: mocks of generated services, for tests.
 //! - `tracing`: [`Server::trace_calls`] and [`Channel::trace_calls`], which put each call into a span. Adds no crate.
 //! - `web`: gRPC-Web, in servers beside gRPC, and in a [`Channel`] by [`Protocol`]; in a [`Server`] the [Connect

@@ -3,31 +3,29 @@
 
 use std::collections::BTreeMap;
 
-use prost_reflect::{
-    Cardinality, EnumDescriptor, FieldDescriptor, Kind, MessageDescriptor, MethodDescriptor,
-    ServiceDescriptor,
-};
-use prost_types::method_options::IdempotencyLevel;
 use serde_json::{Map, Value, json};
 
 use crate::{
-    codec::json::{descriptor_pool, redacted::RedactedFields},
+    codec::json::types::{
+        EnumId, FieldKind, FieldShape, FieldType, MessageId, MethodProto, ServiceType, TypeTable,
+    },
     server::observer::ServiceEntry,
 };
+
+/// `MethodOptions.NO_SIDE_EFFECTS`
+const NO_SIDE_EFFECTS: i32 = 1;
 
 type Object = Map<String, Value>;
 
 /// The schema of a page at `path`.
 pub(super) fn schema(path: &str, services: &[ServiceEntry]) -> Value {
     let mut schema = Schema::default();
-    // All are read first: a message is added once, and its comments may come with another service than the first.
-    let descriptors = services.iter().map(|entry| schema.read(entry)).collect::<Vec<_>>();
-    for (entry, descriptor) in services.iter().zip(descriptors) {
-        match descriptor {
-            Some(service) => schema.add(&service),
-            // Of another library, or not as the generator writes it: only its name is known.
-            None => schema.services.push(json!({"name": entry.name})),
-        }
+    // All comments come first: a message is added once, and its comments may come with another service than the first.
+    for entry in services {
+        schema.comments.extend(entry.comments.iter().copied());
+    }
+    for entry in services {
+        schema.add(entry);
     }
     json!({
         "path": path,
@@ -42,148 +40,137 @@ struct Schema {
     services: Vec<Value>,
     messages: Object,
     enums: Object,
-    redacted: RedactedFields,
     /// By the full name of what they are about.
     comments: BTreeMap<&'static str, &'static str>,
 }
 
 impl Schema {
-    /// Reads the descriptor of a service, with the comments and the secrets in its files. None without a descriptor.
-    fn read(&mut self, entry: &ServiceEntry) -> Option<ServiceDescriptor> {
-        let pool = descriptor_pool(entry.files).and_then(|pool| {
-            entry.files.iter().try_for_each(|file| self.redacted.add(file))?;
-            Ok(pool)
+    fn add(&mut self, entry: &ServiceEntry) {
+        let types = TypeTable::new(entry.files).unwrap_or_else(|error| {
+            // With nothing known of what is secret, nothing is shown.
+            let problem =
+                "the explorer cannot read the descriptors of a service, and shows its name alone";
+            tracing::warn!(service = entry.name, %error, "{problem}");
+            TypeTable::default()
         });
-        let pool = match pool {
-            Ok(pool) => pool,
-            Err(error) => {
-                // With nothing known of what is secret, nothing is shown.
-                let problem = "the explorer cannot read the descriptors of a service, and shows its name alone";
-                tracing::warn!(service = entry.name, %error, "{problem}");
-                return None;
-            }
+        let Some(service) = types.find_service(entry.name) else {
+            // Of another library, or not as the generator writes it: only its name is known.
+            self.services.push(json!({"name": entry.name}));
+            return;
         };
-        self.comments.extend(entry.comments.iter().copied());
-        pool.get_service_by_name(entry.name)
-    }
-
-    fn add(&mut self, service: &ServiceDescriptor) {
-        // Also those that no method names: an `Any`, or the details of an error, may be one of them.
-        let all = service.parent_pool().all_messages();
-        let mut messages: Vec<_> = all.filter(|message| !is_well_known(message)).collect();
-        let methods = service.methods().map(|method| {
-            messages.extend([method.input(), method.output()]);
-            self.method(&method)
-        });
-        let methods = methods.collect::<Vec<_>>();
+        let methods = service.proto.methods.iter();
+        let methods = methods.map(|method| self.method(&service.full_name, method)).collect();
         self.services.push(self.service(service, methods));
+        let named = service.proto.methods.iter().flat_map(|it| [&it.input_type, &it.output_type]);
+        let mut messages: Vec<_> = named.filter_map(|name| types.find_message(name)).collect();
+        // Also those that no method names: an `Any`, or the details of an error, may be one of them.
+        messages.extend(types.messages().filter(|message| !is_well_known(&types, *message)));
         while let Some(message) = messages.pop() {
-            self.add_message(&message, &mut messages);
+            self.add_message(&types, message, &mut messages);
         }
     }
 
-    fn service(&self, service: &ServiceDescriptor, methods: Vec<Value>) -> Value {
-        let options = service.service_descriptor_proto().options.clone().unwrap_or_default();
-        let mut object = self.named(service.full_name(), service.full_name());
-        object.insert("file".into(), service.parent_file().name().into());
+    fn service(&self, service: &ServiceType, methods: Vec<Value>) -> Value {
+        let options = service.proto.options.unwrap_or_default();
+        let mut object = self.named(&service.full_name, &service.full_name);
+        object.insert("file".into(), (*service.file).into());
         object.insert("methods".into(), methods.into());
-        flag(&mut object, "deprecated", options.deprecated());
+        flag(&mut object, "deprecated", options.deprecated);
         object.into()
     }
 
-    fn method(&self, method: &MethodDescriptor) -> Value {
-        let options = method.method_descriptor_proto().options.clone().unwrap_or_default();
-        let kind = match (method.is_client_streaming(), method.is_server_streaming()) {
+    fn method(&self, service: &str, method: &MethodProto) -> Value {
+        let options = method.options.unwrap_or_default();
+        let kind = match (method.client_streaming, method.server_streaming) {
             (false, false) => "unary",
             (false, true) => "server",
             (true, false) => "client",
             (true, true) => "bidi",
         };
-        let mut object = self.named(method.name(), method.full_name());
+        let mut object = self.named(&method.name, &format!("{service}.{}", method.name));
         object.insert("kind".into(), kind.into());
-        object.insert("input".into(), method.input().full_name().into());
-        object.insert("output".into(), method.output().full_name().into());
-        let is_safe = options.idempotency_level() == IdempotencyLevel::NoSideEffects;
-        flag(&mut object, "safe", is_safe);
-        flag(&mut object, "deprecated", options.deprecated());
+        object.insert("input".into(), method.input_type.trim_start_matches('.').into());
+        object.insert("output".into(), method.output_type.trim_start_matches('.').into());
+        flag(&mut object, "safe", options.idempotency_level == NO_SIDE_EFFECTS);
+        flag(&mut object, "deprecated", options.deprecated);
         object.into()
     }
 
     /// Adds a message. Those of its fields are added to `more`.
-    fn add_message(&mut self, message: &MessageDescriptor, more: &mut Vec<MessageDescriptor>) {
-        if message.is_map_entry() || self.messages.contains_key(message.full_name()) {
+    fn add_message(&mut self, types: &TypeTable, id: MessageId, more: &mut Vec<MessageId>) {
+        let message = types.message(id);
+        if message.is_map_entry || self.messages.contains_key(&message.full_name) {
             return;
         }
-        let fields = message.fields().map(|field| self.field(&field, more)).collect::<Vec<_>>();
-        let mut object = self.described(message.full_name());
+        let own = message.fields.iter().filter(|field| !field.is_extension);
+        let fields = own.map(|field| {
+            let oneof = field.oneof.map(|oneof| &*message.oneofs[oneof]);
+            more.extend(types.type_of(field).message());
+            self.field(types, field, oneof)
+        });
+        let fields = fields.collect::<Vec<_>>();
+        let mut object = self.described(&message.full_name);
         object.insert("fields".into(), fields.into());
-        self.messages.insert(message.full_name().to_owned(), object.into());
+        self.messages.insert(message.full_name.clone(), object.into());
     }
 
-    fn field(&mut self, field: &FieldDescriptor, more: &mut Vec<MessageDescriptor>) -> Value {
-        let mut object = self.named(field.name(), field.full_name());
-        let proto = field.field_descriptor_proto();
-        object.insert("number".into(), field.number().into());
-        if field.json_name() != field.name() {
-            object.insert("json".into(), field.json_name().into());
+    fn field(&mut self, types: &TypeTable, field: &FieldType, oneof: Option<&str>) -> Value {
+        let mut object = self.named(&field.name, &field.full_name);
+        object.insert("number".into(), field.number.into());
+        if field.json_name != field.name {
+            object.insert("json".into(), (*field.json_name).into());
         }
-        match field.kind() {
-            Kind::Message(entry) if field.is_map() => {
-                let key = type_name(&entry.map_entry_key_field().kind());
-                object.insert("key".into(), key.into());
-                self.add_type(&mut object, &entry.map_entry_value_field().kind(), more);
-            }
-            kind => {
-                flag(&mut object, "repeated", field.is_list());
-                self.add_type(&mut object, &kind, more);
-            }
+        if let (FieldShape::Map, Some(entry)) = (field.shape, field.kind.message()) {
+            let [key, _] = types.map_fields(entry);
+            object.insert("key".into(), key.kind.keyword().into());
         }
-        // The oneof of a single field is what proto3 has for one with presence.
-        match field.containing_oneof().filter(|oneof| !oneof.is_synthetic()) {
+        flag(&mut object, "repeated", field.is_list());
+        self.add_type(&mut object, types, types.type_of(field));
+        match oneof {
             Some(oneof) => {
-                object.insert("oneof".into(), oneof.name().into());
+                object.insert("oneof".into(), oneof.into());
             }
             None => {
-                let is_message = matches!(field.kind(), Kind::Message(_));
-                flag(&mut object, "optional", field.supports_presence() && !is_message);
+                let is_optional = field.has_presence() && field.kind.message().is_none();
+                flag(&mut object, "optional", is_optional);
             }
         }
-        if let Some(default) = &proto.default_value {
-            object.insert("default".into(), default.as_str().into());
+        if let Some(default) = &field.default {
+            object.insert("default".into(), (**default).into());
         }
-        flag(&mut object, "required", field.cardinality() == Cardinality::Required);
-        let options = proto.options.clone().unwrap_or_default();
-        flag(&mut object, "deprecated", options.deprecated());
-        flag(&mut object, "redacted", self.redacted.contain(field));
+        flag(&mut object, "required", field.is_required);
+        flag(&mut object, "deprecated", field.is_deprecated);
+        flag(&mut object, "redacted", field.is_redacted);
         object.into()
     }
 
-    fn add_type(&mut self, field: &mut Object, kind: &Kind, more: &mut Vec<MessageDescriptor>) {
-        field.insert("type".into(), type_name(kind).into());
+    fn add_type(&mut self, field: &mut Object, types: &TypeTable, kind: FieldKind) {
+        field.insert("type".into(), kind.keyword().into());
         match kind {
-            Kind::Message(message) => {
-                field.insert("of".into(), message.full_name().into());
-                more.push(message.clone());
+            FieldKind::Message(id) | FieldKind::Group(id) => {
+                field.insert("of".into(), (*types.message(id).full_name).into());
             }
-            Kind::Enum(values) => {
-                field.insert("of".into(), values.full_name().into());
-                self.add_enum(values);
+            FieldKind::Enum(id) => {
+                field.insert("of".into(), (*types.enumeration(id).full_name).into());
+                self.add_enum(types, id);
             }
             _ => {}
         }
     }
 
-    fn add_enum(&mut self, values: &EnumDescriptor) {
-        if self.enums.contains_key(values.full_name()) {
+    fn add_enum(&mut self, types: &TypeTable, id: EnumId) {
+        let values = types.enumeration(id);
+        if self.enums.contains_key(&values.full_name) {
             return;
         }
-        let numbered = values.values().map(|value| {
-            let comment = self.comments.get(&*format!("{}.{}", values.full_name(), value.name()));
-            json!([value.name(), value.number(), comment])
+        let numbered = values.values.iter().map(|(name, number)| {
+            let comment = self.comments.get(&*format!("{}.{name}", values.full_name));
+            json!([name, number, comment])
         });
-        let mut object = self.described(values.full_name());
-        object.insert("values".into(), numbered.collect::<Vec<_>>().into());
-        self.enums.insert(values.full_name().to_owned(), object.into());
+        let numbered = numbered.collect::<Vec<_>>();
+        let mut object = self.described(&values.full_name);
+        object.insert("values".into(), numbered.into());
+        self.enums.insert(values.full_name.clone(), object.into());
     }
 
     fn named(&self, name: &str, full_name: &str) -> Object {
@@ -205,31 +192,8 @@ fn flag(object: &mut Object, name: &str, is_set: bool) {
     }
 }
 
-fn is_well_known(message: &MessageDescriptor) -> bool {
-    message.package_name() == "google.protobuf"
-}
-
-/// The type, as a proto has it.
-fn type_name(kind: &Kind) -> &'static str {
-    match kind {
-        Kind::Double => "double",
-        Kind::Float => "float",
-        Kind::Int32 => "int32",
-        Kind::Int64 => "int64",
-        Kind::Uint32 => "uint32",
-        Kind::Uint64 => "uint64",
-        Kind::Sint32 => "sint32",
-        Kind::Sint64 => "sint64",
-        Kind::Fixed32 => "fixed32",
-        Kind::Fixed64 => "fixed64",
-        Kind::Sfixed32 => "sfixed32",
-        Kind::Sfixed64 => "sfixed64",
-        Kind::Bool => "bool",
-        Kind::String => "string",
-        Kind::Bytes => "bytes",
-        Kind::Message(_) => "message",
-        Kind::Enum(_) => "enum",
-    }
+fn is_well_known(types: &TypeTable, id: MessageId) -> bool {
+    types.message(id).full_name.starts_with("google.protobuf.")
 }
 
 #[cfg(test)]
@@ -291,7 +255,7 @@ mod tests {
     #[test]
     fn nothing_is_shown_of_a_file_whose_secrets_are_not_known() {
         let broken = [file("Broken", &[]), BROKEN_OPTION.to_vec()].concat();
-        assert!(descriptor_pool(&[&broken]).is_ok());
+        assert!(FileDescriptorProto::decode(&*broken).is_ok());
         let schema = schema(
             "",
             &[entry("Broken", &[broken], &[]), entry("Whole", &[file("Whole", &[])], &[])],

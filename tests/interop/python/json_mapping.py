@@ -5,7 +5,6 @@ all services of the contracts answer so, each method with its own type.
 """
 
 import http.client
-import math
 import random
 import struct
 import subprocess
@@ -181,14 +180,10 @@ def scalar(field, chance):
         return chance.choice(TEXTS)
     if kind == Field.TYPE_BYTES:
         return chance.randbytes(chance.randrange(8))
-    # Infinity is null in wrappers: see docs/decisions/0054-connect-is-translated.md.
-    is_wrapped = field.containing_type.full_name.startswith("google.protobuf.")
     if kind == Field.TYPE_DOUBLE:
-        numbers = [*DOUBLES, chance.uniform(-1e9, 1e9)]
-        return chance.choice([number for number in numbers if math.isfinite(number) or not is_wrapped])
+        return chance.choice([*DOUBLES, chance.uniform(-1e9, 1e9)])
     if kind == Field.TYPE_FLOAT:
-        numbers = [*FLOATS, *struct.unpack("f", struct.pack("f", chance.uniform(-9, 9)))]
-        return chance.choice([number for number in numbers if math.isfinite(number) or not is_wrapped])
+        return chance.choice([*FLOATS, *struct.unpack("f", struct.pack("f", chance.uniform(-9, 9)))])
     if kind == Field.TYPE_ENUM:
         numbers = [value.number for value in field.enum_type.values]
         # `NullValue` is open, but null in JSON whatever its number.

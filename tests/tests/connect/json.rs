@@ -5,7 +5,7 @@ use http::StatusCode;
 use rust_scaffold::{JsonOptions, Server, prost::Message as _, prost_types::Any};
 
 use crate::{
-    contracts::redaction::GateServer,
+    contracts::{mirror::Locked, redaction::GateServer},
     explorer::Closed,
     mirror::{answer, post, routes, routes_with, seen},
 };
@@ -147,11 +147,16 @@ async fn values_of_secrets_are_not_told() {
         let expected = format!(r#"{{"code":"invalid_argument","message":"{problem}"}}"#);
         assert_eq!(seen(&response).2, expected);
     }
-    // What an `Any` has in it may be secret.
-    let any = r#"{"any":{"@type":"type.googleapis.com/mirror.Item","price":"hunter2"}}"#;
+    // They are for the clients, though.
+    let locked =
+        Any { type_url: "x/mirror.Locked".to_owned(), value: Locked { pin: 5 }.encode_to_vec() };
+    let bytes = STANDARD.encode(locked.encode_to_vec());
+    let json = format!(r#"{{"string":"unpack","bytes":"{bytes}"}}"#);
+    let (_, body) = reflect("Reflect", &json).await;
+    assert!(body.contains(r#"{"@type":"x/mirror.Locked","pin":5}"#), "{body}");
+    let any = r#"{"any":{"@type":"x/mirror.Locked","pin":"hunter2"}}"#;
     let (_, body) = reflect("Reflect", any).await;
-    let expected = "any: expected google.protobuf.Any";
-    assert_eq!(body, format!(r#"{{"code":"invalid_argument","message":"{expected}"}}"#));
+    assert_eq!(body, r#"{"code":"invalid_argument","message":"any.pin: expected int32"}"#);
 }
 
 #[tokio::test]
@@ -173,8 +178,9 @@ async fn no_more_than_the_beginning_of_a_value_is_told() {
 
 #[tokio::test]
 async fn what_is_no_json_is_refused() {
-    let deep = format!("{}{}", r#"{"nested":"#.repeat(1000), "}".repeat(1000));
-    for json in ["", "{", r#"{"int32":5}x"#, r#"{"int32":NaN}"#, "{'int32':5}", &deep] {
+    for json in
+        ["", "{", r#"{"int32":5}x"#, r#"{"int32":NaN}"#, "{'int32':5}", r#"{"string":"\ud800"}"#]
+    {
         let (status, body) = reflect("Reflect", json).await;
         assert_eq!(status, StatusCode::BAD_REQUEST, "{json}");
         assert!(body.contains("the message is not JSON"), "{json}: {body}");
@@ -183,13 +189,94 @@ async fn what_is_no_json_is_refused() {
 
 #[tokio::test]
 async fn what_is_ambiguous_is_refused() {
-    for json in [
-        r#"{"text":"a","item":{}}"#,
-        r#"{"any":{"price":1}}"#,
-        r#"{"any":{"@type":"type.googleapis.com/of.Nobody"}}"#,
+    for (json, problem) in [
+        (r#"{"text":"a","item":{}}"#, "item: choice is set by another field already"),
+        (r#"{"nothing":null,"text":"a"}"#, "text: choice is set by another field already"),
+        (r#"{"int32":1,"int32":1}"#, "int32: it is there twice"),
+        (r#"{"int32":null,"int32":1}"#, "int32: it is there twice"),
+        (r#"{"renamed_field":1,"other":1}"#, "other: it is there twice"),
+        (r#"{"items":[{"price":1,"price":2}]}"#, "items[0].price: it is there twice"),
+        (r#"{"byName":{"a":{},"a":{}}}"#, r#"byName: the key "a" is there twice"#),
+        (r#"{"struct":{"a":{"b":1,"b":1}}}"#, r#"struct["a"]: the key "b" is there twice"#),
+        (r#"{"any":{"price":1}}"#, r#"any: expected an object with "@type""#),
+        (r#"{"any":{"@type":5}}"#, r#"any: the type "5" is not known"#),
+        (r#"{"any":{"@type":"x/of.Nobody"}}"#, r#"any: the type "x/of.Nobody" is not known"#),
+        (
+            r#"{"any":{"@type":"x/google.protobuf.Duration","value":"1s","of":1}}"#,
+            r#"any: expected "value" beside "@type", got "of""#,
+        ),
+        (
+            r#"{"any":{"@type":"x/google.protobuf.Duration","value":1}}"#,
+            "any.value: expected google.protobuf.Duration, got 1",
+        ),
+        (
+            r#"{"any":{"@type":"x/mirror.Item","price":true}}"#,
+            "any.price: expected int32, got true",
+        ),
     ] {
-        assert_eq!(reflect("Reflect", json).await.0, StatusCode::BAD_REQUEST, "{json}");
+        let (status, body) = reflect("Reflect", json).await;
+        assert_eq!(status, StatusCode::BAD_REQUEST, "{json}");
+        let expected = serde_json::json!({ "code": "invalid_argument", "message": problem });
+        let seen: serde_json::Value = serde_json::from_str(&body).unwrap();
+        assert_eq!(seen, expected, "{json}");
     }
+}
+
+#[tokio::test]
+async fn a_field_that_is_null_is_not_set() {
+    check(
+        "Reflect",
+        &[
+            (r#"{"text":null,"item":{"price":1}}"#, r#"{"item":{"price":1}}"#),
+            (r#"{"items":null,"byName":null,"wrapped":null,"time":null,"any":null}"#, "{}"),
+            (r#"{"nothing":null,"value":null}"#, r#"{"nothing":null,"value":null}"#),
+        ],
+    )
+    .await;
+    for json in [r#"{"items":[null]}"#, r#"{"byNumber":{"1":null}}"#, "null"] {
+        let (status, body) = reflect("Reflect", json).await;
+        assert_eq!(status, StatusCode::BAD_REQUEST, "{json}: {body}");
+    }
+}
+
+#[tokio::test]
+async fn numbers_may_be_written_in_all_ways() {
+    check(
+        "Reflect",
+        &[
+            (r#"{"int32":"1e3"}"#, r#"{"int32":1000}"#),
+            (r#"{"int32":1e3}"#, r#"{"int32":1000}"#),
+            (r#"{"int32":"-12.0"}"#, r#"{"int32":-12}"#),
+            (r#"{"uint64":"18446744073709551615"}"#, r#"{"uint64":"18446744073709551615"}"#),
+            (r#"{"int64":"-9223372036854775808"}"#, r#"{"int64":"-9223372036854775808"}"#),
+            (r#"{"int64":1e18}"#, r#"{"int64":"1000000000000000000"}"#),
+            (r#"{"double":"1.5e1"}"#, r#"{"double":15.0}"#),
+            (r#"{"double":"-Infinity"}"#, r#"{"double":"-Infinity"}"#),
+            (r#"{"presentDouble":-0.0}"#, r#"{"presentDouble":-0.0}"#),
+            (r#"{"wrappedDouble":"Infinity"}"#, r#"{"wrappedDouble":"Infinity"}"#),
+            (r#"{"wrappedFloat":"NaN"}"#, r#"{"wrappedFloat":"NaN"}"#),
+            (r#"{"wrappedDouble":0}"#, r#"{"wrappedDouble":0.0}"#),
+            (r#"{"color":"1"}"#, r#"{"color":"COLOR_RED"}"#),
+        ],
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn an_any_without_a_type_is_empty() {
+    let empty = r#"{"any":{}}"#;
+    check("Reflect", &[(empty, empty), (r#"{"any":{"@type":""}}"#, empty)]).await;
+}
+
+#[tokio::test]
+async fn values_of_enums_that_are_not_known_are_ignored_if_one_wishes() {
+    let routes = routes_with(JsonOptions::new().ignore_unknown_fields(true));
+    let json = r#"{"int32":1,"color":"GREEN","colors":["GREEN","COLOR_RED"],"colorByName":{"a":"GREEN","b":1}}"#;
+    let response = answer(&routes, post("Reflect", "application/json", json)).await;
+    let expected = r#"{"int32":1,"colors":["COLOR_RED"],"colorByName":{"b":"COLOR_RED"}}"#;
+    assert_eq!(seen(&response), (StatusCode::OK, "application/json", expected));
+    let (status, _) = reflect("Reflect", r#"{"colorByName":{"a":"GREEN"}}"#).await;
+    assert_eq!(status, StatusCode::BAD_REQUEST);
 }
 
 #[tokio::test]
@@ -284,7 +371,10 @@ async fn what_is_nested_as_deeply_as_can_be_is_read() {
     };
     for (json, expected) in [
         (nested(r#"{"nested":"#, "}", 98).replace(":}", ":{}}"), StatusCode::OK),
+        (nested(r#"{"nested":"#, "}", 1000), StatusCode::BAD_REQUEST),
+        (nested(r#"{"nested":"#, "}", 101).replace(":}", ":{}}"), StatusCode::BAD_REQUEST),
         (format!(r#"{{"list":{}}}"#, nested("[", "]", 120)), StatusCode::BAD_REQUEST),
+        (format!(r#"{{"list":{}}}"#, nested("[", "]", 100_000)), StatusCode::BAD_REQUEST),
         (format!(r#"{{"list":{}}}"#, nested("[", "]", 45)), StatusCode::OK),
     ] {
         let (status, body) = reflect("Reflect", &json).await;
@@ -307,6 +397,17 @@ async fn an_any_in_an_any_is_read_wherever_its_type_stands() {
 async fn numbers_end_where_their_types_end() {
     for json in [
         r#"{"int64":9223372036854775808}"#,
+        r#"{"int64":9223372036854775808.0}"#,
+        r#"{"uint64":18446744073709551616}"#,
+        r#"{"uint64":"18446744073709551616"}"#,
+        r#"{"double":"inf"}"#,
+        r#"{"double":"infinity"}"#,
+        r#"{"double":"1e400"}"#,
+        r#"{"int32":"1.5"}"#,
+        r#"{"int32":"+1"}"#,
+        r#"{"int32":"1_000"}"#,
+        r#"{"int32":"1e"}"#,
+        r#"{"wrappedDouble":"inf"}"#,
         r#"{"uint64":18446744073709660000}"#,
         r#"{"uint64":-1.0}"#,
         r#"{"int32":2147483648.0}"#,

@@ -46,7 +46,7 @@ async fn what_is_wrong_with_a_body_is_told_with_its_place() {
         let (status, text) = send("POST", "/v1/things/b:rename", body).await;
         let expected = if body.is_empty() { StatusCode::OK } else { StatusCode::BAD_REQUEST };
         assert_eq!(status, expected, "{text}");
-        assert!(!text.contains("int32"), "{text}");
+        assert!(!text.contains(r#"int32":5"#), "{text}");
     }
 }
 

@@ -1,20 +1,20 @@
 //! Requests and responses as parts of HTTP messages: the path, the query and the body.
 
-use std::collections::BTreeMap;
-
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use bytes::Bytes;
-use prost::Message as _;
-use prost_reflect::{DynamicMessage, FieldDescriptor, Kind, MessageDescriptor, Value};
-use serde_json::{Map, Value as Schema, value::RawValue};
+use prost::{DecodeError, Message};
+use serde_json::{Map, Value as Schema};
 use tonic::Status;
 
 use super::{
-    JsonMethod, encode_request,
-    explain::{field, quoted},
+    JsonMethod,
     field_path::FieldPath,
-    schema::{SchemaContext, Schemas},
+    read::JsonReader,
+    schema::{Comments, SchemaContext, Schemas},
+    types::{FieldId, FieldType, MessageId, MessageType},
+    wire::{WireValue, next_field},
 };
+use crate::call::excerpt::quoted;
 
 /// A message that is a body of any type, with its content type.
 const HTTP_BODY: &str = "google.api.HttpBody";
@@ -37,7 +37,7 @@ pub(crate) struct HttpMapping {
     variables: Vec<(String, FieldPath)>,
     body: MappedBody,
     /// The field that is the body of the response. None for all of it.
-    response_body: Option<FieldDescriptor>,
+    response_body: Option<FieldId>,
 }
 
 /// What a body is.
@@ -45,7 +45,7 @@ pub(crate) struct HttpMapping {
 enum MappedBody {
     None,
     Message,
-    Field(FieldDescriptor),
+    Field(FieldId),
 }
 
 /// What a request has beside its body.
@@ -60,9 +60,11 @@ pub(crate) struct RequestParts {
 }
 
 /// A `google.api.HttpBody`.
-#[derive(Debug, Default, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq, Message)]
 pub(crate) struct RawBody {
+    #[prost(string, tag = "1")]
     pub(crate) content_type: String,
+    #[prost(bytes = "bytes", tag = "2")]
     pub(crate) data: Bytes,
 }
 
@@ -77,27 +79,31 @@ impl HttpMapping {
         body: &BodyRule,
         response_body: Option<&str>,
     ) -> Result<Self, String> {
+        let types = &method.types;
         // In a rule, the names are those of the proto. In JSON, one of them may be that of another field.
-        let by_name = MessageDescriptor::get_field_by_name;
         let variable = |name: &str| {
-            let path = FieldPath::find(&method.request, name, by_name)?;
-            match path.is_repeated() {
+            let find = MessageType::proto_position;
+            let path = FieldPath::find(types, method.request, name, find)?;
+            match path.last(types).is_some_and(FieldType::is_list) {
                 true => Err(format!("{name} is repeated, and cannot be in a path")),
                 false => Ok((name.to_owned(), path)),
             }
         };
-        let named = |message: &MessageDescriptor, name: &str| {
-            let found = by_name(message, name);
-            found.ok_or_else(|| format!("{} has no field {name:?}", message.full_name()))
+        let named = |message: MessageId, name: &str| {
+            let within = types.message(message);
+            let position = within.proto_position(name);
+            let position =
+                position.ok_or_else(|| format!("{} has no field {name:?}", within.full_name))?;
+            Ok::<_, String>(FieldId { message, position })
         };
         Ok(Self {
             variables: variables.map(variable).collect::<Result<_, _>>()?,
             body: match body {
                 BodyRule::None => MappedBody::None,
                 BodyRule::Message => MappedBody::Message,
-                BodyRule::Field(name) => MappedBody::Field(named(&method.request, name)?),
+                BodyRule::Field(name) => MappedBody::Field(named(method.request, name)?),
             },
-            response_body: response_body.map(|name| named(&method.response, name)).transpose()?,
+            response_body: response_body.map(|name| named(method.response, name)).transpose()?,
             method: method.clone(),
         })
     }
@@ -111,17 +117,26 @@ impl HttpMapping {
     fn takes_raw_body(&self) -> bool {
         match &self.body {
             MappedBody::None => false,
-            MappedBody::Message => self.method.request.full_name() == HTTP_BODY,
-            MappedBody::Field(field) => is_raw(field),
+            MappedBody::Message => self.is_raw(self.method.request),
+            MappedBody::Field(field) => self.is_raw_field(*field),
         }
     }
 
     /// Whether the body of a response is a `google.api.HttpBody`.
     pub(crate) fn gives_raw_body(&self) -> bool {
-        match &self.response_body {
-            None => self.method.response.full_name() == HTTP_BODY,
-            Some(field) => is_raw(field),
+        match self.response_body {
+            None => self.is_raw(self.method.response),
+            Some(field) => self.is_raw_field(field),
         }
+    }
+
+    fn is_raw(&self, message: MessageId) -> bool {
+        self.method.types.message(message).full_name == HTTP_BODY
+    }
+
+    fn is_raw_field(&self, field: FieldId) -> bool {
+        let field = self.method.types.field(field);
+        field.is_single() && field.kind.message().is_some_and(|message| self.is_raw(message))
     }
 
     /// The encoded request that `parts` and `body` are.
@@ -129,19 +144,20 @@ impl HttpMapping {
     /// # Errors
     /// `InvalidArgument`, with the field and the problem.
     pub(crate) fn read_request(&self, parts: &RequestParts, body: Bytes) -> Result<Bytes, Status> {
-        let mut message = self.read_body(parts, body)?;
+        let mut reader = self.method.reader();
+        self.read_body(&mut reader, parts, body)?;
         for (name, text) in &parts.query {
             match self.query_field(name) {
-                Ok(path) => self.set(&mut message, (name, &path), text)?,
+                Ok(path) => reader.read_text(name, path.fields(), text)?,
                 Err(_) if self.method.options.ignores_unknown_fields => {}
                 Err(problem) => return Err(Status::invalid_argument(problem)),
             }
         }
-        // Last: what the path says counts.
+        // Last: of several values of a field, protobuf takes the last one.
         for ((name, path), text) in self.variables.iter().zip(&parts.variables) {
-            self.set(&mut message, (name, path), text)?;
+            reader.read_text(name, path.fields(), text)?;
         }
-        encode_request(&message)
+        Ok(reader.into_encoded().into())
     }
 
     /// The field that a query parameter sets.
@@ -149,85 +165,53 @@ impl HttpMapping {
         if let MappedBody::Message = self.body {
             return Err(format!("unknown parameter {}: the fields are in the body", quoted(name)));
         }
-        FieldPath::find(&self.method.request, name, field)
+        FieldPath::find(&self.method.types, self.method.request, name, MessageType::position)
             .map_err(|problem| format!("unknown parameter {}: {problem}", quoted(name)))
     }
 
-    /// Sets the field at `path`, which the request calls `name`.
-    fn set(
+    fn read_body(
         &self,
-        message: &mut DynamicMessage,
-        (name, path): (&str, &FieldPath),
-        text: &str,
+        reader: &mut JsonReader<'_>,
+        parts: &RequestParts,
+        body: Bytes,
     ) -> Result<(), Status> {
-        path.set(message, text).map_err(|expected| {
-            let got = match path.is_redacted(&self.method.redacted) {
-                true => String::new(),
-                false => format!(", got {}", quoted(text)),
-            };
-            Status::invalid_argument(format!("{name}: expected {expected}{got}"))
-        })
-    }
-
-    fn read_body(&self, parts: &RequestParts, body: Bytes) -> Result<DynamicMessage, Status> {
-        let mut request = DynamicMessage::new(self.method.request.clone());
         if body.is_empty() {
-            return Ok(request);
+            return Ok(());
         }
-        match &self.body {
+        let raw = |data| {
+            let content_type = parts.content_type.clone().unwrap_or_default();
+            RawBody { content_type, data }.encode_to_vec()
+        };
+        match self.body {
             // A body of such a request means nothing.
             MappedBody::None => {}
-            MappedBody::Message if self.takes_raw_body() => put_raw(&mut request, parts, body),
-            MappedBody::Message => return self.method.parse_request(&body),
-            MappedBody::Field(field) if is_raw(field) => {
-                if let Some(raw) = request.get_field_mut(field).as_message_mut() {
-                    put_raw(raw, parts, body);
-                }
+            MappedBody::Message if self.takes_raw_body() => reader.put_encoded(&raw(body)),
+            MappedBody::Message => reader.read_message(self.method.request, &body)?,
+            MappedBody::Field(field) if self.takes_raw_body() => {
+                reader.put_encoded_field(field, &raw(body));
             }
-            MappedBody::Field(field) => {
-                let value: &RawValue = serde_json::from_slice(&body).map_err(|error| {
-                    Status::invalid_argument(format!("the body is not JSON: {error}"))
-                })?;
-                // It is one value, so that it cannot bring other fields along.
-                let name = serde_json::Value::from(field.json_name());
-                let object = format!("{{{name}:{}}}", value.get());
-                return self.method.parse_request(object.as_bytes());
-            }
+            MappedBody::Field(field) => reader.read_field(field, &body)?,
         }
-        Ok(request)
+        Ok(())
     }
 
     /// The body of an encoded response, as JSON.
     ///
     /// # Errors
     /// `Internal`: it cannot be written as JSON.
-    pub(crate) fn write_response(&self, message: Bytes) -> Result<Bytes, Status> {
-        let Some(field) = &self.response_body else { return self.method.write_response(message) };
-        let response = self.method.decode_response(message)?;
-        let mut only = DynamicMessage::new(self.method.response.clone());
-        let is_set = response.has_field(field);
-        if is_set {
-            only.set_field(field, response.get_field(field).into_owned());
+    pub(crate) fn write_response(&self, message: &[u8]) -> Result<Bytes, Status> {
+        match self.response_body {
+            None => self.method.write_response(message),
+            Some(field) => self.method.write(|writer| writer.write_field(field, message)),
         }
-        let options = self.method.options;
-        // Otherwise its default value, if it has one, which is left out of objects.
-        let writing = options.write_default_values(options.writes_defaults || !is_set);
-        let json = JsonMethod { options: writing, ..self.method.clone() }.write_json(&only)?;
-        let object: BTreeMap<String, &RawValue> =
-            serde_json::from_slice(&json).map_err(|error| Status::internal(error.to_string()))?;
-        let value = object.get(options.name_of(field)).map_or("null", |value| value.get());
-        Ok(Bytes::copy_from_slice(value.as_bytes()))
     }
 
     /// A detail of a status as JSON, or in Base64 if its type is not known.
     pub(crate) fn write_any(&self, any: &prost_types::Any) -> String {
-        let pool = self.method.response.parent_pool();
-        let known = pool.get_message_by_name("google.protobuf.Any").and_then(|descriptor| {
-            let any = DynamicMessage::decode(descriptor, &*any.encode_to_vec()).ok()?;
-            String::from_utf8(self.method.write_json(&any).ok()?).ok()
-        });
-        known.unwrap_or_else(|| {
-            let name = serde_json::Value::from(&*any.type_url);
+        let known = self.method.write(|writer| writer.write_any(&any.type_url, &any.value));
+        let text = known.ok().and_then(|json| String::from_utf8(json.into()).ok());
+        text.unwrap_or_else(|| {
+            let name = Schema::from(&*any.type_url);
             let value = STANDARD.encode(&any.value);
             format!("{{\"@type\":{name},\"value\":\"{value}\"}}")
         })
@@ -238,13 +222,22 @@ impl HttpMapping {
     /// # Errors
     /// `Internal`: it cannot be decoded.
     pub(crate) fn raw_response(&self, message: Bytes) -> Result<RawBody, Status> {
-        let response = self.method.decode_response(message)?;
-        let body = match &self.response_body {
-            None => RawBody::of(&response),
-            Some(field) => {
-                response.get_field(field).as_message().map(RawBody::of).unwrap_or_default()
-            }
+        let body = match self.response_body {
+            None => RawBody::decode(message),
+            Some(field) => self.raw_field(field, &message),
         };
+        body.map_err(|error| Status::internal(format!("cannot read a {HTTP_BODY}: {error}")))
+    }
+
+    /// The field of an encoded response that is a `google.api.HttpBody`.
+    fn raw_field(&self, field: FieldId, message: &Bytes) -> Result<RawBody, DecodeError> {
+        let number = self.method.types.field(field).number;
+        let (mut body, mut rest) = (RawBody::default(), &message[..]);
+        while let Some((found, value)) = next_field(&mut rest)? {
+            if let (true, WireValue::Bytes(part)) = (found == number, value) {
+                body.merge(message.slice_ref(part))?;
+            }
+        }
         Ok(body)
     }
 }
@@ -252,48 +245,50 @@ impl HttpMapping {
 /// What its parts look like.
 impl HttpMapping {
     /// The schemas of the fields in the path, in the order of its variables.
-    pub(crate) fn path_schemas(
-        &self,
-        schemas: &mut Schemas,
-        context: SchemaContext,
-    ) -> Vec<Schema> {
-        self.variables.iter().map(|(_, path)| schemas.of_field(path.last(), context)).collect()
+    pub(crate) fn path_schemas(&self, schemas: &mut Schemas, comments: Comments) -> Vec<Schema> {
+        let context = self.context(comments);
+        let fields = self.variables.iter().filter_map(|(_, path)| path.last(context.types));
+        fields.map(|field| schemas.of_field(field, context)).collect()
     }
 
     /// The parameters that a query may have, with their schemas. Of a message that contains itself, those outside of it.
     pub(crate) fn query_schemas(
         &self,
         schemas: &mut Schemas,
-        context: SchemaContext,
+        comments: Comments,
     ) -> Vec<(String, Schema)> {
-        let bound = match &self.body {
+        let context = self.context(comments);
+        let bound = match self.body {
             MappedBody::Message => return Vec::new(),
             MappedBody::None => None,
             MappedBody::Field(field) => Some(field),
         };
-        let mut fields = FieldPath::all(&self.method.request);
-        fields.retain(|path| {
+        let mut paths = FieldPath::all(context.types, self.method.request);
+        paths.retain(|path| {
             let is_in_path = self.variables.iter().any(|(_, variable)| variable == path);
             !is_in_path && bound.is_none_or(|body| !path.is_in(body))
         });
-        let schema =
-            |path: &FieldPath| (path.name(context.options), schemas.of_field(path.last(), context));
-        fields.iter().map(schema).collect()
+        let parameter = |path: &FieldPath| {
+            let schema = schemas.of_field(path.last(context.types)?, context);
+            Some((path.name(context.types, context.options), schema))
+        };
+        paths.iter().filter_map(parameter).collect()
     }
 
     /// The content type of the body of a request, and its schema. None if there is no body.
     pub(crate) fn body_schema(
         &self,
         schemas: &mut Schemas,
-        context: SchemaContext,
+        comments: Comments,
     ) -> Option<(&'static str, Schema)> {
         if self.takes_raw_body() {
             return Some(("*/*", Schema::Object(Map::new())));
         }
-        let schema = match &self.body {
+        let context = self.context(comments);
+        let schema = match self.body {
             MappedBody::None => return None,
-            MappedBody::Message => schemas.of_message(&self.method.request, context),
-            MappedBody::Field(field) => schemas.of_field(field, context),
+            MappedBody::Message => schemas.of_message(self.method.request, context),
+            MappedBody::Field(field) => schemas.of_field(context.types.field(field), context),
         };
         Some(("application/json", schema))
     }
@@ -302,37 +297,19 @@ impl HttpMapping {
     pub(crate) fn response_schema(
         &self,
         schemas: &mut Schemas,
-        context: SchemaContext,
+        comments: Comments,
     ) -> Option<Schema> {
         if self.gives_raw_body() {
             return None;
         }
-        Some(match &self.response_body {
-            None => schemas.of_message(&self.method.response, context),
-            Some(field) => schemas.of_field(field, context),
+        let context = self.context(comments);
+        Some(match self.response_body {
+            None => schemas.of_message(self.method.response, context),
+            Some(field) => schemas.of_field(context.types.field(field), context),
         })
     }
-}
 
-impl RawBody {
-    fn of(message: &DynamicMessage) -> Self {
-        let content_type = message.get_field_by_name("content_type");
-        let content_type = content_type.as_deref().and_then(Value::as_str).map(str::to_owned);
-        let data = message.get_field_by_name("data");
-        let data = data.as_deref().and_then(Value::as_bytes).cloned();
-        Self { content_type: content_type.unwrap_or_default(), data: data.unwrap_or_default() }
+    fn context(&self, comments: Comments) -> SchemaContext<'_> {
+        SchemaContext { types: &self.method.types, comments, options: self.method.options }
     }
-}
-
-fn is_raw(field: &FieldDescriptor) -> bool {
-    let is_body = |kind| matches!(kind, Kind::Message(message) if message.full_name() == HTTP_BODY);
-    !field.is_list() && !field.is_map() && is_body(field.kind())
-}
-
-/// Puts a body into a `google.api.HttpBody`.
-fn put_raw(message: &mut DynamicMessage, parts: &RequestParts, body: Bytes) {
-    if let Some(content_type) = &parts.content_type {
-        message.set_field_by_name("content_type", Value::String(content_type.clone()));
-    }
-    message.set_field_by_name("data", Value::Bytes(body));
 }

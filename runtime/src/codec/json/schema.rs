@@ -4,10 +4,12 @@
 
 use std::collections::BTreeMap;
 
-use prost_reflect::{EnumDescriptor, FieldDescriptor, Kind, MessageDescriptor};
 use serde_json::{Map, Value, json};
 
-use super::JsonOptions;
+use super::{
+    options::JsonOptions,
+    types::{EnumId, FieldKind, FieldShape, FieldType, MessageId, MessageType, TypeTable},
+};
 
 /// The comments of a service's protos, by the full names of what they are about, in their order.
 pub(crate) type Comments = &'static [(&'static str, &'static str)];
@@ -16,19 +18,18 @@ pub(crate) type Comments = &'static [(&'static str, &'static str)];
 #[derive(Debug, Default)]
 pub(crate) struct Schemas(BTreeMap<String, Value>);
 
-/// What is known of a service's messages beside their descriptors.
+/// What is known of a service's messages.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct SchemaContext {
-    pub(crate) comments: Comments,
-    pub(crate) options: JsonOptions,
+pub(super) struct SchemaContext<'t> {
+    pub(super) types: &'t TypeTable,
+    pub(super) comments: Comments,
+    pub(super) options: JsonOptions,
 }
 
-impl SchemaContext {
-    /// The comment on the declaration with this full name.
-    pub(crate) fn comment(self, name: &str) -> Option<&'static str> {
-        let found = self.comments.binary_search_by(|(named, _)| (*named).cmp(name));
-        found.ok().map(|position| self.comments[position].1)
-    }
+/// The comment on the declaration with this full name.
+pub(crate) fn comment(comments: Comments, name: &str) -> Option<&'static str> {
+    let found = comments.binary_search_by(|(named, _)| (*named).cmp(name));
+    found.ok().map(|position| comments[position].1)
 }
 
 impl Schemas {
@@ -36,88 +37,91 @@ impl Schemas {
         self.0.into_iter().collect()
     }
 
-    /// The schema of `message`, with those that it needs.
-    pub(super) fn of_message(
-        &mut self,
-        message: &MessageDescriptor,
-        context: SchemaContext,
-    ) -> Value {
-        let name = message.full_name();
+    /// The schema of a message, with those that it needs.
+    pub(super) fn of_message(&mut self, id: MessageId, context: SchemaContext<'_>) -> Value {
+        let message = context.types.message(id);
+        let name = &message.full_name;
         if let Some(schema) = name.strip_prefix("google.protobuf.").and_then(well_known) {
             return schema;
         }
         if !self.0.contains_key(name) {
             // First, as it may contain itself.
-            self.0.insert(name.to_owned(), Value::Null);
+            self.0.insert(name.clone(), Value::Null);
             let schema = self.object(message, context);
-            self.0.insert(name.to_owned(), schema);
+            self.0.insert(name.clone(), schema);
         }
         reference(name)
     }
 
-    fn object(&mut self, message: &MessageDescriptor, context: SchemaContext) -> Value {
+    fn object(&mut self, message: &MessageType, context: SchemaContext<'_>) -> Value {
         let properties: Map<_, _> = message
-            .fields()
-            .map(|field| {
-                (context.options.name_of(&field).to_owned(), self.of_field(&field, context))
-            })
+            .fields
+            .iter()
+            .filter(|field| !field.is_extension)
+            .map(|field| (context.options.name_of(field).to_owned(), self.of_field(field, context)))
             .collect();
         let mut schema = json!({ "type": "object", "properties": properties });
-        describe(&mut schema, context.comment(message.full_name()));
+        describe(&mut schema, comment(context.comments, &message.full_name));
         schema
     }
 
     /// The schema of a field, with its comment.
-    pub(super) fn of_field(&mut self, field: &FieldDescriptor, context: SchemaContext) -> Value {
-        let mut schema = match field.kind() {
-            Kind::Message(entry) if field.is_map() => {
-                let values = self.of_kind(&entry.map_entry_value_field().kind(), context);
+    pub(super) fn of_field(&mut self, field: &FieldType, context: SchemaContext<'_>) -> Value {
+        let mut schema = match (field.shape, field.kind.message()) {
+            (FieldShape::Map, Some(entry)) => {
+                let [_, value] = context.types.map_fields(entry);
+                let values = self.of_kind(value.kind, context);
                 json!({ "type": "object", "additionalProperties": values })
             }
-            kind if field.is_list() => {
-                json!({ "type": "array", "items": self.of_kind(&kind, context) })
+            (FieldShape::List { .. }, _) => {
+                json!({ "type": "array", "items": self.of_kind(field.kind, context) })
             }
-            kind => self.of_kind(&kind, context),
+            _ => self.of_kind(field.kind, context),
         };
-        describe(&mut schema, context.comment(field.full_name()));
+        describe(&mut schema, comment(context.comments, &field.full_name));
         schema
     }
 
-    fn of_kind(&mut self, kind: &Kind, context: SchemaContext) -> Value {
+    fn of_kind(&mut self, kind: FieldKind, context: SchemaContext<'_>) -> Value {
         match kind {
-            Kind::Message(message) => self.of_message(message, context),
-            Kind::Enum(values) => self.of_enum(values, context),
-            Kind::Double => floating("double"),
-            Kind::Float => floating("float"),
-            Kind::Int32 | Kind::Sint32 | Kind::Sfixed32 => {
+            FieldKind::Message(message) | FieldKind::Group(message) => {
+                self.of_message(message, context)
+            }
+            FieldKind::Enum(values) => self.of_enum(values, context),
+            FieldKind::Double => floating("double"),
+            FieldKind::Float => floating("float"),
+            FieldKind::Int32 | FieldKind::Sint32 | FieldKind::Sfixed32 => {
                 json!({ "type": "integer", "format": "int32" })
             }
-            Kind::Uint32 | Kind::Fixed32 => {
+            FieldKind::Uint32 | FieldKind::Fixed32 => {
                 json!({ "type": "integer", "format": "int64", "minimum": 0 })
             }
             // JavaScript's numbers are not exact beyond 2^53.
-            Kind::Int64 | Kind::Sint64 | Kind::Sfixed64 => {
+            FieldKind::Int64 | FieldKind::Sint64 | FieldKind::Sfixed64 => {
                 json!({ "type": "string", "format": "int64" })
             }
-            Kind::Uint64 | Kind::Fixed64 => json!({ "type": "string", "format": "uint64" }),
-            Kind::Bool => json!({ "type": "boolean" }),
-            Kind::String => json!({ "type": "string" }),
-            Kind::Bytes => json!({ "type": "string", "contentEncoding": "base64" }),
+            FieldKind::Uint64 | FieldKind::Fixed64 => {
+                json!({ "type": "string", "format": "uint64" })
+            }
+            FieldKind::Bool => json!({ "type": "boolean" }),
+            FieldKind::String => json!({ "type": "string" }),
+            FieldKind::Bytes => json!({ "type": "string", "contentEncoding": "base64" }),
         }
     }
 
-    fn of_enum(&mut self, values: &EnumDescriptor, context: SchemaContext) -> Value {
-        let name = values.full_name();
-        if name == "google.protobuf.NullValue" {
+    fn of_enum(&mut self, id: EnumId, context: SchemaContext<'_>) -> Value {
+        let values = context.types.enumeration(id);
+        if values.is_null() {
             return json!({ "type": "null" });
         }
-        let names: Vec<_> = values.values().map(|value| value.name().to_owned()).collect();
+        let name = &values.full_name;
+        let names: Vec<_> = values.values.iter().map(|(name, _)| name).collect();
         let mut schema = match context.options.writes_enum_numbers {
             true => json!({ "type": "integer", "format": "int32" }),
             false => json!({ "type": "string", "enum": names }),
         };
-        describe(&mut schema, context.comment(name));
-        self.0.insert(name.to_owned(), schema);
+        describe(&mut schema, comment(context.comments, name));
+        self.0.insert(name.clone(), schema);
         reference(name)
     }
 }

@@ -7,7 +7,7 @@ use tonic::codec::EnabledCompressionEncodings;
 use super::router::PathRouter;
 use crate::{
     call::method::MethodDescriptor,
-    codec::json::{http_mapping::HttpMapping, schema::SchemaContext},
+    codec::json::{http_mapping::HttpMapping, schema::Comments},
 };
 
 /// What is called by REST, by the methods and the paths of requests.
@@ -18,7 +18,7 @@ pub(super) type RestRouter = PathRouter<Arc<RestMethod>>;
 pub(super) struct RestMethod {
     pub(super) descriptor: &'static MethodDescriptor,
     pub(super) mapping: Arc<HttpMapping>,
-    pub(super) context: SchemaContext,
+    pub(super) comments: Comments,
     /// The size limit for requests, in bytes.
     pub(super) limit: usize,
     /// The compressions that the service accepts.

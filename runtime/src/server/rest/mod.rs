@@ -29,7 +29,6 @@ use crate::{
     codec::json::{
         JsonMethod, JsonMethods,
         http_mapping::{HttpMapping, RequestParts},
-        schema::SchemaContext,
     },
     connection::http_service::{HttpService, ServiceFuture},
     protocol::{Protocol, http_body::HttpBody},
@@ -163,7 +162,7 @@ impl RuledMethod<'_> {
         let method = Arc::new(RestMethod {
             descriptor: &service.descriptor.methods[position],
             mapping: Arc::new(mapping),
-            context: SchemaContext { comments: service.comments, options: service.options.json },
+            comments: service.comments,
             limit: service.decoding_limit(position),
             accepted: service.options.accepted,
         });

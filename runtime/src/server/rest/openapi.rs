@@ -16,7 +16,7 @@ use super::{
 };
 use crate::{
     call::method::{MethodDescriptor, MethodKind},
-    codec::json::schema::Schemas,
+    codec::json::schema::{Schemas, comment},
     connection::http_service::{HttpService, ServiceFuture},
     protocol::http_body::HttpBody,
     server::page::page,
@@ -164,16 +164,16 @@ impl DescribedPaths {
     }
 
     fn operation(&mut self, method: &RestMethod, path: &[PathParameter]) -> Value {
-        let RestMethod { descriptor, mapping, context, .. } = method;
+        let RestMethod { descriptor, mapping, comments, .. } = method;
         let mut operation = Map::new();
         operation.insert("operationId".into(), self.operation_id(descriptor).into());
         operation.insert("tags".into(), json!([descriptor.service()]));
         let name = descriptor.path.trim_start_matches('/').replace('/', ".");
         let (parameters, omitted) = self.parameters(method, path);
-        let comment = context.comment(&name).map(Into::into);
+        let text = comment(comments, &name).map(Into::into);
         let note =
             (omitted > 0).then(|| format!("{omitted} more query parameters are not listed."));
-        let description: Vec<String> = comment.into_iter().chain(note).collect();
+        let description: Vec<String> = text.into_iter().chain(note).collect();
         if !description.is_empty() {
             operation.insert("description".into(), description.join("\n\n").into());
         }
@@ -183,7 +183,7 @@ impl DescribedPaths {
         if !parameters.is_empty() {
             operation.insert("parameters".into(), parameters.into());
         }
-        if let Some((content_type, schema)) = mapping.body_schema(&mut self.schemas, *context) {
+        if let Some((content_type, schema)) = mapping.body_schema(&mut self.schemas, comments) {
             let body = json!({ "content": { content_type: { "schema": schema } } });
             operation.insert("requestBody".into(), body);
         }
@@ -204,8 +204,8 @@ impl DescribedPaths {
 
     /// The parameters that are listed, and how many are not.
     fn parameters(&mut self, method: &RestMethod, path: &[PathParameter]) -> (Vec<Value>, usize) {
-        let RestMethod { mapping, context, .. } = method;
-        let fields = mapping.path_schemas(&mut self.schemas, *context);
+        let RestMethod { mapping, comments, .. } = method;
+        let fields = mapping.path_schemas(&mut self.schemas, comments);
         let in_path = path.iter().map(|PathParameter { name, variable, part_of }| {
             let schema = match (variable.and_then(|at| fields.get(at)), part_of) {
                 (Some(schema), None) => schema.clone(),
@@ -219,7 +219,7 @@ impl DescribedPaths {
             parameter
         });
         let mut parameters: Vec<_> = in_path.collect();
-        let mut query = mapping.query_schemas(&mut self.schemas, *context);
+        let mut query = mapping.query_schemas(&mut self.schemas, comments);
         let omitted = query.len().saturating_sub(MAX_QUERY_PARAMETERS);
         if omitted > 0 {
             // The fields of the request itself come first.
@@ -234,8 +234,8 @@ impl DescribedPaths {
     }
 
     fn responses(&mut self, method: &RestMethod) -> Value {
-        let RestMethod { mapping, context, descriptor, .. } = method;
-        let schema = mapping.response_schema(&mut self.schemas, *context);
+        let RestMethod { mapping, comments, descriptor, .. } = method;
+        let schema = mapping.response_schema(&mut self.schemas, comments);
         let is_stream = descriptor.kind == MethodKind::ServerStreaming;
         let content = match (schema, is_stream) {
             (None, _) => json!({ "*/*": {} }),

@@ -113,9 +113,9 @@ impl Transcoder {
         match self {
             Self::Proto => Ok(message),
             #[cfg(feature = "json")]
-            Self::Json(method) => method.write_response(message).inspect_err(no_response),
+            Self::Json(method) => method.write_response(&message).inspect_err(no_response),
             #[cfg(feature = "rest")]
-            Self::Http(mapping, _) => mapping.write_response(message).inspect_err(no_response),
+            Self::Http(mapping, _) => mapping.write_response(&message).inspect_err(no_response),
         }
     }
 }
