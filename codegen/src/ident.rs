@@ -58,7 +58,8 @@ pub(crate) fn is_proto_identifier(name: &str) -> bool {
     starts_well && name.chars().all(|letter| letter.is_ascii_alphanumeric() || letter == '_')
 }
 
-fn escape(name: &str) -> String {
+/// A name as it is written in Rust.
+pub(crate) fn escape(name: &str) -> String {
     match name {
         // Of a name that consists of underscores, changing the case leaves nothing.
         "" => "__".to_owned(),

@@ -11,8 +11,8 @@ use crate::{
 /// Which protoc to run, and what to tell it besides the files.
 #[derive(Debug, Default)]
 pub(crate) struct Protoc {
-    pub(super) path: Option<PathBuf>,
-    pub(super) arguments: Vec<String>,
+    pub(crate) path: Option<PathBuf>,
+    pub(crate) arguments: Vec<String>,
 }
 
 impl Protoc {

@@ -99,6 +99,15 @@ pub(crate) fn is_generated(content: &[u8]) -> bool {
     content.starts_with(GENERATED.as_bytes())
 }
 
+/// The proto that a file was generated from, by any version, if it is the code of one.
+#[cfg(feature = "cli")]
+pub(crate) fn source_of(content: &[u8]) -> Option<String> {
+    let header = content.get(..4096).unwrap_or(content);
+    let header = String::from_utf8_lossy(header);
+    let source = header.lines().nth(1).filter(|_| is_generated(content))?;
+    source.strip_prefix("// source: ").map(str::to_owned)
+}
+
 /// Comments at the top of a file that are about all of it, or about nothing in it.
 pub(crate) fn file_comments(lines: &[String]) -> String {
     let mut code = Code::default();

@@ -111,17 +111,28 @@ impl Options {
     /// `build_server=false,extern_path=.google.type=::google_types`.
     pub(crate) fn parse(parameter: &str) -> Result<Self, Problems> {
         let mut options = Self::default();
+        options.add(parameter).map(|()| options)
+    }
+
+    /// Reads a parameter in addition to what is set.
+    pub(crate) fn add(&mut self, parameter: &str) -> Result<(), Problems> {
         let mut problems = Problems::default();
         for part in parameter::split(parameter)? {
             let (name, value) = match part.split_once('=') {
                 Some((name, value)) => (name.trim(), Some(value)),
                 None => (part.trim(), None),
             };
-            if let Err(problem) = table::set(&mut options, name, value) {
+            if let Err(problem) = table::set(self, name, value) {
                 problems.push(problem);
             }
         }
-        problems.stop().map(|()| options)
+        problems.stop()
+    }
+
+    /// Sets the option of this name, as the plugin's parameter does.
+    #[cfg(feature = "cli")]
+    pub(crate) fn set(&mut self, name: &str, value: Option<&str>) -> Result<(), Problem> {
+        table::set(self, name, value)
     }
 
     /// What is set away from its default and changes the text of generated files, in one spelling.

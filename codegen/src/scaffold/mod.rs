@@ -4,12 +4,15 @@
 //! there is to say. Only `files` writes, and only `shell` prints.
 
 mod arguments;
+mod build_script;
 mod files;
 mod generate;
 mod outcome;
 mod package;
 mod protos;
 mod shell;
+mod source;
+mod sync;
 
 use std::{ffi::OsString, io, process::ExitCode};
 
@@ -31,6 +34,7 @@ struct Entry {
 /// All commands, in the order in which `--help` shows them.
 const COMMANDS: &[Entry] = &[
     Entry { command: generate::command, run: generate::run },
+    Entry { command: sync::command, run: sync::run },
     Entry { command: arguments::completions, run: arguments::complete },
 ];
 

@@ -58,7 +58,7 @@ pub(super) enum Action {
 }
 
 /// Something that the user should know.
-#[derive(Debug)]
+#[derive(Debug, PartialEq, Eq)]
 pub(super) struct Finding {
     pub(super) level: Level,
     /// The kind of finding, which stays the same in later versions.
@@ -82,15 +82,16 @@ impl Finding {
     }
 }
 
-/// How bad a finding is: errors make the command fail.
+/// How bad a finding is: errors make the command fail, and notes tell what it does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Level {
     Error,
     Warning,
+    Note,
 }
 
 /// A file, or a place in it; lines and columns count from one, columns in characters.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Place {
     pub(super) path: PathBuf,
     pub(super) position: Option<(usize, usize)>,

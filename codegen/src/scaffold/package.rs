@@ -17,6 +17,21 @@ pub(super) struct Package {
     pub(super) root: PathBuf,
     /// `[package.metadata.scaffold]`
     pub(super) settings: Settings,
+    pub(super) targets: Vec<Target>,
+    /// Where the build script is, if there is one.
+    pub(super) build_script: PathBuf,
+    /// The packages of the workspace that it depends on.
+    pub(super) dependencies: Vec<Package>,
+    /// The names of their libraries, as this package knows them, and their roots.
+    pub(super) libraries: Vec<(String, PathBuf)>,
+}
+
+/// A crate of a package.
+#[derive(Debug)]
+pub(super) struct Target {
+    pub(super) root: PathBuf,
+    /// The name of a library.
+    pub(super) library: Option<String>,
 }
 
 /// What a package says of its protos; paths are relative to the package.
@@ -61,11 +76,59 @@ impl Package {
                 .help(format!("choose one with `--package`: {names}"))
                 .into());
         };
-        let manifest = Path::new(package["manifest_path"].as_str().unwrap_or_default());
-        let root = manifest.parent().unwrap_or(manifest);
-        let settings = Settings::read(&package["metadata"]["scaffold"])?;
-        Ok(Self { root: shown(root), settings })
+        Self::read(package, packages, &mut Vec::new())
     }
+
+    /// A package as cargo describes it, with what it depends on, but for `above`.
+    fn read<'a>(
+        package: &'a Value,
+        packages: &'a [Value],
+        above: &mut Vec<&'a Value>,
+    ) -> Result<Self, Error> {
+        let manifest = Path::new(text(&package["manifest_path"]));
+        let root = shown(manifest.parent().unwrap_or(manifest));
+        let settings = Settings::read(&package["metadata"]["scaffold"])?;
+        let (mut targets, mut build_script) = (Vec::new(), root.join("build.rs"));
+        for target in items(&package["targets"]) {
+            let root = shown(Path::new(text(&target["src_path"])));
+            let kinds = items(&target["kind"]).map(text).collect::<Vec<_>>();
+            let is_library = kinds.iter().any(|kind| kind.ends_with("lib"));
+            match kinds.contains(&"custom-build") {
+                true => build_script = root,
+                false => {
+                    let name = is_library.then(|| text(&target["name"]).replace('-', "_"));
+                    targets.push(Target { root, library: name });
+                }
+            }
+        }
+        let (mut dependencies, mut libraries) = (Vec::new(), Vec::new());
+        above.push(package);
+        for dependency in items(&package["dependencies"]).filter(|it| it["path"].is_string()) {
+            let is_it = |other: &&Value| other["name"] == dependency["name"];
+            let Some(other) = packages.iter().find(is_it) else { continue };
+            if above.iter().any(|above| std::ptr::eq(*above, other)) {
+                continue;
+            }
+            let other = Self::read(other, packages, above)?;
+            let library = other.targets.iter().find_map(|it| Some((it.library.clone()?, &it.root)));
+            if let Some((name, root)) = library {
+                let renamed = dependency["rename"].as_str().map(|name| name.replace('-', "_"));
+                libraries.push((renamed.unwrap_or(name), root.clone()));
+            }
+            libraries.extend(other.libraries.iter().cloned());
+            dependencies.push(other);
+        }
+        above.pop();
+        Ok(Self { root, settings, targets, build_script, dependencies, libraries })
+    }
+}
+
+fn text(value: &Value) -> &str {
+    value.as_str().unwrap_or_default()
+}
+
+fn items(value: &Value) -> impl Iterator<Item = &Value> {
+    value.as_array().into_iter().flatten()
 }
 
 /// The only package there is, or the one whose manifest cargo would take.

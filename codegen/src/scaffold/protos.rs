@@ -8,7 +8,10 @@ use std::{
 
 use clap::{Arg, ArgAction, ArgMatches, value_parser};
 
-use super::package::Package;
+use super::{
+    build_script::{self, Call},
+    package::Package,
+};
 use crate::{
     builder::Protoc,
     descriptor::{self, FileDescriptorSet},
@@ -23,6 +26,7 @@ pub(super) struct Protos {
     files: Vec<PathBuf>,
     includes: Vec<PathBuf>,
     pub(super) options: Options,
+    protoc: Protoc,
 }
 
 /// What protoc makes of protos.
@@ -60,7 +64,7 @@ pub(super) fn arguments() -> [Arg; 3] {
 
 impl Protos {
     pub(super) fn new(matches: &ArgMatches, package: &Package) -> Result<Self, Error> {
-        let Package { root, settings } = package;
+        let Package { root, settings, .. } = package;
         let named = paths(matches, "protos", (root, &settings.protos));
         let named = if named.is_empty() { vec![root.join("proto")] } else { named };
         let mut includes = paths(matches, "proto-path", (root, &settings.proto_path));
@@ -75,14 +79,50 @@ impl Protos {
         let given = matches.get_many::<String>("opt").into_iter().flatten();
         let options = settings.opt.iter().chain(given).cloned().collect::<Vec<_>>();
         let options = Options::parse(&options.join(","))?;
-        Ok(Self { files, includes, options })
+        Ok(Self { files, includes, options, protoc: Protoc::default() })
+    }
+
+    /// Those that the arguments or the package name; or else those that its build script compiles,
+    /// one after the other; or else those of the packages that it depends on.
+    pub(super) fn of_package(matches: &ArgMatches, package: &Package) -> Result<Vec<Self>, Error> {
+        let is_named = matches.contains_id("protos") || !package.settings.protos.is_empty();
+        let has_folder = || package.root.join("proto").is_dir();
+        let calls = if is_named { Vec::new() } else { build_script::calls(&package.build_script)? };
+        if !calls.is_empty() {
+            let given = matches.get_many::<String>("opt").into_iter().flatten();
+            let given = given.cloned().collect::<Vec<_>>().join(",");
+            let read = |call| Self::of_build_script(call, &package.root, &given);
+            return calls.into_iter().map(read).collect();
+        }
+        if is_named || has_folder() || package.dependencies.is_empty() {
+            return Ok(vec![Self::new(matches, package)?]);
+        }
+        let mut all = Vec::new();
+        for dependency in &package.dependencies {
+            if let Ok(protos) = Self::of_package(matches, dependency) {
+                all.extend(protos);
+            }
+        }
+        Ok(all)
+    }
+
+    fn of_build_script(call: Call, root: &Path, given: &str) -> Result<Self, Error> {
+        let Call { protos, includes, mut options, arguments } = call;
+        options.add(given)?;
+        let in_package = |paths: Vec<String>| paths.iter().map(|path| root.join(path)).collect();
+        let files: Vec<PathBuf> = in_package(protos);
+        let includes = match includes.is_empty() {
+            true => files.iter().map(|path| include_of(path)).collect(),
+            false => in_package(includes),
+        };
+        let protoc = Protoc { arguments, ..Protoc::default() };
+        Ok(Self { files, includes, options, protoc })
     }
 
     /// Runs protoc.
     pub(super) fn compile(&self) -> Result<Compiled, Error> {
-        let protoc = Protoc::default();
-        let (set, warnings) = protoc.run(&self.files, &self.includes)?;
-        let named = protoc.proto_path(&self.includes).names(&self.files);
+        let (set, warnings) = self.protoc.run(&self.files, &self.includes)?;
+        let named = self.protoc.proto_path(&self.includes).names(&self.files);
         let wanted = descriptor::to_generate(&set, &named, &self.options);
         Ok(Compiled { set, wanted, warnings })
     }

@@ -114,8 +114,9 @@ impl Shell {
         }
         let (word, style) = match finding.level {
             Level::Error => ("error", ERROR),
-            Level::Warning if self.quiet => return Ok(()),
+            Level::Warning | Level::Note if self.quiet => return Ok(()),
             Level::Warning => ("warning", WARNING),
+            Level::Note => ("note", GOOD),
         };
         let mut to = anstream::stderr().lock();
         writeln!(to, "{style}{word}{style:#}: {}", finding.message)?;
@@ -162,7 +163,11 @@ fn as_json(finding: &Finding) -> Value {
     let position = place.and_then(|place| place.position);
     json!({
         "reason": "finding",
-        "level": match finding.level { Level::Error => "error", Level::Warning => "warning" },
+        "level": match finding.level {
+            Level::Error => "error",
+            Level::Warning => "warning",
+            Level::Note => "note",
+        },
         "code": finding.code,
         "message": finding.message,
         "path": place.map(|place| place.path.display().to_string()),

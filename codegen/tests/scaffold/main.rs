@@ -6,3 +6,6 @@ mod arguments;
 mod generate;
 mod page;
 mod project;
+#[path = "../fuzz/random.rs"]
+mod random;
+mod sync;
