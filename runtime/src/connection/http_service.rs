@@ -2,7 +2,7 @@
 
 #[cfg(feature = "web")]
 use std::task::Waker;
-#[cfg(feature = "_observed")]
+#[cfg(any(feature = "web", feature = "_observed"))]
 use std::task::ready;
 use std::{
     future::Future,
@@ -26,6 +26,7 @@ use crate::{
 };
 use http::{Request, Response};
 use http_body::Body as _;
+use tonic::Status;
 
 /// A service, type-erased.
 pub(crate) trait HttpService: Send + Sync {
@@ -71,6 +72,9 @@ pub(crate) enum ServiceFuture {
     Ours(HttpReplyFuture),
     /// The future of another library's service, and the protocol of the call; None if it is plain HTTP.
     Other(Option<Protocol>, Pin<Box<dyn Future<Output = Response<HttpBody>> + Send>>),
+    /// What is made of another response, and the protocol of the call; None if it is plain HTTP.
+    #[cfg(feature = "web")]
+    Then(Option<Protocol>, Box<dyn ThenFuture>),
     Refused(Option<Box<Response<HttpBody>>>),
     #[cfg(feature = "_observed")]
     Observed(Box<ObservedFuture>),
@@ -95,6 +99,8 @@ impl ServiceFuture {
     pub(crate) fn protocol(&self, protocol: Protocol) -> Option<Protocol> {
         match self {
             Self::Other(protocol, _) => *protocol,
+            #[cfg(feature = "web")]
+            Self::Then(protocol, _) => *protocol,
             Self::Ours(_) | Self::Refused(_) => Some(protocol),
             #[cfg(feature = "_observed")]
             Self::Observed(observed) => observed.inner.protocol(protocol),
@@ -106,6 +112,8 @@ impl ServiceFuture {
         match self {
             Self::Refused(_) => true,
             Self::Ours(_) | Self::Other(..) => false,
+            #[cfg(feature = "web")]
+            Self::Then(..) => false,
             #[cfg(feature = "_observed")]
             Self::Observed(observed) => observed.inner.is_refusal(),
         }
@@ -123,27 +131,47 @@ impl ServiceFuture {
 
     /// What `answer` makes of the response. A refusal stays one. `protocol` is that of the call; None for plain HTTP.
     #[cfg(feature = "web")]
-    pub(crate) fn then<F>(self, protocol: Option<Protocol>, answer: impl FnOnce(Self) -> F) -> Self
+    pub(crate) fn then<A, F>(self, protocol: Option<Protocol>, answer: A) -> Self
     where
+        A: FnOnce(Response<HttpBody>) -> F + Send + 'static,
         F: Future<Output = Response<HttpBody>> + Send + 'static,
     {
         let is_refusal = self.is_refusal();
-        let mut response = Box::pin(answer(self));
+        // What is translated is gRPC before.
+        let inner = self.protocol(protocol.unwrap_or_default());
+        let mut then = ThenResponse { waiting: Some((self, answer)), inner, answering: None };
         if is_refusal
-            && let Poll::Ready(refusal) =
-                response.as_mut().poll(&mut Context::from_waker(Waker::noop()))
+            && let Poll::Ready(refusal) = then.poll(&mut Context::from_waker(Waker::noop()))
         {
             return Self::Refused(Some(Box::new(refusal)));
         }
-        Self::Other(protocol, response)
+        Self::Then(protocol, Box::new(then))
+    }
+
+    /// Ends the call with `status`, and drops what serves it. The response is in `protocol`, or else plain HTTP; what
+    /// `then` would have made of another one is made of it.
+    pub(crate) fn fail(self, protocol: Option<Protocol>, status: &Status) -> Response<HttpBody> {
+        match self {
+            #[cfg(feature = "web")]
+            Self::Then(_, mut then) => {
+                let response = catch_panic(|| then.fail(status)).ok().flatten();
+                drop_ended(then, status);
+                response.unwrap_or_else(|| failed(protocol, status))
+            }
+            serving => {
+                drop_ended(serving, status);
+                failed(protocol, status)
+            }
+        }
     }
 
     /// A panic of the service fails this call only.
     pub(crate) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Response<HttpBody>> {
         match self {
             Self::Ours(reply) => Pin::new(reply).poll(cx).map(|Ok(response)| response),
-            Self::Other(protocol, response) => catch_panic(|| response.as_mut().poll(cx))
-                .unwrap_or_else(|_| Poll::Ready(failed(*protocol, &status::panicked()))),
+            Self::Other(protocol, response) => contained(*protocol, || response.as_mut().poll(cx)),
+            #[cfg(feature = "web")]
+            Self::Then(protocol, then) => contained(*protocol, || then.poll(cx)),
             Self::Refused(refusal) => match refusal.take() {
                 Some(response) => Poll::Ready(*response),
                 None => Poll::Pending,
@@ -195,6 +223,74 @@ impl ObservedFuture {
     }
 }
 
+/// What `poll` returns. If it panics, the call in `protocol` has failed.
+fn contained(
+    protocol: Option<Protocol>,
+    poll: impl FnOnce() -> Poll<Response<HttpBody>>,
+) -> Poll<Response<HttpBody>> {
+    catch_panic(poll).unwrap_or_else(|_| Poll::Ready(failed(protocol, &status::panicked())))
+}
+
+/// A future of a response that is made of another one.
+#[cfg(feature = "web")]
+pub(crate) trait ThenFuture: Send {
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Response<HttpBody>>;
+
+    /// What is made of the failure of the other one with `status`. None if that takes longer than a moment.
+    fn fail(&mut self, status: &Status) -> Option<Response<HttpBody>>;
+}
+
+#[cfg(feature = "web")]
+struct ThenResponse<A, F> {
+    /// The other response, and what makes this one of it. None once it is there.
+    waiting: Option<(ServiceFuture, A)>,
+    /// The protocol of the other response. None if it is plain HTTP.
+    inner: Option<Protocol>,
+    answering: Option<Pin<Box<F>>>,
+}
+
+#[cfg(feature = "web")]
+impl<A, F> ThenResponse<A, F>
+where
+    A: FnOnce(Response<HttpBody>) -> F,
+    F: Future<Output = Response<HttpBody>>,
+{
+    fn poll_answer(&mut self, cx: &mut Context<'_>) -> Poll<Response<HttpBody>> {
+        match &mut self.answering {
+            Some(answering) => answering.as_mut().poll(cx),
+            None => Poll::Pending,
+        }
+    }
+}
+
+#[cfg(feature = "web")]
+impl<A, F> ThenFuture for ThenResponse<A, F>
+where
+    A: FnOnce(Response<HttpBody>) -> F + Send,
+    F: Future<Output = Response<HttpBody>> + Send,
+{
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Response<HttpBody>> {
+        if let Some((serving, _)) = &mut self.waiting {
+            let response = ready!(serving.poll(cx));
+            // The service is done, and dropped.
+            let answer = self.waiting.take().map(|(_serving, answer)| answer);
+            self.answering = answer.map(|answer| Box::pin(answer(response)));
+        }
+        self.poll_answer(cx)
+    }
+
+    fn fail(&mut self, status: &Status) -> Option<Response<HttpBody>> {
+        if let Some((serving, answer)) = self.waiting.take() {
+            let response = serving.fail(self.inner, status);
+            self.answering = Some(Box::pin(answer(response)));
+        }
+        match self.poll_answer(&mut Context::from_waker(Waker::noop())) {
+            Poll::Ready(response) => Some(response),
+            Poll::Pending => None,
+        }
+    }
+}
+
 /// Makes the head of `response` fit by cutting the status message. If that is not enough, the response becomes the
 /// failure of a call in `protocol`, or of plain HTTP.
 pub(crate) fn fit_head(
@@ -212,8 +308,8 @@ pub(crate) fn fit_head(
 mod tests {
     use super::*;
 
-    async fn same(mut serving: ServiceFuture) -> Response<HttpBody> {
-        std::future::poll_fn(|cx| serving.poll(cx)).await
+    async fn same(response: Response<HttpBody>) -> Response<HttpBody> {
+        response
     }
 
     #[test]

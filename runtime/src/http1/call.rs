@@ -116,8 +116,11 @@ impl Http1Call {
 
     /// Ends the call with `status`.
     fn fail(&mut self, status: &Status) -> Response<Http1Body> {
-        drop_ended(self.service_future.take(), status);
-        self.answer(failed(self.protocol, status))
+        let response = match self.service_future.take() {
+            Some(service_future) => service_future.fail(self.protocol, status),
+            None => failed(self.protocol, status),
+        };
+        self.answer(response)
     }
 }
 
@@ -125,7 +128,7 @@ impl Future for Http1Call {
     type Output = Result<Response<Http1Body>, AbortedConnection>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        if let Some(status) = self.state.given_up() {
+        if let Some(status) = self.state.take_given_up() {
             return Poll::Ready(Ok(self.fail(&status)));
         }
         let Some(service_future) = &mut self.service_future else { return Poll::Pending };

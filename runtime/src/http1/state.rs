@@ -107,6 +107,11 @@ impl Http1State {
         self.lock().given_up = Some(status);
     }
 
+    /// Like [`given_up`](Self::given_up), once: what is answered with it may have a body, which does not end again.
+    pub(super) fn take_given_up(&self) -> Option<Status> {
+        self.lock().given_up.take()
+    }
+
     pub(super) fn given_up(&self) -> Option<Status> {
         self.lock().given_up.clone()
     }

@@ -1,6 +1,6 @@
 //! [`Cors`]: which web pages may call a server.
 
-use std::{future::poll_fn, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use http::{
     HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode, Uri, header,
@@ -24,8 +24,10 @@ const MAX_AGE: Duration = Duration::from_secs(2 * 60 * 60);
 /// [`Server::cors`](crate::Server::cors). Needs the feature `web`.
 ///
 /// Browsers ask for it before they let a page call a server of another origin, and then hide the headers of responses
-/// that are not exposed; here all are. Pages may send any headers. What browsers do not send, such as calls by gRPC, is
-/// neither limited nor changed: this protects the users of browsers, not the server.
+/// that are not exposed; here all are, also those of requests that are refused before any service is called, and of calls
+/// that the server ends. Pages may send any headers, and use any method: which ones are answered is up to the services.
+/// What browsers do not send, such as calls by gRPC, is neither limited nor changed: this protects the users of browsers,
+/// not the server.
 ///
 /// See [the Fetch standard](https://fetch.spec.whatwg.org/#http-cors-protocol).
 #[derive(Clone, Debug)]
@@ -201,8 +203,7 @@ impl CorsRoutes {
             return ServiceFuture::Refused(Some(Box::new(response)));
         }
         let (cors, protocol) = (Arc::clone(&self.cors), Protocol::of_call(request.headers()));
-        serve(request).then(protocol, async move |mut serving| {
-            let mut response = poll_fn(|cx| serving.poll(cx)).await;
+        serve(request).then(protocol, async move |mut response| {
             match cors.allows(&origin) {
                 true => cors.expose(&origin, response.headers_mut()),
                 false => vary(response.headers_mut()),
@@ -214,8 +215,7 @@ impl CorsRoutes {
     /// The response to a request that says no origin. A cache may have it for pages later on.
     fn answer_for_caches(&self, serving: ServiceFuture) -> ServiceFuture {
         let cors = Arc::clone(&self.cors);
-        serving.then(None, async move |mut serving| {
-            let mut response = poll_fn(|cx| serving.poll(cx)).await;
+        serving.then(None, async move |mut response| {
             match cors.origins {
                 AllowedOrigins::Any => cors.expose(&NO_ORIGIN, response.headers_mut()),
                 AllowedOrigins::Listed(_) => vary(response.headers_mut()),

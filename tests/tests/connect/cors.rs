@@ -7,6 +7,7 @@ use rust_scaffold::{Cors, Routes, Server};
 use crate::{
     contracts::mirror::MirrorServer,
     mirror::{Body, Echo, answer, post},
+    raw::Raw,
 };
 
 const PAGE: &str = "https://app.example.com";
@@ -69,6 +70,38 @@ async fn pages_see_all_headers_of_responses_also_of_failed_ones() {
     // Whoever is no browser is asked for nothing.
     let headers = called(&routes, None, "{}").await;
     assert!(!headers.contains_key("vary"));
+}
+
+/// Otherwise their scripts would see no response, and no reason.
+#[tokio::test]
+async fn pages_see_what_is_refused_before_any_service_is_called() {
+    let (near, far) = tokio::io::duplex(64 * 1024);
+    let server = Server::new().cors(Cors::allow_any_origin()).max_header_list_size(1024);
+    let server = server.add_service(MirrorServer::new(Echo));
+    let incoming = tokio_stream::once(Ok(far));
+    tokio::spawn(server.serve_incoming(incoming));
+    let mut client = Raw::new(near);
+    let long = "x".repeat(2000);
+    for (request, content_type, header, expected) in [
+        ("POST /no.Service/Method", "application/json", "", 415),
+        ("POST /no.Service/Method", "application/grpc-web", "", 200),
+        ("POST /mirror.Mirror/Nothing", "application/json", "", 501),
+        ("POST /mirror.Mirror/Reflect", "text/plain", "", 415),
+        ("PUT /mirror.Mirror/Reflect", "application/grpc-web", "", 405),
+        ("POST /mirror.Mirror/ReflectAll", "application/json", "", 415),
+        ("POST /mirror.Mirror/Reflect", "application/json", &*long, 431),
+        ("POST /mirror.Mirror/Reflect", "application/grpc-web", &*long, 200),
+        ("POST /mirror.Mirror/Reflect", "application/grpc", "", 505),
+    ] {
+        let head = format!(
+            "{request} HTTP/1.1\r\nhost: mirror\r\norigin: {PAGE}\r\ncontent-type: {content_type}\r\n\
+             x-more: {header}\r\ncontent-length: 0\r\n\r\n"
+        );
+        client.send(head).await;
+        let (head, _) = client.response().await;
+        assert_eq!(head.status, expected, "{request}, {content_type}");
+        assert_eq!(head.get("access-control-allow-origin"), "*", "{request}, {content_type}");
+    }
 }
 
 #[tokio::test]

@@ -4,8 +4,8 @@ use std::{future::pending, time::Duration};
 
 use bytes::Bytes;
 use h2::{RecvStream, client::SendRequest};
-use http::{Request, Version};
-use rust_scaffold::{Request as Call, Response as Answer, Server, Status, Streaming};
+use http::{Request, Response, Version};
+use rust_scaffold::{Cors, Request as Call, Response as Answer, Server, Status, Streaming};
 use tokio::{
     io::DuplexStream,
     sync::{mpsc, oneshot},
@@ -18,7 +18,7 @@ use crate::{
         mirror::Everything,
         rest::{Excerpts, ExcerptsServer},
     },
-    raw::Raw,
+    raw::{Head, Raw},
 };
 
 /// Streams the same message, `times` times, and does not end then. Says when a stream was dropped.
@@ -139,6 +139,12 @@ fn connect(server: Server, endless: Endless, stop: oneshot::Receiver<()>) -> Dup
     near
 }
 
+/// Shuts the server down in a second, when it serves.
+async fn shut_down(stop: oneshot::Sender<()>) {
+    sleep(SECOND).await;
+    stop.send(()).unwrap();
+}
+
 /// A client whose streams have this window at first.
 async fn http2(io: DuplexStream, window: u32) -> SendRequest<Bytes> {
     let client = h2::client::Builder::new().initial_window_size(window).handshake(io);
@@ -152,8 +158,8 @@ impl Format {
         if self.body.is_empty() { "GET" } else { "POST" }
     }
 
-    /// The response's body over HTTP/2.
-    async fn ask(&self, client: &mut SendRequest<Bytes>) -> RecvStream {
+    /// The response over HTTP/2.
+    async fn send(&self, client: &mut SendRequest<Bytes>) -> Response<RecvStream> {
         let uri = format!("http://localhost{}", self.path);
         let mut request = Request::builder().method(self.method()).uri(uri);
         for (name, value) in self.headers {
@@ -161,7 +167,12 @@ impl Format {
         }
         let (response, mut body) = client.send_request(request.body(()).unwrap(), false).unwrap();
         body.send_data(Bytes::from_static(self.body), true).unwrap();
-        let response = response.await.unwrap();
+        response.await.unwrap()
+    }
+
+    /// The body of a successful response over HTTP/2.
+    async fn ask(&self, client: &mut SendRequest<Bytes>) -> RecvStream {
+        let response = self.send(client).await;
         assert_eq!(response.status(), 200);
         response.into_body()
     }
@@ -177,24 +188,24 @@ impl Format {
         [head.as_bytes(), self.body].concat()
     }
 
-    /// All that there is in the response's body, which is read as it arrives.
-    async fn stream(&self, version: Version, io: DuplexStream) -> Vec<u8> {
+    /// The response, whose body is read as it arrives.
+    async fn response(&self, version: Version, io: DuplexStream) -> (Head, Vec<u8>) {
         if version == Version::HTTP_2 {
             let mut client = http2(io, 1 << 16).await;
-            return read(&mut self.ask(&mut client).await).await;
+            let (head, mut body) = self.send(&mut client).await.into_parts();
+            let head = Head { status: head.status, headers: head.headers };
+            return (head, read(&mut body).await);
         }
         let mut client = Raw::new(io);
         client.send(self.text()).await;
-        let (head, body) = client.response().await;
-        assert_eq!(head.status, 200);
-        body
+        client.response().await
     }
 }
 
 /// Each format over each version of HTTP.
-fn everywhere() -> impl Iterator<Item = (Version, &'static Format)> {
+fn everywhere(formats: &'static [Format]) -> impl Iterator<Item = (Version, &'static Format)> {
     let versions = [Version::HTTP_11, Version::HTTP_2];
-    versions.into_iter().flat_map(|version| FORMATS.iter().map(move |format| (version, format)))
+    versions.into_iter().flat_map(move |version| formats.iter().map(move |it| (version, it)))
 }
 
 /// All data of `body`, which is read.
@@ -211,27 +222,65 @@ async fn read(body: &mut RecvStream) -> Vec<u8> {
 
 #[tokio::test(start_paused = true)]
 async fn a_stream_that_outlives_the_shutdown_says_so() {
-    for (version, format) in everywhere() {
+    for (version, format) in everywhere(&FORMATS) {
         let (stop, stopped) = oneshot::channel();
         let io = connect(Server::new(), Endless::slow(), stopped);
         let start = Instant::now();
-        let shutdown = async {
-            sleep(SECOND).await;
-            stop.send(()).unwrap();
-        };
-        let (received, ()) = tokio::join!(format.stream(version, io), shutdown);
-        assert_eq!(start.elapsed().as_secs(), 31);
+        let ((head, received), ()) = tokio::join!(format.response(version, io), shut_down(stop));
+        assert_eq!((head.status.as_u16(), start.elapsed().as_secs()), (200, 31));
         check(&received, &format.message.repeat(2), &(format.end)("unavailable"));
+    }
+}
+
+const PAGE: &str = "https://app.example.com";
+
+/// Unary calls, which fail in the head of the response or in its body.
+const UNARY: [Format; 3] = [
+    Format {
+        path: "/v1/search",
+        headers: &[("origin", PAGE)],
+        body: b"",
+        message: b"",
+        end: |code| format!("{{\"code\":{},\"message\"", number(code)),
+    },
+    Format {
+        path: "/rest.Excerpts/Search",
+        headers: &[("origin", PAGE), ("content-type", "application/json")],
+        body: b"{}",
+        message: b"",
+        end: |code| format!("{{\"code\":\"{code}\",\"message\""),
+    },
+    Format {
+        path: "/rest.Excerpts/Search",
+        headers: &[("origin", PAGE), ("content-type", "application/grpc-web")],
+        body: b"\0\0\0\0\0",
+        message: b"",
+        end: |code| format!("\"grpc-status\": \"{}\"", number(code)),
+    },
+];
+
+/// Without the headers of CORS, a page would see no response at all.
+#[tokio::test(start_paused = true)]
+async fn a_call_of_a_page_that_outlives_the_shutdown_says_so() {
+    for (version, format) in everywhere(&UNARY) {
+        let (stop, stopped) = oneshot::channel();
+        let server = Server::new().cors(Cors::allow_origins([PAGE]));
+        let io = connect(server, Endless::slow(), stopped);
+        let ((head, body), ()) = tokio::join!(format.response(version, io), shut_down(stop));
+        assert_eq!(head.get("access-control-allow-origin"), PAGE, "{}", format.path);
+        let shown = format!("{:?} {}", head.headers, String::from_utf8_lossy(&body));
+        assert!(shown.contains(&(format.end)("unavailable")), "{shown}");
     }
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_stream_that_outlives_its_connection_says_so() {
-    for (version, format) in everywhere() {
+    for (version, format) in everywhere(&FORMATS) {
         let (_stop, stopped) = oneshot::channel();
         let server = Server::new().max_connection_age(Some(20 * SECOND));
         let server = server.max_connection_age_grace(Some(10 * SECOND));
-        let received = format.stream(version, connect(server, Endless::slow(), stopped)).await;
+        let io = connect(server, Endless::slow(), stopped);
+        let (_, received) = format.response(version, io).await;
         check(&received, &format.message.repeat(2), &(format.end)("unavailable"));
     }
 }

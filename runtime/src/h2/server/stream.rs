@@ -215,11 +215,17 @@ impl ServerStream {
 
     /// Drops a call that has sent nothing yet, and answers it with `status`.
     fn replace(&self, progress: ResponseState, status: &Status) -> ResponseState {
-        let protocol = match &progress {
-            ResponseState::Answered(response) => response_protocol(response, self.protocol),
+        let protocol = match progress {
+            ResponseState::Waiting(service_future) => {
+                return ResponseState::Answered(service_future.fail(self.protocol, status));
+            }
+            ResponseState::Answered(response) => {
+                let protocol = response_protocol(&response, self.protocol);
+                drop_ended(response, status);
+                protocol
+            }
             _ => self.protocol,
         };
-        drop_ended(progress, status);
         ResponseState::Answered(failed(protocol, status))
     }
 }

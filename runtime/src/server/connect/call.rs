@@ -1,7 +1,5 @@
 //! A call in Connect, which is one of gRPC for its service.
 
-use std::future::poll_fn;
-
 use bytes::{Bytes, BytesMut};
 use http::{HeaderMap, HeaderValue, Method, Request, Response, header};
 use tonic::{
@@ -11,7 +9,6 @@ use tonic::{
 
 use crate::{
     call::body::RecvBody,
-    connection::http_service::ServiceFuture,
     h2::error::from_transport,
     protocol::{
         Protocol,
@@ -77,11 +74,8 @@ impl ConnectCall {
         Ok(())
     }
 
-    /// The response to the call that `serving` serves in gRPC.
-    pub(super) async fn response(self, mut serving: ServiceFuture) -> Response<HttpBody> {
-        let response = poll_fn(|cx| serving.poll(cx)).await;
-        // The service is done.
-        drop(serving);
+    /// The response to the call that is answered with `response` in gRPC.
+    pub(super) async fn response(self, response: Response<HttpBody>) -> Response<HttpBody> {
         if Protocol::of_call(response.headers()).is_none() {
             // A layer has answered, in plain HTTP.
             return response;

@@ -3,7 +3,7 @@
 mod call;
 mod query;
 
-use std::{collections::BTreeMap, future::poll_fn, sync::Arc};
+use std::{collections::BTreeMap, sync::Arc};
 
 use http::{HeaderName, Method, Request, Response, header};
 use tonic::{Status, codec::EnabledCompressionEncodings};
@@ -146,7 +146,8 @@ impl ConnectTarget {
     ) -> ServiceFuture {
         let (call, refusal) = match self {
             Self::OtherKind(accepted) => {
-                return serve(request, None).then(None, |refusing| other_kind(accepted, refusing));
+                return serve(request, None)
+                    .then(None, move |refusal| other_kind(accepted, refusal));
             }
             Self::Refused(call, status) => (call, Some(status)),
             Self::Call(call) => (call, None),
@@ -157,14 +158,16 @@ impl ConnectTarget {
         };
         let refusal = call.request_into_grpc(&mut request).err().or(refusal);
         let refusal = refusal.map(|status| Box::new(Protocol::Grpc.trailers_only(&status)));
-        serve(request, refusal).then(None, |serving| call.response(serving))
+        serve(request, refusal).then(None, |response| call.response(response))
     }
 }
 
 /// The response to a request for a unary method as a stream, or the other way round. To gRPC, its content type is unknown.
-async fn other_kind(accepted: ConnectFormat, mut refusing: ServiceFuture) -> Response<HttpBody> {
-    let mut response = poll_fn(|cx| refusing.poll(cx)).await;
+async fn other_kind(
+    accepted: ConnectFormat,
+    mut refusal: Response<HttpBody>,
+) -> Response<HttpBody> {
     let accept = HeaderName::from_static("accept-post");
-    response.headers_mut().insert(accept, accepted.content_type());
-    response
+    refusal.headers_mut().insert(accept, accepted.content_type());
+    refusal
 }

@@ -1,6 +1,6 @@
 //! A call by REST, which is one of gRPC for its service.
 
-use std::{future::poll_fn, sync::Arc};
+use std::sync::Arc;
 
 use http::{
     HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode, Uri, header,
@@ -15,7 +15,6 @@ use super::{
 use crate::{
     call::method::MethodKind,
     codec::json::http_mapping::{RawBody, RequestParts},
-    connection::http_service::ServiceFuture,
     h2::error::from_transport,
     protocol::{
         Protocol, connect, grpc_status,
@@ -101,11 +100,8 @@ impl RestCall {
         Transcoder::Http(Arc::clone(&self.method.mapping), Arc::clone(&self.parts))
     }
 
-    /// The response to the call that `serving` serves in gRPC.
-    pub(super) async fn response(self, mut serving: ServiceFuture) -> Response<HttpBody> {
-        let response = poll_fn(|cx| serving.poll(cx)).await;
-        // The service is done.
-        drop(serving);
+    /// The response to the call that is answered with `response` in gRPC.
+    pub(super) async fn response(self, response: Response<HttpBody>) -> Response<HttpBody> {
         if Protocol::of_call(response.headers()).is_none() {
             // A layer has answered, in plain HTTP.
             return response;

@@ -240,6 +240,6 @@ impl RestTarget {
             Self::Call(call) => (call, None),
         };
         call.request_into_grpc(&mut request);
-        serve(request, refusal.map(Box::new)).then(None, |serving| call.response(serving))
+        serve(request, refusal.map(Box::new)).then(None, |response| call.response(response))
     }
 }
