@@ -2,7 +2,11 @@
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use http::StatusCode;
-use rust_scaffold::{JsonOptions, Server, prost::Message as _, prost_types::Any};
+use rust_scaffold::{
+    JsonOptions, Server,
+    prost::Message as _,
+    prost_types::{Any, Duration, FieldMask, Timestamp, Value, value},
+};
 
 use crate::{
     contracts::{mirror::Locked, redaction::GateServer},
@@ -85,13 +89,32 @@ async fn other_forms_are_read_as_well() {
             (r#"{"int64":5}"#, r#"{"int64":"5"}"#),
             (r#"{"double":"1.5"}"#, r#"{"double":1.5}"#),
             (r#"{"bytes":"AP8-_w"}"#, r#"{"bytes":"AP8+/w=="}"#),
+            // Bits after the last byte mean nothing.
+            (r#"{"bytes":"-_"}"#, r#"{"bytes":"+w=="}"#),
+            (r#"{"int\u0033\u0032":"\u0035"}"#, r#"{"int32":5}"#),
+            (r#"{"byNumber":{"\u0031":true}}"#, r#"{"byNumber":{"1":true}}"#),
             (r#"{"color":1}"#, r#"{"color":"COLOR_RED"}"#),
             (r#"{"color":0,"int32":0,"string":"","bool":false}"#, "{}"),
             (r#"{"renamed_field":5}"#, r#"{"other":5}"#),
             (r#"{"by_name":{}}"#, "{}"),
             (r#"{"int32":null,"items":null,"item":null}"#, "{}"),
             (r#"{"time":"2026-11-28T01:02:03+01:00"}"#, r#"{"time":"2026-11-28T00:02:03Z"}"#),
+            (r#"{"time":"1969-12-31T16:00:00-08:00"}"#, r#"{"time":"1970-01-01T00:00:00Z"}"#),
+            (
+                r#"{"time":"1970-01-01T00:00:00.00001Z"}"#,
+                r#"{"time":"1970-01-01T00:00:00.000010Z"}"#,
+            ),
+            (
+                r#"{"time":"9999-12-31T23:59:59.999999999Z"}"#,
+                r#"{"time":"9999-12-31T23:59:59.999999999Z"}"#,
+            ),
             (r#"{"duration":"1.5s"}"#, r#"{"duration":"1.500s"}"#),
+            (r#"{"duration":"1.000000000s"}"#, r#"{"duration":"1s"}"#),
+            (
+                r#"{"duration":"-315576000000.999999999s"}"#,
+                r#"{"duration":"-315576000000.999999999s"}"#,
+            ),
+            (r#"{"mask":"foo,barBaz"}"#, r#"{"mask":"foo,barBaz"}"#),
             (r#"{"wrapped":5}"#, r#"{"wrapped":"5"}"#),
         ],
     )
@@ -348,6 +371,55 @@ fn nested_any(depth: usize) -> Vec<u8> {
     let innermost = Any { type_url: "x/mirror.Item".to_owned(), value: Vec::new() };
     let wrap = |inner: Any, _| Any { type_url: type_url.clone(), value: inner.encode_to_vec() };
     (0..depth).fold(innermost, wrap).encode_to_vec()
+}
+
+#[tokio::test]
+async fn what_has_no_text_is_neither_read_nor_written() {
+    for json in [
+        r#"{"time":"0000-01-01T00:00:00Z"}"#,
+        r#"{"time":"10000-01-01T00:00:00Z"}"#,
+        r#"{"time":"0001-01-01T00:00:00+01:00"}"#,
+        r#"{"time":"2026-11-28T00:00:00"}"#,
+        r#"{"time":"2026-11-28 00:00:00Z"}"#,
+        r#"{"time":"2026-11-28T00:00:00z"}"#,
+        r#"{"time":"2026-11-28t00:00:00Z"}"#,
+        r#"{"time":"2026-11-28"}"#,
+        r#"{"duration":"1"}"#,
+        r#"{"duration":"315576000001s"}"#,
+        r#"{"duration":"-315576000001s"}"#,
+        r#"{"mask":"foo,bar_baz"}"#,
+    ] {
+        let (status, body) = reflect("Reflect", json).await;
+        assert_eq!(status, StatusCode::BAD_REQUEST, "{json}: {body}");
+    }
+    let time = |seconds, nanos| ("Timestamp", Timestamp { seconds, nanos }.encode_to_vec());
+    let duration = |seconds, nanos| ("Duration", Duration { seconds, nanos }.encode_to_vec());
+    let mask =
+        |path: &str| ("FieldMask", FieldMask { paths: vec![path.to_owned()] }.encode_to_vec());
+    let number = |number| {
+        let kind = Some(value::Kind::NumberValue(number));
+        ("Value", Value { kind }.encode_to_vec())
+    };
+    for (name, value) in [
+        time(-62_135_596_801, 0),
+        time(253_402_300_800, 0),
+        time(0, -1),
+        time(0, 1_000_000_000),
+        duration(315_576_000_001, 0),
+        duration(i64::MIN, i32::MIN),
+        duration(1, -1),
+        mask("fooBar"),
+        mask("foo_3_bar"),
+        mask("foo__bar"),
+        number(f64::NAN),
+        number(f64::NEG_INFINITY),
+    ] {
+        let any = Any { type_url: format!("x/google.protobuf.{name}"), value };
+        let bytes = STANDARD.encode(any.encode_to_vec());
+        let json = format!(r#"{{"string":"unpack","bytes":"{bytes}"}}"#);
+        let (status, body) = reflect("Reflect", &json).await;
+        assert_eq!(status, StatusCode::INTERNAL_SERVER_ERROR, "{any:?}: {body}");
+    }
 }
 
 #[tokio::test]

@@ -164,11 +164,14 @@ impl<'t> JsonReader<'t> {
         let open = OpenMessage { message, seen: self.seen.len(), has_type };
         let words = (message.fields.len() + message.oneofs.len()).div_ceil(64);
         self.seen.resize(open.seen + words, 0);
+        let mut next = 0;
         while let Some(Key(key)) = object.next_key()? {
-            match message.position(&key) {
-                Some(position) => self
-                    .put_field(open, position, &mut object)
-                    .inspect_err(|_| self.enter_field(&message.fields[position], &key))?,
+            match message.position_near(&key, next) {
+                Some(position) => {
+                    self.put_field(open, position, &mut object)
+                        .inspect_err(|_| self.enter_field(&message.fields[position], &key))?;
+                    next = position + 1;
+                }
                 None if self.may_ignore(open, &key) => {
                     object.next_value::<IgnoredAny>()?;
                 }

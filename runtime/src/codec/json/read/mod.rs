@@ -40,6 +40,8 @@ impl<'t> JsonReader<'t> {
     }
 
     fn read(&mut self, slot: Slot<'t>, json: &[u8]) -> Result<(), serde_json::Error> {
+        // Most messages are shorter than their JSON.
+        self.encoded.reserve(json.len());
         let mut parser = Deserializer::from_slice(json);
         ValueSeed { reader: self, slot }.parse(&mut parser)
     }

@@ -219,6 +219,15 @@ impl MessageType {
         self.names.get(name).copied()
     }
 
+    /// The position of the field that is called so. Those who write JSON often have the order of the proto: it is looked
+    /// for first at `guess`.
+    pub(super) fn position_near(&self, name: &str, guess: usize) -> Option<usize> {
+        match self.fields.get(guess) {
+            Some(field) if field.json_name == name => Some(guess),
+            _ => self.position(name),
+        }
+    }
+
     /// The position of the field that the proto calls so. In JSON, it may be the name of another one.
     pub(super) fn proto_position(&self, name: &str) -> Option<usize> {
         self.fields.iter().position(|field| field.name == name)
