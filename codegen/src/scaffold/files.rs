@@ -69,3 +69,25 @@ fn beside() -> tempfile::Builder<'static, 'static> {
 fn failed(action: &'static str, path: &Path, help: &'static str, source: io::Error) -> Error {
     Error::Io { action, path: path.to_owned(), help, source }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_somebody_has_changed_since_it_was_read_stays() {
+        let directory = tempfile::tempdir().expect("there is room");
+        let path = directory.path().join("lib.rs");
+        fs::write(&path, "theirs").expect("there is room");
+        for (before, after) in
+            [(Some("old"), Some("new")), (Some("old"), None), (None, Some("new"))]
+        {
+            let bytes = |text: Option<&str>| text.map(|text| text.as_bytes().to_vec());
+            let (before, after) = (bytes(before), bytes(after));
+            let error = carry_out(&Change { path: path.clone(), before, after });
+            let text = error.expect_err("it is another file").to_string();
+            assert!(text.contains("it has been changed meanwhile"), "{text}");
+            assert_eq!(fs::read(&path).expect("it is there"), b"theirs");
+        }
+    }
+}

@@ -20,7 +20,7 @@ pub(super) struct Package {
     pub(super) targets: Vec<Target>,
     /// Where the build script is, if there is one.
     pub(super) build_script: PathBuf,
-    /// The packages of the workspace that it depends on.
+    /// The packages of the workspace that it depends on, as far as they can have contracts.
     pub(super) dependencies: Vec<Package>,
     /// The names of their libraries, as this package knows them, and their roots.
     pub(super) libraries: Vec<(String, PathBuf)>,
@@ -105,7 +105,9 @@ impl Package {
         above.push(package);
         for dependency in items(&package["dependencies"]).filter(|it| it["path"].is_string()) {
             let is_it = |other: &&Value| other["name"] == dependency["name"];
-            let Some(other) = packages.iter().find(is_it) else { continue };
+            let Some(other) = packages.iter().find(is_it).filter(|it| has_runtime(it)) else {
+                continue;
+            };
             if above.iter().any(|above| std::ptr::eq(*above, other)) {
                 continue;
             }
@@ -121,6 +123,11 @@ impl Package {
         above.pop();
         Ok(Self { root, settings, targets, build_script, dependencies, libraries })
     }
+}
+
+/// Whether a package can have contracts.
+fn has_runtime(package: &Value) -> bool {
+    items(&package["dependencies"]).any(|dependency| dependency["name"] == "rust-scaffold")
 }
 
 fn text(value: &Value) -> &str {

@@ -66,7 +66,11 @@ impl Protos {
     pub(super) fn new(matches: &ArgMatches, package: &Package) -> Result<Self, Error> {
         let Package { root, settings, .. } = package;
         let named = paths(matches, "protos", (root, &settings.protos));
-        let named = if named.is_empty() { vec![root.join("proto")] } else { named };
+        let named = match (named.is_empty(), root.join("proto")) {
+            (true, folder) if folder.is_dir() => vec![folder],
+            (true, _) => return Err(nothing_named()),
+            (false, _) => named,
+        };
         let mut includes = paths(matches, "proto-path", (root, &settings.proto_path));
         if includes.is_empty() {
             includes = named.iter().map(|path| include_of(path)).collect();
@@ -103,17 +107,17 @@ impl Protos {
                 all.extend(protos);
             }
         }
-        Ok(all)
+        if all.is_empty() { Err(nothing_named()) } else { Ok(all) }
     }
 
     fn of_build_script(call: Call, root: &Path, given: &str) -> Result<Self, Error> {
         let Call { protos, includes, mut options, arguments } = call;
         options.add(given)?;
-        let in_package = |paths: Vec<String>| paths.iter().map(|path| root.join(path)).collect();
-        let files: Vec<PathBuf> = in_package(protos);
+        let paths = |paths: &[String]| paths.iter().map(|path| in_package(root, path)).collect();
+        let files: Vec<PathBuf> = paths(&protos);
         let includes = match includes.is_empty() {
             true => files.iter().map(|path| include_of(path)).collect(),
-            false => in_package(includes),
+            false => paths(&includes),
         };
         let protoc = Protoc { arguments, ..Protoc::default() };
         Ok(Self { files, includes, options, protoc })
@@ -128,6 +132,12 @@ impl Protos {
     }
 }
 
+fn nothing_named() -> Error {
+    Problem::new("there are no protos: nobody names some, and there is no folder `proto`")
+        .help("name them as arguments, or as `protos` in `[package.metadata.scaffold]`")
+        .into()
+}
+
 /// The paths that an argument gives, or else those of a package, which are relative to it.
 pub(super) fn paths(
     matches: &ArgMatches,
@@ -136,8 +146,14 @@ pub(super) fn paths(
 ) -> Vec<PathBuf> {
     match matches.get_many::<PathBuf>(name) {
         Some(given) => given.cloned().collect(),
-        None => settings.iter().map(|path| root.join(path)).collect(),
+        None => settings.iter().map(|path| in_package(root, path)).collect(),
     }
+}
+
+/// A path that a package says. Protos may also be called as they are below an include directory.
+fn in_package(root: &Path, path: &str) -> PathBuf {
+    let below = root.join(path);
+    if below.exists() || !path.ends_with(".proto") { below } else { PathBuf::from(path) }
 }
 
 /// Where the imports of a file, or of the files in a folder, are looked for.

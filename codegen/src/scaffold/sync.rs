@@ -11,12 +11,12 @@ mod resolve;
 mod signature;
 mod stub;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use clap::{Arg, ArgAction, ArgMatches, Command};
 
 use self::{
-    contracts::{Contracts, plain},
+    contracts::Contracts,
     edit::Edit,
     implementation::Subject,
     modules::{Implementation, ModuleId, Reader, Tree},
@@ -90,11 +90,16 @@ fn sync(contracts: &Contracts, mut tree: Tree, (first, wishes): (ModuleId, Wishe
     outcome.findings.append(&mut tree.findings);
     let resolver = Resolver::new(&tree, contracts);
     let mut edits = BTreeMap::<_, Vec<Edit>>::new();
+    let (mut implemented, mut doubtful) = (BTreeSet::new(), Vec::new());
     let own = tree.modules.iter().enumerate().skip(first);
     for (module, implementation) in own.flat_map(|(id, it)| it.impls.iter().map(move |it| (id, it)))
     {
         let source = &tree.sources[implementation.source];
-        let Some(scope) = scope_of(implementation, module, &resolver) else { continue };
+        let Some(scope) = scope_of(implementation, module, &resolver) else {
+            doubtful.extend(unresolved(implementation, module, &resolver));
+            continue;
+        };
+        implemented.insert(scope.contract);
         let plan = Subject { implementation, source, resolver: &resolver, scope, wishes }.plan();
         let of_file: &mut Vec<_> = edits.entry(source.path.clone()).or_default();
         for edit in plan.edits {
@@ -105,6 +110,8 @@ fn sync(contracts: &Contracts, mut tree: Tree, (first, wishes): (ModuleId, Wishe
         }
         outcome.findings.extend(plan.findings);
     }
+    doubtful.retain(|(contract, _)| !implemented.contains(contract));
+    outcome.findings.extend(doubtful.into_iter().map(|(_, finding)| finding));
     if wishes.writes {
         for place in outcome.findings.iter_mut().filter_map(|finding| finding.place.as_mut()) {
             let edits = edits.get(&place.path).map_or(&[][..], Vec::as_slice);
@@ -131,15 +138,34 @@ fn scope_of(
     module: ModuleId,
     resolver: &Resolver,
 ) -> Option<Scope> {
-    let (_, path, _) = implementation.item.trait_.as_ref()?;
-    let colon = path.leading_colon.map(|_| String::new());
-    let names = path.segments.iter().map(|segment| plain(&segment.ident.to_string()));
-    let mut names = colon.into_iter().chain(names).collect::<Vec<_>>();
+    let mut names = implementation.contract()?;
     let Some(Target::Contract(package, contract)) = resolver.resolve(module, &names) else {
         return None;
     };
     names.pop();
     Some(Scope { module, package, contract, prefix: names })
+}
+
+/// A trait that is called like a contract, and comes from where nobody can look.
+fn unresolved(
+    implementation: &Implementation,
+    module: ModuleId,
+    resolver: &Resolver,
+) -> Option<(usize, Finding)> {
+    let names = implementation.contract()?;
+    let is_unknown = match resolver.resolve(module, &names) {
+        None => names.len() > 1 || resolver.has_unknown_globs(module),
+        Some(target) => matches!(target, Target::External(_)),
+    };
+    let name = names.last().filter(|_| is_unknown)?;
+    let mut all = resolver.contracts.all.iter();
+    let contract = all.position(|contract| contract.name == *name)?;
+    let message = format!("`{name}` may be a contract, but where it comes from cannot be seen");
+    let source = &resolver.tree.sources[implementation.source];
+    let finding = Finding::new(Level::Warning, "unresolved", message)
+        .at(source.place(implementation.item.impl_token.span))
+        .help("import it by its name, from a package of this workspace");
+    Some((contract, finding))
 }
 
 /// A source with edits, if there are some, and if it can still be read then.

@@ -77,6 +77,16 @@ pub(super) struct Implementation {
     pub(super) item: ItemImpl,
 }
 
+impl Implementation {
+    /// The path of the trait.
+    pub(super) fn contract(&self) -> Option<Vec<String>> {
+        let (_, path, _) = self.item.trait_.as_ref()?;
+        let colon = path.leading_colon.map(|_| String::new());
+        let names = path.segments.iter().map(|segment| plain_ident(&segment.ident));
+        Some(colon.into_iter().chain(names).collect())
+    }
+}
+
 /// The place of items: their module, their file, and where the files of modules in them are.
 #[derive(Clone)]
 struct Position {
