@@ -22,6 +22,7 @@ use super::{
     interceptor::{Interceptor, Next},
 };
 use crate::call::{
+    excerpt,
     reply::Reply,
     status::{code_name, is_fault_of_server},
 };
@@ -201,6 +202,7 @@ impl CallSpan {
         };
         let [method, original] =
             [path, original].map(|path| path.map(|path| path.strip_prefix('/').unwrap_or(path)));
+        let original = original.map(excerpt::name);
         let (service, name) = method.and_then(|method| method.rsplit_once('/')).unzip();
         let server = tracing.server.as_deref();
         let span = tracing::info_span!(
@@ -218,7 +220,7 @@ impl CallSpan {
                 true => Some(method.unwrap_or("_OTHER")),
                 false => name,
             },
-            rpc.method_original = original.filter(|_| is_current),
+            rpc.method_original = original.as_deref().filter(|_| is_current),
             rpc.service = service.filter(|_| is_former),
             rpc.response.status_code = Empty,
             rpc.grpc.status_code = Empty,

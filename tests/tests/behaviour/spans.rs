@@ -228,6 +228,13 @@ async fn a_server_has_a_span_for_every_request() {
             assert_eq!(span.field("error.type"), Some("UNIMPLEMENTED"), "{name}");
             assert_eq!(span.field("otel.status_code"), Some("ERROR"), "{name}");
         }
+        // A client may send as much as headers may have.
+        let path = format!("/nothing.Nothing/{}", "x".repeat(1000));
+        let request = HttpRequest::post(&path).header(header::CONTENT_TYPE, "application/grpc");
+        let _ = channel.call(request.body(HttpBody::default()).unwrap()).await.unwrap();
+        let span = collected.ended(1).await.remove(0);
+        let cut = format!("{}…", &path[1..=256]);
+        assert_eq!(span.field("rpc.method_original"), Some(cut.as_str()), "{name}");
     }
 }
 
