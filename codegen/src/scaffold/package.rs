@@ -20,9 +20,10 @@ pub(super) struct Package {
     pub(super) targets: Vec<Target>,
     /// Where the build script is, if there is one.
     pub(super) build_script: PathBuf,
-    /// The packages of the workspace that it depends on, as far as they can have contracts.
+    /// The packages of the workspace that it depends on, through others, too, as far as they can
+    /// have contracts.
     pub(super) dependencies: Vec<Package>,
-    /// The names of their libraries, as this package knows them, and their roots.
+    /// The names of their libraries, by all of which somebody depends on them, and their roots.
     pub(super) libraries: Vec<(String, PathBuf)>,
 }
 
@@ -76,15 +77,32 @@ impl Package {
                 .help(format!("choose one with `--package`: {names}"))
                 .into());
         };
-        Self::read(package, packages, &mut Vec::new())
+        let mut this = Self::read(package)?;
+        let mut found = vec![package];
+        let mut next = 0;
+        while let Some(package) = found.get(next) {
+            for dependency in items(&package["dependencies"]).filter(|it| it["path"].is_string()) {
+                let other = packages.iter().find(|other| other["name"] == dependency["name"]);
+                let Some(other) = other.filter(|it| has_runtime(it)) else { continue };
+                let read = Self::read(other)?;
+                let library =
+                    read.targets.iter().find_map(|it| Some((it.library.clone()?, &it.root)));
+                if let Some((name, root)) = library {
+                    let renamed = dependency["rename"].as_str().map(|name| name.replace('-', "_"));
+                    this.libraries.push((renamed.unwrap_or(name), root.clone()));
+                }
+                if found.iter().all(|known| !std::ptr::eq(*known, other)) {
+                    found.push(other);
+                    this.dependencies.push(read);
+                }
+            }
+            next += 1;
+        }
+        Ok(this)
     }
 
-    /// A package as cargo describes it, with what it depends on, but for `above`.
-    fn read<'a>(
-        package: &'a Value,
-        packages: &'a [Value],
-        above: &mut Vec<&'a Value>,
-    ) -> Result<Self, Error> {
+    /// A package as cargo describes it, without what it depends on.
+    fn read(package: &Value) -> Result<Self, Error> {
         let manifest = Path::new(text(&package["manifest_path"]));
         let root = shown(manifest.parent().unwrap_or(manifest));
         let settings = Settings::read(&package["metadata"]["scaffold"])?;
@@ -101,26 +119,7 @@ impl Package {
                 }
             }
         }
-        let (mut dependencies, mut libraries) = (Vec::new(), Vec::new());
-        above.push(package);
-        for dependency in items(&package["dependencies"]).filter(|it| it["path"].is_string()) {
-            let is_it = |other: &&Value| other["name"] == dependency["name"];
-            let Some(other) = packages.iter().find(is_it).filter(|it| has_runtime(it)) else {
-                continue;
-            };
-            if above.iter().any(|above| std::ptr::eq(*above, other)) {
-                continue;
-            }
-            let other = Self::read(other, packages, above)?;
-            let library = other.targets.iter().find_map(|it| Some((it.library.clone()?, &it.root)));
-            if let Some((name, root)) = library {
-                let renamed = dependency["rename"].as_str().map(|name| name.replace('-', "_"));
-                libraries.push((renamed.unwrap_or(name), root.clone()));
-            }
-            libraries.extend(other.libraries.iter().cloned());
-            dependencies.push(other);
-        }
-        above.pop();
+        let (dependencies, libraries) = (Vec::new(), Vec::new());
         Ok(Self { root, settings, targets, build_script, dependencies, libraries })
     }
 }

@@ -104,21 +104,27 @@ struct Position {
 pub(super) struct Reader<'a> {
     pub(super) tree: Tree,
     contracts: &'a Contracts,
+    roots: BTreeMap<PathBuf, ModuleId>,
     /// Every file that has been read, by what it really is, as it was found first.
     found: BTreeMap<PathBuf, PathBuf>,
 }
 
 impl<'a> Reader<'a> {
     pub(super) fn new(contracts: &'a Contracts) -> Self {
-        Self { tree: Tree::default(), contracts, found: BTreeMap::new() }
+        Self { tree: Tree::default(), contracts, roots: BTreeMap::new(), found: BTreeMap::new() }
     }
 
     /// Reads a crate from its root, which others know by a name if it is a library.
     pub(super) fn read_crate(&mut self, root: &Path, library: Option<String>) {
-        let module = self.add(Module::default());
+        let known = self.roots.get(root).copied();
+        let module = known.unwrap_or_else(|| self.add(Module::default()));
         if let Some(name) = library {
             self.tree.crates.insert(name, module);
         }
+        if known.is_some() {
+            return;
+        }
+        self.roots.insert(root.to_owned(), module);
         let folder = root.parent().unwrap_or(Path::new("")).to_owned();
         self.read_file(root, module, folder);
     }
