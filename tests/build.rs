@@ -39,6 +39,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     // Has what JSON has to know.
     rust_scaffold_build::configure()
         .mock(Mock::Never)
+        .file_descriptor_set(true)
         .compile_protos(&["mirror.proto"], &["proto"])?;
     // Has rules of HTTP. `google/api` is another one than above.
     let rest = Path::new(&env::var("OUT_DIR")?).join("rest");

@@ -151,7 +151,7 @@ pub use self::client::{
     ResponseHeaders, WaitForReady,
 };
 #[cfg(feature = "json")]
-pub use self::codec::json::JsonOptions;
+pub use self::codec::json::{JsonOptions, messages::JsonMessages};
 #[cfg(all(feature = "explorer", not(target_family = "wasm")))]
 pub use self::explorer::Explorer;
 #[cfg(all(feature = "health", not(target_family = "wasm")))]

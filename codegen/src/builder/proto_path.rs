@@ -83,13 +83,22 @@ impl ProtoPath {
         let mut watched = BTreeSet::from_iter(self.inputs.iter().cloned());
         match set {
             Some(set) => {
-                let found =
-                    descriptor::file_names(set).filter_map(|name| self.find(Path::new(name)));
-                watched.extend(found.filter(|(root, _)| !root.is_of_protoc).map(|(_, path)| path));
+                watched.extend(self.sources(set).map(|(_, path)| path));
             }
             None => watched.extend(protos.iter().map(|proto| self.place(proto))),
         }
         watched
+    }
+
+    /// The files that took part, but those that come with protoc: by which name, and where they are.
+    pub(crate) fn sources<'a>(
+        &'a self,
+        set: &'a FileDescriptorSet,
+    ) -> impl Iterator<Item = (&'a str, PathBuf)> {
+        descriptor::file_names(set).filter_map(|name| {
+            let (root, path) = self.find(Path::new(name))?;
+            (!root.is_of_protoc).then_some((name, path))
+        })
     }
 
     /// Where a file is that protoc speaks of; the path as it stands, if it is nowhere.

@@ -7,6 +7,7 @@ mod arguments;
 mod build_script;
 mod files;
 mod generate;
+mod new;
 mod outcome;
 mod package;
 mod protos;
@@ -33,6 +34,7 @@ struct Entry {
 
 /// All commands, in the order in which `--help` shows them.
 const COMMANDS: &[Entry] = &[
+    Entry { command: new::command, run: new::run },
     Entry { command: generate::command, run: generate::run },
     Entry { command: sync::command, run: sync::run },
     Entry { command: arguments::completions, run: arguments::complete },

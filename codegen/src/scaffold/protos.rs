@@ -1,7 +1,7 @@
 //! Which protos a command reads, and how: the arguments say it, or else the package.
 
 use std::{
-    collections::BTreeSet,
+    collections::{BTreeMap, BTreeSet},
     fs,
     path::{Path, PathBuf},
 };
@@ -35,6 +35,10 @@ pub(super) struct Compiled {
     pub(super) set: FileDescriptorSet,
     /// The names of the files to generate: as in a build script, those of imports, too.
     pub(super) wanted: BTreeSet<String>,
+    /// The names under which protoc may know the files that were asked for.
+    pub(super) named: BTreeSet<String>,
+    /// The files that took part, by their names, but those that come with protoc.
+    pub(super) sources: BTreeMap<String, PathBuf>,
     pub(super) warnings: Vec<String>,
 }
 
@@ -71,7 +75,15 @@ impl Protos {
             (true, _) => return Err(nothing_named()),
             (false, _) => named,
         };
-        let mut includes = paths(matches, "proto-path", (root, &settings.proto_path));
+        let includes = paths(matches, "proto-path", (root, &settings.proto_path));
+        let given = matches.get_many::<String>("opt").into_iter().flatten();
+        let options = settings.opt.iter().chain(given).cloned().collect::<Vec<_>>();
+        let options = Options::parse(&options.join(","))?;
+        Ok(Self { options, ..Self::named(named, includes)? })
+    }
+
+    /// These files, and those in these folders.
+    pub(super) fn named(named: Vec<PathBuf>, mut includes: Vec<PathBuf>) -> Result<Self, Error> {
         if includes.is_empty() {
             includes = named.iter().map(|path| include_of(path)).collect();
             includes.dedup();
@@ -80,10 +92,7 @@ impl Protos {
         for path in named {
             collect(path, &mut files)?;
         }
-        let given = matches.get_many::<String>("opt").into_iter().flatten();
-        let options = settings.opt.iter().chain(given).cloned().collect::<Vec<_>>();
-        let options = Options::parse(&options.join(","))?;
-        Ok(Self { files, includes, options, protoc: Protoc::default() })
+        Ok(Self { files, includes, options: Options::default(), protoc: Protoc::default() })
     }
 
     /// Those that the arguments or the package name; or else those that its build script compiles,
@@ -126,9 +135,11 @@ impl Protos {
     /// Runs protoc.
     pub(super) fn compile(&self) -> Result<Compiled, Error> {
         let (set, warnings) = self.protoc.run(&self.files, &self.includes)?;
-        let named = self.protoc.proto_path(&self.includes).names(&self.files);
+        let path = self.protoc.proto_path(&self.includes);
+        let named = path.names(&self.files);
         let wanted = descriptor::to_generate(&set, &named, &self.options);
-        Ok(Compiled { set, wanted, warnings })
+        let sources = path.sources(&set).map(|(name, path)| (name.to_owned(), path)).collect();
+        Ok(Compiled { set, wanted, named, sources, warnings })
     }
 }
 

@@ -3,13 +3,13 @@
 //! What somebody has written is never printed, only inserted into, at places that the parser tells.
 
 mod contracts;
-mod edit;
+pub(super) mod edit;
 mod implementation;
 mod modules;
 mod paths;
 mod resolve;
 mod signature;
-mod stub;
+pub(super) mod stub;
 
 use std::collections::{BTreeMap, BTreeSet};
 

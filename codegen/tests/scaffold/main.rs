@@ -4,6 +4,7 @@
 
 mod arguments;
 mod generate;
+mod new;
 mod page;
 mod project;
 #[path = "../fuzz/random.rs"]

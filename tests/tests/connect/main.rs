@@ -7,6 +7,7 @@ mod cors;
 mod explorer;
 mod foreign;
 mod json;
+mod json_messages;
 mod mirror;
 #[allow(dead_code, reason = "shared with tests that need more of it")]
 #[path = "../behaviour/http1/raw.rs"]
@@ -33,9 +34,11 @@ mod contracts {
     pub mod calculator {
         rust_scaffold::include_proto!("calculator");
     }
+    #[allow(dead_code, reason = "its descriptors are in those of the mirror")]
     pub mod edition {
         rust_scaffold::include_proto!("edition");
     }
+    #[allow(dead_code, reason = "its descriptors are in those of the mirror")]
     pub mod legacy {
         rust_scaffold::include_proto!("legacy");
     }

@@ -15,7 +15,7 @@ pub(super) struct Edit {
 
 /// How the items of an implementation are laid out.
 #[derive(Debug)]
-pub(super) struct Layout {
+pub(in crate::scaffold) struct Layout {
     /// In front of the implementation.
     outer: String,
     /// In front of its items.
@@ -23,6 +23,14 @@ pub(super) struct Layout {
     /// One level.
     pub(super) unit: String,
     pub(super) line_break: &'static str,
+}
+
+/// As rustfmt has it, at the top of a file.
+impl Default for Layout {
+    fn default() -> Self {
+        let unit = "    ".to_owned();
+        Self { outer: String::new(), indent: unit.clone(), unit, line_break: "\n" }
+    }
 }
 
 impl Layout {

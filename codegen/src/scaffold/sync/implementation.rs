@@ -12,7 +12,7 @@ use super::{
     paths::Scope,
     resolve::Resolver,
     signature::{self, Verdict},
-    stub,
+    stub::{self, Stub},
 };
 use crate::scaffold::{
     outcome::{Finding, Level},
@@ -106,7 +106,8 @@ impl<'a> Subject<'a> {
             if !missing.iter().any(|other| other.name == method.name) {
                 continue;
             }
-            let text = stub::stub((contract, method), (self.resolver, &self.scope), &layout);
+            let stub = Stub::new((contract, method), (self.resolver, &self.scope));
+            let text = stub.text(&layout);
             let is_same = |(anchor, _): &(Option<&ImplItemFn>, _)| {
                 anchor.map(std::ptr::from_ref) == before.map(std::ptr::from_ref)
             };

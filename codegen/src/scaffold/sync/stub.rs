@@ -18,7 +18,7 @@ const MARK: &str = "// TODO(scaffold): implement";
 /// How long lines may become, as for rustfmt.
 const WIDTH: usize = 100;
 
-/// A method that answers `Unimplemented`, without a line break at its end:
+/// A method that answers `Unimplemented`; types as they are written at its place:
 ///
 /// ```text
 ///     /// Adds two numbers.
@@ -27,52 +27,76 @@ const WIDTH: usize = 100;
 ///         Err(Status::unimplemented("not implemented yet"))
 ///     }
 /// ```
-pub(super) fn stub(
-    (contract, method): (&Contract, &Method),
-    (resolver, scope): (&Resolver, &Scope),
-    layout: &Layout,
-) -> String {
-    let Layout { indent, unit, line_break, .. } = layout;
-    let message = |message: &Message| {
-        let of_message = scope.message(resolver, message);
-        match message.streams {
-            true => format!("{}<{of_message}>", scope.runtime(resolver, "Streaming")),
-            false => of_message,
-        }
-    };
-    let (request, response) = (message(&method.request), message(&method.response));
-    let runtime = |name| scope.runtime(resolver, name);
-    let (result, status) = (scope.result(resolver), runtime("Status"));
-    let name = written(&method.name);
-    let argument = format!("_request: {}<{request}>", runtime("Request"));
-    let response = format!("{}<{response}>", runtime("Response"));
+pub(in crate::scaffold) struct Stub<'a> {
+    /// Lines of rustdoc.
+    pub(in crate::scaffold) docs: &'a [String],
+    pub(in crate::scaffold) name: &'a str,
+    /// `calculator.Calculator/Add`
+    pub(in crate::scaffold) rpc: String,
+    /// `Request<AddRequest>`
+    pub(in crate::scaffold) request: String,
+    pub(in crate::scaffold) result: &'a str,
+    /// `Response<AddResponse>`
+    pub(in crate::scaffold) response: String,
+    pub(in crate::scaffold) status: String,
+}
 
-    let mut text = String::new();
-    for line in &method.docs {
-        let space = if line.is_empty() { "" } else { " " };
-        // Writing to a string cannot fail.
-        let _ = write!(text, "{indent}///{space}{line}{line_break}");
-    }
-    let output = format!("{result}<{response}, {status}>");
-    let head = format!("{indent}async fn {name}(&self, {argument}) -> {output} {{");
-    match layout.width(&head) <= WIDTH {
-        true => text.push_str(&head),
-        false => {
-            let inner = format!("{indent}{unit}");
-            text += &format!("{indent}async fn {name}({line_break}{inner}&self,{line_break}");
-            text += &format!("{inner}{argument},{line_break}");
-            text += &end_of_head((result, &response, &status), layout);
+impl<'a> Stub<'a> {
+    /// That of a method, by the imports of a place.
+    pub(super) fn new(
+        (contract, method): (&Contract, &'a Method),
+        (resolver, scope): (&Resolver, &Scope),
+    ) -> Self {
+        let runtime = |name| scope.runtime(resolver, name);
+        let message = |message: &Message| {
+            let of_message = scope.message(resolver, message);
+            match message.streams {
+                true => format!("{}<{of_message}>", runtime("Streaming")),
+                false => of_message,
+            }
+        };
+        Self {
+            docs: &method.docs,
+            name: &method.name,
+            rpc: format!("{}/{}", contract.service, method.rpc),
+            request: format!("{}<{}>", runtime("Request"), message(&method.request)),
+            result: scope.result(resolver),
+            response: format!("{}<{}>", runtime("Response"), message(&method.response)),
+            status: runtime("Status"),
         }
     }
-    let Contract { service, .. } = contract;
-    let _ = write!(
-        text,
-        "{line_break}{indent}{unit}{MARK} {service}/{rpc}\
-         {line_break}{indent}{unit}Err({status}::unimplemented(\"not implemented yet\"))\
-         {line_break}{indent}}}",
-        rpc = method.rpc
-    );
-    text
+
+    /// Its text, without a line break at the end.
+    pub(in crate::scaffold) fn text(&self, layout: &Layout) -> String {
+        let Layout { indent, unit, line_break, .. } = layout;
+        let Self { rpc, request, result, response, status, .. } = self;
+        let name = written(self.name);
+        let argument = format!("_request: {request}");
+        let mut text = String::new();
+        for line in self.docs {
+            let space = if line.is_empty() { "" } else { " " };
+            // Writing to a string cannot fail.
+            let _ = write!(text, "{indent}///{space}{line}{line_break}");
+        }
+        let output = format!("{result}<{response}, {status}>");
+        let head = format!("{indent}async fn {name}(&self, {argument}) -> {output} {{");
+        match layout.width(&head) <= WIDTH {
+            true => text.push_str(&head),
+            false => {
+                let inner = format!("{indent}{unit}");
+                text += &format!("{indent}async fn {name}({line_break}{inner}&self,{line_break}");
+                text += &format!("{inner}{argument},{line_break}");
+                text += &end_of_head((result, response, status), layout);
+            }
+        }
+        let _ = write!(
+            text,
+            "{line_break}{indent}{unit}{MARK} {rpc}\
+             {line_break}{indent}{unit}Err({status}::unimplemented(\"not implemented yet\"))\
+             {line_break}{indent}}}"
+        );
+        text
+    }
 }
 
 /// What stands behind the arguments of a method that has lines of their own for them, with limits

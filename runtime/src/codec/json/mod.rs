@@ -5,6 +5,7 @@
 mod field_path;
 #[cfg(feature = "rest")]
 pub(crate) mod http_mapping;
+pub(crate) mod messages;
 mod options;
 mod read;
 mod scalar;

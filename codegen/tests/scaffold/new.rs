@@ -1,0 +1,227 @@
+//! `cargo scaffold new`: which files there are, and what they say. `tests/scaffold` builds them.
+
+use crate::project::Project;
+
+const SHOP: &str = "\
+syntax = \"proto3\";
+package shop.v1;
+import \"google/protobuf/empty.proto\";
+import \"shop/item.proto\";
+
+// Sells.
+service Shop {
+  // Puts an item aside.
+  //
+  // For an hour.
+  rpc Reserve(Item) returns (google.protobuf.Empty);
+  rpc Type(stream Request) returns (stream Item) { option deprecated = true; }
+}
+
+message Request {
+  string help = 1;
+  repeated string names = 2;
+}
+";
+
+const ITEM: &str = "\
+syntax = \"proto3\";
+package shop.v1;
+message Item {
+  sint32 number = 1;
+  bool rare = 2;
+  oneof price { double euros = 3; bytes coins = 4; }
+  Item part = 5;
+  map<string, string> labels = 6;
+}
+";
+
+fn project() -> Project {
+    let project = Project::new(&[("api/shop/shop.proto", SHOP), ("api/shop/item.proto", ITEM)]);
+    project.remove("Cargo.toml");
+    project
+}
+
+const NEW: [&str; 6] = ["new", "my-shop", "--proto", "api/shop/shop.proto", "-I", "api"];
+
+#[test]
+fn all_files_are_there_and_say_whose_they_are() {
+    let project = project();
+    let ran = project.run(&NEW).exits(0);
+    let files = project.files("my-shop");
+    let names = [
+        ".dockerignore",
+        ".github/workflows/ci.yml",
+        ".gitignore",
+        "Cargo.toml",
+        "Dockerfile",
+        "README.md",
+        "build.rs",
+        "kubernetes.yaml",
+        "proto/shop/item.proto",
+        "proto/shop/shop.proto",
+        "src/bin/client.rs",
+        "src/bin/server.rs",
+        "src/lib.rs",
+        "src/services.rs",
+        "src/services/shop.rs",
+        "src/tests.rs",
+    ];
+    assert_eq!(files.keys().collect::<Vec<_>>(), names);
+    for (name, content) in &files {
+        assert!(ran.stderr.contains(&format!("Created my-shop/{name}\n")), "{}", ran.stderr);
+        assert!(!has_placeholder(content), "{name}: {content}");
+        let first = content.lines().next().unwrap();
+        let says = first.contains("`cargo scaffold new`, once: this file is yours");
+        match name.strip_prefix("proto/") {
+            Some(proto) => assert_eq!(*content, project.read(&format!("api/{proto}"))),
+            None => assert!(says, "{name}"),
+        }
+    }
+}
+
+/// Whether something has been forgotten in a template: `@name@`.
+fn has_placeholder(content: &str) -> bool {
+    let is_name = |part: &str| {
+        !part.is_empty() && part.chars().all(|it| it.is_ascii_lowercase() || it == '_')
+    };
+    content.split('@').skip(1).any(is_name)
+}
+
+#[test]
+fn implementations_are_what_sync_would_write() {
+    let project = project();
+    project.run(&NEW).exits(0);
+    assert_eq!(project.read("my-shop/src/services/shop.rs"), IMPLEMENTATION);
+    project.run_in("my-shop", &["sync", "--check"]).exits(0);
+    // Without its methods, and with them again.
+    let start = IMPLEMENTATION.find("    /// Puts").unwrap();
+    project.write("my-shop/src/services/shop.rs", &format!("{}}}\n", &IMPLEMENTATION[..start]));
+    project.run_in("my-shop", &["sync"]).exits(0);
+    assert_eq!(project.read("my-shop/src/services/shop.rs"), IMPLEMENTATION);
+}
+
+const IMPLEMENTATION: &str = "\
+// Written by `cargo scaffold new`, once: this file is yours. `cargo scaffold sync` adds the methods that the contract gains.
+
+use rust_scaffold::{Request, Response, Status, Streaming};
+
+use crate::proto::shop::v1::{Item, Shop};
+
+/// Sells.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct MyShop;
+
+impl Shop for MyShop {
+    /// Puts an item aside.
+    ///
+    /// For an hour.
+    async fn reserve(&self, _request: Request<Item>) -> Result<Response<()>, Status> {
+        // TODO(scaffold): implement shop.v1.Shop/Reserve
+        Err(Status::unimplemented(\"not implemented yet\"))
+    }
+
+    async fn r#type(
+        &self,
+        _request: Request<Streaming<crate::proto::shop::v1::Request>>,
+    ) -> Result<Response<Streaming<Item>>, Status> {
+        // TODO(scaffold): implement shop.v1.Shop/Type
+        Err(Status::unimplemented(\"not implemented yet\"))
+    }
+}
+";
+
+#[test]
+fn fields_that_are_single_values_are_arguments_of_the_client() {
+    let project = project();
+    project.run(&NEW).exits(0);
+    let client = project.read("my-shop/src/bin/client.rs");
+    for (name, kind) in
+        [("number", "int32"), ("rare", "bool"), ("euros", "double"), ("coins", "base64")]
+    {
+        assert!(client.contains(&format!("({name:?}, {kind:?})")), "{client}");
+    }
+    for name in ["part", "labels", "help", "names"] {
+        assert!(!client.contains(&format!("(\"{name}\", ")), "{client}");
+    }
+}
+
+#[test]
+fn services_of_the_same_name_are_told_apart() {
+    let project = project();
+    let other = SHOP
+        .replace("package shop.v1;", "package shop.v2;")
+        .replace("stream Item", "stream shop.v1.Item")
+        .replace("(Item)", "(shop.v1.Item)");
+    project.write("api/shop/other.proto", &other);
+    project
+        .run(&["new", "two", "--proto", "api/shop/shop.proto", "api/shop/other.proto", "-I", "api"])
+        .exits(0);
+    let services = project.read("two/src/services.rs");
+    for name in ["mod shop_v1_shop;", "mod shop_v2_shop;", "MyShopV1Shop", "MyShopV2Shop"] {
+        assert!(services.contains(name), "{services}");
+    }
+    assert!(project.read("two/src/bin/client.rs").contains("\"shop-v2-shop-reserve\""));
+}
+
+#[test]
+fn a_folder_with_a_file_of_these_names_is_not_touched() {
+    let project = project();
+    project.write("my-shop/src/lib.rs", "// Mine.\n");
+    project.write("my-shop/notes.txt", "");
+    let ran = project.run(&NEW).exits(1);
+    assert!(ran.stderr.contains("error: `my-shop/src/lib.rs` is there already"), "{}", ran.stderr);
+    assert_eq!(project.files("my-shop").len(), 2);
+    project.remove("my-shop/src/lib.rs");
+    project.run(&NEW).exits(0);
+    let ran = project.run(&NEW).exits(1);
+    assert_eq!(ran.stderr.matches("is there already").count(), 16, "{}", ran.stderr);
+}
+
+#[test]
+fn what_is_no_package_is_refused() {
+    let project = project();
+    for name in ["1st", "a b", "std", "test", "type", "rust-scaffold"] {
+        let ran = project.run(&["new", name, "--proto", "api/shop/item.proto"]).exits(1);
+        assert!(
+            ran.stderr.contains(&format!("a package cannot be called `{name}`")),
+            "{}",
+            ran.stderr
+        );
+    }
+    let ran = project.run(&["new", "a", "--proto", "api/shop/item.proto"]).exits(1);
+    assert!(ran.stderr.contains("there is no service in the protos"), "{}", ran.stderr);
+    let ran = project.run(&["new", "a", "--proto", "api/absent.proto"]).exits(1);
+    assert!(ran.stderr.contains("absent.proto"), "{}", ran.stderr);
+    project.run(&["new", "a"]).exits(2);
+    assert!(!project.path("a").exists());
+}
+
+#[test]
+fn dependencies_are_where_the_user_says() {
+    let project = project();
+    let manifest = |more: &[&str]| {
+        project.run(&[&NEW[..], more].concat()).exits(0);
+        let manifest = project.read("my-shop/Cargo.toml");
+        std::fs::remove_dir_all(project.path("my-shop")).unwrap();
+        manifest
+    };
+    let registry =
+        format!("rust-scaffold = {{ version = {:?}, features", env!("CARGO_PKG_VERSION"));
+    assert!(manifest(&[]).contains(&registry));
+    let git = manifest(&["--scaffold-git", "https://git.example/scaffold"]);
+    assert!(
+        git.contains("rust-scaffold-build = { git = \"https://git.example/scaffold\", "),
+        "{git}"
+    );
+    let path = manifest(&["--scaffold-path", "."]);
+    let runtime = project.path("runtime").display().to_string();
+    assert!(path.contains(&format!("path = {runtime:?}")), "{path}");
+}
+
+#[test]
+fn a_dry_run_writes_nothing() {
+    let project = project();
+    let ran = project.run(&[&NEW[..], &["--dry-run"]].concat()).exits(0);
+    assert!(ran.stdout.contains("+++ b/my-shop/src/lib.rs"), "{}", ran.stdout);
+    assert!(!project.path("my-shop").exists());
+}

@@ -1,0 +1,85 @@
+#!/usr/bin/env bash
+# What `cargo scaffold new` writes builds without a warning, passes its tests, serves and calls: from an empty folder, for
+# the protos of the examples. With the dependencies of the workspace, and in its target directory.
+set -euo pipefail
+cd "$(dirname "$0")/../.."
+repository=$PWD
+CARGO_TARGET_DIR=$(realpath --canonicalize-missing "${CARGO_TARGET_DIR:-target}")
+export CARGO_TARGET_DIR CARGO_NET_OFFLINE=true RUST_BACKTRACE=0
+scratch=$(mktemp -d)
+server=
+trap '[ -z "$server" ] || kill "$server"; rm -r "$scratch"' EXIT
+
+main() {
+    cargo build --quiet --package rust-scaffold-build --bin cargo-scaffold
+    written calculator proto/calculator.proto
+    says 'Unimplemented: not implemented yet' client add --a 5 --b 3
+    # The first method is written.
+    sed --in-place '0,/_request/s//request/
+        0,/Err(Status.*/s//let AddRequest { a, b } = request.into_inner();\
+        Ok(Response::new(AddResponse { result: a + b }))/' src/services/calculator.rs
+    restart
+    says '{"result":8}' client add --a 5 --b 3
+    says '{"result":-8}' client add --json '{"a": -5, "b": "-3"}'
+    says '{"result":8}' curl --silent --show-error --write-out '\n' --data '{"a": 5, "b": 3}' \
+        --header 'content-type: application/json' "$address/calculator.Calculator/Add"
+    says 'InvalidArgument: a: expected int32, got "five"' client add --a five
+
+    written greeter proto/greeter.proto
+    says 'Unimplemented: not implemented yet' client say-hello --name Ada
+
+    written telemetry proto/telemetry.proto
+    says 'Unimplemented: not implemented yet' client watch --series room --limit 2
+    says 'Unimplemented: not implemented yet' client upload --json '{"series": "a"}' --json '{"series": "b"}'
+    says 'Unimplemented: not implemented yet' client tail
+    says 'Unimplemented: not implemented yet' client last --json '{"maxAge": "1.5s"}'
+    stop
+}
+
+# written NAME PROTO: writes a package, looks at it as its own CI does, and serves it.
+written() {
+    stop
+    cd "$repository"
+    "$CARGO_TARGET_DIR/debug/cargo-scaffold" scaffold new "$scratch/$1" --quiet --proto "$2" --scaffold-path .
+    cp Cargo.lock "$scratch/$1"
+    cd "$scratch/$1"
+    echo "$1"
+    cargo fmt --check
+    cargo clippy --quiet --all-targets -- -D warnings
+    cargo test --quiet
+    "$CARGO_TARGET_DIR/debug/cargo-scaffold" scaffold sync --check
+    restart
+}
+
+# Serves the package in this folder, on any free port.
+restart() {
+    stop
+    cargo build --quiet
+    ADDRESS=127.0.0.1:0 "$CARGO_TARGET_DIR/debug/server" > "$scratch/server" 2> /dev/null &
+    server=$!
+    until grep --quiet 'serving on' "$scratch/server" 2> /dev/null; do
+        kill -0 "$server"
+        sleep 0.1
+    done
+    address=http://$(sed 's/serving on //' "$scratch/server")
+}
+
+stop() {
+    [ -n "$server" ] || return 0
+    kill "$server"
+    wait "$server"
+    server=
+    rm "$scratch/server"
+}
+
+client() {
+    "$CARGO_TARGET_DIR/debug/client" --address "$address" "$@" 2>&1
+}
+
+# says TEXT COMMAND…: the command prints this and nothing else.
+says() {
+    echo "${*:2}"
+    diff <(echo "$1") <("${@:2}")
+}
+
+main
