@@ -23,6 +23,9 @@ pub(crate) struct Body {
     deadline: Option<Box<Deadline>>,
 }
 
+/// Of a size that is moved without a call of `memcpy`, as bodies often are.
+const _: () = assert!(size_of::<Body>() <= 64);
+
 enum BodyKind {
     Ended,
     /// Nothing but a status.
@@ -33,11 +36,12 @@ enum BodyKind {
     Outgoing(Box<dyn OutgoingMessages>),
     Received(Box<dyn RecvBody>, EndOfBody),
     Observed(Box<ObservedBody>),
-    /// The messages are passed without a codec.
-    Direct(DirectResponses),
+    /// The messages are passed without a codec. What holds for a stream of them is boxed; None for a single one.
+    Direct(Option<Box<DirectResponses>>),
 }
 
 /// What holds for responses that are passed without a codec.
+#[derive(Default)]
 pub(crate) struct DirectResponses {
     /// In which a stream of them makes calls, and whose deadline ends it. None for a single message.
     pub(crate) stream: Option<CallContext>,
@@ -131,12 +135,8 @@ impl Body {
 
     /// The body of a call whose messages are in a [`DirectSlot`](super::direct_slot::DirectSlot).
     pub(crate) fn direct(stream: Option<CallContext>) -> Self {
-        Self::of(BodyKind::Direct(DirectResponses {
-            stream,
-            observers: Vec::new(),
-            server_observers: 0,
-            method: None,
-        }))
+        let stream = stream.map(|it| DirectResponses { stream: Some(it), ..Default::default() });
+        Self::of(BodyKind::Direct(stream.map(Box::new)))
     }
 
     pub(crate) fn once(message: Bytes) -> Self {
@@ -196,10 +196,8 @@ impl Body {
                 observer.on_data(message);
                 observer.on_end(status.as_ref().map_or(clean, Err));
             }
-            BodyKind::Direct(responses) if responses.stream.is_some() => {
-                responses.observers.push(observer);
-            }
-            BodyKind::Direct(_) => {
+            BodyKind::Direct(Some(responses)) => responses.observers.push(observer),
+            BodyKind::Direct(None) => {
                 observer.on_message();
                 observer.on_end(clean);
             }
@@ -229,7 +227,7 @@ impl Body {
         match &self.kind {
             BodyKind::Ended | BodyKind::Once(_, None) => Some(true),
             BodyKind::Failed(_) | BodyKind::Once(_, Some(_)) => Some(false),
-            BodyKind::Direct(responses) if responses.stream.is_none() => Some(true),
+            BodyKind::Direct(None) => Some(true),
             _ => None,
         }
     }
@@ -240,7 +238,7 @@ impl Body {
         match &mut self.kind {
             BodyKind::Outgoing(messages) => messages.withhold_cause(method),
             BodyKind::Observed(observed) => observed.method = Some(method),
-            BodyKind::Direct(responses) => {
+            BodyKind::Direct(Some(responses)) => {
                 responses.method = Some(method);
                 responses.server_observers = responses.observers.len();
             }
@@ -248,7 +246,10 @@ impl Body {
                 cause::withhold(method.path, status);
             }
             // What is received has no cause in this process.
-            BodyKind::Once(_, None) | BodyKind::Ended | BodyKind::Received(..) => {}
+            BodyKind::Once(_, None)
+            | BodyKind::Ended
+            | BodyKind::Received(..)
+            | BodyKind::Direct(None) => {}
         }
     }
 
@@ -263,13 +264,10 @@ impl Body {
 
     /// What holds for responses that are passed without a codec. None if they are in this body.
     pub(crate) fn take_direct(&mut self) -> Option<DirectResponses> {
-        match std::mem::replace(&mut self.kind, BodyKind::Ended) {
-            BodyKind::Direct(responses) => Some(responses),
-            kind => {
-                self.kind = kind;
-                None
-            }
-        }
+        let BodyKind::Direct(responses) = &mut self.kind else { return None };
+        let responses = responses.take().map_or_else(Default::default, |it| *it);
+        self.kind = BodyKind::Ended;
+        Some(responses)
     }
 
     /// Records that the reader gave up on the body with `status`, which is not the body's own.

@@ -94,16 +94,16 @@ pub(crate) struct ObservedFuture {
 }
 
 impl ServiceFuture {
-    /// The protocol in which a failure of the call is told, whose request is in `protocol`. None if it is plain HTTP for
-    /// another library.
-    pub(crate) fn protocol(&self, protocol: Protocol) -> Option<Protocol> {
+    /// The protocol in which a failure of the call is told. None if it is plain HTTP.
+    pub(crate) fn protocol(&self) -> Option<Protocol> {
         match self {
+            Self::Ours(reply) => reply.protocol(),
             Self::Other(protocol, _) => *protocol,
             #[cfg(feature = "web")]
             Self::Then(protocol, _) => *protocol,
-            Self::Ours(_) | Self::Refused(_) => Some(protocol),
+            Self::Refused(refusal) => Protocol::of_call(refusal.as_ref()?.headers()),
             #[cfg(feature = "_observed")]
-            Self::Observed(observed) => observed.inner.protocol(protocol),
+            Self::Observed(observed) => observed.inner.protocol(),
         }
     }
 
@@ -137,8 +137,7 @@ impl ServiceFuture {
         F: Future<Output = Response<HttpBody>> + Send + 'static,
     {
         let is_refusal = self.is_refusal();
-        // What is translated is gRPC before.
-        let inner = self.protocol(protocol.unwrap_or_default());
+        let inner = self.protocol();
         let mut then = ThenResponse { waiting: Some((self, answer)), inner, answering: None };
         if is_refusal
             && let Poll::Ready(refusal) = then.poll(&mut Context::from_waker(Waker::noop()))
@@ -184,6 +183,17 @@ impl ServiceFuture {
 
 #[cfg(feature = "_observed")]
 impl ServiceFuture {
+    /// Whether it is plain HTTP for another library.
+    fn is_plain_http(&self) -> bool {
+        match self {
+            Self::Other(protocol, _) => protocol.is_none(),
+            #[cfg(feature = "web")]
+            Self::Then(protocol, _) => protocol.is_none(),
+            Self::Ours(_) | Self::Refused(_) => false,
+            Self::Observed(observed) => observed.inner.is_plain_http(),
+        }
+    }
+
     /// This response, shown to `observer`. If it is dropped before that, the call was cancelled.
     pub(crate) fn observed(self, observer: impl MessageObserver + 'static) -> Self {
         Self::Observed(Box::new(ObservedFuture {
@@ -211,7 +221,7 @@ impl ObservedFuture {
         #[cfg(feature = "tracing")]
         let _entered = self.span.enter();
         let mut response = ready!(self.inner.poll(cx));
-        let is_call = self.inner.protocol(Protocol::Grpc).is_some();
+        let is_call = !self.inner.is_plain_http();
         let Some(mut observer) = self.observer.take() else { return Poll::Ready(response) };
         if let Some((limit, protocol)) = self.fit {
             fit_head(&mut response, limit, protocol);
@@ -310,6 +320,14 @@ mod tests {
 
     async fn same(response: Response<HttpBody>) -> Response<HttpBody> {
         response
+    }
+
+    #[test]
+    fn a_refusal_is_in_the_protocol_of_its_response() {
+        let refused = |response| ServiceFuture::Refused(Some(Box::new(response)));
+        let call = Protocol::GrpcWeb.trailers_only(&status::panicked());
+        assert_eq!(refused(call).protocol(), Some(Protocol::GrpcWeb));
+        assert_eq!(refused(Response::new(HttpBody::default())).protocol(), None);
     }
 
     #[test]

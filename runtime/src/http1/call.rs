@@ -54,14 +54,13 @@ impl Service<Request<Incoming>> for Http1Service {
         let counted = CountedStream::start(&self.socket);
         let has_body = request.method() != Method::HEAD;
         let request = request.map(HttpBody::new);
-        let protocol = Protocol::of_headers(request.headers());
         let info = self.info.as_ref();
         let service_future = match is_grpc(&request) {
             true => self.shared.services.refuse(request, needs_http2(), info),
             false => self.shared.call(request, info),
         };
         Http1Call {
-            protocol: service_future.protocol(protocol),
+            protocol: service_future.protocol(),
             service_future: Some(service_future),
             has_body,
             counted,

@@ -39,8 +39,16 @@ impl fmt::Display for Protocol {
 
 impl Protocol {
     /// The protocol that `content-type` names, with messages in protobuf.
+    #[inline]
     pub(crate) fn of_content_type(value: &HeaderValue) -> Option<Self> {
-        let format = value.as_bytes().strip_prefix(b"application/grpc")?;
+        match value.as_bytes().strip_prefix(b"application/grpc")? {
+            [] => Some(Self::Grpc),
+            format => Self::of_format(format),
+        }
+    }
+
+    /// The protocol whose content type continues with `format` after `application/grpc`.
+    fn of_format(format: &[u8]) -> Option<Self> {
         #[cfg(feature = "web")]
         let (protocol, format) = web_format(format).unwrap_or((Self::Grpc, format));
         #[cfg(not(feature = "web"))]
@@ -49,34 +57,30 @@ impl Protocol {
         matches!(rest.first(), None | Some(b';')).then_some(protocol)
     }
 
-    /// The protocol in which a request with these `headers` is answered, whatever it is.
-    #[cfg_attr(not(feature = "web"), allow(unused_variables, reason = "there is only one"))]
-    pub(crate) fn of_headers(headers: &HeaderMap) -> Self {
-        #[cfg(feature = "web")]
-        let protocol = headers.get(header::CONTENT_TYPE).and_then(Self::of_content_type);
-        #[cfg(feature = "web")]
-        let protocol = protocol.unwrap_or_default();
-        #[cfg(not(feature = "web"))]
-        let protocol = Self::Grpc;
-        protocol
-    }
-
-    /// Like [`of_headers`](Self::of_headers), for a request or a response; None if it is no call but plain HTTP. Codecs
-    /// and formats that are not known here do not make it that.
+    /// The protocol of a request or a response with these `headers`. None if it is no call but plain HTTP. Codecs and
+    /// formats that are not known here do not make it that.
+    #[inline]
     pub(crate) fn of_call(headers: &HeaderMap) -> Option<Self> {
-        let value = headers.get(header::CONTENT_TYPE)?;
+        let value = content_type(headers)?;
         let is_call = value.as_bytes().starts_with(b"application/grpc");
         is_call.then(|| Self::of_content_type(value).unwrap_or_default())
     }
 
+    /// Constants, as `from_static` would look at each byte again with each call.
     pub(crate) fn content_type(self) -> HeaderValue {
-        HeaderValue::from_static(match self {
-            Self::Grpc => "application/grpc",
+        const GRPC: HeaderValue = HeaderValue::from_static("application/grpc");
+        #[cfg(feature = "web")]
+        const GRPC_WEB: HeaderValue = HeaderValue::from_static("application/grpc-web+proto");
+        #[cfg(feature = "web")]
+        const GRPC_WEB_TEXT: HeaderValue =
+            HeaderValue::from_static("application/grpc-web-text+proto");
+        match self {
+            Self::Grpc => GRPC,
             #[cfg(feature = "web")]
-            Self::GrpcWeb => "application/grpc-web+proto",
+            Self::GrpcWeb => GRPC_WEB,
             #[cfg(feature = "web")]
-            Self::GrpcWebText => "application/grpc-web-text+proto",
-        })
+            Self::GrpcWebText => GRPC_WEB_TEXT,
+        }
     }
 
     /// Whether bodies are text, not the bytes of messages.
@@ -109,6 +113,12 @@ impl Protocol {
             Self::GrpcWeb | Self::GrpcWebText => accepted_web_format(headers).unwrap_or(self),
         }
     }
+}
+
+/// The `content-type` among `headers`. There are few of them in a call, so that a search is faster than a look-up.
+#[inline]
+fn content_type(headers: &HeaderMap) -> Option<&HeaderValue> {
+    headers.iter().find_map(|(name, value)| (name == header::CONTENT_TYPE).then_some(value))
 }
 
 /// Strips the name of gRPC-Web from `format`, the part of a content type after `application/grpc`. Returns the

@@ -111,6 +111,14 @@ impl HttpReplyFuture {
     pub(crate) fn refused(refusal: Box<HttpResponse>) -> Self {
         Self(HttpReplyState::Refused(Some(refusal)))
     }
+
+    /// The protocol of the response. None if it is plain HTTP.
+    pub(crate) fn protocol(&self) -> Option<Protocol> {
+        match &self.0 {
+            HttpReplyState::Waiting(protocol, _) => Some(*protocol),
+            HttpReplyState::Refused(refusal) => Protocol::of_call(refusal.as_ref()?.headers()),
+        }
+    }
 }
 
 enum HttpReplyState {

@@ -208,8 +208,8 @@ impl MessageDecoder {
         self.whole.is_empty() && self.pieces.is_empty()
     }
 
-    /// The next complete message, decompressed.
-    #[inline]
+    /// The next complete message, decompressed. Inlined, as it is moved once more otherwise.
+    #[inline(always)]
     pub(crate) fn next(&mut self) -> Result<Option<Bytes>, Status> {
         if self.is_empty() {
             return Ok(None);
@@ -229,12 +229,11 @@ impl MessageDecoder {
             (Flag::Compressed, Some(encoding)) => {
                 compression::decompress(encoding, &message, self.limit).map(Some)
             }
-            (Flag::Compressed, None) => Err(Status::internal(
-                "a message is marked as compressed, but grpc-encoding names no compression",
-            )),
+            (Flag::Compressed, None) => Err(no_encoding()),
         }
     }
 
+    #[inline]
     fn take(&mut self, size: usize) -> Bytes {
         if self.whole.is_empty() {
             self.whole = std::mem::take(&mut self.pieces).freeze();
@@ -259,13 +258,19 @@ fn header(received: &[u8]) -> Result<Option<(Flag, usize)>, Status> {
     let flag = match received[0] {
         0 => Flag::Plain,
         1 => Flag::Compressed,
-        other => {
-            return Err(Status::internal(format!(
-                "a message has the compression flag {other}, expected 0 or 1"
-            )));
-        }
+        other => return Err(unknown_flag(other)),
     };
     Ok(Some((flag, length)))
+}
+
+#[cold]
+fn unknown_flag(flag: u8) -> Status {
+    Status::internal(format!("a message has the compression flag {flag}, expected 0 or 1"))
+}
+
+#[cold]
+fn no_encoding() -> Status {
+    Status::internal("a message is marked as compressed, but grpc-encoding names no compression")
 }
 
 #[cfg(test)]

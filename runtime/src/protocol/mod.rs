@@ -92,7 +92,7 @@ impl Protocol {
             #[cfg(feature = "web")]
             Self::GrpcWeb | Self::GrpcWebText => {
                 // In the format that the server has chosen.
-                let format = Self::of_headers(&head.headers);
+                let format = Self::of_call(&head.headers).unwrap_or_default();
                 let encoding = GrpcHeaders::parse(&head.headers).encoding(accepted).ok().flatten();
                 let body = grpc_web::without_trailers(format, body, encoding);
                 grpc::reply(format, head, accepted, body)

@@ -37,7 +37,7 @@ use crate::{
         stream::{AwaitingHalfClose, ReceivedStream},
         task_waker::TaskWaker,
     },
-    protocol::{Protocol, header_list::HeaderLimit, http_body::HttpBody, http_reply::too_long},
+    protocol::{header_list::HeaderLimit, http_body::HttpBody, http_reply::too_long},
 };
 
 /// Shared by all connections of a server.
@@ -68,7 +68,9 @@ impl ServerShared {
         (info, socket)
     }
 
-    /// Calls the services for `request`, unless its headers are too long.
+    /// Calls the services for `request`, unless its headers are too long. Inlined, as each call's request would be
+    /// copied once more otherwise.
+    #[inline(always)]
     pub(crate) fn call(
         &self,
         mut request: Request<HttpBody>,
@@ -212,13 +214,12 @@ impl Calls {
                 .counted(CountedStream::default(), messages);
             HttpBody::received(stream.arrived())
         });
-        let protocol = Protocol::of_headers(request.headers());
         let slot = Some(MethodSlot::of(request.uri().path()));
         let method = request.method().clone();
         let service_future = self.shared.call(request, self.info.as_ref());
         // What is refused says nothing of how quick its method is.
         let slot = slot.filter(|_| !service_future.is_refusal());
-        let call = ServerStream::new(protocol, service_future, stream, self.header_limit);
+        let call = ServerStream::new(service_future, stream, self.header_limit);
         let mut call = call.answering(&method).counted(counted);
         if !self.runs_inline(slot) {
             return self.spawn_unless_reset(call);

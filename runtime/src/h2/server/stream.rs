@@ -71,12 +71,11 @@ pub(crate) enum CallOutcome {
 
 impl ServerStream {
     pub(crate) fn new(
-        protocol: Protocol,
         mut service_future: ServiceFuture,
         stream: SendResponse<Bytes>,
         header_limit: HeaderLimit,
     ) -> Self {
-        let protocol = service_future.protocol(protocol);
+        let protocol = service_future.protocol();
         service_future.fit_to(header_limit, protocol);
         let progress = ResponseState::Waiting(service_future);
         let counted = CountedStream::default();

@@ -4,7 +4,7 @@
 
 use std::sync::Arc;
 
-use http::{Request, Response, header};
+use http::{Request, Response};
 
 use super::ServeGrpc;
 #[cfg(feature = "rest")]
@@ -14,7 +14,7 @@ use crate::{
         connect_info::ConnectInfo,
         http_service::{HttpService, ServiceFuture},
     },
-    protocol::http_body::HttpBody,
+    protocol::{Protocol, http_body::HttpBody},
     server::connect::ConnectServices,
 };
 
@@ -29,8 +29,7 @@ pub(crate) struct TranslatedRoutes {
 /// Whether a request is gRPC, or gRPC-Web. Most are, and pay for no more than this.
 #[inline]
 fn is_grpc(request: &Request<HttpBody>) -> bool {
-    let content_type = request.headers().get(header::CONTENT_TYPE);
-    content_type.is_some_and(|value| value.as_bytes().starts_with(b"application/grpc"))
+    Protocol::of_call(request.headers()).is_some()
 }
 
 impl TranslatedRoutes {
