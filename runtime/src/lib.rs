@@ -50,7 +50,8 @@
 //!   that of ring, or with `tls-aws-lc` that of AWS-LC, which needs a C compiler to build.
 //! - `log`: [`Server::log_calls`], which logs each call in one line. Adds no crate.
 //! - `json`: messages of Connect as JSON, by protobuf's mapping, so that curl and scripts can call every service:
-//!   see [`JsonOptions`]. Turns on `web` and `http1`. Adds `serde_json`, and the descriptors of the services to the program.
+//!   see [`JsonOptions`]. Turns on `web` and `http1`. Adds `serde_json` with `float_roundtrip` and
+//!   `raw_value`, and the descriptors of the services to the program.
 //! - `mock`: mocks of generated services, for tests.
 //! - `tracing`: [`Server::trace_calls`] and [`Channel::trace_calls`], which put each call into a span. Adds no crate.
 //! - `web`: gRPC-Web, in servers beside gRPC, and in a [`Channel`] by [`Protocol`]; in a [`Server`] the [Connect

@@ -82,7 +82,9 @@ impl FieldPath {
 }
 
 fn collect(types: &TypeTable, message: MessageId, outer: &[FieldId], paths: &mut Vec<FieldPath>) {
-    for (position, field) in types.message(message).fields.iter().enumerate() {
+    let fields = types.message(message).fields.iter().enumerate();
+    // The names of extensions have dots in them.
+    for (position, field) in fields.filter(|(_, field)| !field.is_extension) {
         let path = [outer, &[FieldId { message, position }]].concat();
         if has_text(types, field) {
             paths.push(FieldPath(path));

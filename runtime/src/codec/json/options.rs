@@ -3,9 +3,10 @@
 #[cfg(feature = "rest")]
 use super::types::FieldType;
 
-/// How deeply objects and lists may be nested. An `Any` in an `Any` is decoded only while it is written: no limit of
-/// protobuf's holds for it, and nobody but the stack would stop it.
-pub(super) const MAX_DEPTH: usize = 127;
+/// How deeply objects and lists may be nested. What is in an `Any` is decoded by itself, so that protobuf's limit holds
+/// anew in each, and nobody but the stack would stop an `Any` in an `Any`. One less than `serde_json` reads, so that the
+/// reader refuses first and says why.
+pub(super) const MAX_DEPTH: usize = 126;
 
 /// How messages are written as JSON, and read from it: see [`ServiceServer::json`](crate::ServiceServer::json). Needs the
 /// feature `json`.

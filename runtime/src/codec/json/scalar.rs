@@ -96,7 +96,7 @@ impl Scalar<'_> {
             Self::Signed(number) => number.into(),
             Self::Float(number) => whole(number)?,
             Self::Text(text) | Self::Bare(text) => {
-                let number = is_number(text).then_some(text)?;
+                let number = is_number(text).then(|| without_zeros(text))?;
                 i128::from_str(number).ok().or_else(|| whole(number.parse().ok()?))?
             }
             Self::Null | Self::Bool(_) => return None,
@@ -128,7 +128,7 @@ impl Scalar<'_> {
     }
 }
 
-/// Whether `text` has the form of a number in JSON, or that of one with zeros before it.
+/// Whether `text` is made of what numbers of JSON are made of. Parsers of Rust take words, too, and a plus before them.
 fn is_number(text: &str) -> bool {
     let digits = text.strip_prefix('-').unwrap_or(text);
     let is_in_numbers = |it: u8| matches!(it, b'0'..=b'9' | b'.' | b'e' | b'E' | b'+' | b'-');
@@ -137,8 +137,16 @@ fn is_number(text: &str) -> bool {
         && text.bytes().all(is_in_numbers)
 }
 
+/// A number without a fraction of zeros, which a `double` might round.
+fn without_zeros(number: &str) -> &str {
+    match number.split_once('.') {
+        Some((whole, zeros)) if zeros.bytes().all(|digit| digit == b'0') => whole,
+        _ => number,
+    }
+}
+
 fn whole(number: f64) -> Option<i128> {
-    // From here on, casts would give the largest number.
+    // More than any type has, and less than where casts give the largest number.
     const TOO_LARGE: f64 = 1e30;
     (number.fract() == 0.0 && number.abs() < TOO_LARGE).then_some(number as i128)
 }

@@ -47,7 +47,7 @@ pub(crate) struct MessageType {
     pub(crate) is_map_entry: bool,
     /// By number, with the extensions that there are.
     pub(crate) fields: Vec<FieldType>,
-    /// The names of oneofs, but for those of single fields with presence.
+    /// The names of oneofs, also of those that proto3 makes of `optional`, to which no field refers here.
     pub(crate) oneofs: Vec<String>,
     /// The positions of fields, by their names in JSON and in the proto.
     names: HashMap<String, usize>,
