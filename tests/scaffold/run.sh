@@ -1,11 +1,12 @@
 #!/usr/bin/env bash
 # What `cargo scaffold new` writes builds without a warning, passes its tests, serves and calls: from an empty folder, for
-# the protos of the examples. With the dependencies of the workspace, and in its target directory.
+# the protos of the examples and some harder ones. With the dependencies of the workspace, and in its target directory.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 repository=$PWD
 CARGO_TARGET_DIR=$(realpath --canonicalize-missing "${CARGO_TARGET_DIR:-target}")
 export CARGO_TARGET_DIR CARGO_NET_OFFLINE=true RUST_BACKTRACE=0
+scaffold=$CARGO_TARGET_DIR/debug/cargo-scaffold
 scratch=$(mktemp -d)
 server=
 trap '[ -z "$server" ] || kill "$server"; rm -r "$scratch"' EXIT
@@ -33,21 +34,29 @@ main() {
     says 'Unimplemented: not implemented yet' client upload --json '{"series": "a"}' --json '{"series": "b"}'
     says 'Unimplemented: not implemented yet' client tail
     says 'Unimplemented: not implemented yet' client last --json '{"maxAge": "1.5s"}'
+    # The contract gains an rpc.
+    sed --in-place 's/^service Telemetry {/&\n  rpc First(Query) returns (Point);/' proto/telemetry.proto
+    "$scaffold" sync
+    cargo test --quiet
+
+    # Packages with dots, imports, and names that are keywords.
+    written health runtime/proto/grpc/health/v1/health.proto -I runtime/proto
+    written keywords tests/golden/keywords/input -I tests/golden/keywords/input
     stop
 }
 
-# written NAME PROTO: writes a package, looks at it as its own CI does, and serves it.
+# written NAME PROTO…: writes a package, looks at it as its own CI does, and serves it.
 written() {
     stop
     cd "$repository"
-    "$CARGO_TARGET_DIR/debug/cargo-scaffold" scaffold new "$scratch/$1" --quiet --proto "$2" --scaffold-path .
+    "$scaffold" new "$scratch/$1" --quiet --scaffold-path . --proto "${@:2}"
     cp Cargo.lock "$scratch/$1"
     cd "$scratch/$1"
     echo "$1"
     cargo fmt --check
     cargo clippy --quiet --all-targets -- -D warnings
     cargo test --quiet
-    "$CARGO_TARGET_DIR/debug/cargo-scaffold" scaffold sync --check
+    "$scaffold" sync --check
     restart
 }
 

@@ -24,8 +24,7 @@ async fn main() -> ExitCode {
 
 async fn serve() -> io::Result<()> {
     let server = @crate@::services::server()
-        .health()
-        .reflection()
+        @built_in@
         .log_calls()
         .shutdown_on_signal();
     let address = variable("ADDRESS").unwrap_or_else(|| "[::]:50051".to_owned());

@@ -10,12 +10,15 @@ import \"shop/item.proto\";
 
 // Sells.
 service Shop {
-  // Puts an item aside.
+  // Puts an item
+  // aside. It is nobody else's.
   //
   // For an hour.
   rpc Reserve(Item) returns (google.protobuf.Empty);
-  rpc Type(stream Request) returns (stream Item) { option deprecated = true; }
+  rpc Type(stream Request) returns (stream Option) { option deprecated = true; }
 }
+
+message Option {}
 
 message Request {
   string help = 1;
@@ -112,7 +115,8 @@ use crate::proto::shop::v1::{Item, Shop};
 pub struct MyShop;
 
 impl Shop for MyShop {
-    /// Puts an item aside.
+    /// Puts an item
+    /// aside. It is nobody else's.
     ///
     /// For an hour.
     async fn reserve(&self, _request: Request<Item>) -> Result<Response<()>, Status> {
@@ -123,7 +127,7 @@ impl Shop for MyShop {
     async fn r#type(
         &self,
         _request: Request<Streaming<crate::proto::shop::v1::Request>>,
-    ) -> Result<Response<Streaming<Item>>, Status> {
+    ) -> Result<Response<Streaming<crate::proto::shop::v1::Option>>, Status> {
         // TODO(scaffold): implement shop.v1.Shop/Type
         Err(Status::unimplemented(\"not implemented yet\"))
     }
@@ -140,6 +144,8 @@ fn fields_that_are_single_values_are_arguments_of_the_client() {
     {
         assert!(client.contains(&format!("({name:?}, {kind:?})")), "{client}");
     }
+    assert!(client.contains("\"Puts an item \\\n"), "{client}");
+    assert!(client.contains(" aside.\",\n"), "{client}");
     for name in ["part", "labels", "help", "names"] {
         assert!(!client.contains(&format!("(\"{name}\", ")), "{client}");
     }
@@ -148,10 +154,8 @@ fn fields_that_are_single_values_are_arguments_of_the_client() {
 #[test]
 fn services_of_the_same_name_are_told_apart() {
     let project = project();
-    let other = SHOP
-        .replace("package shop.v1;", "package shop.v2;")
-        .replace("stream Item", "stream shop.v1.Item")
-        .replace("(Item)", "(shop.v1.Item)");
+    let other =
+        SHOP.replace("package shop.v1;", "package shop.v2;").replace("(Item)", "(shop.v1.Item)");
     project.write("api/shop/other.proto", &other);
     project
         .run(&["new", "two", "--proto", "api/shop/shop.proto", "api/shop/other.proto", "-I", "api"])
@@ -161,6 +165,20 @@ fn services_of_the_same_name_are_told_apart() {
         assert!(services.contains(name), "{services}");
     }
     assert!(project.read("two/src/bin/client.rs").contains("\"shop-v2-shop-reserve\""));
+}
+
+#[test]
+fn what_the_runtime_serves_itself_is_left_out_if_the_package_does() {
+    let project = project();
+    project.run(&NEW).exits(0);
+    let server = project.read("my-shop/src/bin/server.rs");
+    assert!(server.contains(".health()") && server.contains(".reflection()"), "{server}");
+    let proto =
+        SHOP.replace("package shop.v1", "package grpc.health.v1").replace("(Item)", "(Option)");
+    project.write("api/health.proto", &proto);
+    project.run(&["new", "own", "--proto", "api/health.proto", "-I", "api"]).exits(0);
+    let server = project.read("own/src/bin/server.rs");
+    assert!(!server.contains(".health()") && server.contains(".reflection()"), "{server}");
 }
 
 #[test]

@@ -49,12 +49,15 @@ fn command(package: &Package, (service, method): (&Service, &Method)) -> String 
     format!("rpc({name:?}, {about}, &[{fields}]),")
 }
 
-/// A literal with the first paragraph of the docs, in lines as long as they are there: rustfmt
-/// breaks no literals.
+/// A literal with the first sentence of the docs, in lines as long as they are there: rustfmt breaks
+/// no literals.
 fn about(method: &Method) -> String {
-    let lines = method.docs.iter().take_while(|line| !line.is_empty());
-    let lines = lines.map(|line| line.escape_debug().to_string()).collect::<Vec<_>>();
-    format!("\"{}\"", lines.join(" \\\n     "))
+    let paragraph = method.docs.iter().take_while(|line| !line.is_empty());
+    let paragraph = paragraph.map(String::as_str).collect::<Vec<_>>().join("\n");
+    let ends = [". ", ".\n"].into_iter().filter_map(|end| paragraph.find(end));
+    let sentence = ends.min().map_or(&*paragraph, |end| &paragraph[..=end]);
+    let lines = sentence.lines().map(|line| line.escape_debug().to_string());
+    format!("\"{}\"", lines.collect::<Vec<_>>().join(" \\\n     "))
 }
 
 /// ```text

@@ -76,7 +76,7 @@ impl Package {
         }
         add("src/tests.rs", tests_file::text(&self.services));
         let library = self.library();
-        add("src/bin/server.rs", fill(template!("server.rs"), &[("crate", &library)]));
+        add("src/bin/server.rs", self.server(&library));
         add("src/bin/client.rs", client::text(self, &library));
         self.add_others(&mut add);
         files
@@ -117,6 +117,15 @@ impl Package {
         fill(template!("services.rs"), &values)
     }
 
+    /// With the services that the runtime has, unless the package has its own.
+    fn server(&self, library: &str) -> String {
+        let own = [(".health()", "grpc.health.v1."), (".reflection()", "grpc.reflection.v1")];
+        let is_own = |name: &str| self.services.iter().any(|it| it.full_name.starts_with(name));
+        let built_in = own.into_iter().filter(|(_, name)| !is_own(name)).map(|(call, _)| call);
+        let built_in = built_in.collect::<Vec<_>>().join("\n");
+        fill(template!("server.rs"), &[("crate", library), ("built_in", &built_in)])
+    }
+
     /// Arguments of the client, and a call by curl, if there is a method that it can call.
     fn examples(&self) -> (String, String) {
         let first = self.methods().min_by_key(|(_, method)| is_streaming(method));
@@ -151,6 +160,28 @@ fn implementation(service: &Service) -> String {
     fill(template!("service.rs"), &values)
 }
 
+/// What an implementation imports of the runtime, and whoever writes it expects to be the standard library's.
+const TAKEN: [&str; 18] = [
+    "Box",
+    "Clone",
+    "Default",
+    "Drop",
+    "Err",
+    "From",
+    "Into",
+    "Iterator",
+    "Option",
+    "Request",
+    "Response",
+    "Result",
+    "Send",
+    "Status",
+    "Streaming",
+    "String",
+    "Sync",
+    "Vec",
+];
+
 /// What an implementation names without its path: whatever has a name that nothing else has.
 struct Imports<'a>(BTreeMap<&'a str, BTreeSet<&'a str>>);
 
@@ -163,8 +194,7 @@ impl<'a> Imports<'a> {
                 imports.0.entry(name).or_default().insert(path);
             }
         }
-        let taken = ["Err", "Request", "Response", "Result", "Status", "Streaming"];
-        let is_taken = |name: &str| taken.contains(&name) || name == service.implementation;
+        let is_taken = |name: &str| TAKEN.contains(&name) || name == service.implementation;
         imports.0.retain(|name, paths| paths.len() == 1 && !is_taken(name));
         imports
     }
