@@ -2,6 +2,12 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+#[path = "fuzz/contracts.rs"]
+mod contracts;
+#[allow(dead_code, reason = "shared with tests that need more of it")]
+#[path = "fuzz/json.rs"]
+mod json;
+
 use rust_scaffold::{
     CallLog, Channel, CompressionEncoding, InterceptedCall, Interceptor, Next, Reply, Request,
     Response, Server, Status, Streaming,
@@ -180,4 +186,45 @@ async fn a_log_of_calls_allocates_little_and_spans_that_nobody_wants_nothing() {
     // A connection allocates now and then for itself.
     assert!(traced.abs_diff(plain) <= 1, "{plain}, then {traced}");
     assert!((10..=85).contains(&(logged - plain)), "{plain}, then {logged}");
+}
+
+/// The most bytes that are allocated while `work` is done.
+fn peak(work: impl FnOnce()) -> usize {
+    let _profiler = dhat::Profiler::builder().testing().build();
+    work();
+    dhat::HeapStats::get().max_bytes
+}
+
+#[test]
+fn json_takes_few_times_the_memory_of_the_message_whatever_that_is() {
+    let _turn = TURN.blocking_lock();
+    const SIZE: usize = 1 << 17;
+    // Types are read once.
+    json::answer(json::STRICT, json::post("Reflect", "{}".into()));
+    let check = |shape: &str, request| {
+        let times = peak(|| drop(json::answer(json::STRICT, request))) / SIZE;
+        println!("{shape}: {times} times");
+        assert!(times <= 10, "{shape}: {times} times");
+    };
+    for (shape, unit) in [
+        ("a number", &[0x18, 1][..]),
+        ("fields of a oneof in turn", &[0xa2, 1, 0, 0xaa, 1, 0]),
+        ("entries with one key", &[0x9a, 1, 0]),
+        ("parts of a message", &[0xaa, 1, 2, 16, 1]),
+        ("empty paths of a mask", &[0xd2, 1, 2, 10, 0]),
+    ] {
+        let encoded = unit.repeat(SIZE / unit.len());
+        check(shape, json::unpacking(&encoded));
+    }
+    // Text, and around it one message in two parts in the other.
+    let mut nested = [&[0x5a, 0x80, 0x80, 0x08][..], &[b'x'; SIZE]].concat();
+    for _ in 0..90 {
+        let mut outer = vec![0x92, 2];
+        rust_scaffold::prost::encoding::encode_varint(nested.len() as u64, &mut outer);
+        nested = [&outer[..], &nested[..], &[0x92, 2, 0]].concat();
+    }
+    check("messages in two parts", json::unpacking(&nested));
+    // It is refused at its end.
+    let mask = format!("{{\"mask\":\"{}_\"}}", "a,".repeat(SIZE / 2));
+    check("a mask", json::post("Reflect", mask.into()));
 }

@@ -4,12 +4,15 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod addresses;
+mod contracts;
 mod ends;
+mod everything;
 #[allow(dead_code, reason = "shared with tests that write all kinds of frames")]
 #[path = "../behaviour/frames/frame.rs"]
 mod frame;
 mod frames;
 mod headers;
+mod json;
 #[path = "../chaos/memory.rs"]
 mod memory;
 mod mutate;
@@ -102,6 +105,20 @@ fn timeouts_are_passed_on_or_refused() {
     });
 }
 
+#[test]
+fn json_is_read_or_refused_and_comes_back_as_it_is() {
+    let rounds = for_each_seed(|seed| json::reflect(&everything::json(&mut Random::new(seed))));
+    let reflected = json::REFLECTED.load(Ordering::Relaxed);
+    assert!(reflected > rounds / 2, "only {reflected} messages have come back");
+}
+
+#[test]
+fn messages_are_written_as_the_json_of_what_prost_reads() {
+    let rounds = for_each_seed(|seed| json::write(&everything::encoded(&mut Random::new(seed))));
+    let written = json::WRITTEN.load(Ordering::Relaxed);
+    assert!(written > rounds / 4, "only {written} messages were written");
+}
+
 /// For cargo-fuzz to start from.
 #[test]
 fn the_corpus_is_written_where_it_is_asked_for() {
@@ -117,6 +134,8 @@ fn the_corpus_is_written_where_it_is_asked_for() {
             ("server_frames", frames::of_client(random)),
             ("proxied_frames", proxies::any(random)),
             ("headers", headers::any(random)),
+            ("json", everything::json(random)),
+            ("json_written", everything::encoded(random)),
             ("timeouts", headers::any_timeout(random)),
             ("tapes", tapes::changed(&tape, random)),
         ] {

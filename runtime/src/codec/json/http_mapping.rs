@@ -202,17 +202,18 @@ impl HttpMapping {
     pub(crate) fn write_response(&self, message: &[u8]) -> Result<Bytes, Status> {
         match self.response_body {
             None => self.method.write_response(message),
-            Some(field) => self.method.write(|writer| writer.write_field(field, message)),
+            Some(field) => self.method.write(message, |writer| writer.write_field(field)),
         }
     }
 
     /// A detail of a status as JSON, or in Base64 if its type is not known.
     pub(crate) fn write_any(&self, any: &prost_types::Any) -> String {
-        let known = self.method.write(|writer| writer.write_any(&any.type_url, &any.value));
+        let value = &any.value;
+        let known = self.method.write(value, |writer| writer.write_any(&any.type_url, value));
         let text = known.ok().and_then(|json| String::from_utf8(json.into()).ok());
         text.unwrap_or_else(|| {
             let name = Schema::from(&*any.type_url);
-            let value = STANDARD.encode(&any.value);
+            let value = STANDARD.encode(value);
             format!("{{\"@type\":{name},\"value\":\"{value}\"}}")
         })
     }

@@ -94,7 +94,7 @@ impl JsonMethod {
     /// `Internal`: it cannot be decoded, or has no JSON: a timestamp out of range, an `Any` of an unknown type, or
     /// too deep a nesting.
     pub(crate) fn write_response(&self, message: &[u8]) -> Result<Bytes, Status> {
-        self.write(|writer| writer.write_message(self.response, message))
+        self.write(message, |writer| writer.write_message(self.response, &[message]))
     }
 
     fn reader(&self) -> JsonReader<'_> {
@@ -103,9 +103,10 @@ impl JsonMethod {
 
     fn write<'m>(
         &self,
+        encoded: &'m [u8],
         write: impl FnOnce(&mut JsonWriter<'_, 'm>) -> Result<(), WriteError>,
     ) -> Result<Bytes, Status> {
-        let mut writer = JsonWriter::new(&self.types, self.options);
+        let mut writer = JsonWriter::new(&self.types, self.options, encoded);
         write(&mut writer).map_err(|error| {
             let name = &self.types.message(self.response).full_name;
             Status::internal(format!("cannot write a {name} as JSON: {error}"))

@@ -51,25 +51,20 @@ fn is_valid(Duration { seconds, nanos }: Duration) -> bool {
     is_of_one_sign && DURATIONS.contains(&seconds) && NANOS.contains(&nanos.saturating_abs())
 }
 
-/// The paths of a field mask, which are in camel case there.
-pub(super) fn parse_field_mask(text: &str) -> Option<Vec<String>> {
-    if text.is_empty() {
-        return Some(Vec::new());
-    }
-    text.split(',').map(snake_case).collect()
+/// The paths of a field mask, as they are written there. The mask of no fields is no path.
+pub(super) fn paths(mask: &str) -> impl Iterator<Item = &str> {
+    mask.split(',').filter(|_| !mask.is_empty())
 }
 
-/// None if a path would not come back as it was.
-pub(super) fn format_field_mask<'a>(paths: impl Iterator<Item = &'a str>) -> Option<String> {
-    let camel = paths.map(|path| {
-        let camel = camel_case(path);
-        (snake_case(&camel)? == path).then_some(camel)
-    });
-    Some(camel.collect::<Option<Vec<_>>>()?.join(","))
+/// A path of a field mask, which is in camel case there. None if it would not come back as it was.
+pub(super) fn format_path(path: &str) -> Option<String> {
+    let camel = camel_case(path);
+    let comes_back = !path.contains(',') && parse_path(&camel)? == path;
+    comes_back.then_some(camel)
 }
 
-/// None if it has underscores already.
-fn snake_case(camel: &str) -> Option<String> {
+/// A path out of a field mask. None if it has underscores already.
+pub(super) fn parse_path(camel: &str) -> Option<String> {
     let mut snake = String::with_capacity(camel.len() + 4);
     for character in camel.chars() {
         if character == '_' {

@@ -34,20 +34,30 @@ pub(super) fn next_field<'m>(
     let value = match wire_type {
         WireType::Varint => WireValue::Varint(decode_varint(message)?),
         WireType::StartGroup => WireValue::Group(group(message, number)?),
+        WireType::LengthDelimited => WireValue::Bytes(bytes(message, number)?),
         _ => {
             // Whether there is so much is checked here.
             let mut value = skipped(message, wire_type, number)?;
             match wire_type {
                 WireType::ThirtyTwoBit => WireValue::Fixed32(value.get_u32_le()),
-                WireType::SixtyFourBit => WireValue::Fixed64(value.get_u64_le()),
-                _ => {
-                    decode_varint(&mut value)?;
-                    WireValue::Bytes(value)
-                }
+                _ => WireValue::Fixed64(value.get_u64_le()),
             }
         }
     };
     Ok(Some((number, value)))
+}
+
+/// Takes bytes from `message`, with their length before them.
+fn bytes<'m>(message: &mut &'m [u8], number: u32) -> Result<&'m [u8], DecodeError> {
+    let start = *message;
+    let length = usize::try_from(decode_varint(message)?).ok();
+    let Some((value, rest)) = length.and_then(|length| message.split_at_checked(length)) else {
+        // It fails, and says how.
+        *message = start;
+        return skipped(message, WireType::LengthDelimited, number);
+    };
+    *message = rest;
+    Ok(value)
 }
 
 /// Takes a value from `message`.

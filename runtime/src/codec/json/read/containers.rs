@@ -5,9 +5,9 @@ use std::collections::HashSet;
 use serde::de::{Error, IgnoredAny, MapAccess, SeqAccess};
 
 use super::{
-    any,
+    key::Key,
     reader::{EncodeTarget, JsonReader, Slot, ValueRole},
-    seed::{Key, ValueSeed},
+    seed::ValueSeed,
 };
 use crate::{
     call::excerpt::quoted,
@@ -24,8 +24,6 @@ pub(super) struct OpenMessage<'t> {
     message: &'t MessageType,
     /// Where its bits are among those that say what has come.
     seen: usize,
-    /// Whether it is in an `Any`, with its type beside its fields.
-    has_type: bool,
 }
 
 impl<'t> JsonReader<'t> {
@@ -103,7 +101,10 @@ impl<'t> JsonReader<'t> {
         }
         match self.message_in(slot) {
             Some((target, message)) if message.form == JsonForm::Object => {
-                self.put_message(target, |reader| reader.put_fields(message, false, object))
+                self.put_message(target, |reader| reader.put_fields(message, object))
+            }
+            Some((target, message)) if message.form == JsonForm::Any => {
+                self.put_message(target, |reader| reader.put_any(message, object))
             }
             Some((target, message)) if message.form == JsonForm::Struct => {
                 self.put_message(target, |reader| reader.put_entries(&message.fields[0], object))
@@ -154,14 +155,13 @@ impl<'t> JsonReader<'t> {
         Ok(())
     }
 
-    /// Puts the fields of a message, which has its type beside them if it is in an `Any`.
+    /// Puts the fields of a message.
     pub(super) fn put_fields<'de, A: MapAccess<'de>>(
         &mut self,
         message: &'t MessageType,
-        has_type: bool,
         mut object: A,
     ) -> Result<(), A::Error> {
-        let open = OpenMessage { message, seen: self.seen.len(), has_type };
+        let open = OpenMessage { message, seen: self.seen.len() };
         let words = (message.fields.len() + message.oneofs.len()).div_ceil(64);
         self.seen.resize(open.seen + words, 0);
         let mut next = 0;
@@ -172,7 +172,7 @@ impl<'t> JsonReader<'t> {
                         .inspect_err(|_| self.enter_field(&message.fields[position], &key))?;
                     next = position + 1;
                 }
-                None if self.may_ignore(open, &key) => {
+                None if self.options.ignores_unknown_fields => {
                     object.next_value::<IgnoredAny>()?;
                 }
                 None => {
@@ -183,10 +183,6 @@ impl<'t> JsonReader<'t> {
         }
         self.seen.truncate(open.seen);
         Ok(())
-    }
-
-    fn may_ignore(&self, open: OpenMessage<'t>, key: &str) -> bool {
-        self.options.ignores_unknown_fields || (open.has_type && key == any::TYPE)
     }
 
     fn put_field<'de, A: MapAccess<'de>>(

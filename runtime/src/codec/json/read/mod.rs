@@ -3,8 +3,11 @@
 mod any;
 mod containers;
 mod encode;
+mod key;
+mod number;
 mod place;
 mod reader;
+mod resumed;
 mod scalars;
 mod seed;
 

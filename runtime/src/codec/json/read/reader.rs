@@ -1,5 +1,6 @@
 //! [`JsonReader`] itself, and what values are read into.
 
+use super::number;
 use crate::codec::json::{
     options::JsonOptions,
     types::{FieldKind, FieldShape, FieldType, MessageId, TypeTable},
@@ -17,6 +18,7 @@ pub(crate) struct JsonReader<'t> {
     /// How many objects and lists of JSON.
     pub(super) depth: usize,
     pub(super) failure: Option<Failure>,
+    pub(super) numbers_are_objects: bool,
 }
 
 /// What a value of JSON is read into.
@@ -54,6 +56,7 @@ impl<'t> JsonReader<'t> {
             messages: 0,
             depth: 0,
             failure: None,
+            numbers_are_objects: number::are_objects(),
         }
     }
 

@@ -111,8 +111,9 @@ impl<'t> JsonReader<'t> {
                 self.put_integer(field(1), duration.nanos.into());
             }
             JsonForm::FieldMask => {
-                let paths = well_known::parse_field_mask(value.text()?)?;
-                paths.iter().for_each(|path| self.put_bytes(field(0), path.as_bytes()));
+                for path in well_known::paths(value.text()?) {
+                    self.put_bytes(field(0), well_known::parse_path(path)?.as_bytes());
+                }
             }
             JsonForm::Wrapper => self.put_plain(field(0), value)?,
             JsonForm::Value => {

@@ -1,14 +1,18 @@
 //! Between serde and [`JsonReader`].
 
-use std::{borrow::Cow, fmt};
+use std::fmt;
 
 use serde::{
-    Deserialize, Deserializer,
+    Deserializer,
     de::{DeserializeSeed, Error, MapAccess, SeqAccess, Visitor},
 };
-use serde_json::value::RawValue;
 
-use super::reader::{JsonReader, Slot};
+use super::{
+    key::Key,
+    number,
+    reader::{JsonReader, Slot},
+    resumed::Resumed,
+};
 use crate::codec::json::scalar::Scalar;
 
 /// Reads the value that comes next into a slot.
@@ -16,10 +20,6 @@ pub(super) struct ValueSeed<'r, 't> {
     pub(super) reader: &'r mut JsonReader<'t>,
     pub(super) slot: Slot<'t>,
 }
-
-/// The key of an object.
-#[derive(PartialEq, Eq, Hash)]
-pub(super) struct Key<'de>(pub(super) Cow<'de, str>);
 
 impl ValueSeed<'_, '_> {
     /// Reads what `parser` has, which must be nothing else.
@@ -36,14 +36,7 @@ impl<'de> DeserializeSeed<'de> for ValueSeed<'_, '_> {
     type Value = ();
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
-        match self.reader.any_in(self.slot) {
-            // Its type may come after what is of the type.
-            Some(any) => {
-                let raw = <&RawValue>::deserialize(deserializer)?;
-                self.reader.put_any(any, raw.get())
-            }
-            None => deserializer.deserialize_any(self),
-        }
+        deserializer.deserialize_any(self)
     }
 }
 
@@ -82,31 +75,19 @@ impl<'de> Visitor<'de> for ValueSeed<'_, '_> {
         self.reader.nested(|reader| reader.put_list(self.slot, list))
     }
 
-    fn visit_map<A: MapAccess<'de>>(self, object: A) -> Result<(), A::Error> {
-        self.reader.nested(|reader| reader.put_object(self.slot, object))
-    }
-}
-
-impl<'de> Deserialize<'de> for Key<'de> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_str(KeyVisitor)
-    }
-}
-
-struct KeyVisitor;
-
-impl<'de> Visitor<'de> for KeyVisitor {
-    type Value = Key<'de>;
-
-    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str("a key")
-    }
-
-    fn visit_borrowed_str<E: Error>(self, key: &'de str) -> Result<Key<'de>, E> {
-        Ok(Key(key.into()))
-    }
-
-    fn visit_str<E: Error>(self, key: &str) -> Result<Key<'de>, E> {
-        Ok(Key(key.to_owned().into()))
+    fn visit_map<A: MapAccess<'de>>(self, mut object: A) -> Result<(), A::Error> {
+        let Self { reader, slot } = self;
+        if !reader.numbers_are_objects {
+            return reader.nested(|reader| reader.put_object(slot, object));
+        }
+        let first = object.next_key::<Key<'_>>()?;
+        if first.as_ref().is_some_and(|Key(key)| key == number::KEY) {
+            let Key(digits) = object.next_value()?;
+            let number = number::parse(&digits);
+            let number = number.ok_or_else(|| reader.fail("a number is too large".to_owned()))?;
+            return reader.put_scalar(slot, number);
+        }
+        let before = first.map(|key| (key, None)).into_iter().collect();
+        reader.nested(|reader| reader.put_object(slot, Resumed::new(before, object)))
     }
 }

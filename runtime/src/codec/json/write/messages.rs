@@ -1,13 +1,13 @@
 //! Messages, lists and maps as JSON.
 
-use std::{mem, ops::Range};
+use std::ops::Range;
 
-use prost::Message as _;
+use prost::{DecodeError, Message};
 use prost_types::{Duration, Timestamp};
 
 use super::{
     values::MapKey,
-    writer::{FoundField, JsonWriter, WriteError},
+    writer::{JsonWriter, WriteError},
 };
 use crate::codec::json::{
     types::{FieldShape, FieldType, JsonForm, MessageId, MessageType},
@@ -19,32 +19,32 @@ const OBJECT: [u8; 2] = *b"{}";
 const LIST: [u8; 2] = *b"[]";
 
 impl<'m> JsonWriter<'_, 'm> {
-    /// Writes a message.
+    /// Writes a message, which may come in several parts.
     ///
     /// # Errors
     /// It cannot be decoded, or has no JSON.
     pub(crate) fn write_message(
         &mut self,
         id: MessageId,
-        encoded: &'m [u8],
+        parts: &[&'m [u8]],
     ) -> Result<(), WriteError> {
         let message = self.types.message(id);
         match message.form {
             JsonForm::Object => {
-                return self.nested(OBJECT, |writer| writer.write_fields(message, encoded));
+                return self.nested(OBJECT, |writer| writer.write_fields(message, parts));
             }
             JsonForm::Timestamp => {
-                let time = well_known::format_timestamp(Timestamp::decode(encoded)?);
+                let time = well_known::format_timestamp(merged::<Timestamp>(parts)?);
                 return self.put_value(time.ok_or(WriteError::from("a time is out of range"))?);
             }
             JsonForm::Duration => {
-                let duration = well_known::format_duration(Duration::decode(encoded)?);
+                let duration = well_known::format_duration(merged::<Duration>(parts)?);
                 return self
                     .put_value(duration.ok_or(WriteError::from("a duration is out of range"))?);
             }
             _ => {}
         }
-        let found = self.find_fields(message, encoded)?;
+        let found = self.find_fields(message, parts)?;
         let start = found.start;
         match message.form {
             JsonForm::Any => self.write_found_any(found)?,
@@ -58,13 +58,17 @@ impl<'m> JsonWriter<'_, 'm> {
     }
 
     /// Writes the fields of a message, without the brackets around them.
-    fn write_fields(&mut self, message: &MessageType, encoded: &'m [u8]) -> Result<(), WriteError> {
-        let found = self.find_fields(message, encoded)?;
+    fn write_fields(
+        &mut self,
+        message: &MessageType,
+        parts: &[&'m [u8]],
+    ) -> Result<(), WriteError> {
+        let found = self.find_fields(message, parts)?;
         let (mut start, mut written) = (found.start, 0);
         while start < found.end {
-            let position = self.found[start].position;
-            let is_same = |other: &&FoundField<'_>| other.position == position;
-            let end = start + self.found[start..found.end].iter().take_while(is_same).count();
+            let position = self.found[start].position();
+            let rest = self.found[start..found.end].iter();
+            let end = start + rest.take_while(|other| other.position() == position).count();
             self.write_defaults(&message.fields[written..position])?;
             self.write_found(&message.fields[position], start..end)?;
             (start, written) = (end, position + 1);
@@ -86,21 +90,33 @@ impl<'m> JsonWriter<'_, 'm> {
     }
 
     fn write_found(&mut self, field: &FieldType, found: Range<usize>) -> Result<(), WriteError> {
-        let is_default = match field.shape {
-            FieldShape::Single { has_presence } => {
-                !has_presence && self.found[found.end - 1].value == field.kind.default()
+        if field.is_single() && field.kind.message().is_none() {
+            let value = self.value(found.end - 1)?;
+            let is_absent = !field.has_presence() && field.kind.is_default(value);
+            if is_absent && !self.options.writes_defaults {
+                return Ok(());
             }
-            FieldShape::List { .. } => {
-                let is_empty = |value| field.kind.is_packable() && value == WireValue::Bytes(&[]);
-                self.found[found.clone()].iter().all(|found| is_empty(found.value))
-            }
-            FieldShape::Map => false,
-        };
-        if is_default && !self.options.writes_defaults {
+            self.put_key(field)?;
+            return self.write_value(field.kind, value);
+        }
+        if !self.options.writes_defaults && self.is_empty(field, found.clone())? {
             return Ok(());
         }
         self.put_key(field)?;
         self.write_values(field, found)
+    }
+
+    /// Whether a field is a list, all parts of which are empty.
+    fn is_empty(&self, field: &FieldType, found: Range<usize>) -> Result<bool, WriteError> {
+        if !field.is_list() || !field.kind.is_packable() {
+            return Ok(false);
+        }
+        for index in found {
+            if self.value(index)? != WireValue::Bytes(&[]) {
+                return Ok(false);
+            }
+        }
+        Ok(true)
     }
 
     /// Writes the value of a field out of those that were found, or its default value.
@@ -116,9 +132,15 @@ impl<'m> JsonWriter<'_, 'm> {
             (FieldShape::Map, Some(entry)) => {
                 self.nested(OBJECT, |writer| writer.write_entries(entry, found))
             }
-            (_, Some(message)) if found.len() > 1 => self.write_merged(message, found),
+            (_, Some(message)) if found.len() > 1 => {
+                let mut parts = Vec::with_capacity(found.len());
+                for index in found {
+                    parts.push(self.value(index)?.content()?);
+                }
+                self.write_message(message, &parts)
+            }
             _ => {
-                let last = self.found[found].last().map(|found| found.value);
+                let last = found.last().map(|last| self.value(last)).transpose()?;
                 self.write_value(field.kind, last.unwrap_or(field.kind.default()))
             }
         }
@@ -126,7 +148,7 @@ impl<'m> JsonWriter<'_, 'm> {
 
     fn write_elements(&mut self, field: &FieldType, found: Range<usize>) -> Result<(), WriteError> {
         for index in found {
-            match self.found[index].value {
+            match self.value(index)? {
                 WireValue::Bytes(packed) if field.kind.is_packable() => {
                     self.write_packed(field.kind, packed)?;
                 }
@@ -139,47 +161,35 @@ impl<'m> JsonWriter<'_, 'm> {
         Ok(())
     }
 
-    /// Writes a message that comes in several parts, which put together are one.
-    fn write_merged(&mut self, id: MessageId, found: Range<usize>) -> Result<(), WriteError> {
-        let mut encoded = Vec::new();
-        for part in &self.found[found] {
-            if let WireValue::Bytes(part) | WireValue::Group(part) = part.value {
-                encoded.extend_from_slice(part);
-            }
-        }
-        let json = mem::take(&mut self.json);
-        let found = Vec::new();
-        let mut writer = JsonWriter { json, found, ..*self };
-        writer.write_message(id, &encoded)?;
-        self.json = writer.json;
-        Ok(())
-    }
-
     /// Writes the entries of a map, in the order of their keys.
     fn write_entries(&mut self, entry: MessageId, found: Range<usize>) -> Result<(), WriteError> {
         let entry = self.types.message(entry);
         let [key, value] = [&entry.fields[0], &entry.fields[1]];
-        let mut entries = Vec::with_capacity(found.len());
+        let mut entries = Vec::new();
         for index in found {
-            let WireValue::Bytes(encoded) = self.found[index].value else { continue };
-            let parts = self.find_fields(entry, encoded)?;
-            let found = self.found[parts.clone()].iter().rfind(|part| part.position == 0);
-            let found = found.map_or(key.kind.default(), |part| part.value);
-            entries.push((MapKey::new(key.kind, found)?, encoded));
+            let WireValue::Bytes(encoded) = self.value(index)? else { continue };
+            let parts = self.find_fields(entry, &[encoded])?;
+            let last = parts.clone().rfind(|part| self.found[*part].position == 0);
+            let last = last.map(|part| self.value(part)).transpose()?;
             self.found.truncate(parts.start);
+            let key = MapKey::new(key.kind, last.unwrap_or(key.kind.default()))?;
+            match entries.last_mut() {
+                Some((last, value)) if *last == key => *value = index,
+                _ => entries.push((key, index)),
+            }
         }
-        // Stable: of several values, the last counts.
-        entries.sort_by_key(|(key, _)| *key);
-        for (index, (key, encoded)) in entries.iter().enumerate() {
-            if entries.get(index + 1).is_some_and(|(next, _)| next == key) {
+        // Of several values, the last counts.
+        entries.sort_unstable();
+        for (position, (key, index)) in entries.iter().enumerate() {
+            if entries.get(position + 1).is_some_and(|(next, _)| next == key) {
                 continue;
             }
             self.separate();
             self.write_quoted(*key)?;
             self.put(":")?;
-            let parts = self.find_fields(entry, encoded)?;
-            let is_key = |part: &&FoundField<'_>| part.position == 0;
-            let keys = self.found[parts.clone()].iter().take_while(is_key).count();
+            let parts = self.find_fields(entry, &[self.value(*index)?.content()?])?;
+            let is_key = |part: &usize| self.found[*part].position == 0;
+            let keys = parts.clone().take_while(is_key).count();
             self.write_values(value, parts.start + keys..parts.end)?;
             self.found.truncate(parts.start);
         }
@@ -192,34 +202,34 @@ impl<'m> JsonWriter<'_, 'm> {
         message: &MessageType,
         found: Range<usize>,
     ) -> Result<(), WriteError> {
-        let Some(last) = self.found[found.clone()].last() else { return self.put("null") };
-        if let WireValue::Fixed64(bits) = last.value
+        let Some(last) = found.clone().last() else { return self.put("null") };
+        if let WireValue::Fixed64(bits) = self.value(last)?
             && !f64::from_bits(bits).is_finite()
         {
             return Err("a google.protobuf.Value is no number of JSON".into());
         }
-        self.write_values(&message.fields[last.position], found)
+        self.write_values(&message.fields[self.found[last].position()], found)
     }
 
     fn write_field_mask(&mut self, found: Range<usize>) -> Result<(), WriteError> {
-        let paths = self.found[found].iter().map(|found| found.value.text());
-        let paths = paths.collect::<Result<Vec<_>, _>>()?;
-        let text = well_known::format_field_mask(paths.into_iter());
-        self.put_value(text.ok_or("a path of a field mask would not come back as it is")?)
+        let mut text = String::new();
+        for index in found.clone() {
+            if index > found.start {
+                text.push(',');
+            }
+            let path = well_known::format_path(self.value(index)?.text()?);
+            text += &path.ok_or("a path of a field mask would not come back as it is")?;
+        }
+        self.put_value(text)
     }
 
     fn write_found_any(&mut self, found: Range<usize>) -> Result<(), WriteError> {
         let part = |position| {
-            let mut found = self.found[found.clone()].iter();
-            found
-                .rfind(|part| part.position == position)
-                .map_or(WireValue::Bytes(&[]), |it| it.value)
+            let last = found.clone().rfind(|index| self.found[*index].position == position);
+            last.map_or(Ok(WireValue::Bytes(&[])), |last| self.value(last))
         };
-        let (url, value) = (part(0).text()?, part(1));
-        match value {
-            WireValue::Bytes(value) => self.write_any(url, value),
-            _ => Err("the content of an Any is not bytes".into()),
-        }
+        let (url, value) = (part(0)?.text()?, part(1)?.content()?);
+        self.write_any(url, value)
     }
 
     /// Writes a `google.protobuf.Any`.
@@ -238,10 +248,16 @@ impl<'m> JsonWriter<'_, 'm> {
             writer.put_value(url)?;
             let message = writer.types.message(content);
             if message.form == JsonForm::Object {
-                return writer.write_fields(message, encoded);
+                return writer.write_fields(message, &[encoded]);
             }
             writer.put(",\"value\":")?;
-            writer.write_message(content, encoded)
+            writer.write_message(content, &[encoded])
         })
     }
+}
+
+fn merged<M: Message + Default>(parts: &[&[u8]]) -> Result<M, DecodeError> {
+    let mut message = M::default();
+    parts.iter().try_for_each(|part| message.merge(*part))?;
+    Ok(message)
 }

@@ -39,7 +39,9 @@ impl<'m> JsonWriter<'_, 'm> {
             (FieldKind::String, _) => self.put_value(value.text()?),
             (FieldKind::Bytes, WireValue::Bytes(bytes)) => self.put_value(STANDARD.encode(bytes)),
             (FieldKind::Message(id), WireValue::Bytes(encoded))
-            | (FieldKind::Group(id), WireValue::Group(encoded)) => self.write_message(id, encoded),
+            | (FieldKind::Group(id), WireValue::Group(encoded)) => {
+                self.write_message(id, &[encoded])
+            }
             _ => match MapKey::new(kind, value)? {
                 MapKey::Bool(value) => self.put_value(value),
                 // Numbers of JavaScript are not exact beyond 2^53.
@@ -118,9 +120,10 @@ impl<'m> MapKey<'m> {
                 Self::Unsigned(value & u64::from(u32::MAX))
             }
             (FieldKind::Uint64, WireValue::Varint(value)) => Self::Unsigned(value),
-            (FieldKind::Sint32 | FieldKind::Sint64, WireValue::Varint(value)) => {
-                Self::Signed((value >> 1).cast_signed() ^ -(value & 1).cast_signed())
+            (FieldKind::Sint32, WireValue::Varint(value)) => {
+                Self::Signed(unzigzag(value & u64::from(u32::MAX)))
             }
+            (FieldKind::Sint64, WireValue::Varint(value)) => Self::Signed(unzigzag(value)),
             (FieldKind::Fixed32, WireValue::Fixed32(value)) => Self::Unsigned(value.into()),
             (FieldKind::Fixed64, WireValue::Fixed64(value)) => Self::Unsigned(value),
             (FieldKind::Sfixed32, WireValue::Fixed32(value)) => {
@@ -141,19 +144,51 @@ impl FieldKind {
 }
 
 impl<'m> WireValue<'m> {
+    /// What a message, or bytes, are.
+    ///
     /// # Errors
-    /// It is not UTF-8.
-    pub(super) fn text(self) -> Result<&'m str, WriteError> {
+    /// It is a number.
+    pub(super) fn content(self) -> Result<&'m [u8], WriteError> {
         match self {
-            Self::Bytes(bytes) => {
-                str::from_utf8(bytes).map_err(|_| WriteError::from("a string is not UTF-8"))
-            }
+            Self::Bytes(content) | Self::Group(content) => Ok(content),
             _ => Err("a value is not of its type".into()),
         }
     }
+
+    /// # Errors
+    /// It is not UTF-8.
+    pub(super) fn text(self) -> Result<&'m str, WriteError> {
+        str::from_utf8(self.content()?).map_err(|_| WriteError::from("a string is not UTF-8"))
+    }
+}
+
+fn unzigzag(number: u64) -> i64 {
+    (number >> 1).cast_signed() ^ -(number & 1).cast_signed()
 }
 
 /// What 64 bits are as one of 32: the rest is cut off.
 fn int32(number: u64) -> i32 {
     number as i32
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_32_bits_do_not_hold_is_cut_off() {
+        let cut = |kind, low: u64| {
+            let key = MapKey::new(kind, WireValue::Varint((0xabcd << 32) | low));
+            match key.unwrap() {
+                MapKey::Signed(number) => number,
+                MapKey::Unsigned(number) => number.cast_signed(),
+                MapKey::Bool(_) | MapKey::Text(_) => panic!(),
+            }
+        };
+        assert_eq!(cut(FieldKind::Int32, 0xffff_ffff), -1);
+        assert_eq!(cut(FieldKind::Uint32, 0xffff_ffff), 0xffff_ffff);
+        assert_eq!(cut(FieldKind::Sint32, 3), -2);
+        assert!(FieldKind::Sint32.is_default(WireValue::Varint(1 << 32)));
+        assert!(!FieldKind::Sint64.is_default(WireValue::Varint(1 << 32)));
+    }
 }

@@ -8,16 +8,17 @@ use serde::Serialize;
 use crate::codec::json::{
     options::{JsonOptions, MAX_DEPTH},
     types::{FieldType, TypeTable},
-    wire::WireValue,
 };
 
 /// Writes what it decodes.
 pub(crate) struct JsonWriter<'t, 'm> {
     pub(super) types: &'t TypeTable,
     pub(super) options: JsonOptions,
+    /// All that is written, with all messages in it.
+    pub(super) encoded: &'m [u8],
     pub(super) json: Vec<u8>,
     /// The fields of the messages that are being written.
-    pub(super) found: Vec<FoundField<'m>>,
+    pub(super) found: Vec<FoundField>,
     /// How many objects and lists of JSON are being written, one in the other.
     pub(super) depth: usize,
 }
@@ -27,8 +28,8 @@ pub(crate) struct JsonWriter<'t, 'm> {
 pub(crate) struct WriteError(pub(super) String);
 
 impl<'t, 'm> JsonWriter<'t, 'm> {
-    pub(crate) fn new(types: &'t TypeTable, options: JsonOptions) -> Self {
-        Self { types, options, json: Vec::new(), found: Vec::new(), depth: 0 }
+    pub(crate) fn new(types: &'t TypeTable, options: JsonOptions, encoded: &'m [u8]) -> Self {
+        Self { types, options, encoded, json: Vec::new(), found: Vec::new(), depth: 0 }
     }
 
     /// What has been written.
@@ -99,9 +100,12 @@ impl fmt::Display for WriteError {
 }
 
 /// A field that is in a message, or a part of it: a list may come in several parts.
+///
+/// The value is decoded when it is written: a message may have a field in each two of its bytes.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct FoundField<'m> {
+pub(super) struct FoundField {
     /// Among those of the message.
-    pub(super) position: usize,
-    pub(super) value: WireValue<'m>,
+    pub(super) position: u32,
+    /// Where it starts in all that is written.
+    pub(super) start: u32,
 }
