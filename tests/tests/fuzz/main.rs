@@ -21,6 +21,7 @@ mod proxies;
 mod random;
 mod service;
 mod tapes;
+mod templates;
 
 use std::{
     fs, panic,
@@ -119,6 +120,22 @@ fn messages_are_written_as_the_json_of_what_prost_reads() {
     assert!(written > rounds / 4, "only {written} messages were written");
 }
 
+#[test]
+fn templates_mean_the_same_to_the_generator_and_to_servers() {
+    let rounds = for_each_seed(|seed| {
+        templates::compare(&templates::any(&mut Random::new(seed)));
+    });
+    let accepted = templates::ACCEPTED.load(Ordering::Relaxed);
+    assert!(accepted > rounds / 4, "only {accepted} templates were accepted");
+}
+
+#[test]
+fn paths_lead_to_a_template_that_they_match_if_there_is_one() {
+    let rounds = for_each_seed(|seed| templates::route(&mut Random::new(seed)));
+    let found = templates::FOUND.load(Ordering::Relaxed);
+    assert!(found > rounds, "only {found} paths have led to a template");
+}
+
 /// For cargo-fuzz to start from.
 #[test]
 fn the_corpus_is_written_where_it_is_asked_for() {
@@ -138,6 +155,7 @@ fn the_corpus_is_written_where_it_is_asked_for() {
             ("json_written", everything::encoded(random)),
             ("timeouts", headers::any_timeout(random)),
             ("tapes", tapes::changed(&tape, random)),
+            ("templates", templates::any(random).into_bytes()),
         ] {
             fs::create_dir_all(directory.join(target)).unwrap();
             fs::write(directory.join(target).join(seed.to_string()), input).unwrap();
