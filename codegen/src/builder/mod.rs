@@ -14,6 +14,8 @@ use std::{
     path::{Path, PathBuf},
 };
 
+#[cfg(feature = "cli")]
+pub(crate) use self::proto_path::ProtoPath;
 pub(crate) use self::protoc::Protoc;
 use crate::{
     descriptor::{self, FileDescriptorSet},

@@ -123,17 +123,38 @@ impl ProtoPath {
 
     /// The file that protoc knows by a name, and the directory in which it finds it.
     pub(super) fn find(&self, name: &Path) -> Option<(&Root, PathBuf)> {
-        let mut candidates = self.roots.iter().filter_map(|root| Some((root, root.path(name)?)));
-        candidates.find(|(_, path)| path.exists())
+        self.find_all(name).next()
+    }
+
+    /// All files of a name, in the order in which protoc looks; it takes the first.
+    fn find_all(&self, name: &Path) -> impl Iterator<Item = (&Root, PathBuf)> {
+        let candidates = self.roots.iter().filter_map(move |root| Some((root, root.path(name)?)));
+        candidates.filter(|(_, path)| path.exists())
+    }
+
+    /// The paths of all files of a name, and whether protoc brings the first of them along.
+    #[cfg(feature = "cli")]
+    pub(crate) fn paths(&self, name: &str) -> (Vec<PathBuf>, bool) {
+        let mut found = self.find_all(Path::new(name)).peekable();
+        let is_of_protoc = found.peek().is_some_and(|(root, _)| root.is_of_protoc);
+        (found.map(|(_, path)| path).collect(), is_of_protoc)
+    }
+
+    /// Where a file is that somebody asks for, and the name by which protoc knows it.
+    #[cfg(feature = "cli")]
+    pub(crate) fn named(&self, proto: &Path) -> (PathBuf, String) {
+        let path = self.place(proto);
+        let name = self.roots.iter().find_map(|root| root.name(&path));
+        (path, name.unwrap_or_else(|| plain(proto)).to_string_lossy().replace('\\', "/"))
     }
 
     /// The directories that a build script asked for.
-    pub(super) fn directories(&self) -> impl Iterator<Item = &Path> {
+    pub(crate) fn directories(&self) -> impl Iterator<Item = &Path> {
         self.roots.iter().filter(|root| !root.is_of_protoc).map(|root| &*root.directory)
     }
 
     /// The include directories that are not there.
-    pub(super) fn absent(&self) -> impl Iterator<Item = &Path> {
+    pub(crate) fn absent(&self) -> impl Iterator<Item = &Path> {
         self.absent.iter().map(|directory| &**directory)
     }
 

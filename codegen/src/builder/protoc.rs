@@ -1,6 +1,6 @@
 //! Runs protoc: finds one, hands it the files, and reads what it says.
 
-use std::{env, fs, path::PathBuf, process::Command};
+use std::{env, fs, io, path::PathBuf, process::Command};
 
 use super::{hints, proto_path::ProtoPath};
 use crate::{
@@ -44,12 +44,7 @@ impl Protoc {
             command.arg("-I").arg(include);
         }
         command.args(&self.arguments).args(protos);
-        let finished = command.output().map_err(|source| Error::ProtocNotRunnable {
-            path: program,
-            help: "set PROTOC to the path of a protoc, or leave it unset to use the one that \
-                   comes with rust-scaffold-build",
-            source,
-        })?;
+        let finished = command.output().map_err(|source| not_runnable(program, source))?;
         let said = String::from_utf8_lossy(&finished.stderr);
         if !finished.status.success() {
             let proto_path = self.proto_path(includes);
@@ -66,6 +61,19 @@ impl Protoc {
         Ok((descriptor::decode_set(&bytes)?, warnings))
     }
 
+    /// Which protoc runs, and what it answers to `--version`.
+    #[cfg(feature = "cli")]
+    pub(crate) fn version(&self) -> Result<(PathBuf, String), Error> {
+        let program = self.program()?;
+        match Command::new(&program).arg("--version").output() {
+            Ok(output) => {
+                let said = String::from_utf8_lossy(&output.stdout).trim().to_owned();
+                Ok((program, said))
+            }
+            Err(source) => Err(not_runnable(program, source)),
+        }
+    }
+
     fn program(&self) -> Result<PathBuf, Error> {
         let from_environment = || env::var_os("PROTOC").map(PathBuf::from);
         match self.path.clone().or_else(from_environment) {
@@ -75,12 +83,21 @@ impl Protoc {
     }
 }
 
+fn not_runnable(path: PathBuf, source: io::Error) -> Error {
+    Error::ProtocNotRunnable {
+        path,
+        help: "set PROTOC to the path of a protoc, or leave it unset to use the one that comes \
+               with rust-scaffold-build",
+        source,
+    }
+}
+
 #[cfg(feature = "vendored")]
 fn vendored() -> Result<PathBuf, Error> {
     protoc_bin_vendored::protoc_bin_path().map_err(|error| Error::ProtocNotRunnable {
         path: PathBuf::from("protoc"),
         help: "install protoc and set PROTOC to its path",
-        source: std::io::Error::other(error.to_string()),
+        source: io::Error::other(error.to_string()),
     })
 }
 

@@ -99,6 +99,13 @@ pub(crate) fn is_generated(content: &[u8]) -> bool {
     content.starts_with(GENERATED.as_bytes())
 }
 
+/// The version of the generator that a file is of, if it was generated.
+#[cfg(feature = "cli")]
+pub(crate) fn version_of(content: &[u8]) -> Option<String> {
+    let rest = String::from_utf8_lossy(content.strip_prefix(GENERATED.as_bytes())?);
+    Some(rest.split(". DO NOT EDIT").next()?.to_owned())
+}
+
 /// The proto that a file was generated from, by any version, if it is the code of one.
 #[cfg(feature = "cli")]
 pub(crate) fn source_of(content: &[u8]) -> Option<String> {

@@ -19,6 +19,8 @@ pub(super) struct Call {
     pub(super) options: Options,
     /// Arguments for protoc.
     pub(super) arguments: Vec<String>,
+    /// Whether cargo is not told to watch the protos.
+    pub(super) is_silent: bool,
 }
 
 /// All calls in a build script, in their order; none if there is no build script.
@@ -90,20 +92,26 @@ fn chain(call: &syn::ExprMethodCall) -> Result<Call, Span> {
         _ => return Err(call.method.span()),
     }
     for option in options.into_iter().rev() {
-        let values = option.args.iter().map(value).collect::<Result<Vec<_>, _>>();
         let name = option.method.to_string();
         match name.as_str() {
             // These say where to and how to, and not what.
-            "out_dir" | "emit_rerun_if_changed" | "protoc" => {}
-            "protoc_arg" => result.arguments.extend(values?),
+            "out_dir" | "protoc" => {}
+            "emit_rerun_if_changed" => {
+                result.is_silent = values_of(option).is_ok_and(|values| values == ["false"]);
+            }
+            "protoc_arg" => result.arguments.extend(values_of(option)?),
             _ => {
-                let values = values?.join("=");
+                let values = values_of(option)?.join("=");
                 let set = result.options.set(&name, Some(&values));
                 set.map_err(|_| option.method.span())?;
             }
         }
     }
     Ok(result)
+}
+
+fn values_of(option: &syn::ExprMethodCall) -> Result<Vec<String>, Span> {
+    option.args.iter().map(value).collect()
 }
 
 /// The last name of the function that is called.

@@ -5,6 +5,7 @@
 
 mod arguments;
 mod build_script;
+mod doctor;
 mod files;
 mod generate;
 mod new;
@@ -37,6 +38,7 @@ const COMMANDS: &[Entry] = &[
     Entry { command: new::command, run: new::run },
     Entry { command: generate::command, run: generate::run },
     Entry { command: sync::command, run: sync::run },
+    Entry { command: doctor::command, run: doctor::run },
     Entry { command: arguments::completions, run: arguments::complete },
 ];
 

@@ -14,6 +14,9 @@ use crate::{diagnostics::Problem, error::Error};
 /// A package of cargo. Its paths are relative to the working directory, if they are below it.
 #[derive(Debug)]
 pub(super) struct Package {
+    pub(super) name: String,
+    /// The root of its workspace, where `Cargo.lock` is.
+    pub(super) workspace: PathBuf,
     pub(super) root: PathBuf,
     /// `[package.metadata.scaffold]`
     pub(super) settings: Settings,
@@ -78,6 +81,7 @@ impl Package {
                 .into());
         };
         let mut this = Self::read(package)?;
+        this.workspace = shown(Path::new(text(&metadata["workspace_root"])));
         let mut found = vec![package];
         let mut next = 0;
         while let Some(package) = found.get(next) {
@@ -119,8 +123,16 @@ impl Package {
                 }
             }
         }
-        let (dependencies, libraries) = (Vec::new(), Vec::new());
-        Ok(Self { root, settings, targets, build_script, dependencies, libraries })
+        Ok(Self {
+            name: text(&package["name"]).to_owned(),
+            workspace: root.clone(),
+            root,
+            settings,
+            targets,
+            build_script,
+            dependencies: Vec::new(),
+            libraries: Vec::new(),
+        })
     }
 }
 

@@ -13,7 +13,7 @@ use super::{
     package::Package,
 };
 use crate::{
-    builder::Protoc,
+    builder::{ProtoPath, Protoc},
     descriptor::{self, FileDescriptorSet},
     diagnostics::Problem,
     error::Error,
@@ -23,7 +23,7 @@ use crate::{
 /// Proto files, the directories of their imports, and how they are generated.
 #[derive(Debug)]
 pub(super) struct Protos {
-    files: Vec<PathBuf>,
+    pub(super) files: Vec<PathBuf>,
     includes: Vec<PathBuf>,
     pub(super) options: Options,
     protoc: Protoc,
@@ -120,7 +120,7 @@ impl Protos {
     }
 
     fn of_build_script(call: Call, root: &Path, given: &str) -> Result<Self, Error> {
-        let Call { protos, includes, mut options, arguments } = call;
+        let Call { protos, includes, mut options, arguments, .. } = call;
         options.add(given)?;
         let paths = |paths: &[String]| paths.iter().map(|path| in_package(root, path)).collect();
         let files: Vec<PathBuf> = paths(&protos);
@@ -132,10 +132,15 @@ impl Protos {
         Ok(Self { files, includes, options, protoc })
     }
 
+    /// Where protoc looks for the files.
+    pub(super) fn proto_path(&self) -> ProtoPath {
+        self.protoc.proto_path(&self.includes)
+    }
+
     /// Runs protoc.
     pub(super) fn compile(&self) -> Result<Compiled, Error> {
         let (set, warnings) = self.protoc.run(&self.files, &self.includes)?;
-        let path = self.protoc.proto_path(&self.includes);
+        let path = self.proto_path();
         let named = path.names(&self.files);
         let wanted = descriptor::to_generate(&set, &named, &self.options);
         let sources = path.sources(&set).map(|(name, path)| (name.to_owned(), path)).collect();

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod arguments;
+mod doctor;
 mod generate;
 mod new;
 mod page;
