@@ -10,6 +10,8 @@ python=$repository/tests/interop/.venv/bin/python
 scaffold=$CARGO_TARGET_DIR/debug/cargo-scaffold
 scratch=$(mktemp -d)
 server=
+# What the names of programs and packages start with in a workspace.
+prefix=
 trap '[ -z "$server" ] || kill "$server"; rm -r "$scratch"' EXIT
 
 main() {
@@ -46,10 +48,14 @@ main() {
     # Packages with dots, imports, and names that are keywords.
     written health runtime/proto/grpc/health/v1/health.proto -I runtime/proto
     written keywords tests/golden/keywords/input -I tests/golden/keywords/input
+
+    prefix=split-
+    written split proto/calculator.proto --workspace
+    says 'Unimplemented: not implemented yet' client add --a 5 --b 3
     stop
 }
 
-# written NAME PROTO…: writes a package, looks at it as its own CI does, and serves it.
+# written NAME PROTO… [OPTION…]: writes a package, looks at it as its own CI does, and serves it.
 written() {
     stop
     cd "$repository"
@@ -60,7 +66,7 @@ written() {
     cargo fmt --check
     cargo clippy --quiet --all-targets -- -D warnings
     cargo test --quiet
-    "$scaffold" sync --check
+    "$scaffold" sync --check ${prefix:+--package "${prefix}server"}
     restart
 }
 
@@ -68,7 +74,7 @@ written() {
 restart() {
     stop
     cargo build --quiet
-    ADDRESS=127.0.0.1:0 "$CARGO_TARGET_DIR/debug/server" > "$scratch/server" 2> /dev/null &
+    ADDRESS=127.0.0.1:0 "$CARGO_TARGET_DIR/debug/${prefix}server" > "$scratch/server" 2> /dev/null &
     server=$!
     until grep --quiet 'serving on' "$scratch/server" 2> /dev/null; do
         kill -0 "$server"
@@ -86,7 +92,7 @@ stop() {
 }
 
 client() {
-    "$CARGO_TARGET_DIR/debug/client" --address "$address" "$@" 2>&1
+    "$CARGO_TARGET_DIR/debug/${prefix}client" --address "$address" "$@" 2>&1
 }
 
 # says TEXT COMMAND…: the command prints this and nothing else.

@@ -1,6 +1,8 @@
 //! `cargo scaffold new`: a package that builds, passes its tests and serves as it is written.
 
 mod client;
+mod form;
+mod implementation;
 mod package;
 mod rustfmt;
 mod services;
@@ -11,7 +13,10 @@ use std::path::{Path, PathBuf};
 
 use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
 
-use self::package::{Origin, Package};
+use self::{
+    form::Form,
+    package::{Origin, Package},
+};
 use super::{
     arguments, files,
     outcome::{Change, Finding, Level, Outcome, Place},
@@ -68,6 +73,12 @@ pub(super) fn command() -> Command {
                 .value_name("URL")
                 .help("The repository of rust-scaffold, to depend on it"),
         )
+        .arg(
+            Arg::new("workspace")
+                .long("workspace")
+                .action(ArgAction::SetTrue)
+                .help("Write three packages: the contract, the server and the client"),
+        )
         .arg(dry_run)
 }
 
@@ -81,26 +92,31 @@ pub(super) fn run(matches: &ArgMatches) -> Result<Outcome, Error> {
         (None, None) => Origin::Registry,
     };
     let name = package::name_of(&root)?;
-    new(&Protos::named(paths("protos"), paths("proto_path"))?, &root, (name, origin))
+    let form = match matches.get_flag("workspace") {
+        true => Form::workspace(&name),
+        false => Form::package(&name),
+    };
+    let package = Package { name, form, origin, protos: Vec::new(), services: Vec::new() };
+    new(&Protos::named(paths("protos"), paths("proto_path"))?, &root, package)
 }
 
 /// The files of a package in a folder, in which none of them is.
-fn new(protos: &Protos, root: &Path, (name, origin): (String, Origin)) -> Result<Outcome, Error> {
+fn new(protos: &Protos, root: &Path, mut package: Package) -> Result<Outcome, Error> {
     let Compiled { set, wanted, named, sources, warnings } = protos.compile()?;
     let mut outcome = Outcome::default();
     outcome.findings.extend(warnings.iter().map(|it| Finding::new(Level::Warning, "protoc", it)));
-    let services = services::read(set, (&wanted, &named), &protos.options)?;
-    if services.is_empty() {
+    package.services = services::read(set, (&wanted, &named), &protos.options)?;
+    if package.services.is_empty() {
         return Err(Problem::new("there is no service in the protos")
             .help("name protos that declare one")
             .into());
     }
     let mut written = Vec::new();
     for (name, source) in &sources {
-        written.push((format!("proto/{name}"), files::read(source)?.unwrap_or_default()));
+        let path = format!("{}proto/{name}", package.form.contract_folder);
+        written.push((path, files::read(source)?.unwrap_or_default()));
     }
-    let protos = sources.into_keys().filter(|name| named.contains(name)).collect();
-    let package = Package { name, origin, protos, services };
+    package.protos = sources.into_keys().filter(|name| named.contains(name)).collect();
     for (name, text) in package.files() {
         let is_rust = name.ends_with(".rs");
         let text = if is_rust { rustfmt::formatted(text, root) } else { text };
@@ -117,7 +133,7 @@ fn new(protos: &Protos, root: &Path, (name, origin): (String, Origin)) -> Result
     }
     match outcome.has_errors() {
         true => outcome.changes.clear(),
-        false => outcome.findings.push(what_next(root)),
+        false => outcome.findings.push(what_next(root, &package.form)),
     }
     Ok(outcome)
 }
@@ -129,11 +145,12 @@ fn is_there(path: PathBuf) -> Finding {
         .help("choose another folder: nothing of it has been touched")
 }
 
-fn what_next(root: &Path) -> Finding {
-    let message = "`cargo test` passes and `cargo run` serves as it is";
-    Finding::new(Level::Note, "next", message)
-        .at(Place::file(root))
-        .help("`grep -rn 'TODO(scaffold)' src` finds what is left to write")
+fn what_next(root: &Path, form: &Form) -> Finding {
+    let message = format!("`cargo test` passes and `{}` serves as it is", form.run_server);
+    Finding::new(Level::Note, "next", message).at(Place::file(root)).help(format!(
+        "`grep -rn 'TODO(scaffold)' {}src` finds what is left to write",
+        form.server_folder
+    ))
 }
 
 fn absolute(path: &Path) -> Result<PathBuf, Error> {

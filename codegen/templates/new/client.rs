@@ -1,9 +1,9 @@
 // Written by `cargo scaffold new`, once: this file is yours.
-//! Calls a server, whatever it is written in. `cargo run --bin client -- help` shows how.
+//! Calls a server, whatever it is written in. `@call@ -- help` shows how.
 
 use std::process::ExitCode;
 
-use @crate@::proto;
+use @proto@;
 use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
 use rust_scaffold::{
     Channel, ClientTls, JsonMessages, JsonOptions, Response, ServiceDescriptor, Status, Streaming,

@@ -6,7 +6,7 @@
 use rust_scaffold::Server;
 
 @exports@
-use crate::proto;
+use @proto@;
 
 /// A server with all of them. How it serves is up to the program.
 pub fn server() -> Server {

@@ -1,7 +1,9 @@
 mod @module@ {
     use rust_scaffold::@used@;
 
-    use crate::{proto, services::@type@};
+    use @proto@;
+
+    use crate::services::@type@;
 
     @allow@
     #[tokio::test]

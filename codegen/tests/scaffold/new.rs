@@ -91,6 +91,41 @@ fn has_placeholder(content: &str) -> bool {
 }
 
 #[test]
+fn a_workspace_has_the_contract_the_server_and_the_client_apart() {
+    let project = project();
+    project.run(&[&NEW[..], &["--workspace"]].concat()).exits(0);
+    let files = project.files("my-shop");
+    let names = [
+        ".dockerignore",
+        ".github/workflows/ci.yml",
+        ".gitignore",
+        "Cargo.toml",
+        "Dockerfile",
+        "README.md",
+        "client/Cargo.toml",
+        "client/src/main.rs",
+        "contract/Cargo.toml",
+        "contract/build.rs",
+        "contract/proto/shop/item.proto",
+        "contract/proto/shop/shop.proto",
+        "contract/src/lib.rs",
+        "kubernetes.yaml",
+        "server/Cargo.toml",
+        "server/src/lib.rs",
+        "server/src/main.rs",
+        "server/src/services.rs",
+        "server/src/services/shop.rs",
+        "server/src/tests.rs",
+    ];
+    assert_eq!(files.keys().collect::<Vec<_>>(), names);
+    assert!(files.values().all(|content| !has_placeholder(content)));
+    let expected = IMPLEMENTATION.replace("crate::proto", "my_shop_contract::proto");
+    assert_eq!(files["server/src/services/shop.rs"], expected);
+    assert!(files["Dockerfile"].contains("ENTRYPOINT [\"my-shop-server\"]"));
+    project.run_in("my-shop", &["sync", "--check", "--package", "my-shop-server"]).exits(0);
+}
+
+#[test]
 fn implementations_are_what_sync_would_write() {
     let project = project();
     project.run(&NEW).exits(0);

@@ -9,7 +9,7 @@ use super::{
 /// Fields that have to be given as JSON, since the client has other arguments of these names.
 const TAKEN: [&str; 2] = ["help", "json"];
 
-pub(super) fn text(package: &Package, library: &str) -> String {
+pub(super) fn text(package: &Package) -> String {
     let commands = package.methods().map(|it| command(package, it)).collect::<Vec<_>>().join("\n");
     let calls = package.methods().map(|it| call(package, it)).collect::<Vec<_>>().join("\n");
     let allow = match package.methods().any(|(_, method)| method.deprecated) {
@@ -18,7 +18,8 @@ pub(super) fn text(package: &Package, library: &str) -> String {
     };
     let values = [
         ("package", &*package.name),
-        ("crate", library),
+        ("proto", &*package.form.proto_of_client),
+        ("call", &*package.form.run_client),
         ("commands", &*commands),
         ("calls", &*calls),
         ("allow", allow),

@@ -48,6 +48,13 @@ pub(super) struct Method {
     pub(super) fields: Vec<(String, &'static str)>,
 }
 
+impl Method {
+    /// Whether one side of a call is a stream.
+    pub(super) fn is_streaming(&self) -> bool {
+        self.kind.streams_requests() || self.kind.streams_responses()
+    }
+}
+
 /// The services of the files that were named.
 pub(super) fn read(
     set: FileDescriptorSet,

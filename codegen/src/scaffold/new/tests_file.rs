@@ -7,13 +7,14 @@ use super::{
 };
 use crate::ident;
 
-pub(super) fn text(services: &[Service]) -> String {
-    let modules = services.iter().filter_map(of_service).collect::<String>();
+pub(super) fn text(services: &[Service], proto: &str) -> String {
+    let modules = services.iter().filter_map(|service| of_service(service, proto));
+    let modules = modules.collect::<String>();
     fill(template!("tests.rs"), &[("modules", modules.trim_end())])
 }
 
 /// Of a method: one that is unary is the best to begin with.
-fn of_service(service: &Service) -> Option<String> {
+fn of_service(service: &Service, proto: &str) -> Option<String> {
     let streams = |method: &&Method| {
         (method.kind.streams_requests(), method.kind.streams_responses(), method.deprecated)
     };
@@ -22,7 +23,7 @@ fn of_service(service: &Service) -> Option<String> {
         (true, request) => format!("Streaming::from_iter([{request}])"),
         (false, request) => request,
     };
-    let is_unary = !(method.kind.streams_requests() || method.kind.streams_responses());
+    let is_unary = !method.is_streaming();
     let function = ident::escape(&method.name);
     let expect = &method.expect;
     let mocked = match is_unary {
@@ -55,6 +56,7 @@ assert_eq!(status.code(), Code::NotFound);"
         ("request", &*request),
         ("mocked", &*mocked),
         ("used", used),
+        ("proto", proto),
         ("allow", if method.deprecated { "#[allow(deprecated)]" } else { "" }),
     ];
     Some(fill(template!("tests_of_service.rs"), &values))
