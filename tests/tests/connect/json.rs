@@ -229,6 +229,14 @@ async fn what_is_ambiguous_is_refused() {
             r#"any: expected "value" beside "@type", got "of""#,
         ),
         (
+            r#"{"any":{"@type":"x/google.protobuf.Duration"}}"#,
+            r#"any: expected "value" beside "@type""#,
+        ),
+        (
+            r#"{"any":{"@type":"x/google.protobuf.Duration","value":"1s","value":"1s"}}"#,
+            r#"any: "value" is there twice"#,
+        ),
+        (
             r#"{"any":{"@type":"x/google.protobuf.Duration","value":1}}"#,
             "any.value: expected google.protobuf.Duration, got 1",
         ),
@@ -291,6 +299,10 @@ async fn numbers_may_be_written_in_all_ways() {
 async fn an_any_without_a_type_is_empty() {
     let empty = r#"{"any":{}}"#;
     check("Reflect", &[(empty, empty), (r#"{"any":{"@type":""}}"#, empty)]).await;
+    // A message without fields may be written in two ways.
+    let of_nothing = r#"{"any":{"@type":"x/google.protobuf.Empty"}}"#;
+    let with_value = r#"{"any":{"@type":"x/google.protobuf.Empty","value":{}}}"#;
+    check("Reflect", &[(of_nothing, of_nothing), (with_value, of_nothing)]).await;
 }
 
 #[tokio::test]
@@ -386,6 +398,10 @@ async fn what_has_no_text_is_neither_read_nor_written() {
         r#"{"time":"2026-11-28T00:00:00z"}"#,
         r#"{"time":"2026-11-28t00:00:00Z"}"#,
         r#"{"time":"2026-11-28"}"#,
+        r#"{"time":"2026-11-28T00:00:00 Z"}"#,
+        r#"{"time":"2026-11-28T00:00:00.0000000001Z"}"#,
+        r#"{"duration":"1.0000000001s"}"#,
+        r#"{"duration":"1 s"}"#,
         r#"{"duration":"1"}"#,
         r#"{"duration":"315576000001s"}"#,
         r#"{"duration":"-315576000001s"}"#,

@@ -38,6 +38,11 @@ async fn what_is_wrong_with_a_body_is_told_with_its_place() {
         ("/v1/things", r#"{"item":{"price":"x"}}"#, r#"item.price: expected int32, got "x""#),
         ("/v1/things?int32=4", "{}", r#"unknown parameter "int32": the fields are in the body"#),
         ("/v1/things/b:rename", r#""x""#, r#"other: expected int32, got "x""#),
+        (
+            "/v1/things/b:rename?other=1",
+            "5",
+            r#"unknown parameter "other": renamed_field is the body"#,
+        ),
     ] {
         assert_eq!(send("POST", path, body).await, invalid(problem), "{path}");
     }

@@ -11,7 +11,7 @@ use super::{
     field_path::FieldPath,
     read::JsonReader,
     schema::{Comments, SchemaContext, Schemas},
-    types::{FieldId, FieldType, MessageId, MessageType},
+    types::{FieldId, FieldKind, FieldType, MessageId, MessageType},
     wire::{WireValue, next_field},
 };
 use crate::call::excerpt::quoted;
@@ -136,7 +136,8 @@ impl HttpMapping {
 
     fn is_raw_field(&self, field: FieldId) -> bool {
         let field = self.method.types.field(field);
-        field.is_single() && field.kind.message().is_some_and(|message| self.is_raw(message))
+        field.is_single()
+            && matches!(field.kind, FieldKind::Message(message) if self.is_raw(message))
     }
 
     /// The encoded request that `parts` and `body` are.
@@ -165,8 +166,16 @@ impl HttpMapping {
         if let MappedBody::Message = self.body {
             return Err(format!("unknown parameter {}: the fields are in the body", quoted(name)));
         }
-        FieldPath::find(&self.method.types, self.method.request, name, MessageType::position)
-            .map_err(|problem| format!("unknown parameter {}: {problem}", quoted(name)))
+        let unknown = |problem: String| format!("unknown parameter {}: {problem}", quoted(name));
+        let types = &self.method.types;
+        let path = FieldPath::find(types, self.method.request, name, MessageType::position);
+        let path = path.map_err(unknown)?;
+        match self.body {
+            MappedBody::Field(body) if path.is_in(body) => {
+                Err(unknown(format!("{} is the body", types.field(body).name)))
+            }
+            _ => Ok(path),
+        }
     }
 
     fn read_body(

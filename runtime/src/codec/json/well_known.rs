@@ -15,6 +15,13 @@ pub(super) fn type_name(url: &str) -> &str {
     url.rsplit('/').next().unwrap_or(url)
 }
 
+/// Whether a time or a duration is no more precise than nanoseconds, and has no spaces, which prost-types passes over.
+fn is_exact(text: &str) -> bool {
+    let fraction = text.split_once('.').map_or("", |(_, fraction)| fraction);
+    let digits = fraction.bytes().take_while(u8::is_ascii_digit).count();
+    digits <= 9 && !text.contains(' ')
+}
+
 /// A time of [RFC 3339](https://www.rfc-editor.org/rfc/rfc3339).
 pub(super) fn parse_timestamp(text: &str) -> Option<Timestamp> {
     // Also read by prost-types: a date alone, other separators, lower case, and no offset.
@@ -25,7 +32,8 @@ pub(super) fn parse_timestamp(text: &str) -> Option<Timestamp> {
         1 => time.ends_with('Z'),
         length => length == "+00:00".len(),
     };
-    let time: Timestamp = text.parse().ok().filter(|_| is_date && has_offset)?;
+    let is_exact = is_exact(text);
+    let time: Timestamp = text.parse().ok().filter(|_| is_date && has_offset && is_exact)?;
     TIMESTAMPS.contains(&time.seconds).then_some(time)
 }
 
@@ -37,7 +45,7 @@ pub(super) fn format_timestamp(time: Timestamp) -> Option<String> {
 
 /// Seconds, with an `s` after them.
 pub(super) fn parse_duration(text: &str) -> Option<Duration> {
-    let duration: Duration = text.parse().ok()?;
+    let duration: Duration = text.parse().ok().filter(|_| is_exact(text))?;
     is_valid(duration).then_some(duration)
 }
 

@@ -23,6 +23,8 @@ use crate::{
 const TYPE: &str = "@type";
 /// The name of what a message is that is no object of its fields.
 const VALUE: &str = "value";
+/// A message that some write as its fields, which it does not have, and others with a `value`.
+const EMPTY: &str = "google.protobuf.Empty";
 
 impl<'t> JsonReader<'t> {
     /// Puts the content of an `Any`.
@@ -57,7 +59,7 @@ impl<'t> JsonReader<'t> {
         let start = self.open(value.number);
         let message = self.types.message(content);
         match message.form {
-            JsonForm::Object => self.put_fields(message, object)?,
+            JsonForm::Object if message.full_name != EMPTY => self.put_fields(message, object)?,
             _ => self.put_value(content, object)?,
         }
         self.close(start);
@@ -99,6 +101,9 @@ impl<'t> JsonReader<'t> {
                 }
             }
         }
-        Ok(())
+        match has_value || self.types.message(content).full_name == EMPTY {
+            true => Ok(()),
+            false => Err(self.fail(format!("expected {VALUE:?} beside {TYPE:?}"))),
+        }
     }
 }

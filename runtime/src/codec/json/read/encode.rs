@@ -83,7 +83,7 @@ impl JsonReader<'_> {
         self.encoded.len()
     }
 
-    /// Ends what starts at `start`.
+    /// Ends what starts at `start`. What is longer than a byte says is moved, once for each message that it is in.
     pub(super) fn close(&mut self, start: usize) {
         let mut length = Vec::new();
         match u8::try_from(self.encoded.len() - start) {

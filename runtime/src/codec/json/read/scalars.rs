@@ -54,8 +54,7 @@ impl<'t> JsonReader<'t> {
         let Slot::Single(EncodeTarget { kind, role, .. }) = slot else { return true };
         let has_null = match kind {
             FieldKind::Enum(id) => self.types.enumeration(id).is_null(),
-            FieldKind::Message(id) => self.types.message(id).form == JsonForm::Value,
-            _ => false,
+            _ => kind.message().is_some_and(|id| self.types.message(id).form == JsonForm::Value),
         };
         matches!(role, ValueRole::Field { .. }) && !has_null
     }

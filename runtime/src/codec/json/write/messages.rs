@@ -9,10 +9,13 @@ use super::{
     values::MapKey,
     writer::{JsonWriter, WriteError},
 };
-use crate::codec::json::{
-    types::{FieldShape, FieldType, JsonForm, MessageId, MessageType},
-    well_known,
-    wire::WireValue,
+use crate::{
+    call::excerpt::quoted,
+    codec::json::{
+        types::{FieldShape, FieldType, JsonForm, MessageId, MessageType},
+        well_known,
+        wire::WireValue,
+    },
 };
 
 const OBJECT: [u8; 2] = *b"{}";
@@ -242,7 +245,7 @@ impl<'m> JsonWriter<'_, 'm> {
         }
         let content = self.types.find_message(well_known::type_name(url));
         let content =
-            content.ok_or_else(|| WriteError(format!("the type {url:?} is not known")))?;
+            content.ok_or_else(|| WriteError(format!("the type {} is not known", quoted(url))))?;
         self.nested(OBJECT, |writer| {
             writer.put("\"@type\":")?;
             writer.put_value(url)?;
