@@ -56,6 +56,28 @@ pub(crate) struct Message {
     pub(crate) oneofs: Vec<Oneof>,
     pub(crate) messages: Vec<Message>,
     pub(crate) enums: Vec<Enum>,
+    #[cfg(feature = "cli")]
+    pub(crate) reserved: Reserved,
+}
+
+/// What may not be used again: numbers, from the first to the last of a range, and names. No code
+/// comes of it.
+#[cfg(feature = "cli")]
+#[derive(Debug)]
+pub(crate) struct Reserved {
+    pub(crate) numbers: Vec<(i32, i32)>,
+    pub(crate) names: Vec<String>,
+}
+
+#[cfg(feature = "cli")]
+impl Reserved {
+    pub(crate) fn has_numbers(&self, (first, last): (i32, i32)) -> bool {
+        self.numbers.iter().any(|range| range.0 <= first && last <= range.1)
+    }
+
+    pub(crate) fn has_name(&self, name: &str) -> bool {
+        self.names.iter().any(|reserved| reserved == name)
+    }
 }
 
 impl Message {
@@ -95,6 +117,8 @@ pub(crate) struct Field {
     pub(crate) default: Option<String>,
     /// Whether it is a secret: the option of this name is set.
     pub(crate) debug_redact: bool,
+    #[cfg(feature = "cli")]
+    pub(crate) json_name: String,
 }
 
 /// A oneof with a field at least.
@@ -193,6 +217,8 @@ pub(crate) struct Enum {
     pub(crate) docs: Docs,
     pub(crate) location: Location,
     pub(crate) values: Vec<EnumValue>,
+    #[cfg(feature = "cli")]
+    pub(crate) reserved: Reserved,
 }
 
 #[derive(Debug)]

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Runs the plugin under the real buf: in every layout, nothing is lost, and the files are those that
-# protoc writes. Then it calls a server without its protos. Needs Rust, Python with pip, and protoc.
+# protoc writes. It is asked what breaks, and calls a server without its protos. Needs Rust, Python with pip, and protoc.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 
@@ -25,6 +25,8 @@ main() {
     with_imports
     managed
     torture
+    # What the command says of the same cases is a test of codegen.
+    tests/buf/.venv/bin/python tests/buf/breaking.py
     curl
 }
 

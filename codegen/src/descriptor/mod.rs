@@ -25,6 +25,16 @@ pub(crate) fn decode_set(bytes: &[u8]) -> Result<FileDescriptorSet, Error> {
         .map_err(|error| Error::Input(format!("the descriptor set cannot be read: {error}")))
 }
 
+/// Adds what another set has more.
+#[cfg(feature = "cli")]
+pub(crate) fn add(set: &mut FileDescriptorSet, other: FileDescriptorSet) {
+    for file in other.file {
+        if set.file.iter().all(|known| known.name != file.name) {
+            set.file.push(file);
+        }
+    }
+}
+
 /// The files of a set that a build script generates: those that it names, and of the others all
 /// that hold something which does not come from elsewhere.
 pub(crate) fn to_generate(

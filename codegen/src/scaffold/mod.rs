@@ -4,6 +4,7 @@
 //! there is to say. Only `files` writes, and only `shell` prints.
 
 mod arguments;
+mod breaking;
 mod build_script;
 mod doctor;
 mod files;
@@ -38,6 +39,7 @@ const COMMANDS: &[Entry] = &[
     Entry { command: new::command, run: new::run },
     Entry { command: generate::command, run: generate::run },
     Entry { command: sync::command, run: sync::run },
+    Entry { command: breaking::command, run: breaking::run },
     Entry { command: doctor::command, run: doctor::run },
     Entry { command: arguments::completions, run: arguments::complete },
 ];

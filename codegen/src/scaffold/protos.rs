@@ -137,6 +137,11 @@ impl Protos {
         self.protoc.proto_path(&self.includes)
     }
 
+    /// Where imports are looked for.
+    pub(super) fn includes(&self) -> &[PathBuf] {
+        &self.includes
+    }
+
     /// Runs protoc.
     pub(super) fn compile(&self) -> Result<Compiled, Error> {
         let (set, warnings) = self.protoc.run(&self.files, &self.includes)?;

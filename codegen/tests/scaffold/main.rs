@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod arguments;
+mod breaking;
 mod doctor;
 mod generate;
 mod new;

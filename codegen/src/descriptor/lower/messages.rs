@@ -3,6 +3,8 @@
 use std::collections::HashMap;
 
 use super::{Lowering, Place, number};
+#[cfg(feature = "cli")]
+use crate::model::Reserved;
 use crate::{
     descriptor::{
         features::Features,
@@ -65,6 +67,14 @@ impl Lowering<'_> {
             enums: enums
                 .map(|(it, index)| self.enumeration(it, &own.inner(number::NESTED_ENUM, index)))
                 .collect(),
+            #[cfg(feature = "cli")]
+            reserved: Reserved {
+                // The end of a message's range is exclusive, unlike that of an enum's.
+                numbers: (message.reserved_range.iter())
+                    .map(|range| (range.start(), range.end() - 1))
+                    .collect(),
+                names: message.reserved_name.clone(),
+            },
             location,
             full_name: own.scope.to_owned(),
         }
@@ -113,6 +123,8 @@ impl Lowering<'_> {
             oneof,
             default: field.default_value.clone(),
             debug_redact: options.debug_redact(),
+            #[cfg(feature = "cli")]
+            json_name: field.json_name().to_owned(),
             location,
         }
     }
@@ -132,6 +144,13 @@ impl Lowering<'_> {
             full_name: place.full_name(it.name()),
             docs: self.source.docs(&place.path),
             values,
+            #[cfg(feature = "cli")]
+            reserved: Reserved {
+                numbers: (it.reserved_range.iter())
+                    .map(|range| (range.start(), range.end()))
+                    .collect(),
+                names: it.reserved_name.clone(),
+            },
             location,
         }
     }

@@ -1,0 +1,159 @@
+//! What breaks when a message changes.
+
+use super::compare::{Class, Comparison, Rule, Side};
+use crate::model::{Field, Message, Presence, Reserved, Shape};
+
+const NUMBER_DELETED: Rule = (
+    Class::Wire,
+    "FIELD_NO_DELETE_UNLESS_NUMBER_RESERVED",
+    "reserve the number, so that no other field ever gets it",
+);
+const NAME_DELETED: Rule = (
+    Class::Json,
+    "FIELD_NO_DELETE_UNLESS_NAME_RESERVED",
+    "reserve the name, so that no other field ever gets it",
+);
+const NAME: Rule =
+    (Class::Json, "FIELD_SAME_NAME", "keep the name, or add a field and deprecate this one");
+const JSON_NAME: Rule = (Class::Json, "FIELD_SAME_JSON_NAME", "keep the old name as `json_name`");
+const ONEOF: Rule = (
+    Class::Wire,
+    "FIELD_SAME_ONEOF",
+    "leave the field where it was: what sets it clears the others of a oneof",
+);
+const DEFAULT: Rule = (
+    Class::Wire,
+    "FIELD_SAME_DEFAULT",
+    "keep the default: it is not sent, so each side takes its own",
+);
+const REQUIRED: Rule = (
+    Class::Wire,
+    "MESSAGE_SAME_REQUIRED_FIELDS",
+    "leave the field as it was: a message without a required field cannot be read",
+);
+const RESERVED: Rule = (
+    Class::Wire,
+    "RESERVED_MESSAGE_NO_DELETE",
+    "leave it reserved: messages that were written before may have it",
+);
+
+impl<'a> Comparison<'a> {
+    pub(super) fn message(&mut self, then: &'a Message, now: &'a Message) {
+        for field in &then.fields {
+            match now.fields.iter().find(|other| other.number == field.number) {
+                Some(other) => self.field((then, field), (now, other)),
+                None => self.deleted_field(then, field, now),
+            }
+        }
+        for field in now.fields.iter().filter(|field| is_required(field)) {
+            if then.fields.iter().all(|other| other.number != field.number) {
+                let what = format!("{} is new, and required", named(now, field));
+                self.push(REQUIRED, Side::Now(field.location.clone()), what);
+            }
+        }
+        for gone in unreserved(&then.reserved, &now.reserved) {
+            let what = format!("{gone} is no longer reserved in `{}`", shown(&now.full_name));
+            self.push(RESERVED, Side::Now(now.location.clone()), what);
+        }
+    }
+
+    fn deleted_field(&mut self, then: &Message, field: &Field, now: &Message) {
+        let what = |reserved: String| {
+            format!("{} is gone, and {reserved} is not reserved", named(then, field))
+        };
+        let number = field.number;
+        if !now.reserved.has_numbers((number, number)) {
+            self.push(NUMBER_DELETED, Side::Now(now.location.clone()), what(number.to_string()));
+        }
+        let is_taken = now.fields.iter().any(|other| other.name == field.name);
+        if !now.reserved.has_name(&field.name) && !is_taken {
+            let what = what(format!("`{}`", field.name));
+            self.push(NAME_DELETED, Side::Now(now.location.clone()), what);
+        }
+        if is_required(field) {
+            let what = format!("{} was required, and is gone", named(then, field));
+            self.push(REQUIRED, Side::Now(now.location.clone()), what);
+        }
+    }
+
+    fn field(
+        &mut self,
+        (message_then, then): (&'a Message, &'a Field),
+        (message_now, now): (&'a Message, &'a Field),
+    ) {
+        let place = || Side::Now(now.location.clone());
+        let name = named(message_then, then);
+        if then.name != now.name {
+            self.push(NAME, place(), format!("{name} is `{}` now", now.name));
+        } else if then.json_name != now.json_name {
+            let what =
+                format!("{name} was `{}` in JSON, and is `{}`", then.json_name, now.json_name);
+            self.push(JSON_NAME, place(), what);
+        }
+        if let Some((rule, was, is)) = self.shape(&then.shape, &now.shape) {
+            self.push(rule, place(), format!("{name} was `{was}`, and is `{is}`"));
+        }
+        match (is_required(then), is_required(now)) {
+            (false, true) => self.push(REQUIRED, place(), format!("{name} has become required")),
+            (true, false) => self.push(REQUIRED, place(), format!("{name} was required")),
+            _ => {}
+        }
+        // Fields with a default of their own have been sent, whatever it was.
+        if then.default != now.default {
+            let default = |field: &Field| field.default.clone().unwrap_or_default();
+            let what =
+                format!("the default of {name} was `{}`, and is `{}`", default(then), default(now));
+            self.push(DEFAULT, place(), what);
+        }
+        match (oneof(message_then, then), oneof(message_now, now)) {
+            (None, None) => {}
+            (Some(was), None) => {
+                self.push(ONEOF, place(), format!("{name} was in the oneof `{was}`"));
+            }
+            (None, Some(is)) => {
+                self.push(ONEOF, place(), format!("{name} is in the oneof `{is}` now"));
+            }
+            // A oneof may be renamed: its name is neither on the wire nor in JSON.
+            (Some(was), Some(is))
+                if was == is || is_renamed((message_then, was), (message_now, is)) => {}
+            (Some(was), Some(is)) => {
+                let what = format!("{name} was in the oneof `{was}`, and is in `{is}`");
+                self.push(ONEOF, place(), what);
+            }
+        }
+    }
+}
+
+/// Whether there is no oneof of this name any more, and was none of the other.
+fn is_renamed((then, was): (&Message, &str), (now, is): (&Message, &str)) -> bool {
+    let has = |message: &Message, name| message.oneofs.iter().any(|oneof| oneof.name == name);
+    !has(now, was) && !has(then, is)
+}
+
+fn oneof<'a>(message: &'a Message, field: &Field) -> Option<&'a str> {
+    Some(&*message.oneofs.get(field.oneof?)?.name)
+}
+
+fn is_required(field: &Field) -> bool {
+    matches!(field.shape, Shape::Single(_, Presence::Required))
+}
+
+fn named(message: &Message, field: &Field) -> String {
+    format!("field {} `{}.{}`", field.number, shown(&message.full_name), field.name)
+}
+
+/// What was reserved and is no longer, as it stands in the proto.
+pub(super) fn unreserved(then: &Reserved, now: &Reserved) -> Vec<String> {
+    let numbers = then.numbers.iter().filter(|range| !now.has_numbers(**range));
+    let numbers = numbers.map(|(first, last)| match first == last {
+        true => first.to_string(),
+        false => format!("{first} to {last}"),
+    });
+    let names = then.names.iter().filter(|name| !now.has_name(name));
+    numbers.chain(names.map(|name| format!("`{name}`"))).collect()
+}
+
+/// A full name without the dot in front.
+pub(super) fn shown(full_name: &str) -> &str {
+    full_name.trim_start_matches('.')
+}

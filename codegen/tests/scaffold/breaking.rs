@@ -1,0 +1,248 @@
+//! `cargo scaffold breaking`
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs,
+    path::Path,
+    process::Command,
+};
+
+use serde_json::Value;
+
+use crate::project::{Project, Ran};
+
+const THEN: &str = "syntax = \"proto3\";\npackage shop;\n\
+                    message Order {\n  string name = 1;\n  int32 price = 2;\n}\n\
+                    service Orders {\n  rpc Get(Order) returns (Order);\n}\n";
+const NOW: &str = "syntax = \"proto3\";\npackage shop;\n\
+                   message Order {\n  string name = 1;\n  string cost = 2;\n}\n\
+                   service Orders {\n  rpc Get(Order) returns (stream Order);\n}\n";
+const REPORT: &str = "\
+error: wire: field 2 `shop.Order.price` was `int32`, and is `string`
+  --> proto/shop.proto:5:3
+  help: add a field, and deprecate this one
+error: grpc: the response of rpc `shop.Orders/Get` was one message, and is a stream
+  --> proto/shop.proto:8:3
+  help: add an rpc, and deprecate this one
+error: json: field 2 `shop.Order.price` is `cost` now
+  --> proto/shop.proto:5:3
+  help: keep the name, or add a field and deprecate this one
+";
+
+fn shop() -> Project {
+    Project::new(&[("proto/shop.proto", NOW), ("then/shop.proto", THEN)])
+}
+
+/// Runs git in a project, as nobody in particular.
+fn git(project: &Project, arguments: &[&str]) -> String {
+    let mut command = Command::new("git");
+    command.args(["-c", "user.name=nobody", "-c", "user.email=nobody@localhost"]);
+    let output = command.args(arguments).current_dir(project.path("")).output().unwrap();
+    assert!(output.status.success(), "{output:?}");
+    String::from_utf8(output.stdout).unwrap()
+}
+
+/// A project under git whose protos have changed since the commit.
+fn committed(files: &[(&str, &str)]) -> Project {
+    let project = Project::new(files);
+    git(&project, &["init", "--quiet"]);
+    git(&project, &["add", "."]);
+    git(&project, &["commit", "--quiet", "--message=then"]);
+    project
+}
+
+/// The codes that are reported, by the stems of the files that they are reported in.
+fn codes(ran: &Ran) -> BTreeMap<String, BTreeSet<String>> {
+    let mut codes = BTreeMap::<_, BTreeSet<_>>::new();
+    for line in ran.stdout.lines() {
+        let object = serde_json::from_str::<Value>(line).unwrap();
+        if let (Some(path), Some(code)) = (object["path"].as_str(), object["code"].as_str()) {
+            let stem = Path::new(path).file_stem().unwrap().to_str().unwrap();
+            codes.entry(stem.to_owned()).or_default().insert(code.to_owned());
+        }
+    }
+    codes
+}
+
+/// The cases are those that `tests/buf/breaking.py` gives to buf, which has to agree.
+#[test]
+fn every_case_is_reported_by_its_codes() {
+    let text = fs::read_to_string("../tests/buf/breaking.txt").unwrap();
+    let project = Project::new(&[]);
+    let mut expected = BTreeMap::new();
+    for case in text.split("\n== ").skip(1) {
+        let (name, lines) = case.split_once('\n').unwrap();
+        let (mut head, mut then, mut now) = ("syntax = \"proto3\";", Vec::new(), Vec::new());
+        for line in lines.lines().filter(|line| !line.starts_with("buf ")) {
+            let is_codes = |line: &str| {
+                line.chars().all(|it| it.is_ascii_uppercase() || it == '_' || it == ' ')
+            };
+            if line.starts_with("syntax") || line.starts_with("edition") {
+                head = line;
+            } else if let Some(line) = line.strip_prefix('-') {
+                then.push(line);
+            } else if let Some(line) = line.strip_prefix('+') {
+                now.push(line);
+            } else if !line.is_empty() && is_codes(line) {
+                let codes = line.split(' ').map(str::to_owned).collect::<BTreeSet<_>>();
+                expected.insert(name.to_owned(), codes);
+            } else {
+                then.push(line);
+                now.push(line);
+            }
+        }
+        for (side, lines) in [("then", then), ("proto", now)] {
+            let proto = format!("{head}\npackage {name};\n{}\n", lines.join("\n"));
+            project.write(&format!("{side}/{name}.proto"), &proto);
+        }
+    }
+    assert!(expected.len() > 20, "the cases are not where this test looks for them");
+    let ran = project.run(&["breaking", "--against", "then", "--message-format", "json"]).exits(1);
+    assert_eq!(codes(&ran), expected);
+}
+
+#[test]
+fn a_report_says_what_where_and_what_to_do_and_the_worst_first() {
+    let ran = shop().run(&["breaking", "--against", "then"]).exits(1);
+    assert_eq!((ran.stdout.as_str(), ran.stderr.as_str()), ("", REPORT));
+}
+
+#[test]
+fn what_breaks_nothing_says_nothing() {
+    let ran = shop().run(&["breaking", "--against", "proto"]).exits(0);
+    assert_eq!((ran.stdout.as_str(), ran.stderr.as_str()), ("", ""));
+}
+
+#[test]
+fn classes_can_be_chosen() {
+    let project = shop();
+    let ran = project.run(&["breaking", "--against", "then", "--class", "json"]).exits(1);
+    assert_eq!(ran.stderr, REPORT[REPORT.find("error: json").unwrap()..]);
+    let ran = project.run(&["breaking", "--against", "then", "--class", "wire,grpc"]).exits(1);
+    assert_eq!(ran.stderr, REPORT[..REPORT.find("error: json").unwrap()]);
+    project.run(&["breaking", "--against", "then", "--class", "soap"]).exits(2);
+}
+
+#[test]
+fn a_revision_is_compared_without_touching_the_working_tree_or_the_index() {
+    let project = committed(&[("proto/shop.proto", THEN), ("src/main.rs", "fn main() {}\n")]);
+    project.write("proto/shop.proto", NOW);
+    project.write("src/main.rs", "fn main() {\n}\n");
+    git(&project, &["add", "src/main.rs"]);
+    let status = git(&project, &["status", "--porcelain"]);
+    let index = fs::read(project.path(".git/index")).unwrap();
+    let ran = project.run(&["breaking", "--against", "HEAD"]).exits(1);
+    assert_eq!(ran.stderr, REPORT);
+    assert_eq!(fs::read(project.path(".git/index")).unwrap(), index);
+    assert_eq!(git(&project, &["status", "--porcelain"]), status);
+    assert_eq!(project.read("proto/shop.proto"), NOW);
+}
+
+/// The build script of then says which protos there were.
+#[test]
+fn what_is_gone_is_reported_where_it_was() {
+    let build_script = |protos: &str| {
+        format!(
+            "fn main() {{ rust_scaffold_build::configure()\
+             .compile_protos(&[{protos}], &[\"api\"]).unwrap(); }}\n"
+        )
+    };
+    let [both, one] =
+        ["\"api/shop.proto\", \"api/other.proto\"", "\"api/other.proto\""].map(build_script);
+    let other = "syntax = \"proto3\";\npackage other;\nmessage M {}\n";
+    let files = [("api/shop.proto", THEN), ("api/other.proto", other), ("build.rs", &*both)];
+    let project = committed(&files);
+    project.write("build.rs", &one);
+    project.remove("api/shop.proto");
+    let ran = project.run(&["breaking", "--against", "HEAD"]).exits(1);
+    let place = "error: grpc: service `shop.Orders` is gone\n  --> HEAD:api/shop.proto:7:1\n";
+    assert!(ran.stderr.starts_with(place), "{}", ran.stderr);
+    assert_eq!(ran.stderr.matches("error").count(), 1, "{}", ran.stderr);
+}
+
+#[test]
+fn arguments_name_the_protos_of_both_sides() {
+    let project = committed(&[("api/v1/shop.proto", THEN), ("other/src/lib.rs", "")]);
+    project.write("api/v1/shop.proto", NOW);
+    project.write("api/v1/new.proto", "syntax = \"proto3\";\npackage new;\n");
+    for protos in [&["api"][..], &["-I", "api", "v1/shop.proto"], &["api/v1/new.proto", "api"]] {
+        let ran = project.run(&[&["breaking", "--against", "HEAD"], protos].concat()).exits(1);
+        assert_eq!(ran.stderr, REPORT.replace("proto/", "api/v1/"), "{protos:?}");
+    }
+    project.run(&["breaking", "--against", "HEAD", "api/v1/new.proto"]).exits(0);
+    let path = project.path("api");
+    let ran = project.run_in("other", &["breaking", "--against", "HEAD", path.to_str().unwrap()]);
+    assert_eq!(ran.stderr.matches("error").count(), 3, "{}", ran.stderr);
+}
+
+#[test]
+fn a_package_elsewhere_is_read_as_it_says() {
+    let project = shop();
+    let settings = "\n[package.metadata.scaffold]\nprotos = [\"api\"]\n";
+    let manifest = project.read("Cargo.toml") + settings;
+    let then = Project::new(&[("api/shop.proto", THEN), ("Cargo.toml", &manifest)]);
+    let path = then.path("");
+    let ran = project.run(&["breaking", "--against", path.to_str().unwrap()]).exits(1);
+    assert_eq!(ran.stderr, REPORT);
+}
+
+#[test]
+fn a_descriptor_set_is_compared() {
+    let project = shop();
+    let protoc = protoc_bin_vendored::protoc_bin_path().unwrap();
+    let arguments = ["-I", "then", "-o", "then.binpb", "shop.proto"];
+    let mut command = Command::new(protoc);
+    assert!(command.args(arguments).current_dir(project.path("")).status().unwrap().success());
+    let ran = project.run(&["breaking", "--against", "then.binpb"]).exits(1);
+    assert_eq!(ran.stderr, REPORT);
+    let ran = project.run(&["breaking", "--against", "proto/shop.proto"]).exits(1);
+    assert!(ran.stderr.contains("the descriptor set cannot be read"), "{}", ran.stderr);
+}
+
+#[test]
+fn what_cannot_be_found_is_named() {
+    let ran = committed(&[("proto/shop.proto", NOW)]).run(&["breaking", "--against", "v1"]);
+    let expected = "error: `v1` is no file, no folder and no revision of git\n  \
+                    help: name one of them with `--against`\n";
+    assert_eq!((ran.code, ran.stderr.as_str()), (1, expected));
+    let ran = shop().run(&["breaking", "--against", "v1"]).exits(1);
+    assert_eq!(ran.stderr, expected);
+    shop().run(&["breaking"]).exits(2);
+}
+
+#[test]
+fn a_package_that_is_new_has_nothing_to_be_compared_with() {
+    let project = committed(&[("proto/shop.proto", NOW)]);
+    let manifest = project.read("Cargo.toml");
+    project.write("new/Cargo.toml", &manifest);
+    project.write("new/src/lib.rs", "");
+    project.write("new/proto/shop.proto", NOW);
+    let ran = project.run_in("new", &["breaking", "--against", "HEAD"]).exits(1);
+    assert!(ran.stderr.contains("the package was not there in `HEAD`"), "{}", ran.stderr);
+}
+
+#[test]
+fn rules_of_http_may_be_added_and_not_taken_away() {
+    let proto = |rules: &str| {
+        format!(
+            "syntax = \"proto3\";\npackage a;\nimport \"google/api/annotations.proto\";\n\
+             message M {{ string id = 1; }}\n\
+             service S {{\n  rpc Get(M) returns (M) {{\n    option (google.api.http) = {{ {rules} }};\n  }}\n}}\n"
+        )
+    };
+    let project = Project::new(&[]);
+    for name in ["annotations", "http"] {
+        let path = format!("google/api/{name}.proto");
+        let content = fs::read_to_string(format!("../tests/proto/{path}")).unwrap();
+        project.write(&format!("proto/{path}"), &content);
+    }
+    project.write("then/a.proto", &proto("get: \"/v1/{id}\""));
+    let added = proto("get: \"/v2/{id}\" additional_bindings { get: \"/v1/{id}\" }");
+    project.write("proto/a.proto", &added);
+    project.run(&["breaking", "--against", "then"]).exits(0);
+    project.write("proto/a.proto", &proto("post: \"/v1/{id}\" body: \"*\""));
+    let ran = project.run(&["breaking", "--against", "then"]).exits(1);
+    let expected = "error: grpc: rpc `a.S/Get` is not bound to `GET /v1/{id}` any more\n  \
+                    --> proto/a.proto:7:5\n  help: keep the old rule among the `additional_bindings`\n";
+    assert_eq!(ran.stderr, expected);
+}
