@@ -214,7 +214,7 @@ fn json_takes_few_times_the_memory_of_the_message_whatever_that_is() {
         ("empty paths of a mask", &[0xd2, 1, 2, 10, 0]),
     ] {
         let encoded = unit.repeat(SIZE / unit.len());
-        check(shape, json::unpacking(&encoded));
+        check(shape, json::unpacking(json::EVERYTHING, &encoded));
     }
     // Text, and around it one message in two parts in the other.
     let mut nested = [&[0x5a, 0x80, 0x80, 0x08][..], &[b'x'; SIZE]].concat();
@@ -223,7 +223,7 @@ fn json_takes_few_times_the_memory_of_the_message_whatever_that_is() {
         rust_scaffold::prost::encoding::encode_varint(nested.len() as u64, &mut outer);
         nested = [&outer[..], &nested[..], &[0x92, 2, 0]].concat();
     }
-    check("messages in two parts", json::unpacking(&nested));
+    check("messages in two parts", json::unpacking(json::EVERYTHING, &nested));
     // It is refused at its end.
     let mask = format!("{{\"mask\":\"{}_\"}}", "a,".repeat(SIZE / 2));
     check("a mask", json::post("Reflect", mask.into()));

@@ -1,4 +1,4 @@
-//! What is in `mirror.Everything`: messages of it, as JSON and encoded, right and nearly right.
+//! What is in the messages of `mirror.Mirror`: some of them, as JSON and encoded, right and nearly right.
 
 use rust_scaffold::prost::encoding::{WireType, encode_key, encode_varint};
 
@@ -28,6 +28,7 @@ enum Kind {
     /// With the fields of its entries.
     Map(&'static [Field; 2]),
     Message(Form, &'static [Field]),
+    Group(&'static [Field]),
 }
 
 /// How a message is written in JSON.
@@ -82,6 +83,26 @@ static EVERYTHING: [Field; 38] = [
     Field(36, "wrappedFloat", K::Message(F::Only, &[Field(1, "value", K::Float)])),
     Field(37, "presentDouble", K::Double),
     Field(38, "colorByName", K::Map(&[KEY, Field(2, "value", K::Color)])),
+];
+static EDITION: [Field; 11] = [
+    Field(1, "explicit", K::Integer),
+    Field(2, "implicit", K::Integer),
+    Field(3, "required", K::Integer),
+    Field(4, "packed", K::List(&K::Integer)),
+    Field(5, "expanded", K::List(&K::Integer)),
+    Field(6, "delimited", K::Group(&PART)),
+    Field(7, "parts", K::Map(&[KEY, Field(2, "value", K::Message(F::Object, &PART))])),
+    Field(8, "chosen", K::Integer),
+    Field(9, "defaulted", K::Integer),
+    Field(10, "level", K::Integer),
+    Field(11, "levels", K::List(&K::Integer)),
+];
+static PART: [Field; 1] = [Field(1, "size", K::Integer)];
+static LEGACY: [Field; 4] = [
+    Field(1, "id", K::Integer),
+    Field(2, "size", K::Integer),
+    Field(3, "part", K::List(&K::Group(&[Field(1, "name", K::Text)]))),
+    Field(4, "level", K::Integer),
 ];
 static ITEM: [Field; 2] = [Field(1, "name", K::Text), Field(2, "price", K::Integer)];
 static ANY: [Field; 2] = [Field(1, "@type", K::Text), Field(2, "value", K::Bytes)];
@@ -159,6 +180,15 @@ const NESTS: [(&str, &str); 5] = [
 ];
 const TYPE: &str = "\"@type\":\"/mirror.Everything\"";
 
+/// Those of a message that a method takes.
+fn any_fields(random: &mut Random) -> &'static [Field] {
+    match random.within(0..6) {
+        0 => &EDITION,
+        1 => &LEGACY,
+        _ => &EVERYTHING,
+    }
+}
+
 /// A message as JSON.
 pub(crate) fn json(random: &mut Random) -> Vec<u8> {
     let (head, nest) = random.one_of(&NESTS);
@@ -169,7 +199,8 @@ pub(crate) fn json(random: &mut Random) -> Vec<u8> {
         levels => head.to_owned() + &nest.repeat(levels),
     };
     let mut text = open.clone();
-    put_object(&mut text, &EVERYTHING, Some(TYPE).filter(|_| open.contains("@type")), random);
+    let fields = if open.is_empty() { any_fields(random) } else { &EVERYTHING };
+    put_object(&mut text, fields, Some(TYPE).filter(|_| open.contains("@type")), random);
     text.extend(open.chars().rev().filter_map(|bracket| match bracket {
         '{' => Some('}'),
         '[' => Some(']'),
@@ -253,7 +284,7 @@ fn put_nested(text: &mut String, kind: Kind, before: usize, random: &mut Random)
                 _ => put_object(text, &[Field(2, "value", kind)], Some(&member), random),
             }
         }
-        Kind::Message(_, fields) => put_object(text, fields, None, random),
+        Kind::Message(_, fields) | Kind::Group(fields) => put_object(text, fields, None, random),
         _ => put_value(text, kind, before, random),
     }
 }
@@ -261,7 +292,7 @@ fn put_nested(text: &mut String, kind: Kind, before: usize, random: &mut Random)
 /// A message, encoded, as others might do it: fields in any order, in parts, and unknown ones.
 pub(crate) fn encoded(random: &mut Random) -> Vec<u8> {
     let mut encoded = Vec::new();
-    put_fields(&mut encoded, &EVERYTHING, random.one_of(&[1, 2, 3]), random);
+    put_fields(&mut encoded, any_fields(random), random.one_of(&[1, 2, 3]), random);
     for _ in 0..random.one_of(&[0, 0, 0, 0, 1, 50, 97, 98, 99, 100]) {
         let mut outer = Vec::new();
         put_bytes(&mut outer, NESTED, &encoded);
@@ -297,7 +328,7 @@ fn put_field(encoded: &mut Vec<u8>, field: Field, levels: usize, random: &mut Ra
     let Field(number, _, kind) = field;
     match kind {
         Kind::List(kind) => {
-            let is_packable = !matches!(kind, Kind::Text | Kind::Message(..));
+            let is_packable = !matches!(kind, Kind::Text | Kind::Message(..) | Kind::Group(_));
             if !is_packable || random.within(0..2) == 0 {
                 return put_field(encoded, Field(number, "", *kind), levels, random);
             }
@@ -319,6 +350,11 @@ fn put_field(encoded: &mut Vec<u8>, field: Field, levels: usize, random: &mut Ra
         }
         Kind::Message(_, fields) => {
             put_bytes(encoded, number, &message(fields, levels, random));
+        }
+        Kind::Group(fields) => {
+            encode_key(number, WireType::StartGroup, encoded);
+            encoded.extend(message(fields, levels, random));
+            encode_key(number, WireType::EndGroup, encoded);
         }
         Kind::Text | Kind::Bytes => {
             let bytes: &[u8] =
@@ -364,13 +400,9 @@ fn put_bytes(encoded: &mut Vec<u8>, number: u32, bytes: &[u8]) {
 
 /// A field that no message has, or a group with some in it.
 fn put_unknown(encoded: &mut Vec<u8>, levels: usize, random: &mut Random) {
-    let number = random.one_of(&[39, 100, 19_000, (1 << 29) - 1]);
+    let number = random.one_of(&[39, 101, 19_000, (1 << 29) - 1]);
     match random.within(0..3) {
-        0 => {
-            encode_key(number, WireType::StartGroup, encoded);
-            put_fields(encoded, &ITEM, levels.min(1), random);
-            encode_key(number, WireType::EndGroup, encoded);
-        }
+        0 => put_field(encoded, Field(number, "", Kind::Group(&ITEM)), 1, random),
         1 => put_field(encoded, Field(number, "", Kind::Integer), levels, random),
         _ => put_field(encoded, Field(number, "", Kind::Text), levels, random),
     }

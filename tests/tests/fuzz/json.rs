@@ -7,7 +7,7 @@ use bytes::Bytes;
 use http::StatusCode;
 use http_body_util::{BodyExt as _, Full};
 use rust_scaffold::{
-    JsonOptions, Request, Response, Routes, Server, Status, Streaming, prost::Message as _,
+    JsonOptions, Request, Response, Routes, Server, Status, Streaming, prost::Message,
     prost_types::Any,
 };
 use tokio::runtime::Builder;
@@ -23,8 +23,8 @@ pub(crate) static REFLECTED: AtomicU64 = AtomicU64::new(0);
 /// How many messages were written as what prost has read of them.
 pub(crate) static WRITTEN: AtomicU64 = AtomicU64::new(0);
 
-const TYPE: &str = "type.googleapis.com/mirror.Everything";
-/// Says that the bytes of a request are a message, which the response has in an `Any`.
+pub(crate) const EVERYTHING: &str = "mirror.Everything";
+/// Says that the bytes of a request are a message, and of which type. The response has it in an `Any`.
 const UNPACK: &str = "x-unpack";
 
 /// Which routes: those without options, and those with all of them.
@@ -49,10 +49,11 @@ struct Echo;
 
 impl Mirror for Echo {
     async fn reflect(&self, call: Request<Everything>) -> Result<Response<Everything>, Status> {
-        if !call.metadata().contains_key(UNPACK) {
+        let name = call.metadata().get(UNPACK).and_then(|name| name.to_str().ok());
+        let Some(type_url) = name.map(|name| format!("type.googleapis.com/{name}")) else {
             return Ok(call.into_inner().into());
-        }
-        let any = Any { type_url: TYPE.to_owned(), value: call.into_inner().bytes };
+        };
+        let any = Any { type_url, value: call.into_inner().bytes };
         Ok(Everything { any: Some(any), ..Everything::default() }.into())
     }
 
@@ -98,17 +99,24 @@ pub(crate) fn reflect(json: &[u8]) {
     }
 }
 
-/// Has an encoded message written as JSON, which is that of the message that prost makes of it.
+/// Has an encoded message, of each type, written as JSON, which is that of the message that prost makes of it.
 pub(crate) fn write(encoded: &[u8]) {
+    write_as::<Everything>(EVERYTHING, encoded);
+    // prost writes required fields in any case.
+    write_as::<edition::Item>("edition.Item", &[&[24, 1], encoded].concat());
+    write_as::<legacy::Item>("legacy.Item", &[&[8, 1], encoded].concat());
+}
+
+fn write_as<M: Message + Default>(name: &'static str, encoded: &[u8]) {
     for options in [STRICT, VERBOSE] {
-        let (status, body) = answer(options, unpacking(encoded));
+        let (status, body) = answer(options, unpacking(name, encoded));
         let is_unwritable =
             status == StatusCode::INTERNAL_SERVER_ERROR && has_code(&body, "internal");
         assert!(status == StatusCode::OK || is_unwritable, "{encoded:?}: {}", shown(&body));
-        let Ok(message) = Everything::decode(encoded) else { continue };
-        let (_, expected) = answer(options, unpacking(&message.encode_to_vec()));
-        // prost drops it where there is no presence.
-        if !shown(&body).contains("-0.0") {
+        let Ok(message) = M::decode(encoded) else { continue };
+        let (_, expected) = answer(options, unpacking(name, &message.encode_to_vec()));
+        // prost drops a -0 where there is no presence, and extensions.
+        if !["-0.0", "[edition.note]"].iter().any(|dropped| shown(&body).contains(dropped)) {
             assert_eq!(shown(&body), shown(&expected), "{encoded:?}");
         }
         WRITTEN.fetch_add(u64::from(status == StatusCode::OK), Ordering::Relaxed);
@@ -122,10 +130,10 @@ pub(crate) fn post(method: &str, json: Bytes) -> http::Request<Full<Bytes>> {
         .unwrap()
 }
 
-pub(crate) fn unpacking(encoded: &[u8]) -> http::Request<Full<Bytes>> {
+pub(crate) fn unpacking(name: &'static str, encoded: &[u8]) -> http::Request<Full<Bytes>> {
     let json = format!("{{\"bytes\":\"{}\"}}", STANDARD.encode(encoded));
     let mut request = post("Reflect", json.into());
-    request.headers_mut().insert(UNPACK, http::HeaderValue::from_static("1"));
+    request.headers_mut().insert(UNPACK, http::HeaderValue::from_static(name));
     request
 }
 
