@@ -1,8 +1,13 @@
 //! `cargo scaffold doctor`: what newcomers stumble over, and what mends it.
 //!
-//! `facts` looks at the package; all else are functions from facts to findings.
+//! `facts` looks at the package, and `connect` at an address; all else are functions from facts to
+//! findings.
 
+mod address;
+mod certificate;
+mod connect;
 mod facts;
+mod http2;
 mod lock;
 mod packages;
 mod protoc;
@@ -11,9 +16,11 @@ mod scan;
 #[cfg(test)]
 mod tests;
 
-use clap::{ArgMatches, Command};
+use std::time::{Duration, SystemTime};
 
-use self::facts::Facts;
+use clap::{Arg, ArgMatches, Command, value_parser};
+
+use self::{address::Address, facts::Facts};
 use super::{
     outcome::{Finding, Level, Outcome},
     package::{self, Package},
@@ -43,13 +50,34 @@ pub(super) fn command() -> Command {
             "Find what keeps protos, packages and generated code from working together, and say what\n\
              mends it: a protoc that is too old, imports that nobody finds, protos that are read twice\n\
              or not watched, several versions of the runtime, prost or tonic, and generated code of\n\
-             another version. Nothing is changed and nothing is built.",
+             another version. Nothing is changed and nothing is built.\n\n\
+             With an address, find what speaks there instead: TLS or not, HTTP/2 or HTTP/1.1, gRPC or\n\
+             not, with reflection or without, and until when its certificate is valid. Nobody is\n\
+             trusted, and whether the certificate is that of the host is not checked.",
         )
+        .args([
+            Arg::new("address").value_name("ADDRESS").help(
+                "Look at a server: HOST:PORT, or a URL with http or https [default: the package]",
+            ),
+            Arg::new("timeout")
+                .long("timeout")
+                .value_name("SECONDS")
+                .value_parser(value_parser!(u64).range(1..=3600))
+                .default_value("5")
+                .help("How long to wait for the server"),
+        ])
         .args([protos.long("proto"), includes, options.hide(true)])
         .args(package::arguments())
 }
 
 pub(super) fn run(matches: &ArgMatches) -> Result<Outcome, Error> {
+    if let Some(address) = matches.get_one::<String>("address") {
+        let address = Address::parse(address)?;
+        let seconds = matches.get_one::<u64>("timeout").copied().unwrap_or(5);
+        let peer = connect::look(&address, Duration::from_secs(seconds));
+        let findings = address::examine(&address, &peer, SystemTime::now());
+        return Ok(Outcome { findings, ..Outcome::default() });
+    }
     let package = Package::find(matches)?;
     let facts = Facts::gather(matches, &package);
     Ok(Outcome { findings: examine(&facts), ..Outcome::default() })

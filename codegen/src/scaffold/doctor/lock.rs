@@ -22,13 +22,13 @@ pub(super) type Versions<'a> = BTreeMap<&'a str, BTreeSet<&'a str>>;
 
 impl Lock {
     pub(super) fn parse(text: &str) -> Self {
-        let (mut packages, mut is_package) = (Vec::new(), false);
+        let mut packages = Vec::new();
         for line in text.lines() {
             if line.starts_with('[') {
-                is_package = line == "[[package]]";
-                packages.extend(is_package.then(Locked::default));
+                // Or a patch that is not used, and that nobody names then.
+                packages.push(Locked::default());
             }
-            let Some(package) = packages.last_mut().filter(|_| is_package) else { continue };
+            let Some(package) = packages.last_mut() else { continue };
             if let Some(name) = line.strip_prefix("name = ") {
                 package.name = unquoted(name);
             } else if let Some(version) = line.strip_prefix("version = ") {

@@ -34,7 +34,7 @@ pub(super) fn scan(text: &str) -> Scanned {
                 depth = depth.saturating_sub(1);
                 statement.clear();
             }
-            Token::Symbol(';') if depth == 0 => scanned.add(&std::mem::take(&mut statement)),
+            Token::Symbol(';') => scanned.add(&std::mem::take(&mut statement)),
             other if depth == 0 => statement.push(other),
             _ => {}
         }

@@ -1,5 +1,7 @@
 //! `cargo scaffold doctor` on packages that have what newcomers stumble over.
 
+mod address;
+
 use std::fs;
 
 use serde_json::Value;

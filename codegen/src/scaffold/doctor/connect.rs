@@ -1,0 +1,228 @@
+//! The only part of `doctor` that talks to a server: what it answers, with TLS and without.
+
+use std::{
+    io::{self, Read, Write},
+    net::{TcpStream, ToSocketAddrs as _},
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use rustls::{
+    ClientConfig, ClientConnection, DigitallySignedStruct, Error, SignatureScheme, StreamOwned,
+    client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier},
+    crypto::ring,
+    pki_types::{CertificateDer, ServerName, UnixTime},
+};
+
+use super::{
+    address::Address,
+    http2::{self, Heard},
+};
+
+/// What is at an address.
+#[derive(Debug)]
+pub(super) enum Peer {
+    Unreachable(io::Error),
+    Reached { tls: Option<Tls>, spoken: Spoken },
+}
+
+/// What a handshake has told.
+#[derive(Debug, Default)]
+pub(super) struct Tls {
+    /// The protocol that the server has chosen, if it has chosen one.
+    pub(super) alpn: Option<Vec<u8>>,
+    /// Its own, in DER.
+    pub(super) certificate: Option<Vec<u8>>,
+}
+
+/// What is spoken, within TLS if there is any.
+#[derive(Debug)]
+pub(super) enum Spoken {
+    Http2(Heard),
+    /// The first line of the answer, if there was one.
+    Http1(Option<String>),
+    /// The connection was ended, and why.
+    Ended(Option<String>),
+    Silence,
+    Other,
+}
+
+/// More than a server says that has been asked for so little.
+const ENOUGH: usize = 1 << 16;
+
+/// Talks to a server for so long at most, with TLS first: without it, nobody can tell a server that
+/// waits for TLS from one that is slow.
+pub(super) fn look(address: &Address, patience: Duration) -> Peer {
+    let with_tls =
+        connect(address, patience).and_then(|stream| within_tls(address, stream, patience));
+    match with_tls {
+        Ok(Some(peer)) => peer,
+        Ok(None) => match connect(address, patience) {
+            Ok(mut stream) => {
+                let spoken = talk(&mut stream, ("http", address), patience);
+                Peer::Reached { tls: None, spoken }
+            }
+            Err(error) => Peer::Unreachable(error),
+        },
+        Err(error) => Peer::Unreachable(error),
+    }
+}
+
+fn connect(address: &Address, patience: Duration) -> io::Result<TcpStream> {
+    let mut result = Err(io::Error::other("the name has no address"));
+    for address in (&*address.host, address.port).to_socket_addrs()? {
+        result = TcpStream::connect_timeout(&address, patience);
+        if let Ok(stream) = &result {
+            stream.set_read_timeout(Some(patience))?;
+            stream.set_write_timeout(Some(patience))?;
+            break;
+        }
+    }
+    result
+}
+
+/// `None` if it is no TLS.
+fn within_tls(
+    address: &Address,
+    mut stream: TcpStream,
+    patience: Duration,
+) -> io::Result<Option<Peer>> {
+    let name = ServerName::try_from(address.host.clone()).map_err(io::Error::other)?;
+    let mut connection = ClientConnection::new(config()?, name).map_err(io::Error::other)?;
+    let until = Instant::now() + patience;
+    while connection.is_handshaking() {
+        let done = connection.complete_io(&mut stream);
+        if let Err(error) = done.and_then(|_| in_time(until)) {
+            let refused = alert(&error).map(|alert| Peer::Reached {
+                tls: Some(Tls::default()),
+                spoken: Spoken::Ended(Some(alert)),
+            });
+            return Ok(refused);
+        }
+    }
+    let certificates = connection.peer_certificates().unwrap_or_default();
+    let tls = Tls {
+        alpn: connection.alpn_protocol().map(<[u8]>::to_vec),
+        certificate: certificates.first().map(|certificate| certificate.to_vec()),
+    };
+    let spoken = match tls.alpn.as_deref() {
+        Some(b"http/1.1") => Spoken::Http1(None),
+        _ => talk(&mut StreamOwned::new(connection, stream), ("https", address), patience),
+    };
+    Ok(Some(Peer::Reached { tls: Some(tls), spoken }))
+}
+
+fn in_time(until: Instant) -> io::Result<()> {
+    if Instant::now() < until { Ok(()) } else { Err(io::ErrorKind::TimedOut.into()) }
+}
+
+/// The words of a server that speaks TLS, but not with us.
+fn alert(error: &io::Error) -> Option<String> {
+    match error.get_ref()?.downcast_ref::<Error>()? {
+        Error::AlertReceived(alert) => Some(format!("{alert:?}")),
+        _ => None,
+    }
+}
+
+fn config() -> io::Result<Arc<ClientConfig>> {
+    let provider = Arc::new(ring::default_provider());
+    let schemes = provider.signature_verification_algorithms.supported_schemes();
+    let config = ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .map_err(io::Error::other)?;
+    let config = config.dangerous().with_custom_certificate_verifier(Arc::new(Anyone(schemes)));
+    let mut config = config.with_no_client_auth();
+    config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+    Ok(Arc::new(config))
+}
+
+/// Takes every certificate: nothing is told to the server that is a secret, and nothing that it says
+/// is relied on.
+#[derive(Debug)]
+struct Anyone(Vec<SignatureScheme>);
+
+impl ServerCertVerifier for Anyone {
+    fn verify_server_cert(
+        &self,
+        _: &CertificateDer<'_>,
+        _: &[CertificateDer<'_>],
+        _: &ServerName<'_>,
+        _: &[u8],
+        _: UnixTime,
+    ) -> Result<ServerCertVerified, Error> {
+        Ok(ServerCertVerified::assertion())
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        _: &[u8],
+        _: &CertificateDer<'_>,
+        _: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        Ok(HandshakeSignatureValid::assertion())
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        _: &[u8],
+        _: &CertificateDer<'_>,
+        _: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        Ok(HandshakeSignatureValid::assertion())
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.0.clone()
+    }
+}
+
+/// Says what HTTP/2 begins with, and listens.
+fn talk(
+    stream: &mut (impl Read + Write),
+    (scheme, address): (&str, &Address),
+    patience: Duration,
+) -> Spoken {
+    let until = Instant::now() + patience;
+    let greeting = http2::greeting(scheme, &address.authority());
+    // Whoever does not want it may still say why.
+    let mut ended = stream.write_all(&greeting).and_then(|()| stream.flush()).err();
+    let (mut said, mut buffer, mut is_acknowledged) = (Vec::new(), [0; 4096], false);
+    while said.len() < ENOUGH {
+        match stream.read(&mut buffer).and_then(|read| in_time(until).map(|()| read)) {
+            Ok(0) => break,
+            Ok(read) => said.extend(&buffer[..read]),
+            Err(error) => {
+                ended = Some(error);
+                break;
+            }
+        }
+        match http2::hear(&said) {
+            Some(heard) if heard.is_complete() => break,
+            Some(heard) if heard.settings && !is_acknowledged => {
+                is_acknowledged = stream.write_all(&http2::settings_ack()).is_ok();
+            }
+            Some(_) => {}
+            None if said.contains(&b'\n') => break,
+            None => {}
+        }
+    }
+    understand(&said, ended.as_ref())
+}
+
+/// What has been said, and how it ended.
+fn understand(said: &[u8], ended: Option<&io::Error>) -> Spoken {
+    if let Some(heard) = http2::hear(said).filter(|heard| heard.settings) {
+        return Spoken::Http2(heard);
+    }
+    if said.starts_with(b"HTTP/1.") {
+        let line = String::from_utf8_lossy(said);
+        return Spoken::Http1(line.lines().next().map(|line| line.trim_end().to_owned()));
+    }
+    let is_late =
+        |it: &io::Error| matches!(it.kind(), io::ErrorKind::TimedOut | io::ErrorKind::WouldBlock);
+    match (said, ended) {
+        ([], Some(error)) if is_late(error) => Spoken::Silence,
+        ([], _) => Spoken::Ended(ended.map(|it| alert(it).unwrap_or_else(|| it.to_string()))),
+        _ => Spoken::Other,
+    }
+}
