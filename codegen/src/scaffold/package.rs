@@ -45,6 +45,8 @@ pub(super) struct Settings {
     pub(super) proto_path: Vec<String>,
     pub(super) opt: Vec<String>,
     pub(super) out: Vec<String>,
+    /// What `cargo scaffold breaking` is told of breaks.
+    pub(super) accepted: Vec<Value>,
 }
 
 /// What commands take that are about a package.
@@ -204,6 +206,10 @@ impl Settings {
                 "proto-path" => &mut settings.proto_path,
                 "opt" => &mut settings.opt,
                 "out" => &mut settings.out,
+                "accepted" => {
+                    settings.accepted = items(value).cloned().collect();
+                    continue;
+                }
                 _ => return Err(unknown(key)),
             };
             *field = texts(value).ok_or_else(|| {
@@ -228,6 +234,6 @@ fn texts(value: &Value) -> Option<Vec<String>> {
 
 fn unknown(key: &str) -> Error {
     Problem::new(format!("unknown key `{key}` in `[package.metadata.scaffold]`"))
-        .help("the keys are protos, proto-path, opt, out")
+        .help("the keys are protos, proto-path, opt, out, accepted")
         .into()
 }

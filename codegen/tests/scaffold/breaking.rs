@@ -18,13 +18,13 @@ const NOW: &str = "syntax = \"proto3\";\npackage shop;\n\
                    message Order {\n  string name = 1;\n  string cost = 2;\n}\n\
                    service Orders {\n  rpc Get(Order) returns (stream Order);\n}\n";
 const REPORT: &str = "\
-error: wire: field 2 `shop.Order.price` was `int32`, and is `string`
+error: wire: field 2 `shop.Order.price` was `int32`, and is `string` (FIELD_WIRE_COMPATIBLE_TYPE)
   --> proto/shop.proto:5:3
   help: add a field, and deprecate this one
-error: grpc: the response of rpc `shop.Orders/Get` was one message, and is a stream
+error: grpc: the response of rpc `shop.Orders/Get` was one message, and is a stream (RPC_SAME_SERVER_STREAMING)
   --> proto/shop.proto:8:3
   help: add an rpc, and deprecate this one
-error: json: field 2 `shop.Order.price` is `cost` now
+error: json: field 2 `shop.Order.price` is `cost` now (FIELD_SAME_NAME)
   --> proto/shop.proto:5:3
   help: keep the name, or add a field and deprecate this one
 ";
@@ -97,7 +97,8 @@ fn every_case_is_reported_by_its_codes() {
         }
     }
     assert!(expected.len() > 20, "the cases are not where this test looks for them");
-    let ran = project.run(&["breaking", "--against", "then", "--message-format", "json"]).exits(1);
+    let classes = ["--class", "wire,grpc,json", "--message-format", "json"];
+    let ran = project.run(&[&["breaking", "--against", "then"], &classes[..]].concat()).exits(1);
     assert_eq!(codes(&ran), expected);
 }
 
@@ -155,9 +156,11 @@ fn what_is_gone_is_reported_where_it_was() {
     project.write("build.rs", &one);
     project.remove("api/shop.proto");
     let ran = project.run(&["breaking", "--against", "HEAD"]).exits(1);
-    let place = "error: grpc: service `shop.Orders` is gone\n  --> HEAD:api/shop.proto:7:1\n";
+    let place = "error: grpc: service `shop.Orders` is gone (PACKAGE_SERVICE_NO_DELETE)\n  --> HEAD:api/shop.proto:7:1\n";
     assert!(ran.stderr.starts_with(place), "{}", ran.stderr);
-    assert_eq!(ran.stderr.matches("error").count(), 1, "{}", ran.stderr);
+    let message = "error: rust: message `shop.Order` is gone (PACKAGE_MESSAGE_NO_DELETE)\n  --> HEAD:api/shop.proto:3:1\n";
+    assert!(ran.stderr.contains(message), "{}", ran.stderr);
+    assert_eq!(ran.stderr.matches("error").count(), 2, "{}", ran.stderr);
 }
 
 #[test]
@@ -242,7 +245,185 @@ fn rules_of_http_may_be_added_and_not_taken_away() {
     project.run(&["breaking", "--against", "then"]).exits(0);
     project.write("proto/a.proto", &proto("post: \"/v1/{id}\" body: \"*\""));
     let ran = project.run(&["breaking", "--against", "then"]).exits(1);
-    let expected = "error: grpc: rpc `a.S/Get` is not bound to `GET /v1/{id}` any more\n  \
+    let expected = "error: grpc: rpc `a.S/Get` is not bound to `GET /v1/{id}` any more (RPC_SAME_HTTP_RULE)\n  \
                     --> proto/a.proto:7:5\n  help: keep the old rule among the `additional_bindings`\n";
     assert_eq!(ran.stderr, expected);
+}
+
+/// What is reported of a change of these lines in a proto.
+fn report(then: &str, now: &str, options: &[&str]) -> String {
+    let project = Project::new(&[]);
+    for (side, lines) in [("then", then), ("proto", now)] {
+        let proto = format!("syntax = \"proto3\";\npackage a;\n{lines}\n");
+        project.write(&format!("{side}/a.proto"), &proto);
+    }
+    let ran = project
+        .run(&[&["breaking", "--against", "then", "--message-format", "json"], options].concat());
+    let findings = ran.stdout.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
+    let findings = findings.filter(|finding| finding["reason"] == "finding");
+    let lines = findings.map(|it| {
+        let text = |key: &str| it[key].as_str().unwrap_or_default().to_owned();
+        format!("{}:{} {}", it["line"], it["column"], text("message"))
+    });
+    lines.collect::<Vec<_>>().join("\n")
+}
+
+/// What was there then, what is there now, and what is reported.
+const IN_RUST: &[(&str, &str, &str)] = &[
+    // What is new is no break: who follows protos expects it.
+    ("message M { int32 a = 1; }", "message M { int32 a = 1; int32 b = 2; }", ""),
+    ("enum E { NONE = 0; }", "enum E { NONE = 0; SOME = 1; }", ""),
+    (
+        "message M { message Inner { enum E { NONE = 0; } } }",
+        "message N { message Inner { enum E { NONE = 0; } } }",
+        "3:1 rust: message `a.M` is gone (PACKAGE_MESSAGE_NO_DELETE)",
+    ),
+    (
+        "message M { enum E { NONE = 0; } }",
+        "message M {}",
+        "3:13 rust: enum `a.M.E` is gone (PACKAGE_ENUM_NO_DELETE)",
+    ),
+    (
+        "message M { int32 a = 1; }",
+        "message M { reserved 1; reserved \"a\"; }",
+        "3:1 rust: field 1 `a.M.a` is gone (FIELD_NO_DELETE)",
+    ),
+    (
+        "enum E { NONE = 0; SOME = 1; }",
+        "enum E { NONE = 0; reserved 1; reserved \"SOME\"; }",
+        "3:1 rust: value 1 `SOME` of `a.E` is gone (ENUM_VALUE_NO_DELETE)",
+    ),
+    (
+        "message M { oneof o { int32 a = 1; } }",
+        "message M { oneof p { int32 a = 1; } }",
+        "3:23 rust: field 1 `a.M.a` was in the oneof `o`, which is `p` now (ONEOF_NO_DELETE)",
+    ),
+    (
+        "message M { int32 a = 1; }",
+        "message M { optional int32 a = 1; }",
+        "3:13 rust: field 1 `a.M.a` was `i32` in Rust, and is `Option<i32>` (FIELD_SAME_CARDINALITY)",
+    ),
+    (
+        "message M { int32 a = 1; }",
+        "message M { uint32 a = 1; }",
+        "3:13 rust: field 1 `a.M.a` was `i32` in Rust, and is `u32` (FIELD_SAME_TYPE)",
+    ),
+    // Neither the name nor the wire tells these two apart.
+    (
+        "message M { repeated int32 a = 1; }",
+        "message M { repeated int32 a = 1 [packed = false]; }",
+        "",
+    ),
+    (
+        "message M { N n = 1; } message N { int32 a = 1; }",
+        "message M { N n = 1; } message N { int32 a = 1; M m = 2; }",
+        "3:1 rust: `a::M` is not `Copy` any more (RUST_TRAIT_NO_DELETE)\n\
+             3:1 rust: `a::M` is not `Eq` and `Hash` any more (RUST_TRAIT_NO_DELETE)\n\
+             3:13 rust: field 1 `a.M.n` was `Option<a::N>` in Rust, and is `Option<Box<a::N>>` (RUST_SAME_BOX)\n\
+             3:24 rust: `a::N` is not `Copy` any more (RUST_TRAIT_NO_DELETE)\n\
+             3:24 rust: `a::N` is not `Eq` and `Hash` any more (RUST_TRAIT_NO_DELETE)",
+    ),
+    (
+        "message M { int32 a = 1; }",
+        "message M { int32 a = 1; float b = 2; }",
+        "3:1 rust: `a::M` is not `Eq` and `Hash` any more (RUST_TRAIT_NO_DELETE)",
+    ),
+    // Two names of the proto that are one in Rust.
+    (
+        "message my_m {}",
+        "message my_m {} message MyM {}",
+        "3:1 rust: `a.my_m` was `a::MyM`, and is `a::MyM_` (RUST_SAME_PATH)",
+    ),
+    (
+        "message M { repeated int32 Ab = 1; }",
+        "message M { repeated int32 Ab = 1; repeated int32 ab = 2; }",
+        "3:13 rust: field 1 `a.M.Ab` was `ab` in Rust, and is `ab_` (RUST_SAME_NAME)",
+    ),
+    (
+        "message M {} service S { rpc Get(M) returns (M); }",
+        "message M {} service S { rpc Get(M) returns (M); rpc Put(M) returns (M); }",
+        "3:50 rust: rpc `a.S/Put` is new, and implementations lack it (RUST_CONTRACT_NO_ADD)",
+    ),
+    (
+        "message M {} message N {} service S { rpc Get(M) returns (M); }",
+        "message M {} message N {} service S { rpc Get(N) returns (M); }",
+        "3:39 rust: the request of rpc `a.S/Get` was `a::M`, and is `a::N` (RPC_SAME_REQUEST_TYPE)",
+    ),
+    // For the callers it is worse.
+    (
+        "message M {} message N { int32 a = 1; } service S { rpc Get(N) returns (M); }",
+        "message M {} message N { int32 a = 1; } service S { rpc Get(M) returns (M); }",
+        "3:53 grpc: the request of rpc `a.S/Get` was `a.N`, and is `a.M` (RPC_SAME_REQUEST_TYPE)",
+    ),
+];
+
+#[test]
+fn code_that_uses_what_is_generated_is_a_class_of_its_own() {
+    for (then, now, expected) in IN_RUST {
+        assert_eq!(report(then, now, &[]), *expected, "{then} => {now}");
+    }
+}
+
+#[test]
+fn options_of_the_generator_count_on_both_sides() {
+    let (then, now) = ("message M { bytes a = 1; }", "message M { bytes a = 1; bytes b = 2; }");
+    assert_eq!(report(then, now, &["--opt", "bytes=."]), "");
+}
+
+#[test]
+fn breaks_are_accepted_for_a_reason_and_until_a_day() {
+    let accepted = |until: &str| {
+        format!(
+            "\n[[package.metadata.scaffold.accepted]]\ncode = \"FIELD_SAME_NAME\"\nat = \"shop.Order.price\"\n\
+             reason = \"nobody uses JSON\"\nuntil = \"{until}\"\n"
+        )
+    };
+    let project = shop();
+    let manifest = project.read("Cargo.toml");
+    let run = |settings: &str, code: i32| {
+        project.write("Cargo.toml", &(manifest.clone() + settings));
+        project.run(&["breaking", "--against", "then", "--class", "json"]).exits(code).stderr
+    };
+    let break_ = "json: field 2 `shop.Order.price` is `cost` now (FIELD_SAME_NAME)\n  --> proto/shop.proto:5:3\n  help: it";
+    assert_eq!(
+        run(&accepted("9999-12-31"), 0),
+        format!("note: {break_} is accepted until 9999-12-31: nobody uses JSON\n")
+    );
+    assert_eq!(
+        run(&accepted("2020-02-29"), 1),
+        format!("error: {break_} was accepted until 2020-02-29: nobody uses JSON\n")
+    );
+    let ran = run(&accepted("31.12.9999"), 1);
+    assert!(ran.contains("in `accepted` is no break\n  help: write it as in"), "{ran}");
+
+    let elsewhere = accepted("9999-12-31").replace("price", "name");
+    let ran = run(&elsewhere, 1);
+    assert!(ran.contains("error: json: field 2 `shop.Order.price`"), "{ran}");
+    assert!(ran.contains("`FIELD_SAME_NAME` at `shop.Order.name` is accepted"), "{ran}");
+
+    project.write("proto/shop.proto", THEN);
+    assert_eq!(
+        run(&accepted("9999-12-31"), 0),
+        "warning: `FIELD_SAME_NAME` at `shop.Order.price` is accepted, but not broken\n  --> Cargo.toml\n  \
+         help: remove it from `accepted` in `[package.metadata.scaffold]`\n"
+    );
+}
+
+/// That the types are compared does not make the break theirs.
+#[test]
+fn a_field_that_got_another_type_is_accepted_by_its_own_name() {
+    let proto = |ty: &str, of: &str| {
+        format!(
+            "syntax = \"proto3\";\npackage a;\nmessage {ty} {{ {of} a = 1; }}\n\
+             message M {{ {ty} a = 1; }}\n"
+        )
+    };
+    let then = proto("Old", "int32");
+    let project =
+        Project::new(&[("then/a.proto", &then), ("proto/a.proto", &proto("New", "string"))]);
+    let accepted = "accepted = [{ code = \"FIELD_WIRE_COMPATIBLE_TYPE\", at = \"a.M.a\", \
+                    reason = \"nobody sends it\", until = \"9999-12-31\" }]\n";
+    let manifest = project.read("Cargo.toml") + "\n[package.metadata.scaffold]\n" + accepted;
+    project.write("Cargo.toml", &manifest);
+    project.run(&["breaking", "--against", "then", "--class", "wire"]).exits(0);
 }

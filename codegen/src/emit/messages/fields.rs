@@ -101,7 +101,11 @@ pub(super) fn value_tag(cx: &Context, value: &Value, scope: &Scope) -> String {
 }
 
 /// `::core::option::Option<i32>`
-fn rust_type(cx: &Context, (message, field): (&Message, &Field), scope: &Scope) -> String {
+pub(super) fn rust_type(
+    cx: &Context,
+    (message, field): (&Message, &Field),
+    scope: &Scope,
+) -> String {
     let alloc = format!("{}::alloc", cx.prost());
     match &field.shape {
         Shape::Single(value, _) => {

@@ -32,6 +32,12 @@ pub(crate) fn messages(cx: &Context, file: &File) -> String {
     code.finish()
 }
 
+/// The type of a field, or of the variant that stands for it, as the root of all modules sees it.
+#[cfg(feature = "cli")]
+pub(crate) fn field_type(cx: &Context, message: &Message, field: &Field) -> String {
+    fields::rust_type(cx, (message, field), &Scope::default())
+}
+
 /// What is declared at one place: in a package, or in a message.
 fn level(code: &mut Code, cx: &Context, (messages, enums): (&[Message], &[Enum])) {
     let paths = &cx.names.paths;

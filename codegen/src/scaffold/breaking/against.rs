@@ -1,6 +1,7 @@
 //! Where the protos of then come from: a revision of git, a folder, or a descriptor set.
 
 use std::{
+    collections::{BTreeMap, BTreeSet},
     env,
     ffi::OsString,
     fs::{self, File},
@@ -17,7 +18,6 @@ use crate::{
     descriptor,
     diagnostics::Problem,
     error::Error,
-    options::Options,
     scaffold::{files, package::Package, protos::Protos},
 };
 
@@ -79,19 +79,22 @@ impl Against {
     /// Reads them as those of now are read: with the same arguments, or by the build script and the
     /// settings of then.
     pub(super) fn read(&self, matches: &ArgMatches, now: &[Protos]) -> Result<Snapshot, Error> {
+        // Nothing but a package says how it is generated.
+        let options = now.first().map(|it| it.options.clone()).unwrap_or_default();
         match self {
             Self::DescriptorSet(path) => {
                 let bytes = files::read(path)?.unwrap_or_default();
                 let set = descriptor::decode_set(&bytes)?;
-                let wanted =
-                    descriptor::to_generate(&set, &Default::default(), &Options::default());
-                Snapshot::new(set, &wanted, Default::default())
+                let wanted = descriptor::to_generate(&set, &BTreeSet::new(), &options);
+                Snapshot::new((set, &wanted), BTreeMap::new(), options)
             }
             Self::Folder(folder) => {
                 // What is imported from elsewhere is where it is now.
                 let includes = now.iter().flat_map(Protos::includes).cloned();
                 let includes = std::iter::once(folder.clone()).chain(includes).collect();
-                Snapshot::compile(&[Protos::named(vec![folder.clone()], includes)?])
+                let mut protos = Protos::named(vec![folder.clone()], includes)?;
+                protos.options = options;
+                Snapshot::compile(&[protos])
             }
             Self::Package(copy) => copy.read(matches),
             Self::Revision { copy, name, .. } => {

@@ -9,7 +9,8 @@ use clap::{ValueEnum, builder::PossibleValue};
 
 use crate::{
     diagnostics::Location,
-    model::{Declared, Enum, Message, Model, Service, Type, Types},
+    emit::messages::Context,
+    model::{Declared, Enum, Field, Message, Model, Service, Type},
 };
 
 /// For whom a change is a break, the worst first.
@@ -18,6 +19,7 @@ pub(super) enum Class {
     Wire,
     Grpc,
     Json,
+    Rust,
 }
 
 impl Class {
@@ -26,13 +28,14 @@ impl Class {
             Self::Wire => "wire",
             Self::Grpc => "grpc",
             Self::Json => "json",
+            Self::Rust => "rust",
         }
     }
 }
 
 impl ValueEnum for Class {
     fn value_variants<'a>() -> &'a [Self] {
-        &[Self::Wire, Self::Grpc, Self::Json]
+        &[Self::Wire, Self::Grpc, Self::Json, Self::Rust]
     }
 
     fn to_possible_value(&self) -> Option<PossibleValue> {
@@ -54,6 +57,8 @@ pub(super) struct Break {
     /// The name of the rule of `buf breaking`, if it has one.
     pub(super) code: &'static str,
     pub(super) place: Side,
+    /// The name of what has changed, as it was: `shop.Order.price`, `shop.Orders/Get`.
+    pub(super) subject: String,
     pub(super) what: String,
     pub(super) help: &'static str,
 }
@@ -61,12 +66,28 @@ pub(super) struct Break {
 /// What is wrong, before it is said where.
 pub(super) type Rule = (Class, &'static str, &'static str);
 
+/// The protos of one side, and what the generator knows of them.
+#[derive(Clone, Copy)]
+pub(super) struct Generated<'a> {
+    pub(super) model: &'a Model,
+    pub(super) cx: &'a Context<'a>,
+}
+
+impl<'a> Generated<'a> {
+    /// What a field is called in Rust.
+    pub(super) fn field_name(&self, message: &Message, field: &Field) -> &'a str {
+        let names = &self.cx.names.paths.message(message).fields;
+        let mut both = message.fields.iter().zip(names);
+        both.find(|(other, _)| other.number == field.number).map_or("", |(_, name)| name)
+    }
+}
+
 /// The comparison of two models.
 pub(super) struct Comparison<'a> {
-    then: &'a Model,
-    now: &'a Model,
-    types_then: Types<'a>,
-    types_now: Types<'a>,
+    pub(super) then: Generated<'a>,
+    pub(super) now: Generated<'a>,
+    /// What is being compared.
+    subject: String,
     /// Which types of then, by these names now, are the same to those who have no names: so far as
     /// it is known, or assumed while it is found out.
     equal: HashMap<(&'a str, &'a str), bool>,
@@ -74,23 +95,17 @@ pub(super) struct Comparison<'a> {
 }
 
 impl<'a> Comparison<'a> {
-    pub(super) fn new(then: &'a Model, now: &'a Model) -> Self {
-        let (types_then, types_now) = (Types::new(then), Types::new(now));
-        Self { then, now, types_then, types_now, equal: HashMap::new(), breaks: Vec::new() }
+    pub(super) fn new(then: Generated<'a>, now: Generated<'a>) -> Self {
+        let (equal, breaks) = (HashMap::new(), Vec::new());
+        Self { then, now, subject: String::new(), equal, breaks }
     }
 
     /// All breaks, by their classes, and then by their places.
     pub(super) fn breaks(mut self) -> Vec<Break> {
         let now: BTreeMap<&str, &Service> =
-            self.now.files.iter().flat_map(|file| &file.services).map(by_name).collect();
-        for file in self.then.wanted() {
-            for message in file.messages.iter().flat_map(Message::and_nested) {
-                if let Some((now, _)) = self.types_now.message(&message.full_name) {
-                    self.message(message, now);
-                }
-                message.enums.iter().for_each(|it| self.named_enum(it));
-            }
-            file.enums.iter().for_each(|it| self.named_enum(it));
+            self.now.model.files.iter().flat_map(|file| &file.services).map(by_name).collect();
+        for file in self.then.model.wanted() {
+            self.named((&file.messages, &file.enums));
             for service in &file.services {
                 self.service(service, now.get(&*service.full_name).copied());
             }
@@ -101,14 +116,39 @@ impl<'a> Comparison<'a> {
         self.breaks
     }
 
-    fn named_enum(&mut self, then: &'a Enum) {
-        if let Some(Type::Enum(now)) = self.types_now.get(&then.full_name).map(kind) {
-            self.enumeration(then, now);
+    /// Types by their names. What is nested in a message goes with it.
+    fn named(&mut self, (messages, enums): (&'a [Message], &'a [Enum])) {
+        for then in messages {
+            match self.now.cx.types.get(&then.full_name).map(kind) {
+                Some(Type::Message(now)) => {
+                    self.message(then, now);
+                    self.rust_message(then, now);
+                    self.named((&then.messages, &then.enums));
+                }
+                _ => self.deleted_message(then),
+            }
+        }
+        for then in enums {
+            match self.now.cx.types.get(&then.full_name).map(kind) {
+                Some(Type::Enum(now)) => self.enumeration(then, now),
+                _ => self.deleted_enum(then),
+            }
         }
     }
 
+    /// Says what all breaks are about from now on.
+    pub(super) fn about(&mut self, subject: impl Into<String>) {
+        self.subject = subject.into();
+    }
+
     pub(super) fn push(&mut self, (class, code, help): Rule, place: Side, what: String) {
-        self.breaks.push(Break { class, code, place, what, help });
+        let subject = self.subject.clone();
+        self.breaks.push(Break { class, code, place, subject, what, help });
+    }
+
+    /// How many breaks there are so far.
+    pub(super) fn count(&self) -> usize {
+        self.breaks.len()
     }
 
     /// Whether a type is what another was, so that only its name has changed.
@@ -119,10 +159,11 @@ impl<'a> Comparison<'a> {
         if let Some(known) = self.equal.get(&(then, now)) {
             return *known;
         }
-        let types = self.types_then.get(then).map(kind).zip(self.types_now.get(now).map(kind));
+        let types =
+            self.then.cx.types.get(then).map(kind).zip(self.now.cx.types.get(now).map(kind));
         // Messages that hold each other are equal unless something else tells them apart.
         self.equal.insert((then, now), true);
-        let before = mem::take(&mut self.breaks);
+        let before = (mem::take(&mut self.breaks), mem::take(&mut self.subject));
         let is_same_kind = match types {
             Some((Type::Message(then), Type::Message(now))) => {
                 self.message(then, now);
@@ -134,7 +175,9 @@ impl<'a> Comparison<'a> {
             }
             _ => false,
         };
-        let is_equal = mem::replace(&mut self.breaks, before).is_empty() && is_same_kind;
+        let found = mem::replace(&mut self.breaks, before.0);
+        self.subject = before.1;
+        let is_equal = is_same_kind && found.iter().all(|it| it.class == Class::Rust);
         if !is_equal {
             // What was found equal meanwhile was so under an assumption that does not hold.
             self.equal.retain(|_, is_equal| !*is_equal);

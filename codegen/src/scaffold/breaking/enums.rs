@@ -3,6 +3,7 @@
 use super::{
     compare::{Class, Comparison, Rule, Side},
     messages::{shown, unreserved},
+    rust::VALUE_DELETED,
 };
 use crate::model::Enum;
 
@@ -33,6 +34,7 @@ impl Comparison<'_> {
         for value in &then.values {
             let mut same =
                 now.values.iter().filter(|other| other.number == value.number).peekable();
+            self.about(format!("{name}.{}", value.name));
             let Some(first) = same.peek().copied() else {
                 self.deleted_value(then, (&value.name, value.number), now);
                 continue;
@@ -45,6 +47,7 @@ impl Comparison<'_> {
                 self.push(NAME, Side::Now(first.location.clone()), what);
             }
         }
+        self.about(name);
         for gone in unreserved(&then.reserved, &now.reserved) {
             let what = format!("{gone} is no longer reserved in `{}`", shown(&now.full_name));
             self.push(RESERVED, Side::Now(now.location.clone()), what);
@@ -56,12 +59,17 @@ impl Comparison<'_> {
             let name = shown(&then.full_name);
             format!("value {number} `{value}` of `{name}` is gone, and {reserved} is not reserved")
         };
+        let count = self.count();
         if !now.reserved.has_numbers((number, number)) {
             self.push(NUMBER_DELETED, Side::Now(now.location.clone()), what(number.to_string()));
         }
         let is_taken = now.values.iter().any(|other| other.name == value);
         if !now.reserved.has_name(value) && !is_taken {
             self.push(NAME_DELETED, Side::Now(now.location.clone()), what(format!("`{value}`")));
+        }
+        if self.count() == count {
+            let what = format!("value {number} `{value}` of `{}` is gone", shown(&then.full_name));
+            self.push(VALUE_DELETED, Side::Now(now.location.clone()), what);
         }
     }
 }

@@ -1,6 +1,9 @@
 //! What breaks when a message changes.
 
-use super::compare::{Class, Comparison, Rule, Side};
+use super::{
+    compare::{Class, Comparison, Rule, Side},
+    rust::{FIELD_DELETED, ONEOF_DELETED},
+};
 use crate::model::{Field, Message, Presence, Reserved, Shape};
 
 const NUMBER_DELETED: Rule = (
@@ -47,10 +50,12 @@ impl<'a> Comparison<'a> {
         }
         for field in now.fields.iter().filter(|field| is_required(field)) {
             if then.fields.iter().all(|other| other.number != field.number) {
+                self.about(full_name(now, field));
                 let what = format!("{} is new, and required", named(now, field));
                 self.push(REQUIRED, Side::Now(field.location.clone()), what);
             }
         }
+        self.about(shown(&then.full_name));
         for gone in unreserved(&then.reserved, &now.reserved) {
             let what = format!("{gone} is no longer reserved in `{}`", shown(&now.full_name));
             self.push(RESERVED, Side::Now(now.location.clone()), what);
@@ -61,7 +66,8 @@ impl<'a> Comparison<'a> {
         let what = |reserved: String| {
             format!("{} is gone, and {reserved} is not reserved", named(then, field))
         };
-        let number = field.number;
+        let (number, count) = (field.number, self.count());
+        self.about(full_name(then, field));
         if !now.reserved.has_numbers((number, number)) {
             self.push(NUMBER_DELETED, Side::Now(now.location.clone()), what(number.to_string()));
         }
@@ -74,6 +80,10 @@ impl<'a> Comparison<'a> {
             let what = format!("{} was required, and is gone", named(then, field));
             self.push(REQUIRED, Side::Now(now.location.clone()), what);
         }
+        if self.count() == count {
+            let what = format!("{} is gone", named(then, field));
+            self.push(FIELD_DELETED, Side::Now(now.location.clone()), what);
+        }
     }
 
     fn field(
@@ -83,6 +93,8 @@ impl<'a> Comparison<'a> {
     ) {
         let place = || Side::Now(now.location.clone());
         let name = named(message_then, then);
+        self.about(full_name(message_then, then));
+        let count = self.count();
         if then.name != now.name {
             self.push(NAME, place(), format!("{name} is `{}` now", now.name));
         } else if then.json_name != now.json_name {
@@ -105,22 +117,28 @@ impl<'a> Comparison<'a> {
                 format!("the default of {name} was `{}`, and is `{}`", default(then), default(now));
             self.push(DEFAULT, place(), what);
         }
-        match (oneof(message_then, then), oneof(message_now, now)) {
-            (None, None) => {}
-            (Some(was), None) => {
-                self.push(ONEOF, place(), format!("{name} was in the oneof `{was}`"));
-            }
-            (None, Some(is)) => {
-                self.push(ONEOF, place(), format!("{name} is in the oneof `{is}` now"));
-            }
-            // A oneof may be renamed: its name is neither on the wire nor in JSON.
-            (Some(was), Some(is))
-                if was == is || is_renamed((message_then, was), (message_now, is)) => {}
-            (Some(was), Some(is)) => {
-                let what = format!("{name} was in the oneof `{was}`, and is in `{is}`");
-                self.push(ONEOF, place(), what);
-            }
+        self.oneof((message_then, then), (message_now, now));
+        if self.count() == count {
+            self.rust_field((message_then, then), (message_now, now));
         }
+    }
+
+    fn oneof(&mut self, then: (&Message, &Field), now: (&Message, &Field)) {
+        let name = named(then.0, then.1);
+        let (rule, what) = match (oneof(then), oneof(now)) {
+            (None, None) => return,
+            (Some(was), None) => (ONEOF, format!("{name} was in the oneof `{was}`")),
+            (None, Some(is)) => (ONEOF, format!("{name} is in the oneof `{is}` now")),
+            (Some(was), Some(is)) if was == is => return,
+            // The name of a oneof is neither on the wire nor in JSON.
+            (Some(was), Some(is)) if is_renamed((then.0, was), (now.0, is)) => {
+                (ONEOF_DELETED, format!("{name} was in the oneof `{was}`, which is `{is}` now"))
+            }
+            (Some(was), Some(is)) => {
+                (ONEOF, format!("{name} was in the oneof `{was}`, and is in `{is}`"))
+            }
+        };
+        self.push(rule, Side::Now(now.1.location.clone()), what);
     }
 }
 
@@ -130,7 +148,7 @@ fn is_renamed((then, was): (&Message, &str), (now, is): (&Message, &str)) -> boo
     !has(now, was) && !has(then, is)
 }
 
-fn oneof<'a>(message: &'a Message, field: &Field) -> Option<&'a str> {
+fn oneof<'a>((message, field): (&'a Message, &Field)) -> Option<&'a str> {
     Some(&*message.oneofs.get(field.oneof?)?.name)
 }
 
@@ -138,8 +156,12 @@ fn is_required(field: &Field) -> bool {
     matches!(field.shape, Shape::Single(_, Presence::Required))
 }
 
-fn named(message: &Message, field: &Field) -> String {
-    format!("field {} `{}.{}`", field.number, shown(&message.full_name), field.name)
+pub(super) fn named(message: &Message, field: &Field) -> String {
+    format!("field {} `{}`", field.number, full_name(message, field))
+}
+
+fn full_name(message: &Message, field: &Field) -> String {
+    format!("{}.{}", shown(&message.full_name), field.name)
 }
 
 /// What was reserved and is no longer, as it stands in the proto.

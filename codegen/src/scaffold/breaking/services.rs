@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use super::{
     compare::{Class, Comparison, Rule, Side},
     messages::shown,
+    rust::METHOD_ADDED,
 };
 use crate::model::{HttpRule, Idempotency, Kind, Method, Service};
 
@@ -35,11 +36,13 @@ const HTTP_RULE: Rule =
 
 impl<'a> Comparison<'a> {
     pub(super) fn service(&mut self, then: &'a Service, now: Option<&'a Service>) {
+        self.about(&*then.full_name);
         let Some(now) = now else {
             let what = format!("service `{}` is gone", then.full_name);
             return self.push(SERVICE, Side::Then(then.location.clone()), what);
         };
         for method in &then.methods {
+            self.about(&method.path[1..]);
             match now.methods.iter().find(|other| other.name == method.name) {
                 Some(other) => self.method(method, other),
                 None => {
@@ -48,9 +51,18 @@ impl<'a> Comparison<'a> {
                 }
             }
         }
+        for method in &now.methods {
+            if then.methods.iter().all(|other| other.name != method.name) {
+                self.about(&method.path[1..]);
+                let what =
+                    format!("rpc `{}` is new, and implementations lack it", &method.path[1..]);
+                self.push(METHOD_ADDED, Side::Now(method.location.clone()), what);
+            }
+        }
     }
 
     fn method(&mut self, then: &'a Method, now: &'a Method) {
+        let count = self.count();
         let changed = |this: &mut Self, rule: Rule, what: &str, (was, is): (&str, &str)| {
             let text = format!("{what} of rpc `{}` was {was}, and is {is}", &then.path[1..]);
             this.push(rule, Side::Now(now.location.clone()), text);
@@ -72,6 +84,9 @@ impl<'a> Comparison<'a> {
             if streams(then.kind) != streams(now.kind) {
                 changed(self, rule, what, (word(then.kind), word(now.kind)));
             }
+        }
+        if self.count() == count {
+            self.rust_method(then, now);
         }
         if then.idempotency != now.idempotency {
             let levels = (level(then.idempotency), level(now.idempotency));
