@@ -332,7 +332,7 @@ const IN_RUST: &[(&str, &str, &str)] = &[
     (
         "message my_m {}",
         "message my_m {} message MyM {}",
-        "3:1 rust: `a.my_m` was `a::MyM`, and is `a::MyM_` (RUST_SAME_PATH)",
+        "3:1 rust: `a.my_m` became `a::MyM`, and becomes `a::MyM_` (RUST_SAME_PATH)",
     ),
     (
         "message M { repeated int32 Ab = 1; }",
@@ -348,6 +348,22 @@ const IN_RUST: &[(&str, &str, &str)] = &[
         "message M {} message N {} service S { rpc Get(M) returns (M); }",
         "message M {} message N {} service S { rpc Get(N) returns (M); }",
         "3:39 rust: the request of rpc `a.S/Get` was `a::M`, and is `a::N` (RPC_SAME_REQUEST_TYPE)",
+    ),
+    (
+        "enum my_e { NONE = 0; }",
+        "enum my_e { NONE = 0; } message MyE {}",
+        "3:1 rust: `a.my_e` became `a::MyE`, and becomes `a::MyE_` (RUST_SAME_PATH)",
+    ),
+    (
+        "message M {} service S { rpc Get(M) returns (M); }",
+        "message M {} service S { rpc get(M) returns (M); rpc Get(M) returns (M); }",
+        "3:26 rust: rpc `a.S/get` is new, and implementations lack it (RUST_CONTRACT_NO_ADD)\n\
+         3:50 rust: rpc `a.S/Get` was `get` in Rust, and is `get_` (RUST_SAME_NAME)",
+    ),
+    (
+        "message M {} service S { rpc Get(M) returns (M); }",
+        "message M {} service S { rpc Get(M) returns (M); } message SClient {}",
+        "3:14 rust: `a.S` became `a::SClient`, and becomes `a::s_client::SClient` (RUST_SAME_PATH)",
     ),
     // For the callers it is worse.
     (

@@ -11,6 +11,7 @@ use crate::{
     diagnostics::Location,
     emit::messages::Context,
     model::{Declared, Enum, Field, Message, Model, Service, Type},
+    names::{Scope, ServiceNames},
 };
 
 /// For whom a change is a break, the worst first.
@@ -80,6 +81,15 @@ impl<'a> Generated<'a> {
         let mut both = message.fields.iter().zip(names);
         both.find(|(other, _)| other.number == field.number).map_or("", |(_, name)| name)
     }
+
+    /// What a service becomes, and the module of its package.
+    pub(super) fn service_names(&self, service: &Service) -> Option<(&'a Scope, &'a ServiceNames)> {
+        let is_it = |other: &Service| other.full_name == service.full_name;
+        self.model.files.iter().find_map(|file| {
+            let index = file.services.iter().position(is_it)?;
+            Some((self.cx.names.package(file), self.cx.names.of(file).services.get(index)?))
+        })
+    }
 }
 
 /// The comparison of two models.
@@ -130,7 +140,10 @@ impl<'a> Comparison<'a> {
         }
         for then in enums {
             match self.now.cx.types.get(&then.full_name).map(kind) {
-                Some(Type::Enum(now)) => self.enumeration(then, now),
+                Some(Type::Enum(now)) => {
+                    self.enumeration(then, now);
+                    self.rust_enum(then, now);
+                }
                 _ => self.deleted_enum(then),
             }
         }

@@ -10,8 +10,8 @@ use super::{
 use crate::{
     diagnostics::Location,
     emit::messages::field_type,
-    model::{Enum, Field, Message, Method, Shape},
-    names::Scope,
+    model::{Enum, Field, Message, Method, Service, Shape},
+    names::{Item, Scope},
 };
 
 const MESSAGE_DELETED: Rule = (
@@ -79,15 +79,58 @@ impl<'a> Comparison<'a> {
         self.push(rule, Side::Then(location.clone()), format!("{kind} `{}` is gone", shown(name)));
     }
 
+    pub(super) fn rust_enum(&mut self, then: &Enum, now: &Enum) {
+        self.about(shown(&then.full_name));
+        let paths = (self.path_then(&then.full_name), self.path_now(&now.full_name));
+        self.same_path(shown(&then.full_name), &now.location, paths);
+    }
+
+    /// What the modules of a service with the same name have for others, and its methods.
+    pub(super) fn rust_service(&mut self, then: &Service, now: &Service) {
+        let both = self.then.service_names(then).zip(self.now.service_names(now));
+        let Some(((scope_then, before), (scope_now, after))) = both else { return };
+        self.about(&*then.full_name);
+        for (was, is) in [
+            (&before.contract, &after.contract),
+            (&before.server, &after.server),
+            (&before.client, &after.client),
+            (&before.mock.item, &after.mock.item),
+        ] {
+            let paths = (item_path(scope_then, was), item_path(scope_now, is));
+            self.same_path(&then.full_name, &now.location, paths);
+        }
+        for (method, was) in then.methods.iter().zip(&before.methods) {
+            let mut others = now.methods.iter().zip(&after.methods);
+            let Some((other, is)) = others.find(|(other, _)| other.name == method.name) else {
+                continue;
+            };
+            if was.method != is.method {
+                self.about(&method.path[1..]);
+                let what = format!(
+                    "rpc `{}` was `{}` in Rust, and is `{}`",
+                    &method.path[1..],
+                    was.method,
+                    is.method
+                );
+                self.push(NAME, Side::Now(other.location.clone()), what);
+            }
+        }
+    }
+
+    fn same_path(&mut self, name: &str, now: &Location, (was, is): (String, String)) {
+        if was != is {
+            let what = format!("`{name}` became `{was}`, and becomes `{is}`");
+            self.push(PATH, Side::Now(now.clone()), what);
+        }
+    }
+
     /// The path of a type with the same name, and the traits that others may rely on.
     pub(super) fn rust_message(&mut self, then: &Message, now: &Message) {
         let name = shown(&then.full_name);
         self.about(name);
         let place = || Side::Now(now.location.clone());
         let (was, is) = (self.path_then(&then.full_name), self.path_now(&now.full_name));
-        if was != is {
-            self.push(PATH, place(), format!("`{name}` was `{was}`, and is `{is}`"));
-        }
+        self.same_path(name, &now.location, (was.clone(), is));
         let (before, after) = (self.then.cx.graph, self.now.cx.graph);
         for (traits, is_lost) in [
             ("`Copy`", before.can_copy(then) && !after.can_copy(now)),
@@ -149,6 +192,13 @@ impl<'a> Comparison<'a> {
     fn path_now(&self, name: &str) -> String {
         self.now.cx.names.paths.path(&Scope::default(), name)
     }
+}
+
+/// By which path one names an item of a service: that of the package, if it has it.
+fn item_path(scope: &Scope, item: &Item) -> String {
+    let module = Some(item.module.as_str()).filter(|_| !item.reexported);
+    let modules = scope.modules().iter().map(String::as_str);
+    modules.chain(module).chain([item.name.as_str()]).collect::<Vec<_>>().join("::")
 }
 
 /// A type without the paths that everybody knows.

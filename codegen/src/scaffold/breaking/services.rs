@@ -51,6 +51,7 @@ impl<'a> Comparison<'a> {
                 }
             }
         }
+        self.rust_service(then, now);
         for method in &now.methods {
             if then.methods.iter().all(|other| other.name != method.name) {
                 self.about(&method.path[1..]);
