@@ -80,6 +80,9 @@ pub(super) fn examine(address: &Address, peer: &Peer, now: SystemTime) -> Vec<Fi
     let transport = if tls.is_some() { "TLS" } else { "cleartext" };
     findings.extend(match spoken {
         Spoken::Http2(heard) => vec![grpc(&at, transport, *heard)],
+        Spoken::Ended(why) if tls.is_some_and(|tls| tls.asks_for_certificate) => {
+            vec![wants_certificate(&at, why.as_deref())]
+        }
         other => vec![no_http2(&at, transport, other)],
     });
     findings
@@ -158,6 +161,16 @@ fn grpc(at: &str, transport: &str, heard: Heard) -> Finding {
     Finding::new(Level::Error, "not-grpc", message).help("wait longer with `--timeout SECONDS`")
 }
 
+fn wants_certificate(at: &str, why: Option<&str>) -> Finding {
+    let message = format!("`{at}` wants a certificate of its clients (mTLS){}", because(why));
+    Finding::new(Level::Error, "wants-certificate", message)
+        .help("nothing else can be seen without one; clients of it need one, too")
+}
+
+fn because(why: Option<&str>) -> String {
+    why.map_or_else(String::new, |why| format!(": {why}"))
+}
+
 fn no_http2(at: &str, transport: &str, spoken: &Spoken) -> Finding {
     let error = |code, what: String| Finding::new(Level::Error, code, format!("`{at}` {what}"));
     match spoken {
@@ -168,12 +181,8 @@ fn no_http2(at: &str, transport: &str, spoken: &Spoken) -> Finding {
                  HTTP/1.1, there are gRPC-Web and Connect",
             )
         }
-        Spoken::Ended(Some(why)) if why.contains("Certificate") => {
-            error("wants-certificate", format!("ended the connection ({transport}): {why}"))
-                .help("it wants a certificate of its clients (mTLS), and none was shown to it")
-        }
         Spoken::Ended(why) => {
-            let why = why.as_ref().map_or_else(String::new, |why| format!(": {why}"));
+            let why = because(why.as_deref());
             error("ended", format!("ended the connection ({transport}) without an answer{why}"))
                 .help("the log of the server may say why")
         }
@@ -235,7 +244,6 @@ mod tests {
             (http2([none, Answer::Begun]), "not-grpc"),
             (Spoken::Http1(None), "http1"),
             (Spoken::Ended(None), "ended"),
-            (Spoken::Ended(Some("CertificateRequired".to_owned())), "wants-certificate"),
             (Spoken::Silence, "silent"),
             (Spoken::Other, "not-http"),
         ] {
@@ -268,12 +276,18 @@ mod tests {
     }
 
     #[test]
-    fn http2_is_to_be_told_by_alpn() {
+    fn what_a_handshake_tells_counts() {
         let tls = |alpn: Option<&[u8]>| {
-            let tls = Tls { alpn: alpn.map(<[u8]>::to_vec), certificate: None };
+            let tls = Tls { alpn: alpn.map(<[u8]>::to_vec), certificate: None, ..Tls::default() };
             Peer::Reached { tls: Some(tls), spoken: http2([Answer::Message; 2]) }
         };
         assert_eq!(codes(&tls(Some(b"h2")), "localhost:1"), ["grpc"]);
+        let asking = |spoken| {
+            let tls = Tls { asks_for_certificate: true, ..Tls::default() };
+            codes(&Peer::Reached { tls: Some(tls), spoken }, "localhost:1")
+        };
+        assert_eq!(asking(Spoken::Ended(None)), ["wants-certificate"]);
+        assert_eq!(asking(Spoken::Silence), ["silent"]);
         assert_eq!(codes(&tls(None), "https://localhost:1"), ["no-alpn", "grpc"]);
         assert_eq!(codes(&tls(Some(b"h2")), "http://localhost"), ["other-scheme", "grpc"]);
     }

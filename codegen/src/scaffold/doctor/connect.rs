@@ -3,15 +3,22 @@
 use std::{
     io::{self, Read, Write},
     net::{TcpStream, ToSocketAddrs as _},
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
     time::{Duration, Instant},
 };
 
 use rustls::{
     ClientConfig, ClientConnection, DigitallySignedStruct, Error, SignatureScheme, StreamOwned,
-    client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier},
+    client::{
+        ResolvesClientCert,
+        danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier},
+    },
     crypto::ring,
     pki_types::{CertificateDer, ServerName, UnixTime},
+    sign::CertifiedKey,
 };
 
 use super::{
@@ -33,6 +40,8 @@ pub(super) struct Tls {
     pub(super) alpn: Option<Vec<u8>>,
     /// Its own, in DER.
     pub(super) certificate: Option<Vec<u8>>,
+    /// Whether it has asked for one of ours.
+    pub(super) asks_for_certificate: bool,
 }
 
 /// What is spoken, within TLS if there is any.
@@ -87,14 +96,15 @@ fn within_tls(
     mut stream: TcpStream,
     patience: Duration,
 ) -> io::Result<Option<Peer>> {
+    let asked = Arc::new(Asked::default());
     let name = ServerName::try_from(address.host.clone()).map_err(io::Error::other)?;
-    let mut connection = ClientConnection::new(config()?, name).map_err(io::Error::other)?;
+    let mut connection = ClientConnection::new(config(&asked)?, name).map_err(io::Error::other)?;
     let until = Instant::now() + patience;
     while connection.is_handshaking() {
         let done = connection.complete_io(&mut stream);
         if let Err(error) = done.and_then(|_| in_time(until)) {
             let refused = alert(&error).map(|alert| Peer::Reached {
-                tls: Some(Tls::default()),
+                tls: Some(Tls { asks_for_certificate: asked.read(), ..Tls::default() }),
                 spoken: Spoken::Ended(Some(alert)),
             });
             return Ok(refused);
@@ -104,6 +114,7 @@ fn within_tls(
     let tls = Tls {
         alpn: connection.alpn_protocol().map(<[u8]>::to_vec),
         certificate: certificates.first().map(|certificate| certificate.to_vec()),
+        asks_for_certificate: asked.read(),
     };
     let spoken = match tls.alpn.as_deref() {
         Some(b"http/1.1") => Spoken::Http1(None),
@@ -124,14 +135,14 @@ fn alert(error: &io::Error) -> Option<String> {
     }
 }
 
-fn config() -> io::Result<Arc<ClientConfig>> {
+fn config(asked: &Arc<Asked>) -> io::Result<Arc<ClientConfig>> {
     let provider = Arc::new(ring::default_provider());
     let schemes = provider.signature_verification_algorithms.supported_schemes();
     let config = ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
         .map_err(io::Error::other)?;
     let config = config.dangerous().with_custom_certificate_verifier(Arc::new(Anyone(schemes)));
-    let mut config = config.with_no_client_auth();
+    let mut config = config.with_client_cert_resolver(asked.clone());
     config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
     Ok(Arc::new(config))
 }
@@ -173,6 +184,29 @@ impl ServerCertVerifier for Anyone {
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
         self.0.clone()
+    }
+}
+
+/// Whether the server asks for a certificate. There is none for it, and the alert with which it may
+/// end the connection then is lost if it does not read on.
+#[derive(Debug, Default)]
+struct Asked(AtomicBool);
+
+impl Asked {
+    // Handshakes are made on one thread.
+    fn read(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+impl ResolvesClientCert for Asked {
+    fn resolve(&self, _: &[&[u8]], _: &[SignatureScheme]) -> Option<Arc<CertifiedKey>> {
+        self.0.store(true, Ordering::Relaxed);
+        None
+    }
+
+    fn has_certs(&self) -> bool {
+        false
     }
 }
 
