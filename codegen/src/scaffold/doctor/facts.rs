@@ -136,7 +136,14 @@ impl Watch {
         }
         if !calls.is_empty() {
             let folders = all.iter().flat_map(|it| &it.files).filter_map(|it| it.parent());
-            let files = folders.collect::<BTreeSet<_>>().into_iter().flat_map(protos_in);
+            // A folder elsewhere may be shared with packages that compile the others.
+            let root = package.root.join(".").canonicalize().ok();
+            let is_own = |folder: &&Path| {
+                let folder = folder.join(".").canonicalize().ok();
+                folder.zip(root.as_ref()).is_some_and(|(folder, root)| folder.starts_with(root))
+            };
+            let folders = folders.filter(is_own).collect::<BTreeSet<_>>();
+            let files = folders.into_iter().flat_map(protos_in);
             let is_read = |path: &Path| {
                 let path = path.canonicalize().ok();
                 read.iter().flatten().any(|proto| proto.canonical == path)

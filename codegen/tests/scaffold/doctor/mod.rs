@@ -124,6 +124,15 @@ fn protos_that_the_build_script_does_not_watch_are_found() {
     let project = project(&[("proto/orders.proto", PROTO)]);
     assert_eq!(examine(&project), ["not-compiled"]);
     project.remove("proto/orders.proto");
+    // A folder beside the package may be for others, too.
+    project.write("member/Cargo.toml", "[package]\nname = \"member\"\n\n[workspace]\n");
+    project.write("member/src/lib.rs", "");
+    project.write("member/build.rs", &BUILD.replace("proto/", "../shared/"));
+    for name in ["shared/shop.proto", "shared/orders.proto"] {
+        project.write(name, PROTO);
+    }
+    let of_member = ["doctor", "--message-format", "json"];
+    assert_eq!(codes(&project.run_in("member", &of_member)), ["healthy"]);
     let script = |prints: &str| {
         format!(
             "fn main() {{ {prints} rust_scaffold_build::configure().emit_rerun_if_changed(false)\
