@@ -381,6 +381,23 @@ fn code_that_uses_what_is_generated_is_a_class_of_its_own() {
 }
 
 #[test]
+fn types_that_are_called_otherwise_may_hold_each_other_in_a_long_chain() {
+    let chain = |name: &str, last: &str| {
+        let link = |index| format!("message {name}{index} {{ {name}{} a = 1; }}\n", index + 1);
+        let links = (0..3000).map(link).collect::<String>();
+        let last = format!("message {name}3000 {{ {last} a = 1; }}");
+        format!("{links}{last}\nmessage M {{ {name}0 a = 1; {name}3000 b = 2; }}")
+    };
+    let classes = ["--class", "wire,grpc,json"];
+    let then = chain("Old", "int32");
+    assert_eq!(report(&then, &chain("New", "int32"), &classes), "");
+    let found = report(&then, &chain("New", "string"), &classes);
+    assert!(found.contains("field 1 `a.M.a` was `a.Old0`, and is `a.New0`"), "{found}");
+    assert!(found.contains("field 2 `a.M.b` was `a.Old3000`, and is `a.New3000`"), "{found}");
+    assert_eq!(found.lines().count(), 2, "{found}");
+}
+
+#[test]
 fn options_of_the_generator_count_on_both_sides() {
     let (then, now) = ("message M { bytes a = 1; }", "message M { bytes a = 1; bytes b = 2; }");
     assert_eq!(report(then, now, &["--opt", "bytes=."]), "");

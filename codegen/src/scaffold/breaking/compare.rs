@@ -98,16 +98,23 @@ pub(super) struct Comparison<'a> {
     pub(super) now: Generated<'a>,
     /// What is being compared.
     subject: String,
-    /// Which types of then, by these names now, are the same to those who have no names: so far as
-    /// it is known, or assumed while it is found out.
+    /// Whether types of then are those that have another name now.
     equal: HashMap<(&'a str, &'a str), bool>,
+    /// Those of which this is assumed until all of them have been compared.
+    assumed: Vec<(&'a str, &'a str)>,
     breaks: Vec<Break>,
 }
 
 impl<'a> Comparison<'a> {
     pub(super) fn new(then: Generated<'a>, now: Generated<'a>) -> Self {
-        let (equal, breaks) = (HashMap::new(), Vec::new());
-        Self { then, now, subject: String::new(), equal, breaks }
+        Self {
+            then,
+            now,
+            subject: String::new(),
+            equal: HashMap::new(),
+            assumed: Vec::new(),
+            breaks: Vec::new(),
+        }
     }
 
     /// All breaks, by their classes, and then by their places.
@@ -172,31 +179,42 @@ impl<'a> Comparison<'a> {
         if let Some(known) = self.equal.get(&(then, now)) {
             return *known;
         }
-        let types =
-            self.then.cx.types.get(then).map(kind).zip(self.now.cx.types.get(now).map(kind));
-        // Messages that hold each other are equal unless something else tells them apart.
+        // Types that hold each other are equal unless something else tells them apart.
         self.equal.insert((then, now), true);
+        self.assumed.push((then, now));
+        if self.assumed.len() > 1 {
+            // It is looked at below, by the call that came first: types may hold each other in
+            // chains that are longer than the stack.
+            return true;
+        }
         let before = (mem::take(&mut self.breaks), mem::take(&mut self.subject));
-        let is_same_kind = match types {
-            Some((Type::Message(then), Type::Message(now))) => {
-                self.message(then, now);
-                true
-            }
-            Some((Type::Enum(then), Type::Enum(now))) => {
-                self.enumeration(then, now);
-                true
-            }
-            _ => false,
-        };
-        let found = mem::replace(&mut self.breaks, before.0);
-        self.subject = before.1;
-        let is_equal = is_same_kind && found.iter().all(|it| it.class == Class::Rust);
+        let (mut next, mut is_equal) = (0, true);
+        while is_equal && let Some(&(then, now)) = self.assumed.get(next) {
+            let is_of_rust = |it: &Break| it.class == Class::Rust;
+            is_equal = self.is_same_kind(then, now) && self.breaks.iter().all(is_of_rust);
+            next += 1;
+        }
+        (self.breaks, self.subject) = before;
+        let assumed = mem::take(&mut self.assumed);
         if !is_equal {
-            // What was found equal meanwhile was so under an assumption that does not hold.
-            self.equal.retain(|_, is_equal| !*is_equal);
+            for pair in assumed {
+                self.equal.remove(&pair);
+            }
             self.equal.insert((then, now), false);
         }
         is_equal
+    }
+
+    /// Compares two types, if both are messages or both are enums.
+    fn is_same_kind(&mut self, then: &'a str, now: &'a str) -> bool {
+        let types =
+            self.then.cx.types.get(then).map(kind).zip(self.now.cx.types.get(now).map(kind));
+        match types {
+            Some((Type::Message(then), Type::Message(now))) => self.message(then, now),
+            Some((Type::Enum(then), Type::Enum(now))) => self.enumeration(then, now),
+            _ => return false,
+        }
+        true
     }
 }
 
