@@ -71,8 +71,16 @@ pub(crate) struct Reserved {
 
 #[cfg(feature = "cli")]
 impl Reserved {
+    /// Whether all numbers from the first to the last are reserved, by whichever ranges.
     pub(crate) fn has_numbers(&self, (first, last): (i32, i32)) -> bool {
-        self.numbers.iter().any(|range| range.0 <= first && last <= range.1)
+        let mut next = i64::from(first);
+        while next <= i64::from(last) {
+            let ranges = self.numbers.iter().map(|range| (i64::from(range.0), i64::from(range.1)));
+            let around = ranges.filter(|range| range.0 <= next && next <= range.1);
+            let Some(end) = around.map(|range| range.1).max() else { return false };
+            next = end + 1;
+        }
+        true
     }
 
     pub(crate) fn has_name(&self, name: &str) -> bool {

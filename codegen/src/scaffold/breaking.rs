@@ -16,7 +16,10 @@ use std::{
     path::PathBuf,
 };
 
-use clap::{Arg, ArgAction, ArgMatches, Command, builder::EnumValueParser};
+use clap::{
+    Arg, ArgAction, ArgMatches, Command,
+    builder::{EnumValueParser, NonEmptyStringValueParser},
+};
 
 use self::{
     accepted::Accepted,
@@ -57,6 +60,8 @@ pub(super) fn command() -> Command {
                 .long("against")
                 .value_name("REVISION|DIR|FILE")
                 .required(true)
+                // An empty path would be this package: a variable of the CI that is not set.
+                .value_parser(NonEmptyStringValueParser::new())
                 .help("The protos of then: a revision of git, a folder, or a descriptor set"),
         )
         .arg(

@@ -207,7 +207,7 @@ impl Settings {
                 "opt" => &mut settings.opt,
                 "out" => &mut settings.out,
                 "accepted" => {
-                    settings.accepted = items(value).cloned().collect();
+                    settings.accepted = value.as_array().cloned().ok_or_else(no_list)?;
                     continue;
                 }
                 _ => return Err(unknown(key)),
@@ -230,6 +230,12 @@ fn texts(value: &Value) -> Option<Vec<String>> {
         }
         _ => None,
     }
+}
+
+fn no_list() -> Error {
+    Problem::new("`accepted` in `[package.metadata.scaffold]` is no list")
+        .help("write each break below `[[package.metadata.scaffold.accepted]]`")
+        .into()
 }
 
 fn unknown(key: &str) -> Error {

@@ -139,6 +139,23 @@ fn a_revision_is_compared_without_touching_the_working_tree_or_the_index() {
     assert_eq!(project.read("proto/shop.proto"), NOW);
 }
 
+/// In a hook, git's environment says which repository it is, though not where its top is.
+#[test]
+fn a_hook_of_git_may_run_it() {
+    let manifest = shop().read("Cargo.toml");
+    let project = committed(&[
+        ("sub/Cargo.toml", &manifest),
+        ("sub/src/lib.rs", ""),
+        ("sub/proto/shop.proto", THEN),
+    ]);
+    project.write("sub/proto/shop.proto", NOW);
+    let mut command = project.command(&["breaking", "--against", "HEAD"]);
+    command.current_dir(project.path("sub")).env("GIT_DIR", project.path(".git"));
+    command.env("GIT_INDEX_FILE", project.path(".git/index")).env("GIT_PREFIX", "sub/");
+    let ran = Ran::from(command.output().unwrap()).exits(1);
+    assert_eq!(ran.stderr, REPORT);
+}
+
 /// The build script of then says which protos there were.
 #[test]
 fn what_is_gone_is_reported_where_it_was() {
@@ -211,6 +228,8 @@ fn what_cannot_be_found_is_named() {
     let ran = shop().run(&["breaking", "--against", "v1"]).exits(1);
     assert_eq!(ran.stderr, expected);
     shop().run(&["breaking"]).exits(2);
+    let ran = shop().run(&["breaking", "--against", ""]).exits(2);
+    assert!(ran.stderr.contains("a value is required for '--against"), "{}", ran.stderr);
 }
 
 #[test]
@@ -347,7 +366,7 @@ const IN_RUST: &[(&str, &str, &str)] = &[
     (
         "message M {} message N {} service S { rpc Get(M) returns (M); }",
         "message M {} message N {} service S { rpc Get(N) returns (M); }",
-        "3:39 rust: the request of rpc `a.S/Get` was `a::M`, and is `a::N` (RPC_SAME_REQUEST_TYPE)",
+        "3:39 rust: the request of rpc `a.S/Get` was `a::M`, and is `a::N` (RUST_SAME_REQUEST_TYPE)",
     ),
     (
         "enum my_e { NONE = 0; }",
@@ -428,6 +447,11 @@ fn breaks_are_accepted_for_a_reason_and_until_a_day() {
     );
     let ran = run(&accepted("31.12.9999"), 1);
     assert!(ran.contains("in `accepted` is no break\n  help: write it as in"), "{ran}");
+
+    let ran = run(&accepted("2026-02-30"), 1);
+    assert!(ran.contains("in `accepted` is no break\n  help: write it as in"), "{ran}");
+    let ran = run(&accepted("9999-12-31").replace("[[", "[").replace("]]", "]"), 1);
+    assert!(ran.contains("`accepted` in `[package.metadata.scaffold]` is no list\n"), "{ran}");
 
     let elsewhere = accepted("9999-12-31").replace("price", "name");
     let ran = run(&elsewhere, 1);

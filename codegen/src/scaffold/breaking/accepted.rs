@@ -62,11 +62,18 @@ impl Accepted {
     }
 }
 
+/// Whether this is a day of the calendar, written as `2026-12-31`.
 fn is_day(text: &str) -> bool {
-    let pattern = "dddd-dd-dd";
-    let fits =
-        |(it, part): (char, char)| if part == 'd' { it.is_ascii_digit() } else { it == part };
-    text.len() == pattern.len() && text.chars().zip(pattern.chars()).all(fits)
+    let number = |from: usize, to: usize| {
+        let part = text.get(from..to).filter(|part| part.bytes().all(|it| it.is_ascii_digit()));
+        part.and_then(|part| part.parse::<u64>().ok())
+    };
+    let (Some(year), Some(month), Some(day)) = (number(0, 4), number(5, 7), number(8, 10)) else {
+        return false;
+    };
+    let days = (1..).zip(months(year)).find(|(number, _)| *number == month);
+    text == format!("{year:04}-{month:02}-{day:02}")
+        && days.is_some_and(|(_, days)| (1..=days).contains(&day))
 }
 
 /// Today in UTC, as `2026-12-31`.
@@ -77,17 +84,13 @@ pub(super) fn today() -> String {
 
 /// A day of the Gregorian calendar, by the number of days since the first one of 1970.
 fn day(mut rest: u64) -> String {
-    let is_leap = |year: u64| {
-        year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400))
-    };
     let mut year = 1970;
-    while rest >= 365 + u64::from(is_leap(year)) {
-        rest -= 365 + u64::from(is_leap(year));
+    while rest >= months(year).iter().sum() {
+        rest -= months(year).iter().sum::<u64>();
         year += 1;
     }
-    let february = 28 + u64::from(is_leap(year));
     let mut month = 1;
-    for days in [31, february, 31, 30, 31, 30, 31, 31, 30, 31, 30] {
+    for days in months(year) {
         if rest < days {
             break;
         }
@@ -95,6 +98,12 @@ fn day(mut rest: u64) -> String {
         month += 1;
     }
     format!("{year:04}-{month:02}-{:02}", rest + 1)
+}
+
+/// How many days the months of a year have.
+fn months(year: u64) -> [u64; 12] {
+    let is_leap = year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400));
+    [31, 28 + u64::from(is_leap), 31, 30, 31, 30, 31, 31, 30, 31, 30, 31]
 }
 
 #[cfg(test)]
@@ -114,6 +123,15 @@ mod tests {
             (47_541, "2100-03-01"),
         ] {
             assert_eq!(day(number), expected);
+            assert!(is_day(expected), "{expected}");
+        }
+        for text in ["2026-99-99", "2026-00-01", "2026-11-31", "2026-02-29", "2100-02-29"] {
+            assert!(!is_day(text), "{text}");
+        }
+        for text in
+            ["31.12.2026", "2026-1-31", "2026/12/31", "2026-12-31 ", "2026-12-00", "é-12-31"]
+        {
+            assert!(!is_day(text), "{text}");
         }
     }
 }

@@ -116,7 +116,7 @@ impl Copy {
     fn read(&self, matches: &ArgMatches) -> Result<Snapshot, Error> {
         let paths = |name| matches.get_many::<PathBuf>(name).into_iter().flatten();
         let texts = |name| matches.get_many::<String>(name).into_iter().flatten();
-        let mut arguments = vec![OsString::from("breaking"), "--against=".into()];
+        let mut arguments = vec![OsString::from("breaking"), "--against=.".into()];
         arguments.extend(["--manifest-path".into(), self.manifest.clone().into()]);
         arguments.extend(texts("package").flat_map(|name| ["-p".into(), name.into()]));
         arguments.extend(texts("opt").flat_map(|option| ["--opt".into(), option.into()]));
@@ -167,6 +167,10 @@ fn check_out(revision: &str, root: &Path, to: &Path) -> Result<PathBuf, Error> {
 fn git(folder: &Path, index: &Path, arguments: &[&str]) -> Result<Result<String, String>, Error> {
     let mut command = Command::new("git");
     command.arg("-C").arg(folder).args(arguments).env("GIT_INDEX_FILE", index);
+    // In hooks, git says by these where it was started; here it has to look from the folder.
+    for variable in ["GIT_DIR", "GIT_WORK_TREE", "GIT_PREFIX"] {
+        command.env_remove(variable);
+    }
     // Only one of the commands reads anything, and it is the last one.
     let stdin =
         File::open(index.with_file_name("list")).map_or_else(|_| Stdio::null(), Stdio::from);

@@ -1,10 +1,14 @@
 //! What breaks when a message changes.
 
+use std::{borrow::Cow, collections::BTreeSet};
+
 use super::{
     compare::{Class, Comparison, Rule, Side},
     rust::{FIELD_DELETED, ONEOF_DELETED},
 };
-use crate::model::{Field, Message, Presence, Reserved, Shape};
+use crate::model::{
+    EnumValue, Field, Message, Presence, Reserved, Scalar, Shape, Type, Types, Value,
+};
 
 const NUMBER_DELETED: Rule = (
     Class::Wire,
@@ -110,11 +114,10 @@ impl<'a> Comparison<'a> {
             (true, false) => self.push(REQUIRED, place(), format!("{name} was required")),
             _ => {}
         }
-        // Fields with a default of their own have been sent, whatever it was.
-        if then.default != now.default {
-            let default = |field: &Field| field.default.clone().unwrap_or_default();
+        let defaults = default(then, self.then.cx.types).zip(default(now, self.now.cx.types));
+        if let Some((was, is)) = defaults.filter(|(was, is)| was.value != is.value) {
             let what =
-                format!("the default of {name} was `{}`, and is `{}`", default(then), default(now));
+                format!("the default of {name} was `{}`, and is `{}`", was.written, is.written);
             self.push(DEFAULT, place(), what);
         }
         self.oneof((message_then, then), (message_now, now));
@@ -131,7 +134,7 @@ impl<'a> Comparison<'a> {
             (None, Some(is)) => (ONEOF, format!("{name} is in the oneof `{is}` now")),
             (Some(was), Some(is)) if was == is => return,
             // The name of a oneof is neither on the wire nor in JSON.
-            (Some(was), Some(is)) if is_renamed((then.0, was), (now.0, is)) => {
+            (Some(was), Some(is)) if is_renamed(then, now) => {
                 (ONEOF_DELETED, format!("{name} was in the oneof `{was}`, which is `{is}` now"))
             }
             (Some(was), Some(is)) => {
@@ -142,14 +145,50 @@ impl<'a> Comparison<'a> {
     }
 }
 
-/// Whether there is no oneof of this name any more, and was none of the other.
-fn is_renamed((then, was): (&Message, &str), (now, is): (&Message, &str)) -> bool {
-    let has = |message: &Message, name| message.oneofs.iter().any(|oneof| oneof.name == name);
-    !has(now, was) && !has(then, is)
+/// Whether the oneof of a field has another name, and all else of it is as it was: there is none of
+/// the old name any more, there was none of the new one, and of the fields that there are on both
+/// sides, it holds the same.
+fn is_renamed(then: (&Message, &Field), now: (&Message, &Field)) -> bool {
+    let is_new = |(message, field), other: &Message| {
+        let name = oneof((message, field));
+        other.oneofs.iter().all(|oneof| Some(&*oneof.name) != name)
+    };
+    let numbers = |(message, field): (&Message, &Field), other: &Message| {
+        let fields = field.oneof.into_iter().flat_map(|oneof| message.fields_of(oneof));
+        let numbers = fields.map(|field| field.number);
+        let is_there = |number: &i32| other.fields.iter().any(|field| field.number == *number);
+        numbers.filter(is_there).collect::<BTreeSet<_>>()
+    };
+    is_new(then, now.0) && is_new(now, then.0) && numbers(then, now.0) == numbers(now, then.0)
 }
 
 fn oneof<'a>((message, field): (&'a Message, &Field)) -> Option<&'a str> {
     Some(&*message.oneofs.get(field.oneof?)?.name)
+}
+
+/// What a field is read as that has not been sent.
+struct Default<'a> {
+    /// Nothing if it need not be written: zero, false, empty. An enum's value by its number.
+    value: Option<Cow<'a, str>>,
+    written: &'a str,
+}
+
+fn default<'a>(field: &'a Field, types: &Types<'a>) -> Option<Default<'a>> {
+    let Shape::Single(value, _) = &field.shape else { return None };
+    let own = field.default.as_deref();
+    let (value, zero, written) = match value {
+        Value::Message(..) => return None,
+        Value::Scalar(Scalar::String | Scalar::Bytes) => (own.map(Cow::from), "", own),
+        Value::Scalar(Scalar::Bool) => (own.map(Cow::from), "false", own),
+        Value::Scalar(_) => (own.map(Cow::from), "0", own),
+        Value::Enum(name) => {
+            let Type::Enum(of) = types.get(name)?.kind else { return None };
+            let is_own = |value: &&EnumValue| Some(&*value.name) == own;
+            let value = of.values.iter().find(is_own).or(of.values.first())?;
+            (Some(value.number.to_string().into()), "0", Some(&*value.name))
+        }
+    };
+    Some(Default { value: value.filter(|value| value != zero), written: written.unwrap_or(zero) })
 }
 
 fn is_required(field: &Field) -> bool {

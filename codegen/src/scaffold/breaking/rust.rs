@@ -56,9 +56,9 @@ const BOXED: Rule = (
     "set the option `boxed` for the field, if it was boxed, or keep its message from holding this one",
 );
 const REQUEST: Rule =
-    (Class::Rust, "RPC_SAME_REQUEST_TYPE", "keep the name, or rename the type in all code");
+    (Class::Rust, "RUST_SAME_REQUEST_TYPE", "keep the name, or rename the type in all code");
 const RESPONSE: Rule =
-    (Class::Rust, "RPC_SAME_RESPONSE_TYPE", "keep the name, or rename the type in all code");
+    (Class::Rust, "RUST_SAME_RESPONSE_TYPE", "keep the name, or rename the type in all code");
 pub(super) const METHOD_ADDED: Rule = (
     Class::Rust,
     "RUST_CONTRACT_NO_ADD",
