@@ -11,7 +11,10 @@ mod resolve;
 mod signature;
 pub(super) mod stub;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::Path,
+};
 
 use clap::{Arg, ArgAction, ArgMatches, Command};
 
@@ -35,7 +38,7 @@ use crate::error::Error;
 
 /// What is done only if somebody asks for it.
 #[derive(Clone, Copy, Debug, Default)]
-struct Wishes {
+struct SyncOptions {
     fix: bool,
     prune: bool,
     /// Whether sources will be as the edits make them.
@@ -56,7 +59,7 @@ pub(super) fn command() -> Command {
              [package.metadata.scaffold] name others.",
         )
         .args(protos::arguments())
-        .arg(flag("fix", "Rename methods whose rpc has been renamed, beyond doubt"))
+        .arg(flag("fix", "Rename methods whose rpc is only spelled otherwise"))
         .arg(flag("prune", "Remove stubs that contracts have no more and nobody has touched"))
         .args(arguments::writing())
         .args(package::arguments())
@@ -69,23 +72,32 @@ pub(super) fn run(matches: &ArgMatches) -> Result<Outcome, Error> {
         contracts.add(&protos)?;
     }
     let mut reader = Reader::new(&contracts);
-    for (name, root) in &package.libraries {
+    let is_own = |root: &Path| package.targets.iter().any(|target| target.root == root);
+    for (name, root) in package.libraries.iter().filter(|(_, root)| !is_own(root)) {
         reader.read_crate(root, Some(name.clone()));
     }
     let of_dependencies = reader.tree.modules.len();
     for target in &package.targets {
         reader.read_crate(&target.root, target.library.clone());
     }
-    let wishes = Wishes {
+    // A package may depend on itself, for its tests, and by another name.
+    for (name, root) in package.libraries.iter().filter(|(_, root)| is_own(root)) {
+        reader.read_crate(root, Some(name.clone()));
+    }
+    let options = SyncOptions {
         fix: matches.get_flag("fix"),
         prune: matches.get_flag("prune"),
         writes: Mode::new(matches).writes(),
     };
-    Ok(sync(&contracts, reader.tree, (of_dependencies, wishes)))
+    Ok(sync(&contracts, reader.tree, (of_dependencies, options)))
 }
 
 /// How the sources should be, of all modules from one on.
-fn sync(contracts: &Contracts, mut tree: Tree, (first, wishes): (ModuleId, Wishes)) -> Outcome {
+fn sync(
+    contracts: &Contracts,
+    mut tree: Tree,
+    (first, options): (ModuleId, SyncOptions),
+) -> Outcome {
     let mut outcome = Outcome::default();
     outcome.findings.append(&mut tree.findings);
     let resolver = Resolver::new(&tree, contracts);
@@ -100,7 +112,7 @@ fn sync(contracts: &Contracts, mut tree: Tree, (first, wishes): (ModuleId, Wishe
             continue;
         };
         implemented.insert(scope.contract);
-        let plan = Subject { implementation, source, resolver: &resolver, scope, wishes }.plan();
+        let plan = Subject { implementation, source, resolver: &resolver, scope, options }.plan();
         let of_file: &mut Vec<_> = edits.entry(source.path.clone()).or_default();
         for edit in plan.edits {
             // A file may be part of several crates, in which the same is done.
@@ -112,7 +124,7 @@ fn sync(contracts: &Contracts, mut tree: Tree, (first, wishes): (ModuleId, Wishe
     }
     doubtful.retain(|(contract, _)| !implemented.contains(contract));
     outcome.findings.extend(doubtful.into_iter().map(|(_, finding)| finding));
-    if wishes.writes {
+    if options.writes {
         for place in outcome.findings.iter_mut().filter_map(|finding| finding.place.as_mut()) {
             let edits = edits.get(&place.path).map_or(&[][..], Vec::as_slice);
             let source = tree.sources.iter().find(|source| source.path == place.path);

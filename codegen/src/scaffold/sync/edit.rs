@@ -132,8 +132,19 @@ fn behind(end: usize, mut text: String, (source, layout): (&Source, &Layout)) ->
     Edit { range: end..end + gap, text }
 }
 
-/// Takes a method out, with its docs and a blank line.
-pub(super) fn remove(function: &ImplItemFn, source: &Source) -> Edit {
+/// Takes methods out, given in the order of the source, each with its docs and a blank line.
+pub(super) fn remove(functions: &[&ImplItemFn], source: &Source) -> Vec<Edit> {
+    let mut done = 0;
+    let remove = |function: &&ImplItemFn| {
+        let edit = remove_one(function, done, source);
+        done = edit.range.end;
+        edit
+    };
+    functions.iter().map(remove).collect()
+}
+
+/// Takes a method out. A blank line that ends at `done` or before has gone with another one.
+fn remove_one(function: &ImplItemFn, done: usize, source: &Source) -> Edit {
     let text = &source.text;
     let mut start = source.range(start_of_function(function)).start;
     let mut end = source.range(function.block.brace_token.span.close()).end;
@@ -145,7 +156,7 @@ pub(super) fn remove(function: &ImplItemFn, source: &Source) -> Edit {
         let above = before.strip_suffix('\n').map(|it| it.strip_suffix('\r').unwrap_or(it));
         let above = above.map(|it| it.trim_end_matches([' ', '\t']));
         let below = text[end..].split('\n').next().unwrap_or_default();
-        if let Some(above) = above.filter(|above| above.ends_with('\n')) {
+        if let Some(above) = above.filter(|it| it.ends_with('\n') && it.len() >= done) {
             start = above.len();
         } else if below.trim().is_empty() && end + below.len() < text.len() {
             end += below.len() + 1;
@@ -188,7 +199,7 @@ fn start_of(item: &ImplItem) -> Option<proc_macro2::Span> {
 }
 
 /// The first token of a method, which may be that of its docs.
-fn start_of_function(function: &ImplItemFn) -> proc_macro2::Span {
+pub(super) fn start_of_function(function: &ImplItemFn) -> proc_macro2::Span {
     let sig = &function.sig;
     let attribute = function.attrs.first().map(|it| it.pound_token.span);
     let defaultness = function.defaultness.map(|it| it.span);

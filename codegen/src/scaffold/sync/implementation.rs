@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use syn::{ImplItem, ImplItemFn};
 
 use super::{
-    Wishes,
+    SyncOptions,
     contracts::{Contract, Method, plain, written},
     edit::{self, Edit, Layout},
     modules::Implementation,
@@ -25,7 +25,7 @@ pub(super) struct Subject<'a> {
     pub(super) source: &'a Source,
     pub(super) resolver: &'a Resolver<'a>,
     pub(super) scope: Scope,
-    pub(super) wishes: Wishes,
+    pub(super) options: SyncOptions,
 }
 
 /// What is to be done about an implementation, and said.
@@ -35,34 +35,51 @@ pub(super) struct Plan {
     pub(super) findings: Vec<Finding>,
 }
 
+/// The functions of a name that the contract does not have; with `cfg`, there may be several.
+struct Vanished<'a> {
+    name: String,
+    functions: Vec<&'a ImplItemFn>,
+}
+
+/// In what a method is like one that the contract has no more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Likeness {
+    /// The name is the same but for case and underscores.
+    Spelling,
+    /// The types are the same, as they may be of `lock` and `unlock`: somebody has to look at it.
+    Types,
+}
+
 impl<'a> Subject<'a> {
     /// Compares the implementation with its contract.
     pub(super) fn plan(&self) -> Plan {
         let contract = self.contract();
         let mut plan = Plan::default();
         let mut present = self.functions().collect::<BTreeMap<_, _>>();
-        for method in &contract.methods {
-            if let Some(function) = present.get(&method.name) {
-                plan.findings.extend(self.changed(method, function));
-            }
+        for (name, function) in self.functions() {
+            let method = contract.methods.iter().find(|method| method.name == name);
+            plan.findings.extend(method.map(|it| self.changed(it, function)).unwrap_or_default());
         }
-        let is_asked = |name: &String| contract.methods.iter().any(|method| method.name == *name);
-        let vanished = self.functions().filter(|(name, _)| !is_asked(name)).collect::<Vec<_>>();
         let missing = contract.methods.iter().filter(|method| !present.contains_key(&method.name));
         let mut missing = missing.collect::<Vec<_>>();
-        for (name, function) in &vanished {
-            let Some(method) = self.renamed((name, function), (&vanished, &missing)) else {
-                self.vanished(name, function, &mut plan);
+        let vanished = self.vanished();
+        let mut pruned = Vec::new();
+        for old in &vanished {
+            let Some((method, likeness)) = self.successor(old, (&vanished, &missing)) else {
+                self.drop(old, &mut pruned, &mut plan);
                 continue;
             };
             missing.retain(|other| other.name != method.name);
-            if self.wishes.fix {
-                present.insert(method.name.clone(), function);
-                plan.edits.push(edit::rename(function, &written(&method.name), self.source));
-            } else {
-                plan.findings.push(self.rename_offered((name, function), method));
+            for function in &old.functions {
+                if self.options.fix && likeness == Likeness::Spelling {
+                    present.insert(method.name.clone(), function);
+                    plan.edits.push(edit::rename(function, &written(&method.name), self.source));
+                }
+                plan.findings.push(self.renamed((&old.name, function), method, likeness));
             }
         }
+        pruned.sort_by_key(|function| self.source.range(function.sig.ident.span()).start);
+        self.prune(&pruned, &mut plan);
         self.add(&missing, &present, &mut plan);
         plan
     }
@@ -87,7 +104,7 @@ impl<'a> Subject<'a> {
         if let Some(ImplItem::Macro(call)) =
             item.items.iter().find(|item| matches!(item, ImplItem::Macro(_)))
         {
-            let names = listed(missing);
+            let names = listed(missing.iter().map(|it| it.name.clone()));
             let span = call.mac.path.segments.last().map(|last| last.ident.span());
             let message = format!("nothing is added beside a macro, which may have {names}");
             let place = self.source.place(span.unwrap_or(item.impl_token.span));
@@ -123,25 +140,42 @@ impl<'a> Subject<'a> {
         }));
     }
 
-    /// The method that one has become which the contract has no more: there must be no doubt.
-    fn renamed<'m>(
-        &self,
-        (name, function): (&str, &ImplItemFn),
-        (vanished, missing): (&[(String, &ImplItemFn)], &[&'m Method]),
-    ) -> Option<&'m Method> {
-        let fits = |function, method: &&&Method| self.compare(method, function) == Verdict::Same;
-        let mut respelled = missing.iter().filter(|method| {
-            squashed(&method.name) == squashed(name)
-                && self.compare(method, function) != Verdict::Different
-        });
-        if let Some(method) = respelled.next() {
-            return Some(method);
+    /// What the contract has no more, in the order of the source.
+    fn vanished(&self) -> Vec<Vanished<'a>> {
+        let methods = &self.contract().methods;
+        let mut vanished = Vec::<Vanished>::new();
+        for (name, function) in self.functions() {
+            if methods.iter().any(|method| method.name == name) {
+                continue;
+            }
+            match vanished.iter_mut().find(|other| other.name == name) {
+                Some(other) => other.functions.push(function),
+                None => vanished.push(Vanished { name, functions: vec![function] }),
+            }
         }
-        let mut fitting = missing.iter().filter(|method| fits(function, method));
-        let method = fitting.next().filter(|_| fitting.next().is_none())?;
-        let mut rivals = vanished.iter().filter(|(_, other)| fits(other, &method));
-        rivals.next().filter(|_| rivals.next().is_none())?;
-        Some(method)
+        vanished
+    }
+
+    /// The method that one has become which the contract has no more, if no other fits as well.
+    fn successor<'m>(
+        &self,
+        old: &Vanished,
+        (vanished, missing): (&[Vanished], &[&'m Method]),
+    ) -> Option<(&'m Method, Likeness)> {
+        let pair = |fits: &dyn Fn(&Vanished, &Method) -> bool| {
+            let method = only(missing.iter().copied().filter(|method| fits(old, method)))?;
+            only(vanished.iter().filter(|rival| fits(rival, method)))?;
+            Some(method)
+        };
+        let is_respelled = |old: &Vanished, method: &Method| {
+            squashed(&method.name) == squashed(&old.name)
+                && old.functions.iter().all(|it| self.compare(method, it) != Verdict::Different)
+        };
+        let has_types = |old: &Vanished, method: &Method| {
+            old.functions.iter().all(|it| self.compare(method, it) == Verdict::Same)
+        };
+        let respelled = pair(&is_respelled).map(|method| (method, Likeness::Spelling));
+        respelled.or_else(|| pair(&has_types).map(|method| (method, Likeness::Types)))
     }
 
     /// Whether a function has the types of a method.
@@ -182,42 +216,77 @@ impl<'a> Subject<'a> {
     }
 
     fn missing(&self, missing: &[&Method]) -> Finding {
-        let text = format!("missing of `{}`: {}", self.contract().name, listed(missing));
+        let names = missing.iter().map(|method| method.name.clone());
+        let text = format!("missing of `{}`: {}", self.contract().name, listed(names));
         let place = self.source.place(self.implementation.item.impl_token.span);
         Finding::new(Level::Note, "missing", text).at(place)
     }
 
-    fn vanished(&self, name: &str, function: &ImplItemFn, plan: &mut Plan) {
-        let is_stub = stub::is_untouched(function, self.source);
-        if is_stub && self.wishes.prune {
-            plan.edits.push(edit::remove(function, self.source));
-            return;
+    /// Says which methods have vanished, but for those that can be pruned.
+    fn drop(&self, old: &Vanished<'a>, pruned: &mut Vec<&'a ImplItemFn>, plan: &mut Plan) {
+        let (of, name) = (&self.contract().name, &old.name);
+        for function in &old.functions {
+            let is_stub = stub::is_untouched(function, self.source);
+            if is_stub && self.options.prune {
+                pruned.push(function);
+                continue;
+            }
+            let help = match is_stub {
+                true => "nobody has touched the stub: `--prune` removes it",
+                false => "remove it, or move what is still of use",
+            };
+            let message = format!("`{of}` has no `{name}` any more");
+            let place = self.source.place(function.sig.ident.span());
+            plan.findings
+                .push(Finding::new(Level::Error, "vanished", message).at(place).help(help));
         }
-        let of = &self.contract().name;
-        let help = match is_stub {
-            true => "nobody has touched the stub: `--prune` removes it",
-            false => "remove it, or move what is still of use",
-        };
-        let finding =
-            Finding::new(Level::Error, "vanished", format!("`{of}` has no `{name}` any more"));
-        plan.findings.push(finding.at(self.source.place(function.sig.ident.span())).help(help));
     }
 
-    fn rename_offered(&self, (name, function): (&str, &ImplItemFn), method: &Method) -> Finding {
+    /// Takes stubs out, and says so where they have been.
+    fn prune(&self, pruned: &[&ImplItemFn], plan: &mut Plan) {
+        if pruned.is_empty() {
+            return;
+        }
+        let names = pruned.iter().map(|it| plain(&it.sig.ident.to_string()));
+        let text = format!("removed from `{}`: {}", self.contract().name, listed(names));
+        let place = self.source.place(self.implementation.item.impl_token.span);
+        plan.findings.push(Finding::new(Level::Note, "pruned", text).at(place));
+        plan.edits.extend(edit::remove(pruned, self.source));
+    }
+
+    fn renamed(
+        &self,
+        (name, function): (&str, &ImplItemFn),
+        method: &Method,
+        likeness: Likeness,
+    ) -> Finding {
         let (of, new) = (&self.contract().name, &method.name);
-        let message = format!("`{of}` has no `{name}` any more, but `{new}` with the same types");
-        Finding::new(Level::Error, "renamed", message)
-            .at(self.source.place(function.sig.ident.span()))
-            .help(format!(
+        let place = self.source.place(function.sig.ident.span());
+        let offer = format!("`{of}` has no `{name}` any more, but `{new}` with the same types");
+        let offer = Finding::new(Level::Error, "renamed", offer);
+        let finding = match likeness {
+            Likeness::Spelling if self.options.fix => {
+                Finding::new(Level::Note, "renamed", format!("`{name}` of `{of}` is `{new}` now"))
+            }
+            Likeness::Spelling => offer.help(format!(
                 "`--fix` renames the method; if `{new}` is another, rename or remove `{name}`"
-            ))
+            )),
+            Likeness::Types => {
+                offer.help(format!("rename the method; or, if `{new}` is another, remove `{name}`"))
+            }
+        };
+        finding.at(place)
     }
 }
 
 /// The names of some methods.
-fn listed(methods: &[&Method]) -> String {
-    let names = methods.iter().map(|method| format!("`{}`", method.name));
-    names.collect::<Vec<_>>().join(", ")
+fn listed(names: impl Iterator<Item = String>) -> String {
+    names.map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
+}
+
+/// What there is, if it is one thing alone.
+fn only<T>(mut all: impl Iterator<Item = T>) -> Option<T> {
+    all.next().filter(|_| all.next().is_none())
 }
 
 /// A name as it is in all spellings.

@@ -1,12 +1,12 @@
 //! Methods that are still to be written: how they look, and how they are known.
 
-use std::fmt::Write as _;
+use std::{fmt::Write as _, iter};
 
 use syn::{ImplItemFn, Meta};
 
 use super::{
     contracts::{Contract, Message, Method, written},
-    edit::Layout,
+    edit::{self, Layout},
     paths::Scope,
     resolve::Resolver,
 };
@@ -116,7 +116,8 @@ fn end_of_head((result, response, status): (&str, &str, &str), layout: &Layout) 
     format!("{indent}) -> {result}<{types}{line_break}{indent}> {{")
 }
 
-/// Whether nobody has touched a stub since it was written, but to format it.
+/// Whether nobody has touched a stub since it was written, but to format it. Its docs are taken for
+/// those of the rpc: what the proto said of one that is gone is not known.
 pub(super) fn is_untouched(function: &ImplItemFn, source: &Source) -> bool {
     let is_doc = |meta: &Meta| matches!(meta, Meta::NameValue(it) if it.path.is_ident("doc"));
     let braces = function.block.brace_token.span;
@@ -130,5 +131,23 @@ pub(super) fn is_untouched(function: &ImplItemFn, source: &Source) -> bool {
         let is_path = |letter: char| letter.is_alphanumeric() || matches!(letter, ':' | '_' | '#');
         Some(status.chars().all(is_path))
     };
-    function.attrs.iter().all(|it| is_doc(&it.meta)) && is_body() == Some(true)
+    function.attrs.iter().all(|it| is_doc(&it.meta))
+        && !has_comment_in_head(function, source)
+        && is_body() == Some(true)
+}
+
+/// Whether there is a comment, which is not one of the docs, between what a method begins with and
+/// its body.
+fn has_comment_in_head(function: &ImplItemFn, source: &Source) -> bool {
+    let body = source.range(function.block.brace_token.span.open()).start;
+    let docs = function.attrs.iter().map(|it| {
+        let start = source.range(it.pound_token.span).start;
+        start..source.range(it.bracket_token.span.close()).end
+    });
+    let mut at = source.range(edit::start_of_function(function)).start;
+    docs.chain(iter::once(body..body)).any(|doc| {
+        let between = &source.text[at..doc.start];
+        at = doc.end;
+        between.contains("//") || between.contains("/*")
+    })
 }
