@@ -20,8 +20,13 @@ pub(super) fn carry_out(change: &Change) -> Result<(), Error> {
     // A link stays one; the file behind it changes.
     let path = &*path.canonicalize().unwrap_or_else(|_| path.to_owned());
     match &change.after {
-        Some(content) => write(path, content)
-            .map_err(|source| failed("write", path, "check its permissions", source)),
+        Some(content) => write(path, content, change.before.is_none()).map_err(|source| {
+            let help = match source.kind() {
+                io::ErrorKind::AlreadyExists => "look at what is there, and run the command again",
+                _ => "check its permissions",
+            };
+            failed("write", path, help, source)
+        }),
         None => fs::remove_file(path)
             .map_err(|source| failed("remove", path, "check its permissions", source)),
     }
@@ -36,7 +41,7 @@ pub(super) fn read(path: &Path) -> Result<Option<Vec<u8>>, Error> {
     }
 }
 
-fn write(path: &Path, content: &[u8]) -> io::Result<()> {
+fn write(path: &Path, content: &[u8], is_new: bool) -> io::Result<()> {
     let directory = path.parent().filter(|parent| *parent != Path::new(""));
     let directory = directory.unwrap_or(Path::new("."));
     let permissions = match fs::metadata(path) {
@@ -53,7 +58,13 @@ fn write(path: &Path, content: &[u8]) -> io::Result<()> {
     if let Some(permissions) = permissions {
         file.as_file().set_permissions(permissions)?;
     }
-    file.persist(path)?;
+    // Some file systems rename before they write: after a power cut, the file would be empty.
+    file.as_file().sync_all()?;
+    match is_new {
+        // What has come meanwhile stays, as does a link to what is not there.
+        true => file.persist_noclobber(path)?,
+        false => file.persist(path)?,
+    };
     Ok(())
 }
 
@@ -89,5 +100,27 @@ mod tests {
             assert!(text.contains("it has been changed meanwhile"), "{text}");
             assert_eq!(fs::read(&path).expect("it is there"), b"theirs");
         }
+    }
+
+    #[test]
+    fn what_comes_after_the_check_stays() {
+        let directory = tempfile::tempdir().expect("there is room");
+        let path = directory.path().join("lib.rs");
+        fs::write(&path, "theirs").expect("there is room");
+        let error = write(&path, b"new", true).expect_err("it is there");
+        assert_eq!(error.kind(), io::ErrorKind::AlreadyExists);
+        assert_eq!(fs::read(&path).expect("it is there"), b"theirs");
+        assert_eq!(fs::read_dir(directory.path()).expect("it is there").count(), 1);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_link_to_what_is_not_there_stays() {
+        let directory = tempfile::tempdir().expect("there is room");
+        let path = directory.path().join("lib.rs");
+        std::os::unix::fs::symlink("nowhere", &path).expect("there is room");
+        let change = Change { path: path.clone(), before: None, after: Some(b"new".to_vec()) };
+        carry_out(&change).expect_err("it is a link");
+        assert_eq!(fs::read_link(&path).expect("it is a link"), Path::new("nowhere"));
     }
 }

@@ -94,8 +94,7 @@ fn generate(protos: &Protos, out: &Path) -> Result<Outcome, Error> {
             Some(_) => outcome.findings.push(edited(path)),
         }
     }
-    // Last: what is not on record is not removed by a later run.
-    outcome.changes.push(ledger.into_change());
+    outcome.record = Some(ledger.into_change());
     if outcome.has_errors() {
         outcome.changes.clear();
     }

@@ -23,7 +23,7 @@ use clap::{ArgMatches, Command};
 
 use self::{
     arguments::Mode,
-    outcome::{Level, Outcome},
+    outcome::{Change, Level, Outcome},
     shell::Shell,
 };
 use crate::error::Error;
@@ -81,18 +81,10 @@ fn carry_out(mut outcome: Outcome, mode: Mode, shell: &Shell) -> io::Result<bool
     let mut changed = 0;
     shell.text(&outcome.text)?;
     for change in std::mem::take(&mut outcome.changes) {
-        if change.is_done() {
-            shell.fresh(&change)?;
-            continue;
-        }
-        if mode.dry_run {
-            shell.diff(&change)?;
-        }
-        match if mode.writes() { files::carry_out(&change) } else { Ok(()) } {
-            Ok(()) => shell.change(&change, mode)?,
-            Err(error) => outcome.findings.extend(Outcome::failed(&error).findings),
-        }
-        changed += 1;
+        changed += usize::from(make(&change, &mut outcome, (mode, shell))?);
+    }
+    if let Some(record) = outcome.record.take().filter(|_| !outcome.has_errors()) {
+        changed += usize::from(make(&record, &mut outcome, (mode, shell))?);
     }
     for finding in &outcome.findings {
         shell.finding(finding)?;
@@ -101,4 +93,48 @@ fn carry_out(mut outcome: Outcome, mode: Mode, shell: &Shell) -> io::Result<bool
     let is_well = !(failed || mode.check && changed > 0);
     shell.finished(is_well, changed, mode)?;
     Ok(is_well)
+}
+
+/// Makes one change, and says whether there was one to make.
+fn make(change: &Change, outcome: &mut Outcome, (mode, shell): (Mode, &Shell)) -> io::Result<bool> {
+    if change.is_done() {
+        shell.fresh(change)?;
+        return Ok(false);
+    }
+    if mode.dry_run {
+        shell.diff(change)?;
+    }
+    match if mode.writes() { files::carry_out(change) } else { Ok(()) } {
+        Ok(()) => shell.change(change, mode)?,
+        Err(error) => outcome.findings.extend(Outcome::failed(&error).findings),
+    }
+    Ok(true)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_change_that_could_not_be_made_is_not_on_record() {
+        let directory = tempfile::tempdir().expect("there is room");
+        let change = |name: &str, before: Option<&str>, after: Option<&str>| Change {
+            path: directory.path().join(name),
+            before: before.map(|text| text.as_bytes().to_vec()),
+            after: after.map(|text| text.as_bytes().to_vec()),
+        };
+        let matches = arguments::command().get_matches_from(["cargo-scaffold", "generate", "-q"]);
+        let (_, of_command) = matches.subcommand().expect("it is named");
+        for (removed, is_recorded) in [(Some("old"), false), (None, true)] {
+            let outcome = Outcome {
+                changes: vec![change("gone.rs", removed, None)],
+                record: Some(change("record", None, Some("new"))),
+                ..Outcome::default()
+            };
+            let shell = Shell::new(&matches);
+            let is_well = carry_out(outcome, Mode::new(of_command), &shell);
+            assert_eq!(is_well.expect("it can print"), is_recorded);
+            assert_eq!(directory.path().join("record").exists(), is_recorded);
+        }
+    }
 }

@@ -9,6 +9,8 @@ use crate::error::Error;
 pub(super) struct Outcome {
     /// In the order in which they are carried out.
     pub(super) changes: Vec<Change>,
+    /// The record of the changes, which is only made if all of them have been.
+    pub(super) record: Option<Change>,
     pub(super) findings: Vec<Finding>,
     /// For standard output, as it is.
     pub(super) text: String,

@@ -23,6 +23,8 @@ pub(super) struct Package {
     pub(super) targets: Vec<Target>,
     /// Where the build script is, if there is one.
     pub(super) build_script: PathBuf,
+    /// The name by which the build script knows the generator.
+    pub(super) generator: String,
     /// The packages of the workspace that it depends on, through others, too, as far as they can
     /// have contracts.
     pub(super) dependencies: Vec<Package>,
@@ -125,6 +127,9 @@ impl Package {
                 }
             }
         }
+        let mut dependencies = items(&package["dependencies"]);
+        let generator = dependencies.find(|it| it["name"] == "rust-scaffold-build");
+        let generator = generator.and_then(|it| it["rename"].as_str());
         Ok(Self {
             name: text(&package["name"]).to_owned(),
             workspace: root.clone(),
@@ -132,6 +137,7 @@ impl Package {
             settings,
             targets,
             build_script,
+            generator: generator.unwrap_or("rust-scaffold-build").replace('-', "_"),
             dependencies: Vec::new(),
             libraries: Vec::new(),
         })

@@ -98,25 +98,43 @@ impl Protos {
     /// Those that the arguments or the package name; or else those that its build script compiles,
     /// one after the other; or else those of the packages that it depends on.
     pub(super) fn of_package(matches: &ArgMatches, package: &Package) -> Result<Vec<Self>, Error> {
+        let own = Self::own(matches, package)?;
+        let all = if own.is_empty() { Self::of_dependencies(matches, package) } else { own };
+        if all.is_empty() { Err(nothing_named()) } else { Ok(all) }
+    }
+
+    /// Those that the arguments name; or else those of the package and of all that it depends on.
+    pub(super) fn of_all_packages(
+        matches: &ArgMatches,
+        package: &Package,
+    ) -> Result<Vec<Self>, Error> {
+        let mut all = Self::own(matches, package)?;
+        if !matches.contains_id("protos") {
+            all.extend(Self::of_dependencies(matches, package));
+        }
+        if all.is_empty() { Err(nothing_named()) } else { Ok(all) }
+    }
+
+    /// Those of a package, without what it depends on.
+    fn own(matches: &ArgMatches, package: &Package) -> Result<Vec<Self>, Error> {
         let is_named = matches.contains_id("protos") || !package.settings.protos.is_empty();
-        let has_folder = || package.root.join("proto").is_dir();
-        let calls = if is_named { Vec::new() } else { build_script::calls(&package.build_script)? };
+        let calls = if is_named { Vec::new() } else { build_script::calls(package)? };
         if !calls.is_empty() {
             let given = matches.get_many::<String>("opt").into_iter().flatten();
             let given = given.cloned().collect::<Vec<_>>().join(",");
             let read = |call| Self::of_build_script(call, &package.root, &given);
             return calls.into_iter().map(read).collect();
         }
-        if is_named || has_folder() || package.dependencies.is_empty() {
+        if is_named || package.root.join("proto").is_dir() {
             return Ok(vec![Self::new(matches, package)?]);
         }
-        let mut all = Vec::new();
-        for dependency in &package.dependencies {
-            if let Ok(protos) = Self::of_package(matches, dependency) {
-                all.extend(protos);
-            }
-        }
-        if all.is_empty() { Err(nothing_named()) } else { Ok(all) }
+        Ok(Vec::new())
+    }
+
+    /// Those of the packages that a package depends on, as far as they can be known.
+    fn of_dependencies(matches: &ArgMatches, package: &Package) -> Vec<Self> {
+        let all = package.dependencies.iter().filter_map(|it| Self::own(matches, it).ok());
+        all.flatten().collect()
     }
 
     fn of_build_script(call: Call, root: &Path, given: &str) -> Result<Self, Error> {
@@ -196,6 +214,7 @@ fn collect(path: PathBuf, files: &mut Vec<PathBuf>) -> Result<(), Error> {
     }
     let before = files.len();
     let mut folders = vec![path.clone()];
+    let mut seen = BTreeSet::from([path.canonicalize().unwrap_or_else(|_| path.clone())]);
     while let Some(folder) = folders.pop() {
         let entries = fs::read_dir(&folder).and_then(Iterator::collect::<Result<Vec<_>, _>>);
         let entries = entries.map_err(|source| Error::Io {
@@ -206,7 +225,11 @@ fn collect(path: PathBuf, files: &mut Vec<PathBuf>) -> Result<(), Error> {
         })?;
         for entry in entries.iter().map(fs::DirEntry::path) {
             if entry.is_dir() {
-                folders.push(entry);
+                // A link to a folder around it leads round in circles.
+                let real = entry.canonicalize().unwrap_or_else(|_| entry.clone());
+                if seen.insert(real) {
+                    folders.push(entry);
+                }
             } else if entry.extension().is_some_and(|extension| extension == "proto") {
                 files.push(entry);
             }

@@ -5,16 +5,13 @@
 mod contracts;
 pub(super) mod edit;
 mod implementation;
-mod modules;
+pub(super) mod modules;
 mod paths;
 mod resolve;
 mod signature;
 pub(super) mod stub;
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    path::Path,
-};
+use std::{collections::BTreeMap, path::Path};
 
 use clap::{Arg, ArgAction, ArgMatches, Command};
 
@@ -68,7 +65,7 @@ pub(super) fn command() -> Command {
 pub(super) fn run(matches: &ArgMatches) -> Result<Outcome, Error> {
     let package = Package::find(matches)?;
     let mut contracts = Contracts::default();
-    for protos in Protos::of_package(matches, &package)? {
+    for protos in Protos::of_all_packages(matches, &package)? {
         contracts.add(&protos)?;
     }
     let mut reader = Reader::new(&contracts);
@@ -102,16 +99,14 @@ fn sync(
     outcome.findings.append(&mut tree.findings);
     let resolver = Resolver::new(&tree, contracts);
     let mut edits = BTreeMap::<_, Vec<Edit>>::new();
-    let (mut implemented, mut doubtful) = (BTreeSet::new(), Vec::new());
     let own = tree.modules.iter().enumerate().skip(first);
     for (module, implementation) in own.flat_map(|(id, it)| it.impls.iter().map(move |it| (id, it)))
     {
         let source = &tree.sources[implementation.source];
         let Some(scope) = scope_of(implementation, module, &resolver) else {
-            doubtful.extend(unresolved(implementation, module, &resolver));
+            outcome.findings.extend(unresolved(implementation, module, &resolver));
             continue;
         };
-        implemented.insert(scope.contract);
         let plan = Subject { implementation, source, resolver: &resolver, scope, options }.plan();
         let of_file: &mut Vec<_> = edits.entry(source.path.clone()).or_default();
         for edit in plan.edits {
@@ -122,8 +117,6 @@ fn sync(
         }
         outcome.findings.extend(plan.findings);
     }
-    doubtful.retain(|(contract, _)| !implemented.contains(contract));
-    outcome.findings.extend(doubtful.into_iter().map(|(_, finding)| finding));
     if options.writes {
         for place in outcome.findings.iter_mut().filter_map(|finding| finding.place.as_mut()) {
             let edits = edits.get(&place.path).map_or(&[][..], Vec::as_slice);
@@ -163,21 +156,21 @@ fn unresolved(
     implementation: &Implementation,
     module: ModuleId,
     resolver: &Resolver,
-) -> Option<(usize, Finding)> {
+) -> Option<Finding> {
     let names = implementation.contract()?;
     let is_unknown = match resolver.resolve(module, &names) {
         None => names.len() > 1 || resolver.has_unknown_globs(module),
         Some(target) => matches!(target, Target::External(_)),
     };
     let name = names.last().filter(|_| is_unknown)?;
-    let mut all = resolver.contracts.all.iter();
-    let contract = all.position(|contract| contract.name == *name)?;
+    resolver.contracts.all.iter().find(|contract| contract.name == *name)?;
     let message = format!("`{name}` may be a contract, but where it comes from cannot be seen");
     let source = &resolver.tree.sources[implementation.source];
-    let finding = Finding::new(Level::Warning, "unresolved", message)
-        .at(source.place(implementation.item.impl_token.span))
-        .help("import it by its name, from a package of this workspace");
-    Some((contract, finding))
+    Some(
+        Finding::new(Level::Warning, "unresolved", message)
+            .at(source.place(implementation.item.impl_token.span))
+            .help("import it by its name, from a package of this workspace"),
+    )
 }
 
 /// A source with edits, if there are some, and if it can still be read then.

@@ -249,6 +249,17 @@ fn a_link_stays_one_and_a_file_that_cannot_be_written_stays_as_it_is() {
     assert_eq!(project.read("src/gen/order.rs"), order);
 }
 
+#[test]
+fn links_that_lead_round_in_circles_are_not_followed() {
+    let project = shop();
+    fs::create_dir(project.path("proto/below")).unwrap();
+    link_to(&project.path("proto"), &project.path("proto/below/again"));
+    project.run(&["generate"]).exits(0);
+    let mut files = project.files("src/gen");
+    files.remove(".cargo-scaffold");
+    assert_eq!(files.keys().collect::<Vec<_>>(), ["mod.rs", "money.rs", "order.rs"]);
+}
+
 fn link_to(real: &Path, link: &Path) {
     #[cfg(unix)]
     std::os::unix::fs::symlink(real, link).unwrap();

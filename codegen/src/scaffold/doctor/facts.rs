@@ -124,7 +124,7 @@ impl Facts {
 impl Watch {
     fn read(package: &Package, all: &[Protos], read: &[Vec<Proto>]) -> Self {
         let build_script = package.build_script.clone();
-        let calls = build_script::calls(&build_script).unwrap_or_default();
+        let calls = build_script::calls(package).unwrap_or_default();
         let (mut unwatched, mut beside) = (BTreeSet::new(), BTreeSet::new());
         if calls.iter().any(|call| call.is_silent) {
             let watched = watched_by(&build_script, &package.root);

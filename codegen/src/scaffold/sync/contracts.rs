@@ -65,7 +65,7 @@ pub(in crate::scaffold) struct Contracts {
 }
 
 impl Contracts {
-    /// Adds the contracts of some protos.
+    /// Adds the contracts of some protos; what is there already stays.
     pub(super) fn add(&mut self, protos: &Protos) -> Result<(), Error> {
         let compiled = protos.compile()?;
         let options = &protos.options;
@@ -83,9 +83,11 @@ impl Contracts {
 
     fn add_file(&mut self, file: &File, (names, options): (&Names, &Options)) {
         let package = &file.package;
-        self.packages.insert(file.name.clone(), package.clone());
-        self.modules.insert(package.clone(), names.package(file).modules().to_vec());
-        self.outputs.insert(layout::output_path(&file.name), file.name.clone());
+        let modules = || names.package(file).modules().to_vec();
+        self.packages.entry(file.name.clone()).or_insert_with(|| package.clone());
+        self.modules.entry(package.clone()).or_insert_with(modules);
+        let output = layout::output_path(&file.name);
+        self.outputs.entry(output).or_insert_with(|| file.name.clone());
         let known = self.names.entry(package.clone()).or_default();
         for message in &file.messages {
             let of_message = names.paths.message(message);

@@ -57,9 +57,9 @@ pub(super) struct Module {
 /// A path that is imported under a name, or all that is in it. A path that begins with the name of
 /// a crate, as in `::shop::Order`, has an empty name in front of it.
 #[derive(Debug)]
-pub(super) struct Import {
-    pub(super) name: Option<String>,
-    pub(super) path: Vec<String>,
+pub(in crate::scaffold) struct Import {
+    pub(in crate::scaffold) name: Option<String>,
+    pub(in crate::scaffold) path: Vec<String>,
 }
 
 /// Generated code in a module.
@@ -309,7 +309,11 @@ impl Visit<'_> for Blocks<'_, '_> {
 }
 
 /// The imports of a `use`, behind a prefix.
-fn imports(tree: &UseTree, prefix: &mut Vec<String>, into: &mut Vec<Import>) {
+pub(in crate::scaffold) fn imports(
+    tree: &UseTree,
+    prefix: &mut Vec<String>,
+    into: &mut Vec<Import>,
+) {
     let path = |prefix: &[String], last: &syn::Ident| match last.to_string().as_str() {
         "self" => prefix.to_vec(),
         _ => [prefix, &[plain_ident(last)]].concat(),

@@ -80,8 +80,15 @@ impl<'a> Written<'a> {
         let is_same = match (&found, &wanted) {
             (Some(Target::Other), _) => return Verdict::Unknown,
             (Some(Target::Item(..)), Target::Item(..)) => found.as_ref() == Some(&wanted),
-            // Crates export each other's types: only names can be compared.
-            (Some(_), wanted) => last_of(wanted) == written.last().map(String::as_str),
+            // Crates export each other's types: only names can be compared, and they may differ.
+            (Some(found), wanted) => {
+                let is_same = last_of(found) == last_of(wanted);
+                let is_known = crate_of(found).is_none_or(|it| crate_of(wanted) == Some(it));
+                if !(is_same || is_known) {
+                    return Verdict::Unknown;
+                }
+                is_same
+            }
             (None, _) if resolver.has_unknown_globs(scope.module) => return Verdict::Unknown,
             (None, wanted) => last_of(wanted) == written.last().map(String::as_str),
         };
@@ -96,6 +103,14 @@ impl<'a> Written<'a> {
 fn last_of(target: &Target) -> Option<&str> {
     match target {
         Target::Item(_, path) | Target::External(path) => path.last()?.split('<').next(),
+        _ => None,
+    }
+}
+
+/// The crate of what is in one that is not read.
+fn crate_of(target: &Target) -> Option<&String> {
+    match target {
+        Target::External(path) => path.first(),
         _ => None,
     }
 }

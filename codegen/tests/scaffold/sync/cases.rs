@@ -97,7 +97,9 @@ fn run_one(project: &Project, command: &str) -> String {
     assert_eq!(project.files(""), after, "a second run changes something");
     let errors = |ran: &Ran| {
         let of = |block: &&str| block.starts_with("error") || block.starts_with("warning");
-        let lines = ran.stderr.replace("\nerror", "\n\0error").replace("\nnote", "\n\0note");
+        let lines = ["error", "warning", "note"].iter().fold(ran.stderr.clone(), |lines, level| {
+            lines.replace(&format!("\n{level}"), &format!("\n\0{level}"))
+        });
         lines.split('\0').filter(of).collect::<String>()
     };
     assert_eq!(errors(&written), errors(&again), "the places are not those of what is written");
