@@ -48,6 +48,11 @@ main() {
     # Packages with dots, imports, and names that are keywords.
     written health runtime/proto/grpc/health/v1/health.proto -I runtime/proto
     written keywords tests/golden/keywords/input -I tests/golden/keywords/input
+    # Names that the files have for something else, and such as would come to the same.
+    written names tests/scaffold/names -I tests/scaffold/names
+    says 'Unimplemented: not implemented yet' client user.group-list
+    says 'Unimplemented: not implemented yet' client user-group.list
+    says 'Unimplemented: not implemented yet' client proto-.echo --json '"text"'
 
     prefix=split-
     written split proto/calculator.proto --workspace

@@ -106,8 +106,8 @@ fn new(protos: &Protos, root: &Path, mut package: Package) -> Result<Outcome, Er
     let mut outcome = Outcome::default();
     outcome.findings.extend(warnings.iter().map(|it| Finding::new(Level::Warning, "protoc", it)));
     package.services = services::read(set, (&wanted, &named), &protos.options)?;
-    if package.services.is_empty() {
-        return Err(Problem::new("there is no service in the protos")
+    if package.methods().next().is_none() {
+        return Err(Problem::new("there is no service with an rpc in the protos")
             .help("name protos that declare one")
             .into());
     }

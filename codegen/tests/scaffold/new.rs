@@ -199,7 +199,74 @@ fn services_of_the_same_name_are_told_apart() {
     for name in ["mod shop_v1_shop;", "mod shop_v2_shop;", "MyShopV1Shop", "MyShopV2Shop"] {
         assert!(services.contains(name), "{services}");
     }
-    assert!(project.read("two/src/bin/client.rs").contains("\"shop-v2-shop-reserve\""));
+    assert!(project.read("two/src/bin/client.rs").contains("\"shop-v2-shop.reserve\""));
+}
+
+/// That they build is up to `tests/scaffold`, which has the same protos.
+#[test]
+fn names_that_could_be_others_stay_apart() {
+    let project = Project::new(&[]);
+    let protos = ["one.proto", "other.proto"].map(|name| {
+        let path = std::path::Path::new("../tests/scaffold/names").join(name);
+        path.canonicalize().unwrap().display().to_string()
+    });
+    project.run(&["new", "names", "--proto", &protos[0], &protos[1]]).exits(0);
+    let services = project.read("names/src/services.rs");
+    for name in ["foo_v1_bar", "foo_v1_bar_", "proto_", "services_", "tests_", "rust_scaffold_"] {
+        assert!(services.contains(&format!("mod {name};")), "{name}: {services}");
+    }
+    for name in ["MyFooV1Bar;", "MyFooV1Bar_;", "MyProto;"] {
+        assert!(services.contains(&format!("::{name}")), "{name}: {services}");
+    }
+    let client = project.read("names/src/bin/client.rs");
+    for name in ["user.group-list", "user-group.list"] {
+        assert!(client.contains(&format!("\"{name}\" =>")), "{name}: {client}");
+    }
+}
+
+#[test]
+fn what_has_no_fields_in_json_is_no_example() {
+    let project = project();
+    let proto = |rpcs: &str| {
+        format!(
+            "syntax = \"proto3\";\npackage a;\nimport \"google/protobuf/empty.proto\";\n\
+             import \"google/protobuf/wrappers.proto\";\nservice S {{ {rpcs} }}\n"
+        )
+    };
+    let echo = "rpc Echo(google.protobuf.StringValue) returns (google.protobuf.StringValue);";
+    let ping = "rpc Ping(google.protobuf.Empty) returns (google.protobuf.Empty);";
+    project.write("a.proto", &proto(echo));
+    project.run(&["new", "one", "--proto", "a.proto"]).exits(0);
+    let client = project.read("one/src/bin/client.rs");
+    assert!(client.contains("rpc(\"echo\", \"\", &[])"), "{client}");
+    let readme = project.read("one/README.md");
+    assert!(readme.contains("client -- echo --help\n") && !readme.contains("curl"), "{readme}");
+    project.write("a.proto", &proto(&format!("{echo} {ping}")));
+    project.run(&["new", "two", "--proto", "a.proto"]).exits(0);
+    let readme = project.read("two/README.md");
+    assert!(readme.contains("client -- ping --json '{}'\n"), "{readme}");
+    assert!(readme.contains("a.S/Ping\n"), "{readme}");
+}
+
+/// `assert_eq!(…, ())` is one that clippy refuses.
+#[test]
+fn a_response_that_is_empty_is_not_compared() {
+    let project = project();
+    project.run(&NEW).exits(0);
+    let tests = project.read("my-shop/src/tests.rs");
+    assert!(tests.contains("mock.expect_reserve().once().returns(());"), "{tests}");
+    assert!(!tests.contains(", ())"), "{tests}");
+}
+
+#[test]
+fn the_folder_that_one_is_in_says_the_name_and_images_are_in_lower_case() {
+    let project = project();
+    project.write("My_Shop/notes.txt", "");
+    let arguments = ["new", ".", "--proto", "../api/shop/shop.proto", "-I", "../api"];
+    project.run_in("My_Shop", &arguments).exits(0);
+    assert!(project.read("My_Shop/Cargo.toml").contains("name = \"My_Shop\""));
+    assert!(project.read("My_Shop/kubernetes.yaml").contains("image: my-shop\n"));
+    assert!(project.read("My_Shop/README.md").contains("docker build -t my-shop ."));
 }
 
 #[test]
@@ -242,9 +309,12 @@ fn what_is_no_package_is_refused() {
         );
     }
     let ran = project.run(&["new", "a", "--proto", "api/shop/item.proto"]).exits(1);
-    assert!(ran.stderr.contains("there is no service in the protos"), "{}", ran.stderr);
+    assert!(ran.stderr.contains("there is no service with an rpc in the protos"), "{}", ran.stderr);
     let ran = project.run(&["new", "a", "--proto", "api/absent.proto"]).exits(1);
     assert!(ran.stderr.contains("absent.proto"), "{}", ran.stderr);
+    project.write("api/empty.proto", "syntax = \"proto3\";\nservice Empty {}\n");
+    let ran = project.run(&["new", "a", "--proto", "api/empty.proto"]).exits(1);
+    assert!(ran.stderr.contains("there is no service with an rpc"), "{}", ran.stderr);
     project.run(&["new", "a"]).exits(2);
     assert!(!project.path("a").exists());
 }

@@ -27,11 +27,12 @@ pub(super) fn text(package: &Package) -> String {
     fill(template!("client.rs"), &values)
 }
 
-/// The name of a method on the command line: with that of its service, if there are several.
+/// The name of a method on the command line: with that of its service, if there are several. No name
+/// has the dot between them, so that no two methods come to the same.
 pub(super) fn subcommand(package: &Package, (service, method): (&Service, &Method)) -> String {
     let service = service.module.trim_start_matches("r#");
     let name = match package.services.len() > 1 || method.name == "help" {
-        true => format!("{service}-{}", method.name),
+        true => format!("{service}.{}", method.name),
         false => method.name.clone(),
     };
     name.replace('_', "-")

@@ -91,6 +91,7 @@ impl Package {
         let (example, curl) = self.examples();
         let values = [
             ("package", &*self.name),
+            ("dns", &*self.dns_name()),
             ("example", &*example),
             ("curl", &*curl),
             ("contract", contract_folder),
@@ -105,9 +106,12 @@ impl Package {
         add(".dockerignore", template!("dockerignore").to_owned());
         add(".github/workflows/ci.yml", template!("ci.yml").to_owned());
         add("Dockerfile", fill(template!("Dockerfile"), &[("binary", binary)]));
-        let dns = self.name.replace('_', "-").to_lowercase();
-        let values = [("package", &*self.name), ("dns", &*dns)];
-        add("kubernetes.yaml", fill(template!("kubernetes.yaml"), &values));
+        add("kubernetes.yaml", fill(template!("kubernetes.yaml"), &[("dns", &self.dns_name())]));
+    }
+
+    /// What it is called in DNS, and by Docker, for which names are in lower case.
+    fn dns_name(&self) -> String {
+        self.name.replace('_', "-").trim_end_matches('-').to_lowercase()
     }
 
     /// All methods, with their services.
@@ -142,9 +146,13 @@ impl Package {
 
     /// Arguments of the client, and a call by curl, if there is a method that it can call.
     fn examples(&self) -> (String, String) {
-        let first = self.methods().min_by_key(|(_, method)| method.is_streaming());
+        let first = self.methods().min_by_key(|(_, it)| (it.is_streaming(), !it.takes_object));
         let Some((service, method)) = first else { return ("help".to_owned(), String::new()) };
-        let example = format!("{} --json '{{}}'", client::subcommand(self, (service, method)));
+        let subcommand = client::subcommand(self, (service, method));
+        if !method.takes_object {
+            return (format!("{subcommand} --help"), String::new());
+        }
+        let example = format!("{subcommand} --json '{{}}'");
         let path = format!("localhost:50051/{}/{}", service.full_name, method.rpc);
         let curl = format!("curl -d '{{}}' -H 'content-type: application/json' {path}");
         let curl =
@@ -155,7 +163,10 @@ impl Package {
 
 /// What a package in this folder is called.
 pub(super) fn name_of(root: &Path) -> Result<String, Error> {
-    let name = root.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+    // A folder such as `.` does not say what it is called.
+    let whole = if root.file_name().is_none() { root.canonicalize().ok() } else { None };
+    let name = whole.as_deref().unwrap_or(root).file_name();
+    let name = name.and_then(|name| name.to_str()).unwrap_or_default();
     let starts_well = name.starts_with(|letter: char| letter.is_ascii_alphabetic());
     let is_known = |letter: char| letter.is_ascii_alphanumeric() || matches!(letter, '-' | '_');
     let library = name.replace('-', "_");

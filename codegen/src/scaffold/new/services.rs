@@ -44,6 +44,8 @@ pub(super) struct Method {
     pub(super) output: String,
     /// `expect_add`
     pub(super) expect: String,
+    /// Whether the JSON of the request is an object, which that of most well-known types is not.
+    pub(super) takes_object: bool,
     /// The fields of the request that are single values, with their types.
     pub(super) fields: Vec<(String, &'static str)>,
 }
@@ -101,6 +103,7 @@ fn service(
             input: seen_from_crate(input, package),
             output: seen_from_crate(output, package),
             expect: of_mock.expect.clone(),
+            takes_object: is_object(&facts.input),
             fields: fields(&facts.input, types),
         }
     });
@@ -118,7 +121,10 @@ fn service(
     }
 }
 
-/// Services of several packages may have the same name.
+/// What modules of services cannot be called: the files import it, or are called so themselves.
+const TAKEN: [&str; 4] = ["proto", "rust_scaffold", "services", "tests"];
+
+/// Services of several packages may have the same name, and any may have a taken one.
 fn tell_apart(services: &mut [Service]) {
     let mut count = BTreeMap::<_, usize>::new();
     for service in &*services {
@@ -128,6 +134,14 @@ fn tell_apart(services: &mut [Service]) {
         let name = service.full_name.replace('.', "_");
         service.module = ident::snake(&name);
         service.implementation = format!("My{}", ident::upper_camel(&name));
+    }
+    let mut taken = BTreeSet::from(TAKEN.map(str::to_owned));
+    for service in services {
+        for name in [&mut service.module, &mut service.implementation] {
+            while !taken.insert(name.clone()) {
+                *name = format!("{}_", plain(name));
+            }
+        }
     }
 }
 
@@ -145,8 +159,13 @@ fn seen_from_crate(path: &str, package: &[String]) -> String {
     ["proto"].into_iter().chain(modules).chain([rest]).collect::<Vec<_>>().join("::")
 }
 
+fn is_object(message: &str) -> bool {
+    !message.starts_with(".google.protobuf.") || message == ".google.protobuf.Empty"
+}
+
 fn fields(message: &str, types: &Types) -> Vec<(String, &'static str)> {
-    let Some((message, _)) = types.message(message) else { return Vec::new() };
+    let known = types.message(message).filter(|_| is_object(message));
+    let Some((message, _)) = known else { return Vec::new() };
     let fields = message.fields.iter().filter_map(|field| match &field.shape {
         Shape::Single(value, _) => Some((field.name.clone(), type_of(value)?)),
         _ => None,

@@ -26,16 +26,18 @@ fn of_service(service: &Service, proto: &str) -> Option<String> {
     let is_unary = !method.is_streaming();
     let function = ident::escape(&method.name);
     let expect = &method.expect;
-    let mocked = match is_unary {
-        true => {
-            let response = default_of(&method.output);
-            format!(
-                "mock.{expect}().once().returns({response});
+    let mocked = match (is_unary, &*default_of(&method.output)) {
+        // There is nothing to compare.
+        (true, "()") => format!(
+            "mock.{expect}().once().returns(());
+mock.client().{function}({request}).await.unwrap();"
+        ),
+        (true, response) => format!(
+            "mock.{expect}().once().returns({response});
 let response = mock.client().{function}({request}).await.unwrap();
 assert_eq!(response.into_inner(), {response});"
-            )
-        }
-        false => format!(
+        ),
+        (false, _) => format!(
             "mock.{expect}().once().fails(Status::not_found(\"nothing is there\"));
 let status = mock.client().{function}({request}).await.unwrap_err();
 assert_eq!(status.code(), Code::NotFound);"
