@@ -74,7 +74,7 @@ pub(super) fn run(matches: &ArgMatches) -> Result<Outcome, Error> {
     if let Some(address) = matches.get_one::<String>("address") {
         let address = Address::parse(address)?;
         let seconds = matches.get_one::<u64>("timeout").copied().unwrap_or(5);
-        let peer = connect::look(&address, Duration::from_secs(seconds));
+        let peer = connect::probe(&address, Duration::from_secs(seconds));
         let findings = address::examine(&address, &peer, SystemTime::now());
         return Ok(Outcome { findings, ..Outcome::default() });
     }

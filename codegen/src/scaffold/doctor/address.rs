@@ -4,8 +4,8 @@ use std::time::{Duration, SystemTime};
 
 use super::{
     certificate,
-    connect::{Peer, Spoken, Tls},
-    http2::{Answer, Heard},
+    connect::{Peer, SpokenProtocol, Tls},
+    http2::{Answer, Http2Reply},
 };
 use crate::{
     diagnostics::Problem,
@@ -79,8 +79,8 @@ pub(super) fn examine(address: &Address, peer: &Peer, now: SystemTime) -> Vec<Fi
     findings.extend(tls.and_then(|tls| validity(&at, tls.certificate.as_deref()?, now)));
     let transport = if tls.is_some() { "TLS" } else { "cleartext" };
     findings.extend(match spoken {
-        Spoken::Http2(heard) => vec![grpc(&at, transport, *heard)],
-        Spoken::Ended(why) if tls.is_some_and(|tls| tls.asks_for_certificate) => {
+        SpokenProtocol::Http2(reply) => vec![grpc(&at, transport, *reply)],
+        SpokenProtocol::Ended(why) if tls.is_some_and(|tls| tls.asks_for_certificate) => {
             vec![wants_certificate(&at, why.as_deref())]
         }
         other => vec![no_http2(&at, transport, other)],
@@ -100,8 +100,8 @@ fn scheme(address: &Address, tls: Option<&Tls>) -> Option<Finding> {
     Some(Finding::new(Level::Error, "other-scheme", message).help(help))
 }
 
-fn no_alpn(at: &str, tls: &Tls, spoken: &Spoken) -> Option<Finding> {
-    if tls.alpn.is_some() || !matches!(spoken, Spoken::Http2(_)) {
+fn no_alpn(at: &str, tls: &Tls, spoken: &SpokenProtocol) -> Option<Finding> {
+    if tls.alpn.is_some() || !matches!(spoken, SpokenProtocol::Http2(_)) {
         return None;
     }
     let message =
@@ -139,8 +139,8 @@ fn validity(at: &str, certificate: &[u8], now: SystemTime) -> Option<Finding> {
     }
 }
 
-fn grpc(at: &str, transport: &str, heard: Heard) -> Finding {
-    let calls = heard.calls;
+fn grpc(at: &str, transport: &str, reply: Http2Reply) -> Finding {
+    let calls = reply.calls;
     let speaks = format!("`{at}` speaks HTTP/2 ({transport})");
     if calls.contains(&Answer::Message) {
         return Finding::new(Level::Note, "grpc", format!("{speaks} and gRPC, with reflection"));
@@ -171,22 +171,22 @@ fn because(why: Option<&str>) -> String {
     why.map_or_else(String::new, |why| format!(": {why}"))
 }
 
-fn no_http2(at: &str, transport: &str, spoken: &Spoken) -> Finding {
+fn no_http2(at: &str, transport: &str, spoken: &SpokenProtocol) -> Finding {
     let error = |code, what: String| Finding::new(Level::Error, code, format!("`{at}` {what}"));
     match spoken {
-        Spoken::Http1(line) => {
+        SpokenProtocol::Http1(line) => {
             let line = line.as_ref().map_or_else(String::new, |line| format!(": {line}"));
             error("http1", format!("speaks HTTP/1.1 alone ({transport}){line}")).help(
                 "if it is a proxy, let it pass HTTP/2, as nginx does with `http2 on` and `grpc_pass`; over \
                  HTTP/1.1, there are gRPC-Web and Connect",
             )
         }
-        Spoken::Ended(why) => {
+        SpokenProtocol::Ended(why) => {
             let why = because(why.as_deref());
-            error("ended", format!("ended the connection ({transport}) without an answer{why}"))
+            error("ended", format!("has not answered before the connection ({transport}) ended{why}"))
                 .help("the log of the server may say why")
         }
-        Spoken::Silence => error("silent", format!("takes connections, and says nothing ({transport})"))
+        SpokenProtocol::Silence => error("silent", format!("takes connections, and says nothing ({transport})"))
             .help("is it a server that waits for others, or behind a proxy that does? `--timeout SECONDS` waits longer"),
         _ => error("not-http", format!("speaks neither HTTP/2 nor HTTP/1.1 ({transport})"))
             .help("is it the port of something else?"),
@@ -204,8 +204,8 @@ mod tests {
         examine(&address, peer, SystemTime::now()).iter().map(|finding| finding.code).collect()
     }
 
-    fn http2(calls: [Answer; 2]) -> Spoken {
-        Spoken::Http2(Heard { settings: true, calls, goaway: false })
+    fn http2(calls: [Answer; 2]) -> SpokenProtocol {
+        SpokenProtocol::Http2(Http2Reply { settings: true, calls, goaway: false })
     }
 
     #[test]
@@ -242,10 +242,10 @@ mod tests {
             (http2([Answer::Status, none]), "no-reflection"),
             (http2([other, other]), "not-grpc"),
             (http2([none, Answer::Begun]), "not-grpc"),
-            (Spoken::Http1(None), "http1"),
-            (Spoken::Ended(None), "ended"),
-            (Spoken::Silence, "silent"),
-            (Spoken::Other, "not-http"),
+            (SpokenProtocol::Http1(None), "http1"),
+            (SpokenProtocol::Ended(None), "ended"),
+            (SpokenProtocol::Silence, "silent"),
+            (SpokenProtocol::Other, "not-http"),
         ] {
             let peer = Peer::Reached { tls: None, spoken };
             assert_eq!(codes(&peer, "localhost:1"), [code], "{peer:?}");
@@ -286,8 +286,8 @@ mod tests {
             let tls = Tls { asks_for_certificate: true, ..Tls::default() };
             codes(&Peer::Reached { tls: Some(tls), spoken }, "localhost:1")
         };
-        assert_eq!(asking(Spoken::Ended(None)), ["wants-certificate"]);
-        assert_eq!(asking(Spoken::Silence), ["silent"]);
+        assert_eq!(asking(SpokenProtocol::Ended(None)), ["wants-certificate"]);
+        assert_eq!(asking(SpokenProtocol::Silence), ["silent"]);
         assert_eq!(codes(&tls(None), "https://localhost:1"), ["no-alpn", "grpc"]);
         assert_eq!(codes(&tls(Some(b"h2")), "http://localhost"), ["other-scheme", "grpc"]);
     }

@@ -23,14 +23,14 @@ use rustls::{
 
 use super::{
     address::Address,
-    http2::{self, Heard},
+    http2::{self, Http2Reply},
 };
 
 /// What is at an address.
 #[derive(Debug)]
 pub(super) enum Peer {
     Unreachable(io::Error),
-    Reached { tls: Option<Tls>, spoken: Spoken },
+    Reached { tls: Option<Tls>, spoken: SpokenProtocol },
 }
 
 /// What a handshake has told.
@@ -46,11 +46,11 @@ pub(super) struct Tls {
 
 /// What is spoken, within TLS if there is any.
 #[derive(Debug)]
-pub(super) enum Spoken {
-    Http2(Heard),
+pub(super) enum SpokenProtocol {
+    Http2(Http2Reply),
     /// The first line of the answer, if there was one.
     Http1(Option<String>),
-    /// The connection was ended, and why.
+    /// The connection has ended, and why.
     Ended(Option<String>),
     Silence,
     Other,
@@ -61,14 +61,14 @@ const ENOUGH: usize = 1 << 16;
 
 /// Talks to a server for so long at most, with TLS first: without it, nobody can tell a server that
 /// waits for TLS from one that is slow.
-pub(super) fn look(address: &Address, patience: Duration) -> Peer {
+pub(super) fn probe(address: &Address, timeout: Duration) -> Peer {
     let with_tls =
-        connect(address, patience).and_then(|stream| within_tls(address, stream, patience));
+        connect(address, timeout).and_then(|stream| within_tls(address, stream, timeout));
     match with_tls {
         Ok(Some(peer)) => peer,
-        Ok(None) => match connect(address, patience) {
+        Ok(None) => match connect(address, timeout) {
             Ok(mut stream) => {
-                let spoken = talk(&mut stream, ("http", address), patience);
+                let spoken = exchange(&mut stream, ("http", address), timeout);
                 Peer::Reached { tls: None, spoken }
             }
             Err(error) => Peer::Unreachable(error),
@@ -77,13 +77,13 @@ pub(super) fn look(address: &Address, patience: Duration) -> Peer {
     }
 }
 
-fn connect(address: &Address, patience: Duration) -> io::Result<TcpStream> {
+fn connect(address: &Address, timeout: Duration) -> io::Result<TcpStream> {
     let mut result = Err(io::Error::other("the name has no address"));
     for address in (&*address.host, address.port).to_socket_addrs()? {
-        result = TcpStream::connect_timeout(&address, patience);
+        result = TcpStream::connect_timeout(&address, timeout);
         if let Ok(stream) = &result {
-            stream.set_read_timeout(Some(patience))?;
-            stream.set_write_timeout(Some(patience))?;
+            stream.set_read_timeout(Some(timeout))?;
+            stream.set_write_timeout(Some(timeout))?;
             break;
         }
     }
@@ -94,18 +94,18 @@ fn connect(address: &Address, patience: Duration) -> io::Result<TcpStream> {
 fn within_tls(
     address: &Address,
     mut stream: TcpStream,
-    patience: Duration,
+    timeout: Duration,
 ) -> io::Result<Option<Peer>> {
     let asked = Arc::new(Asked::default());
     let name = ServerName::try_from(address.host.clone()).map_err(io::Error::other)?;
     let mut connection = ClientConnection::new(config(&asked)?, name).map_err(io::Error::other)?;
-    let until = Instant::now() + patience;
+    let until = Instant::now() + timeout;
     while connection.is_handshaking() {
         let done = connection.complete_io(&mut stream);
         if let Err(error) = done.and_then(|_| in_time(until)) {
-            let refused = alert(&error).map(|alert| Peer::Reached {
+            let refused = refusal(&error).map(|why| Peer::Reached {
                 tls: Some(Tls { asks_for_certificate: asked.read(), ..Tls::default() }),
-                spoken: Spoken::Ended(Some(alert)),
+                spoken: SpokenProtocol::Ended(Some(why)),
             });
             return Ok(refused);
         }
@@ -117,8 +117,8 @@ fn within_tls(
         asks_for_certificate: asked.read(),
     };
     let spoken = match tls.alpn.as_deref() {
-        Some(b"http/1.1") => Spoken::Http1(None),
-        _ => talk(&mut StreamOwned::new(connection, stream), ("https", address), patience),
+        Some(b"http/1.1") => SpokenProtocol::Http1(None),
+        _ => exchange(&mut StreamOwned::new(connection, stream), ("https", address), timeout),
     };
     Ok(Some(Peer::Reached { tls: Some(tls), spoken }))
 }
@@ -127,11 +127,12 @@ fn in_time(until: Instant) -> io::Result<()> {
     if Instant::now() < until { Ok(()) } else { Err(io::ErrorKind::TimedOut.into()) }
 }
 
-/// The words of a server that speaks TLS, but not with us.
-fn alert(error: &io::Error) -> Option<String> {
+/// Why a server that speaks TLS does not speak it with us; `None` if what it speaks is no TLS.
+fn refusal(error: &io::Error) -> Option<String> {
     match error.get_ref()?.downcast_ref::<Error>()? {
+        Error::InvalidMessage(_) => None,
         Error::AlertReceived(alert) => Some(format!("{alert:?}")),
-        _ => None,
+        other => Some(other.to_string()),
     }
 }
 
@@ -141,7 +142,9 @@ fn config(asked: &Arc<Asked>) -> io::Result<Arc<ClientConfig>> {
     let config = ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
         .map_err(io::Error::other)?;
-    let config = config.dangerous().with_custom_certificate_verifier(Arc::new(Anyone(schemes)));
+    let config = config
+        .dangerous()
+        .with_custom_certificate_verifier(Arc::new(AcceptAnyCertificate(schemes)));
     let mut config = config.with_client_cert_resolver(asked.clone());
     config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
     Ok(Arc::new(config))
@@ -150,9 +153,9 @@ fn config(asked: &Arc<Asked>) -> io::Result<Arc<ClientConfig>> {
 /// Takes every certificate: nothing is told to the server that is a secret, and nothing that it says
 /// is relied on.
 #[derive(Debug)]
-struct Anyone(Vec<SignatureScheme>);
+struct AcceptAnyCertificate(Vec<SignatureScheme>);
 
-impl ServerCertVerifier for Anyone {
+impl ServerCertVerifier for AcceptAnyCertificate {
     fn verify_server_cert(
         &self,
         _: &CertificateDer<'_>,
@@ -211,12 +214,12 @@ impl ResolvesClientCert for Asked {
 }
 
 /// Says what HTTP/2 begins with, and listens.
-fn talk(
+fn exchange(
     stream: &mut (impl Read + Write),
     (scheme, address): (&str, &Address),
-    patience: Duration,
-) -> Spoken {
-    let until = Instant::now() + patience;
+    timeout: Duration,
+) -> SpokenProtocol {
+    let until = Instant::now() + timeout;
     let greeting = http2::greeting(scheme, &address.authority());
     // Whoever does not want it may still say why.
     let mut ended = stream.write_all(&greeting).and_then(|()| stream.flush()).err();
@@ -230,9 +233,9 @@ fn talk(
                 break;
             }
         }
-        match http2::hear(&said) {
-            Some(heard) if heard.is_complete() => break,
-            Some(heard) if heard.settings && !is_acknowledged => {
+        match http2::parse_frames(&said) {
+            Some(reply) if reply.is_complete() => break,
+            Some(reply) if reply.settings && !is_acknowledged => {
                 is_acknowledged = stream.write_all(&http2::settings_ack()).is_ok();
             }
             Some(_) => {}
@@ -244,19 +247,21 @@ fn talk(
 }
 
 /// What has been said, and how it ended.
-fn understand(said: &[u8], ended: Option<&io::Error>) -> Spoken {
-    if let Some(heard) = http2::hear(said).filter(|heard| heard.settings) {
-        return Spoken::Http2(heard);
+fn understand(said: &[u8], ended: Option<&io::Error>) -> SpokenProtocol {
+    if let Some(reply) = http2::parse_frames(said).filter(|reply| reply.settings) {
+        return SpokenProtocol::Http2(reply);
     }
     if said.starts_with(b"HTTP/1.") {
         let line = String::from_utf8_lossy(said);
-        return Spoken::Http1(line.lines().next().map(|line| line.trim_end().to_owned()));
+        return SpokenProtocol::Http1(line.lines().next().map(|line| line.trim_end().to_owned()));
     }
     let is_late =
         |it: &io::Error| matches!(it.kind(), io::ErrorKind::TimedOut | io::ErrorKind::WouldBlock);
     match (said, ended) {
-        ([], Some(error)) if is_late(error) => Spoken::Silence,
-        ([], _) => Spoken::Ended(ended.map(|it| alert(it).unwrap_or_else(|| it.to_string()))),
-        _ => Spoken::Other,
+        ([], Some(error)) if is_late(error) => SpokenProtocol::Silence,
+        ([], _) => {
+            SpokenProtocol::Ended(ended.map(|it| refusal(it).unwrap_or_else(|| it.to_string())))
+        }
+        _ => SpokenProtocol::Other,
     }
 }

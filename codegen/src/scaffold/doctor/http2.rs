@@ -63,7 +63,7 @@ fn frame(bytes: &mut Vec<u8>, (kind, flags, stream): (u8, u8, u32), payload: &[u
 
 /// What a server has said so far.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Heard {
+pub(super) struct Http2Reply {
     /// Its settings, with which HTTP/2 begins.
     pub(super) settings: bool,
     /// What became of the calls.
@@ -86,7 +86,7 @@ pub(super) enum Answer {
     Other,
 }
 
-impl Heard {
+impl Http2Reply {
     /// Whether nothing more is awaited.
     pub(super) fn is_complete(&self) -> bool {
         let is_open = |answer: &Answer| matches!(answer, Answer::None | Answer::Begun);
@@ -95,29 +95,29 @@ impl Heard {
 }
 
 /// Reads all whole frames; `None` if these bytes are no HTTP/2.
-pub(super) fn hear(mut bytes: &[u8]) -> Option<Heard> {
-    let mut heard = Heard::default();
+pub(super) fn parse_frames(mut bytes: &[u8]) -> Option<Http2Reply> {
+    let mut reply = Http2Reply::default();
     while let Some((header, rest)) = bytes.split_first_chunk::<9>() {
         let [high, mid, low, kind, flags, stream @ ..] = *header;
         let length = u32::from_be_bytes([0, high, mid, low]);
         let stream = u32::from_be_bytes(stream) & 0x7fff_ffff;
-        if !heard.settings && (kind, stream) != (SETTINGS, 0) {
+        if !reply.settings && (kind, stream) != (SETTINGS, 0) {
             return None;
         }
-        heard.settings = true;
+        reply.settings = true;
         let Some((payload, rest)) = rest.split_at_checked(usize::try_from(length).ok()?) else {
             break;
         };
         bytes = rest;
-        heard.goaway |= kind == GOAWAY;
+        reply.goaway |= kind == GOAWAY;
         let call = match stream {
-            1 => &mut heard.calls[0],
-            3 => &mut heard.calls[1],
+            1 => &mut reply.calls[0],
+            3 => &mut reply.calls[1],
             _ => continue,
         };
         *call = call.after((kind, flags), payload);
     }
-    Some(heard)
+    Some(reply)
 }
 
 impl Answer {
@@ -176,7 +176,7 @@ mod tests {
     const START: Frame = ((SETTINGS, 0, 0), &[]);
 
     fn answer(frames: &[Frame]) -> Answer {
-        hear(&said(&[&[START], frames].concat())).unwrap().calls[0]
+        parse_frames(&said(&[&[START], frames].concat())).unwrap().calls[0]
     }
 
     #[test]
@@ -208,20 +208,20 @@ mod tests {
 
     #[test]
     fn other_protocols_are_none_of_it_and_parts_are_no_end() {
-        assert_eq!(hear(b"HTTP/1.1 400 Bad Request\r\n\r\n"), None);
-        assert_eq!(hear(&said(&[((GOAWAY, 0, 0), &[0; 8])])), None);
-        assert_eq!(hear(b""), Some(Heard::default()));
+        assert_eq!(parse_frames(b"HTTP/1.1 400 Bad Request\r\n\r\n"), None);
+        assert_eq!(parse_frames(&said(&[((GOAWAY, 0, 0), &[0; 8])])), None);
+        assert_eq!(parse_frames(b""), Some(Http2Reply::default()));
         let whole = said(&[
             START,
             ((HEADERS, END_STREAM, 1), &[0x88]),
             ((HEADERS, END_STREAM, 3), &[0x8d]),
         ]);
         for end in 0..whole.len() {
-            assert!(!hear(&whole[..end]).unwrap().is_complete(), "{end}");
+            assert!(!parse_frames(&whole[..end]).unwrap().is_complete(), "{end}");
         }
-        assert!(hear(&whole).unwrap().is_complete());
-        assert!(hear(&said(&[START, ((GOAWAY, 0, 0), &[0; 8])])).unwrap().is_complete());
+        assert!(parse_frames(&whole).unwrap().is_complete());
+        assert!(parse_frames(&said(&[START, ((GOAWAY, 0, 0), &[0; 8])])).unwrap().is_complete());
         // A frame that says that it is as long as no frame can be.
-        assert_eq!(hear(&[0xff; 40]), None);
+        assert_eq!(parse_frames(&[0xff; 40]), None);
     }
 }

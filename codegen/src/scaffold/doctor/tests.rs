@@ -48,10 +48,12 @@ dependencies = [
 [[package]]
 name = "prost"
 version = "0.13.5"
+source = "registry+https://example.org/index"
 
 [[package]]
 name = "prost"
 version = "0.14.1"
+source = "registry+https://example.org/index"
 
 [[package]]
 name = "rust-scaffold"
@@ -208,6 +210,31 @@ fn versions_are_those_of_what_the_package_is_built_from() {
 }
 
 #[test]
+fn a_version_of_two_sources_is_two() {
+    let source = "git+https://example.org/prost?rev=1";
+    let second = format!(
+        "[[package]]\nname = \"prost\"\nversion = \"0.14.1\"\nsource = \"{source}#1234\"\n"
+    );
+    let registry = "prost 0.14.1 (registry+https://example.org/index)";
+    let lock = LOCK
+        .replacen("prost 0.14.1", &format!("prost 0.14.1 ({source})"), 1)
+        .replace("\"prost 0.14.1\"", &format!("{registry:?}"))
+        .replace(" \"old\",\n", "")
+        .replacen("[[package]]", &format!("{second}\n[[package]]"), 1);
+    let facts = Facts { lock: Lock::parse(&lock), ..facts() };
+    let findings = packages::have_one_version(&facts);
+    let versions =
+        "0.14.1 from https://example.org/prost?rev=1 (of shop), 0.14.1 (of rust-scaffold)";
+    one(&findings, "Warning several-versions", versions);
+    one(&findings, "", "let all depend on one source of `prost`");
+    // The patch that is not used is nobody's, though it has no source.
+    let runtime = "name = \"rust-scaffold\"\nversion = \"0.1.0\"\n";
+    let from_registry = format!("{runtime}source = \"registry+https://example.org/index\"\n");
+    let facts = Facts { lock: Lock::parse(&LOCK.replace(runtime, &from_registry)), ..facts };
+    assert_eq!(packages::fit_together(&facts), []);
+}
+
+#[test]
 fn the_generator_and_generated_code_are_of_the_version_of_the_runtime() {
     let mut facts = facts();
     let later = "name = \"rust-scaffold\"\nversion = \"0.2.0\"";
@@ -224,6 +251,9 @@ fn the_generator_and_generated_code_are_of_the_version_of_the_runtime() {
     one(&packages::generated_code_fits(&facts), code, "/ `cargo scaffold generate` writes");
     facts.generated = vec![generated("0.0.9", false)];
     one(&packages::generated_code_fits(&facts), code, "/ generate it again");
+    // Nobody knows what the runtime will be.
+    facts.lock = Lock::default();
+    assert_eq!(packages::generated_code_fits(&facts), []);
     facts.lock = Lock::parse(&lock);
     let install = "`cargo install rust-scaffold-build@0.2.0`, then";
     one(&packages::generated_code_fits(&facts), code, install);

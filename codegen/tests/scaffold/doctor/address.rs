@@ -142,6 +142,18 @@ fn tls_alpn_and_the_certificate_are_told() {
     assert!(ran.stdout.contains("NoApplicationProtocol"), "{}", ran.stdout);
 }
 
+/// It chooses TLS 1.1, which nobody should.
+#[test]
+fn a_server_whose_tls_is_too_old_speaks_tls() {
+    let mut hello = vec![22, 3, 2, 0, 42, 2, 0, 0, 38, 3, 2];
+    hello.extend([7; 32]);
+    hello.extend([0, 0xc0, 0x13, 0]);
+    let address = serve(move |mut stream| answer(&mut stream, 22, &hello));
+    let ran = examine(&format!("https://{address}")).exits(1);
+    assert_eq!(codes(&ran), ["ended"]);
+    assert!(ran.stdout.contains("(TLS) ended: peer is incompatible"), "{}", ran.stdout);
+}
+
 #[test]
 fn a_server_that_wants_certificates_of_its_clients_is_told() {
     let address = serve_tls(2500, &["h2"], true);
