@@ -148,7 +148,11 @@ fn scope_of(
         return None;
     };
     names.pop();
-    Some(Scope { module, package, contract, prefix: names })
+    let generics = &implementation.item.generics;
+    let types = generics.type_params().map(|it| &it.ident);
+    let names_of_generics = types.chain(generics.const_params().map(|it| &it.ident));
+    let parameters = names_of_generics.map(|it| contracts::plain(&it.to_string())).collect();
+    Some(Scope { module, package, contract, prefix: names, parameters })
 }
 
 /// A trait that is called like a contract, and comes from where nobody can look.

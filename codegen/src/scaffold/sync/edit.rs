@@ -116,7 +116,7 @@ fn behind(end: usize, mut text: String, (source, layout): (&Source, &Layout)) ->
     let ends = trimmed.find("*/").map(|at| at + "*/".len());
     let is_comment =
         trimmed.starts_with("//") || trimmed.starts_with("/*") && ends == Some(trimmed.len());
-    let goes_on = !(trimmed.is_empty() || is_comment);
+    let goes_on = !(trimmed.is_empty() || is_comment && !is_doc(trimmed));
     let next = if goes_on { trimmed } else { lines.next().unwrap_or_default().trim() };
     let is_last = next.starts_with('}');
     if !(is_last || next.is_empty()) {
@@ -130,6 +130,13 @@ fn behind(end: usize, mut text: String, (source, layout): (&Source, &Layout)) ->
     text.push_str(layout.line_break);
     text.push_str(if is_last { &layout.outer } else { &layout.indent });
     Edit { range: end..end + gap, text }
+}
+
+/// Whether a comment belongs to what comes behind it.
+fn is_doc(comment: &str) -> bool {
+    let is_line = comment.starts_with("///") && !comment.starts_with("////");
+    let is_block = comment.starts_with("/**") && !comment.starts_with("/***") && comment != "/**/";
+    is_line || is_block
 }
 
 /// Takes methods out, given in the order of the source, each with its docs and a blank line.

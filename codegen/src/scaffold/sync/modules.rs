@@ -5,7 +5,7 @@ use std::{
     path::{Component, Path, PathBuf},
 };
 
-use proc_macro2::{TokenStream, TokenTree};
+use proc_macro2::{Span, TokenStream, TokenTree};
 use syn::{
     Item, ItemImpl, ItemMod, Stmt, UseTree,
     ext::IdentExt as _,
@@ -60,6 +60,14 @@ pub(super) struct Module {
 pub(in crate::scaffold) struct Import {
     pub(in crate::scaffold) name: Option<String>,
     pub(in crate::scaffold) path: Vec<String>,
+    /// Whether only tests have it.
+    pub(super) is_of_tests: bool,
+}
+
+impl Import {
+    fn new(name: Option<String>, path: Vec<String>) -> Self {
+        Self { name, path, is_of_tests: false }
+    }
 }
 
 /// Generated code in a module.
@@ -178,12 +186,16 @@ impl<'a> Reader<'a> {
             match item {
                 Item::Use(item) => {
                     let mut prefix = item.leading_colon.iter().map(|_| String::new()).collect();
+                    let first = module.imports.len();
                     imports(&item.tree, &mut prefix, &mut module.imports);
+                    if item.attrs.iter().any(is_cfg_test) {
+                        module.imports[first..].iter_mut().for_each(|it| it.is_of_tests = true);
+                    }
                 }
                 Item::ExternCrate(item) => {
                     let name = item.rename.as_ref().map_or(&item.ident, |(_, name)| name);
                     let path = vec![String::new(), plain_ident(&item.ident)];
-                    module.imports.push(Import { name: Some(plain_ident(name)), path });
+                    module.imports.push(Import::new(Some(plain_ident(name)), path));
                 }
                 Item::Struct(item) => drop(module.definitions.insert(plain_ident(&item.ident))),
                 Item::Enum(item) => drop(module.definitions.insert(plain_ident(&item.ident))),
@@ -210,6 +222,10 @@ impl<'a> Reader<'a> {
         let module = self.add(module);
         self.tree.modules[at.module].modules.insert(name.clone(), module);
         let explicit = item.attrs.iter().find_map(path_of);
+        if item.attrs.iter().any(has_conditional_path) {
+            let message = format!("the file of module `{name}` depends on `cfg_attr`");
+            self.not_followed(message, item.ident.span(), at);
+        }
         match item.content {
             Some((_, items)) => {
                 let submodules = at.submodules.join(explicit.as_deref().unwrap_or(&name));
@@ -244,10 +260,22 @@ impl<'a> Reader<'a> {
                 self.include_from_out_dir(text.trim_start_matches('/'), at.module);
             }
             Some("include") => {
-                self.read_file(&at.folder.join(text), at.module, at.submodules.clone());
+                let path = at.folder.join(text);
+                if !path.exists() {
+                    let message = "it cannot be seen which file is included";
+                    self.not_followed(message, call.bang_token.span, at);
+                }
+                self.read_file(&path, at.module, at.submodules.clone());
             }
             _ => {}
         }
+    }
+
+    fn not_followed(&mut self, message: impl Into<String>, span: Span, at: &Position) {
+        let finding = Finding::new(Level::Warning, "not-followed", message)
+            .at(self.tree.sources[at.source].place(span))
+            .help("implementations in the file may be passed by: write its path as a literal");
+        self.tree.findings.push(finding);
     }
 
     /// What a build script has generated is known by its name.
@@ -326,14 +354,14 @@ pub(in crate::scaffold) fn imports(
         }
         UseTree::Name(tree) => {
             let path = path(prefix, &tree.ident);
-            into.push(Import { name: path.last().cloned(), path });
+            into.push(Import::new(path.last().cloned(), path));
         }
         UseTree::Rename(tree) => {
             let name = Some(plain_ident(&tree.rename)).filter(|name| name != "_");
             let path = path(prefix, &tree.ident);
-            into.extend(name.map(|name| Import { name: Some(name), path }));
+            into.extend(name.map(|name| Import::new(Some(name), path)));
         }
-        UseTree::Glob(_) => into.push(Import { name: None, path: prefix.clone() }),
+        UseTree::Glob(_) => into.push(Import::new(None, prefix.clone())),
         UseTree::Group(tree) => tree.items.iter().for_each(|tree| imports(tree, prefix, into)),
     }
 }
@@ -366,6 +394,19 @@ fn path_of(attribute: &syn::Attribute) -> Option<String> {
         }
         _ => None,
     }
+}
+
+/// `#[cfg(test)]`
+fn is_cfg_test(attribute: &syn::Attribute) -> bool {
+    let syn::Meta::List(list) = &attribute.meta else { return false };
+    list.path.is_ident("cfg") && list.tokens.to_string() == "test"
+}
+
+/// `#[cfg_attr(unix, path = "unix.rs")]`
+fn has_conditional_path(attribute: &syn::Attribute) -> bool {
+    let syn::Meta::List(list) = &attribute.meta else { return false };
+    let is_path = |it: TokenTree| matches!(it, TokenTree::Ident(name) if name == "path");
+    list.path.is_ident("cfg_attr") && list.tokens.clone().into_iter().any(is_path)
 }
 
 /// The text of all strings in some tokens, in groups, too, but for the name of a variable.

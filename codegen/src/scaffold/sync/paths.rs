@@ -16,6 +16,8 @@ pub(super) struct Scope {
     pub(super) contract: usize,
     /// Where the implementation finds the contract, as it is written there.
     pub(super) prefix: Vec<String>,
+    /// The generic parameters of the implementation, which hide what else is called so.
+    pub(super) parameters: Vec<String>,
 }
 
 impl Scope {
@@ -49,7 +51,8 @@ impl Scope {
         if let Some(name) = self.imported(resolver, &target) {
             return name;
         }
-        if resolver.resolve(self.module, path).as_ref() == Some(&target) {
+        let is_usable = path.first().is_some_and(|first| self.is_usable(resolver, first));
+        if is_usable && resolver.resolve(self.module, path).as_ref() == Some(&target) {
             return item;
         }
         let prefixes = [Some(self.prefix.clone()), self.import_of_contract(resolver)];
@@ -112,12 +115,27 @@ impl Scope {
         if is_std { "Result" } else { "std::result::Result" }
     }
 
+    /// Whether a name means here, in all builds, what it means in the module.
+    fn is_usable(&self, resolver: &Resolver, name: &str) -> bool {
+        if self.parameters.iter().any(|parameter| parameter == name) {
+            return false;
+        }
+        let scopes = resolver.scopes(self.module);
+        let imports = scopes.flat_map(|scope| &resolver.tree.modules[scope].imports);
+        let imports = imports.filter(|it| it.name.as_deref().is_none_or(|it| it == name));
+        let (of_tests, of_all) = imports.partition::<Vec<_>, _>(|import| import.is_of_tests);
+        of_tests.is_empty() || of_all.iter().any(|import| import.name.is_some())
+    }
+
     /// The name by which something is known here.
     fn imported(&self, resolver: &Resolver, target: &Target) -> Option<String> {
         let scopes = resolver.scopes(self.module);
         let imports = scopes.flat_map(|scope| &resolver.tree.modules[scope].imports);
         let mut names = imports.filter_map(|import| import.name.as_ref());
-        let is_it = |name: &str| resolver.lexical(self.module, name).as_ref() == Some(target);
+        let is_it = |name: &str| {
+            self.is_usable(resolver, name)
+                && resolver.lexical(self.module, name).as_ref() == Some(target)
+        };
         let name = names.find(|name| is_it(name)).cloned();
         name.or_else(|| {
             let last = match target {

@@ -75,6 +75,9 @@ impl<'a> Written<'a> {
             Type::Tuple(tuple) if tuple.elems.is_empty() => vec!["()".to_owned()],
             _ => return Verdict::Unknown,
         };
+        if scope.parameters.contains(&written[0]) {
+            return Verdict::Unknown;
+        }
         let wanted = scope.target(resolver, expected);
         let found = resolver.resolve(scope.module, &written);
         let is_same = match (&found, &wanted) {
