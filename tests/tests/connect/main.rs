@@ -8,6 +8,7 @@ mod explorer;
 mod foreign;
 mod json;
 mod json_messages;
+mod json_refusals;
 mod mirror;
 #[allow(dead_code, reason = "shared with tests that need more of it")]
 #[path = "../behaviour/http1/raw.rs"]
