@@ -1,10 +1,14 @@
 //! A service as entry points serve it: its implementation, its options and its interceptors.
 
 use std::sync::Arc;
+#[cfg(feature = "json")]
+use std::sync::OnceLock;
 
 use tonic::Status;
 
 use super::dispatch::{ServerCall, ServiceOptions};
+#[cfg(feature = "json")]
+use crate::codec::json::JsonMethods;
 #[cfg(feature = "web")]
 use crate::protocol::length_prefixed;
 use crate::{
@@ -42,6 +46,9 @@ pub(crate) struct RegisteredService {
     /// See [`Dispatch::COMMENTS`].
     #[cfg(feature = "_comments")]
     pub(crate) comments: &'static [(&'static str, &'static str)],
+    /// See [`json`](Self::json).
+    #[cfg(feature = "json")]
+    json: OnceLock<Result<JsonMethods, String>>,
     methods: MethodIndex,
     implementation: Arc<dyn ErasedDispatch>,
 }
@@ -62,6 +69,8 @@ impl RegisteredService {
             files: &[],
             #[cfg(feature = "_comments")]
             comments: &[],
+            #[cfg(feature = "json")]
+            json: OnceLock::new(),
             methods,
             implementation,
         }
@@ -83,6 +92,17 @@ impl RegisteredService {
     ) -> Self {
         self.comments = comments;
         self
+    }
+
+    /// How the messages of its methods are JSON, read from its files when that is first asked for. An error says why they
+    /// are not.
+    #[cfg(feature = "json")]
+    pub(crate) fn json(&self) -> Result<&JsonMethods, &str> {
+        let methods = self.json.get_or_init(|| {
+            JsonMethods::new(self.descriptor, self.files, self.options.json)
+                .map_err(|error| error.to_string())
+        });
+        methods.as_ref().map_err(String::as_str)
     }
 
     /// Sets the options of each method to what `options_of` makes of its path and the service's.

@@ -34,7 +34,7 @@ use self::{
 use crate::call::{method::ServiceDescriptor, status::BoxError};
 
 /// The messages of a service's methods, by the position of the method. None for one that is not in the files.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct JsonMethods(Vec<Option<JsonMethod>>);
 
 /// The messages of a method, and how they are written as JSON.

@@ -13,7 +13,7 @@ use super::{
     registered::RegisteredService,
     translate::{
         ServeGrpc,
-        transcoder::{self, ServiceTranscoder, Transcoder},
+        transcoder::{self, Transcoder},
     },
 };
 use crate::{
@@ -32,7 +32,7 @@ pub(super) struct ConnectServices(BTreeMap<&'static str, ConnectService>);
 /// A service, as far as Connect has to know it.
 #[derive(Clone)]
 enum ConnectService {
-    Generated(Arc<RegisteredService>, Arc<ServiceTranscoder>),
+    Generated(Arc<RegisteredService>),
     /// Of another library.
     Foreign,
 }
@@ -50,9 +50,7 @@ pub(super) enum ConnectTarget {
 
 impl ConnectServices {
     pub(super) fn add_generated(&mut self, service: &Arc<RegisteredService>) {
-        let transcoder = Arc::default();
-        let name = service.descriptor.name;
-        self.0.insert(name, ConnectService::Generated(Arc::clone(service), transcoder));
+        self.0.insert(service.descriptor.name, ConnectService::Generated(Arc::clone(service)));
     }
 
     pub(super) fn add_foreign(&mut self, name: &'static str) {
@@ -94,7 +92,7 @@ impl ConnectService {
         let (limit, accepted) = (DEFAULT_DECODING_LIMIT, EnabledCompressionEncodings::default());
         let (limit, accepted, transcoder) = match self {
             Self::Foreign => (limit, accepted, transcoder::foreign(format.codec)),
-            Self::Generated(service, transcoders) => match service.position(path) {
+            Self::Generated(service) => match service.position(path) {
                 // The service says so itself.
                 None => (limit, accepted, Ok(Transcoder::Proto)),
                 Some(position) => {
@@ -103,7 +101,7 @@ impl ConnectService {
                         let accepted = ConnectFormat { is_stream: !is_unary, ..format };
                         return ConnectTarget::OtherKind(accepted);
                     }
-                    let transcoder = transcoders.of_method(service, position, format.codec);
+                    let transcoder = transcoder::of_method(service, position, format.codec);
                     (service.decoding_limit(position), service.options.accepted, transcoder)
                 }
             },
@@ -116,7 +114,7 @@ impl ConnectService {
 
     /// A call whose message is in `query`: of a method without side effects.
     fn query_target(&self, path: &str, query: &str) -> Option<ConnectTarget> {
-        let Self::Generated(service, _) = self else { return None };
+        let Self::Generated(service) = self else { return None };
         let method = &service.descriptor.methods[service.position(path)?];
         if method.idempotency_level != IdempotencyLevel::NoSideEffects || !is_unary(method) {
             return None;

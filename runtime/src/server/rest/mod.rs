@@ -8,7 +8,7 @@ mod router;
 mod rules;
 mod template;
 
-use std::{cell::OnceCell, sync::Arc};
+use std::sync::Arc;
 
 use http::{HeaderValue, Method, Request, Response, StatusCode, header};
 use percent_encoding::percent_decode_str;
@@ -27,7 +27,7 @@ use super::{error::ServeError, pages::Pages, registered::RegisteredService, tran
 use crate::{
     call::{deadline, excerpt::quoted, method::MethodKind},
     codec::json::{
-        JsonMethod, JsonMethods,
+        JsonMethod,
         http_mapping::{HttpMapping, RequestParts},
     },
     connection::http_service::{HttpService, ServiceFuture},
@@ -119,8 +119,6 @@ fn add_service(
     router: &mut RestRouter,
     service: &Arc<RegisteredService>,
 ) -> Result<(), ServeError> {
-    // Read if there is a rule.
-    let json = OnceCell::new();
     for (position, descriptor) in service.descriptor.methods.iter().enumerate() {
         // What streams requests is not REST.
         if !matches!(descriptor.kind, MethodKind::Unary | MethodKind::ServerStreaming) {
@@ -129,11 +127,7 @@ fn add_service(
         let broken = |problem| ServeError::HttpRule { method: descriptor.path, problem };
         let bindings = rules::bindings(descriptor.options);
         for binding in bindings.map_err(|error| broken(error.to_string()))? {
-            let json = json.get_or_init(|| {
-                JsonMethods::new(service.descriptor, service.files, service.options.json)
-                    .map_err(|error| error.to_string())
-            });
-            let json = json.as_ref().map_err(|problem| broken(problem.clone()))?;
+            let json = service.json().map_err(|problem| broken(problem.to_owned()))?;
             let json = json.get(position).ok_or_else(|| broken("it has no descriptors".into()))?;
             let method = RuledMethod { service, position, json };
             method.add_to(router, &binding).map_err(broken)?;

@@ -2,16 +2,14 @@
 
 #[cfg(feature = "rest")]
 use std::sync::Arc;
-#[cfg(feature = "json")]
-use std::sync::OnceLock;
 
 use bytes::Bytes;
 use tonic::Status;
 
+#[cfg(feature = "json")]
+use crate::codec::json::JsonMethod;
 #[cfg(feature = "rest")]
 use crate::codec::json::http_mapping::{HttpMapping, RequestParts};
-#[cfg(feature = "json")]
-use crate::codec::json::{JsonMethod, JsonMethods};
 use crate::{protocol::connect::ConnectCodec, server::registered::RegisteredService};
 
 /// Turns messages of a method into protobuf and back.
@@ -26,46 +24,28 @@ pub(crate) enum Transcoder {
     Http(Arc<HttpMapping>, Arc<RequestParts>),
 }
 
-/// The transcoders of a service.
-#[derive(Default)]
-pub(crate) struct ServiceTranscoder {
-    /// Made when the first message is in JSON. An error says why there are none.
-    #[cfg(feature = "json")]
-    json: OnceLock<Result<JsonMethods, String>>,
-}
-
-impl ServiceTranscoder {
-    /// The transcoder of the method at this position of `service`.
-    #[cfg_attr(
-        not(feature = "json"),
-        allow(unused_variables, clippy::unused_self, reason = "there is one codec")
-    )]
-    pub(crate) fn of_method(
-        &self,
-        service: &RegisteredService,
-        position: usize,
-        codec: ConnectCodec,
-    ) -> Result<Transcoder, Status> {
-        match codec {
-            ConnectCodec::Proto => Ok(Transcoder::Proto),
-            #[cfg(feature = "json")]
-            ConnectCodec::Json => {
-                let name = service.descriptor.name;
-                let methods = self.json.get_or_init(|| {
-                    JsonMethods::new(service.descriptor, service.files, service.options.json)
-                        .map_err(|error| error.to_string())
-                });
-                let method = match methods {
-                    Ok(methods) => methods.get(position).cloned(),
-                    Err(problem) => {
-                        return Err(Status::unimplemented(format!(
-                            "the messages of {name} cannot be written as JSON: {problem}"
-                        )));
-                    }
-                };
-                let method = method.ok_or_else(|| no_json(name))?;
-                Ok(Transcoder::Json(method))
-            }
+/// The transcoder of the method at this position of `service`.
+#[cfg_attr(
+    not(feature = "json"),
+    allow(unused_variables, clippy::unnecessary_wraps, reason = "there is one codec")
+)]
+pub(crate) fn of_method(
+    service: &RegisteredService,
+    position: usize,
+    codec: ConnectCodec,
+) -> Result<Transcoder, Status> {
+    match codec {
+        ConnectCodec::Proto => Ok(Transcoder::Proto),
+        #[cfg(feature = "json")]
+        ConnectCodec::Json => {
+            let name = service.descriptor.name;
+            let methods = service.json().map_err(|problem| {
+                Status::unimplemented(format!(
+                    "the messages of {name} cannot be written as JSON: {problem}"
+                ))
+            })?;
+            let method = methods.get(position).cloned().ok_or_else(|| no_json(name))?;
+            Ok(Transcoder::Json(method))
         }
     }
 }
